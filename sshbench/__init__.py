@@ -1,0 +1,43 @@
+"""Data, benchmark and reference models for image harmonization.
+
+Names load on first use, so that `import sshbench` and `sshbench --help` answer at once.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sshbench.lut.apply import apply_lut as apply_lut
+    from sshbench.lut.bank import LutBank as LutBank
+    from sshbench.lut.cube import read_cube as read_cube
+    from sshbench.lut.cube import write_cube as write_cube
+    from sshbench.lut.table import Domain as Domain
+    from sshbench.lut.table import Lut as Lut
+
+try:
+    __version__ = version("sshbench")
+except PackageNotFoundError:
+    __version__ = "0+unknown"
+
+_HOMES = {
+    "Domain": "sshbench.lut.table",
+    "Lut": "sshbench.lut.table",
+    "LutBank": "sshbench.lut.bank",
+    "apply_lut": "sshbench.lut.apply",
+    "read_cube": "sshbench.lut.cube",
+    "write_cube": "sshbench.lut.cube",
+}
+__all__ = ["Domain", "Lut", "LutBank", "__version__", "apply_lut", "read_cube", "write_cube"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'sshbench' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

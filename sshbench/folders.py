@@ -1,0 +1,28 @@
+"""Where the data folders `luts/`, `realhm/` and `baselines/` are: in a checkout or in an installed wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sshbench.errors import SshbenchError
+
+FOLDERS = ("luts", "realhm", "baselines")
+
+
+def data_folder(name: str) -> Path:
+    """Return the folder `name` that ships with sshbench.
+
+    A checkout (also when installed in editable mode) holds it beside the package, a wheel inside it.
+
+    Raises
+    ------
+    SshbenchError
+        The installation lacks the folder.
+    """
+    if name not in FOLDERS:
+        raise ValueError(f"unknown data folder {name!r}; there are {', '.join(FOLDERS)}")
+    package = Path(__file__).resolve().parent
+    for candidate in (package / "data" / name, package.parent / name):
+        if candidate.is_dir():
+            return candidate
+    raise SshbenchError(f"this installation lacks the folder {name}/; install sshbench again with pip install .")

@@ -1,0 +1,1 @@
+"""The LUT engine: a `.cube` file <-> tables <-> pixels."""

@@ -1,0 +1,1 @@
+"""Compiled kernels: the CPU module `_cpu` and the CUDA source, and what loads them."""

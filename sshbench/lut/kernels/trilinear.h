@@ -1,0 +1,121 @@
+// The arithmetic of LUT interpolation, written once for the CPU and CUDA kernels. No headers, so that NVRTC takes it
+// as it is. Trilinear after the Adobe Cube LUT specification 1.0; tetrahedral after Kasson et al. 1995.
+#pragma once
+
+#if defined(__CUDACC__) || defined(__CUDACC_RTC__)
+#define SSHBENCH_FN __host__ __device__ __forceinline__
+#else
+#define SSHBENCH_FN inline
+#endif
+
+namespace sshbench {
+
+// One axis of a table: `size` points spread evenly over lower..upper. scale + scale_low is (size - 1) / (upper - lower)
+// to twice the precision of T: a fraction of a cell has to be good to 1e-7 although cells are counted in dozens.
+template <class T>
+struct Axis {
+    T lower, upper, scale, scale_low;
+    int size;
+};
+
+// Where a value falls on an axis: between point `cell` and the next, `fraction` of the way (0..1).
+template <class T>
+struct Place {
+    int cell;
+    T fraction;
+    bool inside;  // not clamped: the derivative by the value is not zero
+};
+
+SSHBENCH_FN double multiply_add(double a, double b, double c) {
+#if defined(__CUDA_ARCH__)
+    return fma(a, b, c);
+#else
+    return a * b + c;
+#endif
+}
+SSHBENCH_FN float multiply_add(float a, float b, float c) {
+#if defined(__CUDA_ARCH__)
+    return fmaf(a, b, c);
+#else
+    return static_cast<float>(static_cast<double>(a) * b + c);  // rounded once, as a fused operation
+#endif
+}
+
+// NaN falls into cell 0 with fraction NaN, so that it reaches the output; infinities clamp to the domain.
+template <class T>
+SSHBENCH_FN Place<T> locate(T value, const Axis<T>& axis) {
+    const bool inside = !(value < axis.lower) && !(value > axis.upper);
+    value = value < axis.lower ? axis.lower : (value > axis.upper ? axis.upper : value);
+    const T offset = value - axis.lower;
+    const T coordinate = offset * axis.scale;
+    const int last = axis.size - 2;
+    const int cell = coordinate >= T(1) ? (coordinate < T(last) ? static_cast<int>(coordinate) : last) : 0;
+    const T fraction = multiply_add(offset, axis.scale, T(-cell)) + offset * axis.scale_low;
+    return {cell, fraction, inside};
+}
+
+template <class T>
+SSHBENCH_FN T lerp(T a, T b, T t) {
+    return multiply_add(t, b - a, a);
+}
+
+// Channel `c` of the cell's corner at (b, g, r) is table[b * plane + g * row + r * texel + c].
+struct Strides {
+    long long texel, row, plane;
+};
+
+template <class T>
+SSHBENCH_FN void trilinear(const T* corner, const Strides& s, T fr, T fg, T fb, T out[3]) {
+    for (int c = 0; c < 3; ++c, ++corner) {
+        const T c00 = lerp(corner[0], corner[s.texel], fr);
+        const T c01 = lerp(corner[s.row], corner[s.row + s.texel], fr);
+        const T c10 = lerp(corner[s.plane], corner[s.plane + s.texel], fr);
+        const T c11 = lerp(corner[s.plane + s.row], corner[s.plane + s.row + s.texel], fr);
+        out[c] = lerp(lerp(c00, c01, fg), lerp(c10, c11, fg), fb);
+    }
+}
+
+// Adds to grad_corner (same strides) the derivative of dot(grad_out, trilinear) by the table through `add`, and writes
+// its derivative by the three fractions.
+template <class T, class Add>
+SSHBENCH_FN void trilinear_backward(
+    const T* corner, const Strides& s, T fr, T fg, T fb, const T grad_out[3], T* grad_corner, T grad_fraction[3], Add add) {
+    const T weight_r[2] = {T(1) - fr, fr}, weight_g[2] = {T(1) - fg, fg}, weight_b[2] = {T(1) - fb, fb};
+    grad_fraction[0] = grad_fraction[1] = grad_fraction[2] = T(0);
+    for (int b = 0; b < 2; ++b)
+        for (int g = 0; g < 2; ++g)
+            for (int r = 0; r < 2; ++r) {
+                const long long at = b * s.plane + g * s.row + r * s.texel;
+                const T weight = weight_b[b] * weight_g[g] * weight_r[r];
+                T product = T(0);
+                for (int c = 0; c < 3; ++c) {
+                    product += grad_out[c] * corner[at + c];
+                    if (grad_corner != nullptr) add(grad_corner + at + c, weight * grad_out[c]);
+                }
+                grad_fraction[0] += (r ? product : -product) * weight_g[g] * weight_b[b];
+                grad_fraction[1] += (g ? product : -product) * weight_r[r] * weight_b[b];
+                grad_fraction[2] += (b ? product : -product) * weight_r[r] * weight_g[g];
+            }
+}
+
+// The cell is cut into six tetrahedra along its grey diagonal. `step[k]` is the way to the k-th next corner on the path
+// from the lowest to the highest one, `weight[0..3]` are the weights of the four corners on that path.
+template <class T>
+SSHBENCH_FN void tetrahedron(const Strides& s, T fr, T fg, T fb, long long at[4], T weight[4]) {
+    const bool rg = fr >= fg, gb = fg >= fb, rb = fr >= fb;
+    const long long first = (rg && rb) ? s.texel : ((!rg && gb) ? s.row : s.plane);
+    const long long last = (!rg && !rb) ? s.texel : ((rg && !gb) ? s.row : s.plane);
+    const T largest = (rg && rb) ? fr : ((!rg && gb) ? fg : fb);
+    const T smallest = (!rg && !rb) ? fr : ((rg && !gb) ? fg : fb);
+    const T middle = fr + fg + fb - largest - smallest;
+    at[0] = 0;
+    at[1] = first;
+    at[2] = s.texel + s.row + s.plane - last;
+    at[3] = s.texel + s.row + s.plane;
+    weight[0] = T(1) - largest;
+    weight[1] = largest - middle;
+    weight[2] = middle - smallest;
+    weight[3] = smallest;
+}
+
+}  // namespace sshbench

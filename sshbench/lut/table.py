@@ -1,0 +1,159 @@
+"""`Lut`: one colour lookup table as an immutable value, independent of the file it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sshbench.errors import SshbenchError
+
+if TYPE_CHECKING:
+    import torch
+
+Kind = Literal["1d", "3d", "shaper+3d"]
+
+MIN_SIZE = 2
+MAX_SIZE_3D = 256
+MAX_SIZE_1D = 65536
+
+
+class LutError(SshbenchError, ValueError):
+    """A table that is no LUT: wrong shape, size, numbers or domain."""
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The box of input values a table spans, per channel R, G, B; values outside are clamped to it."""
+
+    lower: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    upper: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        # Kernels compute in float32, so a domain has to be one there too.
+        lower, upper = np.asarray(self.lower, np.float32), np.asarray(self.upper, np.float32)
+        if lower.shape != (3,) or upper.shape != (3,):
+            raise LutError("a domain needs three lower and three upper bounds (R, G, B)")
+        if not (np.isfinite(lower).all() and np.isfinite(upper).all()):
+            raise LutError(f"domain {self.lower} to {self.upper} is not finite in float32")
+        if not (lower < upper).all():
+            raise LutError(f"domain {self.lower} to {self.upper} is empty or inverted")
+        object.__setattr__(self, "lower", tuple(float(v) for v in lower))
+        object.__setattr__(self, "upper", tuple(float(v) for v in upper))
+
+    @property
+    def is_unit(self) -> bool:
+        """Whether the domain is 0..1 in every channel."""
+        return self == Domain()
+
+
+@dataclass(frozen=True, eq=False)
+class Lut:
+    """One lookup table: a 1D shaper, a 3D table, or a shaper followed by a table.
+
+    Parameters
+    ----------
+    values
+        3D table `[B, G, R, 3]`, float32, red fastest as in a `.cube` file; None for a 1D LUT.
+    shaper_values
+        1D curves `[S, 3]`, float32, one column a channel; None where there are none.
+    domain, shaper_domain
+        Input range of the table and of the shaper.
+    title, source, metadata
+        The file's title, where it came from, and keywords that have no meaning here.
+
+    Raises
+    ------
+    LutError
+        Neither table nor shaper, a wrong shape or size (3D: 2..256, 1D: 2..65536), NaN or infinities.
+    """
+
+    values: NDArray[np.float32] | None = None
+    shaper_values: NDArray[np.float32] | None = None
+    domain: Domain = Domain()
+    shaper_domain: Domain = Domain()
+    title: str = ""
+    source: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.values is None and self.shaper_values is None:
+            raise LutError("a LUT needs a table, a shaper or both")
+        if self.values is not None:
+            values = _frozen(self.values, "table")
+            size = values.shape[0]
+            if values.shape != (size, size, size, 3):
+                raise LutError(f"a 3D table has shape [N, N, N, 3], not {list(values.shape)}")
+            _check_size(size, MAX_SIZE_3D, "3D table")
+            object.__setattr__(self, "values", values)
+        if self.shaper_values is not None:
+            shaper = _frozen(self.shaper_values, "shaper")
+            if shaper.ndim != 2 or shaper.shape[1] != 3:
+                raise LutError(f"a shaper has shape [S, 3], not {list(shaper.shape)}")
+            _check_size(shaper.shape[0], MAX_SIZE_1D, "shaper")
+            object.__setattr__(self, "shaper_values", shaper)
+
+    @property
+    def kind(self) -> Kind:
+        """`"1d"`, `"3d"` or `"shaper+3d"`."""
+        if self.values is None:
+            return "1d"
+        return "3d" if self.shaper_values is None else "shaper+3d"
+
+    @property
+    def size(self) -> int:
+        """Points along an axis of the 3D table, or of the shaper of a 1D LUT."""
+        stage = self.values if self.values is not None else self.shaper_values
+        assert stage is not None
+        return int(stage.shape[0])
+
+    @cached_property
+    def table(self) -> torch.Tensor | None:
+        """The 3D table as a float32 CPU tensor `[B, G, R, 3]`; None for a 1D LUT."""
+        return _tensor(self.values)
+
+    @cached_property
+    def shaper(self) -> torch.Tensor | None:
+        """The 1D curves as a float32 CPU tensor `[S, 3]`; None where there are none."""
+        return _tensor(self.shaper_values)
+
+    @classmethod
+    def identity(cls, size: int = 33) -> Lut:
+        """The 3D LUT that changes nothing, with `size` points an axis over 0..1."""
+        return cls(values=identity_table(size), title="identity")
+
+
+def identity_table(size: int, domain: Domain = Domain()) -> NDArray[np.float32]:
+    """Grid points of a 3D table, `[B, G, R, 3]` float32: the table that maps each point of `domain` to itself."""
+    axes = [np.linspace(lo, up, size) for lo, up in zip(domain.lower, domain.upper, strict=True)]
+    blue, green, red = np.meshgrid(axes[2], axes[1], axes[0], indexing="ij")
+    return np.stack([red, green, blue], axis=-1).astype(np.float32)
+
+
+def _frozen(array: Any, what: str) -> NDArray[np.float32]:
+    if hasattr(array, "detach"):
+        array = array.detach().cpu().numpy()
+    out = np.asarray(array, dtype=np.float32, order="C")
+    if out.flags.writeable:
+        out = out.copy()  # the caller may go on writing to its array
+    if not np.isfinite(out).all():
+        raise LutError(f"the {what} holds NaN or infinities")
+    out.flags.writeable = False
+    return out
+
+
+def _check_size(size: int, largest: int, what: str) -> None:
+    if not MIN_SIZE <= size <= largest:
+        raise LutError(f"a {what} has {MIN_SIZE} to {largest} points an axis, not {size}")
+
+
+def _tensor(array: NDArray[np.float32] | None) -> torch.Tensor | None:
+    if array is None:
+        return None
+    import torch
+
+    return torch.from_numpy(array.copy())

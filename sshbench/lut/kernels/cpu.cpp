@@ -1,8 +1,6 @@
-// The Python module of native CPU kernels.
+// The Python module `_cpu`: applies LUTs to images.
 #include <nanobind/nanobind.h>
 
 namespace nb = nanobind;
 
-void bind_cube_reader(nb::module_& m);
-
-NB_MODULE(_cpu, m) { bind_cube_reader(m); }
+NB_MODULE(_cpu, m) {}

@@ -3,9 +3,10 @@
 #pragma once
 
 #if defined(__CUDACC__) || defined(__CUDACC_RTC__)
-#define SSHBENCH_FN __host__ __device__ __forceinline__
+#define SSHBENCH_FN static __host__ __device__ __forceinline__
 #else
-#define SSHBENCH_FN inline
+// Internal linkage: each processor's file compiles its own copy, and the linker must not choose among them.
+#define SSHBENCH_FN static inline
 #endif
 
 namespace sshbench {
@@ -29,6 +30,8 @@ struct Place {
 SSHBENCH_FN double multiply_add(double a, double b, double c) {
 #if defined(__CUDA_ARCH__)
     return fma(a, b, c);
+#elif defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+    return __builtin_fma(a, b, c);
 #else
     return a * b + c;
 #endif
@@ -36,6 +39,8 @@ SSHBENCH_FN double multiply_add(double a, double b, double c) {
 SSHBENCH_FN float multiply_add(float a, float b, float c) {
 #if defined(__CUDA_ARCH__)
     return fmaf(a, b, c);
+#elif defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+    return __builtin_fmaf(a, b, c);
 #else
     return static_cast<float>(static_cast<double>(a) * b + c);  // rounded once, as a fused operation
 #endif

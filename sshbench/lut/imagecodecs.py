@@ -1,0 +1,228 @@
+"""What Pillow lacks: 16-bit RGB in PNG and TIFF, and EXIF in TIFF.
+
+Pillow's decoders undo compression and PNG filters in full, and drop half of each 16-bit sample only when they unpack a
+row. Decoding twice, the second time with the bytes of a sample swapped, gives the high and then the low halves.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, TiffImagePlugin
+
+_ROWS = 64  # filtered and compressed at a time, so that temporaries stay small
+_SWAPPED = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+
+# Tags of a TIFF's first directory that describe the photograph and not the layout of the file (EXIF 2.32, table 4;
+# ratings and titles as Windows writes them).
+_DESCRIPTIVE_TAGS = (270, 271, 272, 274, 305, 306, 315, 316, 33432, 18246, 18249, *range(40091, 40096))
+_EXIF_IFD, _GPS_IFD, _INTEROPERABILITY_IFD = 0x8769, 0x8825, 0xA005
+
+
+def raw_mode(image: Any) -> str:
+    """Pillow's name for the samples of an image that is open and not yet decoded, such as `"RGB;16B"`."""
+    arguments = image.tile[0][3] if image.tile else ""
+    return str(arguments[0] if isinstance(arguments, tuple) else arguments)
+
+
+def decode_16_bit(path: Path, formats: tuple[str, ...], mode: str) -> NDArray[np.uint16]:
+    """Decode a PNG or TIFF of raw mode `mode`, which ends in `;16B`, `;16L` or `;16N`, to `[H, W, 3 or 4]`.
+
+    Premultiplied colours (`RGBa`) are returned as they are stored.
+    """
+    if mode == "LA;16B":
+        # Four bytes a pixel, which unpack as 8-bit RGBA: grey high, grey low, alpha high, alpha low.
+        bytes_ = _decode_as(path, formats, "RGBA")
+        grey, alpha = _joined(bytes_[..., 0], bytes_[..., 1]), _joined(bytes_[..., 2], bytes_[..., 3])
+        return np.stack([grey, grey, grey, alpha], axis=-1)
+    mode = mode.replace("RGBa", "RGBA")
+    return _joined(_decode_as(path, formats, mode), _decode_as(path, formats, mode[:-1] + _SWAPPED[mode[-1]]))
+
+
+def _decode_as(path: Path, formats: tuple[str, ...], mode: str) -> NDArray[np.uint8]:
+    with Image.open(path, formats=formats) as image:
+        image.tile = [
+            tile._replace(args=(mode, *tile.args[1:]) if isinstance(tile.args, tuple) else mode) for tile in image.tile
+        ]
+        image.load()
+        return np.asarray(image)
+
+
+def _joined(high: NDArray[np.uint8], low: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    out = high.astype(np.uint16)
+    out <<= 8
+    out |= low
+    return out
+
+
+def stored_layout(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Undo the turn that Pillow gives a TIFF when it loads it, so that its orientation tag stays true."""
+    match orientation:
+        case 2:
+            return pixels[:, ::-1]
+        case 3:
+            return pixels[::-1, ::-1]
+        case 4:
+            return pixels[::-1]
+        case 5:
+            return pixels.swapaxes(0, 1)
+        case 6:
+            return np.rot90(pixels)
+        case 7:
+            return pixels[::-1, ::-1].swapaxes(0, 1)
+        case 8:
+            return np.rot90(pixels, -1)
+    return pixels
+
+
+def write_png_16(
+    file: BinaryIO,
+    samples: NDArray[np.uint16],
+    *,
+    icc: bytes | None,
+    exif: bytes | None,
+    xmp: bytes | None,
+    dpi: tuple[float, float] | None,
+) -> None:
+    """Write `[H, W, 3 or 4]` as a 16-bit PNG (W3C PNG 3rd edition), every row with the Paeth filter."""
+    height, width, channels = samples.shape
+
+    def chunk(name: bytes, data: bytes) -> None:
+        file.write(struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(name))))
+
+    file.write(b"\x89PNG\r\n\x1a\n")
+    chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 2 if channels == 3 else 6, 0, 0, 0))
+    if icc:
+        chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc))
+    if dpi:
+        chunk(b"pHYs", struct.pack(">IIB", *(round(d / 0.0254) for d in dpi), 1))
+    if exif:
+        chunk(b"eXIf", exif)
+    if xmp:
+        chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp)
+    deflate = zlib.compressobj(3)
+    for rows in _paeth_filtered(samples):
+        if data := deflate.compress(rows):
+            chunk(b"IDAT", data)
+    chunk(b"IDAT", deflate.flush())
+    chunk(b"IEND", b"")
+
+
+def _paeth_filtered(samples: NDArray[np.uint16]) -> Iterator[bytes]:
+    """Filtered rows of a PNG, some at a time: a byte less its prediction from the bytes left, above and above left."""
+    height, width, channels = samples.shape
+    step = 2 * channels
+    above = np.zeros((1, step * (width + 1)), np.uint8)
+    for top in range(0, height, _ROWS):
+        block = samples[top : top + _ROWS]
+        raw = np.zeros((len(block) + 1, step * (width + 1)), np.uint8)  # a row above, and a pixel to the left
+        raw[0] = above
+        raw[1:, step:] = block.astype(">u2").reshape(len(block), -1).view(np.uint8)
+        above = raw[-1:]
+        here, left, up, corner = raw[1:, step:], raw[1:, :-step], raw[:-1, step:], raw[:-1, :-step]
+        to_left = np.abs(up.astype(np.int16) - corner)  # |p - a| of the specification, where p = a + b - c
+        to_up = np.abs(left.astype(np.int16) - corner)
+        to_corner = np.abs(left.astype(np.int16) + up - 2 * corner.astype(np.int16))
+        nearest = np.where((to_left <= to_up) & (to_left <= to_corner), left, np.where(to_up <= to_corner, up, corner))
+        out = np.empty((len(block), 1 + step * width), np.uint8)
+        out[:, 0] = 4
+        np.subtract(here, nearest, out=out[:, 1:])
+        yield out.tobytes()
+
+
+def write_tiff(
+    file: BinaryIO,
+    samples: NDArray[Any],
+    *,
+    icc: bytes | None,
+    exif: bytes | None,
+    xmp: bytes | None,
+    dpi: tuple[float, float] | None,
+) -> None:
+    """Write uint8 or uint16 `[H, W, 3 or 4]` as TIFF 6.0, strips with horizontal differences and Deflate."""
+    height, width, channels = samples.shape
+    strips = []
+    for top in range(0, height, _ROWS):
+        block = samples[top : top + _ROWS]
+        differences = block.copy()
+        differences[:, 1:] -= block[:, :-1]
+        strips.append(zlib.compress(differences.astype(differences.dtype.newbyteorder("<")).tobytes(), 6))
+    sizes = [len(strip) for strip in strips]
+
+    ifd = TiffImagePlugin.ImageFileDirectory_v2(prefix=b"II")
+    if exif:
+        _put_exif(ifd, exif)
+    ifd[256], ifd[257] = width, height
+    ifd[258] = (samples.dtype.itemsize * 8,) * channels
+    ifd[259], ifd[262], ifd[317] = 8, 2, 2  # Adobe Deflate, RGB, horizontal differencing
+    ifd[273] = tuple(np.cumsum([0, *sizes[:-1]]).tolist())  # Pillow adds the end of the directory
+    ifd[277], ifd[278], ifd[279], ifd[284] = channels, min(_ROWS, height), tuple(sizes), 1
+    if channels == 4:
+        ifd[338] = 2  # alpha not multiplied into the colours
+    ifd[282], ifd[283] = dpi or (72.0, 72.0)
+    ifd[296] = 2 if dpi else 1
+    if xmp:
+        ifd.tagtype[700] = 1
+        ifd[700] = xmp
+    if icc:
+        ifd.tagtype[34675] = 7
+        ifd[34675] = icc
+    ifd.save(file)
+    for strip in strips:
+        file.write(strip)
+
+
+def _put_exif(ifd: TiffImagePlugin.ImageFileDirectory_v2, exif: bytes) -> None:
+    block = Image.Exif()
+    block.load(b"Exif\0\0" + exif)
+    for tag in _DESCRIPTIVE_TAGS:
+        if tag in block:
+            ifd[tag] = block[tag]
+    for group in (_EXIF_IFD, _GPS_IFD):
+        if group in block:
+            ifd.tagtype[group] = 4
+            ifd[group] = _sub_directory(block, group)
+
+
+def _sub_directory(block: Image.Exif, group: int) -> dict[int, Any]:
+    entries = dict(block.get_ifd(group))
+    if _INTEROPERABILITY_IFD in entries:
+        entries[_INTEROPERABILITY_IFD] = dict(block.get_ifd(_INTEROPERABILITY_IFD))
+    return entries
+
+
+def exif_of_tiff(image: Any) -> bytes | None:
+    """The EXIF block, as JPEG and PNG carry one, of an open TIFF whose directories hold the same tags."""
+    source, out = image.getexif(), Image.Exif()
+    for tag in _DESCRIPTIVE_TAGS:
+        if tag in source:
+            out[tag] = source[tag]
+    for group in (_EXIF_IFD, _GPS_IFD):
+        if group in source:
+            out.get_ifd(group).update(_sub_directory(source, group))
+    if not (len(out) or out.get_ifd(_EXIF_IFD) or out.get_ifd(_GPS_IFD)):
+        return None
+    return out.tobytes().removeprefix(b"Exif\0\0")
+
+
+def without_thumbnail(exif: bytes) -> bytes:
+    """Cut an EXIF block's link to its second directory, the thumbnail, which shows the pixels as they were.
+
+    Nothing else moves, since makers' notes point at places in the block.
+    """
+    order = "<" if exif[:2] == b"II" else ">"
+    try:
+        (start,) = struct.unpack_from(order + "I", exif, 4)
+        (count,) = struct.unpack_from(order + "H", exif, start)
+        link = start + 2 + 12 * count
+        struct.unpack_from(order + "I", exif, link)
+    except struct.error:
+        return exif
+    return exif[:link] + bytes(4) + exif[link + 4 :]

@@ -1,0 +1,56 @@
+// What the processor-specific files and the module share: plain structs and the table of functions each file offers.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "trilinear.h"
+
+namespace sshbench {
+
+enum class Type : int { u8, u16, f16, bf16, f32 };
+static inline size_t bytes_per_value(Type type) { return type == Type::u8 ? 1 : type == Type::f32 ? 4 : 2; }
+enum class Layout : int { planar, interleaved };  // [3, H, W] and [H, W, 3]
+
+// uint8 -> uint8 in integers, the same bits on every processor.
+//
+// An entry of `table` is the pair (r, r + 1) of one grid point: R0 R1 G0 G1 B0 B1 0 0 as int16, each the negative of
+// (255 v - 127.5) * 2^bits. Weights are negative too, because -1 fits 16 bits as -32768 and +1 does not; the weights of
+// a pixel sum to exactly -strength. The table ends in one plane, one row and one entry of padding, whose weight is 0.
+constexpr int kEntry = 8;
+struct PackedLut {
+    const int16_t* table;
+    const uint8_t* coordinates;  // [3 channels][cell, low byte, high byte of the fraction in 1/32768][256]
+    int size;
+    int bits;
+    int strength;  // in 1/32768
+};
+
+// Everything else: a chunk of pixels at a time through float32.
+struct FloatLut {
+    const float* table;  // [B][G][R][4], or null for a 1D LUT
+    Axis<float> axis[3];
+    const float* shaper;  // [3][S], or null
+    Axis<float> shaper_axis[3];
+    bool tetrahedral;
+    float strength;
+};
+struct FloatImage {
+    const void* source;
+    void* target;
+    Type source_type, target_type;
+    Layout source_layout, target_layout;
+    size_t pixels;        // of the whole image: the distance between planes
+    const float* affine;  // null, or scale[3] and offset[3] for the normalised output of values clamped to 0..1
+};
+
+struct Kernels {
+    const char* name;
+    bool (*available)();
+    // Pixels begin..end of an image of `pixels` pixels.
+    void (*bytes)(const PackedLut&, const uint8_t* source, uint8_t* target, Layout, size_t pixels, size_t begin, size_t end);
+    void (*floats)(const FloatLut&, const FloatImage&, size_t begin, size_t end);
+};
+
+extern const Kernels kPlain, kAvx2, kAvx512;
+
+}  // namespace sshbench

@@ -1,0 +1,236 @@
+// Everything but uint8 -> uint8: pixels of any type through float32, a chunk at a time. Compiled once a processor.
+#pragma once
+#include <cstring>
+
+#include "cpu.h"
+
+namespace sshbench {
+namespace {
+
+constexpr int kChunk = 64;
+typedef float f4 __attribute__((vector_size(16)));
+typedef float f8 __attribute__((vector_size(32)));
+struct Chunk {
+    alignas(64) float channel[3][kChunk];
+};
+
+template <class To, class From>
+inline To bits_of(From value) {
+    static_assert(sizeof(To) == sizeof(From), "same width");
+    To out;
+    std::memcpy(&out, &value, sizeof out);
+    return out;
+}
+template <class T>
+inline T load(const float* p) {
+    T out;
+    std::memcpy(&out, p, sizeof out);
+    return out;
+}
+
+// Pixel formats. IEEE 754 half and bfloat16 by their bits: not every compiler has types for them.
+struct U8 {
+    typedef uint8_t Stored;
+    static float read(uint8_t v) { return v * (1.0f / 255.0f); }
+    static uint8_t write(float v) { return v > 0.0f ? uint8_t((v < 1.0f ? v : 1.0f) * 255.0f + 0.5f) : 0; }
+};
+struct U16 {
+    typedef uint16_t Stored;
+    static float read(uint16_t v) { return v * (1.0f / 65535.0f); }
+    static uint16_t write(float v) { return v > 0.0f ? uint16_t((v < 1.0f ? v : 1.0f) * 65535.0f + 0.5f) : 0; }
+};
+struct F16 {
+    typedef uint16_t Stored;
+    static float read(uint16_t h) {
+        const uint32_t magnitude = h & 0x7fffu;
+        const float value = bits_of<float>(magnitude << 13) * 5.192296858534828e33f;  // 2^112
+        const uint32_t bits = magnitude >= 0x7c00u ? bits_of<uint32_t>(value) | 0x7f800000u : bits_of<uint32_t>(value);
+        return bits_of<float>(bits | uint32_t(h & 0x8000u) << 16);
+    }
+    static uint16_t write(float v) {
+        const uint32_t bits = bits_of<uint32_t>(v), sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7fffffffu;
+        const uint32_t normal = (magnitude + 0xc8000fffu + (magnitude >> 13 & 1u)) >> 13;
+        const uint32_t subnormal = bits_of<uint32_t>(bits_of<float>(magnitude) + 0.5f) - 0x3f000000u;
+        const uint32_t finite = magnitude < 0x38800000u ? subnormal : normal;
+        const uint32_t special = magnitude > 0x7f800000u ? 0x7e00u : 0x7c00u;
+        return uint16_t((magnitude >= 0x477ff000u ? special : finite) | sign);
+    }
+};
+struct Bf16 {
+    typedef uint16_t Stored;
+    static float read(uint16_t h) { return bits_of<float>(uint32_t(h) << 16); }
+    static uint16_t write(float v) {
+        const uint32_t bits = bits_of<uint32_t>(v);
+        const uint32_t rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
+        return uint16_t((bits & 0x7fffffffu) > 0x7f800000u ? 0x7fc0u : rounded);
+    }
+};
+struct F32 {
+    typedef float Stored;
+    static float read(float v) { return v; }
+    static float write(float v) { return v; }
+};
+
+template <class Format, bool kPlanar>
+void read_chunk(const FloatImage& image, size_t at, int count, Chunk& x) {
+    const typename Format::Stored* s = static_cast<const typename Format::Stored*>(image.source);
+    for (int c = 0; c < 3; ++c) {
+        const typename Format::Stored* from = kPlanar ? s + c * image.pixels + at : s + 3 * at + c;
+        for (int i = 0; i < count; ++i) x.channel[c][i] = Format::read(from[kPlanar ? i : 3 * i]);
+        for (int i = count; i < kChunk; ++i) x.channel[c][i] = 0.0f;
+    }
+}
+template <class Format, bool kPlanar>
+void write_chunk(const FloatImage& image, size_t at, int count, const Chunk& y) {
+    typename Format::Stored* t = static_cast<typename Format::Stored*>(image.target);
+    for (int c = 0; c < 3; ++c) {
+        typename Format::Stored* to = kPlanar ? t + c * image.pixels + at : t + 3 * at + c;
+        for (int i = 0; i < count; ++i) to[kPlanar ? i : 3 * i] = Format::write(y.channel[c][i]);
+    }
+}
+typedef void (*ReadChunk)(const FloatImage&, size_t, int, Chunk&);
+typedef void (*WriteChunk)(const FloatImage&, size_t, int, const Chunk&);
+template <bool kPlanar>
+ReadChunk reader(Type type) {
+    switch (type) {
+        case Type::u8: return read_chunk<U8, kPlanar>;
+        case Type::u16: return read_chunk<U16, kPlanar>;
+        case Type::f16: return read_chunk<F16, kPlanar>;
+        case Type::bf16: return read_chunk<Bf16, kPlanar>;
+        default: return read_chunk<F32, kPlanar>;
+    }
+}
+template <bool kPlanar>
+WriteChunk writer(Type type) {
+    switch (type) {
+        case Type::u8: return write_chunk<U8, kPlanar>;
+        case Type::u16: return write_chunk<U16, kPlanar>;
+        case Type::f16: return write_chunk<F16, kPlanar>;
+        case Type::bf16: return write_chunk<Bf16, kPlanar>;
+        default: return write_chunk<F32, kPlanar>;
+    }
+}
+
+void shape(const FloatLut& lut, const Chunk& x, Chunk& y) {
+    for (int c = 0; c < 3; ++c) {
+        const Axis<float> axis = lut.shaper_axis[c];
+        const float* curve = lut.shaper + size_t(c) * axis.size;
+        for (int i = 0; i < kChunk; ++i) {
+            const Place<float> p = locate(x.channel[c][i], axis);
+            y.channel[c][i] = lerp(curve[p.cell], curve[p.cell + 1], p.fraction);
+        }
+    }
+}
+
+struct Cells {
+    alignas(64) int32_t offset[kChunk];
+    alignas(64) float fraction[3][kChunk];
+};
+
+inline void locate_cells(const FloatLut& lut, const Chunk& x, Cells& cells) {
+    const Axis<float> red = lut.axis[0], green = lut.axis[1], blue = lut.axis[2];
+    const int size = red.size;
+    for (int i = 0; i < kChunk; ++i) {
+        const Place<float> r = locate(x.channel[0][i], red), g = locate(x.channel[1][i], green), b = locate(x.channel[2][i], blue);
+        cells.offset[i] = ((b.cell * size + g.cell) * size + r.cell) * 4;
+        cells.fraction[0][i] = r.fraction;
+        cells.fraction[1][i] = g.fraction;
+        cells.fraction[2][i] = b.fraction;
+    }
+}
+
+// Four pixels of RGBx to four values of each channel.
+inline void store_channels(const f4 v[4], Chunk& y, int i) {
+    const f4 rg[2] = {__builtin_shufflevector(v[0], v[1], 0, 4, 1, 5), __builtin_shufflevector(v[2], v[3], 0, 4, 1, 5)};
+    const f4 bx[2] = {__builtin_shufflevector(v[0], v[1], 2, 6, 3, 7), __builtin_shufflevector(v[2], v[3], 2, 6, 3, 7)};
+    const f4 channel[3] = {__builtin_shufflevector(rg[0], rg[1], 0, 1, 4, 5), __builtin_shufflevector(rg[0], rg[1], 2, 3, 6, 7),
+                           __builtin_shufflevector(bx[0], bx[1], 0, 1, 4, 5)};
+    for (int c = 0; c < 3; ++c) std::memcpy(y.channel[c] + i, &channel[c], sizeof(f4));
+}
+
+void interpolate_trilinear(const FloatLut& lut, const Chunk& x, Chunk& y) {
+    Cells cells;
+    locate_cells(lut, x, cells);
+    alignas(64) float weight[4][kChunk];
+    for (int i = 0; i < kChunk; ++i) {
+        const float g = cells.fraction[1][i], b = cells.fraction[2][i], both = g * b;
+        weight[0][i] = (1.0f - g) * (1.0f - b);
+        weight[1][i] = g - both;
+        weight[2][i] = b - both;
+        weight[3][i] = both;
+    }
+    const ptrdiff_t row = ptrdiff_t(lut.axis[0].size) * 4, plane = row * lut.axis[0].size;
+    for (int i = 0; i < kChunk; i += 4) {
+        f4 value[4];
+        for (int j = i; j < i + 4; ++j) {
+            const float* corner = lut.table + cells.offset[j];
+            // Each load takes the two neighbours in red; green and blue are summed by weight, red follows.
+            const f8 pair = load<f8>(corner) * weight[0][j] + load<f8>(corner + row) * weight[1][j] +
+                            load<f8>(corner + plane) * weight[2][j] + load<f8>(corner + plane + row) * weight[3][j];
+            const f4 low = __builtin_shufflevector(pair, pair, 0, 1, 2, 3), high = __builtin_shufflevector(pair, pair, 4, 5, 6, 7);
+            value[j - i] = low + (high - low) * cells.fraction[0][j];
+        }
+        store_channels(value, y, i);
+    }
+}
+
+void interpolate_tetrahedral(const FloatLut& lut, const Chunk& x, Chunk& y) {
+    Cells cells;
+    locate_cells(lut, x, cells);
+    const long long row = lut.axis[0].size * 4LL;
+    const Strides strides = {4, row, row * lut.axis[0].size};
+    for (int i = 0; i < kChunk; i += 4) {
+        f4 value[4];
+        for (int j = i; j < i + 4; ++j) {
+            long long at[4];
+            float weight[4];
+            tetrahedron(strides, cells.fraction[0][j], cells.fraction[1][j], cells.fraction[2][j], at, weight);
+            const float* corner = lut.table + cells.offset[j];
+            value[j - i] = load<f4>(corner) * weight[0];
+            for (int k = 1; k < 4; ++k) value[j - i] += load<f4>(corner + at[k]) * weight[k];
+        }
+        store_channels(value, y, i);
+    }
+}
+
+// Asks for the next chunk: the table's scattered reads keep the processor from seeing that planes are read in order.
+template <int kWrite>
+void prefetch(const void* image, Type type, Layout layout, size_t pixels, size_t at) {
+    const size_t value = bytes_per_value(type);
+    const char* start = static_cast<const char*>(image);
+    const bool planar = layout == Layout::planar;
+    for (int run = 0; run < (planar ? 3 : 1); ++run) {
+        const char* from = start + value * (planar ? run * pixels + at : 3 * at);
+        for (size_t i = 0; i < value * kChunk * (planar ? 1 : 3); i += 64) __builtin_prefetch(from + i, kWrite, 3);
+    }
+}
+
+void floats(const FloatLut& lut, const FloatImage& image, size_t begin, size_t end) {
+    const ReadChunk read = image.source_layout == Layout::planar ? reader<true>(image.source_type) : reader<false>(image.source_type);
+    const WriteChunk write = image.target_layout == Layout::planar ? writer<true>(image.target_type) : writer<false>(image.target_type);
+    const auto interpolate = lut.tetrahedral ? interpolate_tetrahedral : interpolate_trilinear;
+    Chunk x, shaped, y;
+    for (size_t at = begin; at < end; at += kChunk) {
+        const int count = int(end - at < size_t(kChunk) ? end - at : size_t(kChunk));
+        if (at + 2 * kChunk <= end) {
+            prefetch<0>(image.source, image.source_type, image.source_layout, image.pixels, at + kChunk);
+            prefetch<1>(image.target, image.target_type, image.target_layout, image.pixels, at + kChunk);
+        }
+        read(image, at, count, x);
+        if (lut.shaper != nullptr) shape(lut, x, lut.table != nullptr ? shaped : y);
+        if (lut.table != nullptr) interpolate(lut, lut.shaper != nullptr ? shaped : x, y);
+        if (lut.strength != 1.0f)
+            for (int c = 0; c < 3; ++c)
+                for (int i = 0; i < kChunk; ++i) y.channel[c][i] = lerp(x.channel[c][i], y.channel[c][i], lut.strength);
+        if (image.affine != nullptr)
+            for (int c = 0; c < 3; ++c)
+                for (int i = 0; i < kChunk; ++i) {
+                    const float v = y.channel[c][i], clamped = v < 0.0f ? 0.0f : (v > 1.0f ? 1.0f : v);
+                    y.channel[c][i] = clamped * image.affine[c] + image.affine[3 + c];
+                }
+        write(image, at, count, y);
+    }
+}
+
+}  // namespace
+}  // namespace sshbench

@@ -1,0 +1,10 @@
+// Kernels in portable C++; the compiler makes NEON of the float loops on 64-bit Arm.
+#include "cpu_bytes.h"
+#include "cpu_floats.h"
+
+namespace sshbench {
+namespace {
+bool available() { return true; }
+}  // namespace
+const Kernels kPlain = {"plain", available, bytes_span, floats};
+}  // namespace sshbench

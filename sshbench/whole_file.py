@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -13,17 +14,20 @@ from pathlib import Path
 def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a temporary name beside `path` to write to; it becomes `path` when the block ends without an error.
 
-    The temporary name ends as `path` does, so that libraries that go by the suffix write the right format.
+    The temporary name ends as `path` does, so that libraries that go by the suffix write the right format. A file that
+    is replaced leaves its permissions to the new one, and a symbolic link stays one.
 
     Raises
     ------
     OSError
         The folder does not exist or cannot be written.
     """
-    path = Path(path)
-    temporary = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{secrets.token_hex(8)}{Path(path).suffix}")
     try:
         yield temporary
-        os.replace(temporary, path)
+        with suppress(FileNotFoundError):
+            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+        os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)

@@ -32,27 +32,28 @@ def raw_mode(image: Any) -> str:
     return str(arguments[0] if isinstance(arguments, tuple) else arguments)
 
 
-def decode_16_bit(path: Path, formats: tuple[str, ...], mode: str) -> NDArray[np.uint16]:
-    """Decode a PNG or TIFF of raw mode `mode`, which ends in `;16B`, `;16L` or `;16N`, to `[H, W, 3 or 4]`.
+def decode_16_bit(path: Path, image: Any, mode: str) -> NDArray[np.uint16]:
+    """Decode an open 16-bit PNG or TIFF, whose raw mode ends in `;16B`, `;16L` or `;16N`, to `[H, W, 3 or 4]`.
 
     Premultiplied colours (`RGBa`) are returned as they are stored.
     """
     if mode == "LA;16B":
         # Four bytes a pixel, which unpack as 8-bit RGBA: grey high, grey low, alpha high, alpha low.
-        bytes_ = _decode_as(path, formats, "RGBA")
-        grey, alpha = _joined(bytes_[..., 0], bytes_[..., 1]), _joined(bytes_[..., 2], bytes_[..., 3])
+        halves = _decode_as(image, "RGBA")
+        grey, alpha = _joined(halves[..., 0], halves[..., 1]), _joined(halves[..., 2], halves[..., 3])
         return np.stack([grey, grey, grey, alpha], axis=-1)
     mode = mode.replace("RGBa", "RGBA")
-    return _joined(_decode_as(path, formats, mode), _decode_as(path, formats, mode[:-1] + _SWAPPED[mode[-1]]))
+    high = _decode_as(image, mode)
+    with Image.open(path, formats=(image.format,)) as again:
+        return _joined(high, _decode_as(again, mode[:-1] + _SWAPPED[mode[-1]]))
 
 
-def _decode_as(path: Path, formats: tuple[str, ...], mode: str) -> NDArray[np.uint8]:
-    with Image.open(path, formats=formats) as image:
-        image.tile = [
-            tile._replace(args=(mode, *tile.args[1:]) if isinstance(tile.args, tuple) else mode) for tile in image.tile
-        ]
-        image.load()
-        return np.asarray(image)
+def _decode_as(image: Any, mode: str) -> NDArray[np.uint8]:
+    image.tile = [
+        tile._replace(args=(mode, *tile.args[1:]) if isinstance(tile.args, tuple) else mode) for tile in image.tile
+    ]
+    image.load()
+    return np.asarray(image)
 
 
 def _joined(high: NDArray[np.uint8], low: NDArray[np.uint8]) -> NDArray[np.uint16]:

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
-from sshbench.atomic import replacing
 from sshbench.errors import SshbenchError
 from sshbench.lut import imagecodecs
+from sshbench.whole_file import whole_file
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -240,7 +240,7 @@ def _samples(path: Path, image: Any, mode: str) -> Any:
         samples = np.repeat(grey[..., None], 3, axis=-1)
         return samples if transparent is None else _with_key_as_alpha(samples, (transparent,) * 3)
     if ";16" in mode:
-        samples = imagecodecs.decode_16_bit(path, (image.format,), mode)
+        samples = imagecodecs.decode_16_bit(path, image, mode)
         if mode.startswith("RGBa"):
             return _unmultiplied(samples)
         return samples if transparent is None else _with_key_as_alpha(samples, transparent)
@@ -292,7 +292,7 @@ def write_image(path: str | os.PathLike[str], image: ImageFile, *, quality: int 
     samples: NDArray[Any] = image.pixels if image.alpha is None else np.dstack([image.pixels, image.alpha])
     metadata = {"icc": image.icc, "exif": image.exif, "xmp": image.xmp, "dpi": image.dpi}
     try:
-        with replacing(path) as file:
+        with whole_file(path) as temporary, open(temporary, "xb") as file:
             if kind == "TIFF":
                 imagecodecs.write_tiff(file, samples, **metadata)  # type: ignore[arg-type]
             elif kind == "PNG" and image.bits == 16:

@@ -46,15 +46,18 @@ SSHBENCH_FN float multiply_add(float a, float b, float c) {
 #endif
 }
 
-// NaN falls into cell 0 with fraction NaN, so that it reaches the output; infinities clamp to the domain.
+// NaN falls into the last cell with fraction NaN, so that it reaches the output; infinities clamp to the domain. Written
+// as selects of whole values, because a GPU's warp would take each branch in turn.
 template <class T>
 SSHBENCH_FN Place<T> locate(T value, const Axis<T>& axis) {
-    const bool inside = !(value < axis.lower) && !(value > axis.upper);
-    value = value < axis.lower ? axis.lower : (value > axis.upper ? axis.upper : value);
-    const T offset = value - axis.lower;
+    const T lower = axis.lower, upper = axis.upper;
+    const bool inside = !(value < lower) && !(value > upper);
+    value = value < lower ? lower : value;
+    value = value > upper ? upper : value;
+    const T offset = value - lower;
     const T coordinate = offset * axis.scale;
-    const int last = axis.size - 2;
-    const int cell = coordinate >= T(1) ? (coordinate < T(last) ? static_cast<int>(coordinate) : last) : 0;
+    const T last = static_cast<T>(axis.size - 2);
+    const int cell = static_cast<int>(coordinate < last ? coordinate : last);
     const T fraction = multiply_add(offset, axis.scale, T(-cell)) + offset * axis.scale_low;
     return {cell, fraction, inside};
 }
@@ -121,6 +124,17 @@ SSHBENCH_FN void tetrahedron(const Strides& s, T fr, T fg, T fb, long long at[4]
     weight[1] = largest - middle;
     weight[2] = middle - smallest;
     weight[3] = smallest;
+}
+
+// Writes the derivative of dot(grad_out, interpolated) by the three fractions; `product[k]` is the dot product of
+// grad_out and the k-th corner on the path.
+template <class T>
+SSHBENCH_FN void tetrahedron_backward(const Strides& s, const long long at[4], const T product[4], T grad_fraction[3]) {
+    const long long first = at[1], last = at[3] - at[2];
+    const T rise[3] = {product[1] - product[0], product[2] - product[1], product[3] - product[2]};
+    grad_fraction[0] = first == s.texel ? rise[0] : (last == s.texel ? rise[2] : rise[1]);
+    grad_fraction[1] = first == s.row ? rise[0] : (last == s.row ? rise[2] : rise[1]);
+    grad_fraction[2] = first == s.plane ? rise[0] : (last == s.plane ? rise[2] : rise[1]);
 }
 
 }  // namespace sshbench

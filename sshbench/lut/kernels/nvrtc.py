@@ -1,0 +1,279 @@
+"""Compiles `cuda.cu` with NVRTC at first use, keeps the result on disk and launches it.
+
+NVRTC and the CUDA driver are called through `ctypes`: torch's CUDA wheels bring the one and the graphics driver the
+other, so nothing more has to be installed, and no version of `cuda-bindings` has to match.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import tempfile
+import threading
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sshbench.errors import SshbenchError
+
+if TYPE_CHECKING:
+    import torch
+
+_FOLDER = Path(__file__).parent
+_OPTIONS = ("--std=c++17", "--ptxas-options=-v")  # -v: the log then states registers and spills
+_LOCK = threading.RLock()
+
+
+class CudaKernelError(SshbenchError, RuntimeError):
+    """The CUDA kernels cannot be compiled, loaded or launched here."""
+
+
+@dataclass(frozen=True)
+class Binary:
+    """Machine code for one architecture, the linker's names of its kernels, and what the compiler said."""
+
+    code: bytes
+    names: dict[str, str]
+    log: str = ""
+
+
+def source() -> dict[str, str]:
+    """The CUDA source and the headers it includes, by file name."""
+    return {name: (_FOLDER / name).read_text(encoding="utf-8") for name in ("cuda.cu", "trilinear.h")}
+
+
+def compile_kernels(expressions: tuple[str, ...], architecture: str) -> Binary:
+    """Compile kernels for one architecture, without the cache.
+
+    Parameters
+    ----------
+    expressions
+        C++ expressions that name kernels, such as `sshbench::forward<float, float, sshbench::NCHW, ...>`.
+    architecture
+        `sm_90` for machine code of one chip, `compute_90` for PTX that the driver translates.
+
+    Raises
+    ------
+    CudaKernelError
+        NVRTC is not installed, or does not know the architecture, or refuses the source.
+    """
+    nvrtc, files, program = _nvrtc(), source(), ctypes.c_void_p()
+    header = (ctypes.c_char_p * 1)(files["trilinear.h"].encode()), (ctypes.c_char_p * 1)(b"trilinear.h")
+    _checked(nvrtc.nvrtcCreateProgram(ctypes.byref(program), files["cuda.cu"].encode(), b"cuda.cu", 1, *header))
+    try:
+        for expression in expressions:
+            _checked(nvrtc.nvrtcAddNameExpression(program, expression.encode()))
+        options = [option.encode() for option in (f"--gpu-architecture={architecture}", *_OPTIONS)]
+        failed = nvrtc.nvrtcCompileProgram(program, len(options), (ctypes.c_char_p * len(options))(*options))
+        log = (
+            _text(nvrtc.nvrtcGetProgramLogSize, nvrtc.nvrtcGetProgramLog, program)
+            .rstrip(b"\0")
+            .decode(errors="replace")
+        )
+        if failed:
+            first = next((line for line in log.splitlines() if "error" in line), f"error {failed}")
+            raise CudaKernelError(f"NVRTC could not compile the CUDA kernels for {architecture}: {first}")
+        kind = "CUBIN" if architecture.startswith("sm_") else "PTX"
+        code = _text(getattr(nvrtc, f"nvrtcGet{kind}Size"), getattr(nvrtc, f"nvrtcGet{kind}"), program)
+        names = {}
+        for expression in expressions:
+            name = ctypes.c_char_p()
+            _checked(nvrtc.nvrtcGetLoweredName(program, expression.encode(), ctypes.byref(name)))
+            names[expression] = (name.value or b"").decode()
+        return Binary(code, names, log)
+    finally:
+        nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
+
+
+def cached_kernels(expressions: tuple[str, ...], architecture: str) -> Binary:
+    """`compile_kernels` through the disk cache (`SSHBENCH_CACHE`, or `sshbench` in the user's cache folder).
+
+    The key covers source, kernels, architecture, options and NVRTC's version. A damaged entry is compiled again; a
+    folder that cannot be written is no error.
+    """
+    key = json.dumps([source(), expressions, architecture, _OPTIONS, nvrtc_version()])
+    path = cache_folder() / f"{hashlib.sha256(key.encode()).hexdigest()}.cubin"
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        head, code = path.read_bytes().split(b"\n", 1)
+        entry = json.loads(head)
+        if entry["sha256"] == hashlib.sha256(code).hexdigest() and set(entry["names"]) == set(expressions):
+            return Binary(code, entry["names"])
+    binary = compile_kernels(expressions, architecture)
+    entry = {"names": binary.names, "sha256": hashlib.sha256(binary.code).hexdigest()}
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_whole(path, json.dumps(entry).encode() + b"\n" + binary.code)
+    return binary
+
+
+def cache_folder() -> Path:
+    """Where compiled kernels are kept."""
+    if chosen := os.environ.get("SSHBENCH_CACHE"):
+        return Path(chosen) / "kernels"
+    user = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(user) / "sshbench" / "kernels"
+
+
+def launch(
+    expression: str, grid: tuple[int, int], threads: int, shared: int, job: ctypes.Structure, device: torch.device
+) -> None:
+    """Launch a kernel that takes one struct by value, on torch's current stream of `device`.
+
+    `shared` is its dynamic shared memory in bytes. Nothing is allocated and nothing waits, so a CUDA graph can capture
+    it once the kernel has been compiled by an earlier call.
+    """
+    import torch
+
+    with torch.cuda.device(device):
+        _make_current(torch.cuda.current_device())
+        function = _function(expression, torch.cuda.current_device(), shared)
+        stream = ctypes.c_void_p(torch.cuda.current_stream().cuda_stream)
+        arguments = (ctypes.c_void_p * 1)(ctypes.addressof(job))
+        status = _driver().cuLaunchKernel(function, *grid, 1, threads, 1, 1, shared, stream, arguments, None)
+        _driver_checked(status, "launch")
+
+
+@cache
+def multiprocessors(device: torch.device) -> int:
+    """How many multiprocessors the device has."""
+    import torch
+
+    return int(torch.cuda.get_device_properties(device).multi_processor_count)
+
+
+@cache
+def shared_memory(device: torch.device) -> int:
+    """The most dynamic shared memory that a block can have on the device, in bytes."""
+    import torch
+
+    properties: Any = torch.cuda.get_device_properties(device)
+    return int(properties.shared_memory_per_block_optin)
+
+
+@cache
+def nvrtc_version() -> tuple[int, int]:
+    """Version of the NVRTC library found here."""
+    major, minor = ctypes.c_int(), ctypes.c_int()
+    _checked(_nvrtc().nvrtcVersion(ctypes.byref(major), ctypes.byref(minor)))
+    return major.value, minor.value
+
+
+def architecture_for(capability: tuple[int, int]) -> str:
+    """What to compile for on a device of this compute capability: its own code, or PTX where NVRTC is older than it."""
+    count = ctypes.c_int()
+    _checked(_nvrtc().nvrtcGetNumSupportedArchs(ctypes.byref(count)))
+    known = (ctypes.c_int * count.value)()
+    _checked(_nvrtc().nvrtcGetSupportedArchs(known))
+    wanted = 10 * capability[0] + capability[1]
+    if wanted in known:
+        return f"sm_{wanted}"
+    older = [architecture for architecture in known if architecture < wanted]
+    if not older:
+        version = "{}.{}".format(*nvrtc_version())
+        raise CudaKernelError(f"NVRTC {version} has no support for compute capability {capability[0]}.{capability[1]}")
+    return f"compute_{max(older)}"
+
+
+@cache
+def _function(expression: str, device: int, shared: int) -> ctypes.c_void_p:
+    import torch
+
+    with _LOCK:
+        binary = cached_kernels((expression,), architecture_for(torch.cuda.get_device_capability(device)))
+        module, function = ctypes.c_void_p(), ctypes.c_void_p()
+        # The module stays loaded as long as the process: its functions are held by this cache.
+        _driver_checked(_driver().cuModuleLoadData(ctypes.byref(module), binary.code), "load")
+        name = binary.names[expression].encode()
+        _driver_checked(_driver().cuModuleGetFunction(ctypes.byref(function), module, name), "load")
+        if shared > 48 * 1024:
+            max_dynamic_shared_size_bytes = 8
+            status = _driver().cuFuncSetAttribute(function, max_dynamic_shared_size_bytes, shared)
+            _driver_checked(status, "load")
+        return function
+
+
+def _make_current(device: int) -> None:
+    """A thread that has not used CUDA yet has no context; torch's is the device's primary one."""
+    context = ctypes.c_void_p()
+    _driver_checked(_driver().cuCtxGetCurrent(ctypes.byref(context)), "launch")
+    if not context:
+        _driver_checked(_driver().cuDevicePrimaryCtxRetain(ctypes.byref(context), device), "launch")
+        _driver_checked(_driver().cuCtxSetCurrent(context), "launch")
+
+
+@cache
+def _driver() -> ctypes.CDLL:
+    try:
+        return ctypes.CDLL("libcuda.so.1")
+    except OSError as error:
+        raise CudaKernelError("the CUDA driver (libcuda.so.1) is not installed on this machine") from error
+
+
+def _driver_checked(status: int, verb: str) -> None:
+    if status:
+        text = ctypes.c_char_p()
+        _driver().cuGetErrorString(status, ctypes.byref(text))
+        reason = (text.value or b"unknown error").decode()
+        raise CudaKernelError(f"CUDA could not {verb} a LUT kernel: {reason} ({status})")
+
+
+@cache
+def _nvrtc() -> ctypes.CDLL:
+    """The NVRTC library that belongs to the installed torch."""
+    import torch
+
+    if torch.version.cuda is None:
+        raise CudaKernelError("the CUDA kernels need a torch built for CUDA; this one is not")
+    major = torch.version.cuda.split(".")[0]
+    spec = importlib.util.find_spec("nvidia")
+    folders = [Path(p) for p in spec.submodule_search_locations or ()] if spec else []
+    found = sorted(path for folder in folders for path in folder.glob(f"*/lib/libnvrtc.so.{major}*"))
+    for path in found:
+        with contextlib.suppress(OSError):
+            # NVRTC opens its builtins by bare name, which works when they are loaded already.
+            for builtins in path.parent.glob("libnvrtc-builtins.so*"):
+                ctypes.CDLL(str(builtins), mode=ctypes.RTLD_GLOBAL)
+            return ctypes.CDLL(str(path))
+    for name in (f"libnvrtc.so.{major}", "libnvrtc.so"):
+        with contextlib.suppress(OSError):
+            return ctypes.CDLL(name)
+    package = "nvidia-cuda-nvrtc" if int(major) >= 13 else f"nvidia-cuda-nvrtc-cu{major}"
+    raise CudaKernelError(f"the CUDA kernels need NVRTC {major}, which is not installed: pip install {package}")
+
+
+def _checked(status: int) -> None:
+    if status:
+        text = _nvrtc().nvrtcGetErrorString
+        text.restype = ctypes.c_char_p
+        raise CudaKernelError(f"NVRTC failed: {text(status).decode()}")
+
+
+def _text(size_of: Any, read: Any, program: ctypes.c_void_p) -> bytes:
+    size = ctypes.c_size_t()
+    _checked(size_of(program, ctypes.byref(size)))
+    text = ctypes.create_string_buffer(size.value)
+    _checked(read(program, text))
+    return text.raw
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def spills(log: str) -> dict[str, int]:
+    """Bytes of local memory of each kernel, by its linker's name, from the compiler's log."""
+    pattern = r"entry function '(\w+)'.*?(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads"
+    return {m[1]: sum(int(n) for n in m.groups()[1:]) for m in re.finditer(pattern, log, re.DOTALL)}

@@ -1,0 +1,70 @@
+// Stands in for what a CUDA compiler provides, so that cuda.cu runs on the CPU in the tests: threads run one after the
+// other, blocks too. Include it before cuda.cu.
+#pragma once
+#include <cmath>
+#include <cstring>
+#include <functional>
+
+#define __global__ static
+#define __device__
+#define __forceinline__ inline
+#define __launch_bounds__(...)
+#define __shared__ static
+
+struct dim3 {
+    unsigned x = 1, y = 1, z = 1;
+};
+static dim3 gridDim, blockDim, blockIdx, threadIdx;
+
+struct alignas(16) float4 {
+    float x, y, z, w;
+};
+struct alignas(16) double2 {
+    double x, y;
+};
+
+template <class T>
+static T __ldg(const T* p) {
+    if (reinterpret_cast<unsigned long long>(p) % alignof(T)) __builtin_trap();  // a device would refuse it
+    return *p;
+}
+template <class T>
+static void atomicAdd(T* to, T value) {
+    *to += value;
+}
+static unsigned __float_as_uint(float v) {
+    unsigned bits;
+    std::memcpy(&bits, &v, sizeof bits);
+    return bits;
+}
+static float __uint_as_float(unsigned bits) {
+    float v;
+    std::memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+static void copy_aligned(const void* from, void* to, size_t bytes) {
+    const bool global_from = reinterpret_cast<unsigned long long>(from) % bytes == 0;
+    const bool global_to = reinterpret_cast<unsigned long long>(to) % bytes == 0;
+    if (!global_from && !global_to) __builtin_trap();  // the side in memory has to be aligned as a device needs it
+    std::memcpy(to, from, bytes);
+}
+static float half_to_float(unsigned short bits) {
+    _Float16 v;
+    std::memcpy(&v, &bits, sizeof v);
+    return static_cast<float>(v);
+}
+static unsigned short float_to_half(float value) {
+    const _Float16 v = static_cast<_Float16>(value);
+    unsigned short bits;
+    std::memcpy(&bits, &v, sizeof bits);
+    return bits;
+}
+
+static void run_grid(dim3 grid, unsigned threads, const std::function<void()>& kernel) {
+    gridDim = grid;
+    blockDim = {threads, 1, 1};
+    for (blockIdx.y = 0; blockIdx.y < grid.y; ++blockIdx.y)
+        for (blockIdx.x = 0; blockIdx.x < grid.x; ++blockIdx.x)
+            for (threadIdx.x = 0; threadIdx.x < threads; ++threadIdx.x) kernel();
+}

@@ -43,11 +43,14 @@ static float __uint_as_float(unsigned bits) {
     return v;
 }
 
-static void copy_aligned(const void* from, void* to, size_t bytes) {
-    const bool global_from = reinterpret_cast<unsigned long long>(from) % bytes == 0;
-    const bool global_to = reinterpret_cast<unsigned long long>(to) % bytes == 0;
-    if (!global_from && !global_to) __builtin_trap();  // the side in memory has to be aligned as a device needs it
-    std::memcpy(to, from, bytes);
+// A device refuses wide accesses to memory that is not aligned to them.
+static void load_aligned(const void* memory, void* registers, size_t bytes) {
+    if (reinterpret_cast<unsigned long long>(memory) % bytes) __builtin_trap();
+    std::memcpy(registers, memory, bytes);
+}
+static void store_aligned(const void* registers, void* memory, size_t bytes) {
+    if (reinterpret_cast<unsigned long long>(memory) % bytes) __builtin_trap();
+    std::memcpy(memory, registers, bytes);
 }
 static float half_to_float(unsigned short bits) {
     _Float16 v;

@@ -127,9 +127,9 @@ DEVICE float decode(Half v) { return half_to_float(v.bits); }
 DEVICE void encode(float v, Half& out) { out.bits = float_to_half(v); }
 template <int N>
 DEVICE void load(const void* from, unsigned (&to)[N]) {
-    copy_aligned(from, to, sizeof to);
+    load_aligned(from, to, sizeof to);
 }
-DEVICE void store(const unsigned (&from)[4], void* to) { copy_aligned(from, to, sizeof from); }
+DEVICE void store(const unsigned (&from)[4], void* to) { store_aligned(from, to, sizeof from); }
 template <int N>
 DEVICE void forget(unsigned (&)[N]) {}
 DEVICE void add_texel(float* to, const float v[3]) {

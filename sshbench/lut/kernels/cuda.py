@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -139,8 +139,8 @@ def backward(
     if needs[3] and strength is not None:
         grads[3] = torch.zeros(strength.shape, dtype=value, device=images.device)
     job.grad_out = grad_out.data_ptr()
-    for name, grad in zip(("images", "table", "shaper", "strength"), grads, strict=True):
-        setattr(job, f"grad_{name}", 0 if grad is None else grad.data_ptr())
+    for name, grad in zip(_GRADS, grads, strict=True):
+        setattr(job, name, 0 if grad is None else grad.data_ptr())
     job.count, job.pixels = images.shape[0], images.shape[2] * images.shape[3]
     _launch(f"sshbench::backward<{_pixel(images)}, sshbench::{interpolation.upper()}>", job, 1, images.device)
     del keep
@@ -245,14 +245,14 @@ def _job(
 
 def _fill(axis: Any, lower: float, upper: float, size: int) -> None:
     axis.lower, axis.upper, axis.size = lower, upper, size
-    axis.scale, axis.scale_low = _scale(type(axis), axis.lower, axis.upper, size)
+    axis.scale, axis.scale_low = _scale(axis.real, axis.lower, axis.upper, size)
 
 
 @cache
-def _scale(axis_type: Any, lower: float, upper: float, size: int) -> tuple[float, float]:
+def _scale(real: Callable[[float], Any], lower: float, upper: float, size: int) -> tuple[float, float]:
     """(size - 1) / (upper - lower), as the kernel's real number and what that leaves over."""
     exact = Fraction(size - 1) / (Fraction(upper) - Fraction(lower))
-    scale = axis_type(scale=float(exact)).scale
+    scale = float(real(float(exact)).value)
     return scale, float(exact - Fraction(scale))
 
 
@@ -269,14 +269,17 @@ def _value_dtype(images: torch.Tensor) -> torch.dtype:
 
 def _job_type(real: Any) -> Any:
     """`Job<T>` of cuda.cu as a ctypes struct."""
-    axis: Any = type("Axis", (ctypes.Structure,), {"_fields_": [*((n, real) for n in _AXIS), ("size", ctypes.c_int)]})
-    fields: list[Any] = [(name, ctypes.c_void_p) for name in _POINTERS]
+    axis: Any = type(
+        "Axis", (ctypes.Structure,), {"_fields_": [*((n, real) for n in _AXIS), ("size", ctypes.c_int)], "real": real}
+    )
+    fields: list[Any] = [(name, ctypes.c_void_p) for name in (*_INPUTS, *_GRADS)]
     fields += [("pixels", ctypes.c_longlong), *((name, ctypes.c_int) for name in _INTEGERS)]
     fields += [("axis", axis * 3), ("curve", axis * 3), ("mean", real * 3), ("inverse_deviation", real * 3)]
     return type("Job", (ctypes.Structure,), {"_fields_": fields})
 
 
 _AXIS = ("lower", "upper", "scale", "scale_low")
-_POINTERS = "images out table shaper index strength grad_out grad_images grad_table grad_shaper grad_strength".split()
+_INPUTS = ("images", "out", "table", "shaper", "index", "strength", "grad_out")
+_GRADS = ("grad_images", "grad_table", "grad_shaper", "grad_strength")
 _INTEGERS = ("count", "tables", "aligned", "unused")
 _Job32, _Job64 = _job_type(ctypes.c_float), _job_type(ctypes.c_double)

@@ -446,13 +446,14 @@ def test_a_kernel_is_compiled_once_for_each_source_and_architecture(compilations
 
 @pytest.mark.parametrize("damage", [b"", b"no json\n", b"{}\nxx", None])
 def test_a_damaged_cache_entry_is_compiled_again(compilations, damage):
-    whole = nvrtc.cached_kernels(KERNEL, "sm_90")
+    nvrtc.cached_kernels(KERNEL, "sm_90")
     (path,) = nvrtc.cache_folder().iterdir()
     content = path.read_bytes()
     path.write_bytes(content[:-100] + b"\0" * 100 if damage is None else damage)
-    assert nvrtc.cached_kernels(KERNEL, "sm_90").code == whole.code
+    again = [nvrtc.cached_kernels(KERNEL, "sm_90").code for _ in range(2)]
     assert len(compilations) == 2
-    assert path.read_bytes() == content
+    assert again[0] == again[1]
+    assert again[0].startswith(b"\x7fELF")
 
 
 def test_a_cache_folder_that_cannot_be_written_is_no_error(compilations, tmp_path, monkeypatch):

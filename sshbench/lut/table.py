@@ -15,6 +15,8 @@ from sshbench.errors import SshbenchError
 if TYPE_CHECKING:
     import torch
 
+    from sshbench.lut.kernels.cpu import PackedLuts
+
 Kind = Literal["1d", "3d", "shaper+3d"]
 
 MIN_SIZE = 2
@@ -84,14 +86,14 @@ class Lut:
         if self.values is None and self.shaper_values is None:
             raise LutError("a LUT needs a table, a shaper or both")
         if self.values is not None:
-            values = _frozen(self.values, "table")
+            values = frozen(self.values, "table")
             size = values.shape[0]
             if values.shape != (size, size, size, 3):
                 raise LutError(f"a 3D table has shape [N, N, N, 3], not {list(values.shape)}")
             _check_size(size, MAX_SIZE_3D, "3D table")
             object.__setattr__(self, "values", values)
         if self.shaper_values is not None:
-            shaper = _frozen(self.shaper_values, "shaper")
+            shaper = frozen(self.shaper_values, "shaper")
             if shaper.ndim != 2 or shaper.shape[1] != 3:
                 raise LutError(f"a shaper has shape [S, 3], not {list(shaper.shape)}")
             _check_size(shaper.shape[0], MAX_SIZE_1D, "shaper")
@@ -121,6 +123,15 @@ class Lut:
         """The 1D curves as a float32 CPU tensor `[S, 3]`; None where there are none."""
         return _tensor(self.shaper_values)
 
+    @cached_property
+    def packed(self) -> PackedLuts:
+        """The LUT as the CPU kernels read it."""
+        from sshbench.lut.kernels.cpu import PackedLuts
+
+        values = None if self.values is None else self.values[None]
+        shaper = None if self.shaper_values is None else self.shaper_values[None]
+        return PackedLuts(values, shaper, self.domain, self.shaper_domain)
+
     @classmethod
     def identity(cls, size: int = 33) -> Lut:
         """The 3D LUT that changes nothing, with `size` points an axis over 0..1."""
@@ -134,7 +145,8 @@ def identity_table(size: int, domain: Domain = Domain()) -> NDArray[np.float32]:
     return np.stack([red, green, blue], axis=-1).astype(np.float32)
 
 
-def _frozen(array: Any, what: str) -> NDArray[np.float32]:
+def frozen(array: Any, what: str) -> NDArray[np.float32]:
+    """Return a read-only float32 array in C order, a copy where the caller could still write; refuse NaN and infinities."""
     if hasattr(array, "detach"):
         array = array.detach().cpu().numpy()
     out = np.asarray(array, dtype=np.float32, order="C")

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -60,33 +61,57 @@ void for_pieces(size_t images, size_t pixels, size_t threads, const Work& work) 
     });
 }
 
+// Compiled for several processors where the toolchain can choose among the copies by itself.
+#if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
+#define SSHBENCH_CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#else
+#define SSHBENCH_CLONES
+#endif
+
+// How far a table may jump from one grid point to the next, in codes of 255, and still be interpolated in 16 bits: the
+// rounding of the weights, times the jump, has to stay near 0.003 of a code.
+constexpr int kLargestJump = 96;
+
 // The table of one LUT as int16 pairs (see PackedLut). Returns the fraction bits that its range leaves room for: 8 where
-// all values are in 0..1, 7 in -0.5..1.5; 0 where no packing is exact enough, and then nothing is written.
-int pack_bytes(const float* values, int size, int16_t* packed) {
-    const size_t points = size_t(size) * size * size;
+// all values are in 0..1, 7 in -0.5..1.5; 0 where 16 bits are not exact enough, and then the table is of no use.
+SSHBENCH_CLONES int pack_bytes(const float* values, int size, int16_t* packed, int16_t* scratch) {
+    const int points = size * size * size, row = 3 * size, plane = row * size;
     float low = 0.0f, high = 1.0f;
-    for (size_t i = 0; i < 3 * points; ++i) {
-        low = std::min(low, values[i]);
-        high = std::max(high, values[i]);
+    for (int i = 0; i < 3 * points; ++i) {
+        low = values[i] < low ? values[i] : low;
+        high = values[i] > high ? values[i] : high;
     }
     const int bits = low >= 0.0f && high <= 1.0f ? 8 : low >= -0.5f && high <= 1.5f ? 7 : 0;
     if (bits == 0) return 0;
     const float scale = -255.0f * float(1 << bits), offset = 127.5f * float(1 << bits);
-    for (size_t row = 0; row < points; row += size) {
-        const float* v = values + 3 * row;
-        int16_t* entry = packed + kEntry * row;
-        for (int r = 0; r < size; ++r, v += 3, entry += kEntry) {
-            for (int c = 0; c < 3; ++c) {
-                const float exact = v[c] * scale + offset;
-                const int16_t value = int16_t(exact + (exact < 0.0f ? -0.5f : 0.5f));
-                entry[2 * c] = value;
-                if (r > 0) entry[2 * c + 1 - kEntry] = value;
-                if (r == size - 1) entry[2 * c + 1] = value;
-            }
-            entry[6] = entry[7] = 0;
-        }
+    for (int i = 0; i < 3 * points; ++i) {
+        const float exact = values[i] * scale + offset;
+        scratch[i] = int16_t(int(exact + (exact < 0.0f ? -0.5f : 0.5f)));
     }
-    std::fill(packed + kEntry * points, packed + kEntry * (points + size_t(size) * size + size + 1), int16_t(0));
+    uint16_t jump = 0;
+    const auto jumps = [&](const int16_t* v, int count, int distance) {
+        uint16_t largest = 0;
+        for (int i = 0; i < count; ++i) {
+            const int16_t a = v[i], b = v[i + distance];
+            const uint16_t difference = uint16_t((a > b ? a : b) - (a > b ? b : a));
+            largest = difference > largest ? difference : largest;
+        }
+        jump = largest > jump ? largest : jump;
+    };
+    for (int i = 0; i < 3 * points; i += row) jumps(scratch + i, row - 3, 3);
+    for (int i = 0; i < 3 * points; i += plane) jumps(scratch + i, plane - row, row);
+    jumps(scratch, 3 * points - plane, plane);
+    if (jump > kLargestJump << bits) return 0;
+    // The last pair of a row takes its second half from the next row: any finite number will do, as its weight is 0.
+    std::fill(scratch + 3 * points, scratch + 3 * points + 8, int16_t(0));
+    typedef int16_t s8 __attribute__((vector_size(16)));
+    for (int i = 0; i < points; ++i) {
+        s8 v;
+        std::memcpy(&v, scratch + 3 * i, sizeof v);
+        v = __builtin_shufflevector(v, v, 0, 3, 1, 4, 2, 5, 6, 7);
+        std::memcpy(packed + kEntry * i, &v, sizeof v);
+    }
+    std::fill(packed + kEntry * points, packed + kEntry * (points + size * size + size + 1), int16_t(0));
     return bits;
 }
 
@@ -94,8 +119,10 @@ std::vector<int> pack_bytes_all(uintptr_t values, size_t count, int size, uintpt
     nb::gil_scoped_release release;
     const size_t points = size_t(size) * size * size, entries = points + size_t(size) * size + size + 1;
     std::vector<int> bits(count);
+    std::vector<int16_t> scratch(3 * points + 8);
     for (size_t k = 0; k < count; ++k)
-        bits[k] = pack_bytes(at<const float>(values) + k * 3 * points, size, at<int16_t>(packed) + k * kEntry * entries);
+        bits[k] = pack_bytes(at<const float>(values) + k * 3 * points, size, at<int16_t>(packed) + k * kEntry * entries,
+                             scratch.data());
     return bits;
 }
 

@@ -179,23 +179,31 @@ void interpolate_tetrahedral(const FloatLut& lut, const Chunk& x, Chunk& y) {
     locate_cells(lut, x, cells);
     const long long row = lut.axis[0].size * 4LL;
     const Strides strides = {4, row, row * lut.axis[0].size};
+    alignas(64) float weight[4][kChunk];
+    alignas(64) int32_t step[4][kChunk];
+    for (int i = 0; i < kChunk; ++i) {
+        long long at[4];
+        float w[4];
+        tetrahedron(strides, cells.fraction[0][i], cells.fraction[1][i], cells.fraction[2][i], at, w);
+        for (int k = 0; k < 4; ++k) {
+            step[k][i] = cells.offset[i] + int32_t(at[k]);
+            weight[k][i] = w[k];
+        }
+    }
     for (int i = 0; i < kChunk; i += 4) {
         f4 value[4];
         for (int j = i; j < i + 4; ++j) {
-            long long at[4];
-            float weight[4];
-            tetrahedron(strides, cells.fraction[0][j], cells.fraction[1][j], cells.fraction[2][j], at, weight);
-            const float* corner = lut.table + cells.offset[j];
-            value[j - i] = load<f4>(corner) * weight[0];
-            for (int k = 1; k < 4; ++k) value[j - i] += load<f4>(corner + at[k]) * weight[k];
+            value[j - i] = load<f4>(lut.table + step[0][j]) * weight[0][j];
+            for (int k = 1; k < 4; ++k) value[j - i] += load<f4>(lut.table + step[k][j]) * weight[k][j];
         }
         store_channels(value, y, i);
     }
 }
 
 // Asks for the next chunk: the table's scattered reads keep the processor from seeing that planes are read in order.
+// Inlined always, since GCC drops calls of a function that does nothing but prefetch.
 template <int kWrite>
-void prefetch(const void* image, Type type, Layout layout, size_t pixels, size_t at) {
+__attribute__((always_inline)) inline void prefetch(const void* image, Type type, Layout layout, size_t pixels, size_t at) {
     const size_t value = bytes_per_value(type);
     const char* start = static_cast<const char*>(image);
     const bool planar = layout == Layout::planar;

@@ -1,0 +1,465 @@
+"""`apply_lut`: pixels through lookup tables, for numpy arrays and torch tensors alike.
+
+Interpolation follows the Adobe Cube LUT specification 1.0: inputs outside the domain are clamped to it. numpy arrays and
+CPU tensors go to the native kernels; what needs gradients, `torch.compile` or a CUDA device goes through the operator
+`sshbench::apply_lut`; where no kernel is there, plain torch computes.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sshbench.lut.bank import LutBank
+from sshbench.lut.kernels import cpu
+from sshbench.lut.table import MAX_SIZE_3D, MIN_SIZE, Domain, Lut, LutError
+
+if TYPE_CHECKING:
+    import torch
+
+Interpolation = Literal["trilinear", "tetrahedral"]
+Layout = Literal["auto", "HWC", "CHW"]
+Luts: TypeAlias = "Lut | LutBank | torch.Tensor"
+Index: TypeAlias = "int | Sequence[int] | NDArray[Any] | torch.Tensor | None"
+Strength: TypeAlias = "float | Sequence[float] | NDArray[Any] | torch.Tensor"
+
+ARRAY_TYPES = ("uint8", "uint16", "float16", "float32", "float64")
+TENSOR_TYPES = ("uint8", "float16", "bfloat16", "float32", "float64")
+
+
+@overload
+def apply_lut(
+    images: NDArray[Any],
+    luts: Luts,
+    index: Index = None,
+    *,
+    strength: Strength = 1.0,
+    interpolation: Interpolation = "trilinear",
+    layout: Layout = "auto",
+    out: NDArray[Any] | None = None,
+) -> NDArray[Any]: ...
+
+
+@overload
+def apply_lut(
+    images: torch.Tensor,
+    luts: Luts,
+    index: Index = None,
+    *,
+    strength: Strength = 1.0,
+    interpolation: Interpolation = "trilinear",
+    layout: Layout = "auto",
+    out: torch.Tensor | None = None,
+) -> torch.Tensor: ...
+
+
+def apply_lut(
+    images: Any,
+    luts: Luts,
+    index: Index = None,
+    *,
+    strength: Strength = 1.0,
+    interpolation: Interpolation = "trilinear",
+    layout: Layout = "auto",
+    out: Any = None,
+) -> Any:
+    """Send images through lookup tables.
+
+    Parameters
+    ----------
+    images
+        One image `[H, W, 3]` or `[3, H, W]`, or a batch `[N, ...]` of them; numpy array or torch tensor. uint8 and (numpy
+        only) uint16 span their whole range for 0..1; float16, bfloat16 (torch only), float32 and float64 are used as
+        they are: outside the domain they are clamped to it, infinities too, and a pixel with a NaN gives NaN.
+    luts
+        A `Lut`, a `LutBank`, or tables as a tensor `[B, G, R, 3]` or `[K, B, G, R, 3]` over 0..1, whose gradients are
+        then available.
+    index
+        The LUT of each image, 0..K-1: one for all, or `[N]`. None is LUT 0 of one LUT, or LUT i for image i where there
+        are as many LUTs as images.
+    strength
+        How far to go from the input (0) to the LUT's output (1): one for all, or `[N]`.
+    interpolation
+        Of the 3D table; 1D curves are always interpolated linearly.
+    layout
+        `"auto"` takes the axis of length 3, and where both could be it, channels last for numpy and uint8 tensors,
+        channels first for floating-point tensors.
+    out
+        Where to write the result: contiguous, of the images' shape and type. It may be `images` itself.
+
+    Returns
+    -------
+    The images' type, shape and layout. uint8 and uint16 are rounded (half up) and clamped; floats are not clamped.
+
+    Raises
+    ------
+    LutError
+        A shape, type, index or strength that does not fit.
+    """
+    if interpolation not in ("trilinear", "tetrahedral"):
+        raise LutError(f"interpolation is 'trilinear' or 'tetrahedral', not {interpolation!r}")
+    if isinstance(images, np.ndarray):
+        return _apply_array(images, luts, index, strength, interpolation, layout, out)
+    if not hasattr(images, "data_ptr"):
+        raise LutError(f"images are a numpy array or a torch tensor, not {type(images).__name__}")
+    return _apply_tensor(images, luts, index, strength, interpolation, layout, out)
+
+
+def apply_lut_normalized(
+    images: Any,
+    luts: Luts,
+    index: Index = None,
+    *,
+    mean: Sequence[float] = (0.5, 0.5, 0.5),
+    std: Sequence[float] = (0.5, 0.5, 0.5),
+    dtype: Literal["float16", "bfloat16", "float32"] = "float32",
+    strength: Strength = 1.0,
+    interpolation: Interpolation = "trilinear",
+    layout: Layout = "auto",
+) -> Any:
+    """Send uint8 images through lookup tables straight to a network's input, in one pass.
+
+    Parameters
+    ----------
+    images, luts, index, strength, interpolation, layout
+        As for `apply_lut`; `images` are uint8.
+    mean, std
+        A channel, of values in 0..1; the defaults give -1..1.
+
+    Returns
+    -------
+    `[N, 3, H, W]` of `dtype`: (v - mean) / std for the LUT's value v clamped to 0..1, which is not rounded to 8 bits in
+    between.
+    """
+    is_array = isinstance(images, np.ndarray)
+    if str(images.dtype).removeprefix("torch.") != "uint8":
+        raise LutError(f"apply_lut_normalized takes uint8 images, not {images.dtype}")
+    if dtype not in ("float16", "bfloat16", "float32") or (is_array and dtype == "bfloat16"):
+        raise LutError(f"the result cannot be {dtype}" + (" in a numpy array" if is_array else ""))
+    scale = 1.0 / np.asarray(std, np.float32)
+    affine = np.stack([scale, -np.asarray(mean, np.float32) * scale])
+    if affine.shape != (2, 3) or not np.isfinite(affine).all():
+        raise LutError("mean and std have three finite numbers each, and no std is 0")
+    channels_last = _channels_last(images.shape, layout, prefer_last=True)
+    batch = images[None] if images.ndim == 3 else images
+    count, height, width = _extent(batch.shape, channels_last)
+    shape = (count, 3, height, width)
+    if is_array:
+        packed = _packed(luts)
+        indices, strengths = _index_array(index, packed.count, count), _strength_array(strength, count)
+        result: Any = np.empty(shape, dtype)
+        batch = np.ascontiguousarray(batch)
+    else:
+        import torch
+
+        result = torch.empty(shape, dtype=getattr(torch, dtype), device=batch.device)
+        batch = batch.contiguous()
+        if batch.device.type == "cuda":
+            from sshbench.lut.kernels import cuda
+
+            stages = _stages(luts, batch.device, torch.float32)
+            cuda.normalize(
+                batch, stages.table, stages.shaper, _index_tensor(index, stages.count, count, batch.device),
+                _strength_tensor(strength, count, batch.device, torch.float32), stages.domain, stages.shaper_domain,
+                tuple(mean), tuple(std), layout="NHWC" if channels_last else "NCHW", interpolation=interpolation,
+                out=result,
+            )  # fmt: skip
+            return result
+        packed = _packed(luts)
+        indices, strengths = _index_array(index, packed.count, count), _strength_array(strength, count)
+    if result.size == 0 if is_array else result.numel() == 0:
+        return result
+    if cpu.available():
+        cpu.apply(
+            batch, packed, indices, strengths, shape=(count, height, width), dtype="uint8",
+            layout="NHWC" if channels_last else "NCHW", interpolation=interpolation, out=result, out_dtype=dtype,
+            affine=affine,
+        )  # fmt: skip
+        return result
+    pixels = np.asarray(batch)
+    planar = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2) if channels_last else pixels)
+    values = _reference_array(planar.astype(np.float32) / np.float32(255), packed, indices, strengths, interpolation)
+    values = np.clip(values, 0, 1) * affine[0].reshape(3, 1, 1) + affine[1].reshape(3, 1, 1)
+    if is_array:
+        return values.astype(dtype)
+    return result.copy_(torch.from_numpy(values))
+
+
+# --- numpy ------------------------------------------------------------------------------------------------------------
+
+
+def _apply_array(
+    images: NDArray[Any], luts: Luts, index: Index, strength: Strength, interpolation: str, layout: Layout, out: Any
+) -> NDArray[Any]:
+    dtype = images.dtype.name
+    if dtype not in ARRAY_TYPES:
+        raise LutError(f"images are of type {', '.join(ARRAY_TYPES)}, not {dtype}")
+    channels_last = _channels_last(images.shape, layout, prefer_last=True)
+    if out is None:
+        out = np.empty(images.shape, images.dtype)
+    elif not (isinstance(out, np.ndarray) and out.shape == images.shape and out.dtype == images.dtype):
+        raise LutError(f"out is a numpy array of shape {images.shape} and type {dtype}, as the images are")
+    elif not (out.flags.c_contiguous and out.flags.writeable):
+        raise LutError("out is C-contiguous and writeable")
+    count, height, width = _extent(images.shape if images.ndim == 4 else (1, *images.shape), channels_last)
+    packed = _packed(luts)
+    indices, strengths = _index_array(index, packed.count, count), _strength_array(strength, count)
+    if images.size == 0:
+        return out
+    batch = np.ascontiguousarray(images).reshape(count, *images.shape[-3:])
+    result = out.reshape(batch.shape)
+    if not batch.dtype.isnative:
+        batch = batch.astype(batch.dtype.newbyteorder("="))
+    if cpu.available() and dtype != "float64":
+        cpu.apply(
+            batch, packed, indices, strengths, shape=(count, height, width), dtype=dtype,
+            layout="NHWC" if channels_last else "NCHW", interpolation=interpolation, out=result,
+        )  # fmt: skip
+        return out
+    planar = np.ascontiguousarray(batch.transpose(0, 3, 1, 2) if channels_last else batch)
+    if dtype.startswith("uint"):
+        top = np.iinfo(images.dtype).max
+        values = _reference_array(planar / np.float64(top), packed, indices, strengths, interpolation)
+        values = np.floor(np.clip(values * top, 0, top) + 0.5)
+    else:
+        values = _reference_array(planar, packed, indices, strengths, interpolation)
+    result[...] = values.transpose(0, 2, 3, 1) if channels_last else values
+    return out
+
+
+def _reference_array(
+    planar: NDArray[Any],
+    packed: cpu.PackedLuts,
+    index: NDArray[np.int32] | None,
+    strength: NDArray[np.float32] | None,
+    interpolation: str,
+) -> NDArray[Any]:
+    import torch
+
+    from sshbench.lut import reference
+
+    if not cpu.available():
+        _say_once_that_kernels_are_missing()
+
+    def tensor(array: NDArray[Any] | None) -> torch.Tensor | None:
+        return None if array is None else torch.from_numpy(array.copy())
+
+    images = tensor(planar)
+    assert images is not None
+    result = reference.apply(
+        images, tensor(packed.values), tensor(packed.shaper), tensor(index), tensor(strength), domain=packed.domain,
+        shaper_domain=packed.shaper_domain, interpolation=interpolation,
+    )  # fmt: skip
+    values: NDArray[Any] = result.numpy()
+    return values
+
+
+@cache
+def _say_once_that_kernels_are_missing() -> None:
+    warnings.warn(
+        "sshbench was installed without its native kernels (no C++ compiler was found), so LUTs are applied with plain "
+        "torch, which is slower; install a compiler and then sshbench again",
+        RuntimeWarning,
+        stacklevel=5,
+    )
+
+
+# --- torch ------------------------------------------------------------------------------------------------------------
+
+
+class _Stages:
+    """The tables as tensors on the images' device."""
+
+    def __init__(self, table: Any, shaper: Any, domain: Domain, shaper_domain: Domain) -> None:
+        self.table, self.shaper = table, shaper
+        self.domain = [*domain.lower, *domain.upper]
+        self.shaper_domain = [*shaper_domain.lower, *shaper_domain.upper]
+        self.domains = domain, shaper_domain
+        self.count = len(table if table is not None else shaper)
+
+
+def _apply_tensor(
+    images: torch.Tensor, luts: Luts, index: Index, strength: Strength, interpolation: str, layout: Layout, out: Any
+) -> torch.Tensor:
+    import torch
+
+    dtype = str(images.dtype).removeprefix("torch.")
+    if dtype not in TENSOR_TYPES:
+        raise LutError(f"image tensors are of type {', '.join(TENSOR_TYPES)}, not {dtype}")
+    channels_last = _channels_last(images.shape, layout, prefer_last=dtype == "uint8")
+    learns = torch.is_grad_enabled() and any(
+        isinstance(t, torch.Tensor) and t.requires_grad for t in (images, luts, strength)
+    )
+    if out is not None:
+        if learns:
+            raise LutError("out cannot be given where gradients are needed")
+        if not (isinstance(out, torch.Tensor) and out.shape == images.shape and out.dtype == images.dtype):
+            raise LutError(f"out is a tensor of shape {tuple(images.shape)} and type {dtype}, as the images are")
+        if out.device != images.device or not out.is_contiguous():
+            raise LutError(f"out is contiguous and on {images.device}, where the images are")
+    batch = images.unsqueeze(0) if images.ndim == 3 else images
+    count, height, width = _extent(batch.shape, channels_last)
+
+    compiling = torch.compiler.is_compiling()
+    plain = type(images) is torch.Tensor and images.device.type == "cpu" and not compiling
+    if plain and not learns and isinstance(luts, Lut | LutBank) and dtype != "float64" and cpu.available():
+        packed = luts.packed
+        indices, strengths = _index_array(index, packed.count, count), _strength_array(strength, count)
+        as_last = not channels_last and out is None and _is_channels_last_memory(batch)
+        source = batch.permute(0, 2, 3, 1) if as_last else batch.contiguous()
+        result = torch.empty_like(source) if out is None else out
+        if source.numel():
+            cpu.apply(
+                source, packed, indices, strengths, shape=(count, height, width), dtype=dtype,
+                layout="NHWC" if channels_last or as_last else "NCHW", interpolation=interpolation, out=result,
+            )  # fmt: skip
+        if out is not None:
+            return out
+        result = result.permute(0, 3, 1, 2) if as_last else result
+        return result.squeeze(0) if images.ndim == 3 else result
+
+    precision = torch.float64 if dtype == "float64" else torch.float32
+    stages = _stages(luts, images.device, precision)
+    indices_t = _index_tensor(index, stages.count, count, images.device)
+    strengths_t = _strength_tensor(strength, count, images.device, precision)
+    has_kernel = images.device.type == "cuda" or (images.device.type == "cpu" and cpu.available())
+    if has_kernel and not (learns and interpolation == "tetrahedral"):
+        from sshbench.lut import operator
+
+        result = operator.apply_lut(
+            batch, stages.table, stages.shaper, indices_t, strengths_t, stages.domain, stages.shaper_domain,
+            "NHWC" if channels_last else "NCHW", interpolation,
+        )  # fmt: skip
+    else:
+        from sshbench.lut import reference
+
+        if images.device.type == "cpu" and not cpu.available() and not compiling:
+            _say_once_that_kernels_are_missing()
+        planar = batch.permute(0, 3, 1, 2) if channels_last else batch
+        values = planar.to(precision) / (255.0 if dtype == "uint8" else 1.0)
+        result = reference.apply(
+            values, stages.table, stages.shaper, indices_t, strengths_t, domain=stages.domains[0],
+            shaper_domain=stages.domains[1], interpolation=interpolation,
+        )  # fmt: skip
+        if dtype == "uint8":
+            result = (result * 255.0).clamp(0, 255).add(0.5).floor()
+        result = result.to(images.dtype)
+        result = result.permute(0, 2, 3, 1) if channels_last else result
+    result = result.squeeze(0) if images.ndim == 3 else result
+    return result if out is None else out.copy_(result)
+
+
+def _is_channels_last_memory(batch: torch.Tensor) -> bool:
+    import torch
+
+    return not batch.is_contiguous() and batch.is_contiguous(memory_format=torch.channels_last)
+
+
+def _stages(luts: Luts, device: torch.device, precision: torch.dtype) -> _Stages:
+    if isinstance(luts, LutBank):
+        return _Stages(luts.tensor(device).to(precision), None, Domain(), Domain())
+    if isinstance(luts, Lut):
+        table = None if luts.table is None else luts.table.to(device, precision).unsqueeze(0)
+        shaper = None if luts.shaper is None else luts.shaper.to(device, precision).unsqueeze(0)
+        return _Stages(table, shaper, luts.domain, luts.shaper_domain)
+    table = _table_tensor(luts)
+    if table.device != device:
+        raise LutError(f"the table is on {table.device} and the images are on {device}")
+    return _Stages(table.to(precision), None, Domain(), Domain())
+
+
+def _table_tensor(luts: Any) -> torch.Tensor:
+    import torch
+
+    if not isinstance(luts, torch.Tensor) or not luts.is_floating_point():
+        raise LutError("LUTs are a Lut, a LutBank or a floating-point tensor [B, G, R, 3] or [K, B, G, R, 3]")
+    table = luts.unsqueeze(0) if luts.ndim == 4 else luts
+    size = table.shape[1] if table.ndim == 5 else 0
+    if table.ndim != 5 or tuple(table.shape[1:]) != (size, size, size, 3) or not MIN_SIZE <= size <= MAX_SIZE_3D:
+        raise LutError(f"a table tensor has shape [B, G, R, 3] or [K, B, G, R, 3], not {list(luts.shape)}")
+    return table
+
+
+def _index_tensor(index: Index, luts: int, count: int, device: torch.device) -> torch.Tensor | None:
+    import torch
+
+    if isinstance(index, torch.Tensor):
+        if index.shape not in ((), (count,)) or index.is_floating_point():
+            raise LutError(f"index is one integer or one an image ({count}), not of shape {list(index.shape)}")
+        return index.to(device, torch.int32).expand(count)
+    array = _index_array(index, luts, count)
+    return None if array is None else torch.from_numpy(array).to(device)
+
+
+def _strength_tensor(
+    strength: Strength, count: int, device: torch.device, precision: torch.dtype
+) -> torch.Tensor | None:
+    import torch
+
+    if isinstance(strength, torch.Tensor):
+        if strength.shape not in ((), (count,)):
+            raise LutError(f"strength is one number or one an image ({count}), not of shape {list(strength.shape)}")
+        return strength.to(device, precision).expand(count)
+    array = _strength_array(strength, count)
+    return None if array is None else torch.from_numpy(array).to(device, precision)
+
+
+# --- both -------------------------------------------------------------------------------------------------------------
+
+
+def _channels_last(shape: Sequence[int], layout: Layout, *, prefer_last: bool) -> bool:
+    if layout not in ("auto", "HWC", "CHW"):
+        raise LutError(f"layout is 'auto', 'HWC' or 'CHW', not {layout!r}")
+    if len(shape) not in (3, 4):
+        raise LutError(f"images have shape [H, W, 3], [3, H, W] or a batch of those, not {list(shape)}")
+    last, first = shape[-1] == 3, shape[-3] == 3
+    if layout != "auto":
+        last, first = last and layout == "HWC", first and layout == "CHW"
+    if not (last or first):
+        raise LutError(f"images have three channels; none is where {layout} looks in shape {list(shape)}")
+    return prefer_last if last and first else last
+
+
+def _extent(shape: Sequence[int], channels_last: bool) -> tuple[int, int, int]:
+    return (shape[0], shape[1], shape[2]) if channels_last else (shape[0], shape[2], shape[3])
+
+
+def _packed(luts: Luts) -> cpu.PackedLuts:
+    if isinstance(luts, Lut | LutBank):
+        return luts.packed
+    table = _table_tensor(luts)
+    return cpu.PackedLuts(table.detach().cpu().float().contiguous().numpy(), None, Domain(), Domain())
+
+
+def _index_array(index: Index, luts: int, count: int) -> NDArray[np.int32] | None:
+    if index is None:
+        if luts == 1:
+            return None
+        if luts != count:
+            raise LutError(f"{luts} LUTs for {count} images need an index, one an image")
+        return np.arange(count, dtype=np.int32)
+    array = np.asarray(index.cpu() if hasattr(index, "cpu") else index)
+    if array.shape not in ((), (count,)) or (array.size and array.dtype.kind not in "iu"):
+        raise LutError(f"index is one integer or one an image ({count}), not {array.dtype} of shape {list(array.shape)}")
+    if array.size and (array.min() < 0 or array.max() >= luts):
+        raise LutError(f"LUT index {array.min() if array.min() < 0 else array.max()} is outside 0..{luts - 1}")
+    return np.ascontiguousarray(np.broadcast_to(array, (count,)), dtype=np.int32)
+
+
+def _strength_array(strength: Strength, count: int) -> NDArray[np.float32] | None:
+    if isinstance(strength, float) and strength == 1.0:
+        return None
+    array = np.asarray(strength.detach().cpu() if hasattr(strength, "detach") else strength, np.float64)
+    if array.shape not in ((), (count,)):
+        raise LutError(f"strength is one number or one an image ({count}), not of shape {list(array.shape)}")
+    if not ((array >= 0) & (array <= 1)).all():
+        raise LutError("strength is a number from 0 to 1")
+    if math.prod(array.shape) and (array == 1).all():
+        return None
+    return np.ascontiguousarray(np.broadcast_to(array, (count,)), dtype=np.float32)

@@ -1,0 +1,192 @@
+"""`LutBank`: many LUTs resampled to one size and stacked, so that one call gives each image its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sshbench.lut.kernels.cpu import PackedLuts
+from sshbench.lut.table import Domain, Lut, LutError, frozen, identity_table
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, eq=False)
+class LutBank:
+    """K LUTs over 0..1 with one table size.
+
+    Parameters
+    ----------
+    values
+        `[K, B, G, R, 3]` float32.
+    names
+        K different names.
+    errors
+        Per LUT, the largest difference found between it and the LUT it was resampled from; 0.0 where it is a copy.
+    """
+
+    values: NDArray[np.float32]
+    names: tuple[str, ...]
+    errors: tuple[float, ...]
+    _tensors: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", frozen(self.values, "bank"))
+        if self.values.ndim != 5 or len({*self.values.shape[1:4]}) != 1 or self.values.shape[4] != 3:
+            raise LutError(f"a bank has shape [K, N, N, N, 3], not {list(self.values.shape)}")
+        if not len(self.values) == len(self.names) == len(self.errors):
+            raise LutError("a bank needs one name and one error a LUT")
+        if len(set(self.names)) != len(self.names):
+            repeated = sorted({n for n in self.names if self.names.count(n) > 1})
+            raise LutError(f"LUT names in a bank differ from each other; repeated: {', '.join(repeated)}")
+
+    @classmethod
+    def from_luts(cls, luts: Sequence[Lut], size: int = 33, names: Sequence[str] | None = None) -> LutBank:
+        """Resample `luts` of any size, domain and kind to `size` points an axis over 0..1 and stack them.
+
+        Names default to the titles, then to the file names; those that repeat get a number.
+        """
+        if not luts:
+            raise LutError("a bank needs at least one LUT")
+        resampled = [resample(lut, size) for lut in luts]
+        if names is None:
+            names = _distinct([lut.title or Path(lut.source).stem or f"lut {i}" for i, lut in enumerate(luts)])
+        return cls(np.stack([values for values, _ in resampled]), tuple(names), tuple(error for _, error in resampled))
+
+    @classmethod
+    def from_folder(cls, folder: str | Path, size: int = 33) -> LutBank:
+        """Read every LUT file below `folder`; names are the paths in it without their suffix."""
+        from sshbench.lut.files import find_luts, read_lut
+
+        folder = Path(folder)
+        paths = find_luts(folder)
+        if not paths:
+            raise LutError(f"{folder}: no .cube file or Hald image in this folder")
+        names = _distinct([path.relative_to(folder).with_suffix("").as_posix() for path in paths])
+        return cls.from_luts([read_lut(path) for path in paths], size, names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, which: int | str) -> Lut:
+        k = self.position(which) if isinstance(which, str) else which
+        return Lut(values=self.values[k], title=self.names[k])
+
+    @property
+    def size(self) -> int:
+        """Points along an axis."""
+        return int(self.values.shape[1])
+
+    def position(self, name: str) -> int:
+        """The index of the LUT called `name`."""
+        if name not in self.names:
+            import difflib
+
+            close = difflib.get_close_matches(name, self.names, n=1)
+            raise LutError(f"no LUT called {name!r} in this bank" + (f"; did you mean {close[0]!r}?" if close else ""))
+        return self.names.index(name)
+
+    def select(self, which: Sequence[int | str]) -> LutBank:
+        """The bank of these LUTs, in this order."""
+        rows = [self.position(w) if isinstance(w, str) else range(len(self))[w] for w in which]
+        pick = [(self.names[k], self.errors[k]) for k in rows]
+        return LutBank(self.values[rows], tuple(n for n, _ in pick), tuple(e for _, e in pick))
+
+    def draw(
+        self,
+        rng: np.random.Generator,
+        count: int,
+        *,
+        weights: Sequence[float] | None = None,
+        distinct: int = 1,
+    ) -> NDArray[np.int32]:
+        """Draw LUT indices: `[count]`, or `[count, distinct]` with no LUT twice in a row where `distinct` > 1.
+
+        Parameters
+        ----------
+        weights
+            How often each of the K LUTs is drawn, relative to the others; None is all alike.
+        """
+        chances = None
+        if weights is not None:
+            chances = np.asarray(weights, np.float64)
+            if chances.shape != (len(self),) or not np.isfinite(chances).all() or (chances < 0).any():
+                raise LutError(f"weights need one number >= 0 a LUT ({len(self)})")
+            if np.count_nonzero(chances) < distinct:
+                raise LutError(f"{distinct} different LUTs need as many weights above 0")
+            chances = chances / chances.sum()
+        elif distinct > len(self):
+            raise LutError(f"{distinct} different LUTs cannot come from a bank of {len(self)}")
+        if distinct == 1:
+            return rng.choice(len(self), count, p=chances).astype(np.int32)
+        # The largest of log-weights with Gumbel noise are a weighted draw without replacement (Vieira 2014).
+        with np.errstate(divide="ignore"):
+            logs = np.zeros(len(self)) if chances is None else np.log(chances)
+        keys = logs + rng.gumbel(size=(count, len(self)))
+        return np.argsort(-keys, axis=1)[:, :distinct].astype(np.int32)
+
+    @cached_property
+    def packed(self) -> PackedLuts:
+        """The tables as the CPU kernels read them."""
+        return PackedLuts(self.values, None, Domain(), Domain())
+
+    def tensor(self, device: torch.device | str = "cpu") -> torch.Tensor:
+        """The tables `[K, B, G, R, 3]` on `device`; the copy is kept."""
+        import torch
+
+        key = str(torch.device(device))
+        if key not in self._tensors:
+            self._tensors[key] = torch.from_numpy(self.values.copy()).to(device)
+        tensor: torch.Tensor = self._tensors[key]
+        return tensor
+
+    def to(self, device: torch.device | str) -> LutBank:
+        """Put a copy of the tables on `device` now rather than at first use there."""
+        self.tensor(device)
+        return self
+
+
+def resample(lut: Lut, size: int) -> tuple[NDArray[np.float32], float]:
+    """Express a LUT of any kind as a 3D table of `size` points over 0..1.
+
+    Returns
+    -------
+    The table `[B, G, R, 3]`, and the largest difference between it and `lut`, over the points of both tables and 2^15
+    points drawn at random.
+    """
+    from sshbench.lut.apply import apply_lut
+
+    if lut.kind == "3d" and lut.size == size and lut.domain.is_unit:
+        assert lut.values is not None
+        return lut.values, 0.0
+
+    def evaluate(which: Lut, colours: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(apply_lut(colours.reshape(1, -1, 3), which, layout="HWC")).reshape(colours.shape)
+
+    values = evaluate(lut, identity_table(size))
+    probes = [np.random.default_rng(0).random((1 << 15, 3), np.float32)]
+    if lut.values is not None:
+        nodes = identity_table(lut.size, lut.domain).reshape(-1, 3)
+        probes.append(nodes[((nodes >= 0) & (nodes <= 1)).all(axis=1)])
+    result = Lut(values=values)
+    return values, max(float(np.abs(evaluate(lut, p) - evaluate(result, p)).max(initial=0.0)) for p in probes)
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    out: list[str] = []
+    taken: set[str] = set()
+    for name in names:
+        unique, n = name, 1
+        while unique in taken:
+            n += 1
+            unique = f"{name} ({n})"
+        taken.add(unique)
+        out.append(unique)
+    return out

@@ -1,0 +1,201 @@
+"""The torch operators `sshbench::apply_lut` and its backward, over the CPU and the CUDA kernels.
+
+`sshbench.lut.apply.apply_lut` is the function to call; these are what autograd and `torch.compile` see of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Optional  # noqa: UP035 - torch reads operator schemas from these annotations
+
+import torch
+from torch import Tensor
+
+from sshbench.lut.kernels import cpu
+from sshbench.lut.table import Domain, LutError
+
+
+def _domain(values: Sequence[float]) -> Domain:
+    r0, g0, b0, r1, g1, b1 = values
+    return Domain((r0, g0, b0), (r1, g1, b1))
+
+
+def check_index(index: Tensor | None, count: int) -> None:
+    """Refuse indices outside 0..count-1; on a CUDA device the kernel clamps them, for a check would wait for it."""
+    if index is not None and index.device.type == "cpu" and index.numel():
+        lowest, highest = int(index.min()), int(index.max())
+        if lowest < 0 or highest >= count:
+            raise LutError(f"LUT index {lowest if lowest < 0 else highest} is outside 0..{count - 1}")
+
+
+@torch.library.custom_op("sshbench::apply_lut", mutates_args=())
+def apply_lut(
+    images: Tensor,
+    table: Optional[Tensor],  # noqa: UP045
+    shaper: Optional[Tensor],  # noqa: UP045
+    index: Optional[Tensor],  # noqa: UP045
+    strength: Optional[Tensor],  # noqa: UP045
+    domain: Sequence[float],
+    shaper_domain: Sequence[float],
+    layout: str,
+    interpolation: str,
+) -> Tensor:
+    """Apply LUTs to `images` `[N, 3, H, W]` or `[N, H, W, 3]`, see `sshbench.lut.apply.apply_lut`.
+
+    `table` `[K, B, G, R, 3]` and `shaper` `[K, S, 3]` are float32, or float64 for float64 images; `index` is int32 `[N]`
+    and `strength` is `[N]` in the table's type. The domains are lower R, G, B, upper R, G, B.
+    """
+    images = images.contiguous()
+    out = torch.empty_like(images)
+    if images.numel() == 0:
+        return out
+    if images.device.type == "cuda":
+        from sshbench.lut.kernels import cuda
+
+        cuda.forward(
+            images, _contiguous(table), _contiguous(shaper), index, strength, tuple(domain), tuple(shaper_domain),
+            layout=layout, interpolation=interpolation, out=out,
+        )  # fmt: skip
+        return out
+    stage = table if table is not None else shaper
+    assert stage is not None
+    check_index(index, len(stage))
+    if images.dtype == torch.float64:
+        planar = images if layout == "NCHW" else images.permute(0, 3, 1, 2).contiguous()
+        result = torch.empty_like(planar)
+        cpu.apply_doubles(
+            planar, _contiguous(table), None if shaper is None else shaper.transpose(1, 2).contiguous(),
+            _contiguous(index), _contiguous(strength), domain=_domain(domain), shaper_domain=_domain(shaper_domain),
+            interpolation=interpolation, out=result,
+        )  # fmt: skip
+        return result if layout == "NCHW" else result.permute(0, 2, 3, 1).contiguous()
+    packed = cpu.PackedLuts(
+        None if table is None else table.contiguous().numpy(),
+        None if shaper is None else shaper.contiguous().numpy(),
+        _domain(domain),
+        _domain(shaper_domain),
+    )
+    height, width = images.shape[2:] if layout == "NCHW" else images.shape[1:3]
+    cpu.apply(
+        images, packed, None if index is None else index.contiguous().numpy(),
+        None if strength is None else strength.contiguous().numpy(), shape=(len(images), height, width),
+        dtype=str(images.dtype).removeprefix("torch."), layout="NCHW" if layout == "NCHW" else "NHWC",
+        interpolation=interpolation, out=out,
+    )  # fmt: skip
+    return out
+
+
+@apply_lut.register_fake
+def _(images: Tensor, *_: Any) -> Tensor:
+    return torch.empty_like(images, memory_format=torch.contiguous_format)
+
+
+@torch.library.custom_op("sshbench::apply_lut_backward", mutates_args=())
+def apply_lut_backward(
+    grad: Tensor,
+    images: Tensor,
+    table: Optional[Tensor],  # noqa: UP045
+    shaper: Optional[Tensor],  # noqa: UP045
+    index: Optional[Tensor],  # noqa: UP045
+    strength: Optional[Tensor],  # noqa: UP045
+    domain: Sequence[float],
+    shaper_domain: Sequence[float],
+    layout: str,
+    needs: Sequence[bool],
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Gradients of a trilinear `apply_lut` by images, table, shaper and strength; empty where `needs` says no."""
+    if layout == "NHWC":
+        grad, images = grad.permute(0, 3, 1, 2), images.permute(0, 3, 1, 2)
+    grad, images = grad.contiguous(), images.contiguous()
+    table, shaper = _contiguous(table), _contiguous(shaper)
+    results: Sequence[Tensor | None]
+    if images.numel() == 0:
+        sources = (images, table, shaper, strength)
+        results = [torch.zeros_like(s) if n and s is not None else None for s, n in zip(sources, needs, strict=True)]
+    elif images.device.type == "cuda":
+        from sshbench.lut.kernels import cuda
+
+        results = cuda.backward(
+            grad, images, table, shaper, index, strength, tuple(domain), tuple(shaper_domain),
+            interpolation="trilinear", needs=tuple(needs),
+        )  # fmt: skip
+    else:
+        results = _cpu_backward(grad, images, table, shaper, index, strength, domain, shaper_domain, needs)
+    d_images, d_table, d_shaper, d_strength = (images.new_empty(0) if r is None else r for r in results)
+    if layout == "NHWC" and needs[0]:
+        d_images = d_images.permute(0, 2, 3, 1).contiguous()
+    return d_images, d_table, d_shaper, d_strength
+
+
+@apply_lut_backward.register_fake
+def _(
+    grad: Tensor,
+    images: Tensor,
+    table: Tensor | None,
+    shaper: Tensor | None,
+    index: Tensor | None,
+    strength: Tensor | None,
+    domain: Sequence[float],
+    shaper_domain: Sequence[float],
+    layout: str,
+    needs: Sequence[bool],
+) -> tuple[Tensor, ...]:
+    sources = (images, table, shaper, strength)
+    return tuple(
+        torch.empty_like(s, memory_format=torch.contiguous_format) if n and s is not None else images.new_empty(0)
+        for s, n in zip(sources, needs, strict=True)
+    )
+
+
+def _cpu_backward(
+    grad: Tensor,
+    images: Tensor,
+    table: Tensor | None,
+    shaper: Tensor | None,
+    index: Tensor | None,
+    strength: Tensor | None,
+    domain: Sequence[float],
+    shaper_domain: Sequence[float],
+    needs: Sequence[bool],
+) -> list[Tensor | None]:
+    half = images.dtype in (torch.float16, torch.bfloat16)
+    values = images.float() if half else images
+    planar_shaper = None if shaper is None else shaper.transpose(1, 2).contiguous()
+    d_images = torch.empty_like(values) if needs[0] else None
+    d_table = torch.zeros_like(table) if needs[1] and table is not None else None
+    d_shaper = torch.zeros_like(planar_shaper) if needs[2] and planar_shaper is not None else None
+    d_strength = torch.empty_like(strength) if needs[3] and strength is not None else None
+    cpu.backward(
+        grad.to(values.dtype), values, table, planar_shaper, _contiguous(index), _contiguous(strength),
+        domain=_domain(domain), shaper_domain=_domain(shaper_domain), grad_images=d_images, grad_table=d_table,
+        grad_shaper=d_shaper, grad_strength=d_strength,
+    )  # fmt: skip
+    if half and d_images is not None:
+        d_images = d_images.to(images.dtype)
+    return [d_images, d_table, None if d_shaper is None else d_shaper.transpose(1, 2).contiguous(), d_strength]
+
+
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    images, table, shaper, index, strength, *ctx.settings = inputs
+    ctx.save_for_backward(images, table, shaper, index, strength)
+
+
+def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    domain, shaper_domain, layout, interpolation = ctx.settings
+    if interpolation != "trilinear":
+        raise RuntimeError("sshbench::apply_lut has gradients for trilinear interpolation only")
+    images, table, shaper, index, strength = ctx.saved_tensors
+    wanted = ctx.needs_input_grad
+    needs = [wanted[0], wanted[1], wanted[2], wanted[4]]
+    grads = apply_lut_backward(
+        grad, images, table, shaper, index, strength, domain, shaper_domain, layout, needs
+    )
+    d_images, d_table, d_shaper, d_strength = (g if n else None for g, n in zip(grads, needs, strict=True))
+    return d_images, d_table, d_shaper, None, d_strength, None, None, None, None
+
+
+apply_lut.register_autograd(_backward, setup_context=_setup_context)
+
+
+def _contiguous(tensor: Tensor | None) -> Tensor | None:
+    return None if tensor is None else tensor.contiguous()

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sshbench.lut.bank import LutBank
 from sshbench.lut.kernels import cpu
-from sshbench.lut.table import MAX_SIZE_3D, MIN_SIZE, Domain, Lut, LutError
+from sshbench.lut.table import MAX_SIZE_3D, MIN_SIZE, UNIT, Domain, Lut, LutError
 
 if TYPE_CHECKING:
     import torch
@@ -31,6 +31,7 @@ Strength: TypeAlias = "float | Sequence[float] | NDArray[Any] | torch.Tensor"
 
 ARRAY_TYPES = ("uint8", "uint16", "float16", "float32", "float64")
 TENSOR_TYPES = ("uint8", "float16", "bfloat16", "float32", "float64")
+OUTSIDE_STRENGTH = "strength is a number from 0 to 1"
 
 
 @overload
@@ -363,7 +364,7 @@ def _is_channels_last_memory(batch: torch.Tensor) -> bool:
 
 def _stages(luts: Luts, device: torch.device, precision: torch.dtype) -> _Stages:
     if isinstance(luts, LutBank):
-        return _Stages(luts.tensor(device).to(precision), None, Domain(), Domain())
+        return _Stages(luts.tensor(device).to(precision), None, UNIT, UNIT)
     if isinstance(luts, Lut):
         table = None if luts.table is None else luts.table.to(device, precision).unsqueeze(0)
         shaper = None if luts.shaper is None else luts.shaper.to(device, precision).unsqueeze(0)
@@ -371,7 +372,7 @@ def _stages(luts: Luts, device: torch.device, precision: torch.dtype) -> _Stages
     table = _table_tensor(luts)
     if table.device != device:
         raise LutError(f"the table is on {table.device} and the images are on {device}")
-    return _Stages(table.to(precision), None, Domain(), Domain())
+    return _Stages(table.to(precision), None, UNIT, UNIT)
 
 
 def _table_tensor(luts: Any) -> torch.Tensor:
@@ -389,12 +390,19 @@ def _table_tensor(luts: Any) -> torch.Tensor:
 def _index_tensor(index: Index, luts: int, count: int, device: torch.device) -> torch.Tensor | None:
     import torch
 
-    if isinstance(index, torch.Tensor):
-        if index.shape not in ((), (count,)) or index.is_floating_point():
-            raise LutError(f"index is one integer or one an image ({count}), not of shape {list(index.shape)}")
-        return index.to(device, torch.int32).expand(count)
-    array = _index_array(index, luts, count)
-    return None if array is None else torch.from_numpy(array).to(device)
+    from sshbench.lut.operator import check_index
+
+    if index is None:
+        if luts == 1:
+            return None
+        _check_one_each(luts, count)
+        return torch.arange(count, dtype=torch.int32, device=device)
+    tensor = torch.as_tensor(index)
+    if tensor.shape not in ((), (count,)) or (count and tensor.is_floating_point()):
+        raise LutError(f"index is one integer or one an image ({count}), not {tensor.dtype} {list(tensor.shape)}")
+    if not torch.compiler.is_compiling():
+        check_index(tensor, luts)
+    return tensor.to(device, torch.int32).expand(count)
 
 
 def _strength_tensor(
@@ -402,12 +410,15 @@ def _strength_tensor(
 ) -> torch.Tensor | None:
     import torch
 
-    if isinstance(strength, torch.Tensor):
-        if strength.shape not in ((), (count,)):
-            raise LutError(f"strength is one number or one an image ({count}), not of shape {list(strength.shape)}")
-        return strength.to(device, precision).expand(count)
-    array = _strength_array(strength, count)
-    return None if array is None else torch.from_numpy(array).to(device, precision)
+    if isinstance(strength, float | int) and strength == 1:
+        return None
+    tensor = torch.as_tensor(strength)
+    if tensor.shape not in ((), (count,)):
+        raise LutError(f"strength is one number or one an image ({count}), not of shape {list(tensor.shape)}")
+    on_host = tensor.device.type == "cpu" and not tensor.requires_grad and not torch.compiler.is_compiling()
+    if on_host and not bool(((tensor >= 0) & (tensor <= 1)).all()):
+        raise LutError(OUTSIDE_STRENGTH)
+    return tensor.to(device, precision).expand(count)
 
 
 # --- both -------------------------------------------------------------------------------------------------------------
@@ -434,15 +445,19 @@ def _packed(luts: Luts) -> cpu.PackedLuts:
     if isinstance(luts, Lut | LutBank):
         return luts.packed
     table = _table_tensor(luts)
-    return cpu.PackedLuts(table.detach().cpu().float().contiguous().numpy(), None, Domain(), Domain())
+    return cpu.PackedLuts(table.detach().cpu().float().contiguous().numpy(), None, UNIT, UNIT)
+
+
+def _check_one_each(luts: int, count: int) -> None:
+    if luts != count:
+        raise LutError(f"{luts} LUTs for {count} images need an index, one an image")
 
 
 def _index_array(index: Index, luts: int, count: int) -> NDArray[np.int32] | None:
     if index is None:
         if luts == 1:
             return None
-        if luts != count:
-            raise LutError(f"{luts} LUTs for {count} images need an index, one an image")
+        _check_one_each(luts, count)
         return np.arange(count, dtype=np.int32)
     array = np.asarray(index.cpu() if hasattr(index, "cpu") else index)
     if array.shape not in ((), (count,)) or (array.size and array.dtype.kind not in "iu"):
@@ -453,13 +468,13 @@ def _index_array(index: Index, luts: int, count: int) -> NDArray[np.int32] | Non
 
 
 def _strength_array(strength: Strength, count: int) -> NDArray[np.float32] | None:
-    if isinstance(strength, float) and strength == 1.0:
+    if isinstance(strength, float | int) and strength == 1:
         return None
     array = np.asarray(strength.detach().cpu() if hasattr(strength, "detach") else strength, np.float64)
     if array.shape not in ((), (count,)):
         raise LutError(f"strength is one number or one an image ({count}), not of shape {list(array.shape)}")
     if not ((array >= 0) & (array <= 1)).all():
-        raise LutError("strength is a number from 0 to 1")
+        raise LutError(OUTSIDE_STRENGTH)
     if math.prod(array.shape) and (array == 1).all():
         return None
     return np.ascontiguousarray(np.broadcast_to(array, (count,)), dtype=np.float32)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sshbench.lut.kernels.cpu import PackedLuts
-from sshbench.lut.table import Domain, Lut, LutError, frozen, identity_table
+from sshbench.lut.table import UNIT, Lut, LutError, frozen, identity_table
 
 if TYPE_CHECKING:
     import torch
@@ -135,7 +135,7 @@ class LutBank:
     @cached_property
     def packed(self) -> PackedLuts:
         """The tables as the CPU kernels read them."""
-        return PackedLuts(self.values, None, Domain(), Domain())
+        return PackedLuts(self.values, None, UNIT, UNIT)
 
     def tensor(self, device: torch.device | str = "cpu") -> torch.Tensor:
         """The tables `[K, B, G, R, 3]` on `device`; the copy is kept."""

@@ -50,7 +50,10 @@ class Domain:
     @property
     def is_unit(self) -> bool:
         """Whether the domain is 0..1 in every channel."""
-        return self == Domain()
+        return self == UNIT
+
+
+UNIT = Domain()
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,11 +79,12 @@ class Lut:
 
     values: NDArray[np.float32] | None = None
     shaper_values: NDArray[np.float32] | None = None
-    domain: Domain = Domain()
-    shaper_domain: Domain = Domain()
+    domain: Domain = UNIT
+    shaper_domain: Domain = UNIT
     title: str = ""
     source: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    _tensors: dict[str, torch.Tensor] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.values is None and self.shaper_values is None:
@@ -113,15 +117,25 @@ class Lut:
         assert stage is not None
         return int(stage.shape[0])
 
-    @cached_property
+    @property
     def table(self) -> torch.Tensor | None:
         """The 3D table as a float32 CPU tensor `[B, G, R, 3]`; None for a 1D LUT."""
-        return _tensor(self.values)
+        return self._tensor("table", self.values)
 
-    @cached_property
+    @property
     def shaper(self) -> torch.Tensor | None:
         """The 1D curves as a float32 CPU tensor `[S, 3]`; None where there are none."""
-        return _tensor(self.shaper_values)
+        return self._tensor("shaper", self.shaper_values)
+
+    def _tensor(self, name: str, array: NDArray[np.float32] | None) -> torch.Tensor | None:
+        if array is None:
+            return None
+        # Not a cached_property: its lock, up to Python 3.11, is nothing that torch.compile can trace.
+        if name not in self._tensors:
+            import torch
+
+            self._tensors[name] = torch.from_numpy(array.copy())
+        return self._tensors[name]
 
     @cached_property
     def packed(self) -> PackedLuts:
@@ -138,7 +152,7 @@ class Lut:
         return cls(values=identity_table(size), title="identity")
 
 
-def identity_table(size: int, domain: Domain = Domain()) -> NDArray[np.float32]:
+def identity_table(size: int, domain: Domain = UNIT) -> NDArray[np.float32]:
     """Grid points of a 3D table, `[B, G, R, 3]` float32: the table that maps each point of `domain` to itself."""
     axes = [np.linspace(lo, up, size) for lo, up in zip(domain.lower, domain.upper, strict=True)]
     blue, green, red = np.meshgrid(axes[2], axes[1], axes[0], indexing="ij")
@@ -161,11 +175,3 @@ def frozen(array: Any, what: str) -> NDArray[np.float32]:
 def _check_size(size: int, largest: int, what: str) -> None:
     if not MIN_SIZE <= size <= largest:
         raise LutError(f"a {what} has {MIN_SIZE} to {largest} points an axis, not {size}")
-
-
-def _tensor(array: NDArray[np.float32] | None) -> torch.Tensor | None:
-    if array is None:
-        return None
-    import torch
-
-    return torch.from_numpy(array.copy())

@@ -138,7 +138,8 @@ void apply_bytes(uintptr_t source, uintptr_t target, size_t images, size_t pixel
         lut.coordinates = at<const uint8_t>(coordinates) + (coordinates_each ? k * 3 * 768 : 0);
         lut.size = size;
         lut.bits = bits[k];
-        lut.strength = strength ? int(std::lround(at<const float>(strength)[image] * 32768.0f)) : 32768;
+        const float share = strength ? at<const float>(strength)[image] : 1.0f;
+        lut.strength = share > 0.0f ? int(std::lround(std::min(share, 1.0f) * 32768.0f)) : 0;
         chosen->bytes(lut, at<const uint8_t>(source) + image * 3 * pixels, at<uint8_t>(target) + image * 3 * pixels,
                       Layout(layout), pixels, begin, end);
     });

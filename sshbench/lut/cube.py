@@ -92,6 +92,7 @@ def read_cube(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> Lu
     if not (size_1d or size_3d):
         first = cube_rows.split_words(cube_rows.line_at(data, offset)[0])
         reason = first and cube_rows.fault(first)
+        line -= offset == len(data)  # behind the last line there is none to name
         raise CubeFormatError(source, line, reason or "neither LUT_1D_SIZE nor LUT_3D_SIZE comes before the data")
     domain_1d, domain_3d = header.domains()
     rows = _rows(source, data, offset, line, size_1d, size_3d)
@@ -151,7 +152,7 @@ class _Header:
     remarks: list[str] = field(default_factory=list)
 
     def read(self, data: bytes) -> tuple[int, int]:
-        """Read all lines before the first row; return that row's offset and line (or those of the end)."""
+        """Read all lines before the first row; return where that row, or the end, is: offset and line."""
         offset, number = 0, 1
         while offset < len(data):
             line, following = cube_rows.line_at(data, offset)
@@ -162,7 +163,7 @@ class _Header:
                     return offset, number
                 self._add(keyword.group(), line[keyword.end() :], number)
             offset, number = following, number + 1
-        return offset, _last_line(data, number)
+        return offset, number
 
     def size(self, keyword: bytes) -> int:
         """Points along an axis; 0 where the file has no such table."""
@@ -267,16 +268,16 @@ class _Header:
 
 
 def _read_bytes(path: str, max_bytes: int) -> bytes:
-    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
-        mode, size = os.fstat(file.fileno()).st_mode, os.fstat(file.fileno()).st_size
-        if stat.S_ISDIR(mode):
-            raise CubeFormatError(path, None, "is a folder, not a .cube file")
-        if not stat.S_ISREG(mode):
-            raise CubeFormatError(path, None, "is not a regular file")
-        if size > max_bytes:
-            reason = f"has {size} bytes, more than the limit of {max_bytes}; raise max_bytes to read it"
-            raise CubeFormatError(path, None, reason)
-        return file.read(max_bytes)
+    status = os.stat(path)  # before opening, which waits where the path is a pipe without a writer
+    if stat.S_ISDIR(status.st_mode):
+        raise CubeFormatError(path, None, "is a folder, not a .cube file")
+    if not stat.S_ISREG(status.st_mode):
+        raise CubeFormatError(path, None, "is not a regular file")
+    if status.st_size > max_bytes:
+        reason = f"has {status.st_size} bytes, more than the limit of {max_bytes}; raise max_bytes to read it"
+        raise CubeFormatError(path, None, reason)
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def _text(path: str, data: bytes) -> bytes:
@@ -316,14 +317,9 @@ def _rows(path: str, data: bytes, offset: int, line: int, size_1d: int, size_3d:
         raise CubeFormatError(path, line + passed, reason)
     if found < needed:
         reason = f"the file ends after {found} of the {expected}"
-        raise CubeFormatError(path, _last_line(data, line + passed), reason)
+        raise CubeFormatError(path, line + passed - 1, reason)
     rows.flags.writeable = False
     return rows
-
-
-def _last_line(data: bytes, number: int) -> int:
-    # `number` counts the line after the last newline, which is no line where nothing stands on it.
-    return number - 1 if data.endswith((b"\n", b"\r")) else number
 
 
 def _decode(text: bytes) -> str:
@@ -360,7 +356,7 @@ def _metadata_lines(lut: Lut) -> list[str]:
         for text in value.split("\n"):
             if text.strip(" \t") != text or not _is_one_line(text):
                 raise LutError(f"the metadata {key!r} has blanks at an end or control characters: {text!r}")
-            lines.append(f"{key} {text}".rstrip())
+            lines.append(f"{key} {text}" if text else key)
     return lines
 
 

@@ -23,7 +23,10 @@ except ImportError:
 NUMBER = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 NEWLINE = re.compile(rb"\r\n|\r|\n")
 _WORD = re.compile(rb"[^ \t]+")
-_NOT_FINITE = re.compile(rb"[+-]?(?:nan(?:\(.*\))?|inf|infinity|[0-9.]+#(?:inf|ind|[qs]?nan)[0-9]*)", re.IGNORECASE)
+# "1.#INF" and the like are what old Microsoft libraries print, not a number before a comment.
+_COMMENT = re.compile(rb"(?:^|(?<=[ \t]))#|#(?!inf|ind|[qs]?nan)", re.IGNORECASE)
+_NOT_FINITE = re.compile(rb"[+-]?(?:nan(?:\(.*\))?|inf|infinity|[0-9.]+#(?:inf|ind|[qs]?nan).*)", re.IGNORECASE)
+_COMMAS = re.compile(rb"[0-9.,eE+-]*,[0-9.,eE+-]*")
 _HEXADECIMAL = re.compile(rb"[+-]?0[xX]")
 
 
@@ -50,7 +53,7 @@ def line_at(data: bytes, offset: int) -> tuple[bytes, int]:
 
 def split_words(line: bytes) -> list[bytes]:
     """The words of a line, without its comment."""
-    return _WORD.findall(line.split(b"#", 1)[0])
+    return _WORD.findall(_COMMENT.split(line, maxsplit=1)[0])
 
 
 def looks_like_number(line: bytes) -> bool:
@@ -121,7 +124,7 @@ def _word_fault(word: bytes) -> str:
         return "" if fits else f"{quote(word)} is too large for a 32-bit float"
     if _NOT_FINITE.fullmatch(word):
         return f"{quote(word)} is not a finite number"
-    if b"," in word:
+    if _COMMAS.fullmatch(word):
         return f"{quote(word)} has a comma: numbers need a decimal point, and blanks between them"
     if _HEXADECIMAL.match(word):
         return f"{quote(word)} is hexadecimal: numbers are decimal here"

@@ -184,10 +184,21 @@ bool read_row(const char*& p, const char* end, float* row) {
   return true;
 }
 
+// "1.#INF", "-1.#IND" and the like, which old Microsoft libraries print, have no comment in them.
+bool is_microsoft_nan(const char* hash, const char* end) {
+  for (const char* name : {"inf", "ind", "nan", "qnan", "snan"}) {
+    const char* p = hash + 1;
+    while (*name != '\0' && p != end && (*p | 0x20) == *name) ++p, ++name;
+    if (*name == '\0') return true;
+  }
+  return false;
+}
+
 // What may follow the numbers of a row, or stand alone on a line: blanks and a comment.
-bool skip_rest_of_line(const char*& p, const char* end) {
+bool skip_rest_of_line(const char*& p, const char* end, bool after_number) {
+  const char* const start = p;
   while (p != end && is_blank(*p)) ++p;
-  if (p != end && *p == '#') {
+  if (p != end && *p == '#' && !(after_number && p == start && is_microsoft_nan(p, end))) {
     while (p != end && !is_newline(*p)) ++p;
   }
   return p == end || is_newline(*p);
@@ -217,7 +228,7 @@ std::tuple<size_t, size_t, size_t> parse_rows(nb::bytes data, size_t offset, Row
     const char* const line = p;
     bool is_row = rows < capacity && (read_short_row(p, end, values + 3 * rows) || read_row(p, end, values + 3 * rows));
     if (!is_row) p = line;
-    if (!skip_rest_of_line(p, end)) return {rows, static_cast<size_t>(line - begin), lines};
+    if (!skip_rest_of_line(p, end, is_row)) return {rows, static_cast<size_t>(line - begin), lines};
     skip_newline(p, end);
     rows += is_row;
     ++lines;

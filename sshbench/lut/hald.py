@@ -1,0 +1,124 @@
+"""Hald CLUT images: a 3D table as the pixels of a square picture, the form the large free collections come in.
+
+A Hald of level L is L^3 x L^3 pixels, read row by row: the table of L^2 points an axis in `.cube` order, red fastest
+(Eskil Steenberg's "Hald CLUT", as in ImageMagick and RawTherapee). It has no domain: inputs and values are 0..1.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from sshbench.errors import SshbenchError
+from sshbench.lut.apply import apply_lut
+from sshbench.lut.imagefile import ImageFile, read_image, write_image
+from sshbench.lut.table import Lut, identity_table
+
+MIN_LEVEL = 2
+MAX_LEVEL = 16  # 256 points an axis
+
+
+class HaldError(SshbenchError, ValueError):
+    """A picture that is no Hald CLUT, or a LUT that cannot be written as one."""
+
+
+class HaldWarning(UserWarning):
+    """What a LUT loses when it is written as a Hald CLUT."""
+
+
+def level_of(width: int, height: int) -> int | None:
+    """The level of a Hald CLUT of this size in pixels; None where no Hald has it."""
+    level = round(width ** (1 / 3))
+    return level if width == height == level**3 and MIN_LEVEL <= level <= MAX_LEVEL else None
+
+
+def read_hald(path: str | os.PathLike[str]) -> Lut:
+    """Read a Hald CLUT from a PNG or TIFF with 8 or 16 bits a channel.
+
+    Returns
+    -------
+    Lut
+        A 3D table of `level ** 2` points an axis over 0..1, values 0..1. The title is the file's name.
+
+    Raises
+    ------
+    HaldError
+        The picture is not square with a side of 8, 27, 64, ... 4096 pixels, has transparency, or was compressed with
+        losses.
+    ImageFileError
+        The file is no image that can be read.
+    """
+    path = Path(path)
+    image = read_image(path)
+    height, width = image.pixels.shape[:2]
+    level = level_of(width, height)
+    if level is None:
+        sides = f"the side of a Hald CLUT is the cube of a level {MIN_LEVEL} to {MAX_LEVEL}"
+        raise HaldError(f"{path}: {width} x {height} pixels is no Hald CLUT; {sides}: 8, 27, 64, 125, ... 4096")
+    if not image.coding.lossless or image.coding.format not in ("PNG", "TIFF"):
+        raise HaldError(f"{path}: a Hald CLUT is a PNG or TIFF without compression losses")
+    largest = np.iinfo(image.pixels.dtype).max
+    if image.alpha is not None and (image.alpha != largest).any():
+        raise HaldError(f"{path}: has transparent pixels; save the Hald CLUT without an alpha channel")
+    size = level**2
+    values = (image.pixels.reshape(size, size, size, 3) / np.float64(largest)).astype(np.float32)
+    values.flags.writeable = False
+    return Lut(values=values, title=path.stem, source=os.fspath(path))
+
+
+def write_hald(lut: Lut, path: str | os.PathLike[str], *, level: int | None = None, bits: int = 16) -> None:
+    """Write a LUT as a Hald CLUT; a LUT of another size or kind is resampled (trilinear).
+
+    Parameters
+    ----------
+    path
+        A `.png`, `.tif` or `.tiff` file, which appears whole or not at all.
+    level
+        2 to 16, for `level ** 2` points an axis; by default the smallest that has at least as many as the LUT.
+    bits
+        8 or 16 bits a channel.
+
+    Raises
+    ------
+    HaldError
+        A wrong level, number of bits or suffix.
+
+    Warns
+    -----
+    HaldWarning
+        Where values outside 0..1 are clipped, or the LUT has a domain beyond 0..1, which a Hald CLUT cannot hold.
+    """
+    path = Path(path)
+    if level is None:
+        level = min(max(MIN_LEVEL, int(np.ceil(np.sqrt(lut.size)))), MAX_LEVEL)
+    if not MIN_LEVEL <= level <= MAX_LEVEL:
+        raise HaldError(f"{path}: a Hald CLUT has level {MIN_LEVEL} to {MAX_LEVEL}, not {level}")
+    if bits not in (8, 16):
+        raise HaldError(f"{path}: a Hald CLUT has 8 or 16 bits a channel, not {bits}")
+    if path.suffix.lower() not in (".png", ".tif", ".tiff"):
+        raise HaldError(f"{path}: a Hald CLUT is a .png or .tif file")
+    size = level**2
+    if lut.kind == "3d" and lut.size == size and lut.domain.is_unit and lut.values is not None:
+        values = lut.values
+    else:
+        grid = identity_table(size).reshape(size, size * size, 3)
+        values = np.asarray(apply_lut(grid, lut))
+    _warn_of_losses(lut, path, values)
+    largest = 2**bits - 1
+    pixels = np.rint(np.clip(values, 0, 1).astype(np.float64) * largest).astype(np.uint8 if bits == 8 else np.uint16)
+    write_image(path, ImageFile(pixels=pixels.reshape(level**3, level**3, 3)))
+
+
+def _warn_of_losses(lut: Lut, path: Path, values: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> None:
+    losses = []
+    low, high = float(values.min()), float(values.max())
+    if low < 0 or high > 1:
+        losses.append(f"values from {low:.4g} to {high:.4g} are clipped to 0..1")
+    domain = lut.domain if lut.shaper_values is None else lut.shaper_domain
+    if min(domain.lower) < 0 or max(domain.upper) > 1:
+        losses.append("a Hald CLUT has no domain, so inputs outside 0..1 are lost")
+    if losses:
+        warnings.warn(f"{path}: {'; '.join(losses)}", HaldWarning, stacklevel=3)

@@ -1,0 +1,103 @@
+"""Make `docs/cube-rules.md`: every rule of `.cube`, our answer, and what other readers do with the same file.
+
+python -m tests.lut.rules_table > docs/cube-rules.md
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from sshbench.lut.cube import MAX_BYTES, CubeFormatError, read_cube
+from tests.lut.peers import PeerRefusal, Points, at_grid, grid, with_colour, with_opencolorio
+from tests.lut.rules_files import Rule, load_rules
+
+INTRODUCTION = """# Rules of `.cube`, and who keeps them
+
+One small file a rule, in `tests/lut/rules/`, read by sshbench, colour-science {colour} and OpenColorIO {ocio}.
+Where a file is valid, *same* means that the reader's result at every grid point of the table is within 1e-5 of the
+definition; otherwise the worst point is shown. Where a file is refused here, what another reader makes of mid-grey
+(0.5 in each channel) is shown.
+
+Sources: *Adobe* is the Cube LUT Specification 1.0 (Adobe Systems, 2013) with its section; *Resolve* is the `.cube`
+format as DaVinci Resolve's developer documentation describes it; *Ours* is a rule that neither states.
+
+Made by `python -m tests.lut.rules_table > docs/cube-rules.md`.
+
+| File | Rule | Source | sshbench | colour-science | OpenColorIO |
+|---|---|---|---|---|---|
+"""
+
+BESIDE = f"""
+Beside the files: a folder, a pipe or a device is refused, and so is a file of more than {MAX_BYTES // 2**20} MiB
+(`max_bytes`), without reading it.
+
+## Choices where the texts are silent or unkind
+
+- **`LUT_1D_INPUT_RANGE` in a file with a 3D table alone** is refused. Resolve's text gives that keyword to the 1D
+  table. colour-science and OpenColorIO (where the file has no title) ignore it and read the table over 0..1; a sample
+  file of colour-science, `eotf_sRGB_3D.cube`, has it with a table that was plainly computed over that range. Reading
+  it either way gives wrong colours to someone, so the file has to say `LUT_3D_INPUT_RANGE`.
+- **A 1D and a 3D size** make Resolve's layout: the rows of the 1D table, then those of the 3D table. Adobe's
+  specification forbids the pair, so `DOMAIN_MIN` and `DOMAIN_MAX`, which would not say which table they are for, are
+  refused there.
+- **Domain and input range together** are accepted where they say the same.
+- **Adobe's limits for writers** (lines of at most 250 bytes, LF alone, a point in every number, 1e37 at most) are not
+  held against a file: breaking them leaves no doubt about what a file says.
+- **A comment** may follow a row or a keyword. Inside a title's quotes, and in the text of an unknown keyword, `#` is
+  text. `1.#INF` is not the number 1 with a comment.
+- **Unknown keywords** are kept in `Lut.metadata` and warned of once a file. So is a title without quotes.
+"""
+
+
+def rows(*, peers: bool = True) -> Iterator[tuple[str, str]]:
+    """Each rule's line of the table: our part, and the other readers' part (empty without `peers`)."""
+    for rule in load_rules():
+        ours = f"| `{rule.path.stem}` | {rule.text} | {rule.source} | {_our_answer(rule)} |"
+        others = [_peer_answer(rule, reader) for reader in (with_colour, with_opencolorio)] if peers else []
+        yield ours, "".join(f" {answer} |" for answer in others)
+
+
+def _our_answer(rule: Rule) -> str:
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        try:
+            read_cube(rule.path)
+        except CubeFormatError as error:
+            return f"line {error.line}: {error.reason}".replace("|", "\\|")
+    return "reads it and warns" if warned else "reads it"
+
+
+def _peer_answer(rule: Rule, reader: Callable[[Path, Points], Points]) -> str:
+    points = np.full((1, 3), 0.5) if rule.lut is None else grid(rule.lut)
+    try:
+        found = reader(rule.path, points)
+    except PeerRefusal:
+        return "refuses"
+    if rule.lut is None:
+        return f"**reads it**, grey → {_colour(found[0])}"
+    expected = at_grid(rule.lut)
+    error = np.abs(found - expected) / np.maximum(1, np.abs(expected))
+    if error.max() <= 1e-5:
+        return "same"
+    worst = int(np.argmax(np.nan_to_num(error, nan=np.inf).max(axis=1)))
+    return f"**wrong**: {_colour(points[worst])} → {_colour(found[worst])}, not {_colour(expected[worst])}"
+
+
+def _colour(values: Points) -> str:
+    return "(" + ", ".join(f"{value:.4g}" for value in values) + ")"
+
+
+def main() -> None:
+    print(INTRODUCTION.format(colour=version("colour-science"), ocio=version("opencolorio")), end="")
+    for ours, peers in rows():
+        print(ours + peers)
+    print(BESIDE, end="")
+
+
+if __name__ == "__main__":
+    main()

@@ -6,7 +6,6 @@ Names load on first use, so that `import sshbench` and `sshbench --help` answer 
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,10 +16,7 @@ if TYPE_CHECKING:
     from sshbench.lut.table import Domain as Domain
     from sshbench.lut.table import Lut as Lut
 
-try:
-    __version__ = version("sshbench")
-except PackageNotFoundError:
-    __version__ = "0+unknown"
+    __version__: str
 
 _HOMES = {
     "Domain": "sshbench.lut.table",
@@ -34,6 +30,13 @@ __all__ = ["Domain", "Lut", "LutBank", "__version__", "apply_lut", "read_cube", 
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return version("sshbench")
+        except PackageNotFoundError:
+            return "0+unknown"
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'sshbench' has no attribute {name!r}")

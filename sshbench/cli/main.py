@@ -4,69 +4,43 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module
-from typing import Any
+import warnings
+from typing import Any, NoReturn
 
 import click
 
-from sshbench import __version__
+from sshbench.cli.lazy import LazyGroup
 from sshbench.errors import SshbenchError
 
-# Command -> where it lives and its line in --help. Importing a command is left to its first use.
 COMMANDS = {
     "completion": ("sshbench.cli.completion:completion", "Print the shell completion script for bash, zsh or fish."),
     "lut": ("sshbench.cli.lut:lut", "Inspect, apply, preview, convert and bake colour lookup tables."),
 }
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they run and listed without being imported."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module, attribute = COMMANDS[cmd_name][0].split(":")
-        command: click.Command = getattr(import_module(module), attribute)
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            import difflib
-
-            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            if close:
-                error.message += f" Did you mean {close[0]!r}?"
-            raise
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in sorted(COMMANDS.items())])
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="sshbench")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="sshbench", prog_name="sshbench")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error. May stand anywhere.")
 def cli(debug: bool) -> None:
     """Data, benchmark and reference models for image harmonization."""
 
 
-def main(args: list[str] | None = None) -> Any:
-    """Run the command line; exit 0 when all went well, 2 for bad input, 1 when interrupted."""
-    words = sys.argv[1:] if args is None else args
-    debug = "--debug" in words
+def main(args: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0 when all went well, 2 for bad input, 1 when interrupted."""
+    words = _debug_first(sys.argv[1:] if args is None else args)
+    debug = words[:1] == ["--debug"]
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
-        cli.main(args=words, prog_name="sshbench", standalone_mode=False)
-    except click.exceptions.Exit as request:
-        sys.exit(request.exit_code)
-    except click.ClickException as error:
+        code = cli.main(args=words, prog_name="sshbench", standalone_mode=False)
+        sys.stdout.flush()
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        sys.exit(2)
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        where = context.command_path if context else "sshbench"
+        click.echo(f"{where}: {error.format_message()} See '{where} --help'.", err=True)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         click.echo("sshbench: interrupted", err=True)
@@ -80,3 +54,18 @@ def main(args: list[str] | None = None) -> Any:
             raise
         click.echo(f"sshbench: {error}", err=True)
         sys.exit(2)
+
+
+def _debug_first(words: list[str]) -> list[str]:
+    """Let `--debug` stand behind a subcommand too."""
+    options = words[: words.index("--")] if "--" in words else words
+    if "--debug" not in options:
+        return words
+    return ["--debug", *(word for word in options if word != "--debug"), *words[len(options) :]]
+
+
+def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *rest: Any) -> None:
+    if category.__module__.startswith("sshbench."):
+        click.echo(f"sshbench: warning: {message}", err=True)
+    else:
+        click.echo(warnings.formatwarning(message, category, filename, lineno), err=True, nl=False)

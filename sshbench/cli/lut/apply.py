@@ -1,0 +1,200 @@
+"""`sshbench lut apply`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sshbench.cli.lut.arguments import LutName, find_lut, fixed_part, images_below, is_pattern, matches
+from sshbench.errors import SshbenchError
+
+if TYPE_CHECKING:
+    from sshbench.lut.table import Lut
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image to read and the file to write."""
+
+    source: Path
+    target: Path
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True, type=click.Path(), metavar="IMAGE...")
+@click.argument("lut", type=LutName(), metavar="LUT")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(), metavar="OUT", help="A file for one image, or a folder."
+)
+@click.option(
+    "--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="Blend: 0 is the input, 1 the LUT."
+)
+@click.option(
+    "--interpolation", type=click.Choice(["trilinear", "tetrahedral"]), default="trilinear", show_default=True
+)
+@click.option(
+    "--quality",
+    type=click.IntRange(1, 100),
+    help="Of JPEG and WebP. Without it 95, or the quality of a source JPEG that is finer; lossless WebP stays so.",
+)
+@click.option("--overwrite", "existing", flag_value="overwrite", help="Replace files that exist.")
+@click.option("--skip-existing", "existing", flag_value="skip", help="Leave files that exist: goes on after a break.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=min(4, os.cpu_count() or 1),
+    show_default="4 or the number of processors",
+    help="Images worked on at a time.",
+)
+@click.pass_context
+def apply(
+    ctx: click.Context,
+    images: tuple[str, ...],
+    lut: str,
+    output: str,
+    strength: float,
+    interpolation: str,
+    quality: int | None,
+    existing: str | None,
+    jobs: int,
+) -> None:
+    """Put images through a LUT.
+
+    IMAGE is a PNG, TIFF, JPEG or WebP file, a folder (with the folders in it), or a pattern in quotes; LUT is a .cube
+    file, a Hald image or the name of a look. OUT is a file when it ends like one and there is one image, otherwise a
+    folder, in which the paths below a given folder appear again.
+
+    8 bits stay 8 and 16 stay 16. The ICC profile, EXIF, XMP and resolution are kept, transparency is untouched, grey
+    images become RGB, and an embedded thumbnail, which would show the old colours, is dropped. The LUT acts on the
+    values as they are stored; most are made for sRGB. An output appears whole or not at all, and no input is ever
+    overwritten. An image that cannot be done is named, the others are done, and the exit code is 2.
+
+    \b
+    sshbench lut apply holiday.jpg golden_hour -o warm.jpg
+    sshbench lut apply scan.tif film.cube -o scan_film.tif --strength 0.6
+    sshbench lut apply photos/ film.cube -o graded/ --skip-existing
+    sshbench lut apply 'raw/**/*.png' hald.png -o graded/ --interpolation tetrahedral
+    """
+    from sshbench.lut.files import read_lut
+
+    lut_path = find_lut(lut)
+    plan = plan_jobs(images, output)
+    _check(plan, [lut_path])
+    done = [job for job in plan if os.path.lexists(job.target)]
+    if done and existing is None:
+        others = f" and {len(done) - 1} more" if len(done) > 1 else ""
+        raise SshbenchError(f"{done[0].target}{others} already there; add --overwrite or --skip-existing")
+    todo = plan if existing != "skip" else [job for job in plan if job not in set(done)]
+
+    failures = _run(todo, read_lut(lut_path), strength, interpolation, quality, jobs)
+    for job in todo:
+        if job in failures:
+            if ctx.find_root().params.get("debug"):
+                raise failures[job]
+            click.echo(f"sshbench: {_sentence(job, failures[job])}", err=True)
+    click.echo(_summary(len(todo) - len(failures), len(plan) - len(todo), len(failures), output))
+    if failures:
+        ctx.exit(2)
+
+
+def plan_jobs(images: Sequence[str], output: str) -> list[Job]:
+    """Pair every image that `images` names with the file it becomes.
+
+    Raises
+    ------
+    SshbenchError
+        A folder or pattern without images, a file name as `output` for several, or two images that become one file.
+    """
+    from sshbench.lut.imagefile import SUFFIXES, format_of
+
+    sources: dict[Path, Path] = {}  # image -> its path below the output folder
+    for text in images:
+        path = Path(text)
+        if path.is_dir():
+            found = {image: image.relative_to(path) for image in images_below(path, [*SUFFIXES], without=Path(output))}
+        elif is_pattern(text):
+            hits = [p for p in matches(text) if p.is_file() and p.suffix.lower() in SUFFIXES]
+            found = {image: image.relative_to(fixed_part(text)) for image in hits}
+        else:
+            found = {path: Path(path.name)}
+        if not found:
+            raise SshbenchError(f"{text}: no PNG, TIFF, JPEG or WebP image there")
+        sources = found | sources
+
+    single = len(images) == 1 and len(sources) == 1 and not Path(images[0]).is_dir()
+    named = Path(output).suffix and not os.path.isdir(output) and not output.endswith((os.sep, "/"))
+    if named and (single or Path(output).suffix.lower() in SUFFIXES):
+        if len(sources) > 1:
+            raise SshbenchError(f"{output} names one file for {len(sources)} images; give a folder as -o")
+        format_of(output)
+        return [Job(source, Path(output)) for source in sources]
+    return [Job(source, Path(output) / relative) for source, relative in sources.items()]
+
+
+def _check(plan: Sequence[Job], others: Sequence[Path]) -> None:
+    inputs = {os.path.realpath(path): path for path in [*(job.source for job in plan), *others]}
+    taken: dict[str, Job] = {}
+    for job in plan:
+        target = os.path.realpath(job.target)
+        if target in inputs:
+            raise SshbenchError(f"{job.target} would overwrite the input {inputs[target]}; choose another -o")
+        if target in taken:
+            both = f"{taken[target].source} and {job.source}"
+            raise SshbenchError(f"{both} would both become {job.target}; give the folder that holds both")
+        taken[target] = job
+
+
+def _run(
+    todo: Sequence[Job], table: Lut, strength: float, interpolation: str, quality: int | None, jobs: int
+) -> dict[Job, Exception]:
+    from tqdm import tqdm
+
+    failures: dict[Job, Exception] = {}
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+        futures = {pool.submit(_apply, job, table, strength, interpolation, quality): job for job in todo}
+        # No bar for a single image, nor where nobody watches (tqdm's None).
+        with tqdm(total=len(todo), unit="image", disable=True if len(todo) == 1 else None) as bar:
+            try:
+                for future in as_completed(futures):
+                    bar.update()
+                    error = future.exception()
+                    if isinstance(error, SshbenchError | OSError | MemoryError):
+                        failures[futures[future]] = error
+                    elif error is not None:
+                        raise error
+                    elif note := future.result():
+                        bar.write(note)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    return failures
+
+
+def _apply(job: Job, table: Lut, strength: float, interpolation: str, quality: int | None) -> str:
+    """Do one image; return what the user should know of it."""
+    from sshbench.lut.apply import apply_lut
+    from sshbench.lut.imagecodecs import without_thumbnail
+    from sshbench.lut.imagefile import BITS, format_of, read_image, write_image
+
+    kind = format_of(job.target)
+    image = read_image(job.source)
+    pixels = apply_lut(image.pixels, table, strength=strength, interpolation=interpolation, layout="HWC")
+    exif = without_thumbnail(image.exif) if image.exif else None
+    job.target.parent.mkdir(parents=True, exist_ok=True)
+    write_image(job.target, replace(image, pixels=pixels, exif=exif), quality=quality)
+    return "" if image.bits in BITS[kind] else f"{job.target}: rounded from 16 bits a channel to 8, which {kind} holds"
+
+
+def _sentence(job: Job, error: Exception) -> str:
+    return f"{job.source}: not enough memory" if isinstance(error, MemoryError) else str(error)
+
+
+def _summary(made: int, skipped: int, failed: int, output: str) -> str:
+    notes = [f"{count} {what}" for count, what in ((skipped, "already there"), (failed, "failed")) if count]
+    return f"{made} image{'' if made == 1 else 's'} written to {output}" + (f" ({', '.join(notes)})" if notes else "")

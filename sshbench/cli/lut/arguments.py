@@ -1,0 +1,108 @@
+"""What the user names on the command line: LUTs by file or look, folders, patterns, images."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+from click.shell_completion import CompletionItem
+
+from sshbench.errors import SshbenchError
+from sshbench.folders import data_folder
+
+
+class LutName(click.ParamType[str]):
+    """A LUT file or the name of a look; completes both."""
+
+    name = "lut"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        names = [name for name in sorted(looks()) if name.startswith(incomplete)]
+        return [CompletionItem(incomplete, type="file"), *map(CompletionItem, names)]
+
+
+def looks() -> dict[str, Path]:
+    """Name and file of the looks that ship with sshbench."""
+    return {path.stem: path for path in data_folder("luts").glob("*.cube")}
+
+
+def find_lut(text: str) -> Path:
+    """The file that `text` names: its path, or one of the looks.
+
+    Raises
+    ------
+    SshbenchError
+        There is neither, with the names that come close.
+    """
+    path = Path(text)
+    if path.is_file():
+        return path
+    known = looks()
+    name = text.strip().lower().replace("-", "_").replace(" ", "_")
+    if name in known:
+        return known[name]
+    if path.exists():
+        return path
+    if path.suffix or os.sep in text:
+        raise SshbenchError(f"{text}: no such LUT file")
+    close = difflib.get_close_matches(name, known, n=3)
+    advice = f"did you mean {' or '.join(close)}?" if close else "`sshbench lut info looks` lists the looks"
+    raise SshbenchError(f"{text}: no LUT file or look of this name; {advice}")
+
+
+def find_all_luts(texts: Sequence[str]) -> list[Path]:
+    """The files that `texts` name: folders (with those in them) and patterns stand for the LUTs they hold.
+
+    Raises
+    ------
+    SshbenchError
+        A folder or pattern without a LUT, or a name that is none.
+    """
+    from sshbench.lut.files import find_luts
+
+    found: list[Path] = []
+    for text in texts:
+        if text == "looks" and not Path(text).exists():
+            more = sorted(looks().values())
+        elif Path(text).is_dir():
+            more = find_luts(text)
+        elif is_pattern(text):
+            more = [path for path in matches(text) if path.is_file()]
+        else:
+            more = [find_lut(text)]
+        if not more:
+            raise SshbenchError(f"{text}: no .cube file or Hald image there")
+        found += more
+    return list(dict.fromkeys(found))
+
+
+def is_pattern(text: str) -> bool:
+    """Whether `text` is a glob that the shell left to us and not a file of that name."""
+    return glob.has_magic(text) and not os.path.lexists(text)
+
+
+def matches(pattern: str) -> list[Path]:
+    """Visible files and folders that match a pattern, in which `**` stands for any depth, sorted."""
+    return sorted(Path(name) for name in glob.glob(os.path.expanduser(pattern), recursive=True))
+
+
+def fixed_part(pattern: str) -> Path:
+    """The folder that all matches of `pattern` lie in."""
+    parts = Path(os.path.expanduser(pattern)).parts
+    fixed = next(i for i, part in enumerate(parts) if glob.has_magic(part))
+    return Path(*parts[:fixed])
+
+
+def images_below(folder: Path, suffixes: Sequence[str], *, without: Path) -> Iterator[Path]:
+    """Visible images in `folder` and those in it, in order, leaving out what lies in the folder `without`."""
+    for here, folders, files in os.walk(folder):
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and (Path(here) / name).resolve() != without.resolve()
+        )
+        for name in sorted(files):
+            if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
+                yield Path(here) / name

@@ -1,0 +1,25 @@
+"""`sshbench lut bake`."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.option(
+    "-o", "--output", default="luts", show_default=True, type=click.Path(file_okay=False), help="Folder for the files."
+)
+def bake(output: str) -> None:
+    """Write the hundred looks as .cube files.
+
+    The same version writes the same bytes, over files of the same name. A look is a small function in
+    sshbench/lut/looks; the files are what editors and sshbench itself read.
+
+    \b
+    sshbench lut bake -o my_luts
+    sshbench lut preview my_luts -o looks.png
+    """
+    from sshbench.lut.looks import bake as bake_looks
+
+    paths = bake_looks(output)
+    click.echo(f"{len(paths)} looks written to {output}")

@@ -1,0 +1,65 @@
+"""`sshbench lut convert`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from sshbench.cli.lut.arguments import LutName, find_lut
+from sshbench.errors import SshbenchError
+
+HALD_SUFFIXES = (".png", ".tif", ".tiff")
+
+
+@click.command()
+@click.argument("source", type=LutName(), metavar="IN")
+@click.argument("output", type=click.Path(dir_okay=False), metavar="OUT")
+@click.option("--size", type=click.IntRange(2), help="Points an axis of the .cube written; as IN has by default.")
+@click.option(
+    "--level",
+    type=click.IntRange(2, 16),
+    help="Level of the Hald written, for level^2 points an axis; by default the lowest that has as many as IN.",
+)
+@click.option("--bits", type=click.Choice(["8", "16"]), help="Bits a channel of the Hald written; 16 by default.")
+@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
+def convert(source: str, output: str, size: int | None, level: int | None, bits: str | None, overwrite: bool) -> None:
+    """Turn a LUT into another file: .cube and Hald, in both directions, and of another size.
+
+    The suffix of OUT decides: .cube, or .png and .tif for a Hald CLUT image. Where the points move, values between
+    them are interpolated (trilinear), and the largest difference between the two files is printed, in units of the
+    range 0..1.
+
+    A .cube keeps the kind of IN: 1D curves stay curves, and of a shaper with a table only the table is resized. A
+    Hald has a 3D table over 0..1 alone, so curves and shapers are worked into it, and values outside 0..1 are clipped
+    with a warning.
+
+    \b
+    sshbench lut convert film.png film.cube
+    sshbench lut convert film.cube small.cube --size 17
+    sshbench lut convert golden_hour golden_hour.png --level 8 --bits 8
+    """
+    from sshbench.lut.cube import write_cube
+    from sshbench.lut.files import read_lut
+    from sshbench.lut.hald import write_hald
+    from sshbench.lut.resize import largest_difference, resized
+
+    suffix = Path(output).suffix.lower()
+    if suffix not in (".cube", *HALD_SUFFIXES):
+        raise SshbenchError(f"{output}: a LUT is written as .cube, or as a Hald image {', '.join(HALD_SUFFIXES)}")
+    if suffix == ".cube" and (level or bits):
+        raise SshbenchError(f"{output}: --level and --bits are for Hald images; a .cube has --size")
+    if suffix != ".cube" and size:
+        raise SshbenchError(f"{output}: a Hald image has --level (level^2 points an axis), not --size")
+    if os.path.lexists(output) and not overwrite:
+        raise SshbenchError(f"{output} exists; add --overwrite to replace it")
+
+    lut = read_lut(find_lut(source))
+    if suffix == ".cube":
+        write_cube(resized(lut, size or lut.size), output)
+    else:
+        write_hald(lut, output, level=level, bits=int(bits or 16))
+    written = read_lut(output)
+    click.echo(f"{output}: {written.kind}, {written.size} points an axis, from {lut.kind}, {lut.size}")
+    click.echo(f"largest difference: {largest_difference(lut, written):.2g}")

@@ -1,0 +1,69 @@
+"""`sshbench lut preview`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sshbench.cli.lut.arguments import LutName, find_all_luts
+
+if TYPE_CHECKING:
+    from sshbench.lut.imagefile import ImageFile
+
+PHOTOS = Path(__file__).resolve().parents[2] / "data" / "photos"
+
+
+@click.command()
+@click.argument("luts", nargs=-1, required=True, type=LutName(), metavar="LUT...")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(dir_okay=False), metavar="FILE", help="The image to write."
+)
+@click.option(
+    "--photo", "photos", multiple=True, type=click.Path(), metavar="IMAGE", help="Photograph to show; repeatable."
+)
+@click.option("--columns", type=click.IntRange(1, 100), default=10, show_default=True, help="Tiles in a row.")
+@click.option(
+    "--tile",
+    type=(click.IntRange(16, 4096), click.IntRange(16, 4096)),
+    default=(160, 120),
+    show_default=True,
+    metavar="W H",
+    help="Pixels of a tile.",
+)
+def preview(luts: tuple[str, ...], output: str, photos: tuple[str, ...], columns: int, tile: tuple[int, int]) -> None:
+    """Show what LUTs do to photographs, on one contact sheet.
+
+    LUT is a .cube file, a Hald image, the name of a look, a folder, or a pattern in quotes; `looks` stands for all
+    that come along. Without --photo two photographs that come along are shown.
+
+    \b
+    sshbench lut preview looks -o looks.png
+    sshbench lut preview luts/ --photo portrait.jpg --photo street.jpg -o sheet.png
+    sshbench lut preview golden_hour night film.cube --tile 480 320 --columns 3 -o three.jpg
+    """
+    import numpy as np
+
+    from sshbench.lut.files import read_lut
+    from sshbench.lut.imagefile import ImageFile, format_of, read_image, write_image
+    from sshbench.lut.sheet import contact_sheet
+
+    format_of(output)
+    tables = [read_lut(path) for path in find_all_luts(luts)]
+    pictures = [upright(read_image(photo)) for photo in photos or sorted(PHOTOS.glob("*.jpg"))]
+    sheet = contact_sheet(tables, pictures, columns=columns, tile=tile)
+    write_image(output, ImageFile(np.asarray(sheet.convert("RGB"))))
+    click.echo(f"{len(tables)} LUT{'' if len(tables) == 1 else 's'} on {output}")
+
+
+def upright(image: ImageFile) -> Any:
+    """uint8 `[H, W, 3]`, turned as EXIF says it is to be seen."""
+    from PIL import Image, ImageOps
+
+    picture = Image.fromarray(image.to_8_bit().pixels)
+    if image.exif:
+        picture.info["exif"] = b"Exif\0\0" + image.exif
+    import numpy as np
+
+    return np.asarray(ImageOps.exif_transpose(picture))

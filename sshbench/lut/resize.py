@@ -1,0 +1,64 @@
+"""The same LUT with another number of points, and how far two LUTs are apart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sshbench.lut.apply import apply_lut
+from sshbench.lut.table import MAX_SIZE_1D, MAX_SIZE_3D, MIN_SIZE, Domain, Lut, LutError, identity_table
+
+_PROBES = 1 << 15
+
+
+def input_domain(lut: Lut) -> Domain:
+    """The domain of the stage that colours enter first."""
+    return lut.domain if lut.shaper_values is None else lut.shaper_domain
+
+
+def through(lut: Lut, colours: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Colours `[..., 3]` after the LUT, by trilinear interpolation."""
+    out: NDArray[np.float32] = apply_lut(colours.reshape(1, -1, 3), lut, layout="HWC").reshape(colours.shape)
+    return out
+
+
+def resized(lut: Lut, size: int) -> Lut:
+    """The LUT with `size` points an axis over the same domain; of a shaper with a table, the table alone changes.
+
+    Raises
+    ------
+    LutError
+        A size that no LUT of this kind has.
+    """
+    largest = MAX_SIZE_1D if lut.values is None else MAX_SIZE_3D
+    if not MIN_SIZE <= size <= largest:
+        raise LutError(f"a {lut.kind} LUT has {MIN_SIZE} to {largest} points an axis, not {size}")
+    if size == lut.size:
+        return lut
+    if lut.values is not None:
+        table = Lut(values=lut.values, domain=lut.domain)
+        return replace(lut, values=through(table, identity_table(size, lut.domain)))
+    assert lut.shaper_values is not None
+    old, new = np.linspace(0, 1, lut.size), np.linspace(0, 1, size)
+    curves = [np.interp(new, old, lut.shaper_values[:, channel]) for channel in range(3)]
+    return replace(lut, shaper_values=np.stack(curves, axis=1).astype(np.float32))
+
+
+def largest_difference(lut: Lut, other: Lut) -> float:
+    """The largest difference of a channel between two LUTs, over the colours that lie in both domains.
+
+    Looked for at the points of both tables, where differences peak, and at 2^15 random colours.
+    """
+    domains = input_domain(lut), input_domain(other)
+    lower = np.max([domain.lower for domain in domains], axis=0).astype(np.float32)
+    upper = np.min([domain.upper for domain in domains], axis=0).astype(np.float32)
+    probes = [lower + (upper - lower) * np.random.default_rng(0).random((_PROBES, 3), np.float32)]
+    for which, domain in zip((lut, other), domains, strict=True):
+        if which.shaper_values is not None:
+            probes.append(np.linspace(domain.lower, domain.upper, len(which.shaper_values), dtype=np.float32))
+        if which.values is not None:
+            probes.append(identity_table(which.size, domain).reshape(-1, 3))
+    colours = np.clip(np.concatenate(probes), lower, upper)
+    return float(np.abs(through(lut, colours) - through(other, colours)).max())

@@ -20,10 +20,10 @@ def lut() -> None:
     """Inspect, apply, preview, convert and bake colour lookup tables.
 
     A LUT is a .cube file (1D, 3D, or a shaper with a 3D table), a Hald CLUT image (PNG or TIFF), or the name of one
-    of the hundred looks that come along, such as golden_hour.
+    of the hundred looks that come along, such as golden-hour.
 
     \b
-    sshbench lut info golden_hour
-    sshbench lut apply holiday.jpg golden_hour -o warm.jpg
+    sshbench lut info golden-hour
+    sshbench lut apply holiday.jpg golden-hour -o warm.jpg
     sshbench lut preview luts/ -o looks.png
     """

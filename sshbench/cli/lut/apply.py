@@ -27,7 +27,7 @@ class Job:
 
 
 @click.command()
-@click.argument("images", nargs=-1, required=True, type=click.Path(), metavar="IMAGE...")
+@click.argument("images", nargs=-1, required=True, type=LutName(), metavar="IMAGE...")  # the last word may be the LUT
 @click.argument("lut", type=LutName(), metavar="LUT")
 @click.option(
     "-o", "--output", required=True, type=click.Path(), metavar="OUT", help="A file for one image, or a folder."
@@ -76,7 +76,7 @@ def apply(
     overwritten. An image that cannot be done is named, the others are done, and the exit code is 2.
 
     \b
-    sshbench lut apply holiday.jpg golden_hour -o warm.jpg
+    sshbench lut apply holiday.jpg golden-hour -o warm.jpg
     sshbench lut apply scan.tif film.cube -o scan_film.tif --strength 0.6
     sshbench lut apply photos/ film.cube -o graded/ --skip-existing
     sshbench lut apply 'raw/**/*.png' hald.png -o graded/ --interpolation tetrahedral
@@ -182,8 +182,8 @@ def _apply(job: Job, table: Lut, strength: float, interpolation: str, quality: i
     from sshbench.lut.imagecodecs import without_thumbnail
     from sshbench.lut.imagefile import BITS, format_of, read_image, write_image
 
-    kind = format_of(job.target)
     image = read_image(job.source)
+    kind = format_of(job.target)
     pixels = apply_lut(image.pixels, table, strength=strength, interpolation=interpolation, layout="HWC")
     exif = without_thumbnail(image.exif) if image.exif else None
     job.target.parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import glob
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def find_lut(text: str) -> Path:
     if path.is_file():
         return path
     known = looks()
-    name = text.strip().lower().replace("-", "_").replace(" ", "_")
+    name = re.sub(r"[\s_]+", "-", text.strip().lower())
     if name in known:
         return known[name]
     if path.exists():

@@ -38,7 +38,7 @@ def convert(source: str, output: str, size: int | None, level: int | None, bits:
     \b
     sshbench lut convert film.png film.cube
     sshbench lut convert film.cube small.cube --size 17
-    sshbench lut convert golden_hour golden_hour.png --level 8 --bits 8
+    sshbench lut convert golden-hour golden-hour.png --level 8 --bits 8
     """
     from sshbench.lut.cube import write_cube
     from sshbench.lut.files import read_lut

@@ -33,7 +33,7 @@ def info(ctx: click.Context, files: tuple[str, ...], as_json: bool, table: bool)
     grey order   a lighter grey never comes out darker
 
     \b
-    sshbench lut info golden_hour
+    sshbench lut info golden-hour
     sshbench lut info luts/ 'more/**/*.cube'
     sshbench lut info --json --table film.cube > film.json
     """

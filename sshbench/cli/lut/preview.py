@@ -41,7 +41,7 @@ def preview(luts: tuple[str, ...], output: str, photos: tuple[str, ...], columns
     \b
     sshbench lut preview looks -o looks.png
     sshbench lut preview luts/ --photo portrait.jpg --photo street.jpg -o sheet.png
-    sshbench lut preview golden_hour night film.cube --tile 480 320 --columns 3 -o three.jpg
+    sshbench lut preview golden-hour night film.cube --tile 480 320 --columns 3 -o three.jpg
     """
     import numpy as np
 

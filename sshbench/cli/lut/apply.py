@@ -15,6 +15,7 @@ from sshbench.cli.lut.arguments import LutName, find_lut, fixed_part, images_bel
 from sshbench.errors import SshbenchError
 
 if TYPE_CHECKING:
+    from sshbench.lut.apply import Interpolation
     from sshbench.lut.table import Lut
 
 
@@ -59,7 +60,7 @@ def apply(
     lut: str,
     output: str,
     strength: float,
-    interpolation: str,
+    interpolation: Interpolation,
     quality: int | None,
     existing: str | None,
     jobs: int,
@@ -151,7 +152,7 @@ def _check(plan: Sequence[Job], others: Sequence[Path]) -> None:
 
 
 def _run(
-    todo: Sequence[Job], table: Lut, strength: float, interpolation: str, quality: int | None, jobs: int
+    todo: Sequence[Job], table: Lut, strength: float, interpolation: Interpolation, quality: int | None, jobs: int
 ) -> dict[Job, Exception]:
     from tqdm import tqdm
 
@@ -176,7 +177,7 @@ def _run(
     return failures
 
 
-def _apply(job: Job, table: Lut, strength: float, interpolation: str, quality: int | None) -> str:
+def _apply(job: Job, table: Lut, strength: float, interpolation: Interpolation, quality: int | None) -> str:
     """Do one image; return what the user should know of it."""
     from sshbench.lut.apply import apply_lut
     from sshbench.lut.imagecodecs import without_thumbnail

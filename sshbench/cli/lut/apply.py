@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -170,7 +171,7 @@ def _run(
                     elif error is not None:
                         raise error
                     elif note := future.result():
-                        bar.write(note)
+                        bar.write(note, file=sys.stderr)
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise

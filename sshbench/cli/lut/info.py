@@ -98,8 +98,13 @@ def _bounds(domain: Domain) -> dict[str, list[float]]:
 
 
 def _short(values: Any) -> Any:
-    """Nested lists with the shortest decimals that are the same float32."""
-    return values.astype(str).astype(float).tolist()
+    """Nested lists of float32 `[..., 3]` as the shortest decimals that are the same float32."""
+    import numpy as np
+
+    from sshbench.lut.cube_rows import format_rows
+
+    words = format_rows(values.reshape(-1, 3)).split()
+    return np.array(words).astype(np.float64).reshape(values.shape).tolist()
 
 
 def _print_one(report: dict[str, Any]) -> None:

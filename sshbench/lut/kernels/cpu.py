@@ -44,8 +44,24 @@ def address(array: Any) -> int:
     return int(array.data_ptr())
 
 
+_threads: int | None = None
+
+
+def set_threads(count: int | None) -> None:
+    """Fix how many threads a call in this process may use; None goes back to `default_threads`'s own choice."""
+    global _threads
+    if count is not None and count < 1:
+        raise ValueError(f"a call needs at least one thread, not {count}")
+    _threads = count
+
+
 def default_threads() -> int:
-    """Threads that a call may use: torch's setting where torch is loaded, else the processors this process may run on."""
+    """Threads that a call may use.
+
+    What `set_threads` said, else torch's setting where torch is loaded, else the processors this process may run on.
+    """
+    if _threads is not None:
+        return _threads
     import sys
 
     torch = sys.modules.get("torch")

@@ -15,14 +15,14 @@ from sshbench.lut.looks import spaces  # imports colour without its warnings
 from sshbench.lut.table import Lut
 
 Array = NDArray[np.float64]
-PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket", "motorcycle")
+PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "motorcycle", "rocket", "aitzgorri")
 _D65 = spaces.colour.CCS_ILLUMINANTS["CIE 1931 2 Degree Standard Observer"]["D65"]
 
 
 def embeddable_photographs() -> dict[str, NDArray[np.uint8]]:
-    """The colour photographs inside scikit-image that may be passed on, uint8 `[H, W, 3]`."""
-    folder = Path(skimage.data.__file__).parent
-    files = {name: next(folder.glob(f"{name}*.*g")) for name in PHOTOGRAPHS}
+    """The colour photographs inside scikit-image and one beside this file, all free to pass on, uint8 `[H, W, 3]`."""
+    folders = Path(skimage.data.__file__).parent, Path(__file__).parent / "photos"
+    files = {name: next(path for f in folders for path in f.glob(f"{name}*.*g")) for name in PHOTOGRAPHS}
     return {name: np.asarray(Image.open(path).convert("RGB")) for name, path in files.items()}
 
 

@@ -12,7 +12,6 @@ from sshbench.lut.looks.look import DECIMALS, SIZE
 from tests.lut.measure import appearances, ciede2000, distances, embeddable_photographs, sample, to_lab, transformed
 
 GRID = np.arange(SIZE)
-LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +55,12 @@ def test_no_two_looks_are_nearer_than_mean_ciede2000_of_2(seen):
     assert names_where((distances(seen) < 2).any(axis=1)) == []
 
 
-def test_brighter_greys_stay_brighter(luts):
-    greys = np.repeat(np.linspace(0, 1, 256)[:, None], 3, axis=1)
-    encoded = np.stack([transformed(lut.values, greys) for lut in luts])
-    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-    assert names_where((np.diff(linear @ LUMINANCE) < 0).any(axis=1)) == []
+@pytest.mark.parametrize(("colours", "slack"), [("greys", 0), ("all hues", 0.05)])
+def test_luminance_rises_from_black_to_full_colour(luts, colours, slack):
+    full = np.ones((1, 3)) if colours == "greys" else np.random.default_rng(0).random((40, 3))
+    ramps = np.linspace(0, 1, 128)[:, None, None] * (full / full.max(axis=1, keepdims=True))
+    lightness = np.stack([to_lab(transformed(lut.values, ramps.reshape(-1, 3)))[:, 0] for lut in luts])
+    assert names_where(np.diff(lightness.reshape(len(luts), 128, -1), axis=1).min(axis=(1, 2)) < -slack) == []
 
 
 @pytest.mark.parametrize(("where", "bound"), [("greys", 0.12), ("anywhere", 0.25)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sshbench.lut.looks.look import Look
 from sshbench.lut.looks.operators import (
+    Axis,
     Bleach,
     Contrast,
     Curves,
@@ -24,30 +25,47 @@ PRINTS = (
         "portrait-negative",
         "negative",
         (
-            Curves(((0, 0.02), (0.2, 0.2), (0.5, 0.64), (0.8, 0.91), (1, 1))),
-            Hue(50, 3, 1.3),
-            Hue(130, 12, 0.65),
-            Hue(255, -6, 0.7),
+            Curves(((0, 0.01), (0.15, 0.11), (0.33, 0.42), (0.5, 0.63), (0.75, 0.85), (1, 1))),
+            Hue(45, 6, 1.3),
+            Hue(125, 12, 0.5, -0.25),
+            Hue(325, 8, 0.5, 0.3),
+            Hue(255, -6, 0.75),
         ),
     ),
     Look(
         "consumer-negative",
         "negative",
         (
-            Curves(((0, 0.03), (0.2, 0.21), (0.5, 0.6), (0.8, 0.9), (1, 1))),
+            Curves(((0, 0.02), (0.15, 0.12), (0.45, 0.55), (0.75, 0.86), (1, 1))),
             Hue(120, 20, 0.75, width=50),
-            SplitTone((175, 0.035), (95, 0.025)),
+            Hue(325, 10, 0.6, 0.15),
+            Hue(250, 8, 1.15, -0.15),
+            SplitTone((170, 0.04), (95, 0.02), (340, 0.01)),
+        ),
+    ),
+    Look(
+        "market-negative",
+        "negative",
+        (
+            Exposure(0.9),
+            Contrast(4.0),
+            Hue(100, 14, 0.85, width=50),
+            Hue(25, 0, 0.9, -0.1),
+            SplitTone((140, 0.06), (330, 0.02), (100, 0.015)),
         ),
     ),
     Look(
         "wedding-negative",
         "negative",
         (
-            Exposure(0.5),
-            Curves(blue=((0, 0), (0.3, 0.24), (0.7, 0.68), (1, 0.98)), green=((0, 0.03), (0.5, 0.48), (1, 0.99))),
+            Exposure(0.7),
+            Curves(
+                green=((0, 0), (0.3, 0.29), (0.5, 0.47), (1, 1)), blue=((0, 0), (0.3, 0.24), (0.7, 0.68), (1, 0.98))
+            ),
             Hue(15, 12, 1.25, width=50),
-            Hue(250, 10, 0.75),
-            Contrast(2.0),
+            Hue(320, 8, 0.6, 0.2),
+            Hue(250, 10, 0.7),
+            Contrast(2.5),
         ),
     ),
     Look(
@@ -58,7 +76,11 @@ PRINTS = (
     Look(
         "night-negative", "negative", (Print(1.5, (-0.4, 0.3, 0.5)), SplitTone((190, 0.05), (30, 0.03)), Saturate(1.15))
     ),
-    Look("vivid-slide", "slide", (Print(1.7), Saturate(1.25), Hue(142, 8, 1.2), Hue(264, -6, 1.1, -0.1))),
+    Look(
+        "vivid-slide",
+        "slide",
+        (Print(1.7), Saturate(1.2), Hue(15, 0, 1.15, -0.15), Hue(125, 8, 1.15, 0.1), Hue(322, 0, 1.2, -0.3)),
+    ),
     Look(
         "warm-slide",
         "slide",
@@ -72,6 +94,7 @@ PRINTS = (
             Hue(60, -12, 1.0, width=50),
             Hue(130, 5, 0.7),
             Hue(250, 0, 1.1, -0.25),
+            Hue(325, 0, 1.3, -0.2),
             SplitTone((310, 0.025), (300, 0.012), (320, 0.015)),
         ),
     ),
@@ -79,12 +102,12 @@ PRINTS = (
     Look(
         "print-film-cool",
         "print",
-        (Print((1.8, 1.6, 1.4), (-0.1, 0, 0)), SplitTone((235, 0.04), (95, 0.025)), Saturate(1.1)),
+        (Print((1.9, 1.6, 1.3), (-0.1, 0, 0)), SplitTone((235, 0.06), (95, 0.03)), Saturate(1.1)),
     ),
     Look(
         "two-strip",
         "print",
-        (Mix((1.0, 0.0, 0.0), (0.15, 0.45, 0.4), (0.05, 0.4, 0.55)), Saturate(1.25), Contrast(2.5)),
+        (Mix((1, 0, 0), (0.1, 0.45, 0.45), (0, 0.45, 0.55)), Saturate(1.3), Contrast(3.5, 0.45)),
     ),
     Look("bleach-bypass", "print", (Bleach(1.0), Saturate(0.55), Contrast(4.5))),
     Look("bleach-bypass-cold", "print", (Bleach(0.9), Saturate(0.5), Light(11000, 0.006), Contrast(3.0, 0.45))),
@@ -160,25 +183,48 @@ INSTANT = (
     Look(
         "instant-cool",
         "instant",
-        (Levels((0.12, 0.16, 0.2), (0.5, 0.54, 0.55), (0.93, 0.95, 0.93)), Contrast(3.0), Saturate(0.8)),
+        (
+            Levels((0.08, 0.17, 0.2), (0.5, 0.54, 0.57), (0.92, 0.96, 0.94)),
+            Contrast(3.5),
+            Saturate(0.75),
+            SplitTone((200, 0.02), (130, 0.03), (330, 0.025)),
+        ),
     ),
     Look(
         "instant-peel-apart",
         "instant",
         (
-            Contrast(3.5),
-            Levels((0.04, 0.08, 0.13), (0.46, 0.55, 0.56), (0.88, 0.99, 0.92)),
-            Saturate(0.62),
-            Hue(240, -30, 1.2),
+            Contrast(4.0),
+            Levels((0.04, 0.08, 0.1), (0.48, 0.52, 0.56), (0.9, 0.98, 0.93)),
+            Saturate(0.7),
+            SplitTone((160, 0.05), (160, 0.025), (330, 0.02)),
+            Hue(250, -20, 1.2, 0.2),
         ),
     ),
     Look(
         "instant-amber",
         "instant",
-        (Levels((0.1, 0.12, 0.1), (0.6, 0.57, 0.4), (1, 0.97, 0.66)), Hue(265, -30, 0.5, width=50), Contrast(2.0)),
+        (Levels((0.06, 0.12, 0.1), (0.61, 0.56, 0.4), (1, 0.97, 0.68)), Hue(285, -30, 0.35, 0.3, 60), Contrast(2.5)),
     ),
     Look(
-        "instant-expired", "instant", (Levels((0.34, 0.24, 0.2), (0.58, 0.56, 0.46), (0.97, 0.9, 0.66)), Saturate(0.85))
+        "instant-professional",
+        "instant",
+        (
+            Curves(((0, 0.04), (0.15, 0.12), (0.3, 0.36), (0.5, 0.62), (0.75, 0.84), (1, 0.98))),
+            Hue(230, 0, 1.3, -0.4, 45),
+            Hue(130, 10, 0.55, -0.2),
+            Hue(325, 10, 0.5, 0.4),
+            SplitTone((285, 0.05), (70, 0.03), (20, 0.01)),
+        ),
+    ),
+    Look(
+        "instant-expired",
+        "instant",
+        (
+            Levels((0.32, 0.2, 0.14), (0.58, 0.55, 0.42), (0.97, 0.92, 0.68)),
+            Hue(60, 8, 1.2, width=60),
+            Hue(265, 0, 0.4, 0.3, 60),
+        ),
     ),
     Look(
         "instant-expired-green",
@@ -189,11 +235,6 @@ INSTANT = (
         "instant-overexposed",
         "instant",
         (Exposure(1.8), Levels((0.1, 0.09, 0.05), (0.54, 0.55, 0.5), (1, 0.98, 0.86)), Saturate(0.85)),
-    ),
-    Look(
-        "instant-blue-shadow",
-        "instant",
-        (Contrast(2.5), Levels((0.05, 0.1, 0.26), (0.52, 0.52, 0.54), (1.0, 0.93, 0.78)), Saturate(0.9)),
     ),
 )
 
@@ -212,9 +253,10 @@ AGED = (
         "matte-fade",
         "aged",
         (
-            Curves(((0, 0.16), (0.15, 0.2), (0.5, 0.52), (0.85, 0.86), (1, 0.92))),
-            Contrast(2.5),
-            SplitTone((240, 0.02), (80, 0.02)),
+            Contrast(3.5),
+            Curves(((0, 0.24), (0.15, 0.265), (0.5, 0.5), (0.85, 0.8), (1, 0.88))),
+            SplitTone((240, 0.04), (80, 0.04)),
+            Saturate(0.85),
         ),
     ),
     Look(
@@ -231,6 +273,16 @@ AGED = (
         "old-lens", "aged", (Veil("#ffe9c8", 0.16), Contrast(2.0), Saturate(0.85), SplitTone((270, 0.03), (85, 0.04)))
     ),
     Look("yellowed-varnish", "aged", (Levels((0.06, 0.04, 0.01), (0.48, 0.44, 0.3), (0.9, 0.8, 0.52)), Saturate(0.75))),
+    Look(
+        "autochrome",
+        "aged",
+        (
+            Contrast(-2.0),
+            Axis(40, 1.0, 0.6),
+            Levels((0.1, 0.1, 0.12), (0.46, 0.47, 0.45), (0.88, 0.86, 0.78)),
+            SplitTone((285, 0.05), (70, 0.02)),
+        ),
+    ),
 )
 
 TONED = (

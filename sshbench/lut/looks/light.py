@@ -9,7 +9,6 @@ from sshbench.lut.looks.operators import (
     Curves,
     Exposure,
     Filter,
-    Hue,
     Levels,
     Light,
     Lightness,
@@ -34,21 +33,23 @@ EXPOSURE = (
     Look(
         "tone-mapped",
         "exposure",
-        (Lightness(((0, 0), (0.2, 0.26), (0.35, 0.5), (0.6, 0.62), (0.85, 0.76), (1, 0.97)), 0.6), Saturate(1.25, 0.5)),
+        (Lightness(((0, 0), (0.2, 0.26), (0.35, 0.5), (0.6, 0.62), (0.85, 0.78), (1, 0.97)), 0.6), Saturate(1.2, 0.4)),
     ),
 )
 
 LIGHT = (
     Look(
-        "golden-hour", "light", (Light(3900, -0.004), Exposure(0.5), SplitTone((40, 0.02), (75, 0.03)), Saturate(1.15))
+        "golden-hour",
+        "light",
+        (Light(4300, -0.004), Exposure(0.7), Contrast(3.0), SplitTone((30, 0.03), (78, 0.05)), Saturate(1.2)),
     ),
     Look("sunrise-pink", "light", (Light(5000, -0.03), Exposure(0.6), SplitTone((290, 0.03), (60, 0.03)))),
-    Look("sunset-red", "light", (Light(2700, -0.012, 0.8), Contrast(3.5), SplitTone((330, 0.03)))),
+    Look("sunset-red", "light", (Light(3400, -0.03), Contrast(4.0), SplitTone((310, 0.06), (50, 0.04)))),
     Look("blue-hour", "light", (Light(20000), Exposure(-0.9), SplitTone((265, 0.04), (60, 0.02)), Saturate(0.9))),
     Look("noon-sun", "light", (Light(5300), Contrast(6.0, 0.55), Saturate(1.35))),
     Look("overcast", "light", (Light(7600), Levels(0.1, 0.44, 0.86), Saturate(0.62))),
     Look("arctic-light", "light", (Light(16000, 0.004), Exposure(1.0), Saturate(0.7), Levels((0.06, 0.08, 0.12)))),
-    Look("tungsten-room", "light", (Light("A", amount=0.75), Exposure(0.5))),
+    Look("tungsten-room", "light", (Light("A"), Exposure(0.7))),
     Look("tungsten-film-by-day", "light", (Light(25000, -0.004), Filter("#a8c4ff", 0.6), Exposure(0.4), Contrast(2.0))),
     Look("candle-light", "light", (Light(2000, amount=0.75), Exposure(-0.5), Contrast(3.0, 0.4))),
     Look(
@@ -62,7 +63,7 @@ LIGHT = (
         (Light(5600, 0.035), Contrast(3.0), SplitTone((170, 0.04), (120, 0.03)), Saturate(0.75)),
     ),
     Look("mercury-street", "light", (Light(7500, 0.03), Exposure(-0.8), Axis(190, 0.9, 0.45), SplitTone((200, 0.05)))),
-    Look("sodium-street", "light", (Axis(75, 0.7, 0.15), Light(2300, 0.0, 0.7), Exposure(-0.4), Contrast(3.0))),
+    Look("sodium-street", "light", (Axis(85, 0.5, 0.1), Filter("#ffb02e", 0.8), Exposure(-0.3), Contrast(3.5))),
     Look("magenta-stage", "light", (Light(6500, -0.06), Contrast(3.0), Saturate(1.2))),
 )
 
@@ -72,12 +73,8 @@ WEATHER = (
     Look("golden-haze", "weather", (Veil("#ffc078", 0.3), Exposure(0.2), Saturate(1.05))),
     Look("sea-fog", "weather", (Veil("#b9c9c8", 0.45), Contrast(-1.0), Saturate(0.6))),
     Look("dust-storm", "weather", (Veil("#c89a5c", 0.35), Filter("#ffd9a0", 0.8), Saturate(0.7))),
-    Look("snow-blind", "weather", (Exposure(1.6), Light(9000), Saturate(0.45), Contrast(3.0, 0.55))),
     Look("underwater-reef", "weather", (Filter("#4fc8d8", 0.8), Exposure(0.9), Veil("#0f6e90", 0.1), Contrast(2.5))),
     Look("underwater-deep", "weather", (Filter("#2c7fb8", 0.9), Exposure(0.5), Veil("#06305c", 0.15))),
-    Look(
-        "forest-canopy", "weather", (Filter("#dcf0a8", 1.1), Exposure(-0.3), Hue(110, 18, 1.2), SplitTone((180, 0.03)))
-    ),
 )
 
 NIGHT = (

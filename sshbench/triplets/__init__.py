@@ -1,1 +1,0 @@
-"""Photographs to [foreground, background, pseudo ground truth] triplets by the paper's dual augmentation."""

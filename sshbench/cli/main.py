@@ -29,6 +29,7 @@ def main(args: list[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 when all went well, 2 for bad input, 1 when interrupted."""
     words = _debug_first(sys.argv[1:] if args is None else args)
     debug = words[:1] == ["--debug"]
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd tags, and of sizes from half of its limit on
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         code = cli.main(args=words, prog_name="sshbench", standalone_mode=False)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sshbench.lut.kernels.cpu import PackedLuts
-from sshbench.lut.table import UNIT, Lut, LutError, frozen, identity_table
+from sshbench.lut.table import MAX_SIZE_3D, UNIT, Lut, LutError, check_size, frozen, identity_table
 
 if TYPE_CHECKING:
     import torch
@@ -76,7 +76,7 @@ class LutBank:
         return len(self.names)
 
     def __getitem__(self, which: int | str) -> Lut:
-        k = self.position(which) if isinstance(which, str) else which
+        k = self.position(which) if isinstance(which, str) else range(len(self))[which]
         return Lut(values=self.values[k], title=self.names[k])
 
     @property
@@ -163,6 +163,7 @@ def resample(lut: Lut, size: int) -> tuple[NDArray[np.float32], float]:
     """
     from sshbench.lut.apply import apply_lut
 
+    check_size(size, MAX_SIZE_3D, "3D table")
     if lut.kind == "3d" and lut.size == size and lut.domain.is_unit:
         assert lut.values is not None
         return lut.values, 0.0

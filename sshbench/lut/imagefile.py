@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -136,8 +135,9 @@ def read_image(path: str | os.PathLike[str]) -> ImageFile:
         and exhaust memory), is animated, or holds CMYK, Lab, floating-point or other values that are not RGB.
     """
     path = Path(path)
-    with _one_sentence(path), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of odd tags, and of sizes from half of its limit on
+    with _one_sentence(path):
+        if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+            raise ImageFileError(path, "is a folder" if path.is_dir() else "is not a regular file")
         with Image.open(path, formats=_FORMATS) as image:
             return _decoded(path, image)
 
@@ -244,6 +244,8 @@ def _samples(path: Path, image: Any, mode: str) -> Any:
         if mode.startswith("RGBa"):
             return _unmultiplied(samples)
         return samples if transparent is None else _with_key_as_alpha(samples, transparent)
+    if mode in ("L;2", "L;4") and transparent is not None:  # Pillow scales the pixels to 0..255 and not the key
+        image.info["transparency"] = transparent * (85 if mode == "L;2" else 17)
     if image.mode in _ALPHA_MODES or (image.mode in _OPAQUE_MODES and transparent is not None):
         return np.asarray(image.convert("RGBA"))
     if image.mode in _OPAQUE_MODES:

@@ -94,13 +94,13 @@ class Lut:
             size = values.shape[0]
             if values.shape != (size, size, size, 3):
                 raise LutError(f"a 3D table has shape [N, N, N, 3], not {list(values.shape)}")
-            _check_size(size, MAX_SIZE_3D, "3D table")
+            check_size(size, MAX_SIZE_3D, "3D table")
             object.__setattr__(self, "values", values)
         if self.shaper_values is not None:
             shaper = frozen(self.shaper_values, "shaper")
             if shaper.ndim != 2 or shaper.shape[1] != 3:
                 raise LutError(f"a shaper has shape [S, 3], not {list(shaper.shape)}")
-            _check_size(shaper.shape[0], MAX_SIZE_1D, "shaper")
+            check_size(shaper.shape[0], MAX_SIZE_1D, "shaper")
             object.__setattr__(self, "shaper_values", shaper)
 
     @property
@@ -163,7 +163,8 @@ def frozen(array: Any, what: str) -> NDArray[np.float32]:
     """Return a read-only float32 array in C order, a copy where the caller could still write; refuse NaN and infinities."""
     if hasattr(array, "detach"):
         array = array.detach().cpu().numpy()
-    out = np.asarray(array, dtype=np.float32, order="C")
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity, and is refused below
+        out = np.asarray(array, dtype=np.float32, order="C")
     if out.flags.writeable:
         out = out.copy()  # the caller may go on writing to its array
     if not np.isfinite(out).all():
@@ -172,6 +173,7 @@ def frozen(array: Any, what: str) -> NDArray[np.float32]:
     return out
 
 
-def _check_size(size: int, largest: int, what: str) -> None:
+def check_size(size: int, largest: int, what: str) -> None:
+    """Refuse a number of points along an axis that no LUT has."""
     if not MIN_SIZE <= size <= largest:
         raise LutError(f"a {what} has {MIN_SIZE} to {largest} points an axis, not {size}")

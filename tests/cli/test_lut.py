@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -301,6 +303,26 @@ class TestApplyToMany:
     def test_a_file_name_for_several(self, photos: Path, cube: Path, tmp_path: Path, output: str, reason: str) -> None:
         result = shell("lut", "apply", photos, cube, "-o", tmp_path / output)
         assert reason in result.stderr + result.stdout
+
+    def test_an_interrupted_run_goes_on_where_it_stopped(self, cube: Path, tmp_path: Path) -> None:
+        (tmp_path / "in").mkdir()
+        for i in range(40):
+            write_image(tmp_path / "in" / f"{i:02}.png", ImageFile(noise(np.uint16, 200, 300, 3)))
+        out = tmp_path / "out"
+        words = ["lut", "apply", str(tmp_path / "in"), str(cube), "-o", str(out), "--jobs", "1"]
+        with subprocess.Popen([sys.executable, "-m", "sshbench", *words], stderr=subprocess.PIPE) as process:
+            while not (out.exists() and any(out.glob("[0-9]*.png"))):
+                assert process.poll() is None
+                time.sleep(0.005)
+            process.send_signal(signal.SIGINT)
+            assert process.wait() == 1
+        assert set(tree(out)) < {f"{i:02}.png" for i in range(40)}, "whole files and nothing else"
+        made = len(tree(out))
+        result = run(*words, "--skip-existing")
+        assert result.output.strip() == f"{40 - made} images written to {out} ({made} already there)"
+        run("lut", "apply", tmp_path / "in", cube, "-o", tmp_path / "again")
+        for name in tree(tmp_path / "again"):
+            assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes()
 
     def test_nothing_to_do(self, cube: Path, tmp_path: Path) -> None:
         (tmp_path / "empty").mkdir()

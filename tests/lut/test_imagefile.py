@@ -43,17 +43,18 @@ def noise(dtype: type, channels: int = 3, height: int = 70, width: int = 37) -> 
     return RNG.integers(0, np.iinfo(dtype).max + 1, (height, width, channels), dtype)
 
 
-def write_png_by_hand(path: Path, samples: Any, colour_type: int, extra: bytes = b"") -> None:
+def write_png_by_hand(
+    path: Path, rows: Any, colour_type: int, key: bytes = b"", *, width: int | None = None, bits: int = 16
+) -> None:
     """Rows without filter, written from the specification alone."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
-    height, width = samples.shape[:2]
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0))
-    tail = chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + (chunk(b"tRNS", extra) if extra else b"") + tail)
+    data = b"".join(b"\0" + row.astype(row.dtype.newbyteorder(">")).tobytes() for row in rows)
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width or rows.shape[1], len(rows), bits, colour_type, 0, 0, 0))
+    tail = chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + (chunk(b"tRNS", key) if key else b"") + tail)
 
 
 def read_png_by_hand(path: Path) -> Any:
@@ -198,6 +199,15 @@ class TestEightBits:
         else:
             assert seen.alpha is None
 
+    @pytest.mark.parametrize("bits", [1, 2, 4])
+    def test_grey_png_of_few_bits_with_a_transparent_value(self, tmp_path: Path, bits: int) -> None:
+        values = RNG.integers(0, 2**bits, (8, 8))
+        packed = np.packbits((values[..., None] >> np.arange(bits)[::-1] & 1).reshape(8, -1).astype(np.uint8), axis=1)
+        write_png_by_hand(tmp_path / "a.png", packed[..., None], 0, struct.pack(">H", 1), width=8, bits=bits)
+        image = read_image(tmp_path / "a.png")
+        np.testing.assert_array_equal(image.pixels[..., 2], values * (255 // (2**bits - 1)))
+        np.testing.assert_array_equal(image.alpha, np.where(values == 1, 0, 255))
+
     def test_palette_with_transparency(self, tmp_path: Path) -> None:
         source = Image.fromarray(noise(np.uint8)).quantize(8)
         source.save(tmp_path / "a.png", transparency=bytes([0, 100, 255]))
@@ -324,6 +334,7 @@ def jpeg_sampling(path: Path) -> list[tuple[int, int]]:
     return [(data[at + 11 + 3 * i] >> 4, data[at + 11 + 3 * i] & 15) for i in range(data[at + 9])]
 
 
+@pytest.mark.filterwarnings("ignore")  # Pillow warns of damaged tags
 class TestRefusals:
     @pytest.mark.parametrize(
         ("mode", "suffix", "reason"),
@@ -371,9 +382,14 @@ class TestRefusals:
 
     def test_missing_empty_and_directory(self, tmp_path: Path) -> None:
         (tmp_path / "empty.png").touch()
-        for name, reason in [("empty.png", "is empty"), ("none.png", "No such file"), (".", "Is a directory")]:
+        for name, reason in [("empty.png", "is empty"), ("none.png", "No such file"), (".", "is a folder")]:
             with pytest.raises(ImageFileError, match=reason):
                 read_image(tmp_path / name)
+
+    def test_a_pipe_is_not_waited_for(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "a.png")
+        with pytest.raises(ImageFileError, match="is not a regular file"):
+            read_image(tmp_path / "a.png")
 
     def test_decompression_bomb(self, tmp_path: Path) -> None:
         header = struct.pack(">IIBBBBB", 100_000, 100_000, 16, 2, 0, 0, 0)

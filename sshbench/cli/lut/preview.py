@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sshbench.cli.lut.arguments import LutName, find_all_luts
+from sshbench.errors import SshbenchError
 
 if TYPE_CHECKING:
     from sshbench.lut.imagefile import ImageFile
@@ -41,7 +43,7 @@ def preview(luts: tuple[str, ...], output: str, photos: tuple[str, ...], columns
     \b
     sshbench lut preview looks -o looks.png
     sshbench lut preview luts/ --photo portrait.jpg --photo street.jpg -o sheet.png
-    sshbench lut preview golden-hour night film.cube --tile 480 320 --columns 3 -o three.jpg
+    sshbench lut preview golden-hour day-for-night film.cube --tile 480 320 --columns 3 -o three.jpg
     """
     import numpy as np
 
@@ -50,7 +52,10 @@ def preview(luts: tuple[str, ...], output: str, photos: tuple[str, ...], columns
     from sshbench.lut.sheet import contact_sheet
 
     format_of(output)
-    tables = [read_lut(path) for path in find_all_luts(luts)]
+    files = find_all_luts(luts)
+    if os.path.realpath(output) in {os.path.realpath(path) for path in (*files, *photos)}:
+        raise SshbenchError(f"{output} would overwrite an input; choose another -o")
+    tables = [read_lut(path) for path in files]
     pictures = [upright(read_image(photo)) for photo in photos or sorted(PHOTOS.glob("*.jpg"))]
     sheet = contact_sheet(tables, pictures, columns=columns, tile=tile)
     write_image(output, ImageFile(np.asarray(sheet.convert("RGB"))))
@@ -59,11 +64,10 @@ def preview(luts: tuple[str, ...], output: str, photos: tuple[str, ...], columns
 
 def upright(image: ImageFile) -> Any:
     """uint8 `[H, W, 3]`, turned as EXIF says it is to be seen."""
+    import numpy as np
     from PIL import Image, ImageOps
 
     picture = Image.fromarray(image.to_8_bit().pixels)
     if image.exif:
         picture.info["exif"] = b"Exif\0\0" + image.exif
-    import numpy as np
-
     return np.asarray(ImageOps.exif_transpose(picture))

@@ -1,0 +1,75 @@
+"""The value `Lut`: what it accepts, what it refuses, and that it cannot change."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from sshbench import Domain, Lut
+from sshbench.lut.table import LutError, identity_table
+
+
+def test_kinds_and_sizes() -> None:
+    table, shaper = identity_table(4), np.linspace(0, 1, 30, dtype=np.float32).repeat(3).reshape(30, 3)
+    assert (Lut(table).kind, Lut(table).size) == ("3d", 4)
+    assert (Lut(shaper_values=shaper).kind, Lut(shaper_values=shaper).size) == ("1d", 30)
+    assert (Lut(table, shaper).kind, Lut(table, shaper).size) == ("shaper+3d", 4)
+
+
+def test_red_varies_fastest() -> None:
+    table = Lut.identity(3).table
+    assert table.shape == (3, 3, 3, 3)
+    assert table.dtype == torch.float32
+    torch.testing.assert_close(table[2, 1, 0], torch.tensor([0.0, 0.5, 1.0]))
+    np.testing.assert_array_equal(identity_table(3, Domain((-1, 0, 2), (1, 4, 3)))[2, 1, 0], [-1, 2, 3])
+
+
+def test_a_lut_cannot_change_under_its_users() -> None:
+    mine = identity_table(3)
+    lut = Lut(mine)
+    mine[:] = 7
+    np.testing.assert_array_equal(lut.values, identity_table(3))
+    with pytest.raises(ValueError, match="read-only"):
+        lut.values[0] = 1
+    with pytest.raises(AttributeError):
+        lut.title = "other"
+
+
+def test_a_tensor_makes_a_lut() -> None:
+    table = torch.rand(3, 3, 3, 3, dtype=torch.float64, requires_grad=True)
+    torch.testing.assert_close(Lut(table).table, table.detach().float())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({}, "a table, a shaper or both"),
+        ({"values": np.zeros((3, 3, 2, 3))}, r"\[N, N, N, 3\]"),
+        ({"values": np.zeros((3, 3, 3))}, r"\[N, N, N, 3\]"),
+        ({"values": np.zeros((1, 1, 1, 3))}, "2 to 256"),
+        ({"shaper_values": np.zeros((5, 1))}, r"\[S, 3\]"),
+        ({"shaper_values": np.zeros((65537, 3))}, "2 to 65536"),
+        ({"values": np.full((2, 2, 2, 3), np.nan)}, "NaN"),
+        ({"values": np.full((2, 2, 2, 3), 1e39)}, "infinities"),
+    ],
+)
+def test_what_is_no_lut_is_refused(arguments: dict, says: str) -> None:
+    with pytest.raises(LutError, match=says):
+        Lut(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "says"),
+    [
+        ((0, 0, 0), (1, 0, 1), "empty or inverted"),
+        ((0, 2, 0), (1, 1, 1), "empty or inverted"),
+        ((0, 0, 0), (1, float("inf"), 1), "finite"),
+        ((float("nan"), 0, 0), (1, 1, 1), "finite"),
+        ((0, 0), (1, 1), "three"),
+        ((1.0, 0, 0), (1.0 + 1e-12, 1, 1), "empty"),
+    ],
+)
+def test_what_is_no_domain_is_refused(lower: tuple, upper: tuple, says: str) -> None:
+    with pytest.raises(LutError, match=says):
+        Domain(lower, upper)

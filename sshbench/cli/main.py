@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from sshbench.cli.lazy import LazyGroup
-from sshbench.errors import SshbenchError
+from sshbench.errors import SshbenchError, sentence
 
 COMMANDS = {
     "completion": ("sshbench.cli.completion:completion", "Print the shell completion script for bash, zsh or fish."),
@@ -53,7 +53,7 @@ def main(args: list[str] | None = None) -> NoReturn:
     except (SshbenchError, OSError) as error:
         if debug:
             raise
-        click.echo(f"sshbench: {error}", err=True)
+        click.echo(f"sshbench: {sentence(error)}", err=True)
         sys.exit(2)
 
 

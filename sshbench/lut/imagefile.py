@@ -173,7 +173,7 @@ def _why_unidentified(path: Path) -> str:
 def _decoded(path: Path, image: Any) -> ImageFile:
     if image.format != "MPO" and _pages(image) > 1:  # MPO: a phone's JPEG with more pictures behind the first
         raise ImageFileError(path, f"holds {image.n_frames} images; save one of them to a file of its own")
-    if image.mode in _REFUSED_MODES and not (image.format == "PNG" and image.mode == "I"):
+    if image.mode in _REFUSED_MODES:
         raise ImageFileError(path, f"{_REFUSED_MODES[image.mode]}; convert it to 8 or 16-bit RGB first")
     if image.format == "TIFF" and image.tag_v2.get(284, 1) != 1 and max(image.tag_v2.get(258, (1,))) > 8:
         raise ImageFileError(path, "stores 16-bit channels in separate planes; save it with interleaved channels")
@@ -223,9 +223,20 @@ def _coding(path: Path, image: Any) -> Coding:
             progressive=bool(image.info.get("progressive")),
         )
     if image.format == "WEBP":
-        with open(path, "rb") as file:
-            return Coding("WEBP", lossless=b"VP8L" in file.read(1 << 16))
+        return Coding("WEBP", lossless=_webp_is_lossless(path))
     return Coding(image.format, lossless=image.info.get("compression") not in ("jpeg", "tiff_jpeg", "webp"))
+
+
+def _webp_is_lossless(path: Path) -> bool:
+    """Whether the first chunk of pixels is coded without losses (RFC 9649, section 2)."""
+    with open(path, "rb") as file:
+        file.seek(12)
+        while len(head := file.read(8)) == 8:
+            name, size = struct.unpack("<4sI", head)
+            if name in (b"VP8 ", b"VP8L"):
+                return bool(name == b"VP8L")
+            file.seek(size + size % 2, os.SEEK_CUR)
+    return False
 
 
 def _samples(path: Path, image: Any, mode: str) -> Any:

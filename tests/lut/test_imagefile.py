@@ -254,6 +254,15 @@ class TestEightBits:
             if not suffix.startswith(".tif"):
                 assert after.info["exif"] == before.info["exif"], "to the byte, for makers' notes"
 
+    @pytest.mark.parametrize("lossless", [True, False])
+    @pytest.mark.parametrize("profile", [None, ICC])
+    def test_webp_stays_lossless_or_not(self, tmp_path: Path, lossless: bool, profile: bytes | None) -> None:
+        Image.fromarray(noise(np.uint8, 4)).save(tmp_path / "a.webp", lossless=lossless, icc_profile=profile)
+        image = read_image(tmp_path / "a.webp")
+        write_image(tmp_path / "b.webp", image)
+        assert (b"VP8L" in (tmp_path / "b.webp").read_bytes()) == lossless
+        assert (read_image(tmp_path / "b.webp").pixels == image.pixels).all() == lossless
+
     @pytest.mark.parametrize("orientation", range(1, 9))
     @pytest.mark.parametrize("bits", [8, 16])
     def test_tiff_keeps_rows_as_stored_whatever_its_orientation(
@@ -305,6 +314,17 @@ class TestJpeg:
         assert tables(tmp_path / "b.jpg") == tables(tmp_path / "want.jpg")
         write_image(tmp_path / "c.jpg", read_image(tmp_path / "a.jpg"), quality=50)
         assert tables(tmp_path / "c.jpg") != tables(tmp_path / "want.jpg")
+
+    def test_a_grey_source_lends_its_one_table_to_all_channels(self, tmp_path: Path) -> None:
+        grey = noise(np.uint8, 1)[..., 0]
+        Image.fromarray(grey).save(tmp_path / "a.jpg", quality=99)
+        write_image(tmp_path / "b.jpg", read_image(tmp_path / "a.jpg"))
+        (table,) = tables(tmp_path / "a.jpg").values()
+        assert all(written == table for written in tables(tmp_path / "b.jpg").values())
+        with Image.open(tmp_path / "b.jpg") as image:
+            assert (
+                np.abs(np.asarray(image).astype(int) - np.asarray(Image.open(tmp_path / "a.jpg"))[..., None]).max() < 8
+            )
 
     def test_transparency_is_refused_and_opaque_alpha_dropped(self, tmp_path: Path) -> None:
         samples = noise(np.uint8, 4)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sshbench.cli.lut.arguments import LutName, find_lut, fixed_part, images_below, is_pattern, matches
-from sshbench.errors import SshbenchError
+from sshbench.errors import SshbenchError, sentence
 
 if TYPE_CHECKING:
     from sshbench.lut.apply import Interpolation
@@ -51,7 +51,7 @@ class Job:
     "--jobs",
     type=click.IntRange(1),
     default=min(4, os.cpu_count() or 1),
-    show_default="4 or the number of processors",
+    show_default="number of processors, at most 4",
     help="Images worked on at a time.",
 )
 @click.pass_context
@@ -99,7 +99,7 @@ def apply(
         if job in failures:
             if ctx.find_root().params.get("debug"):
                 raise failures[job]
-            click.echo(f"sshbench: {_sentence(job, failures[job])}", err=True)
+            click.echo(f"sshbench: {sentence(failures[job])}", err=True)
     click.echo(_summary(len(todo) - len(failures), len(plan) - len(todo), len(failures), output))
     if failures:
         ctx.exit(2)
@@ -127,7 +127,8 @@ def plan_jobs(images: Sequence[str], output: str) -> list[Job]:
             found = {path: Path(path.name)}
         if not found:
             raise SshbenchError(f"{text}: no PNG, TIFF, JPEG or WebP image there")
-        sources = found | sources
+        for image, relative in found.items():
+            sources.setdefault(image, relative)
 
     single = len(images) == 1 and len(sources) == 1 and not Path(images[0]).is_dir()
     named = Path(output).suffix and not os.path.isdir(output) and not output.endswith((os.sep, "/"))
@@ -166,8 +167,10 @@ def _run(
                 for future in as_completed(futures):
                     bar.update()
                     error = future.exception()
-                    if isinstance(error, SshbenchError | OSError | MemoryError):
+                    if isinstance(error, SshbenchError | OSError):
                         failures[futures[future]] = error
+                    elif isinstance(error, MemoryError):
+                        failures[futures[future]] = SshbenchError(f"{futures[future].source}: not enough memory")
                     elif error is not None:
                         raise error
                     elif note := future.result():
@@ -191,10 +194,6 @@ def _apply(job: Job, table: Lut, strength: float, interpolation: Interpolation, 
     job.target.parent.mkdir(parents=True, exist_ok=True)
     write_image(job.target, replace(image, pixels=pixels, exif=exif), quality=quality)
     return "" if image.bits in BITS[kind] else f"{job.target}: rounded from 16 bits a channel to 8, which {kind} holds"
-
-
-def _sentence(job: Job, error: Exception) -> str:
-    return f"{job.source}: not enough memory" if isinstance(error, MemoryError) else str(error)
 
 
 def _summary(made: int, skipped: int, failed: int, output: str) -> str:

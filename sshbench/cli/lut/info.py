@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sshbench.cli.lut.arguments import LutName, find_all_luts
-from sshbench.errors import SshbenchError
+from sshbench.errors import SshbenchError, sentence
 
 if TYPE_CHECKING:
     from sshbench.lut.table import Domain, Lut
@@ -40,14 +40,25 @@ def info(ctx: click.Context, files: tuple[str, ...], as_json: bool, table: bool)
     from sshbench.lut.files import read_lut
 
     reports, failed = [], False
-    for path in find_all_luts(files):
+
+    def tell(error: Exception) -> None:
+        nonlocal failed
+        if ctx.find_root().params.get("debug"):
+            raise error
+        click.echo(f"sshbench: {sentence(error)}", err=True)
+        failed = True
+
+    for text in files:
         try:
-            reports.append(describe(path, read_lut(path), table=table))
+            paths = find_all_luts([text])
         except (SshbenchError, OSError) as error:
-            if ctx.find_root().params.get("debug"):
-                raise
-            click.echo(f"sshbench: {error}", err=True)
-            failed = True
+            tell(error)
+            continue
+        for path in paths:
+            try:
+                reports.append(describe(path, read_lut(path), table=table))
+            except (SshbenchError, OSError) as error:
+                tell(error)
     if as_json or table:
         click.echo(json.dumps(reports, indent=None if table else 2))
     elif len(reports) == 1:

@@ -53,7 +53,7 @@ def preview(luts: tuple[str, ...], output: str, photos: tuple[str, ...], columns
 
     format_of(output)
     files = find_all_luts(luts)
-    if os.path.realpath(output) in {os.path.realpath(path) for path in (*files, *photos)}:
+    if os.path.realpath(output) in {os.path.realpath(path) for path in [*files, *map(Path, photos)]}:
         raise SshbenchError(f"{output} would overwrite an input; choose another -o")
     tables = [read_lut(path) for path in files]
     pictures = [upright(read_image(photo)) for photo in photos or sorted(PHOTOS.glob("*.jpg"))]

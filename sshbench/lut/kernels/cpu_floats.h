@@ -151,24 +151,18 @@ inline void store_channels(const f4 v[4], Chunk& y, int i) {
 void interpolate_trilinear(const FloatLut& lut, const Chunk& x, Chunk& y) {
     Cells cells;
     locate_cells(lut, x, cells);
-    alignas(64) float weight[4][kChunk];
-    for (int i = 0; i < kChunk; ++i) {
-        const float g = cells.fraction[1][i], b = cells.fraction[2][i], both = g * b;
-        weight[0][i] = (1.0f - g) * (1.0f - b);
-        weight[1][i] = g - both;
-        weight[2][i] = b - both;
-        weight[3][i] = both;
-    }
     const ptrdiff_t row = ptrdiff_t(lut.axis[0].size) * 4, plane = row * lut.axis[0].size;
     for (int i = 0; i < kChunk; i += 4) {
         f4 value[4];
         for (int j = i; j < i + 4; ++j) {
             const float* corner = lut.table + cells.offset[j];
-            // Each load takes the two neighbours in red; green and blue are summed by weight, red follows.
-            const f8 pair = load<f8>(corner) * weight[0][j] + load<f8>(corner + row) * weight[1][j] +
-                            load<f8>(corner + plane) * weight[2][j] + load<f8>(corner + plane + row) * weight[3][j];
-            const f4 low = __builtin_shufflevector(pair, pair, 0, 1, 2, 3), high = __builtin_shufflevector(pair, pair, 4, 5, 6, 7);
-            value[j - i] = low + (high - low) * cells.fraction[0][j];
+            // Each load takes the two neighbours in red.
+            const float fr = cells.fraction[0][j], fg = cells.fraction[1][j], fb = cells.fraction[2][j];
+            const f8 g0 = load<f8>(corner), g1 = load<f8>(corner + row);
+            const f8 low = g0 + (load<f8>(corner + plane) - g0) * fb, high = g1 + (load<f8>(corner + plane + row) - g1) * fb;
+            const f8 pair = low + (high - low) * fg;
+            const f4 r0 = __builtin_shufflevector(pair, pair, 0, 1, 2, 3), r1 = __builtin_shufflevector(pair, pair, 4, 5, 6, 7);
+            value[j - i] = r0 + (r1 - r0) * fr;
         }
         store_channels(value, y, i);
     }

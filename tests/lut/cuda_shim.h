@@ -2,6 +2,7 @@
 // other, blocks too. Include it before cuda.cu.
 #pragma once
 #include <cmath>
+#include <cstddef>
 #include <cstring>
 #include <functional>
 
@@ -9,7 +10,8 @@
 #define __device__
 #define __forceinline__ inline
 #define __launch_bounds__(...)
-#define __shared__ static
+#define __shared__
+#define __syncthreads()  // a kernel that needs it runs with one thread a block
 
 struct dim3 {
     unsigned x = 1, y = 1, z = 1;
@@ -19,6 +21,9 @@ static dim3 gridDim, blockDim, blockIdx, threadIdx;
 struct alignas(16) float4 {
     float x, y, z, w;
 };
+struct alignas(16) uint4 {
+    unsigned x, y, z, w;
+};
 struct alignas(16) double2 {
     double x, y;
 };
@@ -27,6 +32,14 @@ template <class T>
 static T __ldg(const T* p) {
     if (reinterpret_cast<unsigned long long>(p) % alignof(T)) __builtin_trap();  // a device would refuse it
     return *p;
+}
+template <class T>
+static T __ldcs(const T* p) {
+    return *p;
+}
+template <class T>
+static void __stcs(T* p, T value) {
+    *p = value;
 }
 template <class T>
 static void atomicAdd(T* to, T value) {
@@ -43,14 +56,11 @@ static float __uint_as_float(unsigned bits) {
     return v;
 }
 
-// A device refuses wide accesses to memory that is not aligned to them.
-static void load_aligned(const void* memory, void* registers, size_t bytes) {
-    if (reinterpret_cast<unsigned long long>(memory) % bytes) __builtin_trap();
-    std::memcpy(registers, memory, bytes);
-}
-static void store_aligned(const void* registers, void* memory, size_t bytes) {
-    if (reinterpret_cast<unsigned long long>(memory) % bytes) __builtin_trap();
-    std::memcpy(memory, registers, bytes);
+static unsigned __byte_perm(unsigned x, unsigned y, unsigned selector) {
+    const unsigned long long bytes = static_cast<unsigned long long>(y) << 32 | x;
+    unsigned out = 0;
+    for (int i = 0; i < 4; ++i) out |= (bytes >> 8 * (selector >> 4 * i & 7) & 255) << 8 * i;
+    return out;
 }
 static float half_to_float(unsigned short bits) {
     _Float16 v;
@@ -64,10 +74,16 @@ static unsigned short float_to_half(float value) {
     return bits;
 }
 
-static void run_grid(dim3 grid, unsigned threads, const std::function<void()>& kernel) {
+namespace sshbench {
+static uint4 shared_memory[(1 << 20) / sizeof(uint4)];
+}
+
+static void run_grid(dim3 grid, unsigned threads, size_t shared, const std::function<void()>& kernel) {
     gridDim = grid;
     blockDim = {threads, 1, 1};
     for (blockIdx.y = 0; blockIdx.y < grid.y; ++blockIdx.y)
-        for (blockIdx.x = 0; blockIdx.x < grid.x; ++blockIdx.x)
+        for (blockIdx.x = 0; blockIdx.x < grid.x; ++blockIdx.x) {
+            std::memset(sshbench::shared_memory, 0xff, shared);  // a block starts with NaN
             for (threadIdx.x = 0; threadIdx.x < threads; ++threadIdx.x) kernel();
+        }
 }

@@ -1,19 +1,28 @@
 // LUTs on CUDA devices. Compiled at first use by NVRTC with no header but trilinear.h, and by a C++ compiler in the
-// tests, where a shim stands in for the built-ins. Layout on the device, and why:
-//  - a table is packed as one 16-byte texel (r, g, b, 0) a point, so that a pixel is eight 16-byte loads through L1;
-//  - a thread takes 16 bytes of output at a time from each of three planes (or 48 interleaved bytes) and works on four
-//    pixels at once, so that their loads overlap;
-//  - images are on grid.y with one table index each, so that a batch with distinct LUTs is one launch.
+// tests, where a shim stands in for the built-ins.
+//
+// A pixel gathers eight corners of its cell, and that is what takes the time, so everything here serves the gather:
+//  - A corner is one access: a texel of 16 bytes (r, g, b, 0), or of 6 bytes where only these fit.
+//  - The table lies in shared memory where it fits and enough pixels follow. There a warp's gather takes as many turns
+//    as its busiest bank, through L1 as many as it touches cache lines, which on photographs is two to three times more.
+//  - Neighbouring lanes take neighbouring pixels, as these fall into the same cells: with four pixels a lane in 16-byte
+//    pieces a warp would touch 1.4 times the cache lines. Rows of lanes are whole sectors all the same.
+//  - Images are on grid.y with one table index each, so that a batch with distinct LUTs is one launch.
 #include "trilinear.h"
 
 #define DEVICE static __device__ __forceinline__
+#define DEVICE_MEMBER __device__ __forceinline__
 
 namespace sshbench {
 
 enum Layout { NCHW, NHWC };
 enum Method { TRILINEAR, TETRAHEDRAL };
 
-constexpr int THREADS = 256;
+// Where the table is read from: memory through L1, shared memory as 16-byte texels, shared memory as 6-byte codes.
+enum Store { GLOBAL, SHARED, CODES };
+
+constexpr int THREADS = 256, SHARED_THREADS = 768;   // of a block; with the table in shared memory there is one block
+constexpr int PIXELS = 2;  // that a thread reads before it works on the first
 
 struct Half {
     unsigned short bits;
@@ -40,20 +49,21 @@ constexpr bool same<A, A> = true;
 template <class T>
 struct Job {
     const void* images;
-    void* out;
-    const T* table;         // [tables, B, G, R, 4], or null
-    const T* shaper;        // [tables, S, 3], or null
-    const int* index;       // [count] or null; clamped to the tables there are, so that it cannot read elsewhere
-    const T* strength;      // [count] or null
-    const void* grad_out;
-    void* grad_images;  // these four: null where not needed
-    T* grad_table;      // [tables, B, G, R, 4]
-    T* grad_shaper;     // [tables, S, 3]
-    T* grad_strength;   // [count]
-    long long pixels;   // of one image
+    const T* table;        // [tables, B, G, R, 4], or null
+    const void* codes;     // [tables, code_bytes], see pack()
+    const T* ranges;       // [tables, 2], see pack()
+    const T* shaper;       // [tables, S, 3], or null
+    const int* index;      // [count] or null; clamped to the tables there are, so that it cannot read elsewhere
+    const T* strength;     // [count] or null
+    const void* grad_out;  // for backward()
+    void* out;             // for forward()
+    void* grad_images;     // these four: null where not needed
+    T* grad_table;         // [tables, B, G, R, 4]
+    T* grad_shaper;        // [tables, S, 3]
+    T* grad_strength;      // [count]
+    long long pixels;      // of one image
+    long long code_bytes;  // of one table
     int count, tables;
-    int aligned;  // all rows of a tile begin at a multiple of the access width
-    int unused;
     Axis<T> axis[3], curve[3];
     T mean[3], inverse_deviation[3];
 };
@@ -85,26 +95,10 @@ DEVICE float decode(Half v) {
 }
 DEVICE void encode(float v, Half& out) { asm("cvt.rn.f16.f32 %0, %1;" : "=h"(out.bits) : "f"(v)); }
 
-// Pixels are used once: they must not push the table out of L1.
-DEVICE void load(const void* from, unsigned (&to)[4]) {
-    asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
-                 : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3]) : "l"(from));
-}
-DEVICE void load(const void* from, unsigned (&to)[2]) {
-    asm volatile("ld.global.nc.L1::no_allocate.v2.u32 {%0, %1}, [%2];" : "=r"(to[0]), "=r"(to[1]) : "l"(from));
-}
-DEVICE void load(const void* from, unsigned (&to)[1]) {
-    asm volatile("ld.global.nc.L1::no_allocate.u32 %0, [%1];" : "=r"(to[0]) : "l"(from));
-}
-DEVICE void store(const unsigned (&from)[4], void* to) {
-    __stcs(static_cast<uint4*>(to), make_uint4(from[0], from[1], from[2], from[3]));
-}
-
-// Has the input decoded again where it is needed: kept as words it takes fewer registers than as numbers.
-template <int N>
-DEVICE void forget(unsigned (&words)[N]) {
-#pragma unroll
-    for (int i = 0; i < N; ++i) asm volatile("" : "+r"(words[i]));
+// Or the compiler works out an address anew at each use, which is more instructions than the interpolation.
+template <class P>
+DEVICE void keep(P*& pointer) {
+    asm volatile("" : "+l"(pointer));
 }
 
 // One add a texel where the device has it (sm_90), else one a channel.
@@ -125,16 +119,11 @@ DEVICE bool first_lane() { return threadIdx.x % 32 == 0; }
 #else
 DEVICE float decode(Half v) { return half_to_float(v.bits); }
 DEVICE void encode(float v, Half& out) { out.bits = float_to_half(v); }
-template <int N>
-DEVICE void load(const void* from, unsigned (&to)[N]) {
-    load_aligned(from, to, sizeof to);
-}
-DEVICE void store(const unsigned (&from)[4], void* to) { store_aligned(from, to, sizeof from); }
-template <int N>
-DEVICE void forget(unsigned (&)[N]) {}
 DEVICE void add_texel(float* to, const float v[3]) {
     for (int c = 0; c < 3; ++c) atomicAdd(to + c, v[c]);
 }
+template <class P>
+DEVICE void keep(P*&) {}
 template <class T>
 DEVICE T warp_sum(T v) {
     return v;
@@ -145,228 +134,319 @@ DEVICE void add_texel(double* to, const double v[3]) {
     for (int c = 0; c < 3; ++c) atomicAdd(to + c, v[c]);
 }
 
-// A tile's words are ROWS rows of LENGTH. The loop over its steps takes STEP words from the front of each row and puts
-// the results at the back. All by moves: a register array cannot be indexed by a loop that is not unrolled.
-template <int ROWS, int LENGTH, int STEP>
-DEVICE void shift(unsigned* words) {
-#pragma unroll
-    for (int row = 0; row < ROWS; ++row)
-#pragma unroll
-        for (int i = 0; i < LENGTH - STEP; ++i) words[row * LENGTH + i] = words[row * LENGTH + i + STEP];
+// Pixels are used once: evicted first, they do not push the table out of the caches.
+DEVICE unsigned char read(const unsigned char* from) { return __ldcs(from); }
+DEVICE float read(const float* from) { return __ldcs(from); }
+DEVICE double read(const double* from) { return __ldcs(from); }
+DEVICE Half read(const Half* from) { return {__ldcs(&from->bits)}; }
+DEVICE Bfloat16 read(const Bfloat16* from) { return {__ldcs(&from->bits)}; }
+DEVICE void write(unsigned char* to, unsigned char v) { __stcs(to, v); }
+DEVICE void write(float* to, float v) { __stcs(to, v); }
+DEVICE void write(double* to, double v) { __stcs(to, v); }
+DEVICE void write(Half* to, Half v) { __stcs(&to->bits, v.bits); }
+DEVICE void write(Bfloat16* to, Bfloat16 v) { __stcs(&to->bits, v.bits); }
+
+// ---- tables ---------------------------------------------------------------------------------------------------------
+
+// A code is bits 23..8 of a float whose other bits are 0x4b000000: a number from 2^23 to 2^25 - 512, in steps of 256 up
+// to 2^24 and of 512 from there. One byte permutation decodes it. Over a table's range the steps are 1e-5 and 2e-5.
+constexpr float CODE_LOW = 8388608.0f, CODE_MIDDLE = 16777216.0f, CODE_SPAN = 25165312.0f;
+// Above this range of values half a step would be more than 0.005 of a byte: then a table has no codes.
+constexpr float CODE_RANGE = 1.9f;
+
+DEVICE unsigned short code_of(float share) {  // of the range, 0..1
+    const float v = CODE_LOW + share * CODE_SPAN;
+    const float code = v < CODE_MIDDLE ? (v - CODE_LOW) * (1.0f / 256) : 32768.0f + (v - CODE_MIDDLE) * (1.0f / 512);
+    return static_cast<unsigned short>(fminf(code + 0.5f, 65535.0f));
 }
-template <int ROWS, int LENGTH, int STEP>
-DEVICE void take(unsigned* words, unsigned* step) {
-#pragma unroll
-    for (int row = 0; row < ROWS; ++row)
-#pragma unroll
-        for (int i = 0; i < STEP; ++i) step[row * STEP + i] = words[row * LENGTH + i];
-    shift<ROWS, LENGTH, STEP>(words);
-}
-template <int ROWS, int LENGTH, int STEP>
-DEVICE void put(unsigned* words, const unsigned* step) {
-#pragma unroll
-    for (int row = 0; row < ROWS; ++row)
-#pragma unroll
-        for (int i = 0; i < STEP; ++i) words[row * LENGTH + LENGTH - STEP + i] = step[row * STEP + i];
+DEVICE float from_low_half(unsigned word) { return __uint_as_float(__byte_perm(word, 0x4b000000u, 0x7104)); }
+DEVICE float from_high_half(unsigned word) { return __uint_as_float(__byte_perm(word, 0x4b000000u, 0x7324)); }
+
+struct PackJob {
+    const float* table;     // [tables, points, 3]
+    float* texels;          // [tables, points, 4]
+    unsigned char* codes;   // [tables, code_bytes]: points words of R and G, then points half-words of B
+    float* ranges;          // [tables, 2]: value = scale * code + offset; scale is -1 where there are no codes
+    long long points, code_bytes;
+};
+
+// One block a table.
+__global__ __launch_bounds__(SHARED_THREADS) void pack(const PackJob job) {
+    extern __shared__ uint4 shared_memory[];
+    float* low = reinterpret_cast<float*>(shared_memory);
+    float* high = low + blockDim.x;
+    const long long k = blockIdx.x;
+    const float* table = job.table + 3 * job.points * k;
+    float4* texels = reinterpret_cast<float4*>(job.texels) + job.points * k;
+    float lowest = 3.4e38f, highest = -3.4e38f;
+    for (long long i = threadIdx.x; i < job.points; i += blockDim.x) {
+        const float4 v = {table[3 * i], table[3 * i + 1], table[3 * i + 2], 0.0f};
+        texels[i] = v;
+        lowest = fminf(lowest, fminf(v.x, fminf(v.y, v.z)));
+        highest = fmaxf(highest, fmaxf(v.x, fmaxf(v.y, v.z)));
+        if (!((v.x - v.x) + (v.y - v.y) + (v.z - v.z) == 0.0f)) highest = 3.4e38f;  // NaN or infinite
+    }
+    low[threadIdx.x] = lowest;
+    high[threadIdx.x] = highest;
+    for (int other = blockDim.x / 2; other > 0; other /= 2) {
+        __syncthreads();
+        if (threadIdx.x < other) {
+            low[threadIdx.x] = fminf(low[threadIdx.x], low[threadIdx.x + other]);
+            high[threadIdx.x] = fmaxf(high[threadIdx.x], high[threadIdx.x + other]);
+        }
+    }
+    __syncthreads();
+    const float offset = low[0], range = high[0] - offset;
+    const bool usable = range <= CODE_RANGE && job.code_bytes > 0;
+    if (threadIdx.x == 0) {
+        job.ranges[2 * k] = usable ? range / CODE_SPAN : -1.0f;
+        job.ranges[2 * k + 1] = offset - CODE_LOW * (range / CODE_SPAN);
+    }
+    if (!usable) return;
+    const float shrink = range > 0.0f ? 1.0f / range : 0.0f;
+    unsigned* red_green = reinterpret_cast<unsigned*>(job.codes + job.code_bytes * k);
+    unsigned short* blue = reinterpret_cast<unsigned short*>(red_green + job.points);
+    for (long long i = threadIdx.x; i < job.points; i += blockDim.x) {
+        const float4 v = texels[i];
+        const unsigned green = code_of((v.y - offset) * shrink);
+        red_green[i] = code_of((v.x - offset) * shrink) | green << 16;
+        blue[i] = code_of((v.z - offset) * shrink);
+    }
 }
 
-// ---- one pixel through the LUT --------------------------------------------------------------------------------------
-
-DEVICE void load_texel(const float* from, float* to) {
-    const float4 v = __ldg(reinterpret_cast<const float4*>(from));
+DEVICE void texel_at(const float* table, int i, float* to) {
+    const float4 v = __ldg(reinterpret_cast<const float4*>(table) + i);
     to[0] = v.x, to[1] = v.y, to[2] = v.z;
 }
-DEVICE void load_texel(const double* from, double* to) {
-    const double2 v = __ldg(reinterpret_cast<const double2*>(from));
-    to[0] = v.x, to[1] = v.y, to[2] = __ldg(from + 2);
+DEVICE void texel_at(const double* table, int i, double* to) {
+    const double2 v = __ldg(reinterpret_cast<const double2*>(table) + 2 * i);
+    to[0] = v.x, to[1] = v.y, to[2] = __ldg(table + 4 * i + 2);
 }
 
-// The eight corners of a cell as trilinear() wants them.
-constexpr Strides CELL = {4, 8, 16};
+// Tables by Store: texel(i) loads the i-th point, level() turns what was interpolated into a value.
+template <class T>
+struct GlobalTable {
+    const T* table;
+    DEVICE_MEMBER void texel(int i, T* to) const { texel_at(table, i, to); }
+    DEVICE_MEMBER T level(T v) const { return v; }
+};
+struct SharedTable {
+    const uint4* table;
+    DEVICE_MEMBER void texel(int i, float* to) const {
+        const float4 v = reinterpret_cast<const float4*>(table)[i];
+        to[0] = v.x, to[1] = v.y, to[2] = v.z;
+    }
+    DEVICE_MEMBER float level(float v) const { return v; }
+};
+struct CodedTable {
+    const uint4* table;
+    int points;
+    float scale, offset;
+    DEVICE_MEMBER void texel(int i, float* to) const {
+        const unsigned* red_green = reinterpret_cast<const unsigned*>(table);
+        const unsigned word = red_green[i];
+        to[0] = from_low_half(word);
+        to[1] = from_high_half(word);
+        to[2] = from_low_half(reinterpret_cast<const unsigned short*>(red_green + points)[i]);
+    }
+    DEVICE_MEMBER float level(float v) const { return fmaf(v, scale, offset); }
+};
 
-struct Steps {  // to the next point of a packed table along green and blue; along red it is 4
+// The LUT of one image.
+template <class T>
+struct Lut {
+    int number;
+    const T *table, *shaper;
+    T strength;
+    bool blend;
+};
+struct Steps {  // in points, to the next one along green and blue; along red it is 1
     int row, plane;
 };
 template <class T>
 DEVICE Steps steps_of(const Job<T>& job) {
-    const int row = 4 * job.axis[0].size;
-    return {row, row * job.axis[1].size};
+    return {job.axis[0].size, job.axis[0].size * job.axis[1].size};
 }
 template <class T>
-DEVICE int offset_of(const Place<T> (&place)[3], const Steps& steps) {
-    return place[2].cell * steps.plane + place[1].cell * steps.row + place[0].cell * 4;
+DEVICE int points_of(const Job<T>& job) {
+    return steps_of(job).plane * job.axis[2].size;
+}
+template <class T>
+DEVICE Lut<T> lut_of(const Job<T>& job, int image) {
+    int k = job.index == nullptr ? 0 : job.index[image];
+    k = k < 0 ? 0 : (k < job.tables ? k : job.tables - 1);
+    Lut<T> lut;
+    lut.number = k;
+    lut.table = job.table == nullptr ? nullptr : job.table + 4LL * k * points_of(job);
+    lut.shaper = job.shaper == nullptr ? nullptr : job.shaper + 3LL * k * job.curve[0].size;
+    lut.strength = job.strength == nullptr ? T(1) : job.strength[image];
+    lut.blend = lut.strength != T(1);  // at strength 1 the input has no part: infinity - infinity is NaN
+    return lut;
 }
 
+// ---- pixels through the LUT -----------------------------------------------------------------------------------------
+
 template <class T>
-DEVICE void load_cell(const T* corner, const Steps& steps, T (&cell)[32]) {
+DEVICE int first_corner(const Place<T> (&place)[3], const Steps& steps) {
+    return place[2].cell * steps.plane + place[1].cell * steps.row + place[0].cell;
+}
+DEVICE int corner_step(int i, const Steps& steps) { return (i >> 2) * steps.plane + ((i >> 1) & 1) * steps.row + (i & 1); }
+
+constexpr Strides CELL = {4, 8, 16};  // of eight corners in an array, for trilinear()
+
+template <class Table, class T>
+DEVICE void load_cell(const Table& table, int corner, const Steps& steps, T (&cell)[32]) {
 #pragma unroll
-    for (int i = 0; i < 8; ++i)
-        load_texel(corner + (i >> 2) * steps.plane + ((i >> 1) & 1) * steps.row + (i & 1) * 4, cell + 4 * i);
+    for (int i = 0; i < 8; ++i) table.texel(corner + corner_step(i, steps), cell + 4 * i);
 }
 
-template <int METHOD, class T>
-DEVICE void interpolate(const T* corner, const Steps& steps, const Place<T> (&place)[3], T out[3]) {
+template <int METHOD, class Table, class T>
+DEVICE void interpolate(const Table& table, const Steps& steps, const Place<T> (&place)[3], T out[3]) {
     const T fr = place[0].fraction, fg = place[1].fraction, fb = place[2].fraction;
+    const int corner = first_corner(place, steps);
     if constexpr (METHOD == TRILINEAR) {
         T cell[32];
-        load_cell(corner, steps, cell);
+        load_cell(table, corner, steps, cell);
         trilinear(cell, CELL, fr, fg, fb, out);
     } else {
         long long at[4];
         T weight[4], texel[4][3];
-        tetrahedron(Strides{4, steps.row, steps.plane}, fr, fg, fb, at, weight);
+        tetrahedron(Strides{1, steps.row, steps.plane}, fr, fg, fb, at, weight);
 #pragma unroll
-        for (int k = 0; k < 4; ++k) load_texel(corner + static_cast<int>(at[k]), texel[k]);
+        for (int k = 0; k < 4; ++k) table.texel(corner + static_cast<int>(at[k]), texel[k]);
 #pragma unroll
         for (int c = 0; c < 3; ++c)
             out[c] = weight[0] * texel[0][c] + weight[1] * texel[1][c] + weight[2] * texel[2][c] + weight[3] * texel[3][c];
     }
-}
-
-template <class T>
-struct Tables {  // of one image
-    const T *table, *shaper;
-    long long table_offset, shaper_offset;
-    T strength;
-    bool blend;
-};
-template <class T>
-DEVICE Tables<T> tables_of(const Job<T>& job, int image) {
-    int k = job.index == nullptr ? 0 : job.index[image];
-    k = k < 0 ? 0 : (k < job.tables ? k : job.tables - 1);
-    const Steps steps = steps_of(job);
-    Tables<T> tables;
-    tables.table_offset = static_cast<long long>(k) * steps.plane * job.axis[2].size;
-    tables.shaper_offset = 3LL * k * job.curve[0].size;
-    tables.table = job.table == nullptr ? nullptr : job.table + tables.table_offset;
-    tables.shaper = job.shaper == nullptr ? nullptr : job.shaper + tables.shaper_offset;
-    tables.strength = job.strength == nullptr ? T(1) : job.strength[image];
-    tables.blend = tables.strength != T(1);  // at strength 1 the input has no part: infinity - infinity is NaN
-    return tables;
-}
-
-// The shaper for all pixels, then the table for two at a time: sixteen loads in flight a thread, and no more, as with
-// more of them the registers run out.
-template <int METHOD, int N, class T>
-DEVICE void apply(const Job<T>& job, const Tables<T>& tables, T (&value)[N][3]) {
-    if (tables.shaper != nullptr) {
 #pragma unroll
-        for (int i = 0; i < N; ++i)
+    for (int c = 0; c < 3; ++c) out[c] = table.level(out[c]);
+}
+
+// The shaper for all pixels, then the table for one at a time: with more cells at once the registers would run out.
+template <int METHOD, class Table, class T>
+DEVICE void apply(const Job<T>& job, const Lut<T>& lut, const Table& table, T (&value)[PIXELS][3]) {
+    if (lut.shaper != nullptr) {
+#pragma unroll
+        for (int i = 0; i < PIXELS; ++i)
 #pragma unroll
             for (int c = 0; c < 3; ++c) {
                 const Place<T> place = locate(value[i][c], job.curve[c]);
-                const T* point = tables.shaper + 3 * place.cell + c;
+                const T* point = lut.shaper + 3 * place.cell + c;
                 value[i][c] = lerp(__ldg(point), __ldg(point + 3), place.fraction);
             }
     }
-    if (tables.table != nullptr) {
-        const Steps steps = steps_of(job);
-        constexpr int PAIR = N < 2 ? N : 2;
+    if (lut.table == nullptr) return;
+    const Steps steps = steps_of(job);
 #pragma unroll 1
-        for (int pair = 0; pair < N / PAIR; ++pair) {
-            T result[PAIR][3];
+    for (int i = 0; i < PIXELS; ++i) {
+        Place<T> place[3];
+        T result[3];
 #pragma unroll
-            for (int i = 0; i < PAIR; ++i) {
-                Place<T> place[3];
+        for (int c = 0; c < 3; ++c) place[c] = locate(value[0][c], job.axis[c]);
+        interpolate<METHOD>(table, steps, place, result);
+        // Taken at the front, put at the back: a register array cannot be indexed by a loop that is not unrolled.
 #pragma unroll
-                for (int c = 0; c < 3; ++c) place[c] = locate(value[i][c], job.axis[c]);
-                interpolate<METHOD>(tables.table + offset_of(place, steps), steps, place, result[i]);
+        for (int c = 0; c < 3; ++c) {
+#pragma unroll
+            for (int j = 0; j < PIXELS - 1; ++j) value[j][c] = value[j + 1][c];
+            value[PIXELS - 1][c] = result[c];
+        }
+    }
+}
+
+template <int STORE>
+constexpr int THREADS_OF = STORE == GLOBAL ? THREADS : SHARED_THREADS;
+template <class T, int STORE>
+constexpr int BLOCKS_OF = STORE == GLOBAL && sizeof(T) == 4 ? 2 : 1;
+// Known when compiled, but for the shim of the tests.
+template <int STORE>
+DEVICE unsigned block_size() {
+#if defined(__CUDA_ARCH__)
+    return THREADS_OF<STORE>;
+#else
+    return blockDim.x;
+#endif
+}
+
+// All pixels of an image that fall to this thread. The two pointers move on; planes and rows are offsets from them.
+template <class In, class Out, int LAYOUT, int METHOD, int STORE, class Table, class T>
+DEVICE void walk(const Job<T>& job, const Lut<T>& lut, const Table& table, int image) {
+    constexpr bool NORMALIZE = !same<In, Out>;
+    constexpr int IN_STEP = LAYOUT == NCHW ? 1 : 3, OUT_STEP = NORMALIZE ? 1 : IN_STEP;
+    const unsigned row = block_size<STORE>();
+    const long long pixels = job.pixels, stride = static_cast<long long>(gridDim.x) * row * PIXELS;
+    const long long in_channel = IN_STEP == 1 ? pixels : 1, out_channel = OUT_STEP == 1 ? pixels : 1;
+    const long long first = static_cast<long long>(blockIdx.x) * row * PIXELS + threadIdx.x;
+    const In* in = static_cast<const In*>(job.images) + 3 * pixels * image + first * IN_STEP;
+    Out* out = static_cast<Out*>(job.out) + 3 * pixels * image + first * OUT_STEP;
+    keep(in);
+    keep(out);
+    for (long long left = pixels - first; left > 0; left -= stride, in += stride * IN_STEP, out += stride * OUT_STEP) {
+        T value[PIXELS][3];
+#pragma unroll
+        for (int i = 0; i < PIXELS; ++i)
+#pragma unroll
+            for (int c = 0; c < 3; ++c)
+                value[i][c] = i * row < left ? decode(read(in + c * in_channel + i * row * IN_STEP)) : T(0);
+        apply<METHOD>(job, lut, table, value);
+#pragma unroll
+        for (int i = 0; i < PIXELS; ++i) {
+            if (i * row >= left) break;
+            if (lut.blend) {  // the input is read again, as there are no registers to keep it in
+#pragma unroll
+                for (int c = 0; c < 3; ++c) {
+                    const T input = decode(read(in + c * in_channel + i * row * IN_STEP));
+                    value[i][c] = multiply_add(lut.strength, value[i][c] - input, input);
+                }
             }
 #pragma unroll
             for (int c = 0; c < 3; ++c) {
-#pragma unroll
-                for (int i = 0; i < N - PAIR; ++i) value[i][c] = value[i + PAIR][c];
-#pragma unroll
-                for (int i = 0; i < PAIR; ++i) value[N - PAIR + i][c] = result[i][c];
+                T v = value[i][c];
+                if constexpr (NORMALIZE) {
+                    v = at_most(at_least(v, T(0)), T(1));
+                    v = (v - job.mean[c]) * job.inverse_deviation[c];
+                }
+                Out encoded;
+                encode(v, encoded);
+                write(out + c * out_channel + i * row * OUT_STEP, encoded);
             }
         }
     }
 }
 
-// What is written of a channel: strength, and for a training tensor the range, mean and deviation.
-template <bool NORMALIZE, class T>
-DEVICE T finished(const Job<T>& job, const Tables<T>& tables, T input, T value, int c) {
-    if (tables.blend) value = multiply_add(tables.strength, value - input, input);
-    if constexpr (NORMALIZE) {
-        value = value < T(0) ? T(0) : (value > T(1) ? T(1) : value);
-        value = (value - job.mean[c]) * job.inverse_deviation[c];
-    }
-    return value;
+DEVICE void fill(uint4* to, const void* from, int count) {
+#pragma unroll 4
+    for (int i = threadIdx.x; i < count; i += blockDim.x) to[i] = __ldg(static_cast<const uint4*>(from) + i);
 }
 
 // In == Out: the LUT alone. unsigned char to a float format: the LUT, then (value - mean) / deviation, as NCHW.
-template <class In, class Out, int LAYOUT, int METHOD>
-__global__ __launch_bounds__(THREADS, same<In, double> ? 1 : 2) void forward(const Job<typename Format<Out>::Value> job) {
+template <class In, class Out, int LAYOUT, int METHOD, int STORE>
+__global__ __launch_bounds__(THREADS_OF<STORE>, BLOCKS_OF<typename Format<Out>::Value, STORE>) void forward(
+    const Job<typename Format<Out>::Value> job) {
     using T = typename Format<Out>::Value;
-    constexpr bool NORMALIZE = !same<In, Out>;
-    constexpr int OUT_LAYOUT = NORMALIZE ? NCHW : LAYOUT;
-    constexpr int TILE = 16 / sizeof(Out), STEP = TILE < 4 ? TILE : 4;
-    constexpr int IN_WORDS = TILE * sizeof(In) / 4, IN_STEP = STEP * sizeof(In) / 4;  // of one row of three
-    constexpr int OUT_WORDS = 4, OUT_STEP = STEP * sizeof(Out) / 4;
-
-    const long long pixels = job.pixels;
+    extern __shared__ uint4 shared_memory[];
+    int filled = -1;
     for (int image = blockIdx.y; image < job.count; image += gridDim.y) {
-        const Tables<T> tables = tables_of(job, image);
-        const In* in = static_cast<const In*>(job.images) + 3 * pixels * image;
-        Out* out = static_cast<Out*>(job.out) + 3 * pixels * image;
-
-        const long long tiles = job.aligned ? pixels / TILE : 0;
-        const long long stride = static_cast<long long>(gridDim.x) * blockDim.x;
-        for (long long tile = static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x; tile < tiles; tile += stride) {
-            unsigned words[3 * IN_WORDS], apart[NORMALIZE ? 3 * OUT_WORDS : 1];
-            unsigned* results = NORMALIZE ? apart : words;  // what was taken at the front makes room at the back
-#pragma unroll
-            for (int row = 0; row < 3; ++row) {
-                unsigned part[IN_WORDS];
-                load(in + (LAYOUT == NCHW ? row * pixels + tile * TILE : (3 * tile + row) * TILE), part);
-#pragma unroll
-                for (int i = 0; i < IN_WORDS; ++i) words[row * IN_WORDS + i] = part[i];
+        const Lut<T> lut = lut_of(job, image);
+        const GlobalTable<T> global = {lut.table};
+        if constexpr (STORE == GLOBAL) {
+            walk<In, Out, LAYOUT, METHOD, STORE>(job, lut, global, image);
+        } else {
+            const int points = points_of(job);
+            if (lut.number != filled) {
+                __syncthreads();  // others may still read the table before
+                if constexpr (STORE == SHARED) fill(shared_memory, lut.table, points);
+                else fill(shared_memory, static_cast<const char*>(job.codes) + lut.number * job.code_bytes, job.code_bytes / 16);
+                __syncthreads();
+                filled = lut.number;
             }
-#pragma unroll 1
-            for (int step = 0; step < TILE / STEP; ++step) {
-                alignas(16) unsigned taken[3 * IN_STEP], given[3 * OUT_STEP];
-                if constexpr (LAYOUT == NCHW) take<3, IN_WORDS, IN_STEP>(words, taken);
-                else take<1, 3 * IN_WORDS, 3 * IN_STEP>(words, taken);
-                const In* input = reinterpret_cast<const In*>(taken);
-                Out* output = reinterpret_cast<Out*>(given);
-                T value[STEP][3];
-#pragma unroll
-                for (int i = 0; i < STEP; ++i)
-#pragma unroll
-                    for (int c = 0; c < 3; ++c)
-                        value[i][c] = decode(input[LAYOUT == NCHW ? c * STEP + i : 3 * i + c]);
-                apply<METHOD>(job, tables, value);
-                forget(taken);
-#pragma unroll
-                for (int i = 0; i < STEP; ++i)
-#pragma unroll
-                    for (int c = 0; c < 3; ++c)
-                        encode(finished<NORMALIZE>(job, tables, static_cast<T>(decode(input[LAYOUT == NCHW ? c * STEP + i : 3 * i + c])), value[i][c], c),
-                               output[OUT_LAYOUT == NCHW ? c * STEP + i : 3 * i + c]);
-                if constexpr (NORMALIZE) shift<3, OUT_WORDS, OUT_STEP>(results);
-                if constexpr (OUT_LAYOUT == NCHW) put<3, OUT_WORDS, OUT_STEP>(results, given);
-                else put<1, 3 * OUT_WORDS, 3 * OUT_STEP>(results, given);
+            if constexpr (STORE == SHARED) {
+                walk<In, Out, LAYOUT, METHOD, STORE>(job, lut, SharedTable{shared_memory}, image);
+            } else {
+                const T scale = job.ranges[2 * lut.number], offset = job.ranges[2 * lut.number + 1];
+                if (scale >= T(0)) walk<In, Out, LAYOUT, METHOD, STORE>(job, lut, CodedTable{shared_memory, points, scale, offset}, image);
+                else walk<In, Out, LAYOUT, METHOD, STORE>(job, lut, global, image);
             }
-#pragma unroll
-            for (int row = 0; row < 3; ++row) {
-                unsigned part[OUT_WORDS];
-#pragma unroll
-                for (int i = 0; i < OUT_WORDS; ++i) part[i] = results[row * OUT_WORDS + i];
-                store(part, out + (OUT_LAYOUT == NCHW ? row * pixels + tile * TILE : (3 * tile + row) * TILE));
-            }
-        }
-
-        // What is left, or all of an image whose rows are not aligned: neighbouring threads on neighbouring pixels.
-        for (long long p = tiles * TILE + static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x; p < pixels;
-             p += stride) {
-            T input[3], value[1][3];
-#pragma unroll
-            for (int c = 0; c < 3; ++c) input[c] = value[0][c] = decode(in[LAYOUT == NCHW ? c * pixels + p : 3 * p + c]);
-            apply<METHOD>(job, tables, value);
-#pragma unroll
-            for (int c = 0; c < 3; ++c)
-                encode(finished<NORMALIZE>(job, tables, input[c], value[0][c], c),
-                       out[OUT_LAYOUT == NCHW ? c * pixels + p : 3 * p + c]);
         }
     }
 }
@@ -381,7 +461,7 @@ __global__ __launch_bounds__(THREADS, same<P, double> ? 1 : 2) void backward(con
     const long long pixels = job.pixels;
     const Steps steps = steps_of(job);
     for (int image = blockIdx.y; image < job.count; image += gridDim.y) {
-        const Tables<T> tables = tables_of(job, image);
+        const Lut<T> lut = lut_of(job, image);
         const P* in = static_cast<const P*>(job.images) + 3 * pixels * image;
         const P* grad_out = static_cast<const P*>(job.grad_out) + 3 * pixels * image;
         T strength_sum = T(0);
@@ -394,39 +474,38 @@ __global__ __launch_bounds__(THREADS, same<P, double> ? 1 : 2) void backward(con
             for (int c = 0; c < 3; ++c) {
                 value[c] = input[c] = decode(in[c * pixels + p]);
                 outer[c] = decode(grad_out[c * pixels + p]);
-                grad[c] = tables.strength * outer[c];
+                grad[c] = lut.strength * outer[c];
             }
-            if (tables.shaper != nullptr) {
+            if (lut.shaper != nullptr) {
 #pragma unroll
                 for (int c = 0; c < 3; ++c) {
                     on_curve[c] = locate(value[c], job.curve[c]);
-                    const T* point = tables.shaper + 3 * on_curve[c].cell + c;
+                    const T* point = lut.shaper + 3 * on_curve[c].cell + c;
                     const T low = __ldg(point), high = __ldg(point + 3);
                     value[c] = lerp(low, high, on_curve[c].fraction);
                     rise[c] = high - low;
                 }
             }
-            if (tables.table != nullptr) {
+            if (lut.table != nullptr) {
 #pragma unroll
                 for (int c = 0; c < 3; ++c) place[c] = locate(value[c], job.axis[c]);
-                const int offset = offset_of(place, steps);
-                const T* corner = tables.table + offset;
-                T* grad_corner = job.grad_table == nullptr ? nullptr : job.grad_table + tables.table_offset + offset;
+                const int corner = first_corner(place, steps);
+                const GlobalTable<T> table = {lut.table};
+                T* grad_corner = job.grad_table == nullptr ? nullptr : job.grad_table + (lut.table - job.table) + 4 * corner;
                 const T fr = place[0].fraction, fg = place[1].fraction, fb = place[2].fraction;
                 T grad_fraction[3];
                 if constexpr (METHOD == TRILINEAR) {
                     T cell[32], share[32];
-                    load_cell(corner, steps, cell);
+                    load_cell(table, corner, steps, cell);
                     trilinear(cell, CELL, fr, fg, fb, value);
                     trilinear_backward(cell, CELL, fr, fg, fb, grad, share, grad_fraction, [](T* to, T v) { *to = v; });
                     if (grad_corner != nullptr) {
 #pragma unroll
                         for (int i = 0; i < 8; ++i)
-                            add_texel(grad_corner + (i >> 2) * steps.plane + ((i >> 1) & 1) * steps.row + (i & 1) * 4,
-                                      share + 4 * i);
+                            add_texel(grad_corner + 4 * corner_step(i, steps), share + 4 * i);
                     }
                 } else {
-                    const Strides strides = {4, steps.row, steps.plane};
+                    const Strides strides = {1, steps.row, steps.plane};
                     long long at[4];
                     T weight[4], product[4];
                     tetrahedron(strides, fr, fg, fb, at, weight);
@@ -434,7 +513,7 @@ __global__ __launch_bounds__(THREADS, same<P, double> ? 1 : 2) void backward(con
 #pragma unroll
                     for (int k = 0; k < 4; ++k) {
                         T texel[3], share[3];
-                        load_texel(corner + static_cast<int>(at[k]), texel);
+                        table.texel(corner + static_cast<int>(at[k]), texel);
                         product[k] = T(0);
 #pragma unroll
                         for (int c = 0; c < 3; ++c) {
@@ -442,18 +521,18 @@ __global__ __launch_bounds__(THREADS, same<P, double> ? 1 : 2) void backward(con
                             product[k] = multiply_add(grad[c], texel[c], product[k]);
                             share[c] = weight[k] * grad[c];
                         }
-                        if (grad_corner != nullptr) add_texel(grad_corner + static_cast<int>(at[k]), share);
+                        if (grad_corner != nullptr) add_texel(grad_corner + 4 * static_cast<int>(at[k]), share);
                     }
                     tetrahedron_backward(strides, at, product, grad_fraction);
                 }
 #pragma unroll
                 for (int c = 0; c < 3; ++c) grad[c] = place[c].inside ? grad_fraction[c] * job.axis[c].scale : T(0);
             }
-            if (tables.shaper != nullptr) {
+            if (lut.shaper != nullptr) {
 #pragma unroll
                 for (int c = 0; c < 3; ++c) {
                     if (job.grad_shaper != nullptr) {
-                        T* to = job.grad_shaper + tables.shaper_offset + 3 * on_curve[c].cell + c;
+                        T* to = job.grad_shaper + (lut.shaper - job.shaper) + 3 * on_curve[c].cell + c;
                         atomicAdd(to, (T(1) - on_curve[c].fraction) * grad[c]);
                         atomicAdd(to + 3, on_curve[c].fraction * grad[c]);
                     }
@@ -465,7 +544,7 @@ __global__ __launch_bounds__(THREADS, same<P, double> ? 1 : 2) void backward(con
                 strength_sum = multiply_add(outer[c], value[c] - input[c], strength_sum);
                 if (job.grad_images == nullptr) continue;
                 P* to = static_cast<P*>(job.grad_images) + 3 * pixels * image + c * pixels + p;
-                encode(multiply_add(T(1) - tables.strength, outer[c], grad[c]), *to);
+                encode(multiply_add(T(1) - lut.strength, outer[c], grad[c]), *to);
             }
         }
         if (job.grad_strength != nullptr) {

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import ctypes
 import math
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from sshbench.lut.kernels import nvrtc
 
@@ -21,9 +23,10 @@ if TYPE_CHECKING:
 Layout = Literal["NCHW", "NHWC"]
 Interpolation = Literal["trilinear", "tetrahedral"]
 
-THREADS = 256  # as in cuda.cu
-_BLOCKS_A_PROCESSOR = 2  # what the registers allow
-_PIXELS = {
+# As in cuda.cu: threads of a block by where the table is, and the pixels that a thread reads at a time.
+_THREADS = {"GLOBAL": 256, "SHARED": 768, "CODES": 768}
+_PIXELS_A_THREAD = 2
+_TYPES = {
     "uint8": "unsigned char",
     "float16": "sshbench::Half",
     "bfloat16": "sshbench::Bfloat16",
@@ -53,7 +56,8 @@ def forward(
         `[N, 3, H, W]` or `[N, H, W, 3]`, uint8, float16, bfloat16, float32 or float64, both of one dtype. `out` may be
         `images`.
     table
-        `[K, B, G, R, 3]`, or packed by `pack_table` to save doing so at each call; None for a 1D LUT.
+        `[K, B, G, R, 3]` or None for a 1D LUT. What the kernels make of it is kept while its memory lives and torch
+        sees no change to it; writing through `.data` is such a change that torch does not see.
     shaper
         `[K, S, 3]` or None.
     index
@@ -74,10 +78,9 @@ def forward(
     Inputs clamp to the domain; a NaN in one channel makes all three NaN where there is a table, and that one where
     there is a shaper only. uint8 is `x / 255` in and is rounded half up and clamped; floats are not clamped.
     """
-    kind = _pixel(out)
-    _forward(
-        f"{kind}, {kind}", images, table, shaper, index, strength, domain, shaper_domain, layout, interpolation, out
-    )
+    job, keep = _job(images, table, shaper, index, strength, domain, shaper_domain)
+    _launch_forward(job, images, table, layout, interpolation, out)
+    del keep
 
 
 def normalize(
@@ -101,9 +104,11 @@ def normalize(
     bits on the way: the tensor is closer to the LUT than one decoded from a rendered file. Other arguments are as in
     `forward`.
     """
-    extra = {"mean": tuple(mean), "inverse_deviation": tuple(1.0 / value for value in std)}
-    types = f"unsigned char, {_pixel(out)}"
-    _forward(types, images, table, shaper, index, strength, domain, shaper_domain, layout, interpolation, out, **extra)
+    job, keep = _job(images, table, shaper, index, strength, domain, shaper_domain)
+    job.mean[:] = mean
+    job.inverse_deviation[:] = [1.0 / value for value in std]
+    _launch_forward(job, images, table, layout, interpolation, out)
+    del keep
 
 
 def backward(
@@ -128,7 +133,7 @@ def backward(
     import torch
 
     job, keep = _job(images, table, shaper, index, strength, domain, shaper_domain)
-    value = _value_dtype(images)
+    value = torch.float64 if images.dtype == torch.float64 else torch.float32
     grads: list[torch.Tensor | None] = [None] * 4
     if needs[0]:
         grads[0] = torch.empty_like(images)
@@ -141,76 +146,83 @@ def backward(
     job.grad_out = grad_out.data_ptr()
     for name, grad in zip(_GRADS, grads, strict=True):
         setattr(job, name, 0 if grad is None else grad.data_ptr())
-    job.count, job.pixels = images.shape[0], images.shape[2] * images.shape[3]
-    _launch(f"sshbench::backward<{_pixel(images)}, sshbench::{interpolation.upper()}>", job, 1, images.device)
+    job.pixels = images.shape[2] * images.shape[3]
+    if job.count and job.pixels:
+        name = f"sshbench::backward<{_type(images)}, sshbench::{interpolation.upper()}>"
+        _launch(name, "GLOBAL", 0, job, images.device)
     del keep
     return grads[0], None if grads[1] is None else grads[1][..., :3].contiguous(), grads[2], grads[3]
 
 
-def pack_table(table: torch.Tensor) -> torch.Tensor:
-    """`[..., 3]` to `[..., 4]`: a point of a packed table is one 16-byte load (32 bytes for float64)."""
-    import torch
-
-    return table if table.shape[-1] == 4 else torch.nn.functional.pad(table, (0, 1))
-
-
 def kernel_expressions() -> tuple[str, ...]:
     """The names of all kernels there are, as `nvrtc.compile_kernels` takes them."""
-    floats = [kind for name, kind in _PIXELS.items() if name != "uint8"]
-    names = []
+    names = ["sshbench::pack"]
     for method in ("TRILINEAR", "TETRAHEDRAL"):
-        for layout in ("NCHW", "NHWC"):
-            pairs = [(kind, kind) for kind in _PIXELS.values()]
-            pairs += [("unsigned char", kind) for kind in floats if kind != "double"]
-            names += [f"sshbench::forward<{a}, {b}, sshbench::{layout}, sshbench::{method}>" for a, b in pairs]
-        names += [f"sshbench::backward<{kind}, sshbench::{method}>" for kind in floats]
+        for source in _TYPES:
+            for target in list(_TYPES)[:-1] if source == "uint8" else [source]:
+                for store in ("GLOBAL", "SHARED", "CODES"):
+                    if store == "GLOBAL" or _can_be_shared(store, source, target):
+                        names += [_forward_name(source, target, lay, method, store) for lay in ("NCHW", "NHWC")]
+        names += [f"sshbench::backward<{kind}, sshbench::{method}>" for kind in _TYPES.values() if kind[0] != "u"]
     return tuple(names)
 
 
-def _forward(
-    types: str,
+def _can_be_shared(store: str, source: str, target: str) -> bool:
+    """Whether the kernel exists: codes are exact enough for bytes and for 16-bit tensors from bytes."""
+    if store == "CODES":
+        return source == "uint8" and target in ("uint8", "float16", "bfloat16")
+    return target != "float64"
+
+
+def _forward_name(source: str, target: str, layout: str, method: str, store: str) -> str:
+    tags = ", ".join(f"sshbench::{tag}" for tag in (layout, method, store))
+    return f"sshbench::forward<{_TYPES[source]}, {_TYPES[target]}, {tags}>"
+
+
+def _launch_forward(
+    job: Any,
     images: torch.Tensor,
     table: torch.Tensor | None,
-    shaper: torch.Tensor | None,
-    index: torch.Tensor | None,
-    strength: torch.Tensor | None,
-    domain: Sequence[float],
-    shaper_domain: Sequence[float],
     layout: Layout,
     interpolation: Interpolation,
     out: torch.Tensor,
-    **extra: tuple[float, ...],
 ) -> None:
-    job, keep = _job(images, table, shaper, index, strength, domain, shaper_domain)
-    for name, values in extra.items():
-        getattr(job, name)[:] = values
-    planar, normalizes = layout == "NCHW", out.dtype != images.dtype
     job.out = out.data_ptr()
-    job.count, job.pixels = images.shape[0], math.prod(images.shape[2:] if planar else images.shape[1:3])
-    if not planar and not normalizes and index is None and strength is None:
-        job.count, job.pixels = 1, job.pixels * job.count  # one long image, so that none has a remainder
-    tile = 16 // out.element_size()
-    job.aligned = _is_aligned(images, tile, job, planar) and _is_aligned(out, tile, job, planar or normalizes)
-    method = f"sshbench::{layout}, sshbench::{interpolation.upper()}"
-    _launch(f"sshbench::forward<{types}, {method}>", job, tile if job.aligned else 1, images.device)
-    del keep
-
-
-def _is_aligned(tensor: torch.Tensor, tile: int, job: Any, planar: bool) -> bool:
-    """Whether every row of every tile begins at a multiple of the width it is read or written with."""
-    size = tensor.element_size()
-    row = job.pixels if planar else 3 * job.pixels if job.count > 1 else 0
-    return bool(tensor.data_ptr() % (tile * size) == 0 and row % tile == 0)
-
-
-def _launch(expression: str, job: Any, tile: int, device: torch.device) -> None:
+    job.pixels = math.prod(images.shape[2:] if layout == "NCHW" else images.shape[1:3])
     if not job.count or not job.pixels:
         return
+    source, target = _dtype(images), _dtype(out)
+    store, shared = "GLOBAL", 0
+    if table is not None and target != "float64":
+        points = math.prod(table.shape[1:4])
+        room = nvrtc.shared_memory(_index(images.device))
+        # A block reads the whole table before its first pixel; a few times that many pixels make up for it.
+        if 4 * job.count * job.pixels >= points * nvrtc.multiprocessors(_index(images.device)):
+            if 16 * points <= room:
+                store, shared = "SHARED", 16 * points
+            elif job.codes and job.code_bytes <= room and _can_be_shared("CODES", source, target):
+                store, shared = "CODES", job.code_bytes
+    name = _forward_name(source, target, layout, interpolation.upper(), store)
+    _launch(name, store, shared, job, images.device)
+
+
+def _launch(expression: str, store: str, shared: int, job: Any, device: torch.device) -> None:
     rows = min(job.count, 65535)
-    # A few blocks for each place there is, so that all processors end at about the same time.
-    places = 4 * _BLOCKS_A_PROCESSOR * nvrtc.multiprocessors(device)
-    columns = min(-(-job.pixels // (tile * THREADS)), -(-places // rows))
-    nvrtc.launch(expression, (columns, rows), THREADS, 0, job, device)
+    most = -(-job.pixels // (_THREADS[store] * _PIXELS_A_THREAD))
+    places = nvrtc.multiprocessors(_index(device)) * (1 if shared else 8)
+    columns = min(most, _columns(rows, places))
+    nvrtc.launch(expression, (columns, rows), _THREADS[store], shared, job, device)
+
+
+@cache
+def _columns(rows: int, places: int) -> int:
+    """Blocks an image, so that few places idle while the last blocks run and blocks stay few."""
+
+    def cost(columns: int) -> float:
+        rounds = -(-rows * columns // places)
+        return rounds / columns * (1 + 0.01 * columns * rows / places)
+
+    return min(range(1, 4 * (places // rows + 2)), key=cost)
 
 
 def _job(
@@ -225,22 +237,85 @@ def _job(
     """The struct with all that forward and backward share, and the tensors that must live until the launch."""
     import torch
 
-    value = _value_dtype(images)
-    table = None if table is None else pack_table(table.to(value))
+    value = torch.float64 if images.dtype == torch.float64 else torch.float32
+    packed = None if table is None else _packed(table.to(value))
     shaper = None if shaper is None else shaper.to(value)
     strength = None if strength is None else strength.to(value)
     job = (_Job64 if value == torch.float64 else _Job32)()
-    keep = [images, table, shaper, index, strength]
-    for name, tensor in zip(("images", "table", "shaper", "index", "strength"), keep, strict=True):
+    keep = [images, *(packed or (None,) * 3), shaper, index, strength]
+    for name, tensor in zip(_INPUTS, keep, strict=True):
         setattr(job, name, 0 if tensor is None else tensor.data_ptr())
     stages = [stage for stage in (table, shaper) if stage is not None]
-    job.tables = stages[0].shape[0]
+    job.count, job.tables = images.shape[0], stages[0].shape[0]
+    if packed is not None and packed.codes is not None:
+        job.code_bytes = packed.codes.shape[1]
     for c in range(3):
         if table is not None:
             _fill(job.axis[c], domain[c], domain[c + 3], table.shape[3 - c])
         if shaper is not None:
             _fill(job.curve[c], shaper_domain[c], shaper_domain[c + 3], shaper.shape[1])
     return job, keep
+
+
+class _Packed(NamedTuple):
+    """A table as the kernels read it: `[K, B, G, R, 4]`, and for float32 the codes and their ranges, see cuda.cu."""
+
+    texels: torch.Tensor
+    codes: torch.Tensor | None = None
+    ranges: torch.Tensor | None = None
+
+
+# By memory, shape and stream: whose memory it is, the version of what is in it, and what was made of it.
+_PACKED: OrderedDict[tuple[Any, ...], tuple[Any, int, _Packed]] = OrderedDict()
+_MOST_PACKED = 32
+
+
+def _packed(table: torch.Tensor) -> _Packed:
+    from torch.multiprocessing.reductions import StorageWeakRef
+
+    stream, capturing = nvrtc.stream(table.device)
+    # A tensor that is trained changes at each step; one of inference mode has no version; the memory of a graph's
+    # capture belongs to the graph.
+    if table.requires_grad or table.is_inference() or capturing:
+        return _pack(table)
+    key = (table.data_ptr(), table.shape, table.dtype, table.device, stream)
+    with _LOCK:
+        if key in _PACKED:
+            owner, version, packed = _PACKED.pop(key)
+            if not owner.expired() and version == table._version:
+                _PACKED[key] = owner, version, packed
+                return packed
+        for other in [k for k, (owner, _, _) in _PACKED.items() if owner.expired()]:
+            del _PACKED[other]
+        if len(_PACKED) == _MOST_PACKED:
+            _PACKED.popitem(last=False)
+        packed = _pack(table)
+        _PACKED[key] = StorageWeakRef(table.untyped_storage()), table._version, packed  # type: ignore[no-untyped-call]
+        return packed
+
+
+def _pack(table: torch.Tensor) -> _Packed:
+    import torch
+
+    if table.dtype == torch.float64:
+        return _Packed(torch.nn.functional.pad(table, (0, 1)))
+    count, points = table.shape[0], math.prod(table.shape[1:4])
+    code_bytes = -(-6 * points // 16) * 16
+    if code_bytes > nvrtc.shared_memory(_index(table.device)):
+        code_bytes = 0
+    texels = table.new_empty((*table.shape[:4], 4))
+    codes = torch.empty((count, code_bytes), dtype=torch.uint8, device=table.device)
+    ranges = table.new_empty((count, 2))
+    job = _PackJob(table.data_ptr(), texels.data_ptr(), codes.data_ptr(), ranges.data_ptr(), points, code_bytes)
+    threads = _THREADS["SHARED"]
+    nvrtc.launch("sshbench::pack", (count, 1), threads, 8 * threads, job, table.device)
+    return _Packed(texels, codes, ranges)
+
+
+def _index(device: torch.device) -> int:
+    import torch
+
+    return device.index if device.index is not None else torch.cuda.current_device()
 
 
 def _fill(axis: Any, lower: float, upper: float, size: int) -> None:
@@ -256,15 +331,12 @@ def _scale(real: Callable[[float], Any], lower: float, upper: float, size: int) 
     return scale, float(exact - Fraction(scale))
 
 
-def _pixel(tensor: torch.Tensor) -> str:
-    return _PIXELS[str(tensor.dtype).removeprefix("torch.")]
+def _dtype(tensor: torch.Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
-def _value_dtype(images: torch.Tensor) -> torch.dtype:
-    """What the kernels compute in."""
-    import torch
-
-    return torch.float64 if images.dtype == torch.float64 else torch.float32
+def _type(tensor: torch.Tensor) -> str:
+    return _TYPES[_dtype(tensor)]
 
 
 def _job_type(real: Any) -> Any:
@@ -272,14 +344,24 @@ def _job_type(real: Any) -> Any:
     axis: Any = type(
         "Axis", (ctypes.Structure,), {"_fields_": [*((n, real) for n in _AXIS), ("size", ctypes.c_int)], "real": real}
     )
-    fields: list[Any] = [(name, ctypes.c_void_p) for name in (*_INPUTS, *_GRADS)]
-    fields += [("pixels", ctypes.c_longlong), *((name, ctypes.c_int) for name in _INTEGERS)]
+    fields: list[Any] = [(name, ctypes.c_void_p) for name in (*_INPUTS, "grad_out", "out", *_GRADS)]
+    fields += [(name, ctypes.c_longlong) for name in ("pixels", "code_bytes")]
+    fields += [(name, ctypes.c_int) for name in ("count", "tables")]
     fields += [("axis", axis * 3), ("curve", axis * 3), ("mean", real * 3), ("inverse_deviation", real * 3)]
     return type("Job", (ctypes.Structure,), {"_fields_": fields})
 
 
+class _PackJob(ctypes.Structure):
+    """`PackJob` of cuda.cu."""
+
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in ("table", "texels", "codes", "ranges")),
+        *((name, ctypes.c_longlong) for name in ("points", "code_bytes")),
+    ]
+
+
 _AXIS = ("lower", "upper", "scale", "scale_low")
-_INPUTS = ("images", "out", "table", "shaper", "index", "strength", "grad_out")
+_INPUTS = ("images", "table", "codes", "ranges", "shaper", "index", "strength")
 _GRADS = ("grad_images", "grad_table", "grad_shaper", "grad_strength")
-_INTEGERS = ("count", "tables", "aligned", "unused")
 _Job32, _Job64 = _job_type(ctypes.c_float), _job_type(ctypes.c_double)
+_LOCK = threading.RLock()

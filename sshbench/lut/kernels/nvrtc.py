@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _FOLDER = Path(__file__).parent
 _OPTIONS = ("--std=c++17", "--ptxas-options=-v")  # -v: the log then states registers and spills
 _LOCK = threading.RLock()
+# From cuda.h.
+_MULTIPROCESSOR_COUNT, _MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, _MAX_DYNAMIC_SHARED_SIZE = 16, 97, 8
 
 
 class CudaKernelError(SshbenchError, RuntimeError):
@@ -132,7 +134,7 @@ def launch(
 
     with torch.cuda.device(device):
         _make_current(torch.cuda.current_device())
-        function = _function(expression, torch.cuda.current_device(), shared)
+        function = _function(expression, torch.cuda.current_device(), shared > 48 * 1024)
         stream = ctypes.c_void_p(torch.cuda.current_stream().cuda_stream)
         arguments = (ctypes.c_void_p * 1)(ctypes.addressof(job))
         status = _driver().cuLaunchKernel(function, *grid, 1, threads, 1, 1, shared, stream, arguments, None)
@@ -140,20 +142,22 @@ def launch(
 
 
 @cache
-def multiprocessors(device: torch.device) -> int:
+def multiprocessors(device: int) -> int:
     """How many multiprocessors the device has."""
-    import torch
-
-    return int(torch.cuda.get_device_properties(device).multi_processor_count)
+    return _device_attribute(_MULTIPROCESSOR_COUNT, device)
 
 
 @cache
-def shared_memory(device: torch.device) -> int:
+def shared_memory(device: int) -> int:
     """The most dynamic shared memory that a block can have on the device, in bytes."""
+    return _device_attribute(_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, device)
+
+
+def stream(device: torch.device) -> tuple[int, bool]:
+    """Torch's current stream of the device, and whether a CUDA graph is being captured on it."""
     import torch
 
-    properties: Any = torch.cuda.get_device_properties(device)
-    return int(properties.shared_memory_per_block_optin)
+    return int(torch.cuda.current_stream(device).cuda_stream), torch.cuda.is_current_stream_capturing()
 
 
 @cache
@@ -181,7 +185,7 @@ def architecture_for(capability: tuple[int, int]) -> str:
 
 
 @cache
-def _function(expression: str, device: int, shared: int) -> ctypes.c_void_p:
+def _function(expression: str, device: int, much_shared: bool) -> ctypes.c_void_p:
     import torch
 
     with _LOCK:
@@ -191,11 +195,16 @@ def _function(expression: str, device: int, shared: int) -> ctypes.c_void_p:
         _driver_checked(_driver().cuModuleLoadData(ctypes.byref(module), binary.code), "load")
         name = binary.names[expression].encode()
         _driver_checked(_driver().cuModuleGetFunction(ctypes.byref(function), module, name), "load")
-        if shared > 48 * 1024:
-            max_dynamic_shared_size_bytes = 8
-            status = _driver().cuFuncSetAttribute(function, max_dynamic_shared_size_bytes, shared)
+        if much_shared:  # more than 48 KiB has to be asked for
+            status = _driver().cuFuncSetAttribute(function, _MAX_DYNAMIC_SHARED_SIZE, shared_memory(device))
             _driver_checked(status, "load")
         return function
+
+
+def _device_attribute(attribute: int, device: int) -> int:
+    value = ctypes.c_int()
+    _driver_checked(_driver().cuDeviceGetAttribute(ctypes.byref(value), attribute, device), "examine the device for")
+    return value.value
 
 
 def _make_current(device: int) -> None:

@@ -43,8 +43,9 @@ def luminance(linear: Array) -> Array:
 
 def to_oklab(encoded: Array) -> Array:
     """Oklab (L 0..1, a, b about -0.3..0.3) of encoded sRGB."""
-    # Rounded, because the cube root makes 2e-6 of the 1e-17 that a matrix product may leave of black.
-    return np.asarray(colour.XYZ_to_Oklab(np.round(decode(encoded) @ TO_XYZ.T, 12)), np.float64)
+    xyz = decode(encoded) @ TO_XYZ.T
+    # The cube root would make 2e-6 of the 1e-17 that a matrix product may leave of black.
+    return np.asarray(colour.XYZ_to_Oklab(np.where(np.abs(xyz) < 1e-12, 0, xyz)), np.float64)
 
 
 def from_oklab(lab: Array) -> Array:

@@ -1,17 +1,19 @@
-// Stands in for what a CUDA compiler provides, so that cuda.cu runs on the CPU in the tests: threads run one after the
-// other, blocks too. Include it before cuda.cu.
+// Stands in for what a CUDA compiler provides, so that cuda.cu runs on the CPU in the tests: blocks run one after the
+// other, and so do the threads of a block from one __syncthreads() to the next. Include it before cuda.cu.
 #pragma once
 #include <cmath>
 #include <cstddef>
 #include <cstring>
 #include <functional>
+#include <vector>
+
+#include <ucontext.h>
 
 #define __global__ static
 #define __device__
 #define __forceinline__ inline
 #define __launch_bounds__(...)
 #define __shared__
-#define __syncthreads()  // a kernel that needs it runs with one thread a block
 
 struct dim3 {
     unsigned x = 1, y = 1, z = 1;
@@ -78,12 +80,51 @@ namespace sshbench {
 static uint4 shared_memory[(1 << 20) / sizeof(uint4)];
 }
 
+static ucontext_t scheduler;
+static std::vector<ucontext_t> fibers;  // one a thread of the block
+static std::vector<char> finished;
+static const std::function<void()>* running;
+
+static void __syncthreads() {
+    swapcontext(&fibers[threadIdx.x], &scheduler);
+}
+static void run_fiber() {
+    (*running)();
+    finished[threadIdx.x] = 1;
+}
+
+static void run_block(unsigned threads, const std::function<void()>& kernel) {
+    constexpr size_t stack = 64 << 10;
+    static std::vector<char> stacks;
+    stacks.resize(threads * stack);
+    fibers.resize(threads);
+    finished.assign(threads, 0);
+    running = &kernel;
+    for (unsigned i = 0; i < threads; ++i) {
+        getcontext(&fibers[i]);
+        fibers[i].uc_stack.ss_sp = &stacks[i * stack];
+        fibers[i].uc_stack.ss_size = stack;
+        fibers[i].uc_link = &scheduler;
+        makecontext(&fibers[i], run_fiber, 0);
+    }
+    for (bool left = true; left;) {
+        left = false;
+        for (threadIdx.x = 0; threadIdx.x < threads; ++threadIdx.x) {
+            if (finished[threadIdx.x]) continue;
+            swapcontext(&scheduler, &fibers[threadIdx.x]);
+            left = left || !finished[threadIdx.x];
+        }
+    }
+}
+
 static void run_grid(dim3 grid, unsigned threads, size_t shared, const std::function<void()>& kernel) {
     gridDim = grid;
     blockDim = {threads, 1, 1};
     for (blockIdx.y = 0; blockIdx.y < grid.y; ++blockIdx.y)
         for (blockIdx.x = 0; blockIdx.x < grid.x; ++blockIdx.x) {
             std::memset(sshbench::shared_memory, 0xff, shared);  // a block starts with NaN
-            for (threadIdx.x = 0; threadIdx.x < threads; ++threadIdx.x) kernel();
+            if (shared) run_block(threads, kernel);
+            else
+                for (threadIdx.x = 0; threadIdx.x < threads; ++threadIdx.x) kernel();
         }
 }

@@ -111,7 +111,6 @@ def on_cpu(library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch, room: int) -> 
 
     def launch(expression, grid, threads, shared, job, device):
         launches.append(expression)
-        threads = 1 if shared else 32  # threads run one after the other, so none can wait for another
         arguments = (*grid, threads, ctypes.c_size_t(shared), ctypes.byref(job))
         assert library.run(expression.encode(), *arguments) == 0, expression
 
@@ -273,6 +272,16 @@ def test_bytes_follow_the_float64_result(on_cpu, store):
 
 
 @pytest.mark.parametrize("room", [1000])
+@pytest.mark.parametrize("point", [0, 2, 62, 124])
+def test_codes_span_the_table_whichever_point_is_extreme(on_cpu, point):
+    table = torch.full((1, 125, 3), 0.5)
+    table[0, point] = torch.tensor([0.0, 1.0, 0.25])
+    got, want = apply(image_of((1, 3, 16, 16), torch.uint8), table.reshape(1, 5, 5, 5, 3))
+    assert "CODES" in on_cpu[-1]
+    assert_near(got, want, torch.uint8)
+
+
+@pytest.mark.parametrize("room", [1000])
 @pytest.mark.parametrize("values", ["wide", "NaN", "flat"])
 def test_codes_are_left_where_they_are_too_coarse(on_cpu, values):
     """Of two tables in one launch the second has no codes, and is read from global memory."""
@@ -325,7 +334,7 @@ def test_a_table_in_training_is_packed_at_each_call(on_cpu):
     assert on_cpu.count("sshbench::pack") == 2
 
 
-@pytest.mark.parametrize("places", [132, 1056])
+@pytest.mark.parametrize("places", [132, 792])
 @pytest.mark.parametrize("rows", [1, 7, 64, 100, 131, 133, 256, 1000, 65535])
 def test_few_places_idle_in_the_last_round(rows, places):
     blocks = rows * cuda._columns(rows, places)

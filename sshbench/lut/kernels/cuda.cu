@@ -188,11 +188,12 @@ __global__ __launch_bounds__(SHARED_THREADS) void pack(const PackJob job) {
     }
     low[threadIdx.x] = lowest;
     high[threadIdx.x] = highest;
-    for (int other = blockDim.x / 2; other > 0; other /= 2) {
+    for (unsigned count = blockDim.x, half; count > 1; count = half) {
+        half = (count + 1) / 2;
         __syncthreads();
-        if (threadIdx.x < other) {
-            low[threadIdx.x] = fminf(low[threadIdx.x], low[threadIdx.x + other]);
-            high[threadIdx.x] = fmaxf(high[threadIdx.x], high[threadIdx.x + other]);
+        if (threadIdx.x + half < count) {
+            low[threadIdx.x] = fminf(low[threadIdx.x], low[threadIdx.x + half]);
+            high[threadIdx.x] = fmaxf(high[threadIdx.x], high[threadIdx.x + half]);
         }
     }
     __syncthreads();

@@ -209,7 +209,8 @@ def _launch_forward(
 def _launch(expression: str, store: str, shared: int, job: Any, device: torch.device) -> None:
     rows = min(job.count, 65535)
     most = -(-job.pixels // (_THREADS[store] * _PIXELS_A_THREAD))
-    places = nvrtc.multiprocessors(_index(device)) * (1 if shared else 8)
+    # Without shared memory two or three blocks run on a processor at a time: six places are whole rounds of either.
+    places = nvrtc.multiprocessors(_index(device)) * (1 if shared else 6)
     columns = min(most, _columns(rows, places))
     nvrtc.launch(expression, (columns, rows), _THREADS[store], shared, job, device)
 

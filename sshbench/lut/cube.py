@@ -248,7 +248,7 @@ class _Header:
             raise self._error(keyword, reason) from None
 
     def _title(self, text: bytes) -> str:
-        if text.startswith(b'"'):
+        if b'"' in text:
             quoted = _TITLE.fullmatch(text)
             if quoted is None:
                 raise self._error(b"TITLE", f"{cube_rows.quote(text)} is not one text in double quotes")

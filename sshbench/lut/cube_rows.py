@@ -8,6 +8,7 @@ float32 nearest to it, ties to even; a number beyond the range of float32 is an 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 from importlib import import_module
 from typing import Any
@@ -25,6 +26,8 @@ NEWLINE = re.compile(rb"\r\n|\r|\n")
 _WORD = re.compile(rb"[^ \t]+")
 # "1.#INF" and the like are what old Microsoft libraries print, not a number before a comment.
 _COMMENT = re.compile(rb"(?:^|(?<=[ \t]))#|#(?!inf|ind|[qs]?nan)", re.IGNORECASE)
+# What most rows look like: no comment, nothing too large.
+_PLAIN_ROW = re.compile(rb"[ \t]+".join([rb"(-?[0-9]{1,30}(?:\.[0-9]*)?)"] * 3))
 _NOT_FINITE = re.compile(rb"[+-]?(?:nan(?:\(.*\))?|inf|infinity|[0-9.]+#(?:inf|ind|[qs]?nan).*)", re.IGNORECASE)
 _COMMAS = re.compile(rb"[0-9.,eE+-]*,[0-9.,eE+-]*")
 _HEXADECIMAL = re.compile(rb"[+-]?0[xX]")
@@ -62,7 +65,7 @@ def looks_like_number(line: bytes) -> bool:
     return bool(words) and _NOT_FINITE.fullmatch(words[0]) is not None
 
 
-def fault(words: list[bytes], count: int = 3) -> str:
+def fault(words: Sequence[bytes], count: int = 3) -> str:
     """What is wrong with `words`, which ought to be `count` numbers; an empty string where nothing is."""
     for word in words:
         if problem := _word_fault(word):
@@ -108,9 +111,10 @@ def _read_rows_python(data: bytes, offset: int, rows: NDArray[np.float32]) -> tu
     lines, capacity = 0, 3 * len(rows)
     while offset < len(data):
         line, following = line_at(data, offset)
-        found = split_words(line)
+        plain = _PLAIN_ROW.fullmatch(line)
+        found = plain.groups() if plain else split_words(line)
         if found:
-            if len(words) == capacity or fault(found):
+            if len(words) == capacity or (not plain and fault(found)):
                 break
             words += found
         offset, lines = following, lines + 1

@@ -123,8 +123,10 @@ def _text(line: str) -> str:
 
 
 def _title(text: str, number: int) -> str:
-    if text[:1] != '"':
+    if '"' not in text:
         return _text(text)
+    if text[0] != '"':
+        raise Refused(number)
     end = text.find('"', 1)
     after = text[end + 1 :].lstrip(" \t")
     if end < 0 or (after and after[0] != "#"):

@@ -2,11 +2,13 @@
 // sshbench/lut/cube_rows.py, which does the same without a compiler and says in words what is wrong with a bad row.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/tuple.h>
 
 #include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
 #include <string>
 #include <tuple>
 #if !defined(__cpp_lib_to_chars)
@@ -16,8 +18,6 @@
 #include <xlocale.h>
 #endif
 #endif
-
-#include <nanobind/stl/tuple.h>
 
 namespace nb = nanobind;
 
@@ -35,7 +35,7 @@ inline bool is_newline(char c) { return c == '\n' || c == '\r'; }
 
 // The float nearest to the decimal in [first, last), which has been checked to be one and starts with no '+'.
 // `exponent` is the decimal exponent of its first nonzero digit: it tells what is too large from what is too small.
-bool nearest_float(const char* first, const char* last, long exponent, float& out) {
+bool nearest_float(const char* first, const char* last, [[maybe_unused]] long exponent, float& out) {
 #if defined(__cpp_lib_to_chars)
   if (std::from_chars(first, last, out).ec == std::errc()) return std::isfinite(out);
   out = *first == '-' ? -0.0f : 0.0f;
@@ -82,7 +82,7 @@ bool read_number(const char*& p, const char* end, float& out) {
     if (q == end || !is_digit(*q)) return false;
     long exponent = 0;
     for (; q != end && is_digit(*q); ++q) {
-      if (exponent < (1L << 28)) exponent = exponent * 10 + (*q - '0');
+      if (exponent < (1L << 27)) exponent = exponent * 10 + (*q - '0');
     }
     magnitude += negative ? -exponent : exponent;
   }

@@ -21,6 +21,9 @@ try:
 except ImportError:
     _cube = None
 
+# Adobe's limit for writers is 250.
+MAX_LINE = 65536
+
 NUMBER = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 NEWLINE = re.compile(rb"\r\n|\r|\n")
 _WORD = re.compile(rb"[^ \t]+")
@@ -40,7 +43,7 @@ def read_rows(data: bytes, offset: int, rows: NDArray[np.float32]) -> tuple[int,
     -------
     tuple of int
         How many rows were read; the offset of the first line that is neither a row that fits, nor blank, nor a
-        comment, or `len(data)`; how many lines were passed.
+        comment, or is longer than `MAX_LINE`, or `len(data)`; how many lines were passed.
     """
     if _cube is not None:
         found: tuple[int, int, int] = _cube.parse_rows(data, offset, rows)
@@ -59,10 +62,17 @@ def split_words(line: bytes) -> list[bytes]:
     return _WORD.findall(_COMMENT.split(line, maxsplit=1)[0])
 
 
-def looks_like_number(line: bytes) -> bool:
-    """Whether a line starts with a NaN or an infinity and so is a bad row, not a keyword."""
-    words = split_words(line)
-    return bool(words) and _NOT_FINITE.fullmatch(words[0]) is not None
+def starts_not_finite(line: bytes) -> bool:
+    """Whether a line starts with a NaN or an infinity and so is a bad row, though it starts with a letter."""
+    first = _WORD.search(line)
+    return first is not None and _NOT_FINITE.fullmatch(first.group()) is not None
+
+
+def line_fault(line: bytes) -> str:
+    """What is wrong with a line that ought to be a row; an empty string where nothing is."""
+    if len(line) > MAX_LINE:
+        return f"a line of {len(line)} bytes, more than the {MAX_LINE} that a line may have"
+    return fault(split_words(line))
 
 
 def fault(words: Sequence[bytes], count: int = 3) -> str:
@@ -111,6 +121,8 @@ def _read_rows_python(data: bytes, offset: int, rows: NDArray[np.float32]) -> tu
     lines, capacity = 0, 3 * len(rows)
     while offset < len(data):
         line, following = line_at(data, offset)
+        if len(line) > MAX_LINE:
+            break
         plain = _PLAIN_ROW.fullmatch(line)
         found = plain.groups() if plain else split_words(line)
         if found:

@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from sshbench.lut.cube import MAX_BYTES, CubeFormatError, read_cube
+from sshbench.lut.cube_header import MAX_KEYWORDS
+from sshbench.lut.cube_rows import MAX_LINE
 from tests.lut.peers import PeerRefusal, Points, at_grid, grid, with_colour, with_opencolorio
 from tests.lut.rules_files import Rule, load_rules
 
@@ -34,7 +36,7 @@ Made by `python -m tests.lut.rules_table > docs/cube-rules.md`.
 
 BESIDE = f"""
 Beside the files: a folder, a pipe or a device is refused, and so is a file of more than {MAX_BYTES // 2**20} MiB
-(`max_bytes`), without reading it.
+(`max_bytes`), without reading it; a line of more than {MAX_LINE} bytes; more than {MAX_KEYWORDS} keyword lines.
 
 ## Choices where the texts are silent or unkind
 

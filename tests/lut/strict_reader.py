@@ -13,6 +13,7 @@ import numpy as np
 
 Triple = tuple[float, float, float]
 DIGITS = set("0123456789")
+LONGEST_LINE = 65536
 LETTERS = set(string.ascii_letters + "_")
 
 
@@ -40,6 +41,8 @@ def read(data: bytes) -> Found:
     found, seen, numbers = Found(), {}, {}
     row_lines = []
     for number, line in enumerate(lines, 1):
+        if len(line) > LONGEST_LINE:
+            row_lines.append((number, line))
         line = line.strip(" \t")
         if line == "" or line[0] == "#":
             continue
@@ -81,6 +84,8 @@ def read(data: bytes) -> Found:
     _set_domains(found, seen, numbers)
     needed = found.size_1d + found.size_3d**3
     for number, line in row_lines:
+        if len(line) > LONGEST_LINE:
+            raise Refused(number)
         row = _row(_words(line), 3, number)
         if len(found.rows) == needed:
             raise Refused(number)

@@ -257,6 +257,44 @@ def test_a_message_is_one_short_line_whatever_the_file_holds(tmp_path: Path) -> 
     assert caught.value.reason.isprintable()
 
 
+@pytest.mark.parametrize(
+    "line", ["0." + "1" * 65536 + " 0 0", "# " + "-" * 65536, 'TITLE "' + "a" * 65536 + '"', "1 " * 40000]
+)
+@pytest.mark.parametrize("before", [0, 1, 5])
+def test_a_line_has_at_most_65536_bytes(tmp_path: Path, line: str, before: int) -> None:
+    file = tmp_path / "long.cube"
+    lines = ["LUT_3D_SIZE 2", *ROWS.splitlines()]
+    file.write_text("\n".join([*lines[:before], line, *lines[before:]]))
+    with pytest.raises(CubeFormatError, match=rf"line {before + 1}: a line of {len(line)} bytes"):
+        read_cube(file)
+    assert check(file.read_bytes(), file) == "refused"
+
+
+def test_a_line_of_65536_bytes_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "long.cube"
+    lines = ["LUT_3D_SIZE 2", *ROWS.splitlines()]
+    lines[3] = lines[3].rjust(65536)
+    lines.insert(5, "#".ljust(65536))
+    file.write_text("\n".join(lines))
+    assert bits(read_cube(file).values) == bits(Lut.identity(2).values)
+
+
+def test_a_file_of_words_is_refused_soon(tmp_path: Path) -> None:
+    file = tmp_path / "words.cube"
+    file.write_text("word\n" * 200_000)
+    with pytest.raises(CubeFormatError, match="line 1001: more than 1000 keywords before the first row"):
+        read_cube(file)
+
+
+def test_many_unknown_keywords_make_one_short_warning(tmp_path: Path) -> None:
+    file = tmp_path / "words.cube"
+    file.write_text("".join(f"WORD_{i} {i}\n" for i in range(999)) + "LUT_3D_SIZE 2\n" + ROWS)
+    expected = "unknown keyword WORD_0, WORD_1, WORD_2, WORD_3, WORD_4 and 994 more kept as metadata"
+    with pytest.warns(CubeWarning, match=expected) as warned:
+        assert len(read_cube(file).metadata) == 999
+    assert len(warned) == 1
+
+
 def test_both_readers_of_rows_write_into_the_array_they_are_given() -> None:
     rows = np.full((3, 3), 7, np.float32)
     assert cube_rows.read_rows(b"x\n1 2 3\n4 5 6\nend", 2, rows) == (2, 14, 2)

@@ -154,6 +154,31 @@ def test_metadata_that_no_file_can_hold_is_refused(tmp_path: Path, key: str, val
         write_cube(lut, tmp_path / "a.cube")
 
 
+@pytest.mark.parametrize(
+    ("title", "metadata"),
+    [
+        ("a" * 65536, {}),
+        ("", {"KEY": "é" * 40000}),
+        ("", {"KEY": "\n" * 1000}),
+        ("", {f"K{i}": "" for i in range(1000)}),
+    ],
+    ids=["title", "value", "lines", "keys"],
+)
+def test_more_than_a_file_is_read_with_is_refused(tmp_path: Path, title: str, metadata: dict[str, str]) -> None:
+    lut = Lut(values=Lut.identity(2).values, title=title, metadata=metadata)
+    with pytest.raises(LutError, match="at most 1000 keyword lines of 65536 bytes"):
+        write_cube(lut, tmp_path / "a.cube")
+
+
+def test_as_much_as_a_file_is_read_with_is_written(tmp_path: Path) -> None:
+    metadata = {"KEY": "\n" * 996, "K": "é" * 32767}
+    lut = Lut(values=Lut.identity(2).values, title="a" * (65536 - 8), metadata=metadata)
+    write_cube(lut, tmp_path / "a.cube")
+    with pytest.warns(CubeWarning):
+        back = read_cube(tmp_path / "a.cube")
+    assert (back.title, back.metadata) == (lut.title, metadata)
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     file = tmp_path / "a.cube"
     write_cube(Lut.identity(2), file)

@@ -6,6 +6,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <initializer_list>
@@ -22,6 +23,8 @@
 namespace nb = nanobind;
 
 namespace {
+
+constexpr ptrdiff_t kMaxLine = 65536;  // MAX_LINE of cube_rows.py
 
 constexpr double kTens[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7, 1e8,
                             1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16};
@@ -228,7 +231,9 @@ std::tuple<size_t, size_t, size_t> parse_rows(nb::bytes data, size_t offset, Row
     const char* const line = p;
     bool is_row = rows < capacity && (read_short_row(p, end, values + 3 * rows) || read_row(p, end, values + 3 * rows));
     if (!is_row) p = line;
-    if (!skip_rest_of_line(p, end, is_row)) return {rows, static_cast<size_t>(line - begin), lines};
+    if (!skip_rest_of_line(p, end, is_row) || p - line > kMaxLine) {
+      return {rows, static_cast<size_t>(line - begin), lines};
+    }
     skip_newline(p, end);
     rows += is_row;
     ++lines;

@@ -1,0 +1,204 @@
+"""The keyword lines of a `.cube` file, and the errors its rules end in."""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sshbench.errors import SshbenchError
+from sshbench.lut import cube_rows
+from sshbench.lut.table import MAX_SIZE_1D, MAX_SIZE_3D, MIN_SIZE, Domain, LutError
+
+# No tool writes more, and a file of nothing but words should not take minutes to refuse.
+MAX_KEYWORDS = 1000
+
+_KEYWORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_TITLE = re.compile(rb'"([^"]*)"[ \t]*(?:#.*)?')
+_SIZES = {b"LUT_1D_SIZE": MAX_SIZE_1D, b"LUT_3D_SIZE": MAX_SIZE_3D}
+_BOUNDS = {b"DOMAIN_MIN": 3, b"DOMAIN_MAX": 3, b"LUT_1D_INPUT_RANGE": 2, b"LUT_3D_INPUT_RANGE": 2}
+_KNOWN = {b"TITLE", *_SIZES, *_BOUNDS}
+
+
+class CubeFormatError(SshbenchError, ValueError):
+    """A file that is no valid `.cube`: which file, which line (None where no line is to blame), and why."""
+
+    def __init__(self, path: str | os.PathLike[str], line: int | None, reason: str) -> None:
+        super().__init__(path, line, reason)
+        self.path, self.line, self.reason = os.fspath(path), line, reason
+
+    def __str__(self) -> str:
+        where = self.path if self.line is None else f"{self.path}, line {self.line}"
+        return f"{where}: {self.reason}"
+
+
+class CubeWarning(UserWarning):
+    """Something in a `.cube` file that the specification does not know and that changes no number."""
+
+
+def keyword_of(line: bytes) -> bytes:
+    """The word that makes a line a keyword line; empty where the line is a row, good or bad."""
+    line = line.strip(b" \t")
+    match = _KEYWORD.match(line)
+    return match.group() if match and not cube_rows.starts_not_finite(line) else b""
+
+
+def is_unknown_keyword(text: str) -> bool:
+    """Whether a line may start with this word and keep the rest of the line as metadata."""
+    word = text.encode(errors="replace")
+    return keyword_of(word) == word != b"" and word.upper() not in _KNOWN
+
+
+def is_one_line(text: str) -> bool:
+    """Whether a text can stand on a line: no control characters, no half of a surrogate pair."""
+    try:
+        raw = text.encode()
+    except UnicodeEncodeError:
+        return False
+    return not (_CONTROL.search(raw) or b"\n" in raw or b"\r" in raw)
+
+
+def numbers(values: tuple[float, ...]) -> str:
+    """Numbers as a keyword line holds them."""
+    return " ".join(cube_rows.format_number(value) for value in values)
+
+
+@dataclass
+class Header:
+    """The keywords of a file, each with the line it stands on."""
+
+    path: str
+    title: str = ""
+    unknown: dict[str, list[str]] = field(default_factory=dict)
+    lines: dict[bytes, int] = field(default_factory=dict)
+    sizes: dict[bytes, int] = field(default_factory=dict)
+    bounds: dict[bytes, tuple[float, ...]] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+
+    def read(self, data: bytes) -> tuple[int, int]:
+        """Read all lines before the first row; return where that row, or the end, is: offset and line."""
+        offset, number = 0, 1
+        no_rows = np.empty((0, 3), np.float32)
+        count = 0
+        while True:
+            _, offset, passed = cube_rows.read_rows(data, offset, no_rows)  # blank lines and comments
+            number += passed
+            line, following = cube_rows.line_at(data, offset)
+            word = keyword_of(line)
+            if not word or len(line) > cube_rows.MAX_LINE:
+                return offset, number
+            if count == MAX_KEYWORDS:
+                raise CubeFormatError(self.path, number, f"more than {MAX_KEYWORDS} keywords before the first row")
+            self._add(word, line.lstrip(b" \t")[len(word) :].rstrip(b" \t"), number)
+            offset, number, count = following, number + 1, count + 1
+
+    def size(self, keyword: bytes) -> int:
+        """Points along an axis; 0 where the file has no such table."""
+        return self.sizes.get(keyword, 0)
+
+    def domains(self) -> tuple[Domain, Domain]:
+        """The domains of the 1D and the 3D table."""
+        both = len(self.sizes) == 2
+        domains = []
+        for name in ("1D", "3D"):
+            range_keyword = f"LUT_{name}_INPUT_RANGE".encode()
+            bounds = self.bounds.get(range_keyword)
+            if f"LUT_{name}_SIZE".encode() not in self.sizes:
+                if bounds is not None:
+                    raise self._error(range_keyword, f"LUT_{name}_INPUT_RANGE without LUT_{name}_SIZE: no table has it")
+                domains.append(Domain())
+                continue
+            by_range = bounds and self._domain(range_keyword, range_keyword, (bounds[0],) * 3, (bounds[1],) * 3)
+            by_channel = None
+            if stated := [key for key in (b"DOMAIN_MIN", b"DOMAIN_MAX") if key in self.bounds]:
+                last = max(stated, key=lambda key: self.lines[key])
+                if both:
+                    reason = "with a 1D and a 3D table, LUT_1D_INPUT_RANGE and LUT_3D_INPUT_RANGE state the domains"
+                    raise self._error(last, f"{last.decode()} does not say which table it is for; {reason}")
+                lower, upper = self.bounds.get(b"DOMAIN_MIN", (0.0,) * 3), self.bounds.get(b"DOMAIN_MAX", (1.0,) * 3)
+                by_channel = self._domain(last, b"DOMAIN_MIN to DOMAIN_MAX", lower, upper)
+                if by_range and by_range != by_channel:
+                    raise self._error(
+                        max(last, range_keyword, key=lambda key: self.lines[key]),
+                        f"LUT_{name}_INPUT_RANGE and DOMAIN_MIN, DOMAIN_MAX state different domains",
+                    )
+            domains.append(by_channel or by_range or Domain())
+        return domains[0], domains[1]
+
+    def warn(self) -> None:
+        """Warn once of all that the format does not know."""
+        remarks = list(self.remarks)
+        if self.unknown:
+            words = list(self.unknown)
+            more = f" and {len(words) - 5} more" if len(words) > 5 else ""
+            remarks.append(f"unknown keyword {', '.join(word[:40] for word in words[:5])}{more} kept as metadata")
+        if remarks:
+            warnings.warn(f"{self.path}: {'; '.join(remarks)}", CubeWarning, stacklevel=3)
+
+    def _add(self, word: bytes, rest: bytes, number: int) -> None:
+        keyword = word.upper()
+        known = keyword in _KNOWN
+        if control := _CONTROL.search(rest):
+            reason = f"control character {control.group()[0]:#04x} in the text after {word[:40].decode()}"
+            raise CubeFormatError(self.path, number, reason)
+        if rest and (rest[:1] not in (b" ", b"\t", b"#") or (rest[:1] == b"#" and not known)):
+            raise CubeFormatError(self.path, number, f"{cube_rows.quote(word + rest)} is neither a keyword nor a row")
+        if known and self.lines.setdefault(keyword, number) != number:
+            reason = f"{keyword.decode()} a second time; the first is on line {self.lines[keyword]}"
+            raise CubeFormatError(self.path, number, reason)
+        if keyword in _SIZES:
+            self.sizes[keyword] = self._size(keyword, rest)
+        elif keyword in _BOUNDS:
+            self.bounds[keyword] = self._bounds(keyword, rest)
+        elif keyword == b"TITLE":
+            self.title = self._title(rest.strip(b" \t"))
+        else:
+            self.unknown.setdefault(word.decode(), []).append(_decode(rest.strip(b" \t")))
+
+    def _size(self, keyword: bytes, rest: bytes) -> int:
+        words, largest = cube_rows.split_words(rest), _SIZES[keyword]
+        shown = cube_rows.quote(b" ".join(words))
+        if len(words) != 1 or not re.fullmatch(rb"[+-]?[0-9]+", words[0]):
+            raise self._error(keyword, f"{keyword.decode()} takes one whole number, not {shown}")
+        # Python refuses to turn thousands of digits into an integer.
+        digits = words[0].lstrip(b"+-").lstrip(b"0")
+        if words[0].startswith(b"-") or len(digits) > 6 or not MIN_SIZE <= int(digits or b"0") <= largest:
+            raise self._error(keyword, f"{keyword.decode()} is {MIN_SIZE} to {largest}, not {shown}")
+        return int(digits)
+
+    def _bounds(self, keyword: bytes, rest: bytes) -> tuple[float, ...]:
+        words = cube_rows.split_words(rest)
+        if reason := cube_rows.fault(words, _BOUNDS[keyword]):
+            raise self._error(keyword, f"{keyword.decode()}: {reason}")
+        return tuple(float(value) for value in cube_rows.to_float32(words))
+
+    def _domain(self, keyword: bytes, what: bytes, lower: tuple[float, ...], upper: tuple[float, ...]) -> Domain:
+        try:
+            return Domain(lower, upper)  # type: ignore[arg-type]
+        except LutError:
+            low, high = numbers(lower), numbers(upper)
+            reason = f"{what.decode()} is empty or inverted: {low} is not below {high} in every channel"
+            raise self._error(keyword, reason) from None
+
+    def _title(self, text: bytes) -> str:
+        if b'"' in text:
+            quoted = _TITLE.fullmatch(text)
+            if quoted is None:
+                raise self._error(b"TITLE", f"{cube_rows.quote(text)} is not one text in double quotes")
+            return _decode(quoted.group(1))
+        self.remarks.append(f"the title on line {self.lines[b'TITLE']} is not in quotes")
+        return _decode(text)
+
+    def _error(self, keyword: bytes, reason: str) -> CubeFormatError:
+        return CubeFormatError(self.path, self.lines[keyword], reason)
+
+
+def _decode(text: bytes) -> str:
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return text.decode("latin-1")

@@ -14,6 +14,10 @@ from sshbench.errors import SshbenchError, sentence
 
 COMMANDS = {
     "completion": ("sshbench.cli.completion:completion", "Print the shell completion script for bash, zsh or fish."),
+    "generate-triplets": (
+        "sshbench.cli.generate_triplets:generate_triplets",
+        "Make training triplets or composites from photographs.",
+    ),
     "lut": ("sshbench.cli.lut:lut", "Inspect, apply, preview, convert and bake colour lookup tables."),
 }
 

@@ -1,0 +1,324 @@
+"""`sshbench generate-triplets`: photographs to training data."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from typing import Any
+
+import click
+
+from sshbench.errors import SshbenchError
+
+_Decorator = Callable[[Callable[..., None]], Callable[..., None]]
+
+
+def _pair(kind: type, name: str, default: tuple[Any, Any], text: str) -> _Decorator:
+    return click.option(
+        name,
+        nargs=2,
+        type=kind,
+        metavar="LOW HIGH",
+        default=default,
+        help=f"{text}  [default: {default[0]} {default[1]}]",
+    )
+
+
+@click.command("generate-triplets", epilog="All of this in Python: sshbench.triplets.engine.plan and generate.")
+@click.option(
+    "--source",
+    default="sample",
+    show_default=True,
+    metavar="WHAT",
+    help="sample, a folder, Parquet/Arrow/WebDataset files, or a Hugging Face dataset id.",
+)
+@click.option("--config", help="Configuration of a Hugging Face dataset.")
+@click.option("--split", help="Split of a dataset.")
+@click.option("--column", help="Image column of a dataset.")
+@click.option("--revision", help="Revision of a Hugging Face dataset.")
+@click.option(
+    "--streaming", is_flag=True, help="Read a Hugging Face dataset as it arrives, without a copy on this disk."
+)
+@click.option(
+    "--masks",
+    metavar="WHAT",
+    help="For composites: a folder of masks named as the photographs, or a column.  [default: generated shapes]",
+)
+@click.option(
+    "--output",
+    "-o",
+    default="triplets",
+    show_default=True,
+    metavar="WHERE",
+    help="A folder, or an fsspec URL (s3://bucket/folder).",
+)
+@click.option(
+    "--kind",
+    type=click.Choice(["triplets", "composites"]),
+    default="triplets",
+    show_default=True,
+    help="[foreground, background, ground truth], or [composite, mask, real].",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Another seed, other triplets.")
+@click.option("--draws", type=int, default=1, show_default=True, help="Triplets a photograph.")
+@click.option("--crop", type=int, default=224, show_default=True, help="Sides of the images in pixels.")
+@_pair(int, "--scale", (256, 320), "Short side to which a photograph is brought before a crop.")
+@click.option(
+    "--crops",
+    type=click.Choice(["multi", "single"]),
+    default="multi",
+    show_default=True,
+    help="Two crops, or one for content and reference alike (the paper's Table 3).",
+)
+@_pair(float, "--overlap", (0.3, 1.0), "What the two crops share, as a part of the smaller one.")
+@click.option(
+    "--appearance",
+    type=click.Choice(["lut", "color-transfer", "saturation"]),
+    default="lut",
+    show_default=True,
+    help="Where the two appearances come from (the paper's Table 4).",
+)
+@click.option(
+    "--luts", metavar="FOLDER", help="Folder of .cube files or Hald images.  [default: the 100 looks of sshbench]"
+)
+@click.option(
+    "--weight",
+    "weights",
+    multiple=True,
+    metavar="LOOK=WEIGHT",
+    help="How often a LUT is drawn (others: 1); LOOK may hold * and ?. May be repeated; the last that fits counts.",
+)
+@_pair(float, "--strength", (1.0, 1.0), "How far a LUT is followed, 0 to 1.")
+@click.option(
+    "--store",
+    type=click.Choice(["pixels", "recipes"]),
+    default="pixels",
+    show_default=True,
+    help="Encoded images, or about a hundred bytes a triplet, rendered when read.",
+)
+@click.option(
+    "--format",
+    "image_format",
+    type=click.Choice(["png", "jpeg", "webp"]),
+    default="png",
+    show_default=True,
+    help="PNG is lossless.",
+)
+@click.option("--quality", type=int, help="1 to 100, of JPEG and WebP.  [default: 95]")
+@click.option(
+    "--views",
+    type=click.Choice(["3", "4"]),
+    default="3",
+    show_default=True,
+    help="4 adds reference_alpha, for the reconstruction loss.",
+)
+@click.option("--rows-per-shard", type=int, help="Triplets a file.  [default: 500 with pixels, 200000 without]")
+@click.option("--license", metavar="NAME", help="Licence of the photographs, for the dataset card.")
+@click.option("--workers", "-w", type=int, default=1, show_default=True, help="Processes on this machine.")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Processes on this machine, or tasks of a Ray cluster.",
+)
+@click.option(
+    "--address",
+    metavar="HOST:PORT",
+    help="With --engine ray: a running cluster (auto: the one of this machine).  [default: start one]",
+)
+@click.option(
+    "--shard",
+    metavar="I/N",
+    help="Make only part I of N, from 0, as in a job array; the parts may run at once, anywhere.",
+)
+@click.option(
+    "--verify",
+    type=click.Choice(["hash", "size"]),
+    default="hash",
+    show_default=True,
+    help="How files of an earlier run are checked.",
+)
+@click.option(
+    "--max-failures",
+    type=click.FloatRange(0, 1),
+    default=0.05,
+    show_default=True,
+    metavar="SHARE",
+    help="End with exit code 1 if more could not be used.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be made and how large, and write nothing.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@click.pass_context
+def generate_triplets(ctx: click.Context, /, **options: Any) -> None:
+    """Make training data for image harmonization from photographs.
+
+    From each photograph two crops and two looks are drawn: the content under look alpha (foreground), another crop
+    under look beta (background), and the content under beta (ground truth). The result is a folder of Parquet files
+    that datasets.load_dataset opens.
+
+    \b
+      sshbench generate-triplets                                  a few, from photographs that come along
+      sshbench generate-triplets --source ~/photos -w 8           a folder, eight processes
+      sshbench generate-triplets --source ~/photos --dry-run      how many and how large?
+      sshbench generate-triplets --source food101 --split train --draws 4 -o s3://bucket/food
+      sshbench generate-triplets --source ~/photos --shard $SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT
+
+    Run the same command again after anything went wrong: it checks what is there and makes what is missing. The
+    output depends on the photographs, the LUTs and the options above --workers alone; who makes it, in how many
+    pieces and with what interruptions changes no byte.
+    """
+    from sshbench.triplets.codecs import Codec
+    from sshbench.triplets.engine import generate, plan
+    from sshbench.triplets.luts import SHIPPED, open_bank
+    from sshbench.triplets.settings import Settings
+    from sshbench.triplets.sources import open_source
+
+    o = options
+    part = _part(o["shard"])
+    codec = Codec.choose(o["image_format"], o["quality"])
+    bank = open_bank(o["luts"]) if o["appearance"] == "lut" else None
+    taken = ("seed", "kind", "draws", "crop", "scale", "crops", "appearance", "overlap", "strength")
+    settings = Settings(weights=_weights(o["weights"], bank), **{name: o[name] for name in taken})
+    asked = {name: o[name] for name in ("config", "split", "column", "revision", "masks")} | {
+        "streaming": o["streaming"]
+    }
+    source = open_source(o["source"], **asked)
+    run = plan(
+        settings,
+        source,
+        bank,
+        store=o["store"],
+        codec=codec,
+        views=int(o["views"]),
+        rows_per_shard=o["rows_per_shard"],
+        asked={"spec": o["source"], **asked},
+        luts_from=o["luts"] or SHIPPED,
+        license=o["license"],
+    )
+    if o["dry_run"]:
+        _say_estimate(run, source, bank, o)
+        return
+    summary = generate(
+        run,
+        source,
+        bank,
+        o["output"],
+        engine=o["engine"],
+        workers=o["workers"],
+        address=o["address"],
+        shard=part,
+        verify=o["verify"],
+        progress=not o["quiet"],
+    )
+    _say_skipped(summary)
+    _say_result(summary)
+    if summary.lost_share > o["max_failures"]:
+        click.echo(
+            f"sshbench: {summary.lost_share:.1%} could not be made and --max-failures allows {o['max_failures']:.1%}; "
+            "the output is kept",
+            err=True,
+        )
+        ctx.exit(1)
+
+
+def _part(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    first, slash, second = text.partition("/")
+    if not (slash and first.isdigit() and second.isdigit()):
+        raise SshbenchError(f"--shard is I/N with whole numbers, such as 0/4 for the first of four, not {text!r}")
+    return int(first), int(second)
+
+
+def _weights(asked: tuple[str, ...], bank: Any) -> tuple[float, ...] | None:
+    if not asked:
+        return None
+    if bank is None:
+        raise SshbenchError("--weight is for --appearance lut; leave it out")
+    weights = dict.fromkeys(bank.names, 1.0)
+    for text in asked:
+        pattern, sign, value = text.rpartition("=")
+        try:
+            weight = float(value)
+        except ValueError:
+            sign, weight = "", 0.0
+        if not sign:
+            raise SshbenchError(f"--weight is LOOK=WEIGHT, such as --weight 'film*=2', not {text!r}")
+        fitting = [name for name in bank.names if fnmatchcase(name, pattern)]
+        if not fitting:
+            bank.position(pattern)  # says which names are close
+        weights.update(dict.fromkeys(fitting, weight))
+    return tuple(weights.values())
+
+
+def _say_estimate(run: Any, source: Any, bank: Any, o: dict[str, Any]) -> None:
+    from sshbench.triplets.estimate import estimate
+    from sshbench.triplets.manifest import find
+
+    found = find(o["output"], run)
+    guess = estimate(run, source, bank)
+    size = (
+        f"about {_size(guess.row_bytes)} each" if guess.rows is None else f"about {_size(guess.row_bytes * guess.rows)}"
+    )
+    total = "an unknown number of" if guess.rows is None else f"{guess.rows:,}"
+    of = "a stream" if guess.photos is None else f"{guess.photos:,} photographs"
+    shards = "" if guess.shards is None else f" in {_count(guess.shards, 'shard')}"
+    click.echo(f"Would make {total} {run.settings.kind} from {of}{shards} at {o['output']}, {size}.")
+    if guess.photos is not None:
+        minutes = guess.photos * guess.photo_seconds / o["workers"] / 60
+        time = f"{minutes:.0f} minutes" if minutes >= 2 else f"{max(1, minutes * 60):.0f} seconds"
+        click.echo(
+            f"It would take about {time} with {_count(o['workers'], 'worker')} like this machine's "
+            f"(tried on {guess.samples:,} photographs)."
+        )
+    if found is not None and found.shards:
+        there = f"{_count(len(found.shards), 'shard')} with {found.rows:,} {run.settings.kind}"
+        click.echo(f"Of these there are {there}, to be checked and kept.")
+    click.echo("Nothing was written; run it without --dry-run.")
+
+
+def _say_skipped(summary: Any) -> None:
+    skipped = summary.skipped
+    if not skipped:
+        return
+    click.echo(f"{len(skipped):,} could not be used:", err=True)
+    for one in skipped[:5]:
+        click.echo(f"  {one.row}: {one.reason}", err=True)
+    if len(skipped) > 5:
+        click.echo(f"  and {len(skipped) - 5:,} more, in manifest.json", err=True)
+
+
+def _say_result(summary: Any) -> None:
+    manifest, where = summary.manifest, summary.output
+    kind = manifest.run.settings.kind
+    if summary.photos and summary.seconds:
+        rate = summary.photos / summary.seconds
+        click.echo(f"{summary.photos:,} photographs in {summary.seconds:,.1f} s, {rate:,.0f} a second.")
+    if summary.kept:
+        click.echo(f"{_count(summary.kept, 'shard')} of an earlier run checked and kept, {summary.made} made.")
+    if not manifest.complete:
+        rest = "an unknown number" if summary.missing is None else f"{summary.missing:,}"
+        click.echo(
+            f"{manifest.rows:,} {kind} in {_count(len(manifest.shards), 'shard')} ({_size(manifest.size)}) at {where}, "
+            f"{rest} still missing; next: run the other parts of --shard"
+        )
+        return
+    following = f"sshbench preview-triplets {shlex.quote(where)}"
+    click.echo(
+        f"{manifest.rows:,} {kind} in {_count(len(manifest.shards), 'shard')} ({_size(manifest.size)}) at {where}; "
+        f"next: {following}"
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _size(count: float) -> str:
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "bytes" or count >= 100 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

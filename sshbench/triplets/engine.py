@@ -1,0 +1,270 @@
+"""`generate`: a source of photographs to a folder of triplets, by any number of processes, any number of times.
+
+A shard is the unit of work. It is a pure function of the run and its number, so it does not matter who makes it, when,
+or after how many interruptions: local processes, Ray tasks and `shard=(i, n)` slices all continue the same output.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from sshbench.errors import SshbenchError
+from sshbench.lut.bank import LutBank
+from sshbench.triplets.card import card
+from sshbench.triplets.codecs import Codec
+from sshbench.triplets.local_engine import run_here, run_processes
+from sshbench.triplets.manifest import (
+    Manifest,
+    Run,
+    ShardRecord,
+    Skipped,
+    Store,
+    begin,
+    finish,
+    lut_hashes,
+    read_manifest,
+)
+from sshbench.triplets.progress import Bar
+from sshbench.triplets.settings import Settings
+from sshbench.triplets.sources import Source
+from sshbench.triplets.storage import Storage
+from sshbench.triplets.writer import Job, Made, Tick, Todo, partners_of
+
+Engine = Literal["local", "ray"]
+
+ROWS_PER_SHARD: dict[Store, int] = {"pixels": 500, "recipes": 200_000}
+
+
+class EngineError(SshbenchError):
+    """A run that cannot start or go on; what is finished is kept."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a call of `generate` did, and how the output stands.
+
+    Parameters
+    ----------
+    photos, made
+        Photographs gone through by this call, and shards made; the shards that were there and whole are `kept`.
+    missing
+        Shards of the run that are not made yet, by this call or another; None for an unfinished stream.
+    """
+
+    manifest: Manifest
+    output: str
+    photos: int
+    made: int
+    kept: int
+    missing: int | None
+    seconds: float
+
+    @property
+    def skipped(self) -> list[Skipped]:
+        return self.manifest.skipped
+
+    @property
+    def lost_share(self) -> float:
+        """The part of all expected rows, in the finished shards, that could not be made."""
+        expected = sum(r.photos for r in self.manifest.shards.values()) * self.manifest.run.settings.draws
+        return 1 - self.manifest.rows / expected if expected else 0.0
+
+
+def plan(
+    settings: Settings,
+    source: Source,
+    bank: LutBank | None,
+    *,
+    store: Store = "pixels",
+    codec: Codec | None = None,
+    views: int = 3,
+    rows_per_shard: int | None = None,
+    asked: dict[str, Any] | None = None,
+    luts_from: str = "luts",
+    license: str | None = None,
+) -> Run:
+    """What a run would be.
+
+    Parameters
+    ----------
+    bank
+        The LUTs; None where `settings.appearance` needs none.
+    views
+        3, or 4 to store `reference_alpha` too, for the reconstruction loss.
+    rows_per_shard
+        Triplets a shard; by default 500 with pixels (about 150 MB) and 200,000 without.
+    asked
+        The arguments of `open_source`, to open it again; by default the source's description.
+    luts_from
+        Where the bank was read.
+
+    Raises
+    ------
+    SshbenchError
+        The parts do not fit together.
+    """
+    if rows_per_shard is not None and rows_per_shard < 1:
+        raise EngineError(f"a shard has 1 row or more, not {rows_per_shard}")
+    if views not in (3, 4):
+        raise EngineError(f"views is 3 (the triplet) or 4 (with reference_alpha), not {views}")
+    if views == 4 and settings.kind != "triplets":
+        raise EngineError("only triplets have 4 views; leave --views out or take --kind triplets")
+    if source.streaming and settings.appearance == "color-transfer":
+        raise EngineError(
+            "color transfer takes its colours from other photographs, which a stream cannot reach; "
+            "leave --streaming out or take another --appearance"
+        )
+    return Run(
+        settings=settings,
+        store=store,
+        codec=codec or Codec.choose(),
+        views=views,
+        rows_per_shard=rows_per_shard or ROWS_PER_SHARD[store],
+        luts=lut_hashes(bank),
+        lut_size=bank.size if bank is not None else 0,
+        luts_from=luts_from,
+        source=asked if asked is not None else dict(source.description),
+        fingerprint=source.fingerprint,
+        found=dict(source.description),
+        photos=None if source.streaming else len(source),
+        license=license or source.description.get("license"),
+    )
+
+
+def generate(
+    run: Run,
+    source: Source,
+    bank: LutBank | None,
+    output: str | os.PathLike[str],
+    *,
+    engine: Engine = "local",
+    workers: int = 1,
+    address: str | None = None,
+    shard: tuple[int, int] | None = None,
+    verify: Literal["hash", "size"] = "hash",
+    progress: bool = False,
+) -> Summary:
+    """Make what is missing of a run in `output`.
+
+    Call it under `if __name__ == "__main__":` with more than one worker, as workers are started by spawning.
+
+    Parameters
+    ----------
+    run
+        What `plan` gave.
+    output
+        A folder, or a URL of fsspec such as `s3://bucket/triplets`.
+    engine, workers, address
+        `"local"`: that many processes (1: this one). `"ray"`: tasks on the cluster at `address`, or on this machine
+        with that many processors.
+    shard
+        `(i, n)`: only the shards whose number is i modulo n, i from 0; the others are for other machines.
+    verify
+        What is compared of shards made before: their `"hash"`, or only their `"size"`.
+    progress
+        Show photographs a second, the time left, and failures so far on the standard error.
+
+    Raises
+    ------
+    ManifestError
+        The folder belongs to another run.
+    StorageError
+        It cannot be written; what is finished is kept.
+    """
+    storage = Storage(os.fspath(output))
+    i, n = shard or (0, 1)
+    if not 0 <= i < n:
+        raise EngineError(f"--shard {i}/{n}: the first is 0/{n} and the last {n - 1}/{n}")
+    if workers < 1:
+        raise EngineError(f"at least one worker is needed, not {workers}")
+    if storage.scheme == "memory" and (workers > 1 or engine == "ray"):
+        raise EngineError("memory:// lives in one process; take --workers 1, or another --output")
+    storage.clear_scratch()
+    before = begin(storage, run)
+    run = replace(before.run, versions=run.versions)
+    job = Job(run, source, bank, storage, partners_of(run, source), verify)
+
+    begun = time.monotonic()
+    shards = _Shards(before, i, n)
+    made = kept = photos = 0
+    try:
+        with (
+            Bar(shards.photos, progress) as bar,
+            closing(_run(job, iter(shards), engine, workers, address, bar.tick)) as run_,
+        ):
+            for record, new in run_:
+                shards.add(record)
+                made += new and record.photos > 0
+                kept += not new
+                photos += record.photos if new else 0
+                bar.finished(record, new)
+        manifest, missing = _conclude(job, shards)
+    finally:
+        storage.clear_scratch()
+    return Summary(manifest, storage.url, photos, made, kept, missing, time.monotonic() - begun)
+
+
+class _Shards:
+    """Which shards to make, and those that are there; knows where a stream ends once a shard was not full."""
+
+    def __init__(self, before: Manifest, i: int, n: int) -> None:
+        self.run = before.run
+        self.records = dict(before.shards)
+        self.slice = i, n
+
+    @property
+    def count(self) -> int | None:
+        """How many shards there are; of a stream, at most."""
+        if self.run.photos is not None:
+            return self.run.shards
+        full = self.run.photos_per_shard
+        return min((r.number + (r.photos > 0) for r in self.records.values() if r.photos < full), default=None)
+
+    @property
+    def photos(self) -> int | None:
+        """Photographs in this slice."""
+        if self.run.photos is None:
+            return None
+        full, (i, n) = self.run.photos_per_shard, self.slice
+        return sum(min(full, self.run.photos - k * full) for k in range(i, self.run.shards or 0, n))
+
+    def __iter__(self) -> Iterator[tuple[int, ShardRecord | None]]:
+        i, n = self.slice
+        for number in itertools.count(i, n):
+            count = self.count
+            if count is not None and number >= count:
+                return
+            yield number, self.records.get(number)
+
+    def add(self, record: ShardRecord) -> None:
+        self.records[record.number] = record
+
+
+def _conclude(job: Job, shards: _Shards) -> tuple[Manifest, int | None]:
+    """Finish the output if no shard is missing, by whomever the others were made; else say how many are."""
+    latest = read_manifest(job.output)
+    shards.records = latest.shards | shards.records
+    count = shards.count
+    records = {k: r for k, r in shards.records.items() if r.photos}
+    if count is None or len(records) < count:
+        return Manifest(shards.run, records), None if count is None else count - len(records)
+    total = sum(record.photos for record in records.values())
+    manifest = Manifest(replace(shards.run, photos=total), records, complete=True)
+    finish(job.output, manifest, card(manifest))
+    return manifest, 0
+
+
+def _run(
+    job: Job, todo: Todo, engine: Engine, workers: int, address: str | None, tick: Tick
+) -> Generator[Made, None, None]:
+    if engine == "ray":
+        from sshbench.triplets.ray_engine import run_ray
+
+        return run_ray(job, todo, workers, address, tick)
+    return run_processes(job, todo, workers, tick) if workers > 1 else run_here(job, todo, tick)

@@ -1,0 +1,66 @@
+"""What a run would make, how large it is and how long it takes, from a few photographs of it."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from sshbench.lut.bank import LutBank
+from sshbench.triplets.local_engine import one_thread
+from sshbench.triplets.manifest import Run
+from sshbench.triplets.sources import Source
+from sshbench.triplets.storage import Storage
+from sshbench.triplets.writer import Job, ParquetShard, outcomes, partners_of
+
+_SAMPLES = {"pixels": 8, "recipes": 10_000}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run would make.
+
+    Parameters
+    ----------
+    photos, rows, shards
+        Totals; None where the source is a stream.
+    row_bytes, photo_seconds
+        Mean size of a row, and mean time of a photograph on one processor.
+    """
+
+    photos: int | None
+    rows: int | None
+    shards: int | None
+    row_bytes: float
+    photo_seconds: float
+    samples: int
+
+
+def estimate(run: Run, source: Source, bank: LutBank | None) -> Estimate:
+    """Make the rows of a few photographs, evenly spread over the source (of a stream, its first) and weigh them."""
+    count = _SAMPLES[run.store]
+    if run.photos is None or run.store == "recipes":
+        spans = [(0, count)]
+    else:
+        spans = [(i, i + 1) for i in sorted({k * run.photos // count for k in range(count)} if run.photos else ())]
+    job = Job(run, source, bank, Storage("."), partners_of(run, source))
+    photos = 0
+    with tempfile.TemporaryDirectory() as folder, one_thread():
+        begun = time.perf_counter()
+        with ParquetShard(Path(folder) / "sample", run) as shard:
+            for span in spans:
+                for rows, _ in outcomes(job, *span):
+                    photos += 1
+                    for row in rows:
+                        shard.add(row)
+        seconds = time.perf_counter() - begun
+    rows_in_all = None if run.photos is None else run.photos * run.settings.draws
+    return Estimate(
+        run.photos,
+        rows_in_all,
+        run.shards,
+        shard.file.bytes / max(1, shard.rows),
+        seconds / max(1, photos),
+        photos,
+    )

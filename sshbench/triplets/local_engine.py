@@ -1,0 +1,126 @@
+"""Shards on this machine: in this process, or in processes of their own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Generator, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Any
+
+from sshbench.errors import SshbenchError
+from sshbench.lut.kernels import cpu
+from sshbench.triplets.manifest import ShardRecord
+from sshbench.triplets.writer import Job, Made, Tick, Todo, make_shard
+
+_DEATHS = 3
+
+
+class WorkersDied(SshbenchError):
+    """Worker processes end before they finish a shard, again and again."""
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let the kernels use one thread, so that a worker takes one processor."""
+    cpu.set_threads(1)
+    try:
+        yield
+    finally:
+        cpu.set_threads(None)
+
+
+def run_here(job: Job, todo: Todo, tick: Tick) -> Generator[Made, None, None]:
+    """Make the shards one after the other in this process."""
+    with one_thread():
+        for number, record in todo:
+            yield make_shard(job, number, record, tick)
+
+
+def run_processes(job: Job, todo: Todo, workers: int, tick: Tick) -> Generator[Made, None, None]:
+    """Make the shards in `workers` spawned processes; shards of a process that dies are made again.
+
+    Raises
+    ------
+    WorkersDied
+        Processes died three times while not one shard was finished.
+    """
+    context = multiprocessing.get_context("spawn")
+    slots = 2 * workers  # shards handed out at a time; each has two numbers in `counts`, written by one process
+    counts = context.RawArray("q", 2 * slots)
+    again: deque[tuple[int, ShardRecord | None]] = deque()
+    deaths = 0
+    while deaths < _DEATHS:
+        pool = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(job, counts))
+        pending: dict[Future[Made], tuple[int, tuple[int, ShardRecord | None]]] = {}
+        free = list(range(slots))
+        try:
+            while True:
+                while free and (shard := again.popleft() if again else next(todo, None)):
+                    slot = free.pop()
+                    counts[2 * slot] = counts[2 * slot + 1] = 0
+                    pending[pool.submit(_make, slot, *shard)] = slot, shard
+                if not pending:
+                    return
+                for future in wait(pending, timeout=0.2, return_when=FIRST_COMPLETED).done:
+                    made = future.result()
+                    slot, _ = pending.pop(future)
+                    free.append(slot)
+                    counts[2 * slot] = counts[2 * slot + 1] = 0
+                    deaths = 0
+                    yield made
+                tick(sum(counts[0::2]), sum(counts[1::2]))
+        except BrokenProcessPool:
+            deaths += 1
+            again.extend(shard for _, shard in pending.values())
+        finally:
+            _end(pool)
+    raise WorkersDied(
+        "the worker processes keep being killed, most often because memory is short; what is finished is kept: "
+        "run the same command again with fewer --workers"
+    )
+
+
+def _end(pool: ProcessPoolExecutor) -> None:
+    processes = list((pool._processes or {}).values())
+    pool.shutdown(wait=False, cancel_futures=True)
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join()
+
+
+# In a worker
+
+_worker: tuple[Job, Any] | None = None
+
+
+def _start(job: Job, counts: Any) -> None:
+    global _worker
+    _worker = job, counts
+    cpu.set_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears of Ctrl-C and ends its workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    # A worker waits for work on a pipe that it holds itself, so it would outlive a parent that is killed.
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _make(slot: int, number: int, record: ShardRecord | None) -> Made:
+    assert _worker is not None
+    job, counts = _worker
+
+    def report(photos: int, lost: int) -> None:
+        counts[2 * slot], counts[2 * slot + 1] = photos, lost
+
+    return make_shard(job, number, record, report)

@@ -1,0 +1,294 @@
+"""What a run is and what of it is made: the file `manifest.json` and, while it runs, one small record a shard.
+
+A shard exists for later runs once its record does, and the record is written after the shard. When every shard is there
+the records move into `manifest.json`, which is then the same however the shards were made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from sshbench.errors import SshbenchError
+from sshbench.lut.bank import LutBank
+from sshbench.triplets.codecs import Codec, codec_versions
+from sshbench.triplets.settings import Settings
+from sshbench.triplets.storage import Storage
+
+Store = Literal["pixels", "recipes"]
+
+MANIFEST = "manifest.json"
+RECORDS = ".shards"
+FORMAT = "sshbench triplets 1"
+
+
+class ManifestError(SshbenchError):
+    """An output folder that is not what this run would make, or whose manifest cannot be read."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A photograph without output: all of its draws, or one of them."""
+
+    row: str
+    reason: str
+    draw: int | None = None
+
+
+@dataclass(frozen=True)
+class ShardRecord:
+    """One finished shard: which photographs it covers, what came out, and the hash of its file."""
+
+    number: int
+    photos: int
+    rows: int
+    bytes: int
+    sha256: str
+    skipped: tuple[Skipped, ...] = ()
+
+    @property
+    def file(self) -> str:
+        """The shard's name below the output folder."""
+        return f"data/train-{self.number:05d}.parquet"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as JSON holds it."""
+        skipped = [{k: v for k, v in asdict(s).items() if v is not None} for s in self.skipped]
+        return {"file": self.file, **asdict(self), "skipped": skipped}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> ShardRecord:
+        """The record that `to_dict` wrote."""
+        skipped = tuple(Skipped(**s) for s in values["skipped"])
+        return cls(**{k: v for k, v in values.items() if k not in ("file", "skipped")}, skipped=skipped)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that fixes the output of a run.
+
+    Parameters
+    ----------
+    luts
+        Name and SHA-256 (of the float32 table, resampled to `lut_size` points) of each LUT of the bank, in its order.
+    luts_from
+        Where the bank was read: `"luts"` for the looks that ship with sshbench, else a folder.
+    source
+        How the source was asked for (`spec` and the other arguments of `open_source`); enough to open it again.
+    found
+        The source's own description of itself; not compared.
+    photos
+        Photographs in the source; None while a stream has not ended.
+    versions
+        Versions of the libraries that the bytes depend on; not compared.
+    """
+
+    settings: Settings
+    store: Store
+    codec: Codec
+    views: int
+    rows_per_shard: int
+    luts: tuple[tuple[str, str], ...]
+    lut_size: int
+    luts_from: str
+    source: dict[str, Any]
+    fingerprint: str
+    found: dict[str, Any] = field(default_factory=dict)
+    photos: int | None = None
+    versions: dict[str, str] = field(default_factory=codec_versions)
+    license: str | None = None
+
+    @property
+    def photos_per_shard(self) -> int:
+        """How many photographs one shard covers, with all their draws."""
+        return max(1, self.rows_per_shard // self.settings.draws)
+
+    @property
+    def shards(self) -> int | None:
+        """How many shards the run has; None for a stream."""
+        return None if self.photos is None else -(-self.photos // self.photos_per_shard)
+
+    def differences(self, other: Run) -> list[str]:
+        """What makes the output of `other` another one, each as `name: this value, not that one`."""
+        found = self.settings.differences(other.settings)
+        for name, mine, its in (
+            ("store", self.store, other.store),
+            ("image format", str(self.codec), str(other.codec)),
+            ("views", self.views, other.views),
+            ("rows per shard", self.rows_per_shard, other.rows_per_shard),
+            ("LUT size", self.lut_size, other.lut_size),
+        ):
+            if mine != its and not (name in ("image format", "views") and "recipes" in (self.store, other.store)):
+                found.append(f"{name}: {mine}, not {its}")
+        if self.luts != other.luts:
+            found.append(f"LUTs: {_luts_differ(self.luts, other.luts)}")
+        if self.fingerprint != other.fingerprint:
+            mine, its = (_described(run) for run in (self, other))
+            found.append(f"source: {mine}, not {its}" if mine != its else "source: its photographs have changed")
+        for name in ("masks", "min_side", "max_pixels"):
+            if self.source.get(name) != other.source.get(name):
+                found.append(f"{name.replace('_', ' ')}: {self.source.get(name)}, not {other.source.get(name)}")
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """The run as JSON holds it."""
+        values = {k: v for k, v in self.__dict__.items() if k not in ("settings", "codec", "luts")}
+        return {
+            "settings": json.loads(self.settings.to_json()),
+            "image": asdict(self.codec),
+            **values,
+            "luts": [{"name": name, "sha256": digest} for name, digest in self.luts],
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Run:
+        """The run that `to_dict` wrote."""
+        values = dict(values)
+        settings = Settings.from_json(json.dumps(values.pop("settings")))
+        codec = Codec(**values.pop("image"))
+        luts = tuple((lut["name"], lut["sha256"]) for lut in values.pop("luts"))
+        return cls(settings=settings, codec=codec, luts=luts, **values)
+
+
+def _described(run: Run) -> str:
+    photos = "" if run.photos is None else f" ({run.photos} photographs)"
+    return f"{run.source.get('spec', '?')}{photos}"
+
+
+def _luts_differ(mine: tuple[tuple[str, str], ...], its: tuple[tuple[str, str], ...]) -> str:
+    if [name for name, _ in mine] != [name for name, _ in its]:
+        first, second = (f"{len(luts)} ({', '.join(n for n, _ in luts[:2])} ...)" for luts in (mine, its))
+        return f"{first}, not {second}"
+    changed = [name for (name, a), (_, b) in zip(mine, its, strict=True) if a != b]
+    return f"other tables under the names {', '.join(changed[:3])}{' ...' if len(changed) > 3 else ''}"
+
+
+def lut_hashes(bank: LutBank | None) -> tuple[tuple[str, str], ...]:
+    """Name and SHA-256 of the table of each LUT in a bank."""
+    if bank is None:
+        return ()
+    tables = np.ascontiguousarray(bank.values, np.dtype("<f4"))
+    return tuple((n, hashlib.sha256(t.tobytes()).hexdigest()) for n, t in zip(bank.names, tables, strict=True))
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A run and its finished shards, by number."""
+
+    run: Run
+    shards: dict[int, ShardRecord]
+    complete: bool = False
+
+    @property
+    def rows(self) -> int:
+        """Triplets (or composites) in the finished shards."""
+        return sum(record.rows for record in self.shards.values())
+
+    @property
+    def size(self) -> int:
+        """Size of the finished shards."""
+        return sum(record.bytes for record in self.shards.values())
+
+    @property
+    def skipped(self) -> list[Skipped]:
+        """What could not be used, in the source's order."""
+        return [skipped for _, record in sorted(self.shards.items()) for skipped in record.skipped]
+
+    def to_json(self) -> bytes:
+        """The text of `manifest.json`."""
+        totals = {
+            "photos": sum(r.photos for r in self.shards.values()),
+            "rows": self.rows,
+            "bytes": self.size,
+            "skipped": len(self.skipped),
+        }
+        values = {
+            "format": FORMAT,
+            "complete": self.complete,
+            "run": self.run.to_dict(),
+            "totals": totals if self.complete else None,
+            "shards": [record.to_dict() for _, record in sorted(self.shards.items())],
+        }
+        return (json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def read_manifest(output: str | Storage) -> Manifest:
+    """Read what a folder of triplets holds, finished or not.
+
+    Raises
+    ------
+    ManifestError
+        There is no manifest, or it is not one of this version.
+    """
+    storage = Storage(output) if isinstance(output, str) else output
+    text = storage.read(MANIFEST)
+    if text is None:
+        raise ManifestError(f"{storage.url}: no {MANIFEST} here, so this is no output of sshbench generate-triplets")
+    try:
+        values = json.loads(text)
+        if values["format"] != FORMAT:
+            raise ManifestError(
+                f"{storage.url}/{MANIFEST}: {values['format']!r} was written by another version of sshbench"
+            )
+        run = Run.from_dict(values["run"])
+        shards = {r["number"]: ShardRecord.from_dict(r) for r in values["shards"]}
+        complete = bool(values["complete"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ManifestError(f"{storage.url}/{MANIFEST}: not a manifest of sshbench ({error!r})") from error
+    if not complete:
+        shards |= {r.number: r for r in _records(storage)}
+    return Manifest(run, shards, complete)
+
+
+def _records(storage: Storage) -> Iterable[ShardRecord]:
+    for name in storage.names(RECORDS):
+        if name.endswith(".json") and (text := storage.read(f"{RECORDS}/{name}")):
+            yield ShardRecord.from_dict(json.loads(text))
+
+
+def find(output: str | Storage, run: Run) -> Manifest | None:
+    """What a run has made in a folder before; None where there is nothing yet.
+
+    Raises
+    ------
+    ManifestError
+        The folder belongs to a run with other settings, or holds other files.
+    """
+    storage = Storage(output) if isinstance(output, str) else output
+    if storage.read(MANIFEST) is None:
+        if others := [name for name in storage.names() if not name.startswith(".")]:
+            listed = f"{', '.join(others[:3])}{' ...' if len(others) > 3 else ''}"
+            raise ManifestError(
+                f"{storage.url} holds other files ({listed}); give an empty folder or a new name with --output"
+            )
+        return None
+    found = read_manifest(storage)
+    if different := found.run.differences(run):
+        raise ManifestError(
+            f"{storage.url} was made with other settings ({'; '.join(different)}); nothing was changed: give another "
+            "--output, or the same settings to continue"
+        )
+    # The first run's versions and place of the source stay, so that a continued run ends in the same files.
+    return replace(found, run=replace(found.run, license=run.license or found.run.license))
+
+
+def begin(storage: Storage, run: Run) -> Manifest:
+    """Start a run in a folder, or find what it has made there before; raises as `find` does."""
+    manifest = find(storage, run)
+    if manifest is None:
+        manifest = Manifest(run, {})
+        storage.write(MANIFEST, manifest.to_json())
+    return manifest
+
+
+def finish(storage: Storage, manifest: Manifest, card: bytes) -> None:
+    """Write the complete manifest and the card `README.md`; the records a shard are then no longer needed."""
+    for name, data in (("README.md", card), (MANIFEST, manifest.to_json())):
+        if storage.read(name) != data:
+            storage.write(name, data)
+    storage.remove(RECORDS)

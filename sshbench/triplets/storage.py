@@ -1,0 +1,230 @@
+"""A folder, local or behind an fsspec URL, in which a file is whole from the moment it has its name."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NoReturn
+
+from sshbench.errors import SshbenchError
+
+_BLOCK = 1 << 20
+# Stores in which an upload becomes visible when it is complete; a rename there is a copy of all bytes.
+_OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "r2"}
+_STALE_AFTER = 24 * 3600.0
+
+
+class StorageError(SshbenchError):
+    """An output folder cannot be read or written; the text says why and what to do."""
+
+
+class Storage:
+    """The files below `url`, by names relative to it with forward slashes.
+
+    Parameters
+    ----------
+    url
+        A path, or any URL that fsspec opens (`s3://bucket/folder`, `gs://...`, `memory://...`).
+    scratch
+        Name of the folder below `url` for unfinished files; local folders only.
+    """
+
+    def __init__(self, url: str, scratch: str = ".unfinished") -> None:
+        self.url = url.rstrip("/") or "/"
+        scheme, separator, rest = url.partition("://")
+        self.scheme = scheme if separator else "file"
+        self.local = Path(rest if separator else url).expanduser() if self.scheme in ("file", "local") else None
+        self.scratch = scratch
+
+    @cached_property
+    def _remote(self) -> tuple[Any, str]:
+        import fsspec
+
+        try:
+            fs, root = fsspec.core.url_to_fs(self.url)
+        except ImportError as error:
+            raise StorageError(f"{self.url}: {error}") from error
+        except ValueError as error:
+            raise StorageError(f"{self.url}: {str(error).rstrip('.')}; a path or an fsspec URL is needed") from error
+        return fs, str(root).rstrip("/")
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Open connections stay in their process.
+        return {key: value for key, value in self.__dict__.items() if key != "_remote"}
+
+    @contextmanager
+    def _call(self, name: str) -> Iterator[tuple[Any, str]]:
+        """The file system and the full path of `name`; errors of any file system become a sentence."""
+        fs, root = self._remote
+        try:
+            yield fs, f"{root}/{name}" if name else root
+        except (OSError, SshbenchError) as error:
+            self._explain(error, name)
+        except Exception as error:  # fsspec's file systems raise classes of their own libraries
+            self._explain(OSError(None, f"{type(error).__name__}: {error}"), name)
+
+    def _explain(self, error: Exception, name: str) -> NoReturn:
+        if isinstance(error, SshbenchError | FileNotFoundError):
+            raise error
+        assert isinstance(error, OSError)
+        where = f"{self.url}/{name}" if name else self.url
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise StorageError(
+                f"{where}: no space to write it ({os.strerror(error.errno)}); what is finished is kept, so make room "
+                "and run the same command again"
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise StorageError(
+                f"{where}: no permission to write it ({os.strerror(error.errno)}); choose another --output"
+            ) from error
+        raise StorageError(f"{where}: {error.strerror or error}") from error
+
+    # Reading
+
+    def read(self, name: str) -> bytes | None:
+        """The bytes of a file, or None where there is no such file."""
+        try:
+            if self.local:
+                return (self.local / name).read_bytes()
+            with self._call(name) as (fs, path):
+                return bytes(fs.cat_file(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            self._explain(error, name)
+
+    def size(self, name: str) -> int | None:
+        """The size of a file in bytes, or None where there is no such file."""
+        try:
+            if self.local:
+                return (self.local / name).stat().st_size
+            with self._call(name) as (fs, path):
+                return int(fs.info(path, refresh=True)["size"] if self.scheme == "s3" else fs.info(path)["size"])
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def sha256(self, name: str) -> str | None:
+        """The hash of a file's bytes, or None where there is no such file."""
+        digest = hashlib.sha256()
+        try:
+            if self.local:
+                with open(self.local / name, "rb") as file:
+                    return hashlib.file_digest(file, "sha256").hexdigest()
+            with self._call(name) as (fs, path), fs.open(path, "rb") as file:
+                while block := file.read(_BLOCK):
+                    digest.update(block)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return digest.hexdigest()
+
+    def names(self, folder: str = "") -> list[str]:
+        """Names of what lies in `folder`, sorted, without the folder's own name; empty where there is none."""
+        try:
+            if self.local:
+                return sorted(entry.name for entry in os.scandir(self.local / folder))
+            with self._call(folder) as (fs, path):
+                return sorted(str(entry).rstrip("/").rsplit("/", 1)[-1] for entry in fs.ls(path, detail=False))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            self._explain(error, folder)
+
+    # Writing
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a small file whole."""
+        with self.unfinished(name) as path:
+            path.write_bytes(data)
+
+    @contextmanager
+    def unfinished(self, name: str) -> Iterator[Path]:
+        """Give a local path to write to; what is there gets its `name` when the block ends without an error.
+
+        A process that dies leaves at most a file in the scratch folder, which `clear_scratch` removes.
+        """
+        temporary = self._temporary(name)
+        try:
+            yield temporary
+            if temporary.exists():
+                self._publish(temporary, name)
+        except OSError as error:
+            self._explain(error, name)
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+    def _temporary(self, name: str) -> Path:
+        stem = f"{name.replace('/', '~')}.{socket.gethostname()}.{os.getpid()}.{os.urandom(4).hex()}"
+        if self.local is None:
+            return Path(tempfile.gettempdir()) / f"sshbench-{stem}"
+        folder = self.local / self.scratch
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (self.local / name).parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise StorageError(f"{error.filename} is a file and not a folder; choose another --output") from error
+        except OSError as error:
+            self._explain(error, name)
+        return folder / stem
+
+    def _publish(self, temporary: Path, name: str) -> None:
+        if self.local:
+            # Without this a full disk or a power cut may show only after the rename.
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, self.local / name)
+            return
+        with self._call(name) as (fs, path):
+            if self.scheme in _OBJECT_STORES:
+                fs.put_file(str(temporary), path)
+            else:
+                fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+                hidden = f"{path.rsplit('/', 1)[0]}/.{os.urandom(8).hex()}"
+                try:
+                    fs.put_file(str(temporary), hidden)
+                    fs.mv(hidden, path)
+                except BaseException:
+                    with suppress(Exception):
+                        fs.rm(hidden)
+                    raise
+
+    def remove(self, folder: str) -> None:
+        """Remove a folder and what is in it, where there is one."""
+        if self.local:
+            shutil.rmtree(self.local / folder, ignore_errors=True)
+            return
+        with suppress(FileNotFoundError), self._call(folder) as (fs, path):
+            fs.rm(path, recursive=True)
+
+    def clear_scratch(self, alive: Callable[[int], bool] | None = None) -> None:
+        """Remove unfinished files of processes of this machine that are gone, and of any that are a day old."""
+        if self.local is None:
+            return
+        alive = alive or _alive
+        for entry in (self.local / self.scratch).glob("*"):
+            host, pid = ([*entry.name.rsplit(".", 3), "", ""])[1:3]
+            ours = host == socket.gethostname() and pid.isdigit()
+            with suppress(OSError):
+                if (ours and not alive(int(pid))) or entry.stat().st_mtime < time.time() - _STALE_AFTER:
+                    entry.unlink()
+        with suppress(OSError):
+            (self.local / self.scratch).rmdir()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,37 +1,31 @@
 """`apply_lut`: pixels through lookup tables, for numpy arrays and torch tensors alike.
 
-Interpolation follows the Adobe Cube LUT specification 1.0: inputs outside the domain are clamped to it. numpy arrays and
-CPU tensors go to the native kernels; what needs gradients, `torch.compile` or a CUDA device goes through the operator
-`sshbench::apply_lut`; where no kernel is there, plain torch computes.
+Interpolation follows the Adobe Cube LUT specification 1.0: inputs outside the domain are clamped to it. numpy arrays
+and CPU tensors go to the native kernels; what needs gradients, `torch.compile` or a CUDA device goes through the
+operator `sshbench::apply_lut`; where no kernel is there, plain torch computes.
 """
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sshbench.lut import arguments
+from sshbench.lut.arguments import Index, Interpolation, Layout, Luts, Strength
 from sshbench.lut.bank import LutBank
 from sshbench.lut.kernels import cpu
-from sshbench.lut.table import MAX_SIZE_3D, MIN_SIZE, UNIT, Domain, Lut, LutError
+from sshbench.lut.table import Lut, LutError
 
 if TYPE_CHECKING:
     import torch
 
-Interpolation = Literal["trilinear", "tetrahedral"]
-Layout = Literal["auto", "HWC", "CHW"]
-Luts: TypeAlias = "Lut | LutBank | torch.Tensor"
-Index: TypeAlias = "int | Sequence[int] | NDArray[Any] | torch.Tensor | None"
-Strength: TypeAlias = "float | Sequence[float] | NDArray[Any] | torch.Tensor"
-
 ARRAY_TYPES = ("uint8", "uint16", "float16", "float32", "float64")
 TENSOR_TYPES = ("uint8", "float16", "bfloat16", "float32", "float64")
-OUTSIDE_STRENGTH = "strength is a number from 0 to 1"
 
 
 @overload
@@ -75,9 +69,9 @@ def apply_lut(
     Parameters
     ----------
     images
-        One image `[H, W, 3]` or `[3, H, W]`, or a batch `[N, ...]` of them; numpy array or torch tensor. uint8 and (numpy
-        only) uint16 span their whole range for 0..1; float16, bfloat16 (torch only), float32 and float64 are used as
-        they are: outside the domain they are clamped to it, infinities too, and a pixel with a NaN gives NaN.
+        One image `[H, W, 3]` or `[3, H, W]`, or a batch `[N, ...]` of them; numpy array or torch tensor. uint8 and
+        (numpy only) uint16 span their whole range for 0..1; float16, bfloat16 (torch only), float32 and float64 are used
+        as they are: outside the domain they are clamped to it, infinities too, and a pixel with a NaN gives NaN.
     luts
         A `Lut`, a `LutBank`, or tables as a tensor `[B, G, R, 3]` or `[K, B, G, R, 3]` over 0..1, whose gradients are
         then available.
@@ -147,13 +141,16 @@ def apply_lut_normalized(
     affine = np.stack([scale, -np.asarray(mean, np.float32) * scale])
     if affine.shape != (2, 3) or not np.isfinite(affine).all():
         raise LutError("mean and std have three finite numbers each, and no std is 0")
-    channels_last = _channels_last(images.shape, layout, prefer_last=True)
+    channels_last = arguments.channels_last(images.shape, layout, prefer_last=True)
     batch = images[None] if images.ndim == 3 else images
-    count, height, width = _extent(batch.shape, channels_last)
+    count, height, width = arguments.extent(batch.shape, channels_last)
     shape = (count, 3, height, width)
     if is_array:
-        packed = _packed(luts)
-        indices, strengths = _index_array(index, packed.count, count), _strength_array(strength, count)
+        packed = arguments.packed(luts)
+        indices, strengths = (
+            arguments.index_array(index, packed.count, count),
+            arguments.strength_array(strength, count),
+        )
         result: Any = np.empty(shape, dtype)
         batch = np.ascontiguousarray(batch)
     else:
@@ -164,16 +161,19 @@ def apply_lut_normalized(
         if batch.device.type == "cuda":
             from sshbench.lut.kernels import cuda
 
-            stages = _stages(luts, batch.device, torch.float32)
+            stages = arguments.stages(luts, batch.device, torch.float32)
             cuda.normalize(
-                batch, stages.table, stages.shaper, _index_tensor(index, stages.count, count, batch.device),
-                _strength_tensor(strength, count, batch.device, torch.float32), stages.domain, stages.shaper_domain,
-                tuple(mean), tuple(std), layout="NHWC" if channels_last else "NCHW", interpolation=interpolation,
+                batch, stages.table, stages.shaper, arguments.index_tensor(index, stages.count, count, batch.device),
+                arguments.strength_tensor(strength, count, batch.device, torch.float32), stages.domain,
+                stages.shaper_domain, tuple(mean), tuple(std), layout="NHWC" if channels_last else "NCHW", interpolation=interpolation,
                 out=result,
             )  # fmt: skip
             return result
-        packed = _packed(luts)
-        indices, strengths = _index_array(index, packed.count, count), _strength_array(strength, count)
+        packed = arguments.packed(luts)
+        indices, strengths = (
+            arguments.index_array(index, packed.count, count),
+            arguments.strength_array(strength, count),
+        )
     if result.size == 0 if is_array else result.numel() == 0:
         return result
     if cpu.available():
@@ -197,20 +197,20 @@ def apply_lut_normalized(
 
 def _apply_array(
     images: NDArray[Any], luts: Luts, index: Index, strength: Strength, interpolation: str, layout: Layout, out: Any
-) -> NDArray[Any]:
+) -> Any:
     dtype = images.dtype.name
     if dtype not in ARRAY_TYPES:
         raise LutError(f"images are of type {', '.join(ARRAY_TYPES)}, not {dtype}")
-    channels_last = _channels_last(images.shape, layout, prefer_last=True)
+    channels_last = arguments.channels_last(images.shape, layout, prefer_last=True)
     if out is None:
         out = np.empty(images.shape, images.dtype)
     elif not (isinstance(out, np.ndarray) and out.shape == images.shape and out.dtype == images.dtype):
         raise LutError(f"out is a numpy array of shape {images.shape} and type {dtype}, as the images are")
     elif not (out.flags.c_contiguous and out.flags.writeable):
         raise LutError("out is C-contiguous and writeable")
-    count, height, width = _extent(images.shape if images.ndim == 4 else (1, *images.shape), channels_last)
-    packed = _packed(luts)
-    indices, strengths = _index_array(index, packed.count, count), _strength_array(strength, count)
+    count, height, width = arguments.extent(images.shape if images.ndim == 4 else (1, *images.shape), channels_last)
+    packed = arguments.packed(luts)
+    indices, strengths = arguments.choices(index, strength, packed.count, count)
     if images.size == 0:
         return out
     batch = np.ascontiguousarray(images).reshape(count, *images.shape[-3:])
@@ -274,26 +274,15 @@ def _say_once_that_kernels_are_missing() -> None:
 # --- torch ------------------------------------------------------------------------------------------------------------
 
 
-class _Stages:
-    """The tables as tensors on the images' device."""
-
-    def __init__(self, table: Any, shaper: Any, domain: Domain, shaper_domain: Domain) -> None:
-        self.table, self.shaper = table, shaper
-        self.domain = [*domain.lower, *domain.upper]
-        self.shaper_domain = [*shaper_domain.lower, *shaper_domain.upper]
-        self.domains = domain, shaper_domain
-        self.count = len(table if table is not None else shaper)
-
-
 def _apply_tensor(
     images: torch.Tensor, luts: Luts, index: Index, strength: Strength, interpolation: str, layout: Layout, out: Any
-) -> torch.Tensor:
+) -> Any:
     import torch
 
     dtype = str(images.dtype).removeprefix("torch.")
     if dtype not in TENSOR_TYPES:
         raise LutError(f"image tensors are of type {', '.join(TENSOR_TYPES)}, not {dtype}")
-    channels_last = _channels_last(images.shape, layout, prefer_last=dtype == "uint8")
+    channels_last = arguments.channels_last(images.shape, layout, prefer_last=dtype == "uint8")
     learns = torch.is_grad_enabled() and any(
         isinstance(t, torch.Tensor) and t.requires_grad for t in (images, luts, strength)
     )
@@ -305,13 +294,16 @@ def _apply_tensor(
         if out.device != images.device or not out.is_contiguous():
             raise LutError(f"out is contiguous and on {images.device}, where the images are")
     batch = images.unsqueeze(0) if images.ndim == 3 else images
-    count, height, width = _extent(batch.shape, channels_last)
+    count, height, width = arguments.extent(batch.shape, channels_last)
 
     compiling = torch.compiler.is_compiling()
     plain = type(images) is torch.Tensor and images.device.type == "cpu" and not compiling
     if plain and not learns and isinstance(luts, Lut | LutBank) and dtype != "float64" and cpu.available():
         packed = luts.packed
-        indices, strengths = _index_array(index, packed.count, count), _strength_array(strength, count)
+        indices, strengths = (
+            arguments.index_array(index, packed.count, count),
+            arguments.strength_array(strength, count),
+        )
         as_last = not channels_last and out is None and _is_channels_last_memory(batch)
         source = batch.permute(0, 2, 3, 1) if as_last else batch.contiguous()
         result = torch.empty_like(source) if out is None else out
@@ -326,9 +318,9 @@ def _apply_tensor(
         return result.squeeze(0) if images.ndim == 3 else result
 
     precision = torch.float64 if dtype == "float64" else torch.float32
-    stages = _stages(luts, images.device, precision)
-    indices_t = _index_tensor(index, stages.count, count, images.device)
-    strengths_t = _strength_tensor(strength, count, images.device, precision)
+    stages = arguments.stages(luts, images.device, precision)
+    indices_t = arguments.index_tensor(index, stages.count, count, images.device)
+    strengths_t = arguments.strength_tensor(strength, count, images.device, precision)
     has_kernel = images.device.type == "cuda" or (images.device.type == "cpu" and cpu.available())
     if has_kernel and not (learns and interpolation == "tetrahedral"):
         from sshbench.lut import operator
@@ -360,121 +352,3 @@ def _is_channels_last_memory(batch: torch.Tensor) -> bool:
     import torch
 
     return not batch.is_contiguous() and batch.is_contiguous(memory_format=torch.channels_last)
-
-
-def _stages(luts: Luts, device: torch.device, precision: torch.dtype) -> _Stages:
-    if isinstance(luts, LutBank):
-        return _Stages(luts.tensor(device).to(precision), None, UNIT, UNIT)
-    if isinstance(luts, Lut):
-        table = None if luts.table is None else luts.table.to(device, precision).unsqueeze(0)
-        shaper = None if luts.shaper is None else luts.shaper.to(device, precision).unsqueeze(0)
-        return _Stages(table, shaper, luts.domain, luts.shaper_domain)
-    table = _table_tensor(luts)
-    if table.device != device:
-        raise LutError(f"the table is on {table.device} and the images are on {device}")
-    return _Stages(table.to(precision), None, UNIT, UNIT)
-
-
-def _table_tensor(luts: Any) -> torch.Tensor:
-    import torch
-
-    if not isinstance(luts, torch.Tensor) or not luts.is_floating_point():
-        raise LutError("LUTs are a Lut, a LutBank or a floating-point tensor [B, G, R, 3] or [K, B, G, R, 3]")
-    table = luts.unsqueeze(0) if luts.ndim == 4 else luts
-    size = table.shape[1] if table.ndim == 5 else 0
-    if table.ndim != 5 or tuple(table.shape[1:]) != (size, size, size, 3) or not MIN_SIZE <= size <= MAX_SIZE_3D:
-        raise LutError(f"a table tensor has shape [B, G, R, 3] or [K, B, G, R, 3], not {list(luts.shape)}")
-    return table
-
-
-def _index_tensor(index: Index, luts: int, count: int, device: torch.device) -> torch.Tensor | None:
-    import torch
-
-    from sshbench.lut.operator import check_index
-
-    if index is None:
-        if luts == 1:
-            return None
-        _check_one_each(luts, count)
-        return torch.arange(count, dtype=torch.int32, device=device)
-    tensor = torch.as_tensor(index)
-    if tensor.shape not in ((), (count,)) or (count and tensor.is_floating_point()):
-        raise LutError(f"index is one integer or one an image ({count}), not {tensor.dtype} {list(tensor.shape)}")
-    if not torch.compiler.is_compiling():
-        check_index(tensor, luts)
-    return tensor.to(device, torch.int32).expand(count)
-
-
-def _strength_tensor(
-    strength: Strength, count: int, device: torch.device, precision: torch.dtype
-) -> torch.Tensor | None:
-    import torch
-
-    if isinstance(strength, float | int) and strength == 1:
-        return None
-    tensor = torch.as_tensor(strength)
-    if tensor.shape not in ((), (count,)):
-        raise LutError(f"strength is one number or one an image ({count}), not of shape {list(tensor.shape)}")
-    on_host = tensor.device.type == "cpu" and not tensor.requires_grad and not torch.compiler.is_compiling()
-    if on_host and not bool(((tensor >= 0) & (tensor <= 1)).all()):
-        raise LutError(OUTSIDE_STRENGTH)
-    return tensor.to(device, precision).expand(count)
-
-
-# --- both -------------------------------------------------------------------------------------------------------------
-
-
-def _channels_last(shape: Sequence[int], layout: Layout, *, prefer_last: bool) -> bool:
-    if layout not in ("auto", "HWC", "CHW"):
-        raise LutError(f"layout is 'auto', 'HWC' or 'CHW', not {layout!r}")
-    if len(shape) not in (3, 4):
-        raise LutError(f"images have shape [H, W, 3], [3, H, W] or a batch of those, not {list(shape)}")
-    last, first = shape[-1] == 3, shape[-3] == 3
-    if layout != "auto":
-        last, first = last and layout == "HWC", first and layout == "CHW"
-    if not (last or first):
-        raise LutError(f"images have three channels; none is where {layout} looks in shape {list(shape)}")
-    return prefer_last if last and first else last
-
-
-def _extent(shape: Sequence[int], channels_last: bool) -> tuple[int, int, int]:
-    return (shape[0], shape[1], shape[2]) if channels_last else (shape[0], shape[2], shape[3])
-
-
-def _packed(luts: Luts) -> cpu.PackedLuts:
-    if isinstance(luts, Lut | LutBank):
-        return luts.packed
-    table = _table_tensor(luts)
-    return cpu.PackedLuts(table.detach().cpu().float().contiguous().numpy(), None, UNIT, UNIT)
-
-
-def _check_one_each(luts: int, count: int) -> None:
-    if luts != count:
-        raise LutError(f"{luts} LUTs for {count} images need an index, one an image")
-
-
-def _index_array(index: Index, luts: int, count: int) -> NDArray[np.int32] | None:
-    if index is None:
-        if luts == 1:
-            return None
-        _check_one_each(luts, count)
-        return np.arange(count, dtype=np.int32)
-    array = np.asarray(index.cpu() if hasattr(index, "cpu") else index)
-    if array.shape not in ((), (count,)) or (array.size and array.dtype.kind not in "iu"):
-        raise LutError(f"index is one integer or one an image ({count}), not {array.dtype} of shape {list(array.shape)}")
-    if array.size and (array.min() < 0 or array.max() >= luts):
-        raise LutError(f"LUT index {array.min() if array.min() < 0 else array.max()} is outside 0..{luts - 1}")
-    return np.ascontiguousarray(np.broadcast_to(array, (count,)), dtype=np.int32)
-
-
-def _strength_array(strength: Strength, count: int) -> NDArray[np.float32] | None:
-    if isinstance(strength, float | int) and strength == 1:
-        return None
-    array = np.asarray(strength.detach().cpu() if hasattr(strength, "detach") else strength, np.float64)
-    if array.shape not in ((), (count,)):
-        raise LutError(f"strength is one number or one an image ({count}), not of shape {list(array.shape)}")
-    if not ((array >= 0) & (array <= 1)).all():
-        raise LutError(OUTSIDE_STRENGTH)
-    if math.prod(array.shape) and (array == 1).all():
-        return None
-    return np.ascontiguousarray(np.broadcast_to(array, (count,)), dtype=np.float32)

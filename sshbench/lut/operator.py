@@ -6,18 +6,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Optional  # noqa: UP035 - torch reads operator schemas from these annotations
+from typing import Any, Optional
 
 import torch
 from torch import Tensor
 
 from sshbench.lut.kernels import cpu
+from sshbench.lut.kernels.cuda import Interpolation
 from sshbench.lut.table import Domain, LutError
 
 
 def _domain(values: Sequence[float]) -> Domain:
     r0, g0, b0, r1, g1, b1 = values
     return Domain((r0, g0, b0), (r1, g1, b1))
+
+
+def _layout(name: str) -> cpu.Layout:
+    return "NCHW" if name == "NCHW" else "NHWC"
+
+
+def _interpolation(name: str) -> Interpolation:
+    return "tetrahedral" if name == "tetrahedral" else "trilinear"
 
 
 def check_index(index: Tensor | None, count: int) -> None:
@@ -42,8 +51,8 @@ def apply_lut(
 ) -> Tensor:
     """Apply LUTs to `images` `[N, 3, H, W]` or `[N, H, W, 3]`, see `sshbench.lut.apply.apply_lut`.
 
-    `table` `[K, B, G, R, 3]` and `shaper` `[K, S, 3]` are float32, or float64 for float64 images; `index` is int32 `[N]`
-    and `strength` is `[N]` in the table's type. The domains are lower R, G, B, upper R, G, B.
+    `table` `[K, B, G, R, 3]` and `shaper` `[K, S, 3]` are float32, or float64 for float64 images; `index` is int32
+    `[N]` and `strength` is `[N]` in the table's type. The domains are lower R, G, B, upper R, G, B.
     """
     images = images.contiguous()
     out = torch.empty_like(images)
@@ -54,7 +63,7 @@ def apply_lut(
 
         cuda.forward(
             images, _contiguous(table), _contiguous(shaper), index, strength, tuple(domain), tuple(shaper_domain),
-            layout=layout, interpolation=interpolation, out=out,
+            layout=_layout(layout), interpolation=_interpolation(interpolation), out=out,
         )  # fmt: skip
         return out
     stage = table if table is not None else shaper
@@ -79,7 +88,7 @@ def apply_lut(
     cpu.apply(
         images, packed, None if index is None else index.contiguous().numpy(),
         None if strength is None else strength.contiguous().numpy(), shape=(len(images), height, width),
-        dtype=str(images.dtype).removeprefix("torch."), layout="NCHW" if layout == "NCHW" else "NHWC",
+        dtype=str(images.dtype).removeprefix("torch."), layout=_layout(layout),
         interpolation=interpolation, out=out,
     )  # fmt: skip
     return out
@@ -117,7 +126,7 @@ def apply_lut_backward(
 
         results = cuda.backward(
             grad, images, table, shaper, index, strength, tuple(domain), tuple(shaper_domain),
-            interpolation="trilinear", needs=tuple(needs),
+            interpolation="trilinear", needs=(needs[0], needs[1], needs[2], needs[3]),
         )  # fmt: skip
     else:
         results = _cpu_backward(grad, images, table, shaper, index, strength, domain, shaper_domain, needs)
@@ -187,9 +196,7 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     images, table, shaper, index, strength = ctx.saved_tensors
     wanted = ctx.needs_input_grad
     needs = [wanted[0], wanted[1], wanted[2], wanted[4]]
-    grads = apply_lut_backward(
-        grad, images, table, shaper, index, strength, domain, shaper_domain, layout, needs
-    )
+    grads = apply_lut_backward(grad, images, table, shaper, index, strength, domain, shaper_domain, layout, needs)
     d_images, d_table, d_shaper, d_strength = (g if n else None for g, n in zip(grads, needs, strict=True))
     return d_images, d_table, d_shaper, None, d_strength, None, None, None, None
 

@@ -1,4 +1,4 @@
-"""An independent float64 reference for LUT application: scipy's interpolators, nothing of sshbench but the `Lut` value."""
+"""An independent float64 reference for LUT application: scipy's interpolators, and of sshbench only the value `Lut`."""
 
 from __future__ import annotations
 

@@ -90,7 +90,9 @@ def test_floats_equal_the_float64_reference(name: str, kernel: str) -> None:
     # A table over another range than 0..1 multiplies the rounding of its input by its steepness.
     steep = 4.0 if not LUTS[name].domain.is_unit else 1.0
     assert np.abs(apply_lut(x, LUTS[name], layout="CHW") - exact).max() <= 1e-6 * scale * steep
-    np.testing.assert_allclose(apply_lut(x.astype(np.float64), LUTS[name], layout="CHW"), exact, atol=1e-12 * scale * 10)
+    np.testing.assert_allclose(
+        apply_lut(x.astype(np.float64), LUTS[name], layout="CHW"), exact, atol=1e-12 * scale * 10
+    )
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.3, 0.999, 1.0])
@@ -172,12 +174,12 @@ def test_half_results_are_the_nearest_half() -> None:
     result = apply_lut(image, Lut(shaper_values=np.float32([[0, 0, 0], [1, 1, 1]])))
     torch.testing.assert_close(result, image.float().clamp(0, 1).half(), rtol=0, atol=0, equal_nan=True)
     tiny = Lut(shaper_values=np.float32([[0, 0, 0], [1e-6, 6e-8, 70000]]))
-    weights = torch.linspace(0, 1, 4097)
+    weights, tops = torch.linspace(0, 1, 4097), torch.tensor([1e-6, 6e-8, 70000.0])[:, None]
     result = apply_lut(weights.half()[None, None].expand(3, 1, -1), tiny)
-    exact = weights.half().float()[None] * torch.tensor([1e-6, 6e-8, 70000.0])[:, None]
+    exact = weights.half().float()[None] * tops
     torch.testing.assert_close(result[:, 0], exact.half(), rtol=2e-3, atol=6e-8)
     wide = apply_lut(weights.bfloat16()[None, None].expand(3, 1, -1), tiny)
-    torch.testing.assert_close(wide[:, 0], (weights.bfloat16().float()[None] * torch.tensor([1e-6, 6e-8, 70000.0])[:, None]).bfloat16())
+    torch.testing.assert_close(wide[:, 0], (weights.bfloat16().float()[None] * tops).bfloat16())
 
 
 def test_sixteen_bit_images_keep_their_depth() -> None:

@@ -82,7 +82,7 @@ def test_luts_are_found_by_name_and_position() -> None:
     picked = bank.select(["power 1.2", 0])
     assert picked.names == ("power 1.2", "power 1.0")
     np.testing.assert_array_equal(picked.values, bank.values[[2, 0]])
-    with pytest.raises(LutError, match="did you mean 'power 1.2'"):
+    with pytest.raises(LutError, match=r"did you mean 'power 1\.2'"):
         bank["powr 1.2"]
     assert len(list(bank)) == 3
 

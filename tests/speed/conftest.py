@@ -1,4 +1,4 @@
-"""Benchmarks run in one thread unless they say otherwise, and end with a table of ratios to sshbench in the same run."""
+"""Benchmarks run in one thread unless they say otherwise, and end with a table of ratios to sshbench in that run."""
 
 from __future__ import annotations
 

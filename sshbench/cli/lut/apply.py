@@ -16,7 +16,7 @@ from sshbench.cli.lut.arguments import LutName, find_lut, fixed_part, images_bel
 from sshbench.errors import SshbenchError, sentence
 
 if TYPE_CHECKING:
-    from sshbench.lut.apply import Interpolation
+    from sshbench.lut.arguments import Interpolation
     from sshbench.lut.table import Lut
 
 

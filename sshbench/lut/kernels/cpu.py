@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sshbench.lut.table import Domain
 
 try:
-    from sshbench.lut.kernels import _cpu
+    from sshbench.lut.kernels import _cpu  # type: ignore[attr-defined]
 except ImportError:
     _cpu = None
 
@@ -182,17 +182,18 @@ def apply(
     count, pixels = shape[0], shape[1] * shape[2]
     threads = default_threads()
     if dtype == "uint8" and affine is None and luts.values is not None and interpolation == "trilinear":
-        table, bits = luts.bytes_table
+        packed, bits = luts.bytes_table
         if all(bits[k] for k in (range(len(bits)) if index is None else np.unique(index))):
             _cpu.apply_bytes(
-                address(images), address(out), count, pixels, LAYOUTS[layout], address(table), luts.size, bits,
+                address(images), address(out), count, pixels, LAYOUTS[layout], address(packed), luts.size, bits,
                 address(luts.bytes_coordinates), len(luts.bytes_coordinates) > 1, address(index), address(strength),
                 threads,
             )  # fmt: skip
             return
     target_layout = LAYOUTS[layout] if affine is None else LAYOUTS["NCHW"]
+    table, shaper = luts.float_table, luts.float_shaper
     _cpu.apply_floats(
-        _native_luts(luts.float_table, luts.float_shaper, luts.domain, luts.shaper_domain, index, strength, interpolation),
+        _native_luts(table, shaper, luts.domain, luts.shaper_domain, index, strength, interpolation),
         address(images), address(out), count, pixels, TYPES[dtype], TYPES[out_dtype or dtype], LAYOUTS[layout],
         target_layout, address(affine), threads,
     )  # fmt: skip

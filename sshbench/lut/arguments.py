@@ -1,0 +1,167 @@
+"""The arguments of `apply_lut`: checked, and brought to the forms that kernels and operators take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sshbench.lut.bank import LutBank
+from sshbench.lut.kernels import cpu
+from sshbench.lut.table import MAX_SIZE_3D, MIN_SIZE, UNIT, Domain, Lut, LutError
+
+if TYPE_CHECKING:
+    import torch
+
+Interpolation = Literal["trilinear", "tetrahedral"]
+Layout = Literal["auto", "HWC", "CHW"]
+Luts: TypeAlias = "Lut | LutBank | torch.Tensor"
+Index: TypeAlias = "int | Sequence[int] | NDArray[Any] | torch.Tensor | None"
+Strength: TypeAlias = "float | Sequence[float] | NDArray[Any] | torch.Tensor"
+
+_OUTSIDE_STRENGTH = "strength is a number from 0 to 1"
+
+
+def channels_last(shape: Sequence[int], layout: Layout, *, prefer_last: bool) -> bool:
+    """Whether images of this shape have their channels last."""
+    if layout not in ("auto", "HWC", "CHW"):
+        raise LutError(f"layout is 'auto', 'HWC' or 'CHW', not {layout!r}")
+    if len(shape) not in (3, 4):
+        raise LutError(f"images have shape [H, W, 3], [3, H, W] or a batch of those, not {list(shape)}")
+    last, first = shape[-1] == 3, shape[-3] == 3
+    if layout != "auto":
+        last, first = last and layout == "HWC", first and layout == "CHW"
+    if not (last or first):
+        raise LutError(f"images have three channels; none is where {layout} looks in shape {list(shape)}")
+    return prefer_last if last and first else last
+
+
+def extent(shape: Sequence[int], channels_last: bool) -> tuple[int, int, int]:
+    """Images, height and width of a batch."""
+    return (shape[0], shape[1], shape[2]) if channels_last else (shape[0], shape[2], shape[3])
+
+
+def packed(luts: Luts) -> cpu.PackedLuts:
+    """The LUTs as the CPU kernels read them."""
+    if isinstance(luts, Lut | LutBank):
+        return luts.packed
+    table = _table_tensor(luts)
+    return cpu.PackedLuts(table.detach().cpu().float().contiguous().numpy(), None, UNIT, UNIT)
+
+
+def _check_one_each(luts: int, count: int) -> None:
+    if luts != count:
+        raise LutError(f"{luts} LUTs for {count} images need an index, one an image")
+
+
+def choices(
+    index: Index, strength: Strength, luts: int, count: int
+) -> tuple[NDArray[np.int32] | None, NDArray[np.float32] | None]:
+    """`index_array` and `strength_array`."""
+    return index_array(index, luts, count), strength_array(strength, count)
+
+
+def index_array(index: Index, luts: int, count: int) -> NDArray[np.int32] | None:
+    """The LUT of each image, checked; None where there is one LUT."""
+    if index is None:
+        if luts == 1:
+            return None
+        _check_one_each(luts, count)
+        return np.arange(count, dtype=np.int32)
+    array = np.asarray(index.cpu() if hasattr(index, "cpu") else index)
+    if array.shape not in ((), (count,)) or (array.size and array.dtype.kind not in "iu"):
+        raise LutError(
+            f"index is one integer or one an image ({count}), not {array.dtype} of shape {list(array.shape)}"
+        )
+    if array.size and (array.min() < 0 or array.max() >= luts):
+        raise LutError(f"LUT index {array.min() if array.min() < 0 else array.max()} is outside 0..{luts - 1}")
+    return np.ascontiguousarray(np.broadcast_to(array, (count,)), dtype=np.int32)
+
+
+def strength_array(strength: Strength, count: int) -> NDArray[np.float32] | None:
+    """The strength of each image, checked; None where all are 1."""
+    if isinstance(strength, float | int) and strength == 1:
+        return None
+    array = np.asarray(strength.detach().cpu() if hasattr(strength, "detach") else strength, np.float64)
+    if array.shape not in ((), (count,)):
+        raise LutError(f"strength is one number or one an image ({count}), not of shape {list(array.shape)}")
+    if not ((array >= 0) & (array <= 1)).all():
+        raise LutError(_OUTSIDE_STRENGTH)
+    if array.size and (array == 1).all():
+        return None
+    return np.ascontiguousarray(np.broadcast_to(array, (count,)), dtype=np.float32)
+
+
+class Stages:
+    """The tables as tensors on the images' device."""
+
+    def __init__(self, table: Any, shaper: Any, domain: Domain, shaper_domain: Domain) -> None:
+        self.table, self.shaper = table, shaper
+        self.domain = [*domain.lower, *domain.upper]
+        self.shaper_domain = [*shaper_domain.lower, *shaper_domain.upper]
+        self.domains = domain, shaper_domain
+        self.count = len(table if table is not None else shaper)
+
+
+def stages(luts: Luts, device: torch.device, precision: torch.dtype) -> Stages:
+    """The LUTs as tensors on `device`, in `precision`."""
+    if isinstance(luts, LutBank):
+        return Stages(luts.tensor(device).to(precision), None, UNIT, UNIT)
+    if isinstance(luts, Lut):
+        table = None if luts.table is None else luts.table.to(device, precision).unsqueeze(0)
+        shaper = None if luts.shaper is None else luts.shaper.to(device, precision).unsqueeze(0)
+        return Stages(table, shaper, luts.domain, luts.shaper_domain)
+    table = _table_tensor(luts)
+    if table.device != device:
+        raise LutError(f"the table is on {table.device} and the images are on {device}")
+    return Stages(table.to(precision), None, UNIT, UNIT)
+
+
+def _table_tensor(luts: Any) -> torch.Tensor:
+    import torch
+
+    if not isinstance(luts, torch.Tensor) or not luts.is_floating_point():
+        raise LutError("LUTs are a Lut, a LutBank or a floating-point tensor [B, G, R, 3] or [K, B, G, R, 3]")
+    table = luts.unsqueeze(0) if luts.ndim == 4 else luts
+    size = table.shape[1] if table.ndim == 5 else 0
+    if table.ndim != 5 or tuple(table.shape[1:]) != (size, size, size, 3) or not MIN_SIZE <= size <= MAX_SIZE_3D:
+        raise LutError(f"a table tensor has shape [B, G, R, 3] or [K, B, G, R, 3], not {list(luts.shape)}")
+    return table
+
+
+def index_tensor(index: Index, luts: int, count: int, device: torch.device) -> torch.Tensor | None:
+    """`index_array` as an int32 tensor; what is on a device is not checked, for that would wait for it."""
+    import torch
+
+    from sshbench.lut.operator import check_index
+
+    if index is None:
+        if luts == 1:
+            return None
+        _check_one_each(luts, count)
+        return torch.arange(count, dtype=torch.int32, device=device)
+    tensor = torch.as_tensor(index)
+    if tensor.shape not in ((), (count,)) or (count and tensor.is_floating_point()):
+        raise LutError(f"index is one integer or one an image ({count}), not {tensor.dtype} {list(tensor.shape)}")
+    if not torch.compiler.is_compiling():
+        check_index(tensor, luts)
+    return tensor.to(device, torch.int32).expand(count)
+
+
+def strength_tensor(
+    strength: Strength, count: int, device: torch.device, precision: torch.dtype
+) -> torch.Tensor | None:
+    """`strength_array` as a tensor; what is on a device or has a gradient is not checked."""
+    import torch
+
+    if isinstance(strength, float | int) and strength == 1:
+        return None
+    tensor = torch.as_tensor(strength)
+    if tensor.shape not in ((), (count,)):
+        raise LutError(f"strength is one number or one an image ({count}), not of shape {list(tensor.shape)}")
+    on_host = tensor.device.type == "cpu" and not tensor.requires_grad and not torch.compiler.is_compiling()
+    if on_host and not bool(((tensor >= 0) & (tensor <= 1)).all()):
+        raise LutError(_OUTSIDE_STRENGTH)
+    return tensor.to(device, precision).expand(count)

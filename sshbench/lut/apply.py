@@ -70,8 +70,8 @@ def apply_lut(
     ----------
     images
         One image `[H, W, 3]` or `[3, H, W]`, or a batch `[N, ...]` of them; numpy array or torch tensor. uint8 and
-        (numpy only) uint16 span their whole range for 0..1; float16, bfloat16 (torch only), float32 and float64 are used
-        as they are: outside the domain they are clamped to it, infinities too, and a pixel with a NaN gives NaN.
+        (numpy only) uint16 span their whole range for 0..1; float16, bfloat16 (torch), float32 and float64 are used as
+        they are: outside the domain they are clamped to it, infinities too, and a pixel with a NaN gives NaN.
     luts
         A `Lut`, a `LutBank`, or tables as a tensor `[B, G, R, 3]` or `[K, B, G, R, 3]` over 0..1, whose gradients are
         then available.
@@ -165,8 +165,8 @@ def apply_lut_normalized(
             cuda.normalize(
                 batch, stages.table, stages.shaper, arguments.index_tensor(index, stages.count, count, batch.device),
                 arguments.strength_tensor(strength, count, batch.device, torch.float32), stages.domain,
-                stages.shaper_domain, tuple(mean), tuple(std), layout="NHWC" if channels_last else "NCHW", interpolation=interpolation,
-                out=result,
+                stages.shaper_domain, tuple(mean), tuple(std), layout="NHWC" if channels_last else "NCHW",
+                interpolation=interpolation, out=result,
             )  # fmt: skip
             return result
         packed = arguments.packed(luts)

@@ -160,7 +160,7 @@ def identity_table(size: int, domain: Domain = UNIT) -> NDArray[np.float32]:
 
 
 def frozen(array: Any, what: str) -> NDArray[np.float32]:
-    """Return a read-only float32 array in C order, copied where the caller could still write; refuse NaN and infinity."""
+    """Return a read-only float32 array in C order, a copy if the caller could still write; refuse NaN and infinity."""
     if hasattr(array, "detach"):
         array = array.detach().cpu().numpy()
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity, and is refused below

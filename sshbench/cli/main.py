@@ -70,7 +70,8 @@ def _debug_first(words: list[str]) -> list[str]:
 
 
 def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *rest: Any) -> None:
-    if category.__module__.startswith("sshbench."):
+    ours = os.path.dirname(os.path.dirname(__file__))
+    if category.__module__.startswith("sshbench.") or filename.startswith(ours):
         click.echo(f"sshbench: warning: {message}", err=True)
     else:
         click.echo(warnings.formatwarning(message, category, filename, lineno), err=True, nl=False)

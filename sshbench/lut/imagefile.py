@@ -255,8 +255,10 @@ def _samples(path: Path, image: Any, mode: str) -> Any:
         if mode.startswith("RGBa"):
             return _unmultiplied(samples)
         return samples if transparent is None else _with_key_as_alpha(samples, transparent)
-    if mode in ("L;2", "L;4") and transparent is not None:  # Pillow scales the pixels to 0..255 and not the key
-        image.info["transparency"] = transparent * (85 if mode == "L;2" else 17)
+    if image.mode in ("1", "L") and transparent is not None:
+        grey = np.asarray(image.convert("L"))
+        key = min(transparent * {"1": 255, "L;2": 85, "L;4": 17}.get(mode, 1), 255)  # Pillow scales pixels to 0..255
+        return np.dstack([grey, grey, grey, np.where(grey == key, 0, 255).astype(np.uint8)])
     if image.mode in _ALPHA_MODES or (image.mode in _OPAQUE_MODES and transparent is not None):
         return np.asarray(image.convert("RGBA"))
     if image.mode in _OPAQUE_MODES:

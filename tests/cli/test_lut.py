@@ -396,6 +396,13 @@ class TestConvert:
             read_cube(tmp_path / "c.cube").values, through(curved(), shaped), atol=0.5 / 65535 + 1e-6
         )
 
+    def test_what_a_hald_loses_is_one_sentence(self, tmp_path: Path) -> None:
+        write_cube(curved(4, Domain((0.0,) * 3, (2.0,) * 3)), tmp_path / "a.cube")
+        result = shell("lut", "convert", tmp_path / "a.cube", tmp_path / "b.png")
+        assert result.returncode == 0
+        assert result.stderr.startswith("sshbench: warning: ")
+        assert result.stderr.count("\n") == 1
+
     @pytest.mark.parametrize(
         ("words", "reason"),
         [

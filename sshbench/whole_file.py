@@ -29,5 +29,9 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         with suppress(FileNotFoundError):
             temporary.chmod(stat.S_IMODE(target.stat().st_mode))
         os.replace(temporary, target)
+    except OSError as error:
+        if error.filename == os.fspath(temporary):
+            error.filename, error.filename2 = os.fspath(path), None  # the name that the user knows
+        raise
     finally:
         temporary.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import warnings
@@ -33,6 +34,9 @@ def main(args: list[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 when all went well, 2 for bad input, 1 when interrupted."""
     words = _debug_first(sys.argv[1:] if args is None else args)
     debug = words[:1] == ["--debug"]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a title may have letters that the terminal lacks
     warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd tags, and of sizes from half of its limit on
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:

@@ -67,6 +67,12 @@ class TestErrors:
             subprocess.run(["bash", "-c", script], check=True, cwd=tmp_path, env=os.environ | {"PYTHONUNBUFFERED": ""})
             assert (tmp_path / "err.txt").read_text() == ""
 
+    def test_letters_that_the_terminal_lacks_are_escaped(self, tmp_path: Path) -> None:
+        (tmp_path / "a.cube").write_text('TITLE "日本"\nLUT_1D_SIZE 2\n0 0 0\n1 1 1\n', encoding="utf-8")
+        result = run("lut", "info", str(tmp_path / "a.cube"), PYTHONIOENCODING="latin-1")
+        assert result.returncode == 0
+        assert "\\u65e5\\u672c" in result.stdout
+
     def test_interrupt_says_so_and_exits_1(self) -> None:
         code = (
             "import os, signal, sshbench.cli.main as m, click\n"

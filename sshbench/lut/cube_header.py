@@ -109,7 +109,9 @@ class Header:
             bounds = self.bounds.get(range_keyword)
             if f"LUT_{name}_SIZE".encode() not in self.sizes:
                 if bounds is not None:
-                    raise self._error(range_keyword, f"LUT_{name}_INPUT_RANGE without LUT_{name}_SIZE: no table has it")
+                    other = {"1D": "3D", "3D": "1D"}[name]
+                    reason = f"the range of the {other} table is stated by LUT_{other}_INPUT_RANGE"
+                    raise self._error(range_keyword, f"{range_keyword.decode()} without LUT_{name}_SIZE; {reason}")
                 domains.append(Domain())
                 continue
             by_range = bounds and self._domain(range_keyword, range_keyword, (bounds[0],) * 3, (bounds[1],) * 3)

@@ -111,7 +111,7 @@ def format_rows(values: NDArray[np.float32]) -> bytes:
 def format_number(value: float | np.float32) -> str:
     """One float32 in the fewest digits that read back as the same float32."""
     value = np.float32(value)
-    if value == 0 or 1e-5 <= abs(value) < 1e7:
+    if value == 0 or np.float32(1e-5) <= abs(value) < 1e7:  # in float32 with numpy 1 too
         return np.format_float_positional(value, unique=True, trim="-")
     return np.format_float_scientific(value, unique=True, trim="-", exp_digits=2)
 

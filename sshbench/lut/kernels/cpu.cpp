@@ -22,7 +22,7 @@ namespace {
 
 std::vector<const Kernels*> usable_kernels() {
     std::vector<const Kernels*> usable;
-    for (const Kernels* k : {&kAvx512, &kAvx2, &kPlain})
+    for (const Kernels* k : {&kAvx512, &kAvx2, &kNeon, &kPlain})
         if (k->available != nullptr && k->available()) usable.push_back(k);
     return usable;
 }

@@ -51,6 +51,6 @@ struct Kernels {
     void (*floats)(const FloatLut&, const FloatImage&, size_t begin, size_t end);
 };
 
-extern const Kernels kPlain, kAvx2, kAvx512;
+extern const Kernels kPlain, kNeon, kAvx2, kAvx512;
 
 }  // namespace sshbench

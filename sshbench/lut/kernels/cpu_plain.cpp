@@ -1,4 +1,4 @@
-// Kernels in portable C++; the compiler makes NEON of the float loops on 64-bit Arm.
+// Kernels in portable C++.
 #include "cpu_bytes.h"
 #include "cpu_floats.h"
 

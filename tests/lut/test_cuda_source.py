@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import shutil
 import subprocess
 from collections.abc import Callable
 from itertools import permutations
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -482,6 +484,8 @@ def compiler() -> None:
 @pytest.mark.usefixtures("compiler")
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_every_kernel_compiles_and_keeps_its_values_in_registers(architecture):
+    if int(architecture.removeprefix("sm_")) not in nvrtc.known_architectures():
+        pytest.skip(f"NVRTC {nvrtc.nvrtc_version()} does not know {architecture}")
     names = cuda.kernel_expressions()
     binary = nvrtc.compile_kernels(names, architecture)
     assert binary.code.startswith(b"\x7fELF")
@@ -565,3 +569,63 @@ def test_a_chip_newer_than_nvrtc_gets_code_that_its_driver_translates():
 def test_errors_are_one_sentence(monkeypatch):
     with pytest.raises(nvrtc.CudaKernelError, match="sm_11"):
         nvrtc.compile_kernels(KERNEL, "sm_11")
+
+
+# ---- the driver ----------------------------------------------------------------------------------------------------
+
+DRIVER = r"""
+extern "C" {
+static void* context = nullptr;
+static unsigned long long seen[16];
+unsigned long long fake_seen(int i) { return seen[i]; }
+int cuCtxGetCurrent(void** out) { *out = context; return 0; }
+int cuDevicePrimaryCtxRetain(void** out, int device) { *out = (void*)(long)(device + 100); return 0; }
+int cuCtxSetCurrent(void* value) { context = value; seen[0] = (unsigned long long)value; return 0; }
+int cuDeviceGetAttribute(int* out, int attribute, int device) { *out = attribute == 97 ? 232448 : 132; return 0; }
+int cuModuleLoadData(void** out, const char* image) { seen[1]++; *out = (void*)7; return image[1] != 'E'; }
+int cuModuleGetFunction(void** out, void* module, const char* name) { *out = (void*)9; return name[0] != '_'; }
+int cuFuncSetAttribute(void* function, int attribute, int value) { seen[2] = attribute; seen[3] = value; return 0; }
+int cuGetErrorString(int status, const char** out) { *out = "a fault of the fake"; return 0; }
+int cuLaunchKernel(void* function, unsigned x, unsigned y, unsigned z, unsigned threads, unsigned ty, unsigned tz,
+                   unsigned shared, void* stream, void** arguments, void** extra) {
+    unsigned long long values[] = {(unsigned long long)function, x, y, z, threads, ty, tz, shared,
+                                   (unsigned long long)stream, *(unsigned long long*)arguments[0], extra != nullptr};
+    for (int i = 0; i < 11; ++i) seen[4 + i] = values[i];
+    return x == 13 ? 719 : 0;
+}
+}
+"""
+
+
+@pytest.mark.usefixtures("compiler")
+def test_a_launch_reaches_the_driver_as_it_was_asked_for(tmp_path, monkeypatch):
+    """In place of the CUDA driver a library that notes what it is called with."""
+    if shutil.which("g++") is None:
+        pytest.skip("no C++ compiler is here to build a driver that notes its calls")
+    (tmp_path / "driver.cpp").write_text(DRIVER)
+    subprocess.run(["g++", "-shared", "-fPIC", "driver.cpp", "-o", "driver.so"], cwd=tmp_path, check=True)
+    driver = ctypes.CDLL(str(tmp_path / "driver.so"))
+    driver.fake_seen.restype = ctypes.c_ulonglong
+    monkeypatch.setattr(nvrtc, "_driver", lambda: driver)
+    monkeypatch.setenv("SSHBENCH_CACHE", str(tmp_path))
+    monkeypatch.setattr(torch.cuda, "device", lambda device: contextlib.nullcontext())
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: SimpleNamespace(cuda_stream=1 << 40))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
+    caches = (nvrtc._function, nvrtc.multiprocessors, nvrtc.shared_memory)
+    for cached in caches:
+        cached.cache_clear()
+    job = (ctypes.c_ulonglong * 4)(1234567890123)
+    try:
+        for _ in range(2):
+            nvrtc.launch(KERNEL[0], (5, 6), 768, 215632, job, torch.device("cuda", 3))
+        assert [driver.fake_seen(i) for i in (5, 6, 8, 11)] == [5, 6, 768, 215632]
+        assert nvrtc.multiprocessors(3) == 132
+        with pytest.raises(nvrtc.CudaKernelError, match=r"could not launch a LUT kernel: a fault of the fake \(719\)"):
+            nvrtc.launch(KERNEL[0], (13, 6), 768, 0, job, torch.device("cuda", 3))
+    finally:
+        for cached in caches:
+            cached.cache_clear()
+    context, loads, attribute, size, *launched = (driver.fake_seen(i) for i in range(15))
+    assert (context, loads, attribute, size) == (103, 2, 8, 232448)
+    assert launched == [9, 13, 6, 1, 768, 1, 1, 0, 1 << 40, 1234567890123, 0]

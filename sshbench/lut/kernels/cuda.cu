@@ -1,12 +1,13 @@
 // LUTs on CUDA devices. Compiled at first use by NVRTC with no header but trilinear.h, and by a C++ compiler in the
 // tests, where a shim stands in for the built-ins.
 //
-// A pixel gathers eight corners of its cell, and that is what takes the time, so everything here serves the gather:
-//  - A corner is one access: a texel of 16 bytes (r, g, b, 0), or of 6 bytes where only these fit.
+// A pixel gathers eight corners of its cell, and that is what takes the time, so everything here serves the gather.
+// tests/speed/gather_turns.py counts what the layouts below cost on a photograph.
+//  - A corner is one access: a texel of 16 bytes (r, g, b, 0), or a code of 6 bytes where texels do not fit.
 //  - The table lies in shared memory where it fits and enough pixels follow. There a warp's gather takes as many turns
-//    as its busiest bank, through L1 as many as it touches cache lines, which on photographs is two to three times more.
-//  - Neighbouring lanes take neighbouring pixels, as these fall into the same cells: with four pixels a lane in 16-byte
-//    pieces a warp would touch 1.4 times the cache lines. Rows of lanes are whole sectors all the same.
+//    as its busiest bank has words, through L1 up to as many as it touches cache lines, which are twice as many.
+//  - Neighbouring lanes take neighbouring pixels, as these fall into the same cells: with four pixels a lane, read in
+//    16-byte pieces, a warp would touch 1.5 times the cache lines. Rows of lanes are whole sectors of memory too.
 //  - Images are on grid.y with one table index each, so that a batch with distinct LUTs is one launch.
 #include "trilinear.h"
 
@@ -291,7 +292,9 @@ template <class T>
 DEVICE int first_corner(const Place<T> (&place)[3], const Steps& steps) {
     return place[2].cell * steps.plane + place[1].cell * steps.row + place[0].cell;
 }
-DEVICE int corner_step(int i, const Steps& steps) { return (i >> 2) * steps.plane + ((i >> 1) & 1) * steps.row + (i & 1); }
+DEVICE int corner_step(int i, const Steps& steps) {
+    return (i >> 2) * steps.plane + ((i >> 1) & 1) * steps.row + (i & 1);
+}
 
 constexpr Strides CELL = {4, 8, 16};  // of eight corners in an array, for trilinear()
 
@@ -317,7 +320,8 @@ DEVICE void interpolate(const Table& table, const Steps& steps, const Place<T> (
         for (int k = 0; k < 4; ++k) table.texel(corner + static_cast<int>(at[k]), texel[k]);
 #pragma unroll
         for (int c = 0; c < 3; ++c)
-            out[c] = weight[0] * texel[0][c] + weight[1] * texel[1][c] + weight[2] * texel[2][c] + weight[3] * texel[3][c];
+            out[c] = (weight[0] * texel[0][c] + weight[1] * texel[1][c]) +
+                     (weight[2] * texel[2][c] + weight[3] * texel[3][c]);
     }
 #pragma unroll
     for (int c = 0; c < 3; ++c) out[c] = table.level(out[c]);
@@ -436,8 +440,9 @@ __global__ __launch_bounds__(THREADS_OF<STORE>, BLOCKS_OF<typename Format<Out>::
             const int points = points_of(job);
             if (lut.number != filled) {
                 __syncthreads();  // others may still read the table before
+                const char* codes = static_cast<const char*>(job.codes) + lut.number * job.code_bytes;
                 if constexpr (STORE == SHARED) fill(shared_memory, lut.table, points);
-                else fill(shared_memory, static_cast<const char*>(job.codes) + lut.number * job.code_bytes, job.code_bytes / 16);
+                else fill(shared_memory, codes, static_cast<int>(job.code_bytes / 16));
                 __syncthreads();
                 filled = lut.number;
             }
@@ -445,7 +450,8 @@ __global__ __launch_bounds__(THREADS_OF<STORE>, BLOCKS_OF<typename Format<Out>::
                 walk<In, Out, LAYOUT, METHOD, STORE>(job, lut, SharedTable{shared_memory}, image);
             } else {
                 const T scale = job.ranges[2 * lut.number], offset = job.ranges[2 * lut.number + 1];
-                if (scale >= T(0)) walk<In, Out, LAYOUT, METHOD, STORE>(job, lut, CodedTable{shared_memory, points, scale, offset}, image);
+                const CodedTable coded = {shared_memory, points, scale, offset};
+                if (scale >= T(0)) walk<In, Out, LAYOUT, METHOD, STORE>(job, lut, coded, image);
                 else walk<In, Out, LAYOUT, METHOD, STORE>(job, lut, global, image);
             }
         }
@@ -492,7 +498,8 @@ __global__ __launch_bounds__(THREADS, same<P, double> ? 1 : 2) void backward(con
                 for (int c = 0; c < 3; ++c) place[c] = locate(value[c], job.axis[c]);
                 const int corner = first_corner(place, steps);
                 const GlobalTable<T> table = {lut.table};
-                T* grad_corner = job.grad_table == nullptr ? nullptr : job.grad_table + (lut.table - job.table) + 4 * corner;
+                T* grad_corner = job.grad_table;
+                if (grad_corner != nullptr) grad_corner += (lut.table - job.table) + 4 * corner;
                 const T fr = place[0].fraction, fg = place[1].fraction, fb = place[2].fraction;
                 T grad_fraction[3];
                 if constexpr (METHOD == TRILINEAR) {

@@ -168,16 +168,22 @@ def nvrtc_version() -> tuple[int, int]:
     return major.value, minor.value
 
 
-def architecture_for(capability: tuple[int, int]) -> str:
-    """What to compile for on a device of this compute capability: its own code, or PTX where NVRTC is older than it."""
+@cache
+def known_architectures() -> tuple[int, ...]:
+    """The compute capabilities that NVRTC makes machine code for, as 10 * major + minor."""
     count = ctypes.c_int()
     _checked(_nvrtc().nvrtcGetNumSupportedArchs(ctypes.byref(count)))
     known = (ctypes.c_int * count.value)()
     _checked(_nvrtc().nvrtcGetSupportedArchs(known))
+    return tuple(known)
+
+
+def architecture_for(capability: tuple[int, int]) -> str:
+    """What to compile for on a device of this compute capability: its own code, or PTX where NVRTC is older than it."""
     wanted = 10 * capability[0] + capability[1]
-    if wanted in known:
+    if wanted in known_architectures():
         return f"sm_{wanted}"
-    older = [architecture for architecture in known if architecture < wanted]
+    older = [architecture for architecture in known_architectures() if architecture < wanted]
     if not older:
         version = "{}.{}".format(*nvrtc_version())
         raise CudaKernelError(f"NVRTC {version} has no support for compute capability {capability[0]}.{capability[1]}")

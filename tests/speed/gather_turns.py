@@ -1,0 +1,63 @@
+"""How many turns a warp's table reads take on a photograph, counted: why the CUDA kernels are laid out as they are.
+
+python tests/speed/gather_turns.py
+
+No GPU is needed, and no time is measured. A turn is one cycle of a multiprocessor's load unit: a group of lanes (8 for
+16-byte reads, 32 for 4 and 2-byte ones) takes as many as its busiest shared-memory bank has different words, or through
+L1, at worst, as many as it touches cache lines. `stride` is how far apart the pixels of neighbouring lanes are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+WARPS = 4000
+
+
+def warps(pixels: NDArray[np.uint8], stride: int) -> NDArray[np.int64]:
+    """`[warps, 32, 3]`: what the 32 lanes of a warp read at one time, from warps all over the image."""
+    count = len(pixels) // (32 * stride)
+    lanes = pixels[: count * 32 * stride].reshape(count, 32, stride, 3).transpose(0, 2, 1, 3).reshape(-1, 32, 3)
+    return lanes[np.random.default_rng(0).permutation(len(lanes))[:WARPS]].astype(np.int64)
+
+
+def turns(words: NDArray[np.int64], group: int, banks: int) -> float:
+    """Mean over warps of the most different words in one of `banks`, summed over groups of lanes. One bank: all."""
+    ordered = np.sort(words.reshape(-1, group), axis=1)
+    first = np.ones(ordered.shape, bool)
+    first[:, 1:] = np.diff(ordered, axis=1) != 0
+    loads = np.zeros((len(ordered), banks), int)
+    np.add.at(loads, (np.arange(len(ordered))[:, None], ordered % banks), first)
+    return float(loads.max(axis=1).sum() / len(words))
+
+
+def count(pixels: NDArray[np.uint8], size: int, stride: int) -> dict[str, float]:
+    """Turns a pixel of each lane, all eight corners together."""
+    cell = np.minimum(warps(pixels, stride) * (size - 1) // 255, size - 2)
+    total = {"texels through L1": 0.0, "texels in shared memory": 0.0, "codes in shared memory": 0.0}
+    for b, g, r in np.ndindex(2, 2, 2):
+        point = ((cell[..., 2] + b) * size + cell[..., 1] + g) * size + cell[..., 0] + r
+        total["texels through L1"] += turns(point // 8, 8, 1)
+        total["texels in shared memory"] += turns(point, 8, 8)
+        total["codes in shared memory"] += turns(point, 32, 32) + turns(point // 2, 32, 32)
+    return total
+
+
+def main() -> None:
+    """Print the table."""
+    from PIL import Image
+    from skimage import data
+
+    photo = Image.fromarray(data.astronaut()).resize((1920, 1920), Image.Resampling.BICUBIC)
+    noise = np.random.default_rng(0).integers(0, 256, (1080, 1920, 3), np.uint8)
+    print(f"{'image':6} {'size':>4} {'stride':>6}   turns of a warp a pixel of each lane")
+    for name, image in (("photo", np.asarray(photo)[200:1280]), ("noise", noise)):
+        for size in (17, 33):
+            for stride in (1, 4, 16):
+                parts = count(image.reshape(-1, 3), size, stride)
+                print(f"{name:6} {size:4} {stride:6}   " + ", ".join(f"{what} {n:.0f}" for what, n in parts.items()))
+
+
+if __name__ == "__main__":
+    main()

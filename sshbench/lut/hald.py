@@ -69,6 +69,16 @@ def read_hald(path: str | os.PathLike[str]) -> Lut:
     return Lut(values=values, title=path.stem, source=os.fspath(path))
 
 
+def default_level(lut: Lut) -> int:
+    """The smallest level up to 9 whose grid has all points of the LUT's, else the smallest with as many as the LUT.
+
+    A table of 17 points fits into one of 49 (level 7) without loss, and not into one of 25.
+    """
+    enough = [level for level in range(MIN_LEVEL, MAX_LEVEL + 1) if level**2 >= lut.size]
+    exact = [level for level in enough if level <= 9 and (level**2 - 1) % (lut.size - 1) == 0 and lut.kind == "3d"]
+    return [*exact, *enough, MAX_LEVEL][0]
+
+
 def write_hald(lut: Lut, path: str | os.PathLike[str], *, level: int | None = None, bits: int = 16) -> None:
     """Write a LUT as a Hald CLUT; a LUT of another size or kind is resampled (trilinear).
 
@@ -77,7 +87,7 @@ def write_hald(lut: Lut, path: str | os.PathLike[str], *, level: int | None = No
     path
         A `.png`, `.tif` or `.tiff` file, which appears whole or not at all.
     level
-        2 to 16, for `level ** 2` points an axis; by default the smallest that has at least as many as the LUT.
+        2 to 16, for `level ** 2` points an axis; by default `default_level(lut)`.
     bits
         8 or 16 bits a channel.
 
@@ -93,7 +103,7 @@ def write_hald(lut: Lut, path: str | os.PathLike[str], *, level: int | None = No
     """
     path = Path(path)
     if level is None:
-        level = min(max(MIN_LEVEL, int(np.ceil(np.sqrt(lut.size)))), MAX_LEVEL)
+        level = default_level(lut)
     if not MIN_LEVEL <= level <= MAX_LEVEL:
         raise HaldError(f"{path}: a Hald CLUT has level {MIN_LEVEL} to {MAX_LEVEL}, not {level}")
     if bits not in (8, 16):

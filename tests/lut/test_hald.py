@@ -14,7 +14,7 @@ from PIL import Image
 
 from sshbench.lut.cube import CubeFormatError, read_cube, write_cube
 from sshbench.lut.files import find_luts, read_lut
-from sshbench.lut.hald import HaldError, HaldWarning, default_level, read_hald, write_hald
+from sshbench.lut.hald import HaldError, HaldWarning, read_hald, write_hald
 from sshbench.lut.imagefile import ImageFileError
 from sshbench.lut.table import Domain, Lut, LutError
 from tests.lut.peers import Points, with_opencolorio
@@ -79,11 +79,6 @@ def test_what_is_written_reads_back_the_same(tmp_path: Path, level: int, suffix:
     file = tmp_path / f"look{suffix}"
     write_hald(lut, file, level=level, bits=bits)
     assert np.array_equal(np.asarray(read_lut(file).values), np.asarray(lut.values))
-
-
-@pytest.mark.parametrize(("size", "level"), [(2, 2), (4, 2), (9, 3), (17, 7), (33, 6), (64, 8), (65, 9), (256, 16)])
-def test_a_table_goes_into_a_grid_that_holds_its_points(size: int, level: int) -> None:
-    assert default_level(Lut.identity(size)) == level
 
 
 def test_a_17_point_table_survives_the_way_there_and_back(tmp_path: Path) -> None:

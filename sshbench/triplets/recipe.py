@@ -8,13 +8,29 @@ its long side; so the overlap of the crops is that of the recipe in every photog
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from itertools import accumulate
+from struct import Struct
 from typing import Any, NamedTuple
 
-from sshbench.triplets.settings import Settings
+import numpy as np
+from numpy.typing import NDArray
+
+from sshbench.triplets.settings import Settings, SettingsError
 
 Box = tuple[float, float, float, float]
+Words = NDArray[np.int64]
+
+_WORDS = Struct("<16I")
+_SALT = Struct("<QQ")
+_FIRST_PLACE = 8  # words 0 to 7 of block 0 hold what is drawn once
+_PLACES = (0, 8)  # where candidates for the two crops start in the blocks after it
+_TRIED = 8192  # candidates that tell whether the bounds of the overlap can be kept
+_LEAST_KEPT = 16
 
 
 class Crop(NamedTuple):
@@ -39,7 +55,7 @@ class Recipe:
         Where the window lies along the long side: 0 at the start, 65535 at the end.
     alpha, beta
         Index of the LUT in the bank; of the colour transfer in `Settings.transfers` (beta: -1, as photographed); -1 for
-        saturation.
+        saturation. A composite's foreground is alpha, and its beta is not used.
     alpha_strength, beta_strength
         How far the LUT is followed (0 to 1), or the factor of saturation.
     seed
@@ -59,12 +75,33 @@ class Recipe:
 
     def to_row(self) -> dict[str, Any]:
         """The recipe as scalars, for a row of a table."""
-        raise NotImplementedError
+        return {
+            "row": self.row,
+            "draw": self.draw,
+            "content_scale": self.content.scale,
+            "content_x": self.content.x,
+            "content_y": self.content.y,
+            "reference_scale": self.reference.scale,
+            "reference_x": self.reference.x,
+            "reference_y": self.reference.y,
+            "window": self.window,
+            "alpha": self.alpha,
+            "beta": self.beta,
+            "alpha_strength": self.alpha_strength,
+            "beta_strength": self.beta_strength,
+            "seed": self.seed,
+        }
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Recipe:
         """The recipe that `to_row` wrote; other columns are passed over."""
-        raise NotImplementedError
+        return cls(
+            row["row"],
+            row["draw"],
+            Crop(row["content_scale"], row["content_x"], row["content_y"]),
+            Crop(row["reference_scale"], row["reference_x"], row["reference_y"]),
+            *(row[name] for name in ("window", "alpha", "beta", "alpha_strength", "beta_strength", "seed")),
+        )
 
 
 def make_recipe(settings: Settings, row: str, draw: int, luts: int) -> Recipe:
@@ -73,21 +110,205 @@ def make_recipe(settings: Settings, row: str, draw: int, luts: int) -> Recipe:
     Raises
     ------
     SettingsError
-        Fewer than two LUTs, weights for another number of LUTs, or bounds of the overlap that no pair of crops keeps.
+        Fewer than two LUTs, weights for another number of LUTs, or bounds of the overlap that crops cannot keep.
     """
-    raise NotImplementedError
+    plan = _plan(settings, luts)
+    words = _WORDS.unpack(_block(settings.seed, row, draw, 0))
+    content, reference = _crops(plan, settings.seed, row, draw, words)
+    w_alpha, w_beta, w_alpha_strength, w_beta_strength, w_window, low, high = words[:7]
+    if plan.luts:
+        alpha, beta = plan.pick(w_alpha, w_beta)
+    else:
+        alpha, beta = (w_alpha * plan.transfers >> 32) if plan.transfers else -1, -1
+    base, span = plan.strength
+    return Recipe(
+        row,
+        draw,
+        content,
+        reference,
+        w_window >> 16,
+        alpha,
+        beta,
+        base + span * (w_alpha_strength * 2.0**-32),
+        base + span * (w_beta_strength * 2.0**-32),
+        (high << 32 | low) >> 1,
+    )
 
 
 def make_recipes(settings: Settings, rows: Sequence[str], draws: Sequence[int], luts: int) -> list[Recipe]:
-    """`[make_recipe(settings, row, draw, luts) for row, draw in zip(rows, draws)]`, faster."""
-    raise NotImplementedError
+    """`[make_recipe(settings, row, draw, luts) for row, draw in zip(rows, draws)]`, several times as fast."""
+    plan = _plan(settings, luts)
+    if not rows:
+        return []
+    seed = settings.seed
+    data = b"".join([_block(seed, row, draw, 0) for row, draw in zip(rows, draws, strict=True)])
+    words = np.frombuffer(data, "<u4").reshape(-1, 16).astype(np.int64)
+    places, kept = plan.place(words[:, _FIRST_PLACE:])
+    if plan.luts:
+        alphas, betas = plan.pick_many(words[:, 0], words[:, 1])
+    else:
+        betas = np.full(len(words), -1)
+        alphas = words[:, 0] * plan.transfers >> 32 if plan.transfers else betas
+    base, span = plan.strength
+    strengths = base + span * (words[:, 2:4] * 2.0**-32)
+    seeds = (words[:, 6] << 31) | (words[:, 5] >> 1)
+    recipes = []
+    for row, draw, place, keep, window, alpha, beta, (alpha_strength, beta_strength), extra, line in zip(
+        rows,
+        draws,
+        places.tolist(),
+        kept.tolist(),
+        (words[:, 4] >> 16).tolist(),
+        alphas.tolist(),
+        betas.tolist(),
+        strengths.tolist(),
+        seeds.tolist(),
+        words,
+        strict=True,
+    ):
+        if keep:
+            content, reference = Crop(*place[:3]), Crop(*place[3:])
+        else:
+            content, reference = _crops(plan, seed, row, draw, tuple(line.tolist()))
+        recipes.append(Recipe(row, draw, content, reference, window, alpha, beta, alpha_strength, beta_strength, extra))
+    return recipes
 
 
 def overlap(a: Crop, b: Crop, crop: int) -> float:
     """What two crops of `crop` pixels share, as a part of the smaller one's area, 0 to 1."""
-    raise NotImplementedError
+    wide = min((a.x + crop) * b.scale, (b.x + crop) * a.scale) - max(a.x * b.scale, b.x * a.scale)
+    high = min((a.y + crop) * b.scale, (b.y + crop) * a.scale) - max(a.y * b.scale, b.y * a.scale)
+    if wide <= 0 or high <= 0:
+        return 0.0
+    side = float(crop * min(a.scale, b.scale))
+    return float(wide) * float(high) / (side * side)
 
 
 def boxes(recipe: Recipe, crop: int, width: int, height: int) -> tuple[Box, Box]:
     """The content and the reference in a photograph of that size: (left, top, right, bottom) in its pixels."""
-    raise NotImplementedError
+    short = min(width, height)
+    along = (max(width, height) - short) * (recipe.window / 65535)
+    left, top = (along, 0.0) if width > height else (0.0, along)
+
+    def box(c: Crop) -> Box:
+        unit = short / c.scale
+        # A sum of rounded numbers may end a hair outside.
+        right, bottom = min(left + (c.x + crop) * unit, float(width)), min(top + (c.y + crop) * unit, float(height))
+        return left + c.x * unit, top + c.y * unit, right, bottom
+
+    return box(recipe.content), box(recipe.reference)
+
+
+def _block(seed: int, row: str, draw: int, block: int) -> bytes:
+    """64 random bytes, the same for the same arguments everywhere."""
+    return blake2b(
+        row.encode("utf-8", "surrogateescape"),
+        digest_size=64,
+        salt=_SALT.pack(draw, block),
+        person=seed.to_bytes(8, "little"),
+    ).digest()
+
+
+def _crops(plan: _Plan, seed: int, row: str, draw: int, words: tuple[int, ...]) -> tuple[Crop, Crop]:
+    """The first candidates that keep the bounds of the overlap."""
+    low, scales, crop = plan.low, plan.scales, plan.crop
+    block = 0
+    places: tuple[int, ...] = (_FIRST_PLACE,)
+    while True:
+        for p in places:
+            scale, other = low + (words[p] * scales >> 32), low + (words[p + 1] * scales >> 32)
+            free = scale - crop + 1
+            content = Crop(scale, words[p + 2] * free >> 32, words[p + 3] * free >> 32)
+            if plan.single:
+                return content, content
+            free = other - crop + 1
+            reference = Crop(other, words[p + 4] * free >> 32, words[p + 5] * free >> 32)
+            if plan.overlap[0] <= overlap(content, reference, crop) <= plan.overlap[1]:
+                return content, reference
+        block += 1
+        places = _PLACES
+        words = _WORDS.unpack(_block(seed, row, draw, block))
+
+
+class _Plan:
+    """What the recipes of the same settings share."""
+
+    def __init__(self, settings: Settings, luts: int) -> None:
+        self.crop, self.low = settings.crop, settings.scale[0]
+        self.scales = settings.scale[1] - settings.scale[0] + 1
+        self.overlap, self.single = settings.overlap, settings.crops == "single" or settings.kind == "composites"
+        self.luts = luts if settings.appearance == "lut" else 0
+        self.transfers = len(settings.transfers) if settings.appearance == "color-transfer" else 0
+        bounds = settings.saturation if settings.appearance == "saturation" else settings.strength
+        self.strength = bounds[0], bounds[1] - bounds[0]
+        if settings.appearance == "lut":
+            self._weigh(settings.weights)
+        if not self.single:
+            self._try_overlap()
+
+    def _weigh(self, weights: tuple[float, ...] | None) -> None:
+        if self.luts < 2:
+            raise SettingsError(
+                f"alpha and beta are two different LUTs, but the bank holds {self.luts}; add LUTs to it"
+            )
+        if weights is None:
+            weights = (1.0,) * self.luts
+        if len(weights) != self.luts:
+            raise SettingsError(f"there are {len(weights)} weights for {self.luts} LUTs; give one number a LUT")
+        whole = sum(weights)  # whole numbers from here on, so that every machine draws alike
+        self.weights = [max(round(w / whole * 2**30), 1) if w > 0 else 0 for w in weights]
+        self.upto = list(accumulate(self.weights))
+
+    def pick(self, first: int, second: int) -> tuple[int, int]:
+        """Two different LUTs for two 32-bit words, the second by its weight among those that remain."""
+        alpha = bisect_right(self.upto, first * self.upto[-1] >> 32)
+        weight, before = self.weights[alpha], self.upto[alpha] - self.weights[alpha]
+        place = second * (self.upto[-1] - weight) >> 32
+        return alpha, bisect_right(self.upto, place + weight if place >= before else place)
+
+    def pick_many(self, first: Words, second: Words) -> tuple[Words, Words]:
+        """`pick` for many pairs."""
+        upto, weights = np.array(self.upto), np.array(self.weights)
+        alpha = np.searchsorted(upto, first * upto[-1] >> 32, side="right")
+        weight, before = weights[alpha], upto[alpha] - weights[alpha]
+        place = second * (upto[-1] - weight) >> 32
+        return alpha, np.searchsorted(upto, np.where(place >= before, place + weight, place), side="right")
+
+    def place(self, words: Words) -> tuple[Words, NDArray[np.bool_]]:
+        """The first candidate of many: words `[N, 6 ...]` to scale, x, y of both crops, and whether they are kept."""
+        content_scale = self.low + (words[:, 0] * self.scales >> 32)
+        reference_scale = content_scale if self.single else self.low + (words[:, 1] * self.scales >> 32)
+        content = words[:, 2:4] * (content_scale - self.crop + 1)[:, None] >> 32
+        reference = content if self.single else words[:, 4:6] * (reference_scale - self.crop + 1)[:, None] >> 32
+        placed = np.column_stack([content_scale, content, reference_scale, reference])
+        if self.single:
+            return placed, np.ones(len(words), bool)
+        shared = _overlaps(placed, self.crop)
+        return placed, (shared >= self.overlap[0]) & (shared <= self.overlap[1])
+
+    def _try_overlap(self) -> None:
+        """Refuse bounds of the overlap that crops at these scales keep too seldom to be drawn."""
+        data = b"".join([_block(0, "", i, 0) for i in range(_TRIED)])
+        placed, kept = self.place(np.frombuffer(data, "<u4").reshape(-1, 16).astype(np.int64))
+        if np.count_nonzero(kept) < _LEAST_KEPT:
+            shared = _overlaps(placed, self.crop)
+            raise SettingsError(
+                f"crops of {self.crop} pixels at short sides of {self.low} to {self.low + self.scales - 1} share "
+                f"{shared.min():.2f} to {shared.max():.2f} of their area and seldom or never {self.overlap[0]:g} to "
+                f"{self.overlap[1]:g}; change the bounds of overlap or scale"
+            )
+
+
+def _overlaps(placed: Words, crop: int) -> NDArray[np.float64]:
+    """`overlap` for many, as `_Plan.place` gives them."""
+    a, b = placed[:, :1], placed[:, 3:4]
+    starts, others = placed[:, 1:3], placed[:, 4:6]
+    shared = np.minimum((starts + crop) * b, (others + crop) * a) - np.maximum(starts * b, others * a)
+    wide, high = np.maximum(shared, 0).astype(np.float64).T
+    side = (crop * np.minimum(a, b)[:, 0]).astype(np.float64)
+    return np.asarray(wide * high / (side * side))
+
+
+@lru_cache(maxsize=16)
+def _plan(settings: Settings, luts: int) -> _Plan:
+    return _Plan(settings, luts)

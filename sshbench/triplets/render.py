@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sshbench.lut.apply import apply_lut
 from sshbench.lut.bank import LutBank
-from sshbench.triplets.recipe import Box, Recipe
+from sshbench.triplets.appearance import TRANSFER_FUNCTIONS, saturate
+from sshbench.triplets.decode import SkippedImage
+from sshbench.triplets.masks import generate_mask, mask_part
+from sshbench.triplets.recipe import Box, Recipe, boxes
+from sshbench.triplets.resize import resize_box
 from sshbench.triplets.settings import Settings
 from sshbench.triplets.sources import Partners
 
 Pixels = NDArray[np.uint8]
+
+_PARTNERS_TRIED = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +57,10 @@ class Rendered:
 
 @dataclass(frozen=True, eq=False)
 class RenderedComposite:
-    """One composite: `composite` and `real` `[crop, crop, 3]` uint8 sRGB, `mask` `[crop, crop]` uint8, soft, 255 inside."""
+    """One composite.
+
+    `composite` and `real` are `[crop, crop, 3]` uint8 sRGB; `mask` is `[crop, crop]` uint8, soft, 255 inside.
+    """
 
     composite: Pixels
     mask: Pixels
@@ -72,8 +83,7 @@ def render(
     Parameters
     ----------
     read
-        Row id to photograph, `[H, W, 3]` uint8 sRGB, of which no side needs to be longer than
-        `settings.short_side` asks for.
+        Row id to photograph, `[H, W, 3]` uint8 sRGB; its short side needs no more than `settings.short_side` pixels.
     bank
         The LUTs; None only where `settings.appearance` is not `"lut"`.
     read_mask
@@ -86,6 +96,109 @@ def render(
     Raises
     ------
     SkippedImage
-        The photograph (or each of eight partners in turn) cannot be used, or the mask covers too little of the crop.
+        The photograph (or each of eight partners in turn) cannot be used, or its mask leaves too little foreground or
+        background in the crop.
     """
-    raise NotImplementedError
+    photo = read(recipe.row)
+    height, width = photo.shape[:2]
+    content_box, reference_box = boxes(recipe, settings.crop, width, height)
+    if settings.kind == "composites":
+        mask = None if read_mask is None else read_mask(recipe.row)
+        if mask is None:
+            mask = generate_mask(recipe.seed, settings.crop, settings.mask_area)
+        else:
+            content_box, mask = _crop_around(mask, content_box, width, height, settings.crop)
+            if not settings.min_mask <= mask_part(mask) <= 1.0 - settings.min_mask:
+                raise SkippedImage(
+                    recipe.row,
+                    f"its mask covers {mask_part(mask):.1%} of the crop; {settings.min_mask:.1%} of "
+                    "foreground and of background are needed",
+                )
+        real = resize_box(photo, content_box, settings.crop)
+        foreground = _appearances(real[None], [True], recipe, settings, read, bank, partners)[0]
+        inside = mask[..., None].astype(np.uint16)
+        composite = (foreground * inside + real * (255 - inside) + 127) // 255
+        return RenderedComposite(composite.astype(np.uint8), mask, real, _parts(content_box, width, height))
+    views_in = np.empty((views, settings.crop, settings.crop, 3), np.uint8)
+    resize_box(photo, content_box, settings.crop, out=views_in[0])
+    views_in[1] = views_in[0]
+    if settings.crops == "single":
+        views_in[2] = views_in[0]
+    else:
+        resize_box(photo, reference_box, settings.crop, out=views_in[2])
+    if views == 4:
+        views_in[3] = views_in[2]
+    out = _appearances(views_in, [True, False, False, True][:views], recipe, settings, read, bank, partners)
+    return Rendered(
+        content_alpha=out[0],
+        content_beta=out[1],
+        reference_beta=out[2],
+        reference_alpha=out[3] if views == 4 else None,
+        content_box=_parts(content_box, width, height),
+        reference_box=_parts(reference_box, width, height),
+    )
+
+
+def _appearances(
+    crops: Pixels,
+    alphas: list[bool],
+    recipe: Recipe,
+    settings: Settings,
+    read: Callable[[str], Pixels],
+    bank: LutBank | None,
+    partners: Partners | None,
+) -> Pixels:
+    """Crops `[N, crop, crop, 3]` under alpha where `alphas` says so, else under beta."""
+    strengths = [recipe.alpha_strength if alpha else recipe.beta_strength for alpha in alphas]
+    if settings.appearance == "lut":
+        if bank is None:
+            raise ValueError("rendering with LUTs needs a bank")
+        luts = [recipe.alpha if alpha else recipe.beta for alpha in alphas]
+        return np.asarray(apply_lut(crops, bank, luts, strength=strengths, layout="HWC"))
+    if settings.appearance == "saturation":
+        return np.stack([saturate(crop, factor) for crop, factor in zip(crops, strengths, strict=True)])
+    if partners is None:
+        raise ValueError("rendering with colour transfer needs the partners")
+    out = crops.copy()  # beta: as photographed
+    partner = _partner(recipe, settings, read, partners)
+    transfer = TRANSFER_FUNCTIONS[settings.transfers[recipe.alpha]]
+    # One map for all crops under alpha: their pixels as one image.
+    wanted = crops[alphas]
+    out[alphas] = transfer(wanted.reshape(-1, settings.crop, 3), partner).reshape(wanted.shape)
+    return out
+
+
+def _partner(recipe: Recipe, settings: Settings, read: Callable[[str], Pixels], partners: Partners) -> Pixels:
+    for row in islice(partners.of(recipe.seed, recipe.row), _PARTNERS_TRIED):
+        try:
+            photo = read(row)
+        except SkippedImage:
+            continue
+        height, width = photo.shape[:2]
+        return resize_box(photo, (0.0, 0.0, float(width), float(height)), settings.crop)
+    raise SkippedImage(recipe.row, "no other photograph that can be read was found to take colours from")
+
+
+def _crop_around(mask: Pixels, box: Box, width: int, height: int, crop: int) -> tuple[Box, Pixels]:
+    """Move the crop as little as brings the centre of the mask into its middle half, and cut the mask there."""
+    inside = mask > 127
+    moved = list(box)
+    for axis, length in ((0, width), (1, height)):
+        places = np.flatnonzero(inside.any(axis=axis))
+        if not len(places):
+            break
+        centre = (places[0] + places[-1] + 1) / 2 * (length / mask.shape[1 - axis])
+        start, side = box[axis], box[axis + 2] - box[axis]
+        start += min(centre - (start + side / 4), 0.0) + max(centre - (start + side * 3 / 4), 0.0)
+        moved[axis] = min(max(start, 0.0), length - side)
+        moved[axis + 2] = moved[axis] + side
+    left, top, right, bottom = moved
+    h, w = mask.shape
+    x, y = w / width, h / height
+    on_mask = (left * x, top * y, min(right * x, float(w)), min(bottom * y, float(h)))
+    cut = resize_box(np.repeat(mask[..., None], 3, axis=2), on_mask, crop)[..., 0]
+    return (left, top, min(right, float(width)), min(bottom, float(height))), np.ascontiguousarray(cut)
+
+
+def _parts(box: Box, width: int, height: int) -> Box:
+    return box[0] / width, box[1] / height, box[2] / width, box[3] / height

@@ -131,16 +131,16 @@ def _check(settings: Settings) -> None:
         value = getattr(settings, name)
         if value not in get_args(choices):
             raise SettingsError(f"{name} is {' or '.join(get_args(choices))}, not {value!r}")
-    if settings.seed < 0:
-        raise SettingsError(f"the seed is 0 or more, not {settings.seed}")
+    if not 0 <= settings.seed < 2**64:
+        raise SettingsError(f"the seed is a whole number from 0 to 2^64 - 1, not {settings.seed}")
     if settings.draws < 1:
         raise SettingsError(f"draws is 1 or more, not {settings.draws}")
     if not 8 <= settings.crop <= 4096:
         raise SettingsError(f"the crop is 8 to 4096 pixels, not {settings.crop}")
     if not settings.crop <= settings.scale[0] <= settings.scale[1] <= 65535:
         raise SettingsError(
-            f"the scale goes from one short side to a larger one, both at least the crop of {settings.crop} and at most "
-            f"65535 pixels, not {_shown(settings.scale)}"
+            f"the scale goes from one short side to a larger one, both of the crop's {settings.crop} to 65535 pixels, "
+            f"not {_shown(settings.scale)}"
         )
     for name, top in (("overlap", 1.0), ("strength", 1.0), ("saturation", 10.0), ("mask_area", 0.9)):
         low, high = getattr(settings, name)

@@ -1,4 +1,4 @@
-"""Where the data folders `luts/`, `realhm/` and `baselines/` are: in a checkout or in an installed wheel."""
+"""Where the data folders `luts/`, `realhm/`, `baselines/` and `sample/` are: in a checkout or in an installed wheel."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from pathlib import Path
 
 from sshbench.errors import SshbenchError
 
-FOLDERS = ("luts", "realhm", "baselines")
+FOLDERS = ("luts", "realhm", "baselines", "sample")
 
 
 def data_folder(name: str) -> Path:
     """Return the folder `name` that ships with sshbench.
 
-    A checkout (also when installed in editable mode) holds it beside the package, a wheel inside it.
+    A checkout (also when installed in editable mode) holds it beside the package, a wheel inside it; `sample` is always
+    inside.
 
     Raises
     ------

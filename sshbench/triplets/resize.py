@@ -6,18 +6,15 @@ install, Pillow itself serves.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from sshbench.triplets.recipe import Box
 
-
 try:
     import sshbench.triplets._resize as _resize
 except ImportError:
-    _resize = None  # type: ignore[no-redef]
+    _resize = None
 
 
 def available() -> bool:

@@ -1,17 +1,28 @@
-"""Sources of photographs: the embedded sample, a folder, Parquet, Arrow or WebDataset files, a Hugging Face dataset."""
+"""Sources of photographs: the embedded sample, a folder, Parquet, Arrow or WebDataset files, a Hugging Face dataset.
+
+A source lists photographs and gives each an id that stays the same when others are added; `open_source` tells from what
+it is given which kind it is.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sshbench.errors import SshbenchError
-from sshbench.triplets.decode import SkippedImage
+from sshbench.folders import data_folder
+from sshbench.triplets.decode import MAX_PIXELS, MIN_SIDE, SkippedImage, decode_mask, decode_photo
 
-__all__ = ["Partners", "Photo", "SkippedImage", "Source", "SourceError", "open_source"]
+__all__ = ["FileSource", "Partners", "Photo", "SkippedImage", "Source", "SourceError", "open_source"]
+
+SAMPLE = "sample"
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
 class SourceError(SshbenchError):
@@ -39,7 +50,7 @@ class Source(Protocol):
     streaming: bool
     """Whether rows come only in order, by `photos`; `len`, `row_id`, `index` and `read` then raise SourceError."""
     fingerprint: str
-    """A hash that changes when the list of photographs changes (names, sizes, times; not the pixels)."""
+    """A hash that changes when the list of photographs changes (names and sizes, not the pixels)."""
     description: dict[str, Any]
     """Kind, place, config, split, column, revision, licence where known; for the manifest and the card."""
 
@@ -48,7 +59,7 @@ class Source(Protocol):
         ...
 
     def row_id(self, i: int) -> str:
-        """The id of row `i`: a path inside the folder, or `revision:split:index`."""
+        """The id of row `i`: a path inside the folder, `file:index` in table files, or `revision:split:index`."""
         ...
 
     def index(self, row: str) -> int:
@@ -58,7 +69,7 @@ class Source(Protocol):
     def read(self, i: int, short_side: int | None = None) -> NDArray[np.uint8]:
         """Row `i` as `[H, W, 3]` uint8 sRGB, upright.
 
-        With `short_side` a JPEG may be decoded at a smaller scale that keeps at least so many pixels on its short side.
+        With `short_side` a large image may be decoded smaller, with a short side of at least so many pixels.
 
         Raises
         ------
@@ -68,12 +79,80 @@ class Source(Protocol):
         ...
 
     def read_mask(self, i: int, short_side: int | None = None) -> NDArray[np.uint8] | None:
-        """The mask of row `i`, `[h, w]` uint8, 255 inside; None where the source has no masks."""
+        """The mask of row `i`, `[h, w]` uint8, 255 inside; None where it has none."""
         ...
 
     def photos(self, start: int = 0, stop: int | None = None) -> Iterator[Photo]:
-        """Rows `start` to `stop` (or the end) in order, read ahead in whatever way is fastest."""
+        """Rows `start` to `stop` (or the end) in order, read in whatever way is fastest."""
         ...
+
+
+class FileSource:
+    """What sources of encoded image files share: a subclass gives the bytes.
+
+    Parameters
+    ----------
+    min_side, max_pixels
+        As for `open_source`.
+    """
+
+    streaming = False
+    fingerprint: str
+    description: dict[str, Any]
+
+    def __init__(self, min_side: int, max_pixels: int) -> None:
+        self.min_side = min_side
+        self.max_pixels = max_pixels
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def row_id(self, i: int) -> str:
+        raise NotImplementedError
+
+    def index(self, row: str) -> int:
+        raise NotImplementedError
+
+    def encoded(self, i: int) -> bytes:
+        """The image file of row `i`; raises SkippedImage or OSError."""
+        raise NotImplementedError
+
+    def encoded_mask(self, i: int) -> bytes | None:
+        """The mask file of row `i`, or None."""
+        raise NotImplementedError
+
+    def read(self, i: int, short_side: int | None = None) -> NDArray[np.uint8]:
+        row = self.row_id(i)
+        try:
+            data = self.encoded(i)
+        except OSError as error:
+            raise SkippedImage(row, f"cannot be read ({error.strerror or error})") from error
+        return decode_photo(data, row, short_side=short_side, min_side=self.min_side, max_pixels=self.max_pixels)
+
+    def read_mask(self, i: int, short_side: int | None = None) -> NDArray[np.uint8] | None:
+        row = self.row_id(i)
+        try:
+            data = self.encoded_mask(i)
+        except OSError as error:
+            raise SkippedImage(row, f"its mask cannot be read ({error.strerror or error})") from error
+        return None if data is None else decode_mask(data, row, max_pixels=self.max_pixels)
+
+    def photos(self, start: int = 0, stop: int | None = None) -> Iterator[Photo]:
+        for i in range(start, len(self) if stop is None else min(stop, len(self))):
+            yield _Row(self, i)
+
+
+class _Row:
+    """A row of a source that can be read in any order."""
+
+    def __init__(self, source: FileSource, i: int) -> None:
+        self.source, self.i, self.row = source, i, source.row_id(i)
+
+    def read(self, short_side: int | None = None) -> NDArray[np.uint8]:
+        return self.source.read(self.i, short_side)
+
+    def read_mask(self, short_side: int | None = None) -> NDArray[np.uint8] | None:
+        return self.source.read_mask(self.i, short_side)
 
 
 class Partners:
@@ -84,11 +163,30 @@ class Partners:
     """
 
     def __init__(self, rows: Sequence[str]) -> None:
-        raise NotImplementedError
+        self.rows = rows
+        places = [
+            blake2b(row.encode("utf-8", "surrogateescape"), digest_size=8, person=b"sshbench ring").digest()
+            for row in rows
+        ]
+        keys = np.frombuffer(b"".join(places), "<u8")
+        self.order = np.argsort(keys, kind="stable")
+        self.keys = keys[self.order]
 
     def of(self, seed: int, row: str) -> Iterator[str]:
-        """The other photographs, from the one next to `seed` on the ring on; never `row` itself."""
-        raise NotImplementedError
+        """The other photographs, from the one next to `seed` (63 bits) on the ring on; never `row` itself."""
+        first = int(np.searchsorted(self.keys, np.uint64(seed << 1)))
+        for k in range(len(self.rows)):
+            other = self.rows[self.order[(first + k) % len(self.rows)]]
+            if other != row:
+                yield other
+
+
+def fingerprint_of(lines: Sequence[str]) -> str:
+    """A hash of a list of rows."""
+    whole = blake2b(digest_size=16)
+    for line in lines:
+        whole.update(line.encode("utf-8", "surrogateescape") + b"\0")
+    return whole.hexdigest()
 
 
 def open_source(
@@ -100,15 +198,23 @@ def open_source(
     revision: str | None = None,
     streaming: bool = False,
     masks: str | None = None,
-    min_side: int = 224,
-    max_pixels: int = 178_956_970,
+    min_side: int = MIN_SIDE,
+    max_pixels: int = MAX_PIXELS,
 ) -> Source:
-    """Open `sample`, a folder, a Parquet, Arrow or WebDataset path (or glob), or a Hugging Face dataset id.
+    """Open `sample`, a folder, a Parquet, Arrow or WebDataset path (or pattern), or a Hugging Face dataset id.
 
     Parameters
     ----------
-    config, split, column, revision, streaming
-        Of a dataset; the split defaults to `train` or the only one, the column to the only one that holds images.
+    spec
+        What is there under this name decides: `sample`, unless a folder is called so; a folder with images or with
+        table files in it; one such file; a pattern such as `data/train-*.parquet`; the same as a URL of fsspec; else
+        the id of a dataset on the hub.
+    config, revision, streaming
+        Of a dataset on the hub.
+    split
+        Of a dataset on the hub, by default `train` or the only one; of table files, those with it in their name.
+    column
+        Of a dataset or table files, by default the only one that holds images; of WebDataset files, the suffix.
     masks
         A folder whose files have the photographs' names (with any suffix), or a column of the dataset.
     min_side
@@ -121,4 +227,34 @@ def open_source(
     SourceError
         Nothing of that name is there, it holds no photographs, the column is not in it, or the hub cannot be reached.
     """
-    raise NotImplementedError
+    from sshbench.triplets import source_files, source_hub, source_tables
+
+    place = str(Path(spec).expanduser()) if "://" not in spec else spec
+    if spec == SAMPLE and not Path(spec).is_dir():
+        place = str(data_folder(SAMPLE))
+    found = source_files.find(place)
+    if found is None:
+        if not _HUB_ID.fullmatch(spec):
+            raise SourceError(f"{spec}: no such folder or file")
+        return source_hub.open_hub(
+            spec,
+            config=config,
+            split=split,
+            column=column,
+            revision=revision,
+            streaming=streaming,
+            masks=masks,
+            min_side=min_side,
+            max_pixels=max_pixels,
+        )
+    for_datasets: dict[str, object] = {"config": config, "revision": revision, "streaming": streaming or None}
+    if found.kind == "images":
+        for_datasets |= {"split": split, "column": column}
+    for name, value in for_datasets.items():
+        if value is not None:
+            raise SourceError(f"--{name} is for datasets, but {spec} is {found.what}; leave it out")
+    if found.kind == "images":
+        return source_files.ImageSource(spec, found, masks=masks, min_side=min_side, max_pixels=max_pixels)
+    return source_tables.TableSource(
+        spec, found, split=split, column=column, masks=masks, min_side=min_side, max_pixels=max_pixels
+    )

@@ -1,0 +1,203 @@
+"""A folder of image files as a source, and what kind of files a folder, a file or a pattern stands for."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from sshbench.triplets.decode import MAX_BYTES, SkippedImage
+from sshbench.triplets.sources import SAMPLE, FileSource, SourceError, fingerprint_of
+
+# Also kinds that are not read, so that they are listed with the reason rather than passed over.
+IMAGES = [
+    f".{suffix}"
+    for suffix in (
+        *("jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "gif", "bmp", "dib", "ppm", "pgm", "pbm", "pnm"),
+        *("jp2", "j2k", "avif", "qoi", "mpo", "heic", "heif", "jxl", "tga", "psd", "exr", "hdr"),
+    )
+]
+KINDS = dict.fromkeys(IMAGES, "images") | {".parquet": "parquet", ".arrow": "arrow", ".tar": "webdataset"}
+_PATTERN = re.compile(r"[*?\[]")
+
+
+@dataclass(frozen=True)
+class Found:
+    """Files of one kind below a place.
+
+    Parameters
+    ----------
+    root
+        The folder, or its URL.
+    files
+        Their paths in it, with `/`, sorted, and their sizes.
+    kind
+        `"images"`, `"parquet"`, `"arrow"` or `"webdataset"`.
+    """
+
+    root: str
+    files: dict[str, int]
+    kind: str
+
+    @property
+    def remote(self) -> bool:
+        return "://" in self.root
+
+    @property
+    def what(self) -> str:
+        """In words."""
+        return "a folder of images" if self.kind == "images" else f"made of {self.kind} files"
+
+    def open(self, name: str) -> Any:
+        """Open one of the files for reading bytes."""
+        if self.remote:
+            import fsspec
+
+            return fsspec.open(f"{self.root}/{name}", "rb").open()
+        return open(os.path.join(self.root, name), "rb")
+
+
+def find(place: str) -> Found | None:
+    """What is at a path, a pattern or a URL; None where nothing has that name.
+
+    Raises
+    ------
+    SourceError
+        Something is there, but no images and no table files.
+    """
+    if "://" in place:
+        root, listed = _find_remote(place)
+    elif _PATTERN.search(place) and not os.path.exists(place):
+        root = re.split(r"[^/]*[*?\[]", place, maxsplit=1)[0] or "."
+        listed = {}
+        for path in Path(root).glob(os.path.relpath(place, root)):
+            if path.is_file():
+                listed[path.relative_to(root).as_posix()] = path.stat().st_size
+    elif os.path.isdir(place):
+        root, listed = place, dict(_walk(place))
+    elif os.path.isfile(place):
+        root, listed = os.path.dirname(place) or ".", {os.path.basename(place): os.path.getsize(place)}
+    else:
+        return None
+    kinds = Counter(kind for name in listed if (kind := KINDS.get(PurePosixPath(name).suffix.lower())))
+    if not kinds:
+        what = f"{len(listed)} files, but no" if listed else "no"
+        raise SourceError(f"{place} holds {what} images, Parquet, Arrow or .tar files; give a folder with photographs")
+    kind = kinds.most_common(1)[0][0]
+    names = sorted(name for name in listed if KINDS.get(PurePosixPath(name).suffix.lower()) == kind)
+    return Found(root, {name: listed[name] for name in names}, kind)
+
+
+def _walk(root: str) -> Iterator[tuple[str, int]]:
+    """Regular files below a folder; links to folders are followed once, hidden names left out."""
+    seen = set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        identity = os.stat(folder)
+        if (key := (identity.st_dev, identity.st_ino)) in seen:
+            folders.clear()
+            continue
+        seen.add(key)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = os.path.join(folder, name)
+            try:
+                found = os.stat(path)
+            except OSError:  # a link to nothing
+                continue
+            if stat.S_ISREG(found.st_mode) and not name.startswith("."):
+                yield os.path.relpath(path, root).replace(os.sep, "/"), found.st_size
+
+
+def _find_remote(url: str) -> tuple[str, dict[str, int]]:
+    import fsspec
+
+    try:
+        fs, path = fsspec.core.url_to_fs(url)
+        if _PATTERN.search(path):
+            root = re.split(r"[^/]*[*?\[]", path, maxsplit=1)[0].rstrip("/")
+            found = fs.glob(path, detail=True)
+        else:
+            found = fs.find(path, detail=True)
+            root = path.rstrip("/") if path not in found else path.rpartition("/")[0]
+    except ImportError as error:
+        raise SourceError(f"{url}: {error}") from error
+    except Exception as error:  # every storage has errors of its own
+        raise SourceError(f"{url} cannot be listed ({' '.join(str(error).split())[:200]})") from error
+    files = {name: entry for name, entry in found.items() if entry["type"] == "file"}
+    if not files:
+        raise SourceError(f"{url}: nothing is there")
+    return fs.unstrip_protocol(root), {
+        name[len(root) :].lstrip("/"): entry["size"] or 0 for name, entry in files.items()
+    }
+
+
+class ImageSource(FileSource):
+    """A folder of image files; a row id is the path in it."""
+
+    def __init__(self, spec: str, found: Found, *, masks: str | None, min_side: int, max_pixels: int) -> None:
+        super().__init__(min_side, max_pixels)
+        self.found = found
+        self.names = list(found.files)
+        self.fingerprint = fingerprint_of([f"{name} {size}" for name, size in found.files.items()])
+        self.description = {"kind": "folder", "spec": spec, "photographs": len(self.names)}
+        if spec == SAMPLE:
+            self.description["license"] = (
+                "CC0, public domain and CC BY 4.0, by photograph: sshbench/data/sample/README.md"
+            )
+        # File names need not be Unicode, but ids end up in tables that are.
+        self.ids = [n.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") for n in self.names]
+        self._index: dict[str, int] | None = None
+        self.masks = None if masks is None else _masks(masks, self.names)
+        self.masks_found = None if masks is None else find(masks)
+        if masks is not None:
+            self.description["masks"] = masks
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def row_id(self, i: int) -> str:
+        return self.ids[i]
+
+    def index(self, row: str) -> int:
+        if self._index is None:
+            self._index = {name: i for i, name in enumerate(self.ids)}
+        if row not in self._index:
+            raise SourceError(f"{self.found.root} no longer holds {row}")
+        return self._index[row]
+
+    def encoded(self, i: int) -> bytes:
+        if self.found.files[self.names[i]] > MAX_BYTES:
+            size = self.found.files[self.names[i]]
+            raise SkippedImage(self.row_id(i), f"is a file of {size >> 20} MiB; at most {MAX_BYTES >> 20} are read")
+        return _read(self.found, self.names[i])
+
+    def encoded_mask(self, i: int) -> bytes | None:
+        if self.masks is None or self.masks_found is None:
+            return None
+        name = self.masks.get(_bare(self.names[i]))
+        return None if name is None else _read(self.masks_found, name)
+
+
+def _read(found: Found, name: str) -> bytes:
+    with found.open(name) as file:
+        return bytes(file.read())
+
+
+def _bare(name: str) -> str:
+    return str(PurePosixPath(name).with_suffix(""))
+
+
+def _masks(folder: str, names: list[str]) -> dict[str, str]:
+    """Photograph without suffix to mask file."""
+    found = find(folder)
+    if found is None or found.kind != "images":
+        raise SourceError(f"{folder}: no such folder with masks")
+    masks = {_bare(name): name for name in found.files}
+    if not any(_bare(name) in masks for name in names):
+        raise SourceError(f"{folder}: no mask has the name of a photograph (photographs: {names[0]}, ...)")
+    return masks

@@ -1,0 +1,206 @@
+"""A dataset of the Hugging Face hub as a source, whole or as a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sshbench.triplets.decode import SkippedImage, decode_mask, decode_photo
+from sshbench.triplets.source_tables import choose_column
+from sshbench.triplets.sources import FileSource, Photo, Source, SourceError, fingerprint_of
+
+
+def open_hub(
+    name: str,
+    *,
+    config: str | None,
+    split: str | None,
+    column: str | None,
+    revision: str | None,
+    streaming: bool,
+    masks: str | None,
+    min_side: int,
+    max_pixels: int,
+) -> Source:
+    """Open a dataset by its id.
+
+    Raises
+    ------
+    SourceError
+        There is no such dataset, config, split or column, or the hub cannot be reached.
+    """
+    try:
+        import datasets
+    except ImportError as error:
+        raise SourceError(
+            f"{name} is no folder or file here, and to open datasets of the hub pip install datasets"
+        ) from error
+
+    try:
+        builder = datasets.load_dataset_builder(name, config, revision=revision)
+        split = split or _only_split(name, builder)
+        data = datasets.load_dataset(name, config, split=split, revision=revision, streaming=streaming)
+    except SourceError:
+        raise
+    except Exception as error:  # the hub's own, those of its HTTP library, and ValueError for names
+        raise SourceError(_why(name, error)) from error
+    features = data.features or data._resolve_features().features
+    columns = {
+        key: isinstance(kind, datasets.Image) or getattr(kind, "dtype", "") == "binary"
+        for key, kind in features.items()
+    }
+    mask_column = None if masks is None else choose_column(name, columns, masks)
+    column = choose_column(name, columns, column, but=mask_column)
+    kept = [c for c in (column, mask_column) if c is not None]
+    data = data.select_columns(kept)
+    for c in kept:
+        if isinstance(features[c], datasets.Image):
+            data = data.cast_column(c, datasets.Image(decode=False))
+    commit = getattr(builder, "hash", None) or revision or "main"
+    description = {
+        "kind": "hub",
+        "spec": name,
+        "config": builder.config.name,
+        "split": split,
+        "column": column,
+        "masks": mask_column,
+        "revision": commit,
+        "license": builder.info.license or None,
+    }
+    return HubSource(data, description, min_side, max_pixels)
+
+
+def _only_split(name: str, builder: Any) -> str:
+    splits = list(builder.info.splits or ())
+    if not splits or "train" in splits:
+        return "train"
+    if len(splits) == 1:
+        return str(splits[0])
+    raise SourceError(f"{name} has no split 'train'; choose --split {' or '.join(splits)}")
+
+
+def _why(name: str, error: Exception) -> str:
+    import datasets
+
+    text = " ".join(str(error).split())
+    kinds = {kind.__name__ for cause in _causes(error) for kind in type(cause).__mro__}
+    if isinstance(error, datasets.exceptions.DatasetNotFoundError) and not kinds & _UNREACHED:
+        return f"{name} is no folder or file here, and the hub knows no dataset of that name that is open to you"
+    if kinds & _UNREACHED:
+        return (
+            f"{name} is no folder or file here, and the hub cannot be reached to look for a dataset of that name; "
+            "connect to the network or give a folder"
+        )
+    return f"the dataset {name} cannot be opened ({text[:300]})"
+
+
+_UNREACHED = {
+    "ConnectionError",
+    "ConnectError",
+    "OfflineModeIsEnabled",
+    "LocalEntryNotFoundError",
+    "TimeoutError",
+    "TimeoutException",
+    "ProxyError",
+}
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    for _ in range(10):
+        if error is None:
+            return
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+class HubSource(FileSource):
+    """Rows of a dataset; a row id is `revision:split:index`."""
+
+    def __init__(self, data: Any, description: dict[str, Any], min_side: int, max_pixels: int) -> None:
+        super().__init__(min_side, max_pixels)
+        self.data, self.description = data, description
+        self.streaming = not hasattr(data, "__len__")
+        self.prefix = f"{description['revision']}:{description['split']}:"
+        named = [str(description[key]) for key in ("spec", "config", "split", "column", "revision")]
+        if not self.streaming:
+            description["photographs"] = len(data)
+            named.append(str(len(data)))
+            if not len(data):
+                raise SourceError(f"{description['spec']}: the split {description['split']} holds no rows")
+        self.fingerprint = fingerprint_of(named)
+
+    def __len__(self) -> int:
+        self._not_streaming()
+        return len(self.data)
+
+    def row_id(self, i: int) -> str:
+        return f"{self.prefix}{i}"
+
+    def index(self, row: str) -> int:
+        self._not_streaming()
+        i = row.removeprefix(self.prefix)
+        if i == row or not i.isdecimal() or int(i) >= len(self):
+            raise SourceError(
+                f"{self.description['spec']} has no row {row}; it was made from another revision or split"
+            )
+        return int(i)
+
+    def encoded(self, i: int) -> bytes:
+        self._not_streaming()
+        return _cell(self.data[i][self.description["column"]], self.row_id(i))
+
+    def encoded_mask(self, i: int) -> bytes | None:
+        self._not_streaming()
+        column = self.description["masks"]
+        value = None if column is None else self.data[i][column]
+        return None if value is None else _cell(value, self.row_id(i))
+
+    def photos(self, start: int = 0, stop: int | None = None) -> Iterator[Photo]:
+        if not self.streaming:
+            yield from super().photos(start, stop)
+            return
+        count = None if stop is None else max(stop - start, 0)
+        for i, values in enumerate(islice(self.data.skip(start) if start else self.data, count), start):
+            yield _StreamedRow(self, self.row_id(i), values)
+
+    def _not_streaming(self) -> None:
+        if self.streaming:
+            raise SourceError(f"{self.description['spec']} is a stream, read in order only; leave --streaming out")
+
+
+class _StreamedRow:
+    def __init__(self, source: HubSource, row: str, values: dict[str, Any]) -> None:
+        self.source, self.row, self.values = source, row, values
+
+    def read(self, short_side: int | None = None) -> NDArray[np.uint8]:
+        source = self.source
+        data = _cell(self.values[source.description["column"]], self.row)
+        return decode_photo(
+            data, self.row, short_side=short_side, min_side=source.min_side, max_pixels=source.max_pixels
+        )
+
+    def read_mask(self, short_side: int | None = None) -> NDArray[np.uint8] | None:
+        column = self.source.description["masks"]
+        value = None if column is None else self.values[column]
+        return None if value is None else decode_mask(_cell(value, self.row), self.row)
+
+
+def _cell(value: Any, row: str) -> bytes:
+    """An image that is not decoded: its bytes, or those of the file it names."""
+    if isinstance(value, dict):
+        value = value.get("bytes") or value.get("path")
+    if isinstance(value, str):
+        import fsspec
+
+        try:
+            with fsspec.open(value, "rb") as file:
+                return bytes(file.read())
+        except Exception as error:  # every storage has errors of its own
+            raise SkippedImage(row, f"cannot be read ({' '.join(str(error).split())[:200]})") from error
+    if value is None:
+        raise SkippedImage(row, "the image is missing there")
+    return bytes(value)

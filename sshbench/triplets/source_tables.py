@@ -1,0 +1,314 @@
+"""Parquet, Arrow and WebDataset files as a source, read where they are and piece by piece."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tarfile
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import accumulate
+from pathlib import PurePosixPath
+from typing import Any, Protocol
+
+from sshbench.triplets.decode import SkippedImage
+from sshbench.triplets.source_files import IMAGES, Found
+from sshbench.triplets.sources import FileSource, SourceError, fingerprint_of
+
+_BATCH = 16
+
+
+class _Part(Protocol):
+    """One file."""
+
+    def __len__(self) -> int: ...
+
+    def row_id(self, k: int) -> str:
+        """Within the file."""
+        ...
+
+    def place(self, row: str) -> int | None:
+        """The row with that id, or None."""
+        ...
+
+    def value(self, k: int, column: str) -> Any:
+        """The cell: bytes, `{"bytes": ..., "path": ...}`, a path, or None."""
+        ...
+
+
+class TableSource(FileSource):
+    """Rows of one or more table files; a row id is `file:index`, or `file:key` in a WebDataset file."""
+
+    def __init__(
+        self,
+        spec: str,
+        found: Found,
+        *,
+        split: str | None,
+        column: str | None,
+        masks: str | None,
+        min_side: int,
+        max_pixels: int,
+    ) -> None:
+        super().__init__(min_side, max_pixels)
+        names = [n for n in found.files if split is None or split in re.split(r"[/_.\-]", n)]
+        if not names:
+            raise SourceError(f"{spec}: no file has the split {split!r} in its name ({next(iter(found.files))}, ...)")
+        self.found, self.names = found, names
+        self.counts, columns = _survey(found, names)
+        self.ends = list(accumulate(self.counts))
+        if not self.ends[-1]:
+            raise SourceError(f"{spec} holds no rows")
+        self.mask_column = None if masks is None else choose_column(spec, columns, masks)
+        self.column = choose_column(spec, columns, column, but=self.mask_column)
+        self.fingerprint = fingerprint_of(
+            [f"{n} {found.files[n]} {c}" for n, c in zip(names, self.counts, strict=True)]
+        )
+        self.description = {
+            "kind": found.kind,
+            "spec": spec,
+            "split": split,
+            "column": self.column,
+            "masks": self.mask_column,
+            "photographs": len(self),
+        }
+        self._open: tuple[int, _Part] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_open": None}
+
+    def __len__(self) -> int:
+        return self.ends[-1]
+
+    def row_id(self, i: int) -> str:
+        part, k = self._locate(i)
+        inside = self._part(part).row_id(k) if self.found.kind == "webdataset" else str(k)
+        return f"{self.names[part]}:{inside}"
+
+    def index(self, row: str) -> int:
+        for part, name in enumerate(self.names):
+            if row.startswith(f"{name}:"):
+                k = self._part(part).place(row[len(name) + 1 :])
+                if k is not None:
+                    return self.ends[part] - self.counts[part] + k
+        raise SourceError(f"{self.found.root} no longer holds {row}")
+
+    def encoded(self, i: int) -> bytes:
+        data = self._cell(i, self.column)
+        if data is None:
+            raise SkippedImage(self.row_id(i), f"the column {self.column} is empty there")
+        return data
+
+    def encoded_mask(self, i: int) -> bytes | None:
+        return None if self.mask_column is None else self._cell(i, self.mask_column)
+
+    def _cell(self, i: int, column: str) -> bytes | None:
+        part, k = self._locate(i)
+        value = self._part(part).value(k, column)
+        if isinstance(value, dict):
+            value = value.get("bytes") or value.get("path")
+        if isinstance(value, str):  # a path, beside the table
+            with self.found.open(str(PurePosixPath(self.names[part]).parent / value)) as file:
+                return bytes(file.read())
+        return None if value is None else bytes(value)
+
+    def _locate(self, i: int) -> tuple[int, int]:
+        if not 0 <= i < len(self):
+            raise IndexError(i)
+        part = bisect_right(self.ends, i)
+        return part, i - (self.ends[part] - self.counts[part])
+
+    def _part(self, part: int) -> _Part:
+        if self._open is None or self._open[0] != part:
+            columns = [c for c in (self.column, self.mask_column) if c is not None]
+            self._open = part, _PARTS[self.found.kind](self.found, self.names[part], columns)
+        return self._open[1]
+
+
+def choose_column(spec: str, columns: dict[str, bool], column: str | None, but: str | None = None) -> str:
+    """The column `column`, or the only one that holds images.
+
+    Parameters
+    ----------
+    columns
+        Names, and whether they can hold images.
+    but
+        The column with the masks, which is not meant.
+    """
+    able = [name for name, images in columns.items() if images and name != but]
+    if column is None:
+        if len(able) == 1:
+            return able[0]
+        named = [name for name in able if name in ("image", "img", "photo", "picture", "jpg", "png", "jpeg", "webp")]
+        if len(named) == 1:
+            return named[0]
+        if not able:
+            raise SourceError(f"{spec}: no column holds images; there are {', '.join(columns)}")
+        raise SourceError(f"{spec}: several columns hold images; choose --column {' or '.join(able)}")
+    if column not in columns:
+        close = difflib.get_close_matches(column, columns, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(columns)}"
+        raise SourceError(f"{spec} has no column {column!r}{hint}")
+    if not columns[column]:
+        raise SourceError(
+            f"{spec}: the column {column!r} holds no images; those that may are {', '.join(able) or 'none'}"
+        )
+    return column
+
+
+def _survey(found: Found, names: list[str]) -> tuple[list[int], dict[str, bool]]:
+    """Rows of each file, and the columns of the first with whether they can hold images."""
+    counts, columns = [], None
+    for name in names:
+        try:
+            count, here = _SURVEYS[found.kind](found, name)
+        except Exception as error:  # every library has errors of its own
+            text = " ".join(str(error).split())[:200]
+            raise SourceError(f"{found.root}/{name} is damaged or not a {found.kind} file ({text})") from error
+        counts.append(count)
+        columns = columns or here
+    return counts, columns or {}
+
+
+def _arrow_columns(schema: Any) -> dict[str, bool]:
+    import pyarrow.types as t
+
+    def able(kind: Any) -> bool:
+        if t.is_struct(kind):
+            return bool(kind.get_field_index("bytes") >= 0)
+        return bool(t.is_binary(kind) or t.is_large_binary(kind) or t.is_string(kind) or t.is_large_string(kind))
+
+    columns = {field.name: able(field.type) for field in schema}
+    images = {f.name for f in schema if columns[f.name] and not (t.is_string(f.type) or t.is_large_string(f.type))}
+    # Text may be paths, but only where nothing else can be meant.
+    return {name: name in images for name in columns} if images else columns
+
+
+def _survey_parquet(found: Found, name: str) -> tuple[int, dict[str, bool]]:
+    import pyarrow.parquet as pq
+
+    with found.open(name) as file:
+        metadata = pq.ParquetFile(file)
+        return int(metadata.metadata.num_rows), _arrow_columns(metadata.schema_arrow)
+
+
+class _Numbered:
+    """A file whose rows have numbers for ids."""
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def row_id(self, k: int) -> str:
+        return str(k)
+
+    def place(self, row: str) -> int | None:
+        return int(row) if row.isdecimal() and int(row) < len(self) else None
+
+
+class _Parquet(_Numbered):
+    """Goes through a file batch by batch, and starts again at a group of rows for a row that lies elsewhere."""
+
+    def __init__(self, found: Found, name: str, columns: list[str]) -> None:
+        import pyarrow.parquet as pq
+
+        self.file = pq.ParquetFile(found.open(name), buffer_size=1 << 20, pre_buffer=False)
+        self.columns = columns
+        groups = [self.file.metadata.row_group(g).num_rows for g in range(self.file.metadata.num_row_groups)]
+        self.ends = list(accumulate(groups))
+        self.batch: Any = None
+        self.batches: Iterator[Any] = iter(())
+        self.first = self.next = 0
+
+    def __len__(self) -> int:
+        return self.ends[-1] if self.ends else 0
+
+    def value(self, k: int, column: str) -> Any:
+        if not self.first <= k < self.next:
+            group = bisect_right(self.ends, k)
+            start = self.ends[group - 1] if group else 0
+            if not start <= self.next <= k or self.batch is None:
+                groups = list(range(group, len(self.ends)))
+                self.batches = self.file.iter_batches(
+                    _BATCH, row_groups=groups, columns=self.columns, use_threads=False
+                )
+                self.next = start
+            while self.next <= k:
+                self.batch = next(self.batches)
+                self.first, self.next = self.next, self.next + len(self.batch)
+        return self.batch.column(column)[k - self.first].as_py()
+
+
+def _arrow_table(found: Found, name: str) -> Any:
+    import pyarrow as pa
+
+    data = found.open(name) if found.remote else pa.memory_map(f"{found.root}/{name}")
+    try:
+        return pa.ipc.open_stream(data).read_all()  # as `datasets` writes
+    except pa.ArrowInvalid:
+        data.seek(0)
+        return pa.ipc.open_file(data).read_all()
+
+
+def _survey_arrow(found: Found, name: str) -> tuple[int, dict[str, bool]]:
+    table = _arrow_table(found, name)
+    return len(table), _arrow_columns(table.schema)
+
+
+class _Arrow(_Numbered):
+    def __init__(self, found: Found, name: str, columns: list[str]) -> None:
+        self.table = _arrow_table(found, name).select(columns)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def value(self, k: int, column: str) -> Any:
+        return self.table.column(column)[k].as_py()
+
+
+Members = dict[str, tuple[int, int]]  # suffix to offset and size
+
+
+def _tar_index(found: Found, name: str) -> tuple[list[str], list[Members]]:
+    """Samples of a WebDataset file: what has the same name up to the first dot of its last part."""
+    samples: dict[str, Members] = {}
+    with found.open(name) as file, tarfile.open(fileobj=file, mode="r:") as tar:
+        for member in tar:
+            folder, _, last = member.name.rpartition("/")
+            stem, dot, suffix = last.partition(".")
+            if member.isreg() and dot and stem:
+                key = f"{folder}/{stem}" if folder else stem
+                samples.setdefault(key, {})[suffix.lower()] = member.offset_data, member.size
+    return list(samples), list(samples.values())
+
+
+def _survey_tar(found: Found, name: str) -> tuple[int, dict[str, bool]]:
+    keys, members = _tar_index(found, name)
+    suffixes = dict.fromkeys(suffix for sample in members for suffix in sample)
+    return len(keys), {s: f".{s.rpartition('.')[2]}" in IMAGES for s in suffixes}
+
+
+class _Tar:
+    def __init__(self, found: Found, name: str, columns: list[str]) -> None:
+        self.keys, self.members = _tar_index(found, name)
+        self.places = {key: k for k, key in enumerate(self.keys)}
+        self.file = found.open(name)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def row_id(self, k: int) -> str:
+        return self.keys[k]
+
+    def place(self, row: str) -> int | None:
+        return self.places.get(row)
+
+    def value(self, k: int, column: str) -> bytes | None:
+        if column not in self.members[k]:
+            return None
+        offset, size = self.members[k][column]
+        self.file.seek(offset)
+        return bytes(self.file.read(size))
+
+
+_PARTS: dict[str, Any] = {"parquet": _Parquet, "arrow": _Arrow, "webdataset": _Tar}
+_SURVEYS: dict[str, Any] = {"parquet": _survey_parquet, "arrow": _survey_arrow, "webdataset": _survey_tar}

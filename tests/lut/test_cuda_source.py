@@ -264,9 +264,11 @@ STORES = [(0, "GLOBAL"), (227 << 10, "CODES"), (1 << 20, "SHARED")]
 
 
 @pytest.mark.parametrize(("room", "store"), STORES[:2])
-def test_bytes_follow_the_float64_result(on_cpu, store):
+@pytest.mark.parametrize("span", [0.6, 1.0, 1.89])
+def test_bytes_follow_the_float64_result(on_cpu, store, span):
+    """Tables of 0..1 and narrower ones, and the widest that codes are made for."""
     table = table_of(33)
-    table = (table - table.min()) / (table.max() - table.min())  # 0..1, as tables for bytes are
+    table = ((table - table.min()) / (table.max() - table.min()) - 0.5) * span + 0.5
     got, want = apply(image_of((1, 3, 384, 384), torch.uint8), table)
     want = np.clip(want * 255, 0, 255)
     assert store in on_cpu[-1]

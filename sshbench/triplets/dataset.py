@@ -1,0 +1,172 @@
+"""`TripletDataset`: triplets rendered as a network trains on them, new recipes each epoch.
+
+The recipe of a sample is a pure function of (seed, row, draw), and epoch e takes the draws that follow those of epoch
+e - 1. So nothing about the data has to be kept to go on after a stop, and epoch 0 is what `sshbench generate-triplets`
+writes with the same settings.
+
+This module imports no torch; `sshbench.triplets.loader` has what needs it.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sshbench.errors import SshbenchError
+from sshbench.folders import data_folder
+from sshbench.lut.bank import LutBank
+from sshbench.triplets.recipe import Recipe, make_recipe
+from sshbench.triplets.render import RenderedComposite, render, render_crops
+from sshbench.triplets.settings import Settings
+from sshbench.triplets.sources import Partners, SkippedImage, Source, open_source
+
+Pixels = NDArray[np.uint8]
+Deliver = Literal["views", "crops"]
+Sample = dict[str, Any]
+
+VIEWS = ("content_alpha", "content_beta", "reference_alpha", "reference_beta")
+COMPOSITE = ("composite", "mask", "real")
+RECIPE = ("row", "draw", "alpha", "beta", "alpha_strength", "beta_strength")
+_TRIES = 100
+
+
+class TripletDataset:
+    """Triplets (or composites) rendered on demand; map-style, for torch's `DataLoader` or for a plain loop.
+
+    `dataset[i]` is sample i of the epoch that `set_epoch` named, `dataset[e, i]` that of epoch e. It pickles, so workers
+    may be forked or spawned; for sharding over ranks, shuffling and resuming see `sshbench.triplets.loader`.
+
+    Parameters
+    ----------
+    source
+        What `sshbench generate-triplets --source` takes (`sample`, a folder, a dataset id), or an open `Source`.
+    luts
+        A folder of LUT files or a `LutBank`; the looks that ship with sshbench by default.
+    settings
+        What to render; the paper's by default.
+    deliver
+        `"views"` renders the four views; `"crops"` stops before the LUTs, which `views_of` then applies to a whole batch
+        at once, on a GPU or not.
+    unreadable
+        What a photograph that cannot be used does: `"replace"` gives the next row's sample in its place and warns,
+        so that batches keep their size and ranks stay in step; `"raise"` raises `SkippedImage`.
+
+    Raises
+    ------
+    SshbenchError
+        A source or LUT folder that cannot be used, or settings that do not fit together.
+    """
+
+    def __init__(
+        self,
+        source: str | os.PathLike[str] | Source = "sample",
+        luts: str | os.PathLike[str] | LutBank | None = None,
+        settings: Settings | None = None,
+        *,
+        deliver: Deliver = "views",
+        unreadable: Literal["replace", "raise"] = "replace",
+    ) -> None:
+        self.source = open_source(os.fspath(source)) if isinstance(source, str | os.PathLike) else source
+        if not isinstance(luts, LutBank):
+            luts = LutBank.from_folder(Path(data_folder("luts") if luts is None else luts), size=17)
+        self.bank = luts
+        self.settings = settings or Settings()
+        if deliver == "crops" and (self.settings.kind, self.settings.appearance) != ("triplets", "lut"):
+            raise SshbenchError(
+                'deliver="crops" leaves the LUTs to the batch, so it needs kind "triplets" and appearance "lut"; '
+                'use deliver="views"'
+            )
+        self.deliver = deliver
+        self.unreadable = unreadable
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.source) * self.settings.draws
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch of `dataset[i]`; workers that run already do not hear of it (`dataset[e, i]` they do)."""
+        self.epoch = epoch
+
+    def recipe(self, i: int, epoch: int | None = None) -> Recipe:
+        """The recipe of sample `i`: photograph i // draws of the source, draw i % draws of the epoch."""
+        if not -len(self) <= i < len(self):
+            raise IndexError(f"sample {i} of {len(self)}")
+        row, draw = divmod(i % len(self), self.settings.draws)
+        draw += (self.epoch if epoch is None else epoch) * self.settings.draws
+        return make_recipe(self.settings, self.source.row_id(row), draw, len(self.bank))
+
+    def __getitem__(self, key: int | tuple[int, int]) -> Sample:
+        """One sample: uint8 images `[crop, crop, 3]`, and the recipe's `row`, `draw`, LUTs and strengths.
+
+        The images are `content_alpha`, `content_beta`, `reference_alpha`, `reference_beta`; with `deliver="crops"`,
+        `content` and `reference`; for composites `composite`, `mask` `[crop, crop]` and `real`.
+        """
+        epoch, i = key if isinstance(key, tuple) else (self.epoch, key)
+        first = self.recipe(i, epoch)
+        if self.unreadable == "raise":
+            return self._render(first)
+        recipe, reasons = first, []
+        for step in range(1, _TRIES + 1):
+            try:
+                return self._render(recipe)
+            except SkippedImage as skipped:
+                warnings.warn(f"{skipped}; the next photograph takes its place", RuntimeWarning, stacklevel=2)
+                reasons.append(str(skipped))
+            recipe = self.recipe((i + step * self.settings.draws) % len(self), epoch)
+        raise SshbenchError(f"{_TRIES} photographs in a row cannot be used, the first because {reasons[0]}")
+
+    def _render(self, recipe: Recipe) -> Sample:
+        return _sample(recipe, self._images(recipe))
+
+    def _images(self, recipe: Recipe) -> dict[str, Pixels]:
+        if self.deliver == "crops":
+            content, reference = render_crops(recipe, self.settings, self._read)
+            return {"content": content, "reference": reference}
+        rendered = render(
+            recipe, self.settings, self._read, self.bank, read_mask=self._read_mask, partners=self._partners
+        )
+        if isinstance(rendered, RenderedComposite):
+            return {name: getattr(rendered, name) for name in COMPOSITE}
+        return {name: getattr(rendered, name) for name in VIEWS}
+
+    def _read(self, row: str) -> Pixels:
+        return self.source.read(self.source.index(row), self.settings.short_side)
+
+    def _read_mask(self, row: str) -> Pixels | None:
+        return self.source.read_mask(self.source.index(row), self.settings.short_side)
+
+    @cached_property
+    def _partners(self) -> Partners | None:
+        if self.settings.appearance != "color-transfer":
+            return None
+        return Partners([self.source.row_id(i) for i in range(len(self.source))])
+
+
+def _sample(recipe: Recipe, images: dict[str, Pixels]) -> Sample:
+    return {**images, **{name: getattr(recipe, name) for name in RECIPE}}
+
+
+def collate(samples: Sequence[Sample]) -> dict[str, Any]:
+    """Samples to a batch of torch tensors: images uint8 `[B, crop, crop, 3]`, LUTs and draws int64, strengths float32.
+
+    Rows become a list of strings.
+    """
+    import torch
+
+    batch: dict[str, Any] = {}
+    for name, first in samples[0].items():
+        values = [sample[name] for sample in samples]
+        if isinstance(first, str):
+            batch[name] = values
+        elif isinstance(first, np.ndarray):
+            batch[name] = torch.from_numpy(np.stack(values))
+        else:
+            batch[name] = torch.tensor(values, dtype=torch.float32 if isinstance(first, float) else torch.int64)
+    return batch

@@ -1,0 +1,258 @@
+"""Batches of triplets for torch: `TripletLoader`, its `TripletSampler`, and `TripletStream` for streamed sources.
+
+An epoch is a list of places, computed and never stored. Rank r of R takes the places r, r + R, r + 2 R ...; so what all
+ranks have consumed is always the beginning of the list, its length is all that a checkpoint holds, and a run may go on
+with another number of ranks, workers or samples a batch without repeating or losing a sample.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, IterableDataset, Sampler, get_worker_info
+
+from sshbench.errors import SshbenchError
+from sshbench.lut.apply import apply_lut_normalized
+from sshbench.lut.bank import LutBank
+from sshbench.triplets.dataset import COMPOSITE, VIEWS, Sample, TripletDataset, collate
+from sshbench.triplets.order import shuffled
+from sshbench.triplets.threads import one_thread
+
+Batch = dict[str, Any]
+
+
+class TripletSampler(Sampler[list[tuple[int, int]]]):
+    """Batches of keys (epoch, sample) for one rank; a `batch_sampler` for torch's `DataLoader` over a `TripletDataset`.
+
+    Parameters
+    ----------
+    count
+        Samples in an epoch, `len(dataset)`.
+    batch_size
+        Samples a batch, on each rank.
+    shuffle
+        Whether each epoch has an order of its own, drawn from `seed` and the epoch.
+    rank, world_size
+        This process and how many there are; by default what `torch.distributed`, or else torchrun's environment, says.
+    drop_last
+        Leave out what does not fill a batch on every rank, so that all ranks have equally many. Otherwise every sample
+        comes exactly once and ranks may differ by one batch.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        batch_size: int,
+        *,
+        shuffle: bool = True,
+        seed: int = 0,
+        rank: int | None = None,
+        world_size: int | None = None,
+        drop_last: bool = False,
+    ) -> None:
+        if batch_size < 1:
+            raise SshbenchError(f"batch_size is 1 or more, not {batch_size}")
+        here, there = _distributed()
+        self.rank = here if rank is None else rank
+        self.world_size = there if world_size is None else world_size
+        if not 0 <= self.rank < self.world_size:
+            raise SshbenchError(f"rank {self.rank} is outside 0..{self.world_size - 1}; give rank and world_size together")
+        self.count, self.batch_size, self.shuffle, self.seed = count, batch_size, shuffle, seed
+        self.drop_last = drop_last
+        self.epoch = 0
+        self.consumed = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Start epoch `epoch`."""
+        self.epoch, self.consumed = epoch, 0
+
+    def __len__(self) -> int:
+        """Batches that are left of this epoch."""
+        left = self.count - self.consumed
+        if self.drop_last:
+            return left // (self.batch_size * self.world_size)
+        mine = max(0, left - self.rank + self.world_size - 1) // self.world_size
+        return -(-mine // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        epoch, consumed = self.epoch, self.consumed
+        for batch in range(len(self)):
+            first = consumed + self.rank + batch * self.batch_size * self.world_size
+            places = first + self.world_size * np.arange(self.batch_size)
+            yield [(epoch, i) for i in self.samples(places[places < self.count])]
+
+    def samples(self, places: np.ndarray) -> list[int]:
+        """The samples at these places of the epoch's order."""
+        return list(map(int, shuffled(places, self.count, self.seed, self.epoch) if self.shuffle else places))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the run stands: the epoch and how many samples all ranks have consumed of it."""
+        names = ("count", "shuffle", "seed", "epoch", "consumed")
+        return {name: getattr(self, name) for name in names}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state`.
+
+        Raises
+        ------
+        SshbenchError
+            It belongs to another number of samples, another order or another seed.
+        """
+        for name in ("count", "shuffle", "seed"):
+            if state[name] != getattr(self, name):
+                raise SshbenchError(
+                    f"this state belongs to a run with {name} {state[name]}, and this one has {getattr(self, name)}; "
+                    f"the samples that are left cannot be told"
+                )
+        self.epoch, self.consumed = state["epoch"], state["consumed"]
+
+
+class TripletLoader:
+    """An epoch of batches each time it is iterated, from where its state stands; then the epoch counts one up.
+
+    With images normalised (the default), a batch holds `content_alpha`, `content_beta`, `reference_alpha` and
+    `reference_beta` `[B, 3, crop, crop]` on `device`, from uint8 crops through all LUTs in one call; composites come as
+    `composite`, `real` and `mask` `[B, 1, crop, crop]` in 0..1. It holds the recipes' `row`, `draw`, `alpha`, `beta`,
+    `alpha_strength`, `beta_strength` too.
+
+    Parameters
+    ----------
+    dataset
+        With `deliver="crops"`, its workers leave the LUTs to `device`.
+    workers
+        Processes that read and crop, each with one thread; 0 does it here. The batches are the same for any number.
+    device
+        Where the batches land; a GPU applies the LUTs too.
+    normalize
+        False leaves images as uint8 `[B, crop, crop, 3]`.
+    mean, std, dtype
+        As for `sshbench.lut.apply.apply_lut_normalized`.
+    start_method
+        `"fork"`, `"spawn"` or `"forkserver"`; the platform's by default.
+    prefetch
+        Batches that a worker prepares ahead.
+    sampler_options
+        `shuffle`, `seed`, `rank`, `world_size`, `drop_last` of `TripletSampler`.
+    """
+
+    def __init__(
+        self,
+        dataset: TripletDataset,
+        batch_size: int,
+        *,
+        workers: int = 0,
+        device: torch.device | str = "cpu",
+        normalize: bool = True,
+        mean: Sequence[float] = (0.5, 0.5, 0.5),
+        std: Sequence[float] = (0.5, 0.5, 0.5),
+        dtype: Literal["float16", "bfloat16", "float32"] = "float32",
+        start_method: str | None = None,
+        prefetch: int = 2,
+        **sampler_options: Any,
+    ) -> None:
+        self.dataset, self.device, self.normalize = dataset, torch.device(device), normalize
+        self.sampler = TripletSampler(len(dataset), batch_size, **sampler_options)
+        self._format: dict[str, Any] = {"mean": mean, "std": std, "dtype": dtype}
+        self._loader = DataLoader(
+            dataset,  # type: ignore[arg-type]  # a map-style dataset of torch's needs no base class
+            batch_sampler=self.sampler,
+            num_workers=workers,
+            collate_fn=collate,
+            worker_init_fn=one_thread,
+            pin_memory=self.device.type == "cuda",
+            multiprocessing_context=start_method if workers else None,
+            prefetch_factor=prefetch if workers else None,
+            persistent_workers=workers > 0,
+        )
+
+    def __len__(self) -> int:
+        """Batches that are left of this epoch on this rank."""
+        return len(self.sampler)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that the next batch belongs to."""
+        return self.sampler.epoch
+
+    def set_epoch(self, epoch: int) -> None:
+        """Start epoch `epoch`."""
+        self.sampler.set_epoch(epoch)
+
+    def __iter__(self) -> Iterator[Batch]:
+        sampler = self.sampler
+        for batch in self._loader:
+            sampler.consumed = min(sampler.count, sampler.consumed + sampler.batch_size * sampler.world_size)
+            yield self._finished(batch)
+        sampler.set_epoch(sampler.epoch + 1)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What to keep in a checkpoint: the batches handed over so far, not those prepared ahead."""
+        return self.sampler.state_dict() | {"settings": self.dataset.settings.to_json()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on after the last batch that was handed over when `state` was taken; ranks and workers may have changed.
+
+        Raises
+        ------
+        SshbenchError
+            The state belongs to other settings, another order or another number of samples.
+        """
+        from sshbench.triplets.settings import Settings
+
+        differences = Settings.from_json(state["settings"]).differences(self.dataset.settings)
+        if differences:
+            raise SshbenchError(f"this state belongs to other settings ({'; '.join(differences)})")
+        self.sampler.load_state_dict(state)
+
+    def _finished(self, batch: Batch) -> Batch:
+        if self.dataset.deliver == "crops":
+            if not self.normalize:
+                return batch
+            views = views_of(batch, self.dataset.bank, device=self.device, **self._format)
+            return {n: v for n, v in batch.items() if n not in ("content", "reference")} | views
+        names = [name for name in (*VIEWS, *COMPOSITE) if name in batch]
+        ...
+
+
+def views_of(
+    batch: Batch,
+    bank: LutBank,
+    *,
+    device: torch.device | str | None = None,
+    mean: Sequence[float] = (0.5, 0.5, 0.5),
+    std: Sequence[float] = (0.5, 0.5, 0.5),
+    dtype: Literal["float16", "bfloat16", "float32"] = "float32",
+) -> dict[str, torch.Tensor]:
+    """All four normalised views of a batch of crops, by one call of the LUT kernels.
+
+    Parameters
+    ----------
+    batch
+        Of `TripletDataset(deliver="crops")`, collated: `content` and `reference` uint8 `[B, crop, crop, 3]`, `alpha`,
+        `beta`, `alpha_strength`, `beta_strength` `[B]`.
+    bank
+        The bank the recipes were drawn for.
+    device
+        Where to compute; by default where the crops are.
+    mean, std, dtype
+        As for `sshbench.lut.apply.apply_lut_normalized`.
+
+    Returns
+    -------
+    `content_alpha`, `content_beta`, `reference_alpha`, `reference_beta`, each `[B, 3, crop, crop]`. They differ from
+    normalised uint8 views by what those were rounded, half a step of 8 bits.
+    """
+    target = batch["content"].device if device is None else torch.device(device)
+    content, reference = (batch[name].to(target, non_blocking=True) for name in ("content", "reference"))
+    images = torch.cat([content, content, reference, reference])
+    index = torch.cat([batch["alpha"], batch["beta"]]).repeat(2)
+    strength = torch.cat([batch["alpha_strength"], batch["beta_strength"]]).repeat(2)
+    out = apply_lut_normalized(
+        images, bank, index, strength=1.0 if bool((strength == 1).all()) else strength, mean=mean, std=std,
+        dtype=dtype, layout="HWC",
+    )  # fmt: skip
+    return dict(zip(VIEWS, out.chunk(4), strict=True))

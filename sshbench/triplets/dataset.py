@@ -25,7 +25,7 @@ from sshbench.lut.bank import LutBank
 from sshbench.triplets.recipe import Recipe, make_recipe
 from sshbench.triplets.render import RenderedComposite, render, render_crops
 from sshbench.triplets.settings import Settings
-from sshbench.triplets.sources import Partners, SkippedImage, Source, open_source
+from sshbench.triplets.sources import Partners, Photo, SkippedImage, Source, open_source
 
 Pixels = NDArray[np.uint8]
 Deliver = Literal["views", "crops"]
@@ -111,46 +111,50 @@ class TripletDataset:
         epoch, i = key if isinstance(key, tuple) else (self.epoch, key)
         first = self.recipe(i, epoch)
         if self.unreadable == "raise":
-            return self._render(first)
+            return self.render(first)
         recipe, reasons = first, []
         for step in range(1, _TRIES + 1):
             try:
-                return self._render(recipe)
+                return self.render(recipe)
             except SkippedImage as skipped:
                 warnings.warn(f"{skipped}; the next photograph takes its place", RuntimeWarning, stacklevel=2)
                 reasons.append(str(skipped))
             recipe = self.recipe((i + step * self.settings.draws) % len(self), epoch)
         raise SshbenchError(f"{_TRIES} photographs in a row cannot be used, the first because {reasons[0]}")
 
-    def _render(self, recipe: Recipe) -> Sample:
-        return _sample(recipe, self._images(recipe))
+    def render(self, recipe: Recipe, photo: Photo | None = None) -> Sample:
+        """The sample of one recipe, from `photo` (of a source that comes in order) or else from the source's row.
 
-    def _images(self, recipe: Recipe) -> dict[str, Pixels]:
+        Raises
+        ------
+        SkippedImage
+            The photograph cannot be used.
+        """
+
+        def read(row: str) -> Pixels:
+            if photo is not None and row == photo.row:
+                return photo.read(self.settings.short_side)
+            return self.source.read(self.source.index(row), self.settings.short_side)
+
+        def read_mask(row: str) -> Pixels | None:
+            if photo is not None:
+                return photo.read_mask(self.settings.short_side)
+            return self.source.read_mask(self.source.index(row), self.settings.short_side)
+
         if self.deliver == "crops":
-            content, reference = render_crops(recipe, self.settings, self._read)
-            return {"content": content, "reference": reference}
-        rendered = render(
-            recipe, self.settings, self._read, self.bank, read_mask=self._read_mask, partners=self._partners
-        )
-        if isinstance(rendered, RenderedComposite):
-            return {name: getattr(rendered, name) for name in COMPOSITE}
-        return {name: getattr(rendered, name) for name in VIEWS}
-
-    def _read(self, row: str) -> Pixels:
-        return self.source.read(self.source.index(row), self.settings.short_side)
-
-    def _read_mask(self, row: str) -> Pixels | None:
-        return self.source.read_mask(self.source.index(row), self.settings.short_side)
+            content, reference = render_crops(recipe, self.settings, read)
+            images = {"content": content, "reference": reference}
+        else:
+            rendered = render(recipe, self.settings, read, self.bank, read_mask=read_mask, partners=self._partners)
+            names = COMPOSITE if isinstance(rendered, RenderedComposite) else VIEWS
+            images = {name: getattr(rendered, name) for name in names}
+        return images | {name: getattr(recipe, name) for name in RECIPE}
 
     @cached_property
     def _partners(self) -> Partners | None:
         if self.settings.appearance != "color-transfer":
             return None
         return Partners([self.source.row_id(i) for i in range(len(self.source))])
-
-
-def _sample(recipe: Recipe, images: dict[str, Pixels]) -> Sample:
-    return {**images, **{name: getattr(recipe, name) for name in RECIPE}}
 
 
 def collate(samples: Sequence[Sample]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Batches of triplets for torch: `TripletLoader`, its `TripletSampler`, and `TripletStream` for streamed sources.
+"""Batches of triplets for torch: `TripletLoader`, its `TripletSampler`, and `views_of`.
 
 An epoch is a list of places, computed and never stored. Rank r of R takes the places r, r + R, r + 2 R ...; so what all
 ranks have consumed is always the beginning of the list, its length is all that a checkpoint holds, and a run may go on
@@ -13,13 +13,14 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, IterableDataset, Sampler, get_worker_info
+from torch.utils.data import DataLoader, Sampler
 
 from sshbench.errors import SshbenchError
 from sshbench.lut.apply import apply_lut_normalized
 from sshbench.lut.bank import LutBank
-from sshbench.triplets.dataset import COMPOSITE, VIEWS, Sample, TripletDataset, collate
+from sshbench.triplets.dataset import VIEWS, TripletDataset, collate
 from sshbench.triplets.order import shuffled
+from sshbench.triplets.settings import Settings
 from sshbench.triplets.threads import one_thread
 
 Batch = dict[str, Any]
@@ -72,7 +73,11 @@ class TripletSampler(Sampler[list[tuple[int, int]]]):
 
     def __len__(self) -> int:
         """Batches that are left of this epoch."""
-        left = self.count - self.consumed
+        return self.batches(self.consumed)
+
+    def batches(self, consumed: int) -> int:
+        """Batches of this rank after all ranks have consumed `consumed` samples of the epoch."""
+        left = self.count - consumed
         if self.drop_last:
             return left // (self.batch_size * self.world_size)
         mine = max(0, left - self.rank + self.world_size - 1) // self.world_size
@@ -80,14 +85,16 @@ class TripletSampler(Sampler[list[tuple[int, int]]]):
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         epoch, consumed = self.epoch, self.consumed
-        for batch in range(len(self)):
-            first = consumed + self.rank + batch * self.batch_size * self.world_size
-            places = first + self.world_size * np.arange(self.batch_size)
-            yield [(epoch, i) for i in self.samples(places[places < self.count])]
+        for number in range(len(self)):
+            yield self.batch(number, epoch, consumed)
 
-    def samples(self, places: np.ndarray) -> list[int]:
-        """The samples at these places of the epoch's order."""
-        return list(map(int, shuffled(places, self.count, self.seed, self.epoch) if self.shuffle else places))
+    def batch(self, number: int, epoch: int, consumed: int) -> list[tuple[int, int]]:
+        """Batch `number` of this rank, counted from where all ranks have consumed `consumed` samples of the epoch."""
+        first = consumed + self.rank + number * self.batch_size * self.world_size
+        places = first + self.world_size * np.arange(self.batch_size)
+        places = places[places < self.count]
+        samples = shuffled(places, self.count, self.seed, epoch) if self.shuffle else places
+        return [(epoch, int(i)) for i in samples]
 
     def state_dict(self) -> dict[str, Any]:
         """Where the run stands: the epoch and how many samples all ranks have consumed of it."""
@@ -201,21 +208,39 @@ class TripletLoader:
         SshbenchError
             The state belongs to other settings, another order or another number of samples.
         """
-        from sshbench.triplets.settings import Settings
-
         differences = Settings.from_json(state["settings"]).differences(self.dataset.settings)
         if differences:
             raise SshbenchError(f"this state belongs to other settings ({'; '.join(differences)})")
         self.sampler.load_state_dict(state)
 
     def _finished(self, batch: Batch) -> Batch:
-        if self.dataset.deliver == "crops":
-            if not self.normalize:
-                return batch
+        if self.normalize and self.dataset.deliver == "crops":
             views = views_of(batch, self.dataset.bank, device=self.device, **self._format)
-            return {n: v for n, v in batch.items() if n not in ("content", "reference")} | views
-        names = [name for name in (*VIEWS, *COMPOSITE) if name in batch]
-        ...
+            return {name: value for name, value in batch.items() if name not in ("content", "reference")} | views
+        images = {name: value.to(self.device, non_blocking=True) for name, value in batch.items() if is_image(value)}
+        if self.normalize:
+            images = {name: normalized(image, **self._format) for name, image in images.items()}
+        return batch | images
+
+
+def is_image(value: Any) -> bool:
+    """Whether an entry of a batch is images or masks."""
+    return isinstance(value, torch.Tensor) and value.dtype == torch.uint8
+
+
+def normalized(
+    images: torch.Tensor,
+    *,
+    mean: Sequence[float] = (0.5, 0.5, 0.5),
+    std: Sequence[float] = (0.5, 0.5, 0.5),
+    dtype: Literal["float16", "bfloat16", "float32"] = "float32",
+) -> torch.Tensor:
+    """Images uint8 `[B, H, W, 3]` to `[B, 3, H, W]`, (v / 255 - mean) / std; masks `[B, H, W]` to `[B, 1, H, W]`, 0..1."""
+    values = images.float() / 255
+    if images.ndim == 3:
+        return values.unsqueeze(1).to(getattr(torch, dtype))
+    values = (values - values.new_tensor(mean)) / values.new_tensor(std)
+    return values.permute(0, 3, 1, 2).to(getattr(torch, dtype), memory_format=torch.contiguous_format)
 
 
 def views_of(
@@ -256,3 +281,12 @@ def views_of(
         dtype=dtype, layout="HWC",
     )  # fmt: skip
     return dict(zip(VIEWS, out.chunk(4), strict=True))
+
+
+def _distributed() -> tuple[int, int]:
+    """Rank and number of processes, as torch.distributed knows them, else as torchrun says, else one alone."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank(), torch.distributed.get_world_size()
+    if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
+        return int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    return 0, 1

@@ -1,0 +1,125 @@
+"""`TripletStream`: the iterable form of `TripletDataset`, and the form for sources that come only in order."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import torch
+from torch.utils.data import IterableDataset, get_worker_info
+
+from sshbench.errors import SshbenchError
+from sshbench.triplets.dataset import Sample, TripletDataset
+from sshbench.triplets.loader import TripletSampler
+from sshbench.triplets.recipe import make_recipe
+from sshbench.triplets.sources import Photo, SkippedImage
+
+
+class TripletStream(IterableDataset[Sample]):
+    """Samples one after the other; each worker of each rank takes a share of its own, together they are the epoch.
+
+    Call `set_epoch` before each epoch; workers that persist hear of it. `state_dict` in the process that iterates (as
+    torchdata's `StatefulDataLoader` calls it in each worker) tells where that process stands.
+
+    Parameters
+    ----------
+    dataset
+        Whose samples to give. Of a streaming source each share reads past the photographs of the others without decoding
+        them, and photographs that cannot be used are left out.
+    batch_size
+        That of the `DataLoader`. Each worker then takes whole batches in turn, so that batches are the same for any
+        number of workers (where no photograph is left out).
+    shuffle, seed, rank, world_size
+        As for `TripletSampler`; a streaming source keeps its order.
+    """
+
+    def __init__(
+        self,
+        dataset: TripletDataset,
+        *,
+        batch_size: int = 1,
+        shuffle: bool = True,
+        seed: int = 0,
+        rank: int | None = None,
+        world_size: int | None = None,
+    ) -> None:
+        self.dataset = dataset
+        in_order = dataset.source.streaming
+        self._sampler = TripletSampler(
+            sys.maxsize if in_order else len(dataset), batch_size, shuffle=shuffle and not in_order, seed=seed, rank=rank,
+            world_size=world_size,
+        )  # fmt: skip
+        self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()  # workers that are there already read it
+        self._state = self._beginning()
+
+    def set_epoch(self, epoch: int) -> None:
+        """Start epoch `epoch` when next iterated."""
+        self._epoch[0] = epoch
+        self._state = self._beginning()
+
+    def __iter__(self) -> Iterator[Sample]:
+        info = get_worker_info()
+        share = (0, 1) if info is None else (info.id, info.num_workers)
+        state, self._state = self._state, self._beginning()
+        if state["epoch"] != self._state["epoch"]:
+            state = self._state
+        if state["taken"] and share != (state["worker"], state["workers"]):
+            raise SshbenchError(
+                f"this state is that of worker {state['worker']} of {state['workers']}; go on with as many workers"
+            )
+        self._state = state | {"worker": share[0], "workers": share[1]}
+        renderers = self._photos(state, *share) if self.dataset.source.streaming else self._rows(state, *share)
+        for renderer in renderers:
+            self._state["taken"] += 1
+            sample = renderer()
+            if sample is not None:
+                yield sample
+
+    def state_dict(self) -> dict[str, int]:
+        """Where the process that iterates stands in the epoch."""
+        state = dict(self._state)
+        if state["workers"] == 1:  # then all ranks have consumed a beginning of the epoch, and any share can go on
+            state["consumed"] = min(self._sampler.count, state["consumed"] + state["taken"] * self._sampler.world_size)
+            state["taken"] = 0
+        return state
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on from `state` when next iterated; one of a worker among several needs the same worker again."""
+        self._epoch[0] = state["epoch"]
+        self._state = dict(state)
+
+    def _beginning(self) -> dict[str, int]:
+        return {"epoch": int(self._epoch[0]), "consumed": 0, "taken": 0, "worker": 0, "workers": 1}
+
+    def _rows(self, state: dict[str, int], worker: int, workers: int) -> Iterator[Callable[[], Sample | None]]:
+        sampler, consumed = self._sampler, state["consumed"]
+        whole, within = divmod(state["taken"], sampler.batch_size)
+        for number in range(worker + whole * workers, sampler.batches(consumed), workers):
+            for key in sampler.batch(number, state["epoch"], consumed)[within:]:
+                yield partial(self.dataset.__getitem__, key)
+            within = 0
+
+    def _photos(self, state: dict[str, int], worker: int, workers: int) -> Iterator[Callable[[], Sample | None]]:
+        sampler, draws, first, taken = self._sampler, self.dataset.settings.draws, state["consumed"], state["taken"]
+        for number, photo in enumerate(self.dataset.source.photos(first // draws), first // draws):
+            for draw in range(draws):
+                place = number * draws + draw - first
+                mine, other = divmod(place - sampler.rank, sampler.world_size)
+                if place < 0 or other or mine // sampler.batch_size % workers != worker:
+                    continue
+                if taken:
+                    taken -= 1
+                else:
+                    yield partial(self._streamed, photo, state["epoch"] * draws + draw)
+
+    def _streamed(self, photo: Photo, draw: int) -> Sample | None:
+        recipe = make_recipe(self.dataset.settings, photo.row, draw, len(self.dataset.bank))
+        try:
+            return self.dataset.render(recipe, photo)
+        except SkippedImage as skipped:
+            if self.dataset.unreadable == "raise":
+                raise
+            warnings.warn(f"{skipped}; it is left out", RuntimeWarning, stacklevel=2)
+            return None

@@ -13,15 +13,14 @@ import os
 import warnings
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sshbench.errors import SshbenchError
-from sshbench.folders import data_folder
 from sshbench.lut.bank import LutBank
+from sshbench.triplets.luts import open_bank
 from sshbench.triplets.recipe import Recipe, make_recipe
 from sshbench.triplets.render import RenderedComposite, render, render_crops
 from sshbench.triplets.settings import Settings
@@ -75,7 +74,7 @@ class TripletDataset:
     ) -> None:
         self.source = open_source(os.fspath(source)) if isinstance(source, str | os.PathLike) else source
         if not isinstance(luts, LutBank):
-            luts = LutBank.from_folder(Path(data_folder("luts") if luts is None else luts), size=17)
+            luts = open_bank(None if luts is None else os.fspath(luts))
         self.bank = luts
         self.settings = settings or Settings()
         if deliver == "crops" and (self.settings.kind, self.settings.appearance) != ("triplets", "lut"):

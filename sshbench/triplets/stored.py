@@ -1,23 +1,237 @@
-"""`load_triplets`: a folder that `sshbench generate-triplets` wrote, as a dataset; recipes are rendered as they are read."""
+"""`load_triplets`: what `sshbench generate-triplets` wrote, as a dataset; recipes are rendered as they are read."""
 
 from __future__ import annotations
 
 import io
 import os
+import warnings
 from bisect import bisect_right
-from collections.abc import Callable
+from collections import OrderedDict
+from functools import cached_property
 from itertools import accumulate
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sshbench.errors import SshbenchError
-from sshbench.folders import data_folder
 from sshbench.lut.bank import LutBank
-from sshbench.triplets.manifest import Manifest, ManifestError, Run, lut_hashes, read_manifest
+from sshbench.triplets.dataset import Sample
+from sshbench.triplets.luts import open_bank
+from sshbench.triplets.manifest import Run, ShardRecord, lut_hashes, read_manifest
 from sshbench.triplets.recipe import Recipe
+from sshbench.triplets.render import Rendered, RenderedComposite, render
 from sshbench.triplets.settings import Settings
-from sshbench.triplets.sources import Source, SourceError, open_source
-from sshbench.triplets.storage import Storage
+from sshbench.triplets.sources import Partners, Source, open_source
+from sshbench.triplets.writer import IMAGES, appearance_name
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_GROUPS_KEPT = 4
+_SCALARS = ("row", "draw", "alpha", "beta", "alpha_strength", "beta_strength")
+
+
+class StoredTriplets:
+    """The rows of a store, in its order; map-style, for torch's `DataLoader`, `TripletLoader` or a plain loop.
+
+    A row is a dict, the same for both kinds of store: uint8 images `foreground`, `background` and `ground_truth`
+    `[crop, crop, 3]` (with four views `reference_alpha` too), or of composites `composite`, `real` and `mask`
+    `[crop, crop]`; then `row`, `draw`, the names `alpha` and `beta`, `alpha_strength`, `beta_strength`, `content_box` and
+    `reference_box`.
+
+    Made by `load_triplets`.
+    """
+
+    deliver = "views"
+
+    def __init__(
+        self, url: str, run: Run, shards: list[ShardRecord], source: Source | None, bank: LutBank | None
+    ) -> None:
+        self.url, self.run, self.source, self.bank = url, run, source, bank
+        self._shards = shards
+        self._ends = list(accumulate(record.rows for record in shards))
+        self._groups: OrderedDict[tuple[int, int], pa.Table] = OrderedDict()
+        self._files: dict[int, Any] = {}
+
+    @property
+    def settings(self) -> Settings:
+        """What was rendered, or is."""
+        return self.run.settings
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def __getitem__(self, key: int | tuple[int, int]) -> Sample:
+        """Row `i`; of (epoch, row), as `TripletSampler` gives keys, the row: a store has the same in each epoch."""
+        i = key[1] if isinstance(key, tuple) else key
+        if not -len(self) <= i < len(self):
+            raise IndexError(f"row {i} of {len(self)}")
+        row = self._stored(i % len(self))
+        if self.run.store == "recipes":
+            return self.render(Recipe.from_row(row))
+        return {name: _decoded(value["bytes"]) if isinstance(value, dict) else value for name, value in row.items()}
+
+    def recipe(self, i: int) -> Recipe:
+        """The recipe of row `i` of a store of recipes."""
+        if self.run.store != "recipes":
+            raise SshbenchError(f"{self.url} holds pixels and no recipes")
+        return Recipe.from_row(self._stored(i))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Open files and what was read stay in their process.
+        return self.__dict__ | {"_groups": OrderedDict(), "_files": {}}
+
+    def _stored(self, i: int) -> dict[str, Any]:
+        shard = bisect_right(self._ends, i)
+        i -= self._ends[shard] - self._shards[shard].rows
+        file, ends = self._open(shard)
+        group = bisect_right(ends, i)
+        key = (shard, group)
+        if key not in self._groups:
+            self._groups[key] = file.read_row_group(group)
+            if len(self._groups) > _GROUPS_KEPT:
+                self._groups.popitem(last=False)
+        self._groups.move_to_end(key)
+        table = self._groups[key]
+        rows: list[dict[str, Any]] = table.slice(i - ends[group] + table.num_rows, 1).to_pylist()
+        return rows[0]
+
+    def _open(self, shard: int) -> tuple[Any, list[int]]:
+        if shard not in self._files:
+            import fsspec
+            import pyarrow.parquet as pq
+
+            record = self._shards[shard]
+            fs, root = fsspec.core.url_to_fs(self.url)
+            try:
+                file = pq.ParquetFile(fs.open(f"{root.rstrip('/')}/{record.file}", "rb"))
+            except (OSError, ValueError) as error:
+                raise SshbenchError(
+                    f"{self.url}/{record.file} cannot be read ({error}); the command that made it makes it again"
+                ) from error
+            meta = file.metadata
+            self._files[shard] = file, list(accumulate(meta.row_group(g).num_rows for g in range(meta.num_row_groups)))
+        return self._files[shard]
+
+    def render(self, recipe: Recipe) -> Sample:
+        """The row that a recipe of this run gives.
+
+        Raises
+        ------
+        SkippedImage
+            The photograph cannot be used.
+        """
+        source, settings = self.source, self.settings
+        assert source is not None
+        rendered = render(
+            recipe,
+            settings,
+            lambda row: source.read(source.index(row), settings.short_side),
+            self.bank,
+            read_mask=lambda row: source.read_mask(source.index(row), settings.short_side),
+            partners=self._partners,
+            views=self.run.views,
+        )
+        return sample_of(self.run, recipe, rendered)
+
+    @cached_property
+    def _partners(self) -> Partners | None:
+        if self.source is None or self.settings.appearance != "color-transfer":
+            return None
+        return Partners([self.source.row_id(i) for i in range(len(self.source))])
+
+
+def sample_of(run: Run, recipe: Recipe, rendered: Rendered | RenderedComposite) -> Sample:
+    """A row as `StoredTriplets` gives it, from what was rendered."""
+    names, boxes = list(IMAGES[run.settings.kind]), ["content_box"]
+    if isinstance(rendered, Rendered):
+        boxes.append("reference_box")
+        if rendered.reference_alpha is not None:
+            names.append("reference_alpha")
+    sample = {name: getattr(rendered, name) for name in names} | {name: getattr(recipe, name) for name in _SCALARS}
+    sample |= {name: appearance_name(run, sample[name]) for name in ("alpha", "beta")}
+    return sample | {name: list(getattr(rendered, name)) for name in boxes}
+
+
+def _decoded(data: bytes) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    return np.asarray(Image.open(io.BytesIO(data)))
+
+
+def load_triplets(
+    path: str | os.PathLike[str],
+    *,
+    source: str | os.PathLike[str] | Source | None = None,
+    luts: str | os.PathLike[str] | LutBank | None = None,
+) -> StoredTriplets:
+    """Open a store of pixels or of recipes.
+
+    Parameters
+    ----------
+    path
+        The output folder of `sshbench generate-triplets`, or its fsspec URL.
+    source, luts
+        For recipes, where the photographs and the LUTs are now; by default where they were when the store was made.
+
+    Raises
+    ------
+    SshbenchError
+        There is no store, or its recipes ask for photographs or LUTs that are not there or have changed.
+    """
+    url = os.fspath(path)
+    manifest = read_manifest(url)
+    run = manifest.run
+    if not manifest.complete:
+        warnings.warn(
+            f"{url} is not complete: {manifest.rows} rows are there; the command that made it goes on with it",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    shards = [record for _, record in sorted(manifest.shards.items()) if record.rows]
+    if run.store == "pixels":
+        return StoredTriplets(url, run, shards, None, None)
+    return StoredTriplets(url, run, shards, _source(url, run, source), _bank(url, run, luts))
+
+
+def _source(url: str, run: Run, source: str | os.PathLike[str] | Source | None) -> Source:
+    spec = run.source["spec"] if source is None else source
+    if not isinstance(spec, str | os.PathLike):
+        return spec
+    try:
+        found = open_source(**run.source | {"spec": os.fspath(spec), "streaming": False})
+    except SshbenchError as error:
+        raise SshbenchError(
+            f"the recipes in {url} need the photographs of {spec} ({error}); say where they are with "
+            "load_triplets(path, source=...)"
+        ) from error
+    if found.fingerprint != run.fingerprint:
+        warnings.warn(
+            f"the photographs of {spec} have changed since the recipes in {url} were made", RuntimeWarning, stacklevel=3
+        )
+    return found
+
+
+def _bank(url: str, run: Run, luts: str | os.PathLike[str] | LutBank | None) -> LutBank | None:
+    if not run.luts:
+        return None
+    if not isinstance(luts, LutBank):
+        folder = run.luts_from if luts is None else os.fspath(luts)
+        try:
+            luts = open_bank(folder)
+        except (SshbenchError, OSError) as error:
+            raise SshbenchError(
+                f"the recipes in {url} need the LUTs of {folder} ({error}); say where they are with "
+                "load_triplets(path, luts=...)"
+            ) from error
+    found = dict(lut_hashes(luts))
+    wrong = [name for name, digest in run.luts if found.get(name) != digest]
+    if wrong:
+        what = "lacks" if wrong[0] not in found else "has another table for"
+        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        raise SshbenchError(
+            f"the recipes in {url} were made with other LUTs: the bank now {what} {wrong[0]!r}{more}; give the LUTs of "
+            "then with load_triplets(path, luts=...)"
+        )
+    return luts if lut_hashes(luts) == run.luts else luts.select([name for name, _ in run.luts])

@@ -1,0 +1,63 @@
+"""`sshbench preview-triplets`: what triplets look like, on one picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+
+@click.command("preview-triplets")
+@click.argument("store", required=False, metavar="[STORE]")
+@click.option("-o", "--output", default="preview.png", show_default=True, metavar="FILE", help="The image to write.")
+@click.option("--count", "-n", type=click.IntRange(1, 200), default=4, show_default=True, help="Lines to show.")
+@click.option(
+    "--tile", type=click.IntRange(64, 2048), default=200, show_default=True, metavar="PIXELS", help="Sides of an image."
+)
+@click.option(
+    "--source",
+    metavar="WHAT",
+    help="sample, a folder, Parquet/Arrow/WebDataset files, or a Hugging Face dataset id; "
+    "for a STORE, where its photographs are now.  [default: sample]",
+)
+@click.option("--config", help="Configuration of a Hugging Face dataset.")
+@click.option("--split", help="Split of a dataset.")
+@click.option("--column", help="Image column of a dataset.")
+@click.option("--revision", help="Revision of a Hugging Face dataset.")
+@click.option("--masks", metavar="WHAT", help="For composites: a folder of masks named as the photographs, or a column.")
+@click.option("--kind", type=click.Choice(["triplets", "composites"]), default="triplets", show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Another seed, other triplets.")
+@click.option("--crops", type=click.Choice(["multi", "single"]), default="multi", show_default=True)
+@click.option(
+    "--appearance", type=click.Choice(["lut", "color-transfer", "saturation"]), default="lut", show_default=True
+)
+@click.option(
+    "--luts", metavar="FOLDER", help="Folder of .cube files or Hald images.  [default: the 100 looks of sshbench]"
+)
+def preview_triplets(store: str | None, output: str, count: int, tile: int, **options: Any) -> None:
+    """Show triplets on a contact sheet: each photograph with its crops drawn in, and what became of them.
+
+    With STORE, the first ones that sshbench generate-triplets wrote there; otherwise those that it would write.
+
+    \b
+    sshbench preview-triplets
+    sshbench preview-triplets triplets/ -o stored.png
+    sshbench preview-triplets --source ~/photos --kind composites --seed 7 -n 6 -o composites.png
+    """
+    import numpy as np
+
+    from sshbench.lut.imagefile import ImageFile, format_of, write_image
+    from sshbench.triplets.preview import would_be, written
+    from sshbench.triplets.settings import Settings
+    from sshbench.triplets.sheet import triplet_sheet
+
+    format_of(output)
+    if store is None:
+        settings = Settings(**{name: options[name] for name in ("kind", "seed", "crops", "appearance")})
+        where = {name: options[name] for name in ("config", "split", "column", "revision", "masks")}
+        rows = would_be(count, options["source"] or "sample", options["luts"], settings=settings, **where)
+    else:
+        rows = written(count, store, options["source"], options["luts"])
+    write_image(output, ImageFile(np.asarray(triplet_sheet(rows, tile=tile))))
+    what = options["kind"] if store is None else f"of {store}"
+    click.echo(f"{len(rows)} {what} on {output}")

@@ -1,0 +1,65 @@
+"""The lines of a contact sheet of triplets: of a store, or as they would be made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sshbench.errors import SshbenchError
+from sshbench.triplets.engine import plan
+from sshbench.triplets.luts import open_bank
+from sshbench.triplets.recipe import make_recipe
+from sshbench.triplets.settings import Settings
+from sshbench.triplets.sheet import Pixels, Row, row_of
+from sshbench.triplets.sources import SkippedImage, Source, open_source
+from sshbench.triplets.stored import StoredTriplets, load_triplets
+
+_PHOTO_SIDE = 480
+
+
+def would_be(count: int, source: str, luts: str | None, *, settings: Settings, **where: Any) -> list[Row]:
+    """Render the first `count` photographs of a source that can be used; `where` is for `open_source`."""
+    photos = open_source(source, **where)
+    bank = open_bank(luts) if settings.appearance == "lut" else None
+    run = plan(settings, photos, bank, views=4 if settings.kind == "triplets" else 3)
+    renderer = StoredTriplets("", run, [], photos, bank)
+    rows: list[Row] = []
+    reason: SkippedImage | None = None
+    for i in range(len(photos)):
+        if len(rows) == count:
+            break
+        recipe = make_recipe(settings, photos.row_id(i), 0, len(run.luts))
+        try:
+            rows.append(row_of(renderer.render(recipe), photos.read(i, _PHOTO_SIDE)))
+        except SkippedImage as skipped:
+            reason = reason or skipped
+    if not rows:
+        raise SshbenchError(f"no photograph of {source} can be used ({reason})")
+    return rows
+
+
+def written(count: int, store: str, source: str | None, luts: str | None) -> list[Row]:
+    """Show the first `count` rows of a store, with their photographs where those can be read."""
+    stored = load_triplets(store, source=source, luts=luts)
+    if not len(stored):
+        raise SshbenchError(f"{store} holds no triplets yet")
+    photos = stored.source or _reachable(stored, source)
+    return [row_of(sample, _photo(photos, sample["row"])) for sample in map(stored.__getitem__, range(min(count, len(stored))))]
+
+
+def _reachable(stored: StoredTriplets, source: str | None) -> Source | None:
+    asked = stored.run.source if source is None else stored.run.source | {"spec": source}
+    if "spec" not in asked or asked.get("streaming"):
+        return None
+    try:
+        return open_source(**asked)
+    except SshbenchError:
+        return None
+
+
+def _photo(source: Source | None, row: str) -> Pixels | None:
+    if source is None:
+        return None
+    try:
+        return source.read(source.index(row), _PHOTO_SIDE)
+    except (SkippedImage, SshbenchError, LookupError):
+        return None

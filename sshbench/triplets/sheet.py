@@ -1,0 +1,137 @@
+"""A contact sheet of triplets: each photograph with its crops drawn in, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from sshbench.triplets.recipe import Box
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+Pixels = NDArray[np.uint8]
+
+CONTENT, REFERENCE, INK, PALE, PAPER = "#e8590c", "#1971c2", "#212529", "#868e96", "white"
+_GAP, _LINE = 10, 3
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """One picture of a row: what it is, which appearance it has, and the colour of the crop it comes from."""
+
+    pixels: Pixels
+    name: str
+    caption: str
+    frame: str
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One photograph, `[H, W, 3]` uint8 or None, with its crops' boxes (parts of width and height), and its tiles."""
+
+    photo: Pixels | None
+    title: str
+    boxes: Sequence[tuple[Box, str, str]]
+    tiles: Sequence[Tile]
+
+
+def row_of(sample: Mapping[str, Any], photo: Pixels | None) -> Row:
+    """The line of one triplet or composite, a row of `load_triplets` with the photograph it was made from."""
+    alpha, beta = (_appearance(sample[name], sample[f"{name}_strength"]) for name in ("alpha", "beta"))
+    if "composite" in sample:
+        tiles = [
+            Tile(sample["composite"], "composite", f"inside the mask: {alpha}", CONTENT),
+            Tile(sample["mask"], "mask", "", CONTENT),
+            Tile(sample["real"], "real", "as photographed", CONTENT),
+        ]
+        return Row(photo, sample["row"], [(sample["content_box"], CONTENT, "crop")], tiles)
+    tiles = [
+        Tile(sample["foreground"], "foreground", f"content, {alpha}", CONTENT),
+        Tile(sample["background"], "background", f"reference, {beta}", REFERENCE),
+        Tile(sample["ground_truth"], "ground truth", f"content, {beta}", CONTENT),
+    ]
+    if "reference_alpha" in sample:
+        tiles.append(Tile(sample["reference_alpha"], "reference alpha", f"reference, {alpha}", REFERENCE))
+    boxes = [(sample["content_box"], CONTENT, "content"), (sample["reference_box"], REFERENCE, "reference")]
+    return Row(photo, sample["row"], boxes, tiles)
+
+
+def _appearance(name: str, strength: float) -> str:
+    if name == "saturation":
+        return f"saturation x {strength:.2f}"
+    return name if strength == 1 else f"{name} at {strength:.0%}"
+
+
+def triplet_sheet(rows: Sequence[Row], *, tile: int = 200, font_size: int = 15) -> Image.Image:
+    """Draw one line a photograph.
+
+    Parameters
+    ----------
+    rows
+        All with the same number of tiles; the names of the first row's tiles head the columns.
+    tile
+        Sides of a tile in pixels, and the height of a photograph.
+    font_size
+        Of the captions, in pixels.
+    """
+    font, small = ImageFont.load_default(font_size), ImageFont.load_default(font_size - 2)
+    photo_width = round(tile * 1.5)
+    step = tile + font_size + 2 * _GAP
+    head = font_size + 2 * _GAP
+    width = photo_width + len(rows[0].tiles) * (tile + _GAP) + 2 * _GAP
+    sheet = Image.new("RGB", (width, head + len(rows) * step), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    draw.text((_GAP, _GAP), "photograph and its crops", INK, font)
+    for column, shown in enumerate(rows[0].tiles):
+        x = 2 * _GAP + photo_width + column * (tile + _GAP)
+        draw.text((x, _GAP), _shortened(shown.name, font, tile), INK, font)
+    for line, row in enumerate(rows):
+        y = head + line * step
+        if row.photo is None:
+            draw.text((_GAP, y), "not at hand", PALE, small)
+        else:
+            picture = _with_boxes(row.photo, row.boxes, photo_width, tile, small)
+            sheet.paste(picture, (_GAP, y + (tile - picture.height) // 2))
+        draw.text((_GAP, y + tile + 2), _shortened(row.title, small, photo_width), PALE, small)
+        for column, shown in enumerate(row.tiles):
+            x = 2 * _GAP + photo_width + column * (tile + _GAP)
+            sheet.paste(_scaled(shown.pixels, tile, tile), (x, y))
+            draw.rectangle((x, y, x + tile - 1, y + tile - 1), outline=shown.frame, width=_LINE)
+            draw.text((x, y + tile + 2), _shortened(shown.caption, small, tile), PALE, small)
+    return sheet
+
+
+def _with_boxes(
+    photo: Pixels, boxes: Sequence[tuple[Box, str, str]], width: int, height: int, font: Font
+) -> Image.Image:
+    scale = min(width / photo.shape[1], height / photo.shape[0])
+    picture = _scaled(photo, round(photo.shape[1] * scale), round(photo.shape[0] * scale))
+    draw = ImageDraw.Draw(picture)
+    for (left, top, right, bottom), colour, label in boxes:
+        corners = (left * picture.width, top * picture.height, right * picture.width - 1, bottom * picture.height - 1)
+        draw.rectangle(corners, outline="white", width=_LINE + 2)
+        x0, y0, x1, y1 = corners
+        draw.rectangle((x0 + 1, y0 + 1, x1 - 1, y1 - 1), outline=colour, width=_LINE)
+        # The content's name stands in its upper left corner and the reference's in its lower right one.
+        extent = draw.textbbox((0, 0), label, font=font)
+        wide, high = extent[2] + 8, extent[3] + 6
+        at = (x0, y0) if colour == CONTENT else (x1 - wide, y1 - high)
+        draw.rectangle((*at, at[0] + wide, at[1] + high), fill=colour)
+        draw.text((at[0] + 4, at[1] + 2), label, "white", font)
+    return picture
+
+
+def _scaled(pixels: Pixels, width: int, height: int) -> Image.Image:
+    return Image.fromarray(pixels).convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
+
+
+def _shortened(text: str, font: Font, width: int) -> str:
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(text + "…") > width:
+        text = text[:-1]
+    return text.rstrip() + "…"

@@ -24,7 +24,9 @@ import click
 @click.option("--split", help="Split of a dataset.")
 @click.option("--column", help="Image column of a dataset.")
 @click.option("--revision", help="Revision of a Hugging Face dataset.")
-@click.option("--masks", metavar="WHAT", help="For composites: a folder of masks named as the photographs, or a column.")
+@click.option(
+    "--masks", metavar="WHAT", help="For composites: a folder of masks named as the photographs, or a column."
+)
 @click.option("--kind", type=click.Choice(["triplets", "composites"]), default="triplets", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed, other triplets.")
 @click.option("--crops", type=click.Choice(["multi", "single"]), default="multi", show_default=True)

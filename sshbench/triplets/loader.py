@@ -61,7 +61,9 @@ class TripletSampler(Sampler[list[tuple[int, int]]]):
         self.rank = here if rank is None else rank
         self.world_size = there if world_size is None else world_size
         if not 0 <= self.rank < self.world_size:
-            raise SshbenchError(f"rank {self.rank} is outside 0..{self.world_size - 1}; give rank and world_size together")
+            raise SshbenchError(
+                f"rank {self.rank} is outside 0..{self.world_size - 1}; give rank and world_size together"
+            )
         self.count, self.batch_size, self.shuffle, self.seed = count, batch_size, shuffle, seed
         self.drop_last = drop_last
         self.epoch = 0

@@ -43,7 +43,10 @@ def written(count: int, store: str, source: str | None, luts: str | None) -> lis
     if not len(stored):
         raise SshbenchError(f"{store} holds no triplets yet")
     photos = stored.source or _reachable(stored, source)
-    return [row_of(sample, _photo(photos, sample["row"])) for sample in map(stored.__getitem__, range(min(count, len(stored))))]
+    return [
+        row_of(sample, _photo(photos, sample["row"]))
+        for sample in map(stored.__getitem__, range(min(count, len(stored))))
+    ]
 
 
 def _reachable(stored: StoredTriplets, source: str | None) -> Source | None:

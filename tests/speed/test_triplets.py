@@ -107,3 +107,224 @@ def png(image: Image.Image, **options: Any) -> bytes:
 
 def three(content: Any, reference: Any, recipe: Recipe, look: Callable[[Any, int], Any]) -> list[Any]:
     return [look(content, recipe.alpha), look(reference, recipe.beta), look(content, recipe.beta)]
+
+
+Stage = Callable[[Work], Callable[[], Any]]
+"""Prepares what comes before a stage and returns the stage itself, without arguments, on all photographs."""
+
+
+def decode_sshbench(work: Work) -> Callable[[], Any]:
+    files = [path.read_bytes() for path in work.paths]
+    return lambda: [decode_photo(data, "", short_side=SETTINGS.short_side) for data in files]
+
+
+def decode_pillow(work: Work) -> Callable[[], Any]:
+    files = [path.read_bytes() for path in work.paths]
+    return lambda: [np.asarray(decoded(io.BytesIO(data))) for data in files]
+
+
+def crop_sshbench(work: Work) -> Callable[[], Any]:
+    images = [np.asarray(decoded(path)) for path in work.paths]
+    return lambda: [resize_box(image, box, SETTINGS.crop) for i, image in enumerate(images) for box in work.boxes(i)]
+
+
+def crop_pillow(work: Work) -> Callable[[], Any]:
+    images = [decoded(path) for path in work.paths]
+    return lambda: [crops(image, work.boxes(i)) for i, image in enumerate(images)]
+
+
+def _pairs(work: Work) -> list[tuple[Image.Image, Image.Image]]:
+    return [(c, r) for c, r in (crops(decoded(path), work.boxes(i)) for i, path in enumerate(work.paths))]
+
+
+def luts_sshbench(work: Work) -> Callable[[], Any]:
+    pairs = [(np.asarray(c), np.asarray(r)) for c, r in _pairs(work)]
+
+    def look(image: Pixels, k: int) -> Pixels:
+        return apply_lut(image, work.bank, k, layout="HWC")
+
+    return lambda: [three(*pair, recipe, look) for pair, recipe in zip(pairs, work.recipes, strict=True)]
+
+
+def luts_numpy(work: Work) -> Callable[[], Any]:
+    pairs = [(np.asarray(c), np.asarray(r)) for c, r in _pairs(work)]
+
+    def look(image: Pixels, k: int) -> Pixels:
+        return numpy_lut(image, work.bank.values[k])
+
+    return lambda: [three(*pair, recipe, look) for pair, recipe in zip(pairs, work.recipes, strict=True)]
+
+
+def luts_pillow(work: Work) -> Callable[[], Any]:
+    pairs = _pairs(work)
+
+    def look(image: Image.Image, k: int) -> Image.Image:
+        return image.filter(work.filters[k])
+
+    return lambda: [three(*pair, recipe, look) for pair, recipe in zip(pairs, work.recipes, strict=True)]
+
+
+def _triplets(work: Work) -> list[list[Image.Image]]:
+    return [
+        three(*pair, recipe, lambda image, k: image.filter(work.filters[k]))
+        for pair, recipe in zip(_pairs(work), work.recipes, strict=True)
+    ]
+
+
+def encode_sshbench(work: Work) -> Callable[[], Any]:
+    images = [np.asarray(image) for triplet in _triplets(work) for image in triplet]
+    encode = Codec.choose("png").encode
+    return lambda: [encode(image) for image in images]
+
+
+def encode_pillow(work: Work) -> Callable[[], Any]:
+    images = [image for triplet in _triplets(work) for image in triplet]
+    return lambda: [png(image) for image in images]
+
+
+def encode_pillow_level_1(work: Work) -> Callable[[], Any]:
+    images = [image for triplet in _triplets(work) for image in triplet]
+    return lambda: [png(image, compress_level=1) for image in images]
+
+
+NAMES = ("foreground", "background", "ground_truth")
+
+
+def parquet_sshbench(work: Work, out: Path) -> Callable[[], Any]:
+    """Encoded bytes under the schema of Hugging Face's `Image`."""
+    encode = Codec.choose("png").encode
+    run = plan(SETTINGS, open_source(str(work.paths[0].parent)), work.bank)
+    rows = []
+    for recipe, triplet in zip(work.recipes, _triplets(work), strict=True):
+        images = {name: encode(np.asarray(image)) for name, image in zip(NAMES, triplet, strict=True)}
+        boxes = {"content_box": (0.0, 0.0, 1.0, 1.0), "reference_box": (0.0, 0.0, 1.0, 1.0)}
+        scalars = {"row": recipe.row, "draw": 0, "alpha": "a", "beta": "b", "alpha_strength": 1.0, "beta_strength": 1.0}
+        rows.append(images | scalars | boxes)
+
+    def write() -> None:
+        with ParquetShard(out / "sshbench.parquet", run) as shard:
+            for row in rows:
+                shard.add(row)
+
+    return write
+
+
+def parquet_from_list(work: Work, out: Path) -> Callable[[], Any]:
+    """What `datasets` makes of a list of Pillow images: it encodes them too."""
+    from datasets import Dataset
+
+    rows = [dict(zip(NAMES, triplet, strict=True)) for triplet in _triplets(work)]
+    return lambda: Dataset.from_list(rows).to_parquet(out / "from_list.parquet")
+
+
+STAGES: dict[str, list[Stage]] = {
+    "1 decode": [decode_sshbench, decode_pillow],
+    "2 crop and resize, two": [crop_sshbench, crop_pillow],
+    "3 LUTs, three images": [luts_sshbench, luts_numpy, luts_pillow],
+    "4 encode losslessly, three images": [encode_sshbench, encode_pillow, encode_pillow_level_1],
+}
+
+
+def rounds(benchmark: BenchmarkFixture, run: Callable[[], Any], triplets: int, rounds: int = 5) -> None:
+    benchmark.extra_info["triplets"] = triplets
+    benchmark.pedantic(run, rounds=rounds, warmup_rounds=1)
+
+
+@pytest.mark.parametrize(("group", "who"), [(group, who) for group, whos in STAGES.items() for who in whos])
+def test_stage(benchmark: BenchmarkFixture, work: Work, group: str, who: Stage) -> None:
+    benchmark.group = group
+    rounds(benchmark, who(work), PHOTOS, 3 if who is luts_numpy or who is encode_pillow else 10)
+
+
+@pytest.mark.parametrize("who", [parquet_sshbench, parquet_from_list])
+def test_parquet(benchmark: BenchmarkFixture, work: Work, tmp_path: Path, who: Callable[..., Any]) -> None:
+    benchmark.group = "5 Parquet"
+    rounds(benchmark, who(work, tmp_path), PHOTOS, 5)
+
+
+# --- end to end: files in, files out ----------------------------------------------------------------------------------
+
+
+def obvious_script(work: Work, out: Path) -> None:
+    """What the paper says, with Pillow and numpy, to PNG files."""
+    for i, (path, recipe) in enumerate(zip(work.paths, work.recipes, strict=True)):
+        content, reference = map(np.asarray, crops(decoded(path), work.boxes(i)))
+        triplet = three(content, reference, recipe, lambda image, k: numpy_lut(image, work.bank.values[k]))
+        for name, image in zip(NAMES, triplet, strict=True):
+            Image.fromarray(image).save(out / f"{i}-{name}.png")
+
+
+def good_script(work: Work, out: Path) -> None:
+    """The same by someone who knows Pillow: `Color3DLUT`, and zlib's fastest level."""
+    for i, (path, recipe) in enumerate(zip(work.paths, work.recipes, strict=True)):
+        triplet = three(*crops(decoded(path), work.boxes(i)), recipe, lambda image, k: image.filter(work.filters[k]))
+        for name, image in zip(NAMES, triplet, strict=True):
+            image.save(out / f"{i}-{name}.png", compress_level=1)
+
+
+def datasets_map(work: Work, out: Path) -> None:
+    """The good script's transformation as a function for `datasets.map`, to Parquet."""
+    import datasets
+
+    recipes = {recipe.row: (i, recipe) for i, recipe in enumerate(work.recipes)}
+
+    def triplet(row: dict[str, Any]) -> dict[str, Any]:
+        i, recipe = recipes[row["name"]]
+        pair = crops(row["image"].convert("RGB"), work.boxes(i))
+        return dict(zip(NAMES, three(*pair, recipe, lambda image, k: image.filter(work.filters[k])), strict=True))
+
+    rows = {"image": [str(path) for path in work.paths], "name": [path.name for path in work.paths]}
+    table = datasets.Dataset.from_dict(rows).cast_column("image", datasets.Image())
+    features = datasets.Features({name: datasets.Image() for name in NAMES} | {"name": datasets.Value("string")})
+    made = table.map(triplet, remove_columns="image", features=features, load_from_cache_file=False)
+    made.to_parquet(out / "triplets.parquet")
+
+
+def sshbench_generate(folder: Path, out: Path, workers: int = 1, store: Any = "pixels") -> None:
+    source, bank = open_source(str(folder)), open_bank()
+    generate(plan(SETTINGS, source, bank, store=store), source, bank, out, workers=workers, progress=False)
+
+
+@pytest.mark.parametrize("who", [sshbench_generate, obvious_script, good_script, datasets_map])
+def test_end_to_end(
+    benchmark: BenchmarkFixture, work: Work, folder: Path, tmp_path: Path, who: Callable[..., Any]
+) -> None:
+    benchmark.group = "6 end to end, one process"
+    ours = who is sshbench_generate
+    run(benchmark, lambda out: who(folder if ours else work, out), tmp_path, MANY if ours else PHOTOS)
+
+
+@pytest.mark.parametrize("who", [1, 2])
+def test_workers(benchmark: BenchmarkFixture, folder: Path, tmp_path: Path, who: int) -> None:
+    benchmark.group = "7 sshbench, workers"
+    run(benchmark, lambda out: sshbench_generate(folder, out, who), tmp_path, MANY)
+
+
+def run(benchmark: BenchmarkFixture, make: Callable[[Path], Any], folder: Path, triplets: int) -> None:
+    """Measure `make` on a new folder each round."""
+    number = itertools.count()
+
+    def fresh() -> tuple[tuple[Path], dict[str, Any]]:
+        shutil.rmtree(folder, ignore_errors=True)
+        out = folder / str(next(number))
+        out.mkdir(parents=True)
+        return (out,), {}
+
+    benchmark.extra_info["triplets"] = triplets
+    benchmark.pedantic(make, setup=fresh, rounds=3)
+
+
+# --- recipes ----------------------------------------------------------------------------------------------------------
+
+
+def test_recipes(benchmark: BenchmarkFixture) -> None:
+    benchmark.group = "8 sshbench, recipes alone"
+    rows = [f"train/{i:08d}.jpg" for i in range(20_000)]
+    rounds(benchmark, lambda: make_recipes(SETTINGS, rows, [0] * len(rows), 100), len(rows))
+
+
+def test_render_from_recipes(benchmark: BenchmarkFixture, folder: Path, tmp_path: Path) -> None:
+    benchmark.group = "9 sshbench, rendered from a store of recipes"
+    sshbench_generate(folder, tmp_path / "recipes", store="recipes")
+    stored = load_triplets(tmp_path / "recipes")
+    rounds(benchmark, lambda: [stored[i] for i in range(200)], 200)

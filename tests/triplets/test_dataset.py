@@ -1,0 +1,121 @@
+"""`TripletDataset`: samples are the recipes' renderings, each epoch has its own, and none needs torch."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sshbench.errors import SshbenchError
+from sshbench.lut.bank import LutBank
+from sshbench.lut.looks import LOOKS
+from sshbench.triplets.dataset import VIEWS, TripletDataset
+from sshbench.triplets.recipe import make_recipe
+from sshbench.triplets.render import Rendered, render
+from sshbench.triplets.settings import Settings
+from sshbench.triplets.sources import SkippedImage
+from tests.triplets.memory_source import MemorySource, photo
+
+SETTINGS = Settings(seed=5, draws=2, crop=32, scale=(36, 48))
+
+
+@pytest.fixture(scope="module")
+def bank() -> LutBank:
+    return LutBank.from_luts([look.lut() for look in LOOKS[:6]], size=17)
+
+
+@pytest.mark.parametrize("epoch", [0, 3])
+@pytest.mark.parametrize("i", [0, 7])
+def test_a_sample_is_its_recipe_rendered(bank: LutBank, epoch: int, i: int) -> None:
+    """Sample 7 of epoch 3, two draws a photograph, is draw 3 * 2 + 1 of photograph 3."""
+    sample = TripletDataset(MemorySource(4), bank, SETTINGS)[epoch, i]
+    recipe = make_recipe(SETTINGS, f"{i // 2:04d}", epoch * 2 + i % 2, len(bank))
+    rendered = render(recipe, SETTINGS, lambda row: photo(int(row)), bank)
+    assert isinstance(rendered, Rendered)
+    for view in VIEWS:
+        assert sample[view].shape == (32, 32, 3)
+        assert np.array_equal(sample[view], getattr(rendered, view))
+    assert (sample["row"], sample["draw"]) == (recipe.row, recipe.draw)
+    assert (sample["alpha"], sample["beta"]) == (recipe.alpha, recipe.beta)
+
+
+def test_epochs_have_their_own_recipes_and_keep_them(bank: LutBank) -> None:
+    dataset = TripletDataset(MemorySource(20), bank, SETTINGS)
+    assert len(dataset) == 40
+    recipes = [dataset.recipe(i, epoch) for epoch in range(5) for i in range(40)]
+    assert len({(recipe.row, recipe.draw) for recipe in recipes}) == 200
+    assert len({(r.content, r.reference, r.window, r.alpha, r.beta) for r in recipes}) > 190
+    dataset.set_epoch(2)
+    assert [dataset.recipe(i) for i in range(40)] == recipes[80:120]
+    assert np.array_equal(dataset[3]["content_alpha"], dataset[2, 3]["content_alpha"])
+    assert dataset.recipe(-1) == recipes[119]
+
+
+def test_an_index_outside_is_an_index_error(bank: LutBank) -> None:
+    dataset = TripletDataset(MemorySource(2), bank, SETTINGS)
+    assert len(list(dataset)) == 4  # type: ignore[call-overload]
+    for i in (4, -5):
+        with pytest.raises(IndexError, match="of 4"):
+            dataset[i]
+
+
+def test_crops_under_their_luts_are_the_views(bank: LutBank) -> None:
+    from sshbench import apply_lut
+
+    views = TripletDataset(MemorySource(4), bank, SETTINGS)
+    crops = TripletDataset(MemorySource(4), bank, SETTINGS, deliver="crops")
+    for i in range(8):
+        whole, cut = views[i], crops[i]
+        for view in VIEWS:
+            crop, name = view.split("_")
+            assert np.array_equal(apply_lut(cut[crop], bank, cut[name], layout="HWC"), whole[view])
+
+
+def test_composites_have_a_mask_and_the_real_image(bank: LutBank) -> None:
+    sample = TripletDataset(MemorySource(4), bank, replace(SETTINGS, kind="composites"))[1]
+    assert sample["mask"].shape == (32, 32)
+    assert sample["composite"].shape == sample["real"].shape == (32, 32, 3)
+    outside = sample["mask"] == 0
+    assert outside.any()
+    assert np.array_equal(sample["composite"][outside], sample["real"][outside])
+
+
+def test_the_next_photograph_takes_the_place_of_a_broken_one(bank: LutBank) -> None:
+    dataset = TripletDataset(MemorySource(4, broken=(2, 3)), bank, SETTINGS)
+    with pytest.warns(RuntimeWarning, match="0002: is broken; the next photograph takes its place"):
+        sample = dataset[5]  # draw 1 of photograph 2
+    assert (sample["row"], sample["draw"]) == ("0000", 1)
+    strict = TripletDataset(MemorySource(4, broken=(2, 3)), bank, SETTINGS, unreadable="raise")
+    with pytest.raises(SkippedImage, match="0002: is broken"):
+        strict[5]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_nothing_but_broken_photographs_is_an_error(bank: LutBank) -> None:
+    with pytest.raises(SshbenchError, match="in a row cannot be used, the first because 0001: is broken"):
+        TripletDataset(MemorySource(3, broken=(0, 1, 2)), bank, replace(SETTINGS, draws=1))[1]
+
+
+def test_crops_are_for_luts_on_triplets(bank: LutBank) -> None:
+    for settings in (replace(SETTINGS, kind="composites"), replace(SETTINGS, appearance="saturation")):
+        with pytest.raises(SshbenchError, match='use deliver="views"'):
+            TripletDataset(MemorySource(3), bank, settings, deliver="crops")
+
+
+def test_it_pickles(bank: LutBank) -> None:
+    dataset = TripletDataset(MemorySource(4), bank, SETTINGS)
+    again = pickle.loads(pickle.dumps(dataset))
+    assert np.array_equal(again[1, 5]["reference_beta"], dataset[1, 5]["reference_beta"])
+
+
+def test_samples_are_made_without_torch() -> None:
+    code = (
+        "import sys; from sshbench.triplets.dataset import TripletDataset; from sshbench import load_triplets; "
+        "sample = TripletDataset('sample')[0]; assert sample['content_alpha'].shape == (224, 224, 3); "
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from sshbench.lut.cube import write_cube as write_cube
     from sshbench.lut.table import Domain as Domain
     from sshbench.lut.table import Lut as Lut
+    from sshbench.triplets.dataset import TripletDataset as TripletDataset
+    from sshbench.triplets.loader import TripletLoader as TripletLoader
+    from sshbench.triplets.stored import load_triplets as load_triplets
+    from sshbench.triplets.stream import TripletStream as TripletStream
 
     __version__: str
 
@@ -22,11 +26,15 @@ _HOMES = {
     "Domain": "sshbench.lut.table",
     "Lut": "sshbench.lut.table",
     "LutBank": "sshbench.lut.bank",
+    "TripletDataset": "sshbench.triplets.dataset",
+    "TripletLoader": "sshbench.triplets.loader",
+    "TripletStream": "sshbench.triplets.stream",
     "apply_lut": "sshbench.lut.apply",
+    "load_triplets": "sshbench.triplets.stored",
     "read_cube": "sshbench.lut.cube",
     "write_cube": "sshbench.lut.cube",
 }
-__all__ = ["Domain", "Lut", "LutBank", "__version__", "apply_lut", "read_cube", "write_cube"]
+__all__ = [*sorted(_HOMES), "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -19,6 +19,10 @@ COMMANDS = {
         "sshbench.cli.generate_triplets:generate_triplets",
         "Make training triplets or composites from photographs.",
     ),
+    "preview-triplets": (
+        "sshbench.cli.preview_triplets:preview_triplets",
+        "Show triplets on a contact sheet: crops, looks, and what became of them.",
+    ),
     "lut": ("sshbench.cli.lut:lut", "Inspect, apply, preview, convert and bake colour lookup tables."),
 }
 

@@ -39,8 +39,8 @@ _TRIES = 100
 class TripletDataset:
     """Triplets (or composites) rendered on demand; map-style, for torch's `DataLoader` or for a plain loop.
 
-    `dataset[i]` is sample i of the epoch that `set_epoch` named, `dataset[e, i]` that of epoch e. It pickles, so workers
-    may be forked or spawned; for sharding over ranks, shuffling and resuming see `sshbench.triplets.loader`.
+    `dataset[i]` is sample i of the epoch that `set_epoch` named, `dataset[e, i]` that of epoch e. It pickles, so
+    workers may be forked or spawned. For shuffling, sharding over ranks and resuming see `sshbench.triplets.loader`.
 
     Parameters
     ----------
@@ -51,8 +51,8 @@ class TripletDataset:
     settings
         What to render; the paper's by default.
     deliver
-        `"views"` renders the four views; `"crops"` stops before the LUTs, which `views_of` then applies to a whole batch
-        at once, on a GPU or not.
+        `"views"` renders the four views; `"crops"` stops before the LUTs, which `views_of` then applies to a whole
+        batch at once, on a GPU or not.
     unreadable
         What a photograph that cannot be used does: `"replace"` gives the next row's sample in its place and warns,
         so that batches keep their size and ranks stay in step; `"raise"` raises `SkippedImage`.

@@ -166,7 +166,7 @@ class TripletLoader:
         self.dataset, self.device, self.normalize = dataset, torch.device(device), normalize
         self.sampler = TripletSampler(len(dataset), batch_size, **sampler_options)
         self._format: dict[str, Any] = {"mean": mean, "std": std, "dtype": dtype}
-        self._loader = DataLoader(
+        self._loader: DataLoader[Any] = DataLoader(
             dataset,  # type: ignore[arg-type]  # a map-style dataset of torch's needs no base class
             batch_sampler=self.sampler,
             num_workers=workers,
@@ -237,7 +237,10 @@ def normalized(
     std: Sequence[float] = (0.5, 0.5, 0.5),
     dtype: Literal["float16", "bfloat16", "float32"] = "float32",
 ) -> torch.Tensor:
-    """Images uint8 `[B, H, W, 3]` to `[B, 3, H, W]`, (v / 255 - mean) / std; masks `[B, H, W]` to `[B, 1, H, W]`, 0..1."""
+    """Images uint8 `[B, H, W, 3]` to `[B, 3, H, W]`, (v / 255 - mean) / std; masks `[B, H, W]` to `[B, 1, H, W]`, 0..1.
+
+    `mean`, `std` and `dtype` as for `sshbench.lut.apply.apply_lut_normalized`.
+    """
     values = images.float() / 255
     if images.ndim == 3:
         return values.unsqueeze(1).to(getattr(torch, dtype))

@@ -37,8 +37,8 @@ class StoredTriplets:
 
     A row is a dict, the same for both kinds of store: uint8 images `foreground`, `background` and `ground_truth`
     `[crop, crop, 3]` (with four views `reference_alpha` too), or of composites `composite`, `real` and `mask`
-    `[crop, crop]`; then `row`, `draw`, the names `alpha` and `beta`, `alpha_strength`, `beta_strength`, `content_box` and
-    `reference_box`.
+    `[crop, crop]`; then `row`, `draw`, the names `alpha` and `beta`, `alpha_strength`, `beta_strength`,
+    `content_box` and `reference_box`.
 
     Made by `load_triplets`.
     """
@@ -112,7 +112,8 @@ class StoredTriplets:
                 ) from error
             meta = file.metadata
             self._files[shard] = file, list(accumulate(meta.row_group(g).num_rows for g in range(meta.num_row_groups)))
-        return self._files[shard]
+        opened: tuple[Any, list[int]] = self._files[shard]
+        return opened
 
     def render(self, recipe: Recipe) -> Sample:
         """The row that a recipe of this run gives.

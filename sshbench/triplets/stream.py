@@ -26,8 +26,8 @@ class TripletStream(IterableDataset[Sample]):
     Parameters
     ----------
     dataset
-        Whose samples to give. Of a streaming source each share reads past the photographs of the others without decoding
-        them, and photographs that cannot be used are left out.
+        Whose samples to give. Of a streaming source each share reads past the photographs of the others without
+        decoding them, and photographs that cannot be used are left out.
     batch_size
         That of the `DataLoader`. Each worker then takes whole batches in turn, so that batches are the same for any
         number of workers (where no photograph is left out).
@@ -48,31 +48,36 @@ class TripletStream(IterableDataset[Sample]):
         self.dataset = dataset
         in_order = dataset.source.streaming
         self._sampler = TripletSampler(
-            sys.maxsize if in_order else len(dataset), batch_size, shuffle=shuffle and not in_order, seed=seed, rank=rank,
+            sys.maxsize if in_order else len(dataset),
+            batch_size,
+            shuffle=shuffle and not in_order,
+            seed=seed,
+            rank=rank,
             world_size=world_size,
-        )  # fmt: skip
-        self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()  # workers that are there already read it
-        self._state = self._beginning()
+        )
+        self._epoch = torch.zeros(1, dtype=torch.int64)
+        self._epoch.share_memory_()  # type: ignore[no-untyped-call]  # workers that are there already read it
+        self._state = self._beginning()  # where the process that iterates stands
+        self._resumed = False  # whether the next iteration goes on from there
 
     def set_epoch(self, epoch: int) -> None:
         """Start epoch `epoch` when next iterated."""
         self._epoch[0] = epoch
-        self._state = self._beginning()
+        self._state, self._resumed = self._beginning(), False
 
     def __iter__(self) -> Iterator[Sample]:
         info = get_worker_info()
         share = (0, 1) if info is None else (info.id, info.num_workers)
-        state, self._state = self._state, self._beginning()
-        if state["epoch"] != self._state["epoch"]:
-            state = self._state
+        state = self._state if self._resumed and self._state["epoch"] == int(self._epoch[0]) else self._beginning()
+        self._resumed = False
         if state["taken"] and share != (state["worker"], state["workers"]):
             raise SshbenchError(
                 f"this state is that of worker {state['worker']} of {state['workers']}; go on with as many workers"
             )
-        self._state = state | {"worker": share[0], "workers": share[1]}
+        state = self._state = state | {"worker": share[0], "workers": share[1]}
         renderers = self._photos(state, *share) if self.dataset.source.streaming else self._rows(state, *share)
         for renderer in renderers:
-            self._state["taken"] += 1
+            state["taken"] += 1
             sample = renderer()
             if sample is not None:
                 yield sample
@@ -88,7 +93,7 @@ class TripletStream(IterableDataset[Sample]):
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Go on from `state` when next iterated; one of a worker among several needs the same worker again."""
         self._epoch[0] = state["epoch"]
-        self._state = dict(state)
+        self._state, self._resumed = dict(state), True
 
     def _beginning(self) -> dict[str, int]:
         return {"epoch": int(self._epoch[0]), "consumed": 0, "taken": 0, "worker": 0, "workers": 1}

@@ -1,4 +1,4 @@
-"""One thread a worker: processes share the processors out, and a library that starts threads of its own slows them all."""
+"""One thread a worker: processes share the processors out; threads of a library's own would slow them all."""
 
 from __future__ import annotations
 

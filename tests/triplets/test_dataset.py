@@ -86,8 +86,9 @@ def test_composites_have_a_mask_and_the_real_image(bank: LutBank) -> None:
 
 def test_the_next_photograph_takes_the_place_of_a_broken_one(bank: LutBank) -> None:
     dataset = TripletDataset(MemorySource(4, broken=(2, 3)), bank, SETTINGS)
-    with pytest.warns(RuntimeWarning, match="0002: is broken; the next photograph takes its place"):
+    with pytest.warns(RuntimeWarning, match="is broken; the next photograph takes its place") as warned:
         sample = dataset[5]  # draw 1 of photograph 2
+    assert [str(warning.message)[:4] for warning in warned] == ["0002", "0003"]
     assert (sample["row"], sample["draw"]) == ("0000", 1)
     strict = TripletDataset(MemorySource(4, broken=(2, 3)), bank, SETTINGS, unreadable="raise")
     with pytest.raises(SkippedImage, match="0002: is broken"):

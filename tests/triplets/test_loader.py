@@ -23,6 +23,8 @@ from sshbench.triplets.loader import TripletLoader, TripletSampler, views_of
 from sshbench.triplets.settings import Settings
 from tests.triplets.memory_source import MemorySource
 
+pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")
+
 SETTINGS = Settings(seed=5, crop=32, scale=(36, 48), strength=(0.5, 1.0))
 
 

@@ -23,6 +23,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 from pytest_benchmark.fixture import BenchmarkFixture
+from sshbench.triplets.resize import resize_box
 
 from sshbench.folders import data_folder
 from sshbench.lut.apply import apply_lut
@@ -32,7 +33,6 @@ from sshbench.triplets.decode import decode_photo
 from sshbench.triplets.engine import generate, plan
 from sshbench.triplets.luts import open_bank
 from sshbench.triplets.recipe import Recipe, boxes, make_recipes
-from sshbench.triplets.resize import resize_box
 from sshbench.triplets.settings import Settings
 from sshbench.triplets.sources import open_source
 from sshbench.triplets.stored import load_triplets
@@ -131,7 +131,9 @@ def decode_pillow(work: Work) -> Callable[[], Any]:
 
 def crop_sshbench(work: Work) -> Callable[[], Any]:
     images = [np.asarray(decoded(path)) for path in work.paths]
-    return lambda: drain(resize_box(image, box, SETTINGS.crop) for i, image in enumerate(images) for box in work.boxes(i))
+    return lambda: drain(
+        resize_box(image, box, SETTINGS.crop) for i, image in enumerate(images) for box in work.boxes(i)
+    )
 
 
 def crop_pillow(work: Work) -> Callable[[], Any]:
@@ -300,10 +302,18 @@ def test_end_to_end(
     run(benchmark, lambda out: who(folder if ours else work, out), tmp_path, MANY if ours else PHOTOS)
 
 
-@pytest.mark.parametrize("who", [1, 2])
-def test_workers(benchmark: BenchmarkFixture, folder: Path, tmp_path: Path, who: int) -> None:
+def sshbench_one_worker(folder: Path, out: Path) -> None:
+    sshbench_generate(folder, out, workers=1)
+
+
+def two_workers(folder: Path, out: Path) -> None:
+    sshbench_generate(folder, out, workers=2)
+
+
+@pytest.mark.parametrize("who", [sshbench_one_worker, two_workers])
+def test_workers(benchmark: BenchmarkFixture, folder: Path, tmp_path: Path, who: Callable[..., Any]) -> None:
     benchmark.group = "7 sshbench, workers"
-    run(benchmark, lambda out: sshbench_generate(folder, out, who), tmp_path, MANY)
+    run(benchmark, lambda out: who(folder, out), tmp_path, MANY)
 
 
 def run(benchmark: BenchmarkFixture, make: Callable[[Path], Any], folder: Path, triplets: int) -> None:

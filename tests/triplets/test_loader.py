@@ -104,7 +104,7 @@ def test_ranks_come_from_torchrun_where_nothing_is_said(monkeypatch: pytest.Monk
     monkeypatch.setenv("WORLD_SIZE", "4")
     sampler = TripletSampler(10, 1)
     assert (sampler.rank, sampler.world_size) == (2, 4)
-    with pytest.raises(SshbenchError, match="rank 4 is outside 0..3"):
+    with pytest.raises(SshbenchError, match=r"rank 4 is outside 0\.\.3"):
         TripletSampler(10, 1, rank=4, world_size=4)
 
 
@@ -190,7 +190,7 @@ def test_the_four_views_of_a_batch_are_those_of_each_image(crops: TripletDataset
 
 
 def test_the_views_are_the_uint8_views_before_rounding(crops: TripletDataset, bank: LutBank) -> None:
-    """Half a step of 8 bits, in -1..1, and what the 16-bit arithmetic of the uint8 kernel leaves (a tenth of a step)."""
+    """Half a step of 8 bits in -1..1, and a tenth of a step for the 16-bit arithmetic of the uint8 kernel."""
     samples = [crops[i] for i in range(9)]
     views = views_of(collate(samples), bank)
     for i, sample in enumerate(samples):

@@ -1,0 +1,194 @@
+"""`load_triplets`: both kinds of store give the same rows, and say what they lack."""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from torch.utils.data import DataLoader
+
+from sshbench import load_triplets
+from sshbench.errors import SshbenchError
+from sshbench.lut.cube import write_cube
+from sshbench.lut.looks import LOOKS
+from sshbench.lut.table import Lut
+from sshbench.triplets.dataset import collate
+from sshbench.triplets.engine import generate, plan
+from sshbench.triplets.loader import TripletLoader
+from sshbench.triplets.luts import open_bank
+from sshbench.triplets.settings import Settings
+from sshbench.triplets.sources import open_source
+from sshbench.triplets.stored import StoredTriplets
+
+SETTINGS = Settings(seed=3, draws=2, crop=48, scale=(56, 64), strength=(0.4, 1.0))
+PHOTOS = 7
+
+
+def make(place: Path, url: str, store: Any, *, settings: Settings = SETTINGS, views: int = 3, rows: int = 4) -> str:
+    """A store of the photographs and LUTs of `place`."""
+    source, bank = open_source(str(place / "photos")), open_bank(str(place / "luts"))
+    run = plan(
+        settings, source, bank, store=store, views=views, rows_per_shard=rows, luts_from=str(place / "luts"),
+        asked={"spec": str(place / "photos")},
+    )  # fmt: skip
+    generate(run, source, bank, url, progress=False)
+    return url
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder with seven photographs and three LUTs."""
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "luts").mkdir()
+    for i in range(PHOTOS):
+        coarse = np.random.default_rng(i).integers(0, 256, (15, 20, 3), np.uint8)
+        image = Image.fromarray(coarse).resize((320, 240), Image.Resampling.BICUBIC)
+        image.save(tmp_path / "photos" / f"{i}.jpg", quality=95)
+    for look in LOOKS[:3]:
+        write_cube(look.lut(), tmp_path / "luts" / f"{look.name}.cube")
+    return tmp_path
+
+
+def equal(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("views", [3, 4])
+def test_recipes_render_to_the_pixels_of_the_same_run(place: Path, views: int) -> None:
+    pixels = load_triplets(make(place, str(place / "pixels"), "pixels", views=views))
+    recipes = load_triplets(make(place, str(place / "recipes"), "recipes", views=views))
+    assert len(pixels) == len(recipes) == PHOTOS * 2
+    images = ["foreground", "background", "ground_truth", "reference_alpha"][:views]
+    for i in range(len(pixels)):
+        assert list(pixels[i]) != []
+        for name in images:
+            assert pixels[i][name].shape == (48, 48, 3)
+        assert ("reference_alpha" in pixels[i]) == (views == 4)
+        mine, its = pixels[i], recipes[i]
+        for box in ("content_box", "reference_box"):
+            assert np.allclose(mine.pop(box), its.pop(box), atol=1e-6)
+        assert equal(mine, its)
+    assert [recipes[i]["row"] for i in range(0, 14, 2)] == [f"{i}.jpg" for i in range(PHOTOS)]
+    assert recipes.recipe(5).draw == 1
+
+
+def test_composites_too(place: Path) -> None:
+    settings = Settings(kind="composites", crop=48, scale=(56, 64))
+    pixels = load_triplets(make(place, str(place / "pixels"), "pixels", settings=settings))
+    recipes = load_triplets(make(place, str(place / "recipes"), "recipes", settings=settings))
+    for i in range(PHOTOS):
+        assert pixels[i]["mask"].shape == (48, 48)
+        for name in ("composite", "mask", "real"):
+            assert np.array_equal(pixels[i][name], recipes[i][name])
+
+
+@pytest.mark.parametrize("store", ["pixels", "recipes"])
+def test_rows_come_in_any_order_and_in_workers(place: Path, store: str) -> None:
+    stored = load_triplets(make(place, str(place / "store"), store))
+    order = np.random.default_rng(0).permutation(14)
+    wanted = [stored[int(i)] for i in order]
+    again = pickle.loads(pickle.dumps(stored))
+    assert all(equal(again[int(i)], row) for i, row in zip(order, wanted, strict=True))
+    loader: Any = DataLoader(stored, 5, sampler=order.tolist(), num_workers=2, collate_fn=collate)  # type: ignore[arg-type]
+    batches = list(loader)
+    assert np.array_equal(
+        np.concatenate([batch["foreground"].numpy() for batch in batches]), np.stack([w["foreground"] for w in wanted])
+    )
+    assert [name for batch in batches for name in batch["alpha"]] == [row["alpha"] for row in wanted]
+    assert equal(stored[-1], stored[13])
+    for i in (14, -15):
+        with pytest.raises(IndexError, match="of 14"):
+            stored[i]
+
+
+def test_a_loader_takes_a_store(place: Path) -> None:
+    stored = load_triplets(make(place, str(place / "store"), "pixels"))
+    batch = next(iter(TripletLoader(stored, 4, shuffle=False)))
+    assert batch["foreground"].shape == (4, 3, 48, 48)
+    wanted = np.stack([stored[i]["foreground"] for i in range(4)]).transpose(0, 3, 1, 2) / 127.5 - 1
+    assert np.allclose(batch["foreground"].numpy(), wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize("store", ["pixels", "recipes"])
+def test_a_store_behind_a_url(place: Path, store: str) -> None:
+    local = load_triplets(make(place, str(place / "local"), store))
+    remote = load_triplets(make(place, f"memory://stored/{place.name}/{store}", store))
+    assert len(local) == len(remote) == 14
+    assert all(equal(local[i], remote[i]) for i in range(14))
+
+
+def test_photographs_that_moved_are_asked_for_and_can_be_given(place: Path) -> None:
+    recipes = load_triplets(make(place, str(place / "recipes"), "recipes"))
+    (place / "photos").rename(place / "elsewhere")
+    with pytest.raises(SshbenchError, match=rf"need the photographs of {place}/photos .*load_triplets\(path, source=") as it:
+        load_triplets(place / "recipes")
+    assert str(it.value).count("\n") == 0
+    moved = load_triplets(place / "recipes", source=place / "elsewhere")
+    (place / "elsewhere").rename(place / "photos")
+    assert equal(moved_row(moved, place), recipes[0])
+
+
+def moved_row(stored: StoredTriplets, place: Path) -> dict[str, Any]:
+    (place / "photos").rename(place / "elsewhere")
+    try:
+        return stored[0]
+    finally:
+        (place / "elsewhere").rename(place / "photos")
+
+
+def test_photographs_that_changed_are_told(place: Path) -> None:
+    make(place, str(place / "recipes"), "recipes")
+    shutil.copy(place / "photos" / "0.jpg", place / "photos" / "new.jpg")
+    with pytest.warns(RuntimeWarning, match="photographs of .* have changed since the recipes"):
+        assert len(load_triplets(place / "recipes")) == 14
+
+
+def test_luts_that_changed_are_refused(place: Path) -> None:
+    make(place, str(place / "recipes"), "recipes")
+    name = sorted(look.name for look in LOOKS[:3])[1]
+    shutil.copytree(place / "luts", place / "before")
+    write_cube(Lut.identity(17), place / "luts" / f"{name}.cube")
+    with pytest.raises(SshbenchError, match=rf"made with other LUTs: the bank now has another table for '{name}';"):
+        load_triplets(place / "recipes")
+    assert len(load_triplets(place / "recipes", luts=place / "before")) == 14
+    (place / "luts" / f"{name}.cube").unlink()
+    with pytest.raises(SshbenchError, match=rf"the bank now lacks '{name}';"):
+        load_triplets(place / "recipes")
+    shutil.rmtree(place / "luts")
+    with pytest.raises(SshbenchError, match=rf"need the LUTs of {place}/luts"):
+        load_triplets(place / "recipes")
+
+
+def test_luts_that_were_added_change_nothing(place: Path) -> None:
+    stored = load_triplets(make(place, str(place / "recipes"), "recipes"))
+    before = stored[0]
+    write_cube(Lut.identity(17), place / "luts" / "a-first-one.cube")
+    assert equal(load_triplets(place / "recipes")[0], before)
+
+
+def test_what_is_there_of_an_unfinished_store_can_be_read(place: Path) -> None:
+    source, bank = open_source(str(place / "photos")), open_bank(str(place / "luts"))
+    run = plan(SETTINGS, source, bank, rows_per_shard=4)
+    generate(run, source, bank, place / "store", shard=(0, 2), progress=False)
+    with pytest.warns(RuntimeWarning, match="is not complete: 8 rows are there"):
+        stored = load_triplets(place / "store")
+    assert {stored[i]["row"] for i in range(len(stored))} < {f"{i}.jpg" for i in range(PHOTOS)}
+
+
+def test_a_shard_that_is_gone_is_named(place: Path) -> None:
+    stored = load_triplets(make(place, str(place / "store"), "pixels"))
+    shard = sorted((place / "store").glob("data/*.parquet"))[1]
+    shard.unlink()
+    with pytest.raises(SshbenchError, match=rf"{shard.name} cannot be read .*makes it again"):
+        stored[5]
+    assert stored[0]["row"] == "0.jpg"
+
+
+def test_no_store_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SshbenchError, match="generate-triplets"):
+        load_triplets(tmp_path)

@@ -139,6 +139,17 @@ def render(
     )
 
 
+def render_crops(recipe: Recipe, settings: Settings, read: Callable[[str], Pixels]) -> tuple[Pixels, Pixels]:
+    """Content and reference of a triplet as photographed, for a caller that gives a whole batch its appearances.
+
+    `read` and what is raised are as for `render`; the crops are `[crop, crop, 3]` uint8.
+    """
+    photo = read(recipe.row)
+    content_box, reference_box = boxes(recipe, settings.crop, photo.shape[1], photo.shape[0])
+    content = resize_box(photo, content_box, settings.crop)
+    return content, content if settings.crops == "single" else resize_box(photo, reference_box, settings.crop)
+
+
 def _appearances(
     crops: Pixels,
     alphas: list[bool],

@@ -23,7 +23,6 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 from pytest_benchmark.fixture import BenchmarkFixture
-from sshbench.triplets.resize import resize_box
 
 from sshbench.folders import data_folder
 from sshbench.lut.apply import apply_lut
@@ -33,6 +32,7 @@ from sshbench.triplets.decode import decode_photo
 from sshbench.triplets.engine import generate, plan
 from sshbench.triplets.luts import open_bank
 from sshbench.triplets.recipe import Recipe, boxes, make_recipes
+from sshbench.triplets.resize import resize_box
 from sshbench.triplets.settings import Settings
 from sshbench.triplets.sources import open_source
 from sshbench.triplets.stored import load_triplets

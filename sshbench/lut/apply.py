@@ -196,7 +196,13 @@ def apply_lut_normalized(
 
 
 def _apply_array(
-    images: NDArray[Any], luts: Luts, index: Index, strength: Strength, interpolation: str, layout: Layout, out: Any
+    images: NDArray[Any],
+    luts: Luts,
+    index: Index,
+    strength: Strength,
+    interpolation: Interpolation,
+    layout: Layout,
+    out: Any,
 ) -> Any:
     dtype = images.dtype.name
     if dtype not in ARRAY_TYPES:
@@ -275,7 +281,13 @@ def _say_once_that_kernels_are_missing() -> None:
 
 
 def _apply_tensor(
-    images: torch.Tensor, luts: Luts, index: Index, strength: Strength, interpolation: str, layout: Layout, out: Any
+    images: torch.Tensor,
+    luts: Luts,
+    index: Index,
+    strength: Strength,
+    interpolation: Interpolation,
+    layout: Layout,
+    out: Any,
 ) -> Any:
     import torch
 
@@ -322,13 +334,18 @@ def _apply_tensor(
     indices_t = arguments.index_tensor(index, stages.count, count, images.device)
     strengths_t = arguments.strength_tensor(strength, count, images.device, precision)
     has_kernel = images.device.type == "cuda" or (images.device.type == "cpu" and cpu.available())
-    if has_kernel and not (learns and interpolation == "tetrahedral"):
+    if has_kernel:
         from sshbench.lut import operator
 
-        result = operator.apply_lut(
-            batch, stages.table, stages.shaper, indices_t, strengths_t, stages.domain, stages.shaper_domain,
-            "NHWC" if channels_last else "NCHW", interpolation,
-        )  # fmt: skip
+        given = (stages.table, stages.shaper, indices_t, strengths_t, stages.domain, stages.shaper_domain)
+        memory: cpu.Layout = "NHWC" if channels_last else "NCHW"
+        if out is not None and images.device.type == "cuda":
+            from sshbench.lut.kernels import cuda
+
+            target = out.view(batch.shape)
+            cuda.forward(batch.contiguous(), *given, layout=memory, interpolation=interpolation, out=target)
+            return out
+        result = operator.apply_lut(batch, *given, memory, interpolation)
     else:
         from sshbench.lut import reference
 

@@ -110,13 +110,16 @@ def stages(luts: Luts, device: torch.device, precision: torch.dtype) -> Stages:
     if isinstance(luts, LutBank):
         return Stages(luts.tensor(device).to(precision), None, UNIT, UNIT)
     if isinstance(luts, Lut):
-        table = None if luts.table is None else luts.table.to(device, precision).unsqueeze(0)
-        shaper = None if luts.shaper is None else luts.shaper.to(device, precision).unsqueeze(0)
-        return Stages(table, shaper, luts.domain, luts.shaper_domain)
+        table, shaper = luts.tensors(device)
+        return Stages(_one(table, precision), _one(shaper, precision), luts.domain, luts.shaper_domain)
     table = _table_tensor(luts)
     if table.device != device:
         raise LutError(f"the table is on {table.device} and the images are on {device}")
     return Stages(table.to(precision), None, UNIT, UNIT)
+
+
+def _one(stage: torch.Tensor | None, precision: torch.dtype) -> torch.Tensor | None:
+    return None if stage is None else stage.to(precision).unsqueeze(0)
 
 
 def _table_tensor(luts: Any) -> torch.Tensor:

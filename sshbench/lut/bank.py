@@ -141,7 +141,7 @@ class LutBank:
         """The tables `[K, B, G, R, 3]` on `device`; the copy is kept."""
         import torch
 
-        key = str(torch.device(device))
+        key = str(device)
         if key not in self._tensors:
             self._tensors[key] = torch.from_numpy(self.values.copy()).to(device)
         tensor: torch.Tensor = self._tensors[key]

@@ -110,9 +110,10 @@ def apply_lut_backward(
     domain: Sequence[float],
     shaper_domain: Sequence[float],
     layout: str,
+    interpolation: str,
     needs: Sequence[bool],
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Gradients of a trilinear `apply_lut` by images, table, shaper and strength; empty where `needs` says no."""
+    """Gradients of `apply_lut` by images, table, shaper and strength; empty where `needs` says no."""
     if layout == "NHWC":
         grad, images = grad.permute(0, 3, 1, 2), images.permute(0, 3, 1, 2)
     grad, images = grad.contiguous(), images.contiguous()
@@ -126,10 +127,12 @@ def apply_lut_backward(
 
         results = cuda.backward(
             grad, images, table, shaper, index, strength, tuple(domain), tuple(shaper_domain),
-            interpolation="trilinear", needs=(needs[0], needs[1], needs[2], needs[3]),
+            interpolation=_interpolation(interpolation), needs=(needs[0], needs[1], needs[2], needs[3]),
         )  # fmt: skip
     else:
-        results = _cpu_backward(grad, images, table, shaper, index, strength, domain, shaper_domain, needs)
+        results = _cpu_backward(
+            grad, images, table, shaper, index, strength, domain, shaper_domain, interpolation, needs
+        )
     d_images, d_table, d_shaper, d_strength = (images.new_empty(0) if r is None else r for r in results)
     if layout == "NHWC" and needs[0]:
         d_images = d_images.permute(0, 2, 3, 1).contiguous()
@@ -147,6 +150,7 @@ def _(
     domain: Sequence[float],
     shaper_domain: Sequence[float],
     layout: str,
+    interpolation: str,
     needs: Sequence[bool],
 ) -> tuple[Tensor, ...]:
     sources = (images, table, shaper, strength)
@@ -165,6 +169,7 @@ def _cpu_backward(
     strength: Tensor | None,
     domain: Sequence[float],
     shaper_domain: Sequence[float],
+    interpolation: str,
     needs: Sequence[bool],
 ) -> list[Tensor | None]:
     half = images.dtype in (torch.float16, torch.bfloat16)
@@ -176,8 +181,8 @@ def _cpu_backward(
     d_strength = torch.empty_like(strength) if needs[3] and strength is not None else None
     cpu.backward(
         grad.to(values.dtype), values, table, planar_shaper, _contiguous(index), _contiguous(strength),
-        domain=_domain(domain), shaper_domain=_domain(shaper_domain), grad_images=d_images, grad_table=d_table,
-        grad_shaper=d_shaper, grad_strength=d_strength,
+        domain=_domain(domain), shaper_domain=_domain(shaper_domain), interpolation=interpolation, grad_images=d_images,
+        grad_table=d_table, grad_shaper=d_shaper, grad_strength=d_strength,
     )  # fmt: skip
     if half and d_images is not None:
         d_images = d_images.to(images.dtype)
@@ -190,13 +195,10 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 
 def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    domain, shaper_domain, layout, interpolation = ctx.settings
-    if interpolation != "trilinear":
-        raise RuntimeError("sshbench::apply_lut has gradients for trilinear interpolation only")
     images, table, shaper, index, strength = ctx.saved_tensors
     wanted = ctx.needs_input_grad
     needs = [wanted[0], wanted[1], wanted[2], wanted[4]]
-    grads = apply_lut_backward(grad, images, table, shaper, index, strength, domain, shaper_domain, layout, needs)
+    grads = apply_lut_backward(grad, images, table, shaper, index, strength, *ctx.settings, needs)
     d_images, d_table, d_shaper, d_strength = (g if n else None for g, n in zip(grads, needs, strict=True))
     return d_images, d_table, d_shaper, None, d_strength, None, None, None, None
 

@@ -84,7 +84,9 @@ class Lut:
     title: str = ""
     source: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
-    _tensors: dict[str, torch.Tensor] = field(default_factory=dict, init=False, repr=False)
+    _tensors: dict[str, tuple[torch.Tensor | None, torch.Tensor | None]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         if self.values is None and self.shaper_values is None:
@@ -120,22 +122,24 @@ class Lut:
     @property
     def table(self) -> torch.Tensor | None:
         """The 3D table as a float32 CPU tensor `[B, G, R, 3]`; None for a 1D LUT."""
-        return self._tensor("table", self.values)
+        return self.tensors()[0]
 
     @property
     def shaper(self) -> torch.Tensor | None:
         """The 1D curves as a float32 CPU tensor `[S, 3]`; None where there are none."""
-        return self._tensor("shaper", self.shaper_values)
+        return self.tensors()[1]
 
-    def _tensor(self, name: str, array: NDArray[np.float32] | None) -> torch.Tensor | None:
-        if array is None:
-            return None
+    def tensors(self, device: torch.device | str = "cpu") -> tuple[torch.Tensor | None, torch.Tensor | None]:
+        """Table and shaper on `device`; the copies are kept."""
         # Not a cached_property: its lock, up to Python 3.11, is nothing that torch.compile can trace.
-        if name not in self._tensors:
+        key = str(device)
+        if key not in self._tensors:
             import torch
 
-            self._tensors[name] = torch.from_numpy(array.copy())
-        return self._tensors[name]
+            stages = (self.values, self.shaper_values)
+            table, shaper = (None if s is None else torch.from_numpy(s.copy()).to(device) for s in stages)
+            self._tensors[key] = table, shaper
+        return self._tensors[key]
 
     @cached_property
     def packed(self) -> PackedLuts:

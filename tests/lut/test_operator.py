@@ -45,22 +45,31 @@ def inputs(device: str, dtype: torch.dtype = torch.float64, learn: bool = True) 
     return {k: v.to(device, dtype).requires_grad_(learn) for k, v in tensors.items()}
 
 
-def call(t: dict[str, torch.Tensor], domain: list[float] = UNIT, layout: str = "NCHW", **without: None) -> torch.Tensor:
+def call(
+    t: dict[str, torch.Tensor],
+    domain: list[float] = UNIT,
+    layout: str = "NCHW",
+    interpolation: str = "trilinear",
+    **without: None,
+) -> torch.Tensor:
     index = torch.tensor([1, 0, 1], dtype=torch.int32, device=t["images"].device)
     t = {**t, **without}
     return operator.apply_lut(
-        t["images"], t["table"], t["shaper"], index, t["strength"], domain, UNIT, layout, "trilinear"
+        t["images"], t["table"], t["shaper"], index, t["strength"], domain, UNIT, layout, interpolation
     )
 
 
+@pytest.mark.parametrize("interpolation", ["trilinear", "tetrahedral"])
 @pytest.mark.parametrize("without", [{}, {"shaper": None}, {"table": None}, {"strength": None}])
 @pytest.mark.parametrize("domain", [UNIT, WIDE])
-def test_gradients_of_image_table_shaper_and_strength(device: str, domain: list[float], without: dict) -> None:
+def test_gradients_of_image_table_shaper_and_strength(
+    device: str, domain: list[float], without: dict, interpolation: str
+) -> None:
     tensors = inputs(device)
     used = {k: v for k, v in tensors.items() if k not in without}
 
     def function(*values: torch.Tensor) -> torch.Tensor:
-        return call({**tensors, **dict(zip(used, values, strict=True))}, domain, **without)
+        return call({**tensors, **dict(zip(used, values, strict=True))}, domain, interpolation=interpolation, **without)
 
     assert torch.autograd.gradcheck(function, tuple(used.values()), atol=1e-6)
 

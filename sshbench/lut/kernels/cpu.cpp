@@ -242,6 +242,24 @@ struct Scalar {
             for (int k = 0; k < 4; ++k) p.y[c] += weight[k] * table[corner(p) + step[k] + c];
         }
     }
+    // Adds the gradient of dot(dy, p.y) by the table, and writes that by the three fractions of an evaluated pixel.
+    void backward(const Pixel<T>& p, const T dy[3], T* dcorner, T dfraction[3]) const {
+        const T fr = p.place[0].fraction, fg = p.place[1].fraction, fb = p.place[2].fraction;
+        const T* from = table + corner(p);
+        if (!luts.tetrahedral) {
+            const auto add = [](T* address, T value) { *address += value; };
+            return trilinear_backward(from, strides, fr, fg, fb, dy, dcorner, dfraction, add);
+        }
+        long long step[4];
+        T weight[4], product[4] = {};
+        tetrahedron(strides, fr, fg, fb, step, weight);
+        for (int k = 0; k < 4; ++k)
+            for (int c = 0; c < 3; ++c) {
+                product[k] += dy[c] * from[step[k] + c];
+                if (dcorner) dcorner[step[k] + c] += weight[k] * dy[c];
+            }
+        tetrahedron_backward(strides, step, product, dfraction);
+    }
 };
 
 void apply_doubles(const Luts& luts, uintptr_t source, uintptr_t target, size_t images, size_t pixels, size_t threads) {
@@ -261,12 +279,11 @@ void apply_doubles(const Luts& luts, uintptr_t source, uintptr_t target, size_t 
     });
 }
 
-// Trilinear only. Images that share a LUT add to one gradient, so one thread takes all images of a LUT.
+// Images that share a LUT add to one gradient, so one thread takes all images of a LUT.
 template <class T>
 void backward(const Luts& luts, uintptr_t grad, uintptr_t source, size_t images, size_t pixels, size_t count,
               uintptr_t grad_source, uintptr_t grad_table, uintptr_t grad_shaper, uintptr_t grad_strength, size_t threads) {
     nb::gil_scoped_release release;
-    const auto add = [](T* address, T value) { *address += value; };
     in_threads(count, std::min(threads, images * pixels / kWorthAThread), [&](size_t k) {
         const Scalar<T> lut(luts, k);
         for (size_t image = 0; image < images; ++image) {
@@ -288,8 +305,7 @@ void backward(const Luts& luts, uintptr_t grad, uintptr_t source, size_t images,
                 }
                 if (lut.table) {
                     T dfraction[3];
-                    trilinear_backward(lut.table + lut.corner(p), lut.strides, p.place[0].fraction, p.place[1].fraction,
-                                       p.place[2].fraction, dy, dtable ? dtable + lut.corner(p) : nullptr, dfraction, add);
+                    lut.backward(p, dy, dtable ? dtable + lut.corner(p) : nullptr, dfraction);
                     for (int c = 0; c < 3; ++c) dshaped[c] = p.place[c].inside ? dfraction[c] * lut.axis[c].scale : T(0);
                 }
                 for (int c = 0; c < 3; ++c) {

@@ -227,17 +227,18 @@ def backward(
     *,
     domain: Domain,
     shaper_domain: Domain,
+    interpolation: str,
     grad_images: Any,
     grad_table: Any,
     grad_shaper: Any,
     grad_strength: Any,
 ) -> None:
-    """Write the derivatives of a trilinear `apply` whose output has the gradient `grad` `[N, 3, H, W]`.
+    """Write the derivatives of an `apply` whose output has the gradient `grad` `[N, 3, H, W]`.
 
     All arrays are of one type, float32 or float64; those of the results that are None are not computed, and
     `grad_table` and `grad_shaper` must hold zeros.
     """
-    luts = _native_luts(table, shaper, domain, shaper_domain, index, strength, "trilinear")
+    luts = _native_luts(table, shaper, domain, shaper_domain, index, strength, interpolation)
     stage = table if table is not None else shaper
     function = _cpu.backward_float if images.element_size() == 4 else _cpu.backward_double
     function(

@@ -115,14 +115,15 @@ SSHBENCH_CLONES int pack_bytes(const float* values, int size, int16_t* packed, i
     return bits;
 }
 
-std::vector<int> pack_bytes_all(uintptr_t values, size_t count, int size, uintptr_t packed) {
+std::vector<int> pack_bytes_all(uintptr_t values, size_t count, int size, uintptr_t packed, size_t threads) {
     nb::gil_scoped_release release;
     const size_t points = size_t(size) * size * size, entries = points + size_t(size) * size + size + 1;
     std::vector<int> bits(count);
-    std::vector<int16_t> scratch(3 * points + 8);
-    for (size_t k = 0; k < count; ++k)
+    in_threads(count, threads, [&](size_t k) {
+        std::vector<int16_t> scratch(3 * points + 8);
         bits[k] = pack_bytes(at<const float>(values) + k * 3 * points, size, at<int16_t>(packed) + k * kEntry * entries,
                              scratch.data());
+    });
     return bits;
 }
 

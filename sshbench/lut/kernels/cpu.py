@@ -127,7 +127,7 @@ class PackedLuts:
         assert self.values is not None
         n = self.size
         packed = np.empty((self.count, n**3 + n**2 + n + 1, 8), np.int16)
-        bits = _cpu.pack_bytes(address(self.values), self.count, n, address(packed))
+        bits = _cpu.pack_bytes(address(self.values), self.count, n, address(packed), default_threads())
         return packed, list(bits)
 
     @cached_property

@@ -64,7 +64,8 @@ def run_processes(job: Job, todo: Todo, workers: int, tick: Tick) -> Generator[M
                 while free and (shard := again.popleft() if again else next(todo, None)):
                     slot = free.pop()
                     counts[2 * slot] = counts[2 * slot + 1] = 0
-                    pending[pool.submit(_make, slot, *shard)] = slot, shard
+                    with _deaf():
+                        pending[pool.submit(_make, slot, *shard)] = slot, shard
                 if not pending:
                     return
                 for future in wait(pending, timeout=0.2, return_when=FIRST_COMPLETED).done:
@@ -86,6 +87,16 @@ def run_processes(job: Job, todo: Todo, workers: int, tick: Tick) -> Generator[M
     )
 
 
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Start processes that Ctrl-C does not reach: the parent hears of it and ends them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _end(pool: ProcessPoolExecutor) -> None:
     processes = list((pool._processes or {}).values())
     pool.shutdown(wait=False, cancel_futures=True)
@@ -104,7 +115,6 @@ def _start(job: Job, counts: Any) -> None:
     global _worker
     _worker = job, counts
     cpu.set_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears of Ctrl-C and ends its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -24,20 +24,20 @@ class Bar:
         from tqdm import tqdm
 
         terminal = sys.stderr.isatty()
-        self._bar: Any = tqdm(
-            total=total,
-            unit=" images",
-            unit_scale=False,
-            disable=not show,
-            dynamic_ncols=terminal,
-            mininterval=0.2 if terminal else 30.0,
-            smoothing=0.05,
-        )
         self._photos = self._lost = 0
+        self._bar: Any = None
+        if show:
+            self._bar = tqdm(
+                total=total,
+                unit=" images",
+                dynamic_ncols=terminal,
+                mininterval=0.2 if terminal else 30.0,
+                smoothing=0.05,
+            )
 
     def tick(self, photos: int, lost: int) -> None:
         """Take note of what is done in unfinished shards."""
-        if self._bar.disable:
+        if self._bar is None:
             return
         self._bar.set_postfix_str(f"failures {self._lost + lost:,}", refresh=False)
         self._bar.update(max(0, self._photos + photos - self._bar.n))
@@ -46,13 +46,13 @@ class Bar:
         """Take note of a shard; one that was there counts as no time spent."""
         self._photos += record.photos
         self._lost += len({skipped.row for skipped in record.skipped})
-        if not made:
+        if self._bar is not None and not made:
             self._bar.initial += record.photos
-            self._bar.n = max(self._bar.n, min(self._photos, self._bar.n + record.photos))
         self.tick(0, 0)
 
     def __enter__(self) -> Bar:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.close()

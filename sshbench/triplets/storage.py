@@ -20,6 +20,7 @@ from sshbench.errors import SshbenchError
 _BLOCK = 1 << 20
 # Stores in which an upload becomes visible when it is complete; a rename there is a copy of all bytes.
 _OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "r2"}
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _STALE_AFTER = 24 * 3600.0
 
 
@@ -77,7 +78,7 @@ class Storage:
             raise error
         assert isinstance(error, OSError)
         where = f"{self.url}/{name}" if name else self.url
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.errno in _FULL:
             raise StorageError(
                 f"{where}: no space to write it ({os.strerror(error.errno)}); what is finished is kept, so make room "
                 "and run the same command again"
@@ -108,7 +109,8 @@ class Storage:
             if self.local:
                 return (self.local / name).stat().st_size
             with self._call(name) as (fs, path):
-                return int(fs.info(path, refresh=True)["size"] if self.scheme == "s3" else fs.info(path)["size"])
+                fs.invalidate_cache()  # other machines write here too
+                return int(fs.info(path)["size"])
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -132,6 +134,7 @@ class Storage:
             if self.local:
                 return sorted(entry.name for entry in os.scandir(self.local / folder))
             with self._call(folder) as (fs, path):
+                fs.invalidate_cache()
                 return sorted(str(entry).rstrip("/").rsplit("/", 1)[-1] for entry in fs.ls(path, detail=False))
         except FileNotFoundError:
             return []
@@ -153,11 +156,15 @@ class Storage:
         """
         temporary = self._temporary(name)
         try:
-            yield temporary
+            try:
+                yield temporary
+            except OSError as error:
+                # Others may come from what the block reads, and are not for the output to explain.
+                if error.errno in _FULL:
+                    self._explain(error, name)
+                raise
             if temporary.exists():
                 self._publish(temporary, name)
-        except OSError as error:
-            self._explain(error, name)
         finally:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
@@ -177,18 +184,20 @@ class Storage:
         return folder / stem
 
     def _publish(self, temporary: Path, name: str) -> None:
-        if self.local:
-            # Without this a full disk or a power cut may show only after the rename.
-            with open(temporary, "rb") as file:
-                os.fsync(file.fileno())
-            os.replace(temporary, self.local / name)
-            return
-        with self._call(name) as (fs, path):
-            if self.scheme in _OBJECT_STORES:
-                fs.put_file(str(temporary), path)
-            else:
-                fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
-                hidden = f"{path.rsplit('/', 1)[0]}/.{os.urandom(8).hex()}"
+        try:
+            if self.local:
+                # Without this a full disk or a power cut may show only after the rename.
+                with open(temporary, "rb") as file:
+                    os.fsync(file.fileno())
+                os.replace(temporary, self.local / name)
+                return
+            with self._call(name) as (fs, path):
+                if self.scheme in _OBJECT_STORES:
+                    fs.put_file(str(temporary), path)
+                    return
+                folder = path.rsplit("/", 1)[0]
+                fs.makedirs(folder, exist_ok=True)
+                hidden = f"{folder}/.{os.urandom(8).hex()}"
                 try:
                     fs.put_file(str(temporary), hidden)
                     fs.mv(hidden, path)
@@ -196,6 +205,10 @@ class Storage:
                     with suppress(Exception):
                         fs.rm(hidden)
                     raise
+        except FileNotFoundError as error:
+            raise StorageError(f"{self.url}: there is no such place to write to ({error})") from error
+        except OSError as error:
+            self._explain(error, name)
 
     def remove(self, folder: str) -> None:
         """Remove a folder and what is in it, where there is one."""

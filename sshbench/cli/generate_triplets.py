@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable
 from fnmatch import fnmatchcase
@@ -141,6 +142,9 @@ def _pair(kind: type, name: str, default: tuple[Any, Any], text: str) -> _Decora
     help="How files of an earlier run are checked.",
 )
 @click.option(
+    "--retry-skipped", is_flag=True, help="Make files again in which photographs were skipped, once the cause is gone."
+)
+@click.option(
     "--max-failures",
     type=click.FloatRange(0, 1),
     default=0.05,
@@ -175,6 +179,8 @@ def generate_triplets(ctx: click.Context, /, **options: Any) -> None:
     from sshbench.triplets.settings import Settings
     from sshbench.triplets.sources import open_source
 
+    # No warning about every attempt to reach the hub: what came of them is said in one sentence.
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     o = options
     part = _part(o["shard"])
     codec = Codec.choose(o["image_format"], o["quality"])
@@ -210,6 +216,7 @@ def generate_triplets(ctx: click.Context, /, **options: Any) -> None:
         address=o["address"],
         shard=part,
         verify=o["verify"],
+        retry_skipped=o["retry_skipped"],
         progress=not o["quiet"],
     )
     _say_skipped(summary)
@@ -291,11 +298,15 @@ def _say_skipped(summary: Any) -> None:
 
 
 def _say_result(summary: Any) -> None:
+    from sshbench.triplets.codecs import codec_versions
+
     manifest, where = summary.manifest, summary.output
     kind = manifest.run.settings.kind
     if summary.photos and summary.seconds:
         rate = summary.photos / summary.seconds
         click.echo(f"{summary.photos:,} photographs in {summary.seconds:,.1f} s, {rate:,.0f} a second.")
+    if summary.kept and summary.made and manifest.run.versions != codec_versions():
+        click.echo("sshbench: an earlier run used other versions of libraries, so bytes may differ from it", err=True)
     if summary.kept:
         click.echo(f"{_count(summary.kept, 'shard')} of an earlier run checked and kept, {summary.made} made.")
     if not manifest.complete:

@@ -148,6 +148,7 @@ def generate(
     address: str | None = None,
     shard: tuple[int, int] | None = None,
     verify: Literal["hash", "size"] = "hash",
+    retry_skipped: bool = False,
     progress: bool = False,
 ) -> Summary:
     """Make what is missing of a run in `output`.
@@ -167,6 +168,8 @@ def generate(
         `(i, n)`: only the shards whose number is i modulo n, i from 0; the others are for other machines.
     verify
         What is compared of shards made before: their `"hash"`, or only their `"size"`.
+    retry_skipped
+        Make shards again in which something was skipped, for when the cause is gone.
     progress
         Show photographs a second, the time left, and failures so far on the standard error.
 
@@ -188,7 +191,7 @@ def generate(
     storage.clear_scratch()
     before = begin(storage, run)
     run = replace(before.run, versions=run.versions)
-    job = Job(run, source, bank, storage, partners_of(run, source), verify)
+    job = Job(run, source, bank, storage, partners_of(run, source), verify, retry_skipped)
 
     begun = time.monotonic()
     shards = _Shards(before, i, n)

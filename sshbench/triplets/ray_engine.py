@@ -6,6 +6,7 @@ so no pixels pass the object store. Source and output must be paths (or URLs) th
 
 from __future__ import annotations
 
+import socket
 import uuid
 from collections.abc import Generator
 from contextlib import suppress
@@ -42,16 +43,24 @@ def run_ray(job: Job, todo: Todo, workers: int, address: str | None, tick: Tick)
     if ours:
         try:
             if address:
+                _knock(address)
                 ray.init(address=address, log_to_driver=False)
             else:
                 ray.init(address="local", num_cpus=workers, include_dashboard=False, log_to_driver=False)
-        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise RayError(f"no Ray cluster answers at {address or 'this machine'} ({_first_line(error)})") from error
     try:
         yield from _run(ray, job, todo)
     finally:
         if ours:
             ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Fail at once where nothing listens at `host:port`, for which Ray itself takes minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def _run(ray: Any, job: Job, todo: Todo) -> Generator[Made, None, None]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import shutil
-import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -154,7 +154,7 @@ class Storage:
 
         A process that dies leaves at most a file in the scratch folder, which `clear_scratch` removes.
         """
-        temporary = self._temporary(name)
+        temporary, lock = self._temporary(name)
         try:
             try:
                 yield temporary
@@ -168,20 +168,30 @@ class Storage:
         finally:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
+            os.close(lock)
 
-    def _temporary(self, name: str) -> Path:
-        stem = f"{name.replace('/', '~')}.{socket.gethostname()}.{os.getpid()}.{os.urandom(4).hex()}"
+    def _temporary(self, name: str) -> tuple[Path, int]:
+        """A new file, and a descriptor that holds a lock on it for as long as this process lives."""
+        stem = f"{name.replace('/', '~')}.{os.urandom(8).hex()}"
         if self.local is None:
-            return Path(tempfile.gettempdir()) / f"sshbench-{stem}"
-        folder = self.local / self.scratch
+            path = Path(tempfile.gettempdir()) / f"sshbench-{stem}"
+            return path, os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        path = self.local / self.scratch / stem
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             (self.local / name).parent.mkdir(parents=True, exist_ok=True)
+            while True:
+                path.parent.mkdir(exist_ok=True)
+                with suppress(FileNotFoundError):  # another run has just removed the empty folder
+                    lock = os.open(path, os.O_CREAT | os.O_WRONLY, 0o666)
+                    with suppress(OSError):  # not every file system has locks
+                        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    if path.exists():  # else it was cleared before the lock was there
+                        return path, lock
+                    os.close(lock)
         except FileExistsError as error:
             raise StorageError(f"{error.filename} is a file and not a folder; choose another --output") from error
         except OSError as error:
             self._explain(error, name)
-        return folder / stem
 
     def _publish(self, temporary: Path, name: str) -> None:
         try:
@@ -218,26 +228,22 @@ class Storage:
         with suppress(FileNotFoundError), self._call(folder) as (fs, path):
             fs.rm(path, recursive=True)
 
-    def clear_scratch(self, alive: Callable[[int], bool] | None = None) -> None:
-        """Remove unfinished files of processes of this machine that are gone, and of any that are a day old."""
+    def clear_scratch(self) -> None:
+        """Remove unfinished files whose process is gone, which shows by their lock, and any that are a day old."""
         if self.local is None:
             return
-        alive = alive or _alive
-        for entry in (self.local / self.scratch).glob("*"):
-            host, pid = ([*entry.name.rsplit(".", 3), "", ""])[1:3]
-            ours = host == socket.gethostname() and pid.isdigit()
+        for path in (self.local / self.scratch).glob("*"):
             with suppress(OSError):
-                if (ours and not alive(int(pid))) or entry.stat().st_mtime < time.time() - _STALE_AFTER:
-                    entry.unlink()
+                if path.stat().st_mtime < time.time() - _STALE_AFTER or not _locked(path):
+                    path.unlink()
         with suppress(OSError):
             (self.local / self.scratch).rmdir()
 
 
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+def _locked(path: Path) -> bool:
+    with open(path, "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False

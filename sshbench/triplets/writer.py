@@ -55,6 +55,7 @@ class Job:
     output: Storage
     partners: Partners | None = None
     verify: str = "hash"
+    retry_skipped: bool = False
 
 
 def make_shard(job: Job, number: int, record: ShardRecord | None, report: Report) -> Made:
@@ -99,6 +100,8 @@ def is_whole(job: Job, record: ShardRecord) -> bool:
     """Whether a shard is there as its record says: its size and, unless `job.verify` is `"size"`, its hash."""
     if not record.photos:
         return True
+    if record.skipped and job.retry_skipped:
+        return False
     if job.output.size(record.file) != record.bytes:
         return False
     return job.verify == "size" or job.output.sha256(record.file) == record.sha256
@@ -180,16 +183,16 @@ def _row(job: Job, recipe: Recipe, views: Rendered | RenderedComposite) -> dict[
         boxes["reference_box"] = views.reference_box
     else:
         images = {"composite": encode(views.composite), "mask": encode_mask(views.mask), "real": encode(views.real)}
-    return {
+    row = {
         **images,
         "row": recipe.row,
         "draw": recipe.draw,
         "alpha": appearance_name(job.run, recipe.alpha),
-        "beta": appearance_name(job.run, recipe.beta),
         "alpha_strength": recipe.alpha_strength,
-        "beta_strength": recipe.beta_strength,
-        **boxes,
     }
+    if isinstance(views, Rendered):
+        row |= {"beta": appearance_name(job.run, recipe.beta), "beta_strength": recipe.beta_strength}
+    return row | boxes
 
 
 def appearance_name(run: Run, number: int) -> str:
@@ -214,13 +217,13 @@ def columns(run: Run) -> dict[str, str]:
         kinds = {str: "string", int: "int64", float: "float64"}
         return {name: kinds[type(value)] for name, value in row.items()}
     names = dict.fromkeys(IMAGES[run.settings.kind], "image")
-    boxes = ["content_box"]
-    if run.settings.kind == "triplets":
-        boxes.append("reference_box")
-        if run.views == 4:
-            names["reference_alpha"] = "image"
-    scalars = {"row": "string", "draw": "int64", "alpha": "string", "beta": "string"}
-    return names | scalars | dict.fromkeys(["alpha_strength", "beta_strength"], "float64") | dict.fromkeys(boxes, "box")
+    scalars = {"row": "string", "draw": "int64", "alpha": "string", "alpha_strength": "float64"}
+    if run.settings.kind == "composites":
+        return names | scalars | {"content_box": "box"}
+    if run.views == 4:
+        names["reference_alpha"] = "image"
+    beta = {"beta": "string", "beta_strength": "float64"}
+    return names | scalars | beta | {"content_box": "box", "reference_box": "box"}
 
 
 def schema(run: Run) -> pa.Schema:

@@ -21,7 +21,7 @@ from sshbench.triplets.engine import Summary, generate
 from sshbench.triplets.manifest import ManifestError, read_manifest
 from sshbench.triplets.settings import Settings
 from sshbench.triplets.storage import StorageError
-from tests.triplets.toy import SMALL, ToySource, contents, toy_bank, toy_run
+from tests.triplets.toy import ToySource, contents, toy_bank, toy_run
 
 SOURCE = ToySource(10, broken=(4,))
 
@@ -122,6 +122,14 @@ def test_verify_size_does_not_read_the_shards(tmp_path: Path) -> None:
     assert make(tmp_path / "out", verify="size").made == 0
 
 
+def test_retry_skipped_makes_what_failed_for_a_passing_reason(tmp_path: Path) -> None:
+    make(tmp_path / "whole", ToySource(10))
+    make(tmp_path / "out", SOURCE)
+    assert make(tmp_path / "out", ToySource(10)).made == 0
+    assert make(tmp_path / "out", ToySource(10), retry_skipped=True).made == 1
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
 def forked(work: Callable[[], object]) -> int:
     """Run `work` in a forked process and return how that ended, as `os.waitstatus_to_exitcode` has it."""
     pid = os.fork()
@@ -170,12 +178,15 @@ def test_a_full_disk_leaves_whole_shards_and_says_what_to_do(whole: Path, tmp_pa
 
     def work() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-        with pytest.raises(StorageError, match="no space to write it.*run the same command again"):
-            make(tmp_path / "out", shard=(1, 2))
+        make(tmp_path / "out", shard=(1, 2))
+        with pytest.raises(StorageError, match=r"no space to write it.*run the same command again"):
             make(tmp_path / "out")
 
     assert forked(work) == 0
-    assert sorted(p.name for p in (tmp_path / "out" / "data").iterdir()) == ["train-00001.parquet", "train-00003.parquet"]
+    assert sorted(p.name for p in (tmp_path / "out" / "data").iterdir()) == [
+        "train-00001.parquet",
+        "train-00003.parquet",
+    ]
     assert not list((tmp_path / "out").rglob(".unfinished/*"))
     assert make(tmp_path / "out").kept == 2
     assert contents(tmp_path / "out") == contents(whole)
@@ -191,7 +202,7 @@ def test_a_worker_that_is_killed_is_replaced(whole: Path, tmp_path: Path) -> Non
 
 def test_workers_that_are_always_killed_end_the_run(tmp_path: Path) -> None:
     source = SuicidalSource(10, once=None)
-    with pytest.raises(SshbenchError, match="keep being killed.*fewer --workers"):
+    with pytest.raises(SshbenchError, match=r"keep being killed.*fewer --workers"):
         generate(toy_run(source), source, toy_bank(), tmp_path / "out", workers=2)
 
 
@@ -216,18 +227,16 @@ class SuicidalSource(ToySource):
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        (dict(settings=Settings(seed=7, crop=32, scale=(32, 40), overlap=(0.0, 1.0))), "seed: 0, not 7"),
-        (dict(settings=Settings(draws=2, crop=32, scale=(32, 40), overlap=(0.0, 1.0))), "draws: 1, not 2"),
-        (dict(views=4), "views: 3, not 4"),
-        (dict(store="recipes"), "store: pixels, not recipes"),
-        (dict(rows_per_shard=5), "rows per shard: 3, not 5"),
-        (dict(source=ToySource(11)), r"source: .*\(10 photographs\), not .*\(11 photographs\)"),
-        (dict(bank=toy_bank(4)), r"LUTs: 3 \(power 1.0, power 1.25 ...\), not 4"),
+        ({"settings": Settings(seed=7, crop=32, scale=(32, 40), overlap=(0.0, 1.0))}, "seed: 0, not 7"),
+        ({"settings": Settings(draws=2, crop=32, scale=(32, 40), overlap=(0.0, 1.0))}, "draws: 1, not 2"),
+        ({"views": 4}, "views: 3, not 4"),
+        ({"store": "recipes"}, "store: pixels, not recipes"),
+        ({"rows_per_shard": 5}, "rows per shard: 3, not 5"),
+        ({"source": ToySource(11)}, r"source: .*\(10 photographs\), not .*\(11 photographs\)"),
+        ({"bank": toy_bank(4)}, r"LUTs: 3 \(power 1.0, power 1.25 ...\), not 4"),
     ],
 )
-def test_another_runs_folder_is_refused_and_left_as_it_is(
-    whole: Path, changed: dict[str, Any], said: str
-) -> None:
+def test_another_runs_folder_is_refused_and_left_as_it_is(whole: Path, changed: dict[str, Any], said: str) -> None:
     before = contents(whole)
     source = changed.pop("source", SOURCE)
     bank = changed.pop("bank", toy_bank())
@@ -266,7 +275,9 @@ def test_a_stream_gives_the_shards_of_the_same_photographs(tmp_path: Path, count
     summary = make(tmp_path / "stream", ToySource(count, streaming=True), workers=workers)
     assert summary.manifest.complete
     assert summary.manifest.run.photos == count
-    shards = [{k: v for k, v in contents(tmp_path / name).items() if k.startswith("data")} for name in ("plain", "stream")]
+    shards = [
+        {k: v for k, v in contents(tmp_path / name).items() if k.startswith("data")} for name in ("plain", "stream")
+    ]
     assert shards[0] == shards[1]
 
 

@@ -91,9 +91,9 @@ def test_the_skipped_photograph_is_told_with_its_reason(photos: Path, tmp_path: 
     ended = run("--source", photos, "-o", tmp_path / "out", *SMALL)
     assert "1 could not be used:" in ended.stderr
     assert "cut.jpg: " in ended.stderr
-    assert [s["row"] for s in json.loads((tmp_path / "out" / "manifest.json").read_text())["shards"][-1]["skipped"]] == [
-        "cut.jpg"
-    ]
+    assert [
+        s["row"] for s in json.loads((tmp_path / "out" / "manifest.json").read_text())["shards"][-1]["skipped"]
+    ] == ["cut.jpg"]
 
 
 def test_more_failures_than_allowed_end_non_zero_and_keep_the_output(photos: Path, tmp_path: Path) -> None:
@@ -204,20 +204,22 @@ def place(photos: Path, whole: Path, tmp_path_factory: pytest.TempPathFactory) -
     (folder / "made").symlink_to(whole)
     (folder / "empty").mkdir()
     (folder / "one").mkdir()
-    (folder / "one" / "a.cube").write_text("LUT_3D_SIZE 2\n" + "".join(f"{r} {g} {b}\n" for b in (0, 1) for g in (0, 1) for r in (0, 1)))
+    (folder / "one" / "a.cube").write_text(
+        "LUT_3D_SIZE 2\n" + "".join(f"{r} {g} {b}\n" for b in (0, 1) for g in (0, 1) for r in (0, 1))
+    )
     (folder / "file").write_text("")
     return folder
 
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_sentence_and_exit_2(place: Path, case: str) -> None:
-    before = {p for p in place.rglob("*")}
+    before = set(place.rglob("*"))
     ended = run(*BAD[case], *(() if "--rows-per-shard" in BAD[case] or "--crop" in BAD[case] else SMALL), folder=place)
     assert ended.returncode == 2, ended.stdout
     lines = ended.stderr.strip().splitlines()
     assert len(lines) == 1, ended.stderr
     assert lines[0].startswith("sshbench: ")
-    assert {p for p in place.rglob("*")} == before
+    assert set(place.rglob("*")) == before
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -229,6 +229,12 @@ def _apply_array(
             layout="NHWC" if channels_last else "NCHW", interpolation=interpolation, out=result,
         )  # fmt: skip
         return out
+    if not cpu.available():
+        _say_once_that_kernels_are_missing()
+        if dtype == "uint8" and cpu.apply_plain(
+            batch, packed, indices, strengths, interpolation, channels_last, result
+        ):
+            return out
     planar = np.ascontiguousarray(batch.transpose(0, 3, 1, 2) if channels_last else batch)
     if dtype.startswith("uint"):
         top = np.iinfo(images.dtype).max
@@ -250,9 +256,6 @@ def _reference_array(
     import torch
 
     from sshbench.lut import reference
-
-    if not cpu.available():
-        _say_once_that_kernels_are_missing()
 
     def tensor(array: NDArray[Any] | None) -> torch.Tensor | None:
         return None if array is None else torch.from_numpy(array.copy())
@@ -328,6 +331,13 @@ def _apply_tensor(
             return out
         result = result.permute(0, 3, 1, 2) if as_last else result
         return result.squeeze(0) if images.ndim == 3 else result
+
+    if plain and dtype == "uint8" and isinstance(luts, Lut | LutBank) and not cpu.available():
+        target = None if out is None else out.numpy()
+        array = _apply_array(
+            images.numpy(), luts, index, strength, interpolation, "HWC" if channels_last else "CHW", target
+        )
+        return torch.from_numpy(array) if out is None else out
 
     precision = torch.float64 if dtype == "float64" else torch.float32
     stages = arguments.stages(luts, images.device, precision)

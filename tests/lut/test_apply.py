@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,29 @@ def test_all_kernels_give_the_same_bytes(name: str, strength: float, layout: str
     cpu._cpu.choose(cpu.kernels()[0])
     for other in results[1:]:
         np.testing.assert_array_equal(results[0], other)
+
+
+@pytest.mark.skipif(not cpu.kernels(), reason="there are no native kernels to compare with")
+@pytest.mark.parametrize("layout", ["HWC", "CHW"])
+@pytest.mark.parametrize("name", ["smooth 17", "smooth 33", "smooth 65", "shaper and table", "slightly beyond 0..1"])
+def test_without_native_kernels_bytes_are_the_same(name: str, layout: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    beyond = Lut(values=smooth(17).values * np.float32(1.3) - np.float32(0.2))
+    bank = LutBank.from_luts([smooth(9), smooth(9)], size=9, names=["a", "b"])
+    lut = beyond if name.startswith("slightly") else LUTS[name]
+    images = RNG.integers(0, 256, (2, 50, 37, 3), np.uint8)
+    if layout == "CHW":
+        images = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+    calls = [
+        lambda: apply_lut(images, lut, layout=layout),
+        lambda: apply_lut(images, lut, strength=[0.37, 1.0], layout=layout),
+        lambda: apply_lut(torch.from_numpy(images), bank, [1, 0], layout=layout).numpy(),
+    ]
+    native = [call() for call in calls]
+    monkeypatch.setattr(cpu, "_cpu", None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for call, expected in zip(calls, native, strict=True):
+            np.testing.assert_array_equal(call(), expected)
 
 
 @pytest.mark.parametrize("pixels", [*range(1, 70), 127, 128, 129, 200])

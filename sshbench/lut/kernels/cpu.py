@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sshbench.lut.kernels import plain
 from sshbench.lut.table import Domain
 
 try:
@@ -197,6 +198,33 @@ def apply(
         address(images), address(out), count, pixels, TYPES[dtype], TYPES[out_dtype or dtype], LAYOUTS[layout],
         target_layout, address(affine), threads,
     )  # fmt: skip
+
+
+def apply_plain(
+    images: NDArray[np.uint8],
+    luts: PackedLuts,
+    index: NDArray[np.int32] | None,
+    strength: NDArray[np.float32] | None,
+    interpolation: str,
+    channels_last: bool,
+    out: NDArray[np.uint8],
+) -> bool:
+    """What `apply` does for uint8 batches, in numpy; False where these LUTs go through floats, and nothing is done."""
+    if luts.values is None or interpolation != "trilinear":
+        return False
+    chosen = np.zeros(len(images), np.int32) if index is None else index
+    tables = {k: plain.pack(luts.values[k]) for k in np.unique(chosen)}
+    if not all(bits for _, bits in tables.values()):
+        return False
+    places = luts.bytes_coordinates
+    for i, k in enumerate(chosen):
+        pixels = images[i] if channels_last else images[i].transpose(1, 2, 0)
+        done = np.empty((pixels.shape[0] * pixels.shape[1], 3), np.uint8)
+        share = 1.0 if strength is None else float(strength[i])
+        plain.apply(pixels.reshape(-1, 3), *tables[k], places[k % len(places)], share, done)
+        done = done.reshape(pixels.shape)
+        out[i] = done if channels_last else done.transpose(2, 0, 1)
+    return True
 
 
 def apply_doubles(

@@ -1,0 +1,275 @@
+"""Named, versioned ways to score a prediction: ours, and those of published code with what is odd about them.
+
+A protocol is data. `metrics.prepare` turns a prediction, a composite and a protocol into the two images that are
+compared; `metrics.suite` compares them. docs/protocols.md shows what each changes on the same predictions.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sshbench.errors import SshbenchError
+
+Resize = Literal["pil-bicubic", "pil-bilinear", "opencv-area", "opencv-linear"]
+MaskKind = Literal["soft", "mode-1"]
+Quantise = Literal["round", "float", "clip", "truncate", "tensor2im", "jpeg-75"]
+Background = Literal["prediction", "composite", "composite-blend", "target"]
+Peak = Literal["255", "prediction-range", "target-max"]
+Region = Literal["whole", "mask-weighted"]
+ForegroundMse = Literal["threshold", "weighted", "scaled"]
+
+
+class ProtocolError(SshbenchError):
+    """A protocol that is not known, or that cannot score what it was given."""
+
+
+@dataclass(frozen=True)
+class Ssim:
+    """How structural similarity is computed.
+
+    Parameters
+    ----------
+    window
+        `"gaussian"`: 11 x 11, sigma 1.5, as Wang et al. 2004; `"uniform"`: 7 x 7 with the sample covariance, as
+        scikit-image does by default.
+    peak
+        The dynamic range L of the constants (0.01 L)^2 and (0.03 L)^2.
+    background
+        `"target"`: the prediction's background is replaced by the ground truth's, by the mask, before SSIM alone.
+    """
+
+    window: Literal["gaussian", "uniform"] = "gaussian"
+    peak: float | Literal["prediction-range"] = 255.0
+    background: Literal["prediction", "target"] = "prediction"
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One way to score.
+
+    Parameters
+    ----------
+    name, version
+        Scores compare within one name and version alone.
+    resize, size
+        How the composite, the ground truth, the prediction and the mask come to `size` (width, height); None: not at
+        all. A prediction that has this size already is left as it is.
+    mask
+        `"soft"`: as it is, 0..1, resized as the images are; `"mode-1"`: made black and white by Pillow's
+        `convert("1")`, which dithers greys, and resized to the nearest.
+    quantise
+        What becomes of the prediction's values: `"round"` to uint8 and clip, before resizing; after it, `"float"`:
+        nothing; `"clip"` to 0..255 and keep fractions; `"truncate"`: clip, then to uint8 towards zero; `"tensor2im"`:
+        through float32 -1..1 and back to uint8 towards zero without clipping, which takes 1 from 63 of 256 levels, and
+        the ground truth likewise; `"jpeg-75"`: truncated to uint8 and saved as JPEG of quality 75, before resizing.
+    background
+        What replaces the prediction outside the mask: nothing (`"prediction"`), the composite where the mask is zero
+        (`"composite"`), the composite blended by the mask (`"composite-blend"`), or the ground truth (`"target"`).
+    peak
+        The peak P of PSNR = 10 log10(P^2 / (MSE + epsilon)): 255, the largest less the least value of the image that
+        is scored, or the ground truth's largest value.
+    region
+        Where squared errors are summed for MSE and PSNR: over the whole image, or weighted by the mask and divided by
+        the number of all pixels.
+    fmse
+        Of the foreground: over pixels whose mask is at least 0.5 (`"threshold"`), weighted by the mask and divided by
+        its sum (`"weighted"`), or the MSE of images times mask, scaled by the number of pixels over the mask's sum
+        (`"scaled"`).
+    ssim
+        How SSIM is computed, or None.
+    metrics
+        The metrics that it defines, in the order of tables.
+    description, source
+        What it is, and where it is from.
+    """
+
+    name: str
+    description: str
+    source: str
+    metrics: tuple[str, ...]
+    version: int = 1
+    resize: Resize | None = None
+    size: tuple[int, int] | None = None
+    mask: MaskKind = "soft"
+    quantise: Quantise = "round"
+    background: Background = "prediction"
+    peak: Peak = "255"
+    epsilon: float = 0.0
+    region: Region = "whole"
+    fmse: ForegroundMse = "threshold"
+    ssim: Ssim | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if (self.resize is None) != (self.size is None):
+            raise ValueError("resize and size go together")
+        if ("ssim" in self.metrics or "fssim" in self.metrics) and self.ssim is None:
+            raise ValueError(f"{self.name} lists SSIM without saying how it is computed")
+
+
+OURS = (
+    *("psnr", "mse", "ssim", "lpips", "mae", "ciede2000", "fmse", "fpsnr", "fssim", "fciede2000", "boundary_mse"),
+    *("lpips_squeeze", "lpips_vgg"),
+)
+EXTRA = ("lpips_squeeze", "lpips_vgg")
+"""Metrics that are computed only when asked for."""
+
+_ALL = (
+    Protocol(
+        name="sshbench-v1",
+        description="Ours: 256 x 256, rounded to uint8, background from the composite, peak 255, everything stated.",
+        source="docs/protocols.md",
+        metrics=OURS,
+        resize="pil-bicubic",
+        size=(256, 256),
+        quantise="round",
+        background="composite",
+        ssim=Ssim(),
+    ),
+    Protocol(
+        name="sshbench-v1-fullres",
+        description="Ours at full resolution: as sshbench-v1 without a resize.",
+        source="docs/protocols.md",
+        metrics=OURS,
+        quantise="round",
+        background="composite",
+        ssim=Ssim(),
+    ),
+    Protocol(
+        name="ssh-iccv21",
+        description="The demo notebook of SSH: the full-size result saved as JPEG, then OpenCV's area resize.",
+        source="github.com/VITA-Group/SSHarmonization, demo.ipynb (commit 0bb4ce8)",
+        metrics=("psnr", "mse"),
+        resize="opencv-area",
+        size=(256, 256),
+        quantise="jpeg-75",
+        peak="prediction-range",
+        notes=("SSIM is imported there and never computed.",),
+    ),
+    Protocol(
+        name="dovenet",
+        description="DoveNet's test script: truncated to uint8 without clipping, the ground truth too.",
+        source="github.com/bcmi/Image-Harmonization-Dataset-iHarmony4, DoveNet/test.py (commit 0bdb51d)",
+        metrics=("psnr", "mse"),
+        resize="pil-bilinear",
+        size=(256, 256),
+        mask="mode-1",
+        quantise="tensor2im",
+        peak="prediction-range",
+    ),
+    Protocol(
+        name="iharmony4-evaluation",
+        description="The evaluation script of iHarmony4: bicubic, floats, foreground MSE scaled by the area.",
+        source="github.com/bcmi/Image-Harmonization-Dataset-iHarmony4, evaluation.py (commit 0bdb51d)",
+        metrics=("psnr", "mse", "fmse"),
+        resize="pil-bicubic",
+        size=(256, 256),
+        mask="mode-1",
+        quantise="float",
+        peak="prediction-range",
+        fmse="scaled",
+        notes=("The script scores the composite; whatever image is scored here gives its range as peak.",),
+    ),
+    Protocol(
+        name="dih-tf",
+        description="The test script of DIH in TensorFlow: bicubic, clipped floats, SSIM with a 7 x 7 window.",
+        source="github.com/bcmi/Image-Harmonization-Dataset-iHarmony4, dih/ (commit 0bdb51d)",
+        metrics=("psnr", "mse", "ssim"),
+        resize="pil-bicubic",
+        size=(256, 256),
+        quantise="clip",
+        peak="prediction-range",
+        ssim=Ssim("uniform", "prediction-range"),
+    ),
+    Protocol(
+        name="s2am",
+        description="The notebook of S2AM: the input's background is blended back, then truncated to uint8.",
+        source="github.com/vinthony/s2am, eval_s2am_iharmony4.ipynb (commit f96446e)",
+        metrics=("psnr", "mse"),
+        resize="pil-bilinear",
+        size=(256, 256),
+        quantise="truncate",
+        background="composite-blend",
+        peak="prediction-range",
+    ),
+    Protocol(
+        name="issam",
+        description="iSSAM and iDIH: OpenCV's linear resize, floats, the ground truth's largest value as peak.",
+        source="github.com/saic-vul/image_harmonization, iharm/inference/metrics.py (commit 7f71cc1)",
+        metrics=("psnr", "mse", "fmse"),
+        resize="opencv-linear",
+        size=(256, 256),
+        quantise="clip",
+        peak="target-max",
+        epsilon=1e-6,
+        fmse="weighted",
+    ),
+    Protocol(
+        name="pct-fullres",
+        description="PCT-Net at full resolution: errors weighted by the mask, SSIM with the ground truth's background.",
+        source="github.com/rakutentech/PCT-Net-Image-Harmonization, iharm/inference/metrics.py",
+        metrics=("psnr", "mse", "fmse", "ssim"),
+        quantise="clip",
+        epsilon=1e-6,
+        region="mask-weighted",
+        fmse="weighted",
+        ssim=Ssim("gaussian", 255.0, background="target"),
+    ),
+    Protocol(
+        name="dccf",
+        description="DCCF at full resolution: as pct-fullres with the ground truth's largest value as peak.",
+        source="github.com/rockeyben/DCCF, iharm/inference/metrics.py",
+        metrics=("psnr", "mse", "fmse", "ssim"),
+        quantise="clip",
+        peak="target-max",
+        epsilon=1e-6,
+        region="mask-weighted",
+        fmse="weighted",
+        ssim=Ssim("gaussian", 255.0, background="target"),
+    ),
+    Protocol(
+        name="harmonizer",
+        description="Harmonizer at full resolution: clipped floats, SSIM with the constants of a range of 2.",
+        source="github.com/ZHKKKe/Harmonizer, src/val_harmonizer.py",
+        metrics=("psnr", "mse", "fmse", "ssim"),
+        mask="mode-1",
+        quantise="clip",
+        peak="prediction-range",
+        fmse="scaled",
+        ssim=Ssim("uniform", 2.0),
+        notes=("No data range is given there, so scikit-image takes that of floats, -1..1, for values of 0..255.",),
+    ),
+    Protocol(
+        name="hdnet-gtbg",
+        description="RainNet and HDNet: the background is rebuilt from the ground truth, then truncated to uint8.",
+        source="github.com/junleen/RainNet and github.com/chenhaoxing/HDNet, evaluate.py",
+        metrics=("psnr", "mse", "ssim"),
+        resize="pil-bilinear",
+        size=(256, 256),
+        mask="mode-1",
+        quantise="tensor2im",
+        background="target",
+        ssim=Ssim("uniform", 255.0),
+    ),
+)
+
+PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in _ALL}
+
+DEFAULT = "sshbench-v1"
+
+
+def get_protocol(name: str) -> Protocol:
+    """The protocol of that name.
+
+    Raises
+    ------
+    ProtocolError
+        There is none; the message names the nearest.
+    """
+    if name in PROTOCOLS:
+        return PROTOCOLS[name]
+    near = difflib.get_close_matches(name, PROTOCOLS, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]!r}?" if near else "see 'sshbench protocols'"
+    raise ProtocolError(f"there is no protocol {name!r}; {hint}")

@@ -1,0 +1,133 @@
+"""LPIPS v0.1, after Zhang et al., CVPR 2018, through the `lpips` package.
+
+The package brings the weights of its linear layers; those of the backbone are torchvision's, from its cache, or from a
+file or folder that `SSHBENCH_LPIPS_WEIGHTS` names.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import urllib.request
+import warnings
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from sshbench.errors import sentence
+from sshbench.metrics.arrays import Images, MetricError, for_arrays
+from sshbench.whole_file import whole_file
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Net = Literal["alex", "squeeze", "vgg"]
+
+VARIABLE = "SSHBENCH_LPIPS_WEIGHTS"
+_MODELS = {"alex": "alexnet", "squeeze": "squeezenet1_1", "vgg": "vgg16"}
+
+
+class LpipsError(MetricError):
+    """LPIPS cannot be computed here; the message says what is missing."""
+
+
+@for_arrays
+def lpips(prediction: Images, target: Images, *, net: Net = "alex") -> Tensor:
+    """Perceptual distance of images, uint8 or float, 0..255, scaled to -1..1; 0 for identical images.
+
+    Raises
+    ------
+    LpipsError
+        The package or the weights of `net` are not there.
+    """
+    import torch
+
+    model = load(net).to(target.device)
+    with torch.no_grad():
+        one, other = (image.float() / 127.5 - 1 for image in (prediction, target))
+        distance: Tensor = model(one, other).reshape(-1)
+    return distance.double() if target.device.type != "mps" else distance
+
+
+@cache
+def _outcome(net: Net, given: str | None) -> Any:
+    """The network or the error: asking again would only try the network connection again."""
+    try:
+        return _loaded(net, given)
+    except LpipsError as error:
+        return error
+
+
+def load(net: Net) -> Any:
+    """The LPIPS network, in evaluation mode; kept for the next call.
+
+    Raises
+    ------
+    LpipsError
+        As for `lpips`.
+    """
+    outcome = _outcome(net, os.environ.get(VARIABLE) or None)
+    if isinstance(outcome, LpipsError):
+        raise outcome
+    return outcome
+
+
+def _loaded(net: Net, given: str | None) -> Any:
+    import torch
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import lpips as package
+    except ImportError as error:
+        raise LpipsError(f"LPIPS needs the package lpips ({error}); install it with pip install lpips") from error
+    path = _given(net, Path(given)) if given else _cached(net)
+    try:
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, pickle.UnpicklingError, EOFError) as error:
+        raise LpipsError(f"LPIPS: {path}: is not a file of torch weights ({sentence(error)})") from error
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of torchvision, over arguments that the package passes
+        model = package.LPIPS(net=net, pnet_rand=True, verbose=False)
+    try:
+        for number, layer in ((n, layer) for part in model.net.children() for n, layer in part.named_children()):
+            prefix = f"features.{number}."
+            layer.load_state_dict({k.removeprefix(prefix): w for k, w in weights.items() if k.startswith(prefix)})
+    except (RuntimeError, AttributeError) as error:
+        raise LpipsError(f"LPIPS: {path}: does not hold torchvision's weights of {_MODELS[net]}") from error
+    return model.eval().requires_grad_(False)
+
+
+def _given(net: Net, path: Path) -> Path:
+    if not path.is_dir():
+        return path
+    found = sorted(file for file in path.glob("*.pth") if file.name.startswith(_MODELS[net]))
+    if not found:
+        raise LpipsError(f"LPIPS: {path}: there is no {_MODELS[net]}*.pth ({VARIABLE} names this folder)")
+    return found[0]
+
+
+def _cached(net: Net) -> Path:
+    """The file of torchvision in torch's cache, fetched where it is not there yet."""
+    import torch
+    from torchvision.models import get_model_weights
+
+    url = get_model_weights(_MODELS[net]).IMAGENET1K_V1.url
+    path: Path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    if path.is_file():
+        return path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            urllib.request.urlopen(url, timeout=10) as source,
+            whole_file(path) as temporary,
+            open(temporary, "xb") as file,
+        ):
+            shutil.copyfileobj(source, file)
+    except OSError as error:
+        raise LpipsError(
+            f"LPIPS needs torchvision's weights of {_MODELS[net]}, which could not be fetched; put {path.name} into "
+            f"{path.parent} or let {VARIABLE} name it"
+        ) from error
+    return path

@@ -1,0 +1,110 @@
+"""Errors of single pixels. Images are uint8 or float, 0..255; masks 0..1."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sshbench.metrics.arrays import Images, Masks, for_arrays, precise, strips
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def squared_error(prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Sum of weight * (prediction - target)^2 over pixels and channels, `[N]`, of batches `[N, C, H, W]`."""
+    total: Any = 0.0
+    for rows in strips(target):
+        square = (precise(prediction[..., rows, :]) - precise(target[..., rows, :])) ** 2
+        if weight is not None:
+            square = square * precise(weight[..., rows, :])
+        total = total + square.sum(dim=(1, 2, 3))
+    return cast("Tensor", total)
+
+
+def _total(weight: Tensor) -> Tensor:
+    return cast("Tensor", sum(precise(weight[..., rows, :]).sum(dim=(1, 2, 3)) for rows in strips(weight)))
+
+
+def _count(image: Tensor) -> int:
+    return image[0].numel()
+
+
+@for_arrays
+def mse(prediction: Images, target: Images) -> Tensor:
+    """Mean of the squared errors over pixels and channels."""
+    return squared_error(prediction, target) / _count(target)
+
+
+@for_arrays
+def mse_weighted_by_mask(prediction: Images, target: Images, mask: Masks) -> Tensor:
+    """Mean over all pixels of mask * (prediction - target)^2, as PCT-Net and DCCF publish it for MSE."""
+    return squared_error(prediction, target, mask) / _count(target)
+
+
+@for_arrays
+def mae(prediction: Images, target: Images) -> Tensor:
+    """Mean of the absolute errors over pixels and channels."""
+    total = sum(
+        (precise(prediction[..., rows, :]) - precise(target[..., rows, :])).abs().sum(dim=(1, 2, 3))
+        for rows in strips(target)
+    )
+    return cast("Tensor", total / _count(target))
+
+
+def psnr_of(mse: Tensor, peak: Tensor | float = 255.0, epsilon: float = 0.0) -> Tensor:
+    """10 log10(peak^2 / (mse + epsilon)) in dB; infinity where both are zero."""
+    import torch
+
+    square = torch.as_tensor(peak, dtype=mse.dtype, device=mse.device) ** 2
+    return 10 * torch.log10(square / (mse + epsilon))
+
+
+@for_arrays
+def psnr(prediction: Images, target: Images, *, peak: float = 255.0) -> Tensor:
+    """Peak signal-to-noise ratio in dB; infinity for identical images."""
+    return psnr_of(squared_error(prediction, target) / _count(target), peak)
+
+
+@for_arrays
+def fmse_weighted(prediction: Images, target: Images, mask: Masks, *, epsilon: float = 0.0) -> Tensor:
+    """Foreground MSE: squared errors weighted by the mask, over 3 times the mask's sum (plus `epsilon`).
+
+    iSSAM's definition, with 1e-6 there; with a mask of 0 and 1 the mean over foreground pixels. NaN for an empty mask
+    without `epsilon`.
+    """
+    return squared_error(prediction, target, mask) / (3 * _total(mask) + epsilon)
+
+
+@for_arrays
+def fmse_scaled(prediction: Images, target: Images, mask: Masks) -> Tensor:
+    """Foreground MSE: the MSE of images times mask, times the number of pixels over the mask's sum.
+
+    iHarmony4's definition; there the number of pixels is 256 * 256. It is `fmse_weighted` with the mask squared above
+    and not below, so the two agree on masks of 0 and 1 alone.
+    """
+    return squared_error(prediction, target, mask**2) / (3 * _total(mask))
+
+
+def boundary_band(foreground: NDArray[np.bool_], radius: int | None = None) -> NDArray[np.bool_]:
+    """The pixels within `radius` of the border between foreground and background, both sides, along rows and columns.
+
+    Parameters
+    ----------
+    radius
+        In pixels, of Chebyshev's distance; by default a 64th of the short side, which is 4 at 256 x 256.
+    """
+    from scipy.ndimage import maximum_filter1d
+
+    if radius is None:
+        radius = max(1, round(min(foreground.shape) / 64))
+
+    def grown(part: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        bytes_ = part.view(np.uint8)
+        for axis in (0, 1):
+            bytes_ = maximum_filter1d(bytes_, 2 * radius + 1, axis=axis, mode="nearest")
+        return np.asarray(bytes_).view(np.bool_)
+
+    return grown(foreground) & grown(~foreground)

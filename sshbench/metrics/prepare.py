@@ -1,0 +1,152 @@
+"""From a prediction and a composite to the two images that a protocol compares."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from sshbench.benchmarks.composite import Composite
+from sshbench.benchmarks.protocol import Protocol
+from sshbench.errors import SshbenchError
+from sshbench.metrics.resize import Samples, black_and_white, resized
+
+Prediction = NDArray[np.uint8] | NDArray[np.floating]
+
+
+class PredictionError(SshbenchError):
+    """A prediction that cannot be scored, and why."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What a protocol compares.
+
+    Parameters
+    ----------
+    prediction, target
+        uint8 or float32 `[H, W, 3]`, 0..255, of one size.
+    mask
+        float32 `[H, W]`, 0..1, of that size.
+    """
+
+    prediction: Samples
+    target: Samples
+    mask: NDArray[np.float32]
+
+
+def prepare(prediction: Prediction, composite: Composite, protocol: Protocol) -> Prepared:
+    """Resize, quantise and composite as the protocol says.
+
+    Parameters
+    ----------
+    prediction
+        `[H, W, 3]` of the size of the composite or of the protocol; uint8, or floats where 0..1 is the range.
+
+    Raises
+    ------
+    PredictionError
+        The prediction is of another size or kind, or holds NaN; or the composite has no ground truth.
+    """
+    check_prediction(prediction, composite, protocol)
+    if composite.target is None:
+        raise PredictionError(f"{composite.id}: there is no ground truth to score against")
+    values: Samples = prediction if prediction.dtype == np.uint8 else np.float32(255) * prediction.astype(np.float32)
+    if protocol.quantise == "round":
+        values = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    elif protocol.quantise == "jpeg-75":
+        values = _through_jpeg(_truncated(values), 75)
+    if protocol.background == "composite":
+        mask = _mask(composite, protocol, values.shape[1::-1])
+        values = np.where(mask[..., None] > 0, values, _fitted(composite.composite, protocol, values.shape))
+
+    values, target = _resized(values, protocol), _resized(composite.target, protocol)
+    mask = _mask(composite, protocol, target.shape[1::-1])
+    if protocol.background == "composite-blend":
+        given = _resized(composite.composite, protocol)
+        values = _unit(given) * (1 - mask[..., None]) + _unit(values) * mask[..., None]
+        values = values * np.float32(255)
+    if protocol.quantise == "tensor2im":
+        values, target = _signed(values), _signed(target)
+        if protocol.background == "target":
+            values = values * mask[..., None] + target * (1 - mask[..., None])
+        values, target = _from_signed(values), _from_signed(target)
+    elif protocol.quantise == "truncate":
+        values = _truncated(values)
+    elif protocol.quantise == "clip":
+        values = np.clip(values, 0, 255)
+    return Prepared(values, target, mask)
+
+
+def check_prediction(prediction: Prediction, composite: Composite, protocol: Protocol) -> None:
+    """Refuse what cannot be scored.
+
+    Raises
+    ------
+    PredictionError
+        As for `prepare`.
+    """
+    name, shape = composite.id, prediction.shape
+    if prediction.ndim != 3 or shape[2] != 3:
+        raise PredictionError(f"{name}: the prediction has the shape {list(shape)}; give [height, width, 3]")
+    if prediction.dtype != np.uint8 and not np.issubdtype(prediction.dtype, np.floating):
+        raise PredictionError(f"{name}: the prediction is {prediction.dtype}; give uint8, or floats of the range 0..1")
+    size = (shape[1], shape[0])
+    if size not in (composite.composite.shape[1::-1], protocol.size):
+        also = f" or {protocol.size[0]} x {protocol.size[1]}" if protocol.size else ""
+        height, width = composite.composite.shape[:2]
+        raise PredictionError(
+            f"{name}: the prediction is {size[0]} x {size[1]}; it has to have the composite's size, "
+            f"{width} x {height}{also}"
+        )
+    if prediction.dtype != np.uint8 and not np.isfinite(prediction).all():
+        raise PredictionError(f"{name}: the prediction holds values that are not finite (NaN or infinity)")
+
+
+def _resized(image: Samples, protocol: Protocol) -> Samples:
+    if protocol.resize is None or protocol.size is None:
+        return image
+    return resized(image, protocol.resize, protocol.size)
+
+
+def _fitted(image: Samples, protocol: Protocol, shape: tuple[int, ...]) -> Samples:
+    """The image at the size of a prediction: its own, or the protocol's."""
+    return image if image.shape == shape else _resized(image, protocol)
+
+
+def _mask(composite: Composite, protocol: Protocol, size: tuple[int, ...]) -> NDArray[np.float32]:
+    own = composite.mask.shape[::-1] == size
+    if protocol.mask == "mode-1":
+        return black_and_white(composite.mask, None if own else protocol.size)
+    if own:
+        return composite.mask
+    if protocol.resize in ("pil-bicubic", "pil-bilinear"):  # which resize a mask of mode L, in bytes
+        return _unit(_resized(np.rint(composite.mask * 255).astype(np.uint8), protocol))
+    return np.asarray(_resized(composite.mask, protocol), np.float32)
+
+
+def _unit(values: Samples) -> NDArray[np.float32]:
+    return np.asarray(values, np.float32) / np.float32(255)
+
+
+def _signed(values: Samples) -> NDArray[np.float32]:
+    """ToTensor and Normalize(0.5, 0.5) in float32."""
+    return (_unit(values) - np.float32(0.5)) / np.float32(0.5)
+
+
+def _from_signed(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Back to bytes towards zero; what lies outside 0..255 wraps around, as nothing is clipped."""
+    return ((values + np.float32(1)) / np.float32(2) * np.float32(255)).astype(np.int64).astype(np.uint8)
+
+
+def _truncated(values: Samples) -> NDArray[np.uint8]:
+    return np.clip(values, 0, 255).astype(np.uint8)
+
+
+def _through_jpeg(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    file = io.BytesIO()
+    Pillow.fromarray(image).save(file, "JPEG", quality=quality)
+    return np.asarray(Pillow.open(file).convert("RGB"))

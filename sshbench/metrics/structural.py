@@ -1,0 +1,123 @@
+"""Structural similarity, after Wang, Bovik, Sheikh and Simoncelli, IEEE Transactions on Image Processing 13 (2004)."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Literal
+
+from sshbench.metrics.arrays import Images, Masks, MetricError, for_arrays, precise, strips
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Window = Literal["gaussian", "uniform"]
+
+_RADIUS = {"gaussian": 5, "uniform": 3}
+_SIGMA = 1.5
+
+
+def _weights(window: Window) -> list[float]:
+    radius = _RADIUS[window]
+    if window == "uniform":
+        return [1 / (2 * radius + 1)] * (2 * radius + 1)
+    bell = [math.exp(-0.5 * (i / _SIGMA) ** 2) for i in range(-radius, radius + 1)]
+    return [weight / sum(bell) for weight in bell]
+
+
+def _filtered(planes: Tensor, weights: list[float]) -> Tensor:
+    """Both axes filtered; the result is smaller by the window less one."""
+    for axis in (-2, -1):
+        length = planes.shape[axis] - len(weights) + 1
+        total = planes.narrow(axis, 0, length) * weights[0]
+        for i, weight in enumerate(weights[1:], 1):
+            total.add_(planes.narrow(axis, i, length), alpha=weight)
+        planes = total
+    return planes
+
+
+def _reflected(length: int, radius: int, device: object) -> Tensor:
+    """Indices of an axis with `radius` samples mirrored beyond each edge, the edge sample repeated."""
+    import torch
+
+    index = torch.arange(-radius, length + radius, device=device)  # type: ignore[call-overload]
+    index = torch.where(index < 0, -1 - index, index)
+    return torch.where(index >= length, 2 * length - 1 - index, index)
+
+
+def ssim_means(
+    prediction: Tensor,
+    target: Tensor,
+    mask: Tensor | None = None,
+    *,
+    peak: Tensor | float = 255.0,
+    window: Window = "gaussian",
+) -> tuple[Tensor, Tensor | None]:
+    """SSIM of batches `[N, C, H, W]`: its mean where the window is inside the image, and its mean by the mask.
+
+    The map is computed per channel. Its mean is over the positions at which the whole window lies inside the image.
+    The mean by the mask `[N, 1, H, W]` is over the whole map, mirrored beyond the edges, so that a foreground that
+    touches them counts in full.
+
+    Raises
+    ------
+    MetricError
+        The image is smaller than the window.
+    """
+    import torch
+
+    weights = _weights(window)
+    size, radius = len(weights), _RADIUS[window]
+    height, width = target.shape[-2:]
+    if min(height, width) < size:
+        raise MetricError(f"SSIM needs images of at least {size} x {size} pixels, not {width} x {height}")
+    sample = size**2 / (size**2 - 1) if window == "uniform" else 1.0
+    span = torch.as_tensor(peak, device=target.device).reshape(-1, 1, 1, 1)
+    c1, c2 = precise((0.01 * span) ** 2), precise((0.03 * span) ** 2)
+    rows_of, columns = (_reflected(n, radius, target.device) for n in (height, width))
+
+    whole: Any = 0.0
+    by_mask: Any = 0.0
+    for rows in strips(target):
+        near = rows_of[rows.start : rows.stop + 2 * radius]
+        x, y = (precise(image[..., near, :][..., columns]) for image in (prediction, target))
+        count = x.shape[1]
+        means = _filtered(torch.cat([x, y, x * x + y * y, x * y], dim=1), weights)
+        ux, uy, power, product = torch.split(means, count, dim=1)
+        square, both = ux * ux + uy * uy, ux * uy
+        map_ = ((2 * both + c1) * (2 * sample * (product - both) + c2)) / (
+            (square + c1) * (sample * (power - square) + c2)
+        )
+        inner = slice(max(radius - rows.start, 0), min(rows.stop, height - radius) - rows.start)
+        whole = whole + map_[..., inner, radius : width - radius].sum(dim=(1, 2, 3))
+        if mask is not None:
+            by_mask = by_mask + (map_ * precise(mask[..., rows, :])).sum(dim=(1, 2, 3))
+    channels = target.shape[1]
+    mean = whole / (channels * (height - 2 * radius) * (width - 2 * radius))
+    if mask is None:
+        return mean, None
+    return mean, by_mask / (channels * precise(mask).sum(dim=(1, 2, 3)))
+
+
+@for_arrays
+def ssim(prediction: Images, target: Images, *, peak: float = 255.0, window: Window = "gaussian") -> Tensor:
+    """Mean structural similarity, per channel; 1 for identical images.
+
+    Parameters
+    ----------
+    peak
+        The dynamic range of the values.
+    window
+        `"gaussian"`: 11 x 11, sigma 1.5, population covariance, as the paper; `"uniform"`: 7 x 7, sample covariance, as
+        scikit-image by default.
+    """
+    return ssim_means(prediction, target, peak=peak, window=window)[0]
+
+
+@for_arrays
+def fssim(
+    prediction: Images, target: Images, mask: Masks, *, peak: float = 255.0, window: Window = "gaussian"
+) -> Tensor:
+    """Mean of the SSIM map weighted by the mask; NaN for an empty mask."""
+    mean = ssim_means(prediction, target, mask, peak=peak, window=window)[1]
+    assert mean is not None
+    return mean

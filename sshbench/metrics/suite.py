@@ -1,0 +1,260 @@
+"""All metrics under one protocol: a prediction and a composite go in, a dict of numbers comes out."""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sshbench.benchmarks.composite import FOREGROUND, Composite
+from sshbench.benchmarks.protocol import EXTRA, Protocol, ProtocolError
+from sshbench.metrics import colour, perceptual, pixel, structural
+from sshbench.metrics.arrays import MetricError
+from sshbench.metrics.prepare import Prediction, PredictionError, Prepared, prepare
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["METRICS", "Metric", "MetricError", "MetricWarning", "PredictionError", "chosen", "score"]
+
+
+class MetricWarning(UserWarning):
+    """A metric that cannot be computed here; its column stays empty."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a column of a table says.
+
+    Parameters
+    ----------
+    name, title
+        In records, and in tables.
+    higher_is_better
+        Which way is good.
+    unit
+        Of its values; empty for none.
+    description
+        One sentence.
+    foreground
+        Whether only the foreground counts.
+    digits
+        How many a table shows behind the point.
+    """
+
+    name: str
+    title: str
+    higher_is_better: bool
+    unit: str
+    description: str
+    foreground: bool = False
+    digits: int = 2
+
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("psnr", "PSNR", True, "dB", "Peak signal-to-noise ratio; infinite for identical images."),
+        Metric("mse", "MSE", False, "", "Mean squared error of values of 0 to 255."),
+        Metric("ssim", "SSIM", True, "", "Structural similarity (Wang et al. 2004).", digits=4),
+        Metric("lpips", "LPIPS", False, "", "Perceptual distance v0.1, AlexNet (Zhang et al. 2018).", digits=4),
+        Metric("lpips_squeeze", "LPIPS-squeeze", False, "", "Perceptual distance v0.1, SqueezeNet.", digits=4),
+        Metric("lpips_vgg", "LPIPS-vgg", False, "", "Perceptual distance v0.1, VGG-16.", digits=4),
+        Metric("mae", "MAE", False, "", "Mean absolute error of values of 0 to 255."),
+        Metric("ciede2000", "ΔE00", False, "", "Mean CIEDE2000 under D65; about 1 is just visible."),
+        Metric("fmse", "fMSE", False, "", "Mean squared error of the foreground.", True),
+        Metric("fpsnr", "fPSNR", True, "dB", "Peak signal-to-noise ratio of the foreground.", True),
+        Metric("fssim", "fSSIM", True, "", "Structural similarity, mean over the foreground.", True, 4),
+        Metric("fciede2000", "fΔE00", False, "", "Mean CIEDE2000 of the foreground.", True),
+        Metric("boundary_mse", "bMSE", False, "", "Mean squared error in a band around the foreground's edge."),
+    )
+}
+
+
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    """The prepared images as batches of one, on a device."""
+
+    prepared: Prepared
+    protocol: Protocol
+    device: str
+
+    def _planes(self, image: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> Tensor:
+        import torch
+
+        planes = image[None] if image.ndim == 2 else np.moveaxis(image, -1, 0)
+        return torch.from_numpy(np.ascontiguousarray(planes)[None]).to(self.device)
+
+    @cached_property
+    def prediction(self) -> Tensor:
+        return self._planes(self.prepared.prediction)
+
+    @cached_property
+    def target(self) -> Tensor:
+        return self._planes(self.prepared.target)
+
+    @cached_property
+    def mask(self) -> Tensor:
+        return self._planes(self.prepared.mask)
+
+    @cached_property
+    def foreground(self) -> Tensor:
+        return self._planes((self.prepared.mask >= FOREGROUND).astype(np.uint8))
+
+    @cached_property
+    def has_foreground(self) -> bool:
+        return bool((self.prepared.mask >= FOREGROUND).any())
+
+    @cached_property
+    def peak(self) -> Tensor | float:
+        return self._span(self.protocol.peak)
+
+    def _span(self, peak: str | float) -> Tensor | float:
+        if peak == "prediction-range":
+            return (self.prediction.amax() - self.prediction.amin()).double()
+        if peak == "target-max":
+            return self.target.amax().double()
+        return float(peak)
+
+
+Values = dict[str, "Tensor | None"]
+
+
+def _errors(pair: _Pair) -> Values:
+    if pair.protocol.region == "mask-weighted":
+        mse = pixel.mse_weighted_by_mask(pair.prediction, pair.target, pair.mask)
+    else:
+        mse = pixel.mse(pair.prediction, pair.target)
+    return {"mse": mse, "psnr": pixel.psnr_of(mse, pair.peak, pair.protocol.epsilon)}
+
+
+def _absolute(pair: _Pair) -> Values:
+    return {"mae": pixel.mae(pair.prediction, pair.target)}
+
+
+def _foreground_errors(pair: _Pair) -> Values:
+    how = pair.protocol.fmse
+    if how == "scaled":
+        fmse = pixel.fmse_scaled(pair.prediction, pair.target, pair.mask)
+    elif how == "weighted":
+        fmse = pixel.fmse_weighted(pair.prediction, pair.target, pair.mask, epsilon=pair.protocol.epsilon)
+    else:
+        fmse = pixel.fmse_weighted(pair.prediction, pair.target, pair.foreground)
+    return {"fmse": fmse, "fpsnr": pixel.psnr_of(fmse, pair.peak)}
+
+
+def _similarity(pair: _Pair) -> Values:
+    how = pair.protocol.ssim
+    assert how is not None
+    prediction, target = pair.prediction, pair.target
+    if how.background == "target":
+        prediction = prediction * pair.mask + target * (1 - pair.mask)
+    foreground = pair.foreground if pair.has_foreground and "fssim" in pair.protocol.metrics else None
+    means = structural.ssim_means(prediction, target, foreground, peak=pair._span(how.peak), window=how.window)
+    return dict(zip(("ssim", "fssim"), means, strict=True))
+
+
+def _visible(pair: _Pair) -> Values:
+    means = colour.ciede2000_means(pair.prediction, pair.target, pair.foreground if pair.has_foreground else None)
+    return dict(zip(("ciede2000", "fciede2000"), means, strict=True))
+
+
+def _boundary(pair: _Pair) -> Values:
+    band = pixel.boundary_band(pair.prepared.mask >= FOREGROUND)
+    if not band.any():
+        return {}
+    return {"boundary_mse": pixel.fmse_weighted(pair.prediction, pair.target, pair._planes(band.astype(np.uint8)))}
+
+
+def _perceptual(name: str, net: perceptual.Net) -> Callable[[_Pair], Values]:
+    def distance(pair: _Pair) -> Values:
+        try:
+            return {name: perceptual.lpips(pair.prediction, pair.target, net=net)}
+        except perceptual.LpipsError as error:
+            warnings.warn(f"{error}; its column stays empty", MetricWarning, stacklevel=2)
+            return {}
+
+    return distance
+
+
+_GROUPS: tuple[tuple[tuple[str, ...], Callable[[_Pair], Values]], ...] = (
+    (("mse", "psnr"), _errors),
+    (("mae",), _absolute),
+    (("fmse", "fpsnr"), _foreground_errors),
+    (("ssim", "fssim"), _similarity),
+    (("ciede2000", "fciede2000"), _visible),
+    (("boundary_mse",), _boundary),
+    (("lpips",), _perceptual("lpips", "alex")),
+    (("lpips_squeeze",), _perceptual("lpips_squeeze", "squeeze")),
+    (("lpips_vgg",), _perceptual("lpips_vgg", "vgg")),
+)
+
+
+def chosen(protocol: Protocol, metrics: Sequence[str] | None = None) -> tuple[str, ...]:
+    """The metrics to compute: those asked for that the protocol defines, or all of its own but the slow extra ones.
+
+    Raises
+    ------
+    MetricError
+        A name that no metric has.
+    ProtocolError
+        The protocol defines none of the metrics asked for.
+    """
+    if metrics is None:
+        return tuple(name for name in protocol.metrics if name not in EXTRA)
+    for name in metrics:
+        if name not in METRICS:
+            near = difflib.get_close_matches(name, METRICS, n=1, cutoff=0.4)
+            hint = f"did you mean {near[0]!r}?" if near else "there are " + ", ".join(METRICS)
+            raise MetricError(f"there is no metric {name!r}; {hint}")
+    names = tuple(name for name in protocol.metrics if name in metrics)
+    if not names:
+        raise ProtocolError(
+            f"{protocol.name} defines none of {', '.join(metrics)}; it has {', '.join(protocol.metrics)}"
+        )
+    return names
+
+
+def score(
+    prediction: Prediction,
+    composite: Composite,
+    protocol: Protocol,
+    metrics: Sequence[str] | None = None,
+    device: str = "cpu",
+) -> dict[str, float]:
+    """Score one prediction.
+
+    Parameters
+    ----------
+    prediction
+        `[H, W, 3]` of the size of the composite or of the protocol; uint8, or floats where 0..1 is the range;
+        sRGB-encoded.
+    metrics
+        Names of `METRICS`; by default all that the protocol defines, without `lpips_squeeze` and `lpips_vgg`.
+    device
+        Where metrics are computed, as torch names it.
+
+    Returns
+    -------
+    In the order of the protocol's metrics. What the protocol does not define, what needs a foreground where the mask
+    has none at the protocol's size, and LPIPS where its weights are not there (with a MetricWarning) is left out.
+
+    Raises
+    ------
+    PredictionError
+        The prediction is of another size or kind, or holds NaN; or the composite has no ground truth.
+    MetricError, ProtocolError
+        As for `chosen`, or the image is smaller than a metric's window.
+    """
+    names = chosen(protocol, metrics)
+    pair = _Pair(prepare(prediction, composite, protocol), protocol, device)
+    values: Values = {}
+    for members, compute in _GROUPS:
+        if any(name in names for name in members) and not (members[0] == "fmse" and not pair.has_foreground):
+            values.update(compute(pair))
+    return {name: float(value) for name in names if (value := values.get(name)) is not None}

@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Mapping
 
 from sshbench.benchmarks.composite import Benchmark, BenchmarkError
+from sshbench.benchmarks.folder import Folder
+from sshbench.benchmarks.iharmony4 import SUBSETS, IHarmony4, Part
+from sshbench.benchmarks.realhm import EXPECTED, RealHM
+from sshbench.benchmarks.table import ParquetRows, Table, open_dataset, parquet_files
+from sshbench.folders import data_folder
+
+SPLITS = (
+    "sample",
+    "realhm",
+    *(f"iharmony4{end}" for end in ("", "-train", *(f"-{name}{part}" for name in SUBSETS for part in ("", "-train")))),
+    "folder",
+    "parquet",
+    "hf",
+)
+ROOTS = {"realhm": "SSHBENCH_REALHM", "iharmony4": "SSHBENCH_IHARMONY4"}
+"""Environment variables that say where a benchmark is when no root is given."""
 
 
 def open_benchmark(
@@ -15,4 +32,67 @@ def open_benchmark(
     allow_incomplete: bool = False,
     columns: Mapping[str, str] | None = None,
 ) -> Benchmark:
-    raise BenchmarkError(f"{split}: not there yet")
+    """Open a benchmark; samples are loaded when they are asked for.
+
+    Parameters
+    ----------
+    split
+        `"sample"`, the embedded one; `"realhm"`; `"iharmony4"` or one subset, such as `"iharmony4-HAdobe5k"`, each with
+        `"-train"` for its training list; `"folder"`, any folder; `"parquet"`, a Parquet file or a folder of them; or
+        `"hf"`, a Hugging Face dataset.
+    root
+        Where it is; for `"hf"` its name, `NAME` or `NAME:SPLIT`. RealHM may be its Parquet file, as packed. By default
+        `SSHBENCH_REALHM` and `SSHBENCH_IHARMONY4` say it.
+    allow_incomplete
+        Whether samples may be missing.
+    columns
+        For `"folder"`, the pattern of each role, such as `{"composite": "images/*", "mask": "masks/*_mask"}`; for
+        `"parquet"` and `"hf"` the column of each.
+
+    Raises
+    ------
+    BenchmarkError
+        There is no such split, its root is missing or another benchmark's, or it is incomplete.
+    """
+    if split not in SPLITS:
+        near = difflib.get_close_matches(split, SPLITS, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(SPLITS)}"
+        raise BenchmarkError(f"there is no split {split!r}; {hint}")
+    if split == "sample":
+        folder = data_folder("realhm") / "sample" if root is None else root
+        return RealHM(folder, expected=None, name="sample", allow_incomplete=allow_incomplete)
+    root = _root(split, root)
+    if split == "realhm":
+        if packed := parquet_files(root):
+            return _packed(os.fspath(root), Table(split, os.fspath(root), ParquetRows(packed)), allow_incomplete)
+        return RealHM(root, allow_incomplete=allow_incomplete)
+    if split == "folder":
+        return Folder(root, columns, allow_incomplete=allow_incomplete)
+    if split == "parquet":
+        if not (files := parquet_files(root)):
+            raise BenchmarkError(f"{root}: is no Parquet file, nor a folder that holds any")
+        return Table(split, os.fspath(root), ParquetRows(files), columns)
+    if split == "hf":
+        return open_dataset(os.fspath(root), columns)
+    part: Part = "train" if split.endswith("-train") else "test"
+    subset = split.removeprefix("iharmony4").removesuffix("-train").removeprefix("-") or None
+    return IHarmony4(root, subset=subset, part=part, allow_incomplete=allow_incomplete, name=split)
+
+
+def _root(split: str, root: str | os.PathLike[str] | None) -> str | os.PathLike[str]:
+    variable = ROOTS.get(split.partition("-")[0])
+    root = root or (os.environ.get(variable) if variable else None)
+    if not root:
+        also = f" or set {variable}" if variable else ""
+        what = "name it with --root" if split == "hf" else "say where it is with --root"
+        raise BenchmarkError(f"the split {split} is not part of sshbench; {what}{also}")
+    return root
+
+
+def _packed(where: str, table: Table, allow_incomplete: bool) -> Table:
+    if len(table) != EXPECTED and not allow_incomplete:
+        raise BenchmarkError(
+            f"{where}: there are {len(table)} samples of {EXPECTED}; pack all of RealHM, or go on with "
+            "--allow-incomplete"
+        )
+    return table

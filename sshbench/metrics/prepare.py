@@ -17,6 +17,9 @@ from sshbench.metrics.resize import Samples, black_and_white, resized
 Prediction = NDArray[np.uint8] | NDArray[np.floating]
 
 
+_FAR_OUT = 16.0  # no float image of the range 0..1 goes beyond this, and nearly every one of the range 0..255 does
+
+
 class PredictionError(SshbenchError):
     """A prediction that cannot be scored, and why."""
 
@@ -102,8 +105,11 @@ def check_prediction(prediction: Prediction, composite: Composite, protocol: Pro
             f"{name}: the prediction is {size[0]} x {size[1]}; it has to have the composite's size, "
             f"{width} x {height}{also}"
         )
-    if prediction.dtype != np.uint8 and not np.isfinite(prediction).all():
-        raise PredictionError(f"{name}: the prediction holds values that are not finite (NaN or infinity)")
+    if prediction.dtype != np.uint8:
+        if not np.isfinite(prediction).all():
+            raise PredictionError(f"{name}: the prediction holds values that are not finite (NaN or infinity)")
+        if np.abs(prediction).max() > _FAR_OUT:
+            raise PredictionError(f"{name}: the prediction has values of 0 to 255 as floats; divide it by 255")
 
 
 def _resized(image: Samples, protocol: Protocol) -> Samples:

@@ -1,0 +1,131 @@
+"""iHarmony4 (Cong et al., CVPR 2020): four subsets of composites made from photographs, with lists of train and test.
+
+A line of a list is the path of a composite, such as `HAdobe5k/composite_images/a0041_1_3.jpg`, and is its id. The mask
+is that name less its last part (`masks/a0041_1.png`), the real image less its last two (`real_images/a0041.jpg`).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from sshbench.benchmarks.composite import BenchmarkError
+from sshbench.benchmarks.files import FileBenchmark, listed
+from sshbench.benchmarks.realhm import VENDORS
+
+SUBSETS = ("HCOCO", "HAdobe5k", "HFlickr", "Hday2night")
+
+Part = Literal["test", "train"]
+
+
+class IHarmony4(FileBenchmark):
+    """iHarmony4, or one of its subsets.
+
+    Parameters
+    ----------
+    root
+        The folder that holds the subsets and `IHD_test.txt`.
+    subset
+        One of `SUBSETS`; None: all.
+    part
+        Which list. A subset's own list (`HAdobe5k/HAdobe5k_test.txt`) serves where the root has none.
+    allow_incomplete
+        Whether samples whose files are not there are left out.
+
+    Raises
+    ------
+    BenchmarkError
+        The folder is not iHarmony4's, a list is missing, leads out of the root or repeats itself, or files are missing.
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        subset: str | None = None,
+        part: Part = "test",
+        allow_incomplete: bool = False,
+        name: str = "iharmony4",
+    ) -> None:
+        root = Path(root)
+        ids = [id for id in _lines(root, subset, part) if subset is None or id.startswith(f"{subset}/")]
+        files = {id: _files(root, id) for id in ids}
+        there: dict[Path, set[str]] = {}
+        missing = [
+            (id, path) for id, roles in files.items() for path in roles.values() if path.name not in _names(path, there)
+        ]
+        if missing and not allow_incomplete:
+            raise BenchmarkError(
+                f"{root}: {len(missing)} listed files are missing, such as {missing[0][1].relative_to(root)}; "
+                "add them, or go on with --allow-incomplete"
+            )
+        for id, _ in missing:
+            files.pop(id, None)
+        if not files:
+            raise BenchmarkError(f"{root}: none of the listed samples of {subset or 'iHarmony4'} is there")
+        super().__init__(name, files, {id: {"subset": id.partition("/")[0]} for id in files})
+
+
+def _lines(root: Path, subset: str | None, part: Part) -> list[str]:
+    lists = [root / f"IHD_{part}.txt"]
+    if not lists[0].is_file():
+        names = SUBSETS if subset is None else (subset,)
+        lists = [path for name in names if (path := root / name / f"{name}_{part}.txt").is_file()]
+    if not lists:
+        raise BenchmarkError(_why_not(root, part))
+    ids: dict[str, None] = {}
+    for path in lists:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise BenchmarkError(f"{path}: is not UTF-8 text") from error
+        for number, line in enumerate(text.splitlines(), 1):
+            if not (line := line.strip()):
+                continue
+            id = line if "/" in line else f"{path.parent.name}/composite_images/{line}"
+            _check_line(path, number, id)
+            if id in ids:
+                raise BenchmarkError(f"{path}: line {number}: {id} stands twice")
+            ids[id] = None
+    return list(ids)
+
+
+def _check_line(path: Path, number: int, id: str) -> None:
+    parts = PurePosixPath(id).parts
+    if id.startswith("/") or "\\" in id or ".." in parts or ":" in parts[0]:
+        raise BenchmarkError(f"{path}: line {number}: {id!r} leads out of the root")
+    if len(parts) != 3 or parts[0] not in SUBSETS or parts[1] != "composite_images" or parts[2].count("_") < 2:
+        raise BenchmarkError(
+            f"{path}: line {number}: {id!r} is not of the form SUBSET/composite_images/IMAGE_MASK_VARIANT.jpg with one "
+            f"of {', '.join(SUBSETS)}"
+        )
+
+
+def _files(root: Path, id: str) -> dict[str, Path]:
+    subset, _, name = id.split("/")
+    mask, _, _ = name.rpartition("_")
+    real, _, _ = mask.rpartition("_")
+    return {
+        "composite": root / id,
+        "mask": root / subset / "masks" / f"{mask}.png",
+        "target": root / subset / "real_images" / f"{real}.jpg",
+    }
+
+
+def _names(path: Path, there: dict[Path, set[str]]) -> set[str]:
+    """The names in the folder of a file: one listing is quicker than asking for thousands of files."""
+    folder = path.parent
+    if folder not in there:
+        there[folder] = set(os.listdir(folder)) if folder.is_dir() else set()
+    return there[folder]
+
+
+def _why_not(root: Path, part: Part) -> str:
+    if not root.is_dir():
+        return f"{root}: there is no such folder; give the one that holds {listed(SUBSETS, 4)} and IHD_{part}.txt"
+    if any((root / vendor).is_dir() for vendor in VENDORS):
+        return f"{root}: is a RealHM root, not iHarmony4; evaluate it with the split realhm"
+    if (root / "composite_images").is_dir():
+        return f"{root}: is one subset of iHarmony4; give its parent, {root.resolve().parent}"
+    return f"{root}: there is neither IHD_{part}.txt nor the list of a subset, such as HCOCO/HCOCO_{part}.txt"

@@ -1,0 +1,63 @@
+"""RealHM, or any folder in its layout, as one Parquet file: the files' own bytes, which `datasets` opens as images."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sshbench.benchmarks.realhm import RealHM
+from sshbench.whole_file import whole_file
+
+
+def pack(
+    benchmark: RealHM, path: str | os.PathLike[str], progress: Callable[[int, int], None] = lambda done, total: None
+) -> None:
+    """Write a Parquet file with a row a sample: `id`, the roles' files as they are, and the attributes.
+
+    Rows stand in row groups of their own, so that one sample is read without the others.
+
+    Raises
+    ------
+    BenchmarkError
+        A sample cannot be used.
+    OSError
+        The file cannot be written.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    roles = list(benchmark.files[benchmark.ids()[0]])
+    kinds: dict[str, type] = {"id": str}
+    for id in benchmark.ids():
+        for name, value in benchmark.attributes_of(id).items():
+            name = _column(name, roles)
+            kinds[name] = str if kinds.get(name) is str else type(value)
+    kinds["foreground_ratio"] = float
+    image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    features: dict[str, Any] = {name: {"_type": "Image"} for name in roles} | {
+        name: {"_type": "Value", "dtype": "string" if kind is str else "float64"} for name, kind in kinds.items()
+    }
+    schema = pa.schema(
+        [(name, image) for name in roles]
+        + [(name, pa.string() if kind is str else pa.float64()) for name, kind in kinds.items()],
+        metadata={"huggingface": json.dumps({"info": {"features": features}})},
+    )
+    with whole_file(path) as temporary, pq.ParquetWriter(temporary, schema, compression="none") as writer:
+        for done, id in enumerate(benchmark.ids(), 1):
+            attributes = benchmark[id].attributes  # decodes every file once: what is packed can be used
+            row: dict[str, Any] = {"id": id}
+            for name, value in attributes.items():
+                column = _column(name, roles)
+                row[column] = kinds[column](value)
+            for role, file in benchmark.files[id].items():
+                row[role] = {"bytes": Path(file).read_bytes(), "path": f"{id}{file.name.removeprefix(Path(id).name)}"}
+            writer.write_table(pa.Table.from_pylist([row], schema=schema))
+            progress(done, len(benchmark))
+
+
+def _column(attribute: str, roles: list[str]) -> str:
+    """The column of an attribute; one that has the name of a role or of the id gets another."""
+    return f"{attribute}_attribute" if attribute in (*roles, "id") else attribute

@@ -1,0 +1,221 @@
+"""RealHM: 216 high-resolution composites with ground truth edited by hand, in the layout its authors distribute.
+
+Tuples lie at any depth under `vendor_testing_1`, `_2` and `_3`, and are told apart by file name: `X_small.jpg` is the
+foreground photograph, `X.jpg` the foreground on the canvas, `X_mask.jpg` the soft mask, `X_fore.jpg` the background
+(despite its name) and `X_gt.jpg` the ground truth. Names repeat across folders, so an id is the path of `X`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sshbench.benchmarks.composite import BenchmarkError, check_mask
+from sshbench.benchmarks.files import FileBenchmark, is_image, listed, mask_of, read_attributes, read_rgb
+
+EXPECTED = 216
+VENDORS = ("vendor_testing_1", "vendor_testing_2", "vendor_testing_3")
+SUFFIXES = {
+    "foreground_photo": "_small",
+    "foreground": "",
+    "mask": "_mask",
+    "background": "_fore",
+    "target": "_gt",
+}
+"""The end of a file's name, before its format, of each role."""
+ATTRIBUTES = "composites.csv"
+"""An optional file beside the vendor folders with more attributes, by id."""
+
+Tuples = dict[str, dict[str, Path]]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with one tuple or file."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a root holds.
+
+    Parameters
+    ----------
+    tuples
+        For each id that has every role, in order of path, its files.
+    problems
+        What is wrong, by the names alone.
+    """
+
+    root: Path
+    tuples: Tuples
+    problems: list[Problem] = field(default_factory=list)
+
+
+def list_tuples(root: str | os.PathLike[str], expected: int | None = EXPECTED) -> Listing:
+    """Find the tuples by file name; nothing is decoded.
+
+    Parameters
+    ----------
+    expected
+        How many there should be; None: any number.
+
+    Raises
+    ------
+    BenchmarkError
+        The folder is missing or is none of RealHM's.
+    """
+    root = Path(root)
+    vendors = [name for name in VENDORS if (root / name).is_dir()]
+    if not vendors:
+        raise BenchmarkError(_why_not(root))
+    found: dict[str, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
+    for vendor in vendors:
+        for path in _images(root / vendor):
+            stem, role = _role(path.stem)
+            found[path.relative_to(root).with_name(stem).as_posix()][role].append(path)
+
+    tuples: Tuples = {}
+    problems = []
+    if expected is not None:
+        problems += [Problem(name, f"the folder {name} is missing") for name in VENDORS if name not in vendors]
+    for id, roles in sorted(found.items()):
+        missing = [f"{id.rpartition('/')[2]}{end}.jpg" for role, end in SUFFIXES.items() if role not in roles]
+        for role, paths in roles.items():
+            if len(paths) > 1:
+                problems.append(Problem(id, f"the {role} is there twice: {listed([path.name for path in paths])}"))
+        if missing:
+            problems.append(Problem(id, f"lacks {listed(missing, 5)}"))
+        else:
+            tuples[id] = {role: roles[role][0] for role in SUFFIXES}
+    if expected is not None and len(tuples) != expected:
+        problems.insert(0, Problem("", f"there are {len(tuples)} whole tuples of {expected}"))
+    return Listing(root, tuples, problems)
+
+
+def _images(folder: Path) -> Iterator[Path]:
+    for where, folders, names in os.walk(folder, followlinks=True):
+        folders.sort()
+        yield from (path for name in sorted(names) if is_image(path := Path(where, name)))
+
+
+def _role(stem: str) -> tuple[str, str]:
+    for role, end in SUFFIXES.items():
+        if end and stem.lower().endswith(end) and len(stem) > len(end):
+            return stem[: -len(end)], role
+    return stem, "foreground"
+
+
+def _why_not(root: Path) -> str:
+    if not root.is_dir():
+        return f"{root}: there is no such folder; give the one that holds vendor_testing_1 to vendor_testing_3"
+    inside = sorted(path.name for path in root.iterdir() if path.is_dir())
+    if any(name in inside for name in ("HCOCO", "HAdobe5k", "HFlickr", "Hday2night")):
+        return f"{root}: is an iHarmony4 root, not RealHM; evaluate it with the split iharmony4"
+    if "composite_images" in inside:
+        return f"{root}: is a subset of iHarmony4, not RealHM; give its parent folder with the split iharmony4"
+    if root.name in VENDORS:
+        return f"{root}: is one of RealHM's three folders; give its parent, {root.parent}"
+    for name in inside:
+        if any((root / name / vendor).is_dir() for vendor in VENDORS):
+            return f"{root}: RealHM is one folder further in; give {root / name}"
+    return f"{root}: is not RealHM, which holds the folders vendor_testing_1 to vendor_testing_3"
+
+
+def check(
+    root: str | os.PathLike[str],
+    expected: int | None = EXPECTED,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Listing:
+    """Decode every file and name all that is wrong.
+
+    Beside what `list_tuples` finds: files that cannot be read, sizes that differ between roles, masks that are empty or
+    full, and tuples whose foreground, background and ground truth are those of another.
+
+    Parameters
+    ----------
+    progress
+        Called with the number of tuples that are done and that of all.
+    """
+    listing = list_tuples(root, expected)
+    problems = list(listing.problems)
+    seen: dict[str, str] = {}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for done, (id, texts, digest) in enumerate(pool.map(_examined, listing.tuples.items()), 1):
+            problems += [Problem(id, text) for text in texts]
+            if digest in seen:
+                problems.append(Problem(id, f"has the same images as {seen[digest]}"))
+            seen.setdefault(digest, id)
+            progress(done, len(listing.tuples))
+    return Listing(listing.root, listing.tuples, problems)
+
+
+def _examined(item: tuple[str, Mapping[str, Path]]) -> tuple[str, list[str], str]:
+    id, files = item
+    texts = []
+    sizes: dict[str, tuple[int, int]] = {}
+    digest = hashlib.sha256()
+    for role, path in files.items():
+        try:
+            image = read_rgb(path)
+            if role != "foreground_photo":
+                sizes[role] = image.shape[1], image.shape[0]
+            if role in ("foreground", "background", "target"):
+                digest.update(hashlib.sha256(path.read_bytes()).digest())
+            if role == "mask":
+                check_mask(path.name, mask_of(image))
+        except (BenchmarkError, OSError) as error:
+            texts.append(str(error))
+    if len(set(sizes.values())) > 1:
+        texts.append("sizes differ: " + ", ".join(f"{role} {w} x {h}" for role, (w, h) in sizes.items()))
+    return id, texts, digest.hexdigest()
+
+
+class RealHM(FileBenchmark):
+    """RealHM, or any folder in its layout.
+
+    Parameters
+    ----------
+    root
+        The folder that holds `vendor_testing_1` to `vendor_testing_3`.
+    allow_incomplete
+        Whether tuples may be missing; those without every role are left out.
+    expected
+        How many tuples there should be; None: any number.
+
+    Raises
+    ------
+    BenchmarkError
+        The folder is not RealHM's, or is incomplete.
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        allow_incomplete: bool = False,
+        expected: int | None = EXPECTED,
+        name: str = "realhm",
+    ) -> None:
+        listing = list_tuples(root, expected)
+        if not listing.tuples:
+            raise BenchmarkError(f"{root}: holds no whole tuple; run 'sshbench realhm check {root}'")
+        if listing.problems and not allow_incomplete:
+            first = listing.problems[0]
+            more = f" (and {len(listing.problems) - 1} more)" if len(listing.problems) > 1 else ""
+            raise BenchmarkError(
+                f"{root}: {first.id}{': ' if first.id else ''}{first.text}{more}; see 'sshbench realhm check', "
+                "or go on with --allow-incomplete"
+            )
+        attributes: dict[str, dict[str, str | float]] = {id: {"subset": id.partition("/")[0]} for id in listing.tuples}
+        if (listing.root / ATTRIBUTES).is_file():
+            for id, more_ in read_attributes(listing.root / ATTRIBUTES).items():
+                attributes.setdefault(id, {}).update(more_)
+        super().__init__(name, listing.tuples, attributes)

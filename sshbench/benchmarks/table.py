@@ -1,0 +1,205 @@
+"""Rows as a benchmark: Parquet files, what `sshbench realhm pack` writes, and Hugging Face datasets."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from sshbench.benchmarks.composite import BenchmarkError, Composite, Image
+from sshbench.benchmarks.files import ROLES, compose, listed
+from sshbench.benchmarks.folder import check_roles
+
+
+class Rows(Protocol):
+    """A table whose rows are read one at a time."""
+
+    @property
+    def columns(self) -> Sequence[str]: ...
+
+    def __len__(self) -> int: ...
+
+    def plain(self, column: str) -> list[Any]:
+        """A whole column that holds no images."""
+        ...
+
+    def __getitem__(self, i: int, /) -> Mapping[str, Any]: ...
+
+
+class Table:
+    """Rows with images in columns.
+
+    Parameters
+    ----------
+    columns
+        The column of each role; by default the roles' own names. `id` names the column of ids; without one an id is
+        the number of the row.
+
+    Raises
+    ------
+    BenchmarkError
+        Columns are missing, or an id stands twice.
+    """
+
+    def __init__(self, name: str, where: str, rows: Rows, columns: Mapping[str, str] | None = None) -> None:
+        self.name = name
+        self._where = where
+        self._rows = rows
+        given = dict(columns) if columns else {}
+        id_column = given.pop("id", "id" if "id" in rows.columns else None)
+        if not given:
+            given = {role: role for role in ROLES if role in rows.columns}
+        check_roles(where, given)
+        missing = [column for column in (*given.values(), *filter(None, [id_column])) if column not in rows.columns]
+        if missing:
+            raise BenchmarkError(f"{where}: there is no column {missing[0]!r}; there are {listed(rows.columns, 12)}")
+        self._columns = given
+        ids = rows.plain(id_column) if id_column else range(len(rows))
+        self._index = {str(id): i for i, id in enumerate(ids)}
+        if len(self._index) != len(rows):
+            raise BenchmarkError(f"{where}: the column {id_column!r} has ids that stand twice")
+        self._id_column = id_column
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def ids(self) -> list[str]:
+        """The ids of all samples, in order."""
+        return list(self._index)
+
+    def __getitem__(self, key: int | str, /) -> Composite:
+        id = key if isinstance(key, str) else self.ids()[key]
+        row = self._rows[self._index[id]]
+        images = {}
+        for role, column in self._columns.items():
+            if row[column] is not None:
+                images[role] = _decoded(f"{self._where}: {id}: {column}", row[column])
+        used = {*self._columns.values(), self._id_column, "foreground_ratio"}
+        attributes = {k: v for k, v in row.items() if k not in used and isinstance(v, str | float | int)}
+        return compose(id, images, attributes)
+
+
+def _decoded(where: str, value: Any) -> Image:
+    from PIL import Image as Pillow
+
+    if isinstance(value, Mapping):  # as `datasets` stores an image that it does not decode
+        value = value.get("bytes") or value.get("path")
+    try:
+        if isinstance(value, bytes | str):
+            value = Pillow.open(io.BytesIO(value) if isinstance(value, bytes) else value)
+        if isinstance(value, Pillow.Image):
+            value = np.asarray(value.convert("RGB"))
+    except (OSError, SyntaxError, Pillow.DecompressionBombError) as error:
+        raise BenchmarkError(f"{where}: is not an image that can be read ({error})") from error
+    array = np.asarray(value)
+    if array.ndim == 2:
+        array = np.repeat(array[..., None], 3, axis=-1)
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
+        raise BenchmarkError(f"{where}: is {array.dtype} {array.shape}, not an image of 8-bit RGB")
+    return array
+
+
+class ParquetRows:
+    """The rows of one or more Parquet files, in order of name."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        import pyarrow.parquet as pq
+
+        self._groups: list[tuple[Path, int, int, int]] = []  # file, row group, first row, row after the last
+        self._plain: dict[str, list[Any]] = {}
+        self.columns: list[str] = []
+        self._paths = list(paths)
+        total = 0
+        for path in paths:
+            try:
+                meta = pq.read_metadata(path)
+                names = pq.read_schema(path).names
+            except (OSError, ValueError) as error:
+                raise BenchmarkError(f"{path}: is not a Parquet file that can be read ({error})") from error
+            if self.columns and names != self.columns:
+                raise BenchmarkError(f"{path}: has other columns than {paths[0].name}; keep one table in a folder")
+            self.columns = names
+            for group in range(meta.num_row_groups):
+                count = meta.row_group(group).num_rows
+                self._groups.append((path, group, total, total + count))
+                total += count
+        self._length = total
+        self._read = lru_cache(maxsize=1)(self._group)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def plain(self, column: str) -> list[Any]:
+        """A whole column that holds no images."""
+        import pyarrow.parquet as pq
+
+        return [value for path in self._paths for value in pq.read_table(path, columns=[column])[column].to_pylist()]
+
+    def _group(self, number: int) -> list[dict[str, Any]]:
+        import pyarrow.parquet as pq
+
+        path, group, _, _ = self._groups[number]
+        with pq.ParquetFile(path) as file:
+            rows: list[dict[str, Any]] = file.read_row_group(group).to_pylist()
+        return rows
+
+    def __getitem__(self, i: int, /) -> Mapping[str, Any]:
+        for number, (_, _, first, after) in enumerate(self._groups):
+            if first <= i < after:
+                return self._read(number)[i - first]
+        raise IndexError(i)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ParquetRows, (self._paths,)
+
+
+class DatasetRows:
+    """The rows of a Hugging Face dataset that has random access."""
+
+    def __init__(self, dataset: Any) -> None:
+        self._dataset = dataset
+        self.columns = list(dataset.column_names)
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def plain(self, column: str) -> list[Any]:
+        """A whole column that holds no images."""
+        return list(self._dataset.select_columns([column])[column])
+
+    def __getitem__(self, i: int, /) -> Mapping[str, Any]:
+        row: Mapping[str, Any] = self._dataset[i]
+        return row
+
+
+def parquet_files(root: str | os.PathLike[str]) -> list[Path]:
+    """The Parquet file, or those in a folder, in order of name; none where there are none."""
+    path = Path(root)
+    if path.is_dir():
+        return sorted(file for file in path.glob("*.parquet") if not file.name.startswith("."))
+    return [path] if path.suffix == ".parquet" and path.is_file() else []
+
+
+def open_dataset(name: str, columns: Mapping[str, str] | None) -> Table:
+    """A dataset of the Hugging Face hub or in a folder, as `NAME` or `NAME:SPLIT` (`test` by default).
+
+    Raises
+    ------
+    BenchmarkError
+        The package `datasets` or the dataset is not there, or it has no such columns.
+    """
+    try:
+        import datasets
+    except ImportError as error:
+        raise BenchmarkError("Hugging Face datasets need the package datasets; pip install datasets") from error
+    path, _, split = name.partition(":")
+    try:
+        dataset = datasets.load_dataset(path, split=split or "test")
+    except Exception as error:  # the library raises errors of many packages
+        raise BenchmarkError(f"{name}: cannot be opened as a dataset ({str(error).splitlines()[0]})") from error
+    return Table("hf", name, DatasetRows(dataset), columns)

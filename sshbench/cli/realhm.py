@@ -1,0 +1,100 @@
+"""`sshbench realhm`: check and pack the benchmark RealHM, or a folder in its layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+Progress = Callable[[int, int], None]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def realhm() -> None:
+    """Check and pack RealHM, which its authors distribute.
+
+    \b
+    sshbench realhm check RealHM/
+    sshbench realhm pack RealHM/ -o realhm.parquet
+    sshbench evaluate --split realhm --root realhm.parquet
+    """
+
+
+_EXPECT = click.option(
+    "--expect",
+    type=click.IntRange(1),
+    help="How many tuples there should be; 216 by default, any number with --allow-incomplete.",
+)
+_INCOMPLETE = click.option("--allow-incomplete", is_flag=True, help="Go on with the whole tuples there are.")
+_QUIET = click.option("--quiet", is_flag=True, help="Print no progress.")
+
+
+@realhm.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@_EXPECT
+@_INCOMPLETE
+@_QUIET
+@click.pass_context
+def check(ctx: click.Context, folder: Path, expect: int | None, allow_incomplete: bool, quiet: bool) -> None:
+    """Decode every file of FOLDER and name all that is wrong.
+
+    Missing roles, a role that is there twice, files that cannot be read, sizes that differ between roles, masks that
+    are empty or full, tuples that have the same images, and another number of tuples than expected. The exit code is 2
+    if anything is wrong.
+    """
+    from sshbench.benchmarks.realhm import EXPECTED, check
+
+    expected = expect or (None if allow_incomplete else EXPECTED)
+    with _progress(quiet) as progress:
+        listing = check(folder, expected, progress)
+    for problem in listing.problems:
+        click.echo(f"{problem.id}: {problem.text}" if problem.id else problem.text)
+    bad = {problem.id for problem in listing.problems}
+    whole = sum(id not in bad for id in listing.tuples)
+    by_folder = ", ".join(
+        f"{name}: {sum(id.startswith(f'{name}/') for id in listing.tuples)}"
+        for name in sorted({id.partition("/")[0] for id in listing.tuples})
+    )
+    verdict = "nothing is wrong" if not bad else f"{len(listing.problems)} problems"
+    click.echo(f"{folder}: {whole} sound tuples ({by_folder or 'none'}); {verdict}")
+    if bad:
+        ctx.exit(2)
+
+
+@realhm.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The Parquet file to write.")
+@_EXPECT
+@_INCOMPLETE
+@_QUIET
+def pack(folder: Path, output: Path, expect: int | None, allow_incomplete: bool, quiet: bool) -> None:
+    """Put FOLDER into one Parquet file with a row a tuple.
+
+    The files go in byte for byte, as image columns that datasets.load_dataset("parquet", data_files=...) decodes.
+    Every file is decoded once on the way, so that what is packed can be evaluated.
+    """
+    from sshbench.benchmarks.pack import pack
+    from sshbench.benchmarks.realhm import EXPECTED, RealHM
+
+    benchmark = RealHM(folder, allow_incomplete=allow_incomplete, expected=expect or EXPECTED)
+    with _progress(quiet) as progress:
+        pack(benchmark, output, progress)
+    click.echo(f"{output}: {len(benchmark)} tuples, {output.stat().st_size / 1e6:.1f} MB")
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Progress]:
+    import sys
+
+    from tqdm import tqdm
+
+    terminal = sys.stderr.isatty()
+    with tqdm(unit=" tuples", disable=quiet, mininterval=0.2 if terminal else 30.0, leave=False) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield show

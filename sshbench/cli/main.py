@@ -23,6 +23,8 @@ COMMANDS = {
         "sshbench.cli.preview_triplets:preview_triplets",
         "Show triplets on a contact sheet: crops, looks, and what became of them.",
     ),
+    "protocols": ("sshbench.cli.protocols:protocols", "List the ways to score, ours and those of published code."),
+    "realhm": ("sshbench.cli.realhm:realhm", "Check and pack the benchmark RealHM."),
     "lut": ("sshbench.cli.lut:lut", "Inspect, apply, preview, convert and bake colour lookup tables."),
 }
 

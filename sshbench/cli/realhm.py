@@ -57,7 +57,8 @@ def check(ctx: click.Context, folder: Path, expect: int | None, allow_incomplete
         f"{name}: {sum(id.startswith(f'{name}/') for id in listing.tuples)}"
         for name in sorted({id.partition("/")[0] for id in listing.tuples})
     )
-    verdict = "nothing is wrong" if not bad else f"{len(listing.problems)} problems"
+    count = len(listing.problems)
+    verdict = "nothing is wrong" if not count else f"{count} problem{'s' if count > 1 else ''}"
     click.echo(f"{folder}: {whole} sound tuples ({by_folder or 'none'}); {verdict}")
     if bad:
         ctx.exit(2)

@@ -21,7 +21,8 @@ from sshbench.triplets.engine import Summary, generate
 from sshbench.triplets.manifest import ManifestError, read_manifest
 from sshbench.triplets.settings import Settings
 from sshbench.triplets.storage import StorageError
-from tests.triplets.toy import ToySource, contents, toy_bank, toy_run
+from tests.triplets.kills import contents
+from tests.triplets.toy import ToySource, toy_bank, toy_run
 
 SOURCE = ToySource(10, broken=(4,))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -16,13 +15,9 @@ import pytest
 from PIL import Image
 
 from sshbench.triplets.manifest import read_manifest
-from tests.triplets.toy import contents
+from tests.triplets.kills import command, contents, kill_at_random
 
 SMALL = ("--crop", "32", "--scale", "32", "48", "--rows-per-shard", "4", "--quiet")
-
-
-def command(*words: str | Path) -> list[str]:
-    return [sys.executable, "-m", "sshbench", "generate-triplets", *map(str, words)]
 
 
 def run(*words: str | Path, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -103,24 +98,12 @@ def test_more_failures_than_allowed_end_non_zero_and_keep_the_output(photos: Pat
     assert read_manifest(str(tmp_path / "out")).rows == 60
 
 
-def test_killed_at_random_ten_times_it_ends_in_the_same_bytes(photos: Path, whole: Path, tmp_path: Path) -> None:
-    output, chance = tmp_path / "out", random.Random(0)
-    words = command("--source", photos, "-o", output, "--workers", "2", *SMALL)
-    for k in range(10):
-        process = subprocess.Popen(words, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        begun = time.monotonic()
-        if k:  # from when work has begun; the first time at any instant
-            while not (output / "data").exists() and time.monotonic() < begun + 60:
-                time.sleep(0.01)
-        time.sleep(chance.uniform(0.0, 1.2))
-        if k % 2:
-            process.kill()  # the parent alone; its workers end with it
-        else:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        for shard in (output / "data").glob("*"):
-            assert shard.read_bytes() == (whole / "data" / shard.name).read_bytes()
-    assert subprocess.run(words, check=False, capture_output=True).returncode == 0
+def test_killed_at_random_ten_times_it_ends_in_the_same_bytes(photos: Path, tmp_path: Path) -> None:
+    output, whole = tmp_path / "out", tmp_path / "whole"
+    options = ("--source", photos, "--draws", "20", "--workers", "2", *SMALL)
+    assert run("-o", whole, *options).returncode == 0
+    kill_at_random(command("-o", output, *options), output, whole, times=10, longest=0.3)
+    assert run("-o", output, *options).returncode == 0
     assert contents(output) == contents(whole)
 
 

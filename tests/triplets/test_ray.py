@@ -17,7 +17,8 @@ import pytest
 from sshbench.errors import SshbenchError
 from sshbench.triplets.engine import generate
 from sshbench.triplets.storage import StorageError
-from tests.triplets.toy import ToySource, contents, toy_bank, toy_run
+from tests.triplets.kills import contents
+from tests.triplets.toy import ToySource, toy_bank, toy_run
 
 ray = pytest.importorskip("ray", reason="install the extra ray to test the Ray engine: pip install 'sshbench[ray]'")
 pytestmark = pytest.mark.slow

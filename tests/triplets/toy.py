@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -85,8 +84,3 @@ def toy_run(source: ToySource, bank: LutBank | None = None, settings: Settings =
     """A run of three triplets a shard."""
     options.setdefault("rows_per_shard", 3)
     return plan(settings, source, toy_bank() if bank is None else bank, **options)
-
-
-def contents(folder: str | Path) -> dict[str, bytes]:
-    """Every file below a folder, hidden ones too."""
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(Path(folder).rglob("*")) if p.is_file()}

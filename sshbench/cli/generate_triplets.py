@@ -220,7 +220,7 @@ def generate_triplets(ctx: click.Context, /, **options: Any) -> None:
         progress=not o["quiet"],
     )
     _say_skipped(summary)
-    _say_result(summary)
+    _say_result(summary, part)
     if summary.lost_share > o["max_failures"]:
         click.echo(
             f"sshbench: {summary.lost_share:.1%} could not be made and --max-failures allows {o['max_failures']:.1%}; "
@@ -297,7 +297,7 @@ def _say_skipped(summary: Any) -> None:
         click.echo(f"  and {len(skipped) - 5:,} more, in manifest.json", err=True)
 
 
-def _say_result(summary: Any) -> None:
+def _say_result(summary: Any, part: tuple[int, int] | None) -> None:
     from sshbench.triplets.codecs import codec_versions
 
     manifest, where = summary.manifest, summary.output
@@ -310,10 +310,9 @@ def _say_result(summary: Any) -> None:
     if summary.kept:
         click.echo(f"{_count(summary.kept, 'shard')} of an earlier run checked and kept, {summary.made} made.")
     if not manifest.complete:
-        rest = "an unknown number" if summary.missing is None else f"{summary.missing:,}"
         click.echo(
-            f"{manifest.rows:,} {kind} in {_count(len(manifest.shards), 'shard')} ({_size(manifest.size)}) at {where}, "
-            f"{rest} still missing; next: run the other parts of --shard"
+            f"{manifest.rows:,} {kind} in {_count(len(manifest.shards), 'shard')} ({_size(manifest.size)}) at {where}; "
+            f"next: {_other_parts(manifest, part)}"
         )
         return
     following = f"sshbench preview-triplets {shlex.quote(where)}"
@@ -321,6 +320,15 @@ def _say_result(summary: Any) -> None:
         f"{manifest.rows:,} {kind} in {_count(len(manifest.shards), 'shard')} ({_size(manifest.size)}) at {where}; "
         f"next: {following}"
     )
+
+
+def _other_parts(manifest: Any, part: tuple[int, int] | None) -> str:
+    i, n = part or (0, 1)
+    if (count := manifest.run.shards) is None:
+        return f"the other parts of --shard {i}/{n}, if they have not ended"
+    missing = {number % n for number in range(count) if number not in manifest.shards}
+    parts = [f"--shard {k}/{n}" for k in sorted(missing)]
+    return f"the same command with {', '.join(parts[:3])}{' ...' if len(parts) > 3 else ''}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -256,6 +256,8 @@ def _conclude(job: Job, shards: _Shards) -> tuple[Manifest, int | None]:
     count = shards.count
     records = {k: r for k, r in shards.records.items() if r.photos}
     if count is None or len(records) < count:
+        if (latest := read_manifest(job.output)).complete:  # another part of the run has just finished it
+            return latest, 0
         return Manifest(shards.run, records), None if count is None else count - len(records)
     total = sum(record.photos for record in records.values())
     manifest = Manifest(replace(shards.run, photos=total), records, complete=True)

@@ -260,8 +260,10 @@ def find(output: str | Storage, run: Run) -> Manifest | None:
         The folder belongs to a run with other settings, or holds other files.
     """
     storage = Storage(output) if isinstance(output, str) else output
+    # In this order, since another part of the run may start at this moment.
+    others = [name for name in storage.names() if not name.startswith(".")]
     if storage.read(MANIFEST) is None:
-        if others := [name for name in storage.names() if not name.startswith(".")]:
+        if others:
             listed = f"{', '.join(others[:3])}{' ...' if len(others) > 3 else ''}"
             raise ManifestError(
                 f"{storage.url} holds other files ({listed}); give an empty folder or a new name with --output"

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -43,6 +44,7 @@ Made = tuple[ShardRecord, bool]
 _GROUP_BYTES = 32 << 20
 _GROUP_ROWS = 10_000
 _RECIPES_AT_ONCE = 4096
+_PHOTOS_AT_ONCE = 64  # a stream holds so many encoded images
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,8 +122,10 @@ Outcome = tuple[list[dict[str, Any]], list[Skipped]]
 def outcomes(job: Job, start: int, stop: int) -> Iterator[Outcome]:
     """For each photograph: the rows it gives, and what it does not give."""
     if job.run.store == "pixels":
-        for photo in job.source.photos(start, stop):
-            yield _rendered(job, photo)
+        photos = job.source.photos(start, stop)
+        while some := list(islice(photos, _PHOTOS_AT_ONCE)):
+            for photo, recipes in zip(some, _recipes(job.run, [photo.row for photo in some]), strict=True):
+                yield _rendered(job, photo, recipes)
     else:
         for ids in _batches(job.source, start, stop):
             for recipes in _recipes(job.run, ids):
@@ -143,7 +147,7 @@ def _recipes(run: Run, ids: list[str]) -> list[list[Recipe]]:
     return [flat[i : i + draws] for i in range(0, len(flat), draws)]
 
 
-def _rendered(job: Job, photo: Photo) -> Outcome:
+def _rendered(job: Job, photo: Photo, recipes: list[Recipe]) -> Outcome:
     settings = job.run.settings
     try:
         pixels = photo.read(settings.short_side)
@@ -154,7 +158,7 @@ def _rendered(job: Job, photo: Photo) -> Outcome:
         return pixels if row == photo.row else job.source.read(job.source.index(row), settings.short_side)
 
     rows, skipped = [], []
-    for recipe in _recipes(job.run, [photo.row])[0]:
+    for recipe in recipes:
         try:
             views = render(
                 recipe,

@@ -91,6 +91,12 @@ def test_the_skipped_photograph_is_told_with_its_reason(photos: Path, tmp_path: 
     ] == ["cut.jpg"]
 
 
+def test_progress_tells_the_rate_and_the_failures(photos: Path, tmp_path: Path) -> None:
+    ended = run("--source", photos, "-o", tmp_path / "out", *SMALL[:-1])
+    assert "61/61" in ended.stderr
+    assert "images/s, failures 1" in ended.stderr
+
+
 def test_more_failures_than_allowed_end_non_zero_and_keep_the_output(photos: Path, tmp_path: Path) -> None:
     ended = run("--source", photos, "-o", tmp_path / "out", "--max-failures", "0.01", *SMALL)
     assert ended.returncode == 1
@@ -135,6 +141,21 @@ def test_an_interrupted_run_leaves_no_process_and_goes_on(
     assert "Traceback" not in said
     assert subprocess.run(words, check=False, capture_output=True).returncode == 0
     assert contents(output) == contents(whole)
+
+
+def test_parts_that_run_at_once_give_the_same_bytes(photos: Path, whole: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    words = [command("--source", photos, "-o", output, "--shard", f"{k}/4", *SMALL) for k in range(4)]
+    parts = [subprocess.Popen(w, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for w in words]
+    said = [part.communicate(timeout=120) for part in parts]
+    assert [part.returncode for part in parts] == [0] * 4, said
+    assert any("next: sshbench preview-triplets" in out for out, _ in said)
+    assert contents(output) == contents(whole)
+
+
+def test_a_part_says_which_others_are_to_be_run(photos: Path, tmp_path: Path) -> None:
+    ended = run("--source", photos, "-o", tmp_path / "out", "--shard", "1/3", *SMALL)
+    assert ended.stdout.splitlines()[-1].endswith("next: the same command with --shard 0/3, --shard 2/3")
 
 
 def test_dry_run_says_how_many_and_how_large_and_writes_nothing(photos: Path, whole: Path, tmp_path: Path) -> None:

@@ -15,7 +15,10 @@ from typing import Any
 import pytest
 
 from sshbench.errors import SshbenchError
-from sshbench.triplets.engine import generate
+from sshbench.triplets.engine import generate, plan
+from sshbench.triplets.luts import open_bank
+from sshbench.triplets.settings import Settings
+from sshbench.triplets.sources import open_source
 from sshbench.triplets.storage import StorageError
 from tests.triplets.kills import contents
 from tests.triplets.toy import ToySource, toy_bank, toy_run
@@ -83,6 +86,30 @@ def test_a_node_lost_during_the_run_changes_no_byte(cluster: Any, tmp_path: Path
     nodes = notes.read_text().splitlines()
     assert len({node.split()[0] for node in nodes}) == 2
     assert len(nodes) > COUNT  # what the lost node had begun was done again
+
+
+@pytest.mark.shared
+def test_the_shared_photographs_with_a_node_lost(cluster: Any, shared: Path, tmp_path: Path) -> None:
+    bank, source = open_bank(), open_source(str(shared / "data" / "photos"))
+    run = plan(Settings(), source, bank, rows_per_shard=150)
+    generate(run, source, bank, tmp_path / "whole")
+    ray.init(address=cluster.address, log_to_driver=False)
+    records = tmp_path / "out" / ".shards"
+    left = []
+
+    def end_node() -> None:
+        while not records.exists() or len(list(records.iterdir())) < 5:
+            time.sleep(0.02)
+        cluster.remove_node(cluster.lost, allow_graceful=False)
+        left.append(26 - len(list(records.iterdir())))
+
+    thread = threading.Thread(target=end_node)
+    thread.start()
+    summary = generate(run, source, bank, tmp_path / "out", engine="ray")
+    thread.join()
+    assert left[0] > 5
+    assert summary.made == 26
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
 def test_ray_continues_what_local_workers_began(tmp_path: Path) -> None:

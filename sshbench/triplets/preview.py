@@ -11,7 +11,7 @@ from sshbench.triplets.recipe import make_recipe
 from sshbench.triplets.settings import Settings
 from sshbench.triplets.sheet import Pixels, Row, row_of
 from sshbench.triplets.sources import SkippedImage, Source, open_source
-from sshbench.triplets.stored import StoredTriplets, load_triplets
+from sshbench.triplets.stored import StoredTriplets, asked_of, load_triplets
 
 _PHOTO_SIDE = 480
 
@@ -50,11 +50,11 @@ def written(count: int, store: str, source: str | None, luts: str | None) -> lis
 
 
 def _reachable(stored: StoredTriplets, source: str | None) -> Source | None:
-    asked = stored.run.source if source is None else stored.run.source | {"spec": source}
-    if "spec" not in asked or asked.get("streaming"):
+    spec = source or stored.run.source.get("spec")
+    if spec is None:
         return None
     try:
-        return open_source(**asked)
+        return open_source(spec, **asked_of(stored.run))
     except SshbenchError:
         return None
 

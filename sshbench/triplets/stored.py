@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _GROUPS_KEPT = 4
+_ASKED = ("config", "split", "column", "revision", "masks", "min_side", "max_pixels")
 _SCALARS = ("row", "draw", "alpha", "beta", "alpha_strength", "beta_strength")
 
 
@@ -196,12 +197,17 @@ def load_triplets(
     return StoredTriplets(url, run, shards, _source(url, run, source), _bank(url, run, luts))
 
 
+def asked_of(run: Run) -> dict[str, Any]:
+    """The arguments of `open_source`, beside the place, by which the run found its photographs."""
+    return {name: value for name, value in run.source.items() if name in _ASKED}
+
+
 def _source(url: str, run: Run, source: str | os.PathLike[str] | Source | None) -> Source:
-    spec = run.source["spec"] if source is None else source
+    spec = run.source.get("spec", "no known place") if source is None else source
     if not isinstance(spec, str | os.PathLike):
         return spec
     try:
-        found = open_source(**run.source | {"spec": os.fspath(spec), "streaming": False})
+        found = open_source(os.fspath(spec), **asked_of(run))
     except SshbenchError as error:
         raise SshbenchError(
             f"the recipes in {url} need the photographs of {spec} ({error}); say where they are with "

@@ -87,16 +87,16 @@ def crops(image: Image.Image, where: Sequence[tuple[float, float, float, float]]
 
 
 def numpy_lut(image: Pixels, table: NDArray[np.float32]) -> Pixels:
-    """Trilinear interpolation as one writes it in numpy."""
+    """Trilinear interpolation in numpy, of several ways to write it the fastest here."""
     last = len(table) - 1
     place = image.astype(np.float32) / 255 * last
     low = np.minimum(place.astype(np.intp), last - 1)
-    part = place - low
-    result = np.zeros(image.shape, np.float32)
-    for r, g, b in itertools.product((0, 1), repeat=3):
-        weights = np.abs(part - (1 - r, 1 - g, 1 - b)).prod(axis=-1, keepdims=True)
-        result += weights * table[low[..., 2] + b, low[..., 1] + g, low[..., 0] + r]
-    return (result.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+    r, g, b = np.moveaxis(place - low, -1, 0)[..., None]
+    i, j, k = np.moveaxis(low, -1, 0)
+    out = np.zeros(image.shape, np.float32)
+    for (di, wi), (dj, wj), (dk, wk) in itertools.product(*([(0, 1 - w), (1, w)] for w in (r, g, b))):
+        out += wi * wj * wk * table[k + dk, j + dj, i + di]
+    return (out.clip(0, 1) * 255 + 0.5).astype(np.uint8)
 
 
 def png(image: Image.Image, **options: Any) -> bytes:

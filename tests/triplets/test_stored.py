@@ -77,6 +77,12 @@ def test_recipes_render_to_the_pixels_of_the_same_run(place: Path, views: int) -
     assert recipes.recipe(5).draw == 1
 
 
+def test_a_store_that_was_made_in_python_knows_its_source(place: Path) -> None:
+    source, bank = open_source(str(place / "photos")), open_bank()
+    generate(plan(SETTINGS, source, bank, store="recipes"), source, bank, place / "recipes", progress=False)
+    assert load_triplets(place / "recipes")[0]["foreground"].shape == (48, 48, 3)
+
+
 def test_composites_too(place: Path) -> None:
     settings = Settings(kind="composites", crop=48, scale=(56, 64))
     pixels = load_triplets(make(place, str(place / "pixels"), "pixels", settings=settings))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
+from copy import copy
 from functools import cached_property
 from typing import Any, Literal
 
@@ -77,7 +78,7 @@ class TripletDataset:
             luts = open_bank(None if luts is None else os.fspath(luts))
         self.bank = luts
         self.settings = settings or Settings()
-        if deliver == "crops" and (self.settings.kind, self.settings.appearance) != ("triplets", "lut"):
+        if deliver == "crops" and not self.can_deliver_crops:
             raise SshbenchError(
                 'deliver="crops" leaves the LUTs to the batch, so it needs kind "triplets" and appearance "lut"; '
                 'use deliver="views"'
@@ -88,6 +89,21 @@ class TripletDataset:
 
     def __len__(self) -> int:
         return len(self.source) * self.settings.draws
+
+    @property
+    def can_deliver_crops(self) -> bool:
+        """Whether LUTs, which a batch can take at once, are what makes the views."""
+        return (self.settings.kind, self.settings.appearance) == ("triplets", "lut")
+
+    def delivering(self, deliver: Deliver) -> TripletDataset:
+        """The same dataset with another `deliver`."""
+        other = copy(self)
+        other.deliver = deliver
+        return other
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What the bank has prepared for kernels and devices stays in its process.
+        return self.__dict__ | {"bank": LutBank(self.bank.values, self.bank.names, self.bank.errors)}
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of `dataset[i]`; workers that run already do not hear of it (`dataset[e, i]` they do)."""

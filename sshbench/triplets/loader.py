@@ -21,6 +21,7 @@ from sshbench.lut.bank import LutBank
 from sshbench.triplets.dataset import VIEWS, TripletDataset, collate
 from sshbench.triplets.order import shuffled
 from sshbench.triplets.settings import Settings
+from sshbench.triplets.stored import StoredTriplets
 from sshbench.triplets.threads import one_thread
 
 Batch = dict[str, Any]
@@ -131,7 +132,7 @@ class TripletLoader:
     Parameters
     ----------
     dataset
-        With `deliver="crops"`, its workers leave the LUTs to `device`.
+        Triplets and LUTs are what a GPU finishes: there workers deliver crops (`deliver="crops"`).
     workers
         Processes that read and crop, each with one thread; 0 does it here. The batches are the same for any number.
     device
@@ -150,7 +151,7 @@ class TripletLoader:
 
     def __init__(
         self,
-        dataset: TripletDataset,
+        dataset: TripletDataset | StoredTriplets,
         batch_size: int,
         *,
         workers: int = 0,
@@ -163,7 +164,15 @@ class TripletLoader:
         prefetch: int = 2,
         **sampler_options: Any,
     ) -> None:
-        self.dataset, self.device, self.normalize = dataset, torch.device(device), normalize
+        self.device, self.normalize = torch.device(device), normalize
+        if (
+            normalize
+            and self.device.type != "cpu"
+            and isinstance(dataset, TripletDataset)
+            and dataset.can_deliver_crops
+        ):
+            dataset = dataset.delivering("crops")
+        self.dataset = dataset
         self.sampler = TripletSampler(len(dataset), batch_size, **sampler_options)
         self._format: dict[str, Any] = {"mean": mean, "std": std, "dtype": dtype}
         self._loader: DataLoader[Any] = DataLoader(
@@ -216,7 +225,7 @@ class TripletLoader:
         self.sampler.load_state_dict(state)
 
     def _finished(self, batch: Batch) -> Batch:
-        if self.normalize and self.dataset.deliver == "crops":
+        if self.normalize and isinstance(self.dataset, TripletDataset) and self.dataset.deliver == "crops":
             views = views_of(batch, self.dataset.bank, device=self.device, **self._format)
             return {name: value for name, value in batch.items() if name not in ("content", "reference")} | views
         images = {name: value.to(self.device, non_blocking=True) for name, value in batch.items() if is_image(value)}

@@ -85,7 +85,9 @@ def triplet_sheet(rows: Sequence[Row], *, tile: int = 200, font_size: int = 15) 
     width = photo_width + len(rows[0].tiles) * (tile + _GAP) + 2 * _GAP
     sheet = Image.new("RGB", (width, head + len(rows) * step), PAPER)
     draw = ImageDraw.Draw(sheet)
-    draw.text((_GAP, _GAP), "photograph and its crops" if len(rows[0].boxes) > 1 else "photograph and its crop", INK, font)
+    draw.text(
+        (_GAP, _GAP), "photograph and its crops" if len(rows[0].boxes) > 1 else "photograph and its crop", INK, font
+    )
     for column, shown in enumerate(rows[0].tiles):
         x = 2 * _GAP + photo_width + column * (tile + _GAP)
         draw.text((x, _GAP), _shortened(shown.name, font, tile), INK, font)

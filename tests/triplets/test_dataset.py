@@ -113,6 +113,14 @@ def test_it_pickles(bank: LutBank) -> None:
     assert np.array_equal(again[1, 5]["reference_beta"], dataset[1, 5]["reference_beta"])
 
 
+def test_what_the_bank_has_prepared_does_not_travel(bank: LutBank) -> None:
+    dataset = TripletDataset(MemorySource(4), LutBank(bank.values, bank.names, bank.errors), SETTINGS)
+    fresh = len(pickle.dumps(dataset))
+    assert dataset[0]
+    dataset.bank.tensor()
+    assert len(pickle.dumps(dataset)) < fresh + 1000
+
+
 def test_samples_are_made_without_torch() -> None:
     code = (
         "import sys; from sshbench.triplets.dataset import TripletDataset; from sshbench import load_triplets; "

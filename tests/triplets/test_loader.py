@@ -221,6 +221,15 @@ def test_a_loader_gives_the_same_views_from_crops_and_from_images(crops: Triplet
             assert float((a[view] - b[view]).abs().max()) <= 0.6 / 127.5
 
 
+def test_a_device_other_than_the_cpu_gets_crops_where_luts_make_the_views(bank: LutBank) -> None:
+    images = TripletDataset(MemorySource(9), bank, SETTINGS)
+    assert TripletLoader(images, 4).dataset.deliver == "views"
+    assert TripletLoader(images, 4, device="meta").dataset.deliver == "crops"
+    assert images.deliver == "views"
+    saturated = TripletDataset(MemorySource(9), bank, Settings(appearance="saturation"))
+    assert TripletLoader(saturated, 4, device="meta").dataset.deliver == "views"
+
+
 def test_images_can_stay_bytes(crops: TripletDataset) -> None:
     batch = next(iter(TripletLoader(crops, 4, normalize=False)))
     assert batch["content"].dtype == torch.uint8

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from sshbench import Lut, LutBank, apply_lut
+from sshbench.lut.kernels import cpu
 from sshbench.lut.table import identity_table
 
 HEIGHT, WIDTH = 1080, 1920
@@ -198,6 +199,16 @@ def test_threads(benchmark: BenchmarkFixture, images: dict[str, Image], dtype: s
     image = images["photo"] if dtype == "uint8" else (images["photo"] / 255).astype(np.float32)
     torch.set_num_threads(2 if "two" in who else 1)
     run(benchmark, f"{dtype} 33^3 photo, threads", sshbench(image, look(33)), 30)
+
+
+@pytest.mark.parametrize("who", cpu.kernels())
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_kernels(benchmark: BenchmarkFixture, images: dict[str, Image], dtype: str, who: str) -> None:
+    """Each kernel that this processor can run, the one in use first."""
+    image = images["photo"] if dtype == "uint8" else (images["photo"] / 255).astype(np.float32)
+    cpu._cpu.choose(who)
+    run(benchmark, f"{dtype} 33^3 photo, sshbench's kernels", sshbench(image, look(33)), 15)
+    cpu._cpu.choose(cpu.kernels()[0])
 
 
 @pytest.mark.parametrize("who", ["sshbench", "sshbench, packed before", "pillow"])

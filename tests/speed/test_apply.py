@@ -201,12 +201,12 @@ def test_threads(benchmark: BenchmarkFixture, images: dict[str, Image], dtype: s
     run(benchmark, f"{dtype} 33^3 photo, threads", sshbench(image, look(33)), 30)
 
 
-@pytest.mark.parametrize("who", cpu.kernels())
+@pytest.mark.parametrize("who", [f"sshbench, {kernel}" for kernel in cpu.kernels()])
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 def test_kernels(benchmark: BenchmarkFixture, images: dict[str, Image], dtype: str, who: str) -> None:
     """Each kernel that this processor can run, the one in use first."""
     image = images["photo"] if dtype == "uint8" else (images["photo"] / 255).astype(np.float32)
-    cpu._cpu.choose(who)
+    cpu._cpu.choose(who.removeprefix("sshbench, "))
     run(benchmark, f"{dtype} 33^3 photo, sshbench's kernels", sshbench(image, look(33)), 15)
     cpu._cpu.choose(cpu.kernels()[0])
 

@@ -146,6 +146,8 @@ def _check(settings: Settings) -> None:
         low, high = getattr(settings, name)
         if not 0 <= low <= high <= top:
             raise SettingsError(f"{name} goes from one number to a larger one within 0 to {top:g}, not {low} to {high}")
+    if not 0 <= settings.min_mask < 0.5:
+        raise SettingsError(f"min_mask is 0 or more and below 0.5, not {settings.min_mask}")
     if settings.mask_area[0] <= 0:
         raise SettingsError("mask_area starts above 0")
     if not settings.transfers or not set(settings.transfers) <= set(TRANSFERS):

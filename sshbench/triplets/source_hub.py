@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
+import socket
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +38,7 @@ def open_hub(
     SourceError
         There is no such dataset, config, split or column, or the hub cannot be reached.
     """
+    _spare_the_retries()
     try:
         import datasets
     except ImportError as error:
@@ -42,7 +48,7 @@ def open_hub(
 
     try:
         builder = datasets.load_dataset_builder(name, config, revision=revision)
-        split = split or _only_split(name, builder)
+        split = _split(name, builder, split)
         data = datasets.load_dataset(name, config, split=split, revision=revision, streaming=streaming)
     except SourceError:
         raise
@@ -74,13 +80,26 @@ def open_hub(
     return HubSource(data, description, min_side, max_pixels)
 
 
-def _only_split(name: str, builder: Any) -> str:
-    splits = list(builder.info.splits or ())
-    if not splits or "train" in splits:
-        return "train"
-    if len(splits) == 1:
-        return str(splits[0])
-    raise SourceError(f"{name} has no split 'train'; choose --split {' or '.join(splits)}")
+def _spare_the_retries() -> None:
+    """Without a network, look only in the local cache, rather than retry for half a minute with a log line each."""
+    if "huggingface_hub" in sys.modules or any(name.lower().endswith("_proxy") for name in os.environ):
+        return
+    hub = urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
+    try:
+        socket.create_connection((hub.hostname or "", hub.port or 443), timeout=10).close()
+    except OSError:
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+def _split(name: str, builder: Any, split: str | None) -> str:
+    """The split asked for (a slice such as `train[:100]` too), or `train`, or the only one."""
+    splits = [str(s) for s in builder.info.splits or ()]
+    if split is None and len(splits) == 1:
+        return splits[0]
+    split = split or "train"
+    if splits and not set(re.split(r"\[[^]]*\]|\+", split)) - {""} <= {*splits, "all"}:
+        raise SourceError(f"{name} has no split {split!r}; choose --split {' or '.join(splits)}")
+    return split
 
 
 def _why(name: str, error: Exception) -> str:

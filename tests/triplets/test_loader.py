@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sshbench import apply_lut
@@ -55,6 +55,7 @@ SAMPLERS = {
 }  # fmt: skip
 
 
+@settings(deadline=None)
 @given(**SAMPLERS, drop=st.booleans())
 def test_ranks_share_an_epoch_without_overlap_or_loss(
     count: int, size: int, world: int, shuffle: bool, drop: bool
@@ -76,6 +77,7 @@ def test_ranks_share_an_epoch_without_overlap_or_loss(
         assert max(map(len, batches)) - min(map(len, batches)) <= 1
 
 
+@settings(deadline=None)
 @given(**SAMPLERS, stop=st.integers(0, 40), later=st.integers(1, 7), later_size=st.integers(1, 9))
 def test_what_is_left_after_a_stop_can_go_to_other_ranks(
     count: int, size: int, world: int, shuffle: bool, stop: int, later: int, later_size: int
@@ -237,8 +239,7 @@ def test_images_can_stay_bytes(crops: TripletDataset) -> None:
 
 
 def test_composites_are_normalised_and_masks_stay_parts(bank: LutBank) -> None:
-    settings = Settings(kind="composites", crop=32, scale=(36, 48))
-    dataset = TripletDataset(MemorySource(5), bank, settings)
+    dataset = TripletDataset(MemorySource(5), bank, Settings(kind="composites", crop=32, scale=(36, 48)))
     batch = next(iter(TripletLoader(dataset, 5, shuffle=False)))
     mask = np.stack([dataset[i]["mask"] for i in range(5)])
     real = np.stack([dataset[i]["real"] for i in range(5)])

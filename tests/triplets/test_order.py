@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sshbench.triplets.order import shuffled
 
 
+@settings(deadline=None)
 @given(count=st.integers(1, 3000), seed=st.integers(0, 2**63), epoch=st.integers(0, 10**6))
 def test_every_sample_comes_once(count: int, seed: int, epoch: int) -> None:
     samples = shuffled(np.arange(count), count, seed, epoch)

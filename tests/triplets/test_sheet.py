@@ -78,7 +78,7 @@ def test_strengths_and_saturation_are_written_out() -> None:
 
 def test_a_source_without_a_usable_photograph_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"no image")
-    with pytest.raises(SshbenchError, match="no photograph of .* can be used"):
+    with pytest.raises(SshbenchError, match=r"no photograph of .* can be used"):
         would_be(2, str(tmp_path), None, settings=Settings())
 
 

@@ -66,7 +66,7 @@ def _appearance(name: str, strength: float) -> str:
     return name if strength == 1 else f"{name} at {strength:.0%}"
 
 
-def triplet_sheet(rows: Sequence[Row], *, tile: int = 200, font_size: int = 15) -> Image.Image:
+def triplet_sheet(rows: Sequence[Row], *, tile: int = 200, font_size: int | None = None) -> Image.Image:
     """Draw one line a photograph.
 
     Parameters
@@ -76,8 +76,9 @@ def triplet_sheet(rows: Sequence[Row], *, tile: int = 200, font_size: int = 15) 
     tile
         Sides of a tile in pixels, and the height of a photograph.
     font_size
-        Of the captions, in pixels.
+        Of the headings, in pixels; by default it goes with the tiles.
     """
+    font_size = min(max(tile // 13, 10), 24) if font_size is None else font_size
     font, small = ImageFont.load_default(font_size), ImageFont.load_default(font_size - 2)
     photo_width = round(tile * 1.5)
     step = tile + font_size + 2 * _GAP
@@ -85,9 +86,8 @@ def triplet_sheet(rows: Sequence[Row], *, tile: int = 200, font_size: int = 15) 
     width = photo_width + len(rows[0].tiles) * (tile + _GAP) + 2 * _GAP
     sheet = Image.new("RGB", (width, head + len(rows) * step), PAPER)
     draw = ImageDraw.Draw(sheet)
-    draw.text(
-        (_GAP, _GAP), "photograph and its crops" if len(rows[0].boxes) > 1 else "photograph and its crop", INK, font
-    )
+    heading = "photograph and its crops" if len(rows[0].boxes) > 1 else "photograph and its crop"
+    draw.text((_GAP, _GAP), _shortened(heading, font, photo_width), INK, font)
     for column, shown in enumerate(rows[0].tiles):
         x = 2 * _GAP + photo_width + column * (tile + _GAP)
         draw.text((x, _GAP), _shortened(shown.name, font, tile), INK, font)

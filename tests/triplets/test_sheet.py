@@ -92,7 +92,7 @@ class TestCommand:
         out = tmp_path / "sheet.png"
         assert self.run("-o", str(out), "-n", "3", "--tile", "100") == f"3 triplets on {out}\n"
         with Image.open(out) as sheet:
-            assert sheet.size == (150 + 4 * 110 + 20, 35 + 3 * 135)
+            assert sheet.size == (150 + 4 * 110 + 20, 30 + 3 * 130)
 
     def test_a_store_is_shown_with_its_photographs_where_they_are(self, tmp_path: Path) -> None:
         from sshbench.triplets.engine import generate, plan

@@ -1,0 +1,160 @@
+"""What a photograph costs, in processor time and bytes, and what that makes for many: the numbers of docs/scale.md.
+
+python -m tests.speed.scale > docs/scale-measured.md
+
+Times are processor time (user and system) of one process in one thread, the best of several rounds on 250 photographs of
+640 x 480 pixels and 61 KB (photos.py), after a round to warm up. So they hold for a core that is not shared.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+from sshbench.lut.bank import LutBank
+from sshbench.triplets.codecs import Codec
+from sshbench.triplets.engine import plan
+from sshbench.triplets.luts import open_bank
+from sshbench.triplets.manifest import Manifest, ShardRecord
+from sshbench.triplets.settings import Settings
+from sshbench.triplets.source_files import Found, ImageSource
+from sshbench.triplets.sources import Source, open_source
+from sshbench.triplets.storage import Storage
+from sshbench.triplets.stored import StoredTriplets
+from sshbench.triplets.threads import one_thread
+from sshbench.triplets.writer import Job, make_shard
+
+from tests.speed.conftest import machine
+from tests.speed.photos import write_photos
+
+PHOTOS, RECIPES, ROUNDS = 250, 100_000, 8
+MANY = {"81,917": 81_917, "100 million": 100_000_000}
+
+
+def processor_time(work: Callable[[], object], rounds: int = ROUNDS) -> float:
+    """The best processor time of `work` in seconds."""
+    times = []
+    for _ in range(rounds + 1):
+        start = time.process_time()
+        work()
+        times.append(time.process_time() - start)
+    return min(times[1:])
+
+
+def pixels(source: Source, bank: LutBank, codec: Codec, out: Path) -> tuple[float, float]:
+    """Seconds and bytes of a triplet in a store of pixels."""
+    run = plan(Settings(), source, bank, codec=codec, rows_per_shard=PHOTOS)
+    job = Job(run, source, bank, Storage(str(out)))
+    records: list[ShardRecord] = []
+    seconds = processor_time(lambda: records.append(make_shard(job, 0, None, lambda *_: None)[0]))
+    assert records[0].rows == PHOTOS
+    return seconds / PHOTOS, records[0].bytes / PHOTOS
+
+
+def recipes(bank: LutBank, out: Path) -> tuple[float, float]:
+    """Seconds and bytes of a triplet in a store of recipes; names are as long as COCO's."""
+    source = of_names(RECIPES)
+    run = plan(Settings(), source, bank, store="recipes", rows_per_shard=RECIPES)
+    job = Job(run, source, bank, Storage(str(out)))
+    records: list[ShardRecord] = []
+    seconds = processor_time(lambda: records.append(make_shard(job, 0, None, lambda *_: None)[0]), 3)
+    return seconds / RECIPES, records[0].bytes / RECIPES
+
+
+def rendered(source: Source, bank: LutBank) -> float:
+    """Seconds to render a triplet from its recipe, photograph read and decoded, nothing encoded."""
+    run = plan(Settings(), source, bank, store="recipes")
+    stored = StoredTriplets("", run, [], source, bank)
+    from sshbench.triplets.recipe import make_recipes
+
+    drawn = make_recipes(run.settings, [source.row_id(i) for i in range(PHOTOS)], [0] * PHOTOS, len(bank))
+
+    def work() -> None:
+        for recipe in drawn:
+            stored.render(recipe)
+
+    return processor_time(work) / PHOTOS
+
+
+def of_names(count: int) -> ImageSource:
+    """A folder with `count` photographs, as far as its list goes."""
+    names = {f"train2017/{i:012d}.jpg": 61_000 for i in range(count)}
+    return ImageSource("photos", Found("photos", names, "images"), masks=None, min_side=224, max_pixels=10**8)
+
+
+def listing(folder: Path) -> tuple[float, float, float]:
+    """A photograph of a folder: seconds to list it, bytes of memory, bytes sent to each worker that is started."""
+    seconds = processor_time(lambda: open_source(str(folder))) / PHOTOS
+    tracemalloc.start()
+    source = of_names(RECIPES)
+    memory = tracemalloc.get_traced_memory()[0] / RECIPES
+    tracemalloc.stop()
+    return seconds, memory, len(pickle.dumps(source)) / RECIPES
+
+
+def manifest_bytes(source: Source, bank: LutBank) -> float:
+    """Bytes of `manifest.json` a shard."""
+    run = plan(Settings(), source, bank)
+
+    def size(shards: int) -> int:
+        records = {i: ShardRecord(i, 500, 500, 140_000_000, "0" * 64) for i in range(shards)}
+        return len(Manifest(run, records, True).to_json())
+
+    return (size(2000) - size(1000)) / 1000
+
+
+def amount(count: float, units: tuple[str, ...] = ("B", "kB", "MB", "GB", "TB", "PB")) -> str:
+    for unit in units:
+        if count < 1000 or unit == units[-1]:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    raise AssertionError
+
+
+def duration(seconds: float) -> str:
+    """Time on one core."""
+    for unit, length in (("core-hours", 3600.0), ("core-minutes", 60.0), ("core-seconds", 1.0)):
+        if seconds >= length:
+            return f"{seconds / length:,.0f} {unit}" if seconds >= 100 * length else f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.2f} core-seconds"
+
+
+def main() -> None:
+    one_thread()
+    with tempfile.TemporaryDirectory() as temporary:
+        here = Path(temporary)
+        files = write_photos(here / "few", 40)
+        (here / "photos").mkdir()
+        for i in range(PHOTOS):
+            os.link(files[i % len(files)], here / "photos" / f"{i:05d}.jpg")
+        source, bank = open_source(str(here / "photos")), open_bank()
+        lines: dict[str, tuple[float, float | None]] = {
+            f"pixels, {codec}": pixels(source, bank, codec, here / codec.format)
+            for codec in (Codec.choose("png"), Codec.choose("jpeg"), Codec.choose("webp"))
+        }
+        lines["recipes"] = recipes(bank, here / "recipes")
+        lines["rendered from recipes, not encoded"] = rendered(source, bank), None
+        listed = listing(here / "photos")
+        record = manifest_bytes(source, bank)
+    print(f"{machine()}; one thread, processor time; photographs of 640 x 480 pixels, 61 KB; one triplet each.\n")
+    print("| store | ms a triplet | triplets/s a core | bytes a triplet |", *(f" {name} |" for name in MANY), sep="")
+    print("|---|---:|---:|---:|", "---:|" * len(MANY), sep="")
+    for name, (seconds, size) in lines.items():
+        cells = [f"{1000 * seconds:.3f}", f"{1 / seconds:,.0f}", "" if size is None else f"{size:,.0f}"]
+        cells += [
+            duration(seconds * count) + ("" if size is None else f", {amount(size * count)}") for count in MANY.values()
+        ]
+        print(f"| {name} |", *(f" {cell} |" for cell in cells), sep="")
+    print(
+        f"\nA folder's list: {1e6 * listed[0]:.1f} µs, {listed[1]:.0f} bytes of memory and {listed[2]:.0f} bytes sent to "
+        f"each worker a photograph. `manifest.json`: {record:.0f} bytes a shard."
+    )
+
+
+if __name__ == "__main__":
+    main()

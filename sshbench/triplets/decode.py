@@ -22,7 +22,7 @@ try:
 except ImportError:
     simplejpeg = None
 
-MIN_SIDE = 224
+MIN_SIDE = 8
 MAX_PIXELS = 100_000_000  # of which a decoded copy takes 0.4 GB
 MAX_BYTES = 1 << 29
 

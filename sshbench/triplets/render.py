@@ -102,7 +102,7 @@ def render(
     photo = read(recipe.row)
     height, width = photo.shape[:2]
     if min(height, width) < settings.crop:
-        raise SkippedImage(recipe.row, f"is {width} x {height} pixels; the short side needs the crop's {settings.crop}")
+        raise SkippedImage(recipe.row, f"is {width} x {height} pixels; the short side needs {settings.crop}")
     content_box, reference_box = boxes(recipe, settings.crop, width, height)
     if settings.kind == "composites":
         mask = None if read_mask is None else read_mask(recipe.row)

@@ -156,32 +156,47 @@ INLINE void run(const Task& t) {
               t.out + y * bytes_out, static_cast<int>(bytes_out));
 }
 
-#if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
-__attribute__((target("avx512f,avx512bw,avx512vl,prefer-vector-width=512"))) void run_avx512(const Task& t) { run(t); }
-__attribute__((target("avx2"))) void run_avx2(const Task& t) { run(t); }
-#endif
+using Run = void (*)(const Task&);
+
 void run_plain(const Task& t) { run(t); }
 
-void (*choose())(const Task&) {
+// What this processor can run, the fastest first.
 #if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) return run_avx512;
-    if (__builtin_cpu_supports("avx2")) return run_avx2;
+#if defined(__clang__)
+#define WIDE "avx512f,avx512bw,avx512vl"
+#else
+#define WIDE "avx512f,avx512bw,avx512vl,prefer-vector-width=512"
 #endif
-    return run_plain;
-}
+__attribute__((target(WIDE))) void run_avx512(const Task& t) { run(t); }
+__attribute__((target("avx2"))) void run_avx2(const Task& t) { run(t); }
 
-const auto best = choose();
+std::vector<Run> find_kernels() {
+    std::vector<Run> found;
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) found.push_back(run_avx512);
+    if (__builtin_cpu_supports("avx2")) found.push_back(run_avx2);
+    found.push_back(run_plain);
+    return found;
+}
+#else
+std::vector<Run> find_kernels() { return {run_plain}; }
+#endif
+
+const std::vector<Run> kernels = find_kernels();
 
 // The caller (resize.py) has checked sizes and types: an image of contiguous pixels, a box inside it, room in `out`.
 void resize(uintptr_t image, int height, int width, size_t pitch, float left, float top, float right, float bottom,
-            int size, uintptr_t out) {
+            int size, uintptr_t out, size_t kernel) {
+    Run chosen = kernels.at(kernel);
     nb::gil_scoped_release release;
     Weights along_rows = weigh(width, left, right, size), along_columns = weigh(height, top, bottom, size);
-    best({reinterpret_cast<const uint8_t*>(image), pitch, height, width, size, &along_rows, &along_columns,
+    chosen({reinterpret_cast<const uint8_t*>(image), pitch, height, width, size, &along_rows, &along_columns,
           reinterpret_cast<uint8_t*>(out)});
 }
 
 }  // namespace
 
-NB_MODULE(_resize, m) { m.def("resize", &resize); }
+NB_MODULE(_resize, m) {
+    m.def("kernels", [] { return kernels.size(); });
+    m.def("resize", &resize);
+}

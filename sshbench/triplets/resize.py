@@ -16,6 +16,8 @@ try:
 except ImportError:
     _resize = None
 
+_kernel = 0  # of those that this processor can run, the fastest
+
 
 def available() -> bool:
     """Whether the native kernel was built."""
@@ -65,5 +67,6 @@ def resize_box(
         bottom,
         size,
         out.__array_interface__["data"][0],
+        _kernel,
     )
     return out

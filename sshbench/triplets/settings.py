@@ -140,7 +140,8 @@ def _check(settings: Settings) -> None:
     if not settings.crop <= settings.scale[0] <= settings.scale[1] <= 65535:
         raise SettingsError(
             f"the scale goes from one short side to a larger one, both of the crop's {settings.crop} to 65535 pixels, "
-            f"not {_shown(settings.scale)}"
+            f"not {_shown(settings.scale)}; {round(settings.crop / 224 * 256)} to {round(settings.crop / 224 * 320)} "
+            "would keep the paper's proportions"
         )
     for name, top in (("overlap", 1.0), ("strength", 1.0), ("saturation", 10.0), ("mask_area", 0.9)):
         low, high = getattr(settings, name)

@@ -218,7 +218,7 @@ def open_source(
     masks
         A folder whose files have the photographs' names (with any suffix), or a column of the dataset.
     min_side
-        Photographs with a smaller short side are skipped.
+        Photographs with a smaller short side are skipped; rendering skips those that are smaller than its crop.
     max_pixels
         Photographs with more pixels are skipped.
 

@@ -44,6 +44,16 @@ def test_the_native_kernel_gives_pillows_pixels(height: int, width: int, size: i
 
 
 @needs_kernel
+def test_kernels_for_all_processors_give_the_same_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    array = image(301, 403)
+    for size in (1, 15, 16, 17, 100, 224):
+        box = (20.25, 31.5, 402.75, 290.125)
+        for kernel in range(resize._resize.kernels()):
+            monkeypatch.setattr(resize, "_kernel", kernel)
+            assert np.array_equal(resize_box(array, box, size), pillow(array, box, size))
+
+
+@needs_kernel
 def test_the_fallback_gives_the_same_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     array, box = image(480, 640), (20.25, 31.5, 420.75, 432.0)
     native = resize_box(array, box, 224)

@@ -107,12 +107,12 @@ def decode_mask(data: bytes, row: str, *, max_pixels: int = MAX_PIXELS) -> NDArr
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image = _upright(_open(data, row, 1, max_pixels))
+            image = _upright(_as_channels(_open(data, row, 1, max_pixels), row))
             if image.has_transparency_data:
                 alpha = np.asarray(image.convert("RGBA"))[..., 3]
                 if alpha.min() < 255:
                     return alpha
-            mask = np.asarray(_to_8_bit(image, row).convert("L"))
+            mask = np.asarray(image.convert("L"))
     except (SkippedImage, MemoryError):
         raise
     except Exception as error:
@@ -165,16 +165,14 @@ def _decode(data: bytes, row: str, short_side: int | None, min_side: int, max_pi
                 pass  # a warning too; Pillow tells what can be read from what cannot
         if part > 1:
             image.draft(image.mode, (width // part, height // part))
-    elif image.mode in _REDUCIBLE:
+    image = _as_channels(image, row)
+    if image.format not in ("JPEG", "MPO") and image.mode in _REDUCIBLE:
         block = next(d for d in range(spare, 0, -1) if not (width % d or height % d))
         image = image.reduce(block) if block > 1 else image
     image = _upright(image)
-    image = _to_8_bit(image, row)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    elif image.mode in ("P", "1"):
-        image = image.convert("RGB")
     if image.mode == "LAB":
         image = ImageCms.profileToProfile(image, ImageCms.createProfile("LAB"), _srgb(), outputMode="RGB")
     elif (to_srgb := _to_srgb(icc, image.mode)) is not None:
@@ -182,19 +180,27 @@ def _decode(data: bytes, row: str, short_side: int | None, min_side: int, max_pi
     return np.asarray(image.convert("RGB"))
 
 
-def _upright(image: Any) -> Any:
+def _as_channels(image: Any, row: str) -> Any:
+    """Palettes and single bits as colours, 16 bits as 8."""
     image.load()
-    return ImageOps.exif_transpose(image) if _ORIENTATION in image.getexif() else image
-
-
-def _to_8_bit(image: Any, row: str) -> Any:
+    if image.mode in ("P", "PA", "1"):
+        return image.convert("RGBA" if image.has_transparency_data else "RGB")
     if image.mode.startswith("I;16"):
-        values = np.asarray(image).astype(np.uint32)
-        return Image.fromarray(((values + 128) // 257).astype(np.uint8))
+        values = np.asarray(image)
+        rounded = np.empty(values.shape, np.uint8)
+        for y in range(0, len(values), 64):  # in bands, as the sums need four times the memory
+            rounded[y : y + 64] = (values[y : y + 64].astype(np.uint32) + 128) // 257
+        eight = Image.fromarray(rounded)
+        eight.info = {key: value for key, value in image.info.items() if key in ("exif", "icc_profile")}
+        return eight
     if image.mode in ("I", "F"):
         kind = "32-bit" if image.mode == "I" else "floating-point"
         raise SkippedImage(row, f"holds {kind} values, whose range is not known; save it with 8 or 16 bits")
     return image
+
+
+def _upright(image: Any) -> Any:
+    return ImageOps.exif_transpose(image) if _ORIENTATION in image.getexif() else image
 
 
 @lru_cache(maxsize=64)

@@ -160,3 +160,13 @@ def test_saturation_is_pillows(factor: float, photographs: list[NDArray[np.uint8
 def test_no_saturation_is_grey_and_one_is_the_image() -> None:
     assert np.ptp(saturate(SOURCE, 0.0), axis=-1).max() == 0
     assert np.array_equal(saturate(SOURCE, 1.0), SOURCE)
+
+
+def test_transfers_are_functions_of_the_package() -> None:
+    import sshbench.triplets
+
+    for name in sshbench.triplets.__all__:
+        assert callable(getattr(sshbench.triplets, name)), name
+    assert sshbench.triplets.transfer_reinhard is transfer_reinhard
+    with pytest.raises(AttributeError, match="no attribute 'transfer_unknown'"):
+        sshbench.triplets.transfer_unknown  # noqa: B018

@@ -15,6 +15,7 @@ from sshbench.errors import SshbenchError, sentence
 
 COMMANDS = {
     "completion": ("sshbench.cli.completion:completion", "Print the shell completion script for bash, zsh or fish."),
+    "evaluate": ("sshbench.cli.evaluate:evaluate", "Score methods on a benchmark and print tables with intervals."),
     "generate-triplets": (
         "sshbench.cli.generate_triplets:generate_triplets",
         "Make training triplets or composites from photographs.",
@@ -25,6 +26,7 @@ COMMANDS = {
     ),
     "protocols": ("sshbench.cli.protocols:protocols", "List the ways to score, ours and those of published code."),
     "realhm": ("sshbench.cli.realhm:realhm", "Check and pack the benchmark RealHM."),
+    "leaderboard": ("sshbench.cli.leaderboard:leaderboard", "Merge the records of evaluations into one table."),
     "lut": ("sshbench.cli.lut:lut", "Inspect, apply, preview, convert and bake colour lookup tables."),
 }
 

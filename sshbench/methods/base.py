@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -23,7 +24,7 @@ class Method(Protocol):
     """A way to harmonize composites.
 
     Of a class of one's own only `harmonize` is asked for; `get_method` gives the other attributes the values of
-    `DEFAULTS` where the class does not have them, and the class's name.
+    `ATTRIBUTES` where the class does not have them, and the class's name.
 
     Attributes
     ----------
@@ -59,7 +60,7 @@ class Method(Protocol):
         ...
 
 
-DEFAULTS: Mapping[str, Any] = {
+ATTRIBUTES: Mapping[str, Any] = {
     "needs_background": False,
     "needs_mask": True,
     "sees_target": False,
@@ -73,7 +74,12 @@ def code_hash(method: Any) -> str:
 
     Modules that these import are not looked at.
     """
-    parts = [*type(method).__mro__, *(value for value in getattr(method, "__dict__", {}).values() if callable(value))]
+    held = (value for value in getattr(method, "__dict__", {}).values() if inspect.isroutine(value))
+    return _source_hash((*type(method).__mro__, *held))
+
+
+@lru_cache(maxsize=64)
+def _source_hash(parts: tuple[Any, ...]) -> str:
     files = set()
     for part in parts:
         try:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from sshbench.methods.base import DEFAULTS, Method, MethodError
+from sshbench.methods.base import ATTRIBUTES, Method, MethodError
 
 ENTRY_POINTS = "sshbench.methods"
 
@@ -29,6 +29,9 @@ METHODS: dict[str, str] = {
     "ceiling-polynomial": "sshbench.methods.ceilings:polynomial",
     "ceiling-lut": "sshbench.methods.ceilings:lut",
 }
+
+DEFAULTS = tuple(METHODS)
+"""What `sshbench evaluate` runs where no method is named: all that need no weights."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
@@ -139,7 +142,7 @@ def _complete(method: Any, asked: str, listed_as: str | None = None) -> Method:
         raise MethodError(
             f"{asked}: {type(method).__name__} has no harmonize(batch), which takes composites and returns images"
         )
-    own = {"name": listed_as or type(method).__name__.lower(), **DEFAULTS}
+    own = {"name": listed_as or type(method).__name__.lower(), **ATTRIBUTES}
     for attribute, value in own.items():
         if not hasattr(method, attribute):
             setattr(method, attribute, value)

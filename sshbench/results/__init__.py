@@ -3,15 +3,48 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas
 
 
-def leaderboard(path: str | os.PathLike[str], **options: Any) -> pandas.DataFrame:
-    """One row a method, from the records under `path`; see `sshbench.results.tables.frame` for columns and options."""
+def leaderboard(
+    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    *,
+    benchmark: str | None = None,
+    protocol: str | None = None,
+    metrics: Sequence[str] | None = None,
+    sort: str | None = None,
+    by: str | None = None,
+) -> pandas.DataFrame:
+    """One row a method, from the records in one or more folders of results.
+
+    Parameters
+    ----------
+    path
+        Folders that `sshbench evaluate` wrote, folders of those, or single files of records.
+    benchmark, protocol
+        Which, where the records are of several; no table mixes them.
+    metrics, sort
+        Columns to show, and the metric to sort by; all, and the first.
+    by
+        `"subset"` or `"foreground"`: a row for each part of the images.
+
+    Returns
+    -------
+    See `sshbench.results.tables.frame` for the columns.
+
+    Raises
+    ------
+    RecordsError
+        Records that are missing, damaged, contradict each other or do not compare.
+    """
     from sshbench.results.records import read_records
+    from sshbench.results.summary import one_of, summarise
     from sshbench.results.tables import frame
 
-    return frame(read_records([path]), **options)
+    paths = [path] if isinstance(path, str | os.PathLike) else list(path)
+    records = one_of(read_records(paths), benchmark=benchmark, protocol=protocol)
+    return frame(summarise(records, metrics=metrics, sort=sort), by=by)

@@ -1,0 +1,233 @@
+"""`sshbench evaluate`: methods on benchmarks under protocols."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sshbench.errors import SshbenchError
+
+if TYPE_CHECKING:
+    from sshbench.benchmarks.composite import Benchmark
+    from sshbench.methods.base import Method
+    from sshbench.results.records import Record
+
+
+@click.command(epilog="All of this in Python: sshbench.results.evaluate.evaluate.")
+@click.option(
+    "--method",
+    "-m",
+    "methods",
+    multiple=True,
+    metavar="NAME",
+    help="A method by name, or path.py:Class for one of your own. May be repeated.  [default: dc, the colour transfers "
+    "and the ceilings]",
+)
+@click.option(
+    "--predictions",
+    "-p",
+    multiple=True,
+    metavar="[NAME=]DIR",
+    help="Score images made elsewhere: a folder with an image named by each id. May be repeated.",
+)
+@click.option(
+    "--split",
+    "-s",
+    "splits",
+    multiple=True,
+    metavar="NAME",
+    help="sample, realhm, iharmony4, iharmony4-HAdobe5k, ... May be repeated.  [default: sample]",
+)
+@click.option(
+    "--root",
+    "roots",
+    multiple=True,
+    metavar="[SPLIT=]DIR",
+    help="Where the benchmark is. May be repeated, for each split its own.",
+)
+@click.option("--allow-incomplete", is_flag=True, help="Go on with what there is of a benchmark.")
+@click.option(
+    "--protocol",
+    "protocols",
+    multiple=True,
+    metavar="NAME",
+    help="How to score; all for all of them (see 'sshbench protocols'). May be repeated.  [default: sshbench-v1]",
+)
+@click.option(
+    "--metrics", multiple=True, metavar="NAMES", help="Such as psnr,ssim,lpips.  [default: what the protocol defines]"
+)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@click.option("--out", "-o", metavar="DIR", help="Folder of results.  [default: results/SPLIT]")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take the first N images.")
+@click.option(
+    "--workers",
+    "-w",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Processes.  [default: one a processor, up to 4; one with a GPU]",
+)
+@click.option(
+    "--batch-size", type=click.IntRange(min=1), default=1, show_default=True, help="Images a method gets at a time."
+)
+@click.option(
+    "--resume/--overwrite",
+    "resume",
+    default=True,
+    help="Use what an earlier run left and still holds, or make all of it again.  [default: resume]",
+)
+@click.option("--quiet", "-q", is_flag=True, help="No progress and no tables.")
+@click.pass_context
+def evaluate(ctx: click.Context, /, **options: Any) -> None:
+    """Score methods on a benchmark, image by image, and print tables with intervals.
+
+    \b
+      sshbench evaluate                                        the methods here on the images that come along
+      sshbench evaluate -m reinhard -m mine.py:Mine -s realhm --root ~/RealHM
+      sshbench evaluate -p ~/my_results -s realhm --root ~/RealHM -m dc
+      sshbench evaluate --protocol dovenet --metrics psnr,mse  scores again, without predicting again
+
+    A file of your own needs one class with harmonize(batch), which gets composites and returns images.
+
+    Run the same command again after it was interrupted: it goes on where it was. Predictions are made again only where
+    the method or the image changed, scores only where the prediction or the protocol did.
+    """
+    from sshbench.benchmarks.open import open_benchmark
+    from sshbench.benchmarks.protocol import DEFAULT, PROTOCOLS, get_protocol
+    from sshbench.metrics.suite import chosen
+    from sshbench.results.evaluate import evaluate as run
+
+    o = options
+    names = _parts(o["protocols"]) or [DEFAULT]
+    protocols = list(PROTOCOLS.values()) if names == ["all"] else [get_protocol(name) for name in names]
+    metrics = _parts(o["metrics"]) or None
+    if metrics and names == ["all"]:
+        protocols = [protocol for protocol in protocols if set(metrics) & set(protocol.metrics)] or protocols
+    for protocol in protocols:
+        chosen(protocol, metrics)  # says what is misspelt before anything runs
+    splits = _parts(o["splits"]) or ["sample"]
+    roots = _roots(o["roots"], splits)
+    benchmarks = [open_benchmark(split, roots.get(split), allow_incomplete=o["allow_incomplete"]) for split in splits]
+    device = _device(o["device"])
+    scored = 0
+    for split, benchmark in zip(splits, benchmarks, strict=True):
+        out = _out(o["out"], split, len(splits))
+        with _Progress(o["quiet"], split) as progress:
+            records = run(
+                benchmark,
+                _methods(o["methods"], o["predictions"], benchmark, o["limit"]),
+                protocols,
+                out,
+                metrics=metrics,
+                device=device,
+                workers=o["workers"],
+                batch_size=o["batch_size"],
+                limit=o["limit"],
+                overwrite=not o["resume"],
+                progress=progress,
+            )
+        scored += sum(record.failed is None for record in records)
+        if not o["quiet"]:
+            _print(records, metrics)
+        click.echo(f"Records and predictions: {out}; next: sshbench report {shlex.quote(str(out))}", err=True)
+    if not scored:
+        click.echo("sshbench: nothing could be scored; the tables say why", err=True)
+        ctx.exit(1)
+
+
+def _parts(values: tuple[str, ...]) -> list[str]:
+    """Names that were given apart or with commas between them, each once."""
+    return list(dict.fromkeys(part.strip() for value in values for part in value.split(",") if part.strip()))
+
+
+def _roots(given: tuple[str, ...], splits: list[str]) -> dict[str, str]:
+    roots = {}
+    for text in given:
+        split, sign, folder = text.partition("=")
+        if sign and split in splits:
+            roots[split] = folder
+        elif len(splits) == 1:
+            roots[splits[0]] = text
+        else:
+            raise SshbenchError(
+                f"--root {text} does not say of which split; give {splits[0]}={text} or another of them"
+            )
+    return roots
+
+
+def _out(out: str | None, split: str, splits: int) -> Path:
+    if out is None:
+        return Path("results") / split
+    return Path(out) / split if splits > 1 else Path(out)
+
+
+def _device(name: str) -> str:
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except Exception as error:
+        first = " ".join(str(error).split(". ")[0].split())
+        raise SshbenchError(f"--device {name} cannot be used ({first}); give cpu, or leave it out") from error
+    return name
+
+
+def _methods(
+    names: tuple[str, ...], predictions: tuple[str, ...], benchmark: Benchmark, limit: int | None
+) -> list[str | Method]:
+    from sshbench.methods.predictions import FolderPredictions
+    from sshbench.methods.registry import DEFAULTS
+
+    asked = [part for name in names for part in ([name] if ".py" in name else _parts((name,)))]
+    methods: list[str | Method] = [*(asked or ([] if predictions else DEFAULTS))]
+    for text in predictions:
+        name, sign, folder = text.partition("=")
+        if not sign or Path(text).is_dir():
+            name, folder = "", text
+        one = FolderPredictions(Path(folder).expanduser(), benchmark.ids()[:limit], name or None)
+        for what, which in (("lacks", one.missing), ("has images that fit no id:", one.extra)):
+            if which and not (limit and which is one.extra):
+                _warn(one.folder, what, [str(item) for item in which])
+        methods.append(one)
+    return methods
+
+
+def _warn(folder: Path, what: str, which: list[str]) -> None:
+    rest = f" and {len(which) - 3} more" if len(which) > 3 else ""
+    click.echo(f"sshbench: warning: {folder} {what} {', '.join(which[:3])}{rest}", err=True)
+
+
+def _print(records: list[Record], metrics: list[str] | None) -> None:
+    from sshbench.cli.tables import echo_tables
+    from sshbench.results.summary import summarise
+
+    for protocol in dict.fromkeys(record.protocol for record in records):
+        some = [record for record in records if record.protocol == protocol]
+        there = {name for record in some for name in record.metrics}
+        summary = summarise(some, metrics=[name for name in metrics if name in there] if metrics else None)
+        echo_tables(summary)
+        click.echo()
+
+
+class _Progress:
+    """A bar on stderr where that is a terminal."""
+
+    def __init__(self, quiet: bool, what: str) -> None:
+        from tqdm import tqdm
+
+        self.bar: Any = tqdm(desc=what, unit="image", disable=True if quiet else None, leave=False)
+
+    def __enter__(self) -> Callable[[int, int], None]:
+        return self.report
+
+    def report(self, done: int, total: int) -> None:
+        self.bar.total = total
+        self.bar.update(done - self.bar.n)
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()

@@ -1,0 +1,120 @@
+"""Predictions made elsewhere: a folder of images named by the composites' ids, as a method of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sshbench.benchmarks.composite import Composite
+from sshbench.lut.imagefile import SUFFIXES, read_image
+from sshbench.methods.base import MethodError
+
+
+class FolderPredictions:
+    """Reads what a method made elsewhere.
+
+    The prediction for the id `a/b/c` is `a/b/c.png` in the folder (or .tif, .webp, .jpg), or `a__b__c.png`,
+    `a_b_c.png`, or, where no two ids end alike, `c.png` anywhere in it. An id that is itself the name of an image, such
+    as `HCOCO/composite_images/c1_1.jpg`, is taken with and without its suffix.
+
+    Parameters
+    ----------
+    folder, ids
+        Where the images are, and the ids of the benchmark.
+    name
+        What to call the method; by default as the folder.
+
+    Raises
+    ------
+    MethodError
+        There is no such folder, it has no prediction for any id, or two for one.
+
+    Attributes
+    ----------
+    missing, extra
+        Ids without a prediction, and images that belong to no id.
+    """
+
+    needs_background = False
+    needs_mask = False
+    sees_target = False
+    input_size: int | None = None
+    weights_hash: str | None = None
+    timed = False  # the time to read a file is not the method's
+
+    def __init__(self, folder: str | os.PathLike[str], ids: Sequence[str], name: str | None = None) -> None:
+        self.folder = Path(folder)
+        if not self.folder.is_dir():
+            raise MethodError(f"{self.folder}: there is no such folder of predictions")
+        self.name = name or self.folder.resolve().name
+        files = sorted(path for path in self.folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+        self._files = self._matched(files, ids)
+        used = set(self._files.values())
+        self.missing = [id for id in ids if id not in self._files]
+        self.extra = [path.relative_to(self.folder) for path in files if path not in used]
+        if not used:
+            has = f"its {len(files)} images fit no id" if files else "it has no images"
+            raise MethodError(f"{self.folder}: {has}; name them by id, such as {ids[0]}.png")
+
+    def harmonize(self, batch: Sequence[Composite]) -> list[NDArray[np.uint8] | NDArray[np.float32]]:
+        """Return the images: uint8, or float32 over 0..1 of files with 16 bits.
+
+        Raises
+        ------
+        MethodError
+            There is none for a composite.
+        ImageFileError
+            A file that cannot be read.
+        """
+        return [self._read(composite.id) for composite in batch]
+
+    def key(self, composite: Composite) -> str:
+        """A hash of the file for a composite, since predictions may be replaced."""
+        path = self._files.get(composite.id)
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path else ""
+
+    def _read(self, id: str) -> NDArray[np.uint8] | NDArray[np.float32]:
+        if id not in self._files:
+            raise MethodError(f"there is no prediction in {self.folder}; name it {id}.png")
+        image = read_image(self._files[id])
+        if image.bits == 16:
+            return (image.pixels / 65535).astype(np.float32)
+        return image.pixels.astype(np.uint8, copy=False)
+
+    def _matched(self, files: Sequence[Path], ids: Sequence[str]) -> dict[str, Path]:
+        by_name: dict[str, set[Path]] = {}
+        for path in files:
+            inside = path.relative_to(self.folder)
+            for name in {inside.as_posix(), inside.with_suffix("").as_posix()}:
+                by_name.setdefault(name, set()).add(path)
+        by_end: dict[str, set[Path]] = {}
+        for name, paths in by_name.items():
+            by_end.setdefault(name.rpartition("/")[2], set()).update(paths)
+        ends = Counter(_end(id) for id in ids)
+        found: dict[str, Path] = {}
+        for id in ids:
+            paths = set()
+            for name in dict.fromkeys(n.replace("/", mark) for mark in ("/", "__", "_") for n in (id, _stem(id))):
+                paths = paths or by_name.get(name, set())
+            if not paths and ends[_end(id)] == 1:
+                paths = by_end.get(id.rpartition("/")[2], set()) or by_end.get(_end(id), set())
+            if len(paths) > 1:
+                first, second = sorted(path.relative_to(self.folder).as_posix() for path in paths)[:2]
+                raise MethodError(f"{self.folder} has two predictions for {id}: {first} and {second}; keep one of them")
+            found.update((id, path) for path in paths)
+        return found
+
+
+def _stem(id: str) -> str:
+    head, dot, suffix = id.rpartition(".")
+    return head if dot and f".{suffix.lower()}" in SUFFIXES else id
+
+
+def _end(id: str) -> str:
+    return _stem(id).rpartition("/")[2]

@@ -1,0 +1,242 @@
+"""The first stage of evaluation: predictions, each made once and kept as a lossless image.
+
+An image carries a key in its PNG text, made of the method's name, code and weights and of the pixels that it was given,
+so that a prediction is used again exactly where it would come out the same. A float prediction is kept in full in a
+`.npy` file beside its image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import struct
+import sys
+import time
+import zlib
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from sshbench.benchmarks.composite import Composite
+from sshbench.errors import SshbenchError
+from sshbench.methods.base import Method, code_hash
+from sshbench.whole_file import whole_file
+
+Pixels = NDArray[np.uint8] | NDArray[np.floating]
+
+_TEXT = "sshbench"
+_HEADER_END = 33  # of a PNG: signature and IHDR
+
+
+class PredictionFailed(Exception):
+    """A method gave no image that can be scored, and why; recorded, never ends a run."""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a prediction took: wall time in seconds, peak memory in bytes; None where it was not made here."""
+
+    seconds: float | None = None
+    peak_memory: int | None = None
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A prediction on disk: where, the hash of its pixels, and what it took."""
+
+    path: Path
+    hash: str
+    costs: Costs
+
+    def pixels(self) -> Pixels:
+        """Read it: uint8 `[H, W, 3]`, or floats over 0..1."""
+        array = self.path.with_suffix(".npy")
+        if array.exists():
+            values: Pixels = np.load(array)
+            return values
+        with Image.open(self.path) as image:
+            return np.asarray(image.convert("RGB"))
+
+
+def pixels_hash(*arrays: NDArray[Any] | None) -> str:
+    """A hash of arrays: their types, shapes and values."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        if array is None:
+            digest.update(b"none")
+        else:
+            digest.update(f"{array.dtype.str}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()[:32]
+
+
+def input_hash(composite: Composite) -> str:
+    """A hash of all that a method may look at, less the ground truth."""
+    c = composite
+    same_foreground, same_background = c.foreground is c.composite, c.background is c.composite
+    return pixels_hash(
+        c.composite,
+        None if same_foreground else c.foreground,
+        None if same_background else c.background,
+        c.mask,
+        c.foreground_photo,
+    )
+
+
+def prediction_key(method: Method, composite: Composite, inputs: str, target: str) -> str:
+    """What a prediction depends on: the method's name, code and weights, and the hashes of what it sees.
+
+    A method that depends on more for a composite, such as a file, has a function `key` that says so.
+    """
+    parts = [method.name, code_hash(method), method.weights_hash or "", inputs, target if method.sees_target else ""]
+    if hasattr(method, "key"):
+        parts.append(str(method.key(composite)))
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def stored(path: Path, key: str) -> Stored | None:
+    """The prediction kept at `path`, if it is there and was made with this key."""
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            said = json.loads(image.info[_TEXT])
+            if said["key"] != key or said["float"] != path.with_suffix(".npy").exists():
+                return None
+            return Stored(path, said["hash"], Costs(said["seconds"], said["peak_memory"]))
+    except (OSError, UnidentifiedImageError, KeyError, ValueError, TypeError):
+        return None
+
+
+def store(path: Path, pixels: Pixels, key: str, costs: Costs) -> Stored:
+    """Keep a prediction; the image appears last, so that it stands for the whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    found = pixels_hash(pixels)
+    array = path.with_suffix(".npy")
+    is_float = pixels.dtype != np.uint8
+    if is_float:
+        path.unlink(missing_ok=True)
+        with whole_file(array) as temporary:
+            np.save(temporary, pixels)
+        pixels = np.rint(np.clip(pixels, 0, 1) * 255)
+    else:
+        array.unlink(missing_ok=True)
+    said = {"key": key, "hash": found, "float": is_float, **costs.__dict__}
+    with whole_file(path) as temporary:
+        temporary.write_bytes(_with_text(_png(pixels.astype(np.uint8, copy=False)), _TEXT, json.dumps(said)))
+    return Stored(path, found, costs)
+
+
+def predict(method: Method, batch: Sequence[Composite]) -> tuple[list[Pixels], Costs]:
+    """Run a method.
+
+    Returns
+    -------
+    An image a composite, and what one of them took.
+
+    Raises
+    ------
+    PredictionFailed
+        The method raised an error, or returned anything but one image of finite values a composite.
+    """
+    with _Meter() as meter:
+        try:
+            images = list(method.harmonize(batch))
+        except SshbenchError as error:
+            raise PredictionFailed(str(error)) from error
+        except Exception as error:
+            raise PredictionFailed(" ".join(f"{type(error).__name__}: {error}".split())) from error
+    if len(images) != len(batch):
+        raise PredictionFailed(f"the method returned {len(images)} images for {len(batch)}")
+    pixels = [_checked(image) for image in images]
+    timed = getattr(method, "timed", True)
+    return pixels, Costs(meter.seconds / len(batch), meter.peak_memory) if timed else Costs()
+
+
+def _checked(image: Any) -> Pixels:
+    if hasattr(image, "detach"):
+        image = image.detach().cpu()
+    pixels = np.asarray(image)
+    if pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise PredictionFailed(f"the prediction has the shape {list(pixels.shape)}, not [height, width, 3]")
+    if pixels.dtype == np.uint8:
+        return pixels
+    if not np.issubdtype(pixels.dtype, np.floating):
+        raise PredictionFailed(f"the prediction is {pixels.dtype}, not uint8 or floats over 0..1")
+    bad = pixels.size - np.count_nonzero(np.isfinite(pixels))
+    if bad:
+        raise PredictionFailed(f"the prediction holds NaN or infinity ({bad} of {pixels.size} values)")
+    if pixels.max() > 8:
+        raise PredictionFailed(f"the prediction is floats up to {pixels.max():.4g}, not over 0..1")
+    return pixels.astype(np.float32)
+
+
+def _png(pixels: NDArray[np.uint8]) -> bytes:
+    try:
+        from fpng import from_ndarray
+
+        return bytes(from_ndarray(np.ascontiguousarray(pixels)))
+    except ImportError:
+        out = io.BytesIO()
+        Image.fromarray(pixels).save(out, "PNG", compress_level=1)
+        return out.getvalue()
+
+
+def _with_text(png: bytes, keyword: str, text: str) -> bytes:
+    """The PNG with a tEXt chunk behind its header."""
+    body = b"tEXt" + keyword.encode("latin-1") + b"\0" + text.encode("latin-1")
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    return png[:_HEADER_END] + chunk + png[_HEADER_END:]
+
+
+class _Meter:
+    """Wall time and peak memory of a block: of the CUDA device if it is in use, else of this process.
+
+    On Linux the process's peak is that of the block; elsewhere it is that of the process so far.
+    """
+
+    seconds = 0.0
+    peak_memory: int | None = None
+
+    def __enter__(self) -> _Meter:
+        self._cuda = self._device()
+        if self._cuda:
+            self._cuda.synchronize()
+            self._cuda.reset_peak_memory_stats()
+        else:
+            with suppress(OSError):
+                Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts again from what is held now
+        self._start = time.perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        cuda = self._device()  # may have come into use inside
+        if cuda:
+            cuda.synchronize()
+        self.seconds = time.perf_counter() - self._start
+        self.peak_memory = int(cuda.max_memory_allocated()) if cuda else _process_peak()
+
+    @staticmethod
+    def _device() -> Any:
+        torch = sys.modules.get("torch")
+        return torch.cuda if torch is not None and torch.cuda.is_initialized() else None
+
+
+def _process_peak() -> int | None:
+    try:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return 1024 * int(line.split()[1])
+    except OSError:
+        pass
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak * 1024)

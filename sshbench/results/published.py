@@ -1,0 +1,46 @@
+"""Numbers that papers and repositories print, each with its source; shown beside measured ones, never among them."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+
+@dataclass(frozen=True)
+class Published:
+    """One printed number.
+
+    Parameters
+    ----------
+    value, n
+        As printed, and over how many images.
+    source, note
+        Where it stands, and what is known of how it was scored.
+    """
+
+    benchmark: str
+    subset: str
+    method: str
+    metric: str
+    value: str
+    n: int
+    source: str
+    note: str
+
+
+@cache
+def read_published() -> tuple[Published, ...]:
+    """All of them, in the order of the file `published.csv` of this package."""
+    text = files(__package__).joinpath("published.csv").read_text("utf-8")
+    found = []
+    for row in csv.DictReader(text.splitlines()):
+        count, note = int(row.pop("n")), row.pop("protocol_note")
+        found.append(Published(**row, n=count, note=note))
+    return tuple(found)
+
+
+def published_on(benchmark: str) -> list[Published]:
+    """Those on a benchmark, all of its images; none where nothing is printed, as for `sample`."""
+    return [p for p in read_published() if p.benchmark == benchmark and p.subset == "all"]

@@ -1,0 +1,106 @@
+"""How sure a mean or a difference of means is: bootstrap intervals, paired tests and their correction.
+
+Images are the sample: an interval says where the mean would lie over other images of the same kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+RESAMPLES = 5000
+_DRAWN = 10_000_000  # images in all resamples at most, which thousands of images keep to with fewer of them
+LEVEL = 0.95
+CAPPED = 100.0  # dB: what an infinite PSNR counts as in a mean; at 256 x 256, one code off in one value gives 101 dB
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over `n` images and its interval; NaN where there are too few."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Versus:
+    """The mean of paired differences to another method, its interval, and the p of Wilcoxon's signed-rank test."""
+
+    difference: float
+    low: float
+    high: float
+    p: float
+    n: int
+
+
+def capped(values: ArrayLike) -> Floats:
+    """Values as they enter means: an infinite PSNR, of identical images, counts as 100 dB."""
+    numbers = np.asarray(values, np.float64)
+    return np.where(np.isposinf(numbers), CAPPED, numbers)
+
+
+def estimate(values: ArrayLike, *, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 0) -> Estimate:
+    """Mean of `[n]` values and its bootstrap interval.
+
+    The interval is the expanded percentile interval of Hesterberg, "What teachers should know about the bootstrap",
+    The American Statistician 69 (4), 2015, section 4.3, which is about as wide as Student's for few values and follows
+    their skewness. Equal arguments give equal intervals.
+    """
+    numbers = capped(values)
+    n = len(numbers)
+    if n == 0:
+        return Estimate(np.nan, np.nan, np.nan, 0)
+    mean = float(numbers.mean())
+    if n == 1:
+        return Estimate(mean, np.nan, np.nan, 1)
+    # About the mean, so that equal values give a width of exactly zero.
+    means = mean + _weights(n, max(min(resamples, _DRAWN // n), 200), seed) @ (numbers - mean)
+    low, high = np.quantile(means, _tails(n, level))
+    return Estimate(mean, float(low), float(high), n)
+
+
+def versus(values: ArrayLike, best: ArrayLike, *, level: float = LEVEL, seed: int = 0) -> Versus:
+    """Compare `[n]` values with those of another method on the same images: values - best.
+
+    p is of Wilcoxon's signed-rank test, two-sided; images without a difference do not count, and where there is none p
+    is 1.
+    """
+    from scipy.stats import wilcoxon
+
+    differences = capped(values) - capped(best)
+    found = estimate(differences, level=level, seed=seed)
+    p = float(wilcoxon(differences).pvalue) if np.any(differences) else 1.0
+    return Versus(found.mean, found.low, found.high, p if found.n else np.nan, found.n)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Correct p values of a family of tests by Holm's step-down method (Scandinavian J. of Statistics 6, 1979)."""
+    p = np.asarray(p_values, np.float64)
+    order = np.argsort(p, kind="stable")
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    corrected = np.empty_like(p)
+    corrected[order] = np.minimum(stepped, 1.0)
+    return [float(p) for p in corrected]
+
+
+@lru_cache(maxsize=8)
+def _weights(n: int, resamples: int, seed: int) -> NDArray[np.float64]:
+    """`[resamples, n]`: how often each image is drawn, over n; the same for all methods, so that pairs stay pairs."""
+    drawn = np.random.Generator(np.random.PCG64(seed)).integers(0, n, (resamples, n))
+    rows = np.arange(resamples)[:, None] * n
+    return np.bincount((drawn + rows).ravel(), minlength=resamples * n).reshape(resamples, n) / n
+
+
+def _tails(n: int, level: float) -> Floats:
+    from scipy.special import ndtr, stdtrit
+
+    tail = float(ndtr(np.sqrt(n / (n - 1)) * stdtrit(n - 1, (1 - level) / 2)))
+    return np.array([tail, 1 - tail])

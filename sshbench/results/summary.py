@@ -1,0 +1,253 @@
+"""From records to what a table says: means with intervals, differences to the best, strata, failures, cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+
+from sshbench.metrics.suite import METRICS
+from sshbench.results.records import Record, RecordsError
+from sshbench.results.statistics import Estimate, Versus, estimate, holm, versus
+
+RATIOS = ((0.0, 0.05, "0-5%"), (0.05, 0.15, "5-15%"), (0.15, 1.01, "15-100%"))  # DoveNet (CVPR 2020), table 3
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method: `n` of `images` were scored; estimates and comparisons by metric.
+
+    `versus` has no entry for the best method, nor for ceilings, which are no rivals.
+    """
+
+    method: str
+    sees_target: bool
+    n: int
+    images: int
+    milliseconds: float | None
+    estimates: Mapping[str, Estimate]
+    versus: Mapping[str, Versus]
+    strata: Mapping[tuple[str, str], Mapping[str, Estimate]]
+    failures: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All methods on one benchmark under one protocol.
+
+    Parameters
+    ----------
+    metrics
+        In the order of columns; the first is the one that rows are sorted by.
+    best
+        By metric, the method that leads: ceilings do not count, nor do methods that failed on an image, unless all did.
+    strata
+        Name of a division -> its parts with their number of images.
+    """
+
+    benchmark: str
+    protocol: str
+    protocol_version: str
+    images: int
+    metrics: tuple[str, ...]
+    rows: tuple[Row, ...]
+    best: Mapping[str, str]
+    strata: Mapping[str, Mapping[str, int]]
+
+    @property
+    def resolution(self) -> float | None:
+        """Half of the interval of a paired difference in the first metric, the median over methods."""
+        halves = [(v.high - v.low) / 2 for row in self.rows if (v := row.versus.get(self.metrics[0]))]
+        halves = [half for half in halves if np.isfinite(half)]
+        return median(halves) if halves else None
+
+
+def higher_is_better(metric: str) -> bool:
+    """Whether more of a metric is better; of one that is not known, less."""
+    return metric in METRICS and METRICS[metric].higher_is_better
+
+
+def one_of(records: Sequence[Record], *, benchmark: str | None = None, protocol: str | None = None) -> list[Record]:
+    """Records of one benchmark under one version of one protocol.
+
+    Raises
+    ------
+    RecordsError
+        There are several and the arguments do not choose one, or there are none.
+    """
+    chosen = list(records)
+    for what, option, name, wanted in (
+        ("benchmark", "--split", "benchmark", benchmark),
+        ("protocol", "--protocol", "protocol", protocol),
+    ):
+        there = list(dict.fromkeys(getattr(record, name) for record in chosen))
+        if wanted is not None and wanted not in there:
+            raise RecordsError(f"there are no records of the {what} {wanted!r}, only of {', '.join(there) or 'none'}")
+        if wanted is None and len(there) > 1:
+            raise RecordsError(
+                f"these records are of {len(there)} {what}s ({', '.join(there)}), which no table may mix; choose one "
+                f"with {option}"
+            )
+        chosen = [record for record in chosen if wanted is None or getattr(record, name) == wanted]
+    if not chosen:
+        raise RecordsError("there are no records")
+    versions = sorted({record.protocol_version for record in chosen})
+    if len(versions) > 1:
+        raise RecordsError(
+            f"these records are of versions {' and '.join(versions)} of {chosen[0].protocol}, which do not compare; "
+            "run evaluate again on the older ones"
+        )
+    return chosen
+
+
+def summarise(records: Sequence[Record], *, metrics: Sequence[str] | None = None, sort: str | None = None) -> Summary:
+    """Summarise records of one benchmark under one protocol.
+
+    Parameters
+    ----------
+    metrics
+        Which, in this order; all that there are by default.
+    sort
+        The metric by which methods are ordered and strata are shown; the first by default.
+
+    Raises
+    ------
+    RecordsError
+        Records of several benchmarks or protocols, or a metric that none of them has.
+    """
+    records = one_of(records)
+    there = list(dict.fromkeys(name for record in records for name in record.metrics))
+    names = [name for name in METRICS if name in there] + [name for name in there if name not in METRICS]
+    for name in [*(metrics or ()), *([sort] if sort else ())]:
+        if there and name not in there:
+            raise RecordsError(f"there is no metric {name!r} in these records, only {', '.join(names)}")
+    names = list(metrics) if metrics else names
+    if sort:
+        names = [sort, *(name for name in names if name != sort)]
+
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(record.method, []).append(record)
+    strata = _strata(records)
+    ids = {record.id for record in records}
+    values = {method: _values(group, names) for method, group in groups.items()}
+    best = {name: leader for name in names if (leader := _leader(name, groups, values, len(ids)))}
+    compared = _compared(groups, values, best)
+    rows = [
+        _row(method, group, names, values[method], compared[method], strata, len(ids))
+        for method, group in groups.items()
+    ]
+    first = records[0]
+    return Summary(
+        benchmark=first.benchmark,
+        protocol=first.protocol,
+        protocol_version=first.protocol_version,
+        images=len(ids),
+        metrics=tuple(names),
+        rows=tuple(_sorted(rows, names[0] if names else None)),
+        best=best,
+        strata={name: {part: len(set(members)) for part, members in parts.items()} for name, parts in strata.items()},
+    )
+
+
+Values = dict[str, dict[str, float]]  # metric -> id -> value
+
+
+def _values(group: Iterable[Record], names: Iterable[str]) -> Values:
+    return {
+        name: {
+            record.id: value
+            for record in group
+            if (value := record.metrics.get(name)) is not None and not np.isnan(value)
+        }
+        for name in names
+    }
+
+
+def _leader(name: str, groups: Mapping[str, list[Record]], values: Mapping[str, Values], images: int) -> str | None:
+    rivals = [m for m, group in groups.items() if not group[0].sees_target and values[m][name]]
+    whole = [m for m in rivals if len(values[m][name]) == images]
+    means = {m: estimate(list(values[m][name].values()), resamples=1).mean for m in whole or rivals}
+    if not means:
+        return None
+    return (max if higher_is_better(name) else min)(means, key=lambda m: means[m])
+
+
+def _compared(
+    groups: Mapping[str, list[Record]], values: Mapping[str, Values], best: Mapping[str, str]
+) -> dict[str, dict[str, Versus]]:
+    """Every rival against the best one on the images that both have, by metric; p corrected over the rivals."""
+    found: dict[str, dict[str, Versus]] = {method: {} for method in groups}
+    for name, leader in best.items():
+        family = {}
+        for method, group in groups.items():
+            both = [id for id in values[method][name] if id in values[leader][name]]
+            if method != leader and not group[0].sees_target and both:
+                mine, theirs = ([values[m][name][id] for id in both] for m in (method, leader))
+                family[method] = versus(mine, theirs)
+        for (method, one), p in zip(family.items(), holm([v.p for v in family.values()]), strict=True):
+            found[method][name] = Versus(one.difference, one.low, one.high, p, one.n)
+    return found
+
+
+Strata = dict[str, dict[str, list[str]]]  # division -> part -> ids
+
+
+def _strata(records: Iterable[Record]) -> Strata:
+    """Images by subset and by foreground ratio, where there is more than one part."""
+    subsets: dict[str, list[str]] = {}
+    ratios: dict[str, list[str]] = {label: [] for *_, label in RATIOS}
+    for id, attributes in {record.id: record.attributes for record in records if record.attributes}.items():
+        if "subset" in attributes:
+            subsets.setdefault(str(attributes["subset"]), []).append(id)
+        ratio = attributes.get("foreground_ratio")
+        if isinstance(ratio, int | float):
+            ratios[next(label for low, high, label in RATIOS if ratio < high)].append(id)
+    divisions = {
+        "subset": dict(sorted(subsets.items())),
+        "foreground": {label: ids for label, ids in ratios.items() if ids},
+    }
+    return {name: parts for name, parts in divisions.items() if len(parts) > 1}
+
+
+def _row(
+    method: str,
+    group: Sequence[Record],
+    names: Sequence[str],
+    values: Values,
+    compared: Mapping[str, Versus],
+    strata: Strata,
+    images: int,
+) -> Row:
+    seconds = [record.seconds for record in group if record.seconds is not None]
+    return Row(
+        method=method,
+        sees_target=group[0].sees_target,
+        n=sum(record.failed is None for record in group),
+        images=images,
+        milliseconds=1000 * median(seconds) if seconds else None,
+        estimates={name: estimate(list(values[name].values())) for name in names},
+        versus=compared,
+        strata={
+            (division, part): {name: estimate([values[name][i] for i in ids if i in values[name]]) for name in names}
+            for division, parts in strata.items()
+            for part, ids in parts.items()
+        },
+        failures={record.id: record.failed for record in group if record.failed is not None},
+    )
+
+
+def _sorted(rows: list[Row], metric: str | None) -> list[Row]:
+    """Methods before ceilings, the best first, those without a value last."""
+    if metric is None:
+        return rows
+    sign = -1 if higher_is_better(metric) else 1
+
+    def rank(row: Row) -> tuple[bool, float]:
+        mean = row.estimates[metric].mean
+        return row.sees_target, np.inf if np.isnan(mean) else sign * mean
+
+    ordered: Callable[[Row], tuple[bool, float]] = rank
+    return sorted(rows, key=ordered)

@@ -20,13 +20,13 @@ COMMANDS = {
         "sshbench.cli.generate_triplets:generate_triplets",
         "Make training triplets or composites from photographs.",
     ),
+    "leaderboard": ("sshbench.cli.leaderboard:leaderboard", "Merge the records of evaluations into one table."),
     "preview-triplets": (
         "sshbench.cli.preview_triplets:preview_triplets",
         "Show triplets on a contact sheet: crops, looks, and what became of them.",
     ),
     "protocols": ("sshbench.cli.protocols:protocols", "List the ways to score, ours and those of published code."),
     "realhm": ("sshbench.cli.realhm:realhm", "Check and pack the benchmark RealHM."),
-    "leaderboard": ("sshbench.cli.leaderboard:leaderboard", "Merge the records of evaluations into one table."),
     "lut": ("sshbench.cli.lut:lut", "Inspect, apply, preview, convert and bake colour lookup tables."),
 }
 

@@ -1,8 +1,8 @@
 """Colour transfer: a photograph with the colour statistics of another one.
 
-Four of the transfers are those with which iHarmony4 was made (Cong et al., "DoveNet", CVPR 2020, section 3.1). Each is
-a function of the colour of a pixel alone, given the colours of both images, so an image may be any arrangement of
-pixels.
+Reinhard's, Xiao and Ma's, Fecker's and Pitie's are those with which iHarmony4 was made (Cong et al., "DoveNet", CVPR
+2020, section 3.1). Each is a function of the colour of a pixel alone, given the colours of both images, so an image may
+be any arrangement of pixels.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ _DARKEST = 1 / 255 / 12.92  # linear light of the level 1, so that black has a l
 
 ITERATIONS = 12
 _BINS = 300
-_FITTED = 20_000  # pixels that the iterative transfer is fitted on
 
 
 def transfer_reinhard(image: Pixels, target: Pixels) -> Pixels:
@@ -144,16 +143,13 @@ def transfer_distribution(image: Pixels, target: Pixels, iterations: int = ITERA
     ----------
     Pitie, Kokaram, Dahyot: "Automated colour grading using colour distribution transfer", CVIU 107, 2007.
     """
-    colours = _flat(image)
-    source, other = _thinned(colours), _thinned(_flat(target))
+    colours, other = np.ascontiguousarray(_flat(image).T), _flat(target).T
     for rotation in rotations(iterations):
-        along, along_target, turned = source @ rotation.T, other @ rotation.T, colours @ rotation.T
-        for axis in range(3):
-            nodes, values = _match(along[:, axis], along_target[:, axis])
-            along[:, axis] = _follow(along[:, axis], nodes, values)
-            turned[:, axis] = _follow(turned[:, axis], nodes, values)
-        source, colours = along @ rotation, turned @ rotation
-    return _rounded(colours, image.shape)
+        turned = rotation @ colours
+        for along, wanted in zip(turned, rotation @ other, strict=True):
+            along[:] = _matched(along, wanted)
+        colours = rotation.T @ turned
+    return _rounded(colours.T, image.shape)
 
 
 TRANSFER_FUNCTIONS: dict[str, Callable[[Pixels, Pixels], Pixels]] = {
@@ -164,18 +160,20 @@ TRANSFER_FUNCTIONS: dict[str, Callable[[Pixels, Pixels], Pixels]] = {
 }
 
 
-def _match(source: Floats, target: Floats) -> tuple[Floats, Floats]:
-    """The monotonous map that brings one set of numbers to the distribution of another, as nodes and their values."""
-    at = np.linspace(0.0, 1.0, _BINS)
-    nodes, values = np.quantile(source, at), np.quantile(target, at)
-    kept = np.concatenate([[True], np.diff(nodes) > 0])
-    return nodes[kept], values[kept]
-
-
-def _follow(numbers: Floats, nodes: Floats, values: Floats) -> Floats:
-    """The map between its nodes, and shifts beyond the first and the last."""
-    inside = np.interp(numbers, nodes, values)
-    return np.asarray(inside + np.minimum(numbers - nodes[0], 0) + np.maximum(numbers - nodes[-1], 0))
+def _matched(source: Floats, target: Floats) -> Floats:
+    """Bring numbers to the histogram of others, by the monotonous map between their cumulative histograms."""
+    low, high = min(source.min(), target.min()), max(source.max(), target.max())
+    if high - low < 1e-9:
+        return source
+    unit = _BINS / (high - low)
+    place = (source - low) * unit
+    bins, others = (np.minimum(p.astype(np.int32), _BINS - 1) for p in (place, (target - low) * unit))
+    rising = np.arange(_BINS + 1) * 1e-9  # so that both can be inverted where they are flat
+    reached, reached_by_target = (
+        np.concatenate([[0.0], np.bincount(b, minlength=_BINS).cumsum() / len(b)]) + rising for b in (bins, others)
+    )
+    table = np.interp(reached, reached_by_target, np.linspace(low, high, _BINS + 1))
+    return np.asarray(np.clip(table[bins] + (place - bins) * np.diff(table)[bins], target.min(), target.max()))
 
 
 @lru_cache(maxsize=4)
@@ -194,10 +192,6 @@ def rotations(count: int) -> Floats:
 
 def _flat(image: Pixels) -> Floats:
     return image.reshape(-1, 3).astype(np.float64)
-
-
-def _thinned(colours: Floats) -> Floats:
-    return colours[:: max(len(colours) // _FITTED, 1)]
 
 
 def _ratio(wanted: Floats, present: Floats) -> Floats:

@@ -1,132 +1,26 @@
-"""Other appearances of a photograph: the colour statistics of another one, or another saturation.
-
-The four transfers are those with which iHarmony4 was made (Cong et al., "DoveNet", CVPR 2020, section 3.1). Each is a
-function of the colour of a pixel alone, given the colours of both images, so an image may be any arrangement of pixels.
-"""
+"""Other appearances of a photograph: the colour statistics of another one, or another saturation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache
-
 import numpy as np
-from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
-Floats = NDArray[np.float64]
+from sshbench.lut.transfer import (
+    TRANSFER_FUNCTIONS,
+    Pixels,
+    transfer_distribution,
+    transfer_histogram,
+    transfer_reinhard,
+    transfer_xiao,
+)
 
-# Reinhard et al. 2001, equations 4 and 6: linear RGB to LMS, and log LMS to the decorrelated l, alpha, beta.
-RGB_TO_LMS = np.array([[0.3811, 0.5783, 0.0402], [0.1967, 0.7244, 0.0782], [0.0241, 0.1288, 0.8444]])
-LMS_TO_LAB = np.diag(1 / np.sqrt([3.0, 6.0, 2.0])) @ np.array([[1.0, 1.0, 1.0], [1.0, 1.0, -2.0], [1.0, -1.0, 0.0]])
-_DARKEST = 1 / 255 / 12.92  # linear light of the level 1, so that black has a logarithm
-
-ITERATIONS = 12
-_BINS = 300
-
-
-def transfer_reinhard(image: Pixels, target: Pixels) -> Pixels:
-    """Give `image` the mean and the deviation of `target` along each axis of l-alpha-beta.
-
-    Parameters
-    ----------
-    image, target
-        `[H, W, 3]` uint8 sRGB, of any sizes.
-
-    References
-    ----------
-    Reinhard, Ashikhmin, Gooch, Shirley: "Color transfer between images", IEEE CG&A 21 (5), 2001. sRGB is decoded to
-    linear light before equation 4, which expects it.
-    """
-    source, other = _to_lab(image), _to_lab(target)
-    scale = _ratio(other.std(axis=0), source.std(axis=0))
-    return _from_lab((source - source.mean(axis=0)) * scale + other.mean(axis=0), image.shape)
-
-
-def transfer_xiao(image: Pixels, target: Pixels) -> Pixels:
-    """Give `image` the mean and the covariance of `target` in encoded RGB.
-
-    Parameters
-    ----------
-    image, target
-        As for `transfer_reinhard`.
-
-    References
-    ----------
-    Xiao, Ma: "Color transfer in correlated color space", VRCIA 2006, equations 1 to 7: translate to the mean, rotate
-    to the principal axes, scale, and back along the target's. The axes are matched by their variance and turned to
-    the side that is nearest, which the paper leaves to the decomposition.
-    """
-    source, other = _flat(image), _flat(target)
-    mean, matrix = covariance_map(source, other)
-    return _rounded((source - source.mean(axis=0)) @ matrix.T + mean, image.shape)
-
-
-def covariance_map(source: Floats, target: Floats) -> tuple[Floats, Floats]:
-    """Mean of `target` `[3]`, and the matrix `[3, 3]` that brings the covariance of `source` to that of `target`."""
-    variances, axes = np.linalg.eigh(np.cov(source, rowvar=False))
-    others, other_axes = np.linalg.eigh(np.cov(target, rowvar=False))
-    signs = np.sign(np.einsum("ij,ij->j", axes, other_axes))
-    other_axes = other_axes * np.where(signs == 0, 1.0, signs)
-    scale = _ratio(np.sqrt(np.maximum(others, 0)), np.sqrt(np.maximum(variances, 0)))
-    return target.mean(axis=0), (other_axes * scale) @ axes.T
-
-
-def transfer_histogram(image: Pixels, target: Pixels) -> Pixels:
-    """Give each channel of `image` the histogram of the same channel of `target`.
-
-    A level goes to where the cumulative histogram of `target` reaches the same value, interpolated between its levels.
-
-    Parameters
-    ----------
-    image, target
-        As for `transfer_reinhard`.
-
-    References
-    ----------
-    Fecker, Barkowsky, Kaup: "Histogram-based prefiltering for luminance and chrominance compensation of multiview
-    video", IEEE TCSVT 18 (9), 2008.
-    """
-    out = np.empty_like(image)
-    for channel in range(3):
-        source = np.bincount(image[..., channel].ravel(), minlength=256).cumsum() / (image.size // 3)
-        counts = np.bincount(target[..., channel].ravel(), minlength=256)
-        levels = np.flatnonzero(counts)
-        places = counts[levels].cumsum() / (target.size // 3)
-        table = np.floor(np.interp(source, places, levels) + 0.5).astype(np.uint8)
-        out[..., channel] = table[image[..., channel]]
-    return out
-
-
-def transfer_distribution(image: Pixels, target: Pixels, iterations: int = ITERATIONS) -> Pixels:
-    """Give `image` the colour distribution of `target`.
-
-    Again and again both are projected on three axes that are turned at random (but the same in every call), and the
-    histogram along each axis is matched.
-
-    Parameters
-    ----------
-    image, target
-        As for `transfer_reinhard`.
-
-    References
-    ----------
-    Pitie, Kokaram, Dahyot: "Automated colour grading using colour distribution transfer", CVIU 107, 2007.
-    """
-    colours, other = np.ascontiguousarray(_flat(image).T), _flat(target).T
-    for rotation in rotations(iterations):
-        turned = rotation @ colours
-        for along, wanted in zip(turned, rotation @ other, strict=True):
-            along[:] = _matched(along, wanted)
-        colours = rotation.T @ turned
-    return _rounded(colours.T, image.shape)
-
-
-TRANSFER_FUNCTIONS: dict[str, Callable[[Pixels, Pixels], Pixels]] = {
-    "reinhard": transfer_reinhard,
-    "xiao": transfer_xiao,
-    "histogram": transfer_histogram,
-    "distribution": transfer_distribution,
-}
+__all__ = [
+    "TRANSFER_FUNCTIONS",
+    "saturate",
+    "transfer_distribution",
+    "transfer_histogram",
+    "transfer_reinhard",
+    "transfer_xiao",
+]
 
 
 def saturate(image: Pixels, factor: float) -> Pixels:
@@ -142,66 +36,4 @@ def saturate(image: Pixels, factor: float) -> Pixels:
     pixels = image.astype(np.int32)
     luma = (19595 * pixels[..., 0] + 38470 * pixels[..., 1] + 7471 * pixels[..., 2] + 32768) >> 16
     grey = luma[..., None].astype(np.float64)
-    return _rounded(grey + factor * (pixels - grey), image.shape)
-
-
-def _matched(source: Floats, target: Floats) -> Floats:
-    """Bring numbers to the histogram of others, by the monotonous map between their cumulative histograms."""
-    low, high = min(source.min(), target.min()), max(source.max(), target.max())
-    if high - low < 1e-9:
-        return source
-    unit = _BINS / (high - low)
-    place = (source - low) * unit
-    bins, others = (np.minimum(p.astype(np.int32), _BINS - 1) for p in (place, (target - low) * unit))
-    rising = np.arange(_BINS + 1) * 1e-9  # so that both can be inverted where they are flat
-    reached, reached_by_target = (
-        np.concatenate([[0.0], np.bincount(b, minlength=_BINS).cumsum() / len(b)]) + rising for b in (bins, others)
-    )
-    table = np.interp(reached, reached_by_target, np.linspace(low, high, _BINS + 1))
-    return np.asarray(np.clip(table[bins] + (place - bins) * np.diff(table)[bins], target.min(), target.max()))
-
-
-@lru_cache(maxsize=4)
-def rotations(count: int) -> Floats:
-    """`[count, 3, 3]`: the identity, then rotations drawn uniformly with a fixed seed."""
-    quaternions = np.random.RandomState(0).normal(size=(count, 4))
-    quaternions[0] = 1, 0, 0, 0
-    w, x, y, z = (quaternions / np.linalg.norm(quaternions, axis=1, keepdims=True)).T
-    rows = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-    ]
-    return np.moveaxis(np.array(rows), 2, 0)
-
-
-def _flat(image: Pixels) -> Floats:
-    return image.reshape(-1, 3).astype(np.float64)
-
-
-def _ratio(wanted: Floats, present: Floats) -> Floats:
-    """`wanted / present`, and 1 where nothing varies that could be scaled."""
-    return np.asarray(np.divide(wanted, present, out=np.ones_like(wanted), where=present > 1e-6))
-
-
-def _rounded(values: Floats, shape: tuple[int, ...]) -> Pixels:
-    return np.floor(np.clip(values, 0.0, 255.0) + 0.5).astype(np.uint8).reshape(shape)
-
-
-@lru_cache(maxsize=1)
-def _linear() -> Floats:
-    """Linear light of the 256 levels of sRGB (IEC 61966-2-1)."""
-    v = np.arange(256) / 255.0
-    return np.asarray(np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4))
-
-
-def _to_lab(image: Pixels) -> Floats:
-    linear = np.maximum(_linear(), _DARKEST)[image].reshape(-1, 3)
-    return np.asarray(np.log10(linear @ RGB_TO_LMS.T) @ LMS_TO_LAB.T)
-
-
-def _from_lab(lab: Floats, shape: tuple[int, ...]) -> Pixels:
-    linear = 10.0 ** (lab @ np.linalg.inv(LMS_TO_LAB).T) @ np.linalg.inv(RGB_TO_LMS).T
-    linear = np.clip(linear, 0.0, 1.0)
-    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return _rounded(255.0 * encoded, shape)
+    return np.floor(np.clip(grey + factor * (pixels - grey), 0.0, 255.0) + 0.5).astype(np.uint8)

@@ -28,7 +28,6 @@ from sshbench.triplets.storage import Storage
 from sshbench.triplets.stored import StoredTriplets
 from sshbench.triplets.threads import one_thread
 from sshbench.triplets.writer import Job, make_shard
-
 from tests.speed.conftest import machine
 from tests.speed.photos import write_photos
 

@@ -7,7 +7,6 @@ import re
 import socket
 import sys
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -143,6 +142,8 @@ class HubSource(FileSource):
         super().__init__(min_side, max_pixels)
         self.data, self.description = data, description
         self.streaming = not hasattr(data, "__len__")
+        # Where the stream stands, so that the next part of it goes on from there rather than from the start.
+        self._running: tuple[int, Iterator[dict[str, Any]]] | None = None
         self.prefix = f"{description['revision']}:{description['split']}:"
         named = [str(description[key]) for key in ("spec", "config", "split", "column", "revision")]
         if not self.streaming:
@@ -151,6 +152,9 @@ class HubSource(FileSource):
             if not len(data):
                 raise SourceError(f"{description['spec']}: the split {description['split']} holds no rows")
         self.fingerprint = fingerprint_of(named)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_running": None}
 
     def __len__(self) -> int:
         self._not_streaming()
@@ -182,9 +186,24 @@ class HubSource(FileSource):
         if not self.streaming:
             yield from super().photos(start, stop)
             return
-        count = None if stop is None else max(stop - start, 0)
-        for i, values in enumerate(islice(self.data.skip(start) if start else self.data, count), start):
-            yield _StreamedRow(self, self.row_id(i), values)
+        i, rows = self._running if self._running is not None else (0, iter(self.data))
+        if i > start:
+            i, rows = 0, iter(self.data)
+        while stop is None or i < stop:
+            try:
+                values = next(rows, None)
+            except Exception as error:  # the hub's own, and those of its HTTP library
+                self._running = None
+                text = " ".join(str(error).split())[:200]
+                raise SourceError(
+                    f"{self.description['spec']}: the stream broke off at row {i} ({text}); run it again to go on"
+                ) from error
+            if values is None:
+                return
+            i += 1
+            self._running = i, rows
+            if i > start:
+                yield _StreamedRow(self, self.row_id(i - 1), values)
 
     def _not_streaming(self) -> None:
         if self.streaming:

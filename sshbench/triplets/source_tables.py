@@ -232,9 +232,13 @@ class _Parquet(_Numbered):
                     _BATCH, row_groups=groups, columns=self.columns, use_threads=False
                 )
                 self.next = start
-            while self.next <= k:
-                self.batch = next(self.batches)
-                self.first, self.next = self.next, self.next + len(self.batch)
+            try:
+                while self.next <= k:
+                    self.batch = next(self.batches)
+                    self.first, self.next = self.next, self.next + len(self.batch)
+            except Exception as error:  # a damaged file may end early, too
+                self.batch, self.first, self.next = None, 0, 0
+                raise OSError(f"damaged group of rows: {error}") from error
         return self.batch.column(column)[k - self.first].as_py()
 
 

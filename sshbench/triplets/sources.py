@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -123,23 +124,30 @@ class FileSource:
 
     def read(self, i: int, short_side: int | None = None) -> NDArray[np.uint8]:
         row = self.row_id(i)
-        try:
+        with _readable(row, "cannot be read"):
             data = self.encoded(i)
-        except OSError as error:
-            raise SkippedImage(row, f"cannot be read ({error.strerror or error})") from error
         return decode_photo(data, row, short_side=short_side, min_side=self.min_side, max_pixels=self.max_pixels)
 
     def read_mask(self, i: int, short_side: int | None = None) -> NDArray[np.uint8] | None:
         row = self.row_id(i)
-        try:
+        with _readable(row, "its mask cannot be read"):
             data = self.encoded_mask(i)
-        except OSError as error:
-            raise SkippedImage(row, f"its mask cannot be read ({error.strerror or error})") from error
         return None if data is None else decode_mask(data, row, max_pixels=self.max_pixels)
 
     def photos(self, start: int = 0, stop: int | None = None) -> Iterator[Photo]:
         for i in range(start, len(self) if stop is None else min(stop, len(self))):
             yield _Row(self, i)
+
+
+@contextmanager
+def _readable(row: str, otherwise: str) -> Iterator[None]:
+    try:
+        yield
+    except (SkippedImage, SshbenchError, MemoryError):
+        raise
+    except Exception as error:  # storages and table formats have errors of their own
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200] or type(error).__name__
+        raise SkippedImage(row, f"{otherwise} ({reason})") from error
 
 
 class _Row:

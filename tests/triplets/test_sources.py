@@ -270,6 +270,22 @@ def test_a_column_is_chosen_where_one_can_be_meant(tmp_path: Path) -> None:
         open_source(str(path))
 
 
+def test_damaged_groups_of_rows_are_skipped_and_others_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(table(0, 30).select(["image"]), path, row_group_size=10, compression="zstd")
+    start = pq.ParquetFile(path).metadata.row_group(1).column(0).data_page_offset
+    data = bytearray(path.read_bytes())
+    data[start : start + 10] = bytes(10)
+    path.write_bytes(data)
+    source = open_source(str(path))
+    for k in (25, 3, 12, 4, 19, 29, 10, 0):
+        if 10 <= k < 20:
+            with pytest.raises(SkippedImage, match=rf"a\.parquet:{k}: cannot be read \(damaged group of rows"):
+                source.read(k)
+        else:
+            assert np.array_equal(source.read(k), colour(k))
+
+
 def test_cells_may_be_paths_or_empty(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "7.png").write_bytes(encoded(7))
@@ -401,6 +417,12 @@ def test_a_dataset_gives_its_rows(dataset: str, streaming: bool) -> None:
         found = row.read_mask()
         assert (found is None) if k % 2 == 0 else np.array_equal(found, mask(k))
     assert len(list(source.photos(7))) == 3
+    assert [p.row.split(":")[2] for p in source.photos(8, 20)] == ["8", "9"]
+    assert [p.row.split(":")[2] for p in source.photos(0, 2)] == ["0", "1"]
+    half = source.photos(2, 9)
+    assert next(half).row.endswith(":2")
+    assert [int(p.read()[0, 0, 0]) for p in source.photos(3, 5)] == [33, 34]
+    assert list(source.photos(10, 12)) == []
     assert opened().description["split"] == "train"
     with pytest.raises(SourceError, match=r"tset.*train.*test"):
         opened(split="tset")
@@ -409,6 +431,7 @@ def test_a_dataset_gives_its_rows(dataset: str, streaming: bool) -> None:
     if streaming:
         with pytest.raises(SourceError, match="is a stream"):
             len(source)
+        assert [int(p.read()[0, 0, 0]) for p in pickle.loads(pickle.dumps(source)).photos(1, 3)] == [31, 32]
     else:
         assert len(source) == 10
         assert np.array_equal(source.read(4), colour(34))
@@ -416,6 +439,28 @@ def test_a_dataset_gives_its_rows(dataset: str, streaming: bool) -> None:
         assert np.array_equal(pickle.loads(pickle.dumps(source)).read(4), colour(34))
         with pytest.raises(SourceError, match="another revision or split"):
             source.index("other:test:4")
+
+
+def test_a_stream_is_read_once_for_all_its_parts() -> None:
+    from sshbench.triplets.source_hub import HubSource
+
+    read: list[int] = []
+
+    class Stream:
+        def __iter__(self) -> Any:
+            for k in range(20):
+                read.append(k)
+                if k == 17:
+                    raise ConnectionError("gone")
+                yield {"image": {"bytes": encoded(k)}}
+
+    names = {"spec": "a/b", "config": None, "split": "train", "column": "image", "masks": None, "revision": "0"}
+    source = HubSource(Stream(), names, 8, 10**8)
+    for start in (0, 5, 10):
+        assert len(list(source.photos(start, start + 5))) == 5
+    assert read == list(range(15))
+    with pytest.raises(SourceError, match=r"a/b: the stream broke off at row 17 \(gone\); run it again to go on"):
+        list(source.photos(15, 20))
 
 
 def test_saved_datasets_are_opened_where_they_are(tmp_path: Path) -> None:

@@ -217,7 +217,7 @@ class _Parquet(_Numbered):
         self.ends = list(accumulate(groups))
         self.batch: Any = None
         self.batches: Iterator[Any] = iter(())
-        self.first = self.next = 0
+        self.group, self.first, self.next = -1, 0, 0
 
     def __len__(self) -> int:
         return self.ends[-1] if self.ends else 0
@@ -225,19 +225,16 @@ class _Parquet(_Numbered):
     def value(self, k: int, column: str) -> Any:
         if not self.first <= k < self.next:
             group = bisect_right(self.ends, k)
-            start = self.ends[group - 1] if group else 0
-            if not start <= self.next <= k or self.batch is None:
-                groups = list(range(group, len(self.ends)))
-                self.batches = self.file.iter_batches(
-                    _BATCH, row_groups=groups, columns=self.columns, use_threads=False
-                )
-                self.next = start
             try:
+                if group != self.group or k < self.next:
+                    options = {"columns": self.columns, "use_threads": False}
+                    self.batches = self.file.iter_batches(_BATCH, row_groups=[group], **options)
+                    self.group, self.next = group, self.ends[group - 1] if group else 0
                 while self.next <= k:
                     self.batch = next(self.batches)
                     self.first, self.next = self.next, self.next + len(self.batch)
             except Exception as error:  # a damaged file may end early, too
-                self.batch, self.first, self.next = None, 0, 0
+                self.group, self.first, self.next = -1, 0, 0
                 raise OSError(f"damaged group of rows: {error}") from error
         return self.batch.column(column)[k - self.first].as_py()
 

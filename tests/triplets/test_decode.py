@@ -53,7 +53,7 @@ def test_bombs_are_not_unpacked(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"subsampling": 2}, {"progressive": True}, {"quality": 30}, {"subsampling": 1}]
+    "options", [{}, {"subsampling": 2}, {"progressive": True}, {"quality": 30}, {"subsampling": 1}, {"keep_rgb": True}]
 )
 @pytest.mark.parametrize("short_side", [None, 30, 60, 120])
 def test_pixels_are_the_same_without_simplejpeg(

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 
 Values = TypeVar("Values")
 """A float numpy array or torch tensor."""
+Planes = tuple[Values, Values, Values]
 
+_TINY = 1e-30
+_COS = {degrees: math.cos(math.radians(degrees)) for degrees in (6, 30, 63)}
+_SIN = {degrees: math.sin(math.radians(degrees)) for degrees in (6, 30, 63)}
 _RGB_TO_XYZ = (  # IEC 61966-2-1
     (0.4124, 0.3576, 0.1805),
     (0.2126, 0.7152, 0.0722),
     (0.0193, 0.1192, 0.9505),
 )
+_WHITE = (0.3127 / 0.3290, 1.0, (1 - 0.3127 - 0.3290) / 0.3290)
+"""D65 by its chromaticity; the matrix, of four decimals, misses it by 5e-5, which tints greys by less than 0.01."""
 
 
 def _namespace(values: Any) -> Any:
@@ -34,67 +42,84 @@ def linear_of_srgb(encoded: Values) -> Values:
 
 def luminance(linear: Values) -> Values:
     """Luminance Y `[...]`, 0..1, of linear light `[..., 3]`."""
-    light: Values = _row(linear, 1)
+    light: Values = _rows(_planes(linear))[1]
     return light
-
-
-def lab_of_linear(linear: Values) -> Values:
-    """CIE 1976 L*a*b* `[..., 3]` under D65 of linear light `[..., 3]`, 0..1."""
-    xp = _namespace(linear)
-    x, y, z = (_response(xp, _row(linear, i) / sum(_RGB_TO_XYZ[i])) for i in range(3))
-    lab: Values = xp.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], -1)
-    return lab
 
 
 def lab_of_srgb(encoded: Values) -> Values:
     """CIE 1976 L*a*b* `[..., 3]` under D65 of sRGB-encoded colours `[..., 3]`, 0..1."""
-    return lab_of_linear(linear_of_srgb(encoded))
-
-
-def _row(linear: Any, i: int) -> Any:
-    return sum(weight * linear[..., c] for c, weight in enumerate(_RGB_TO_XYZ[i]))
-
-
-def _response(xp: Any, part: Any) -> Any:
-    root = xp.clip(part, 1e-30, None) ** (1 / 3)
-    return xp.where(part > (6 / 29) ** 3, root, part * ((29 / 6) ** 2 / 3) + 4 / 29)
+    lab: Values = _namespace(encoded).stack(lab_planes(_planes(encoded)), -1)
+    return lab
 
 
 def ciede2000(one: Values, other: Values) -> Values:
-    """Colour difference `[...]` of two arrays of L*a*b* `[..., 3]`.
+    """Colour difference `[...]` of two arrays of L*a*b* `[..., 3]`, as `ciede2000_of_planes`."""
+    difference: Values = ciede2000_of_planes(_planes(one), _planes(other))
+    return difference
+
+
+def lab_planes(encoded: Planes[Values]) -> Planes[Values]:
+    """As `lab_of_srgb`, of and as three arrays: work on whole planes is several times as fast."""
+    xp = _namespace(encoded[0])
+    rows = _rows([linear_of_srgb(plane) for plane in encoded])
+    x, y, z = (_response(xp, row / white) for row, white in zip(rows, _WHITE, strict=True))
+    return 116 * y - 16, 500 * (x - y), 200 * (y - z)
+
+
+def _planes(values: Any) -> Any:
+    return values[..., 0], values[..., 1], values[..., 2]
+
+
+def _rows(linear: Sequence[Any]) -> list[Any]:
+    r, g, b = linear
+    return [weights[0] * r + weights[1] * g + weights[2] * b for weights in _RGB_TO_XYZ]
+
+
+def _response(xp: Any, part: Any) -> Any:
+    root = xp.clip(part, _TINY, None) ** (1 / 3)
+    return xp.where(part > (6 / 29) ** 3, root, part * ((29 / 6) ** 2 / 3) + 4 / 29)
+
+
+def ciede2000_of_planes(one: Planes[Values], other: Planes[Values]) -> Values:
+    """Colour difference of L*, a* and b* in three arrays each, of one shape.
 
     After Sharma, Wu and Dalal, "The CIEDE2000 Color-Difference Formula", Color Research and Application 30 (2005);
     equation numbers are theirs.
     """
-    xp = _namespace(one)
-    (l1, a1, b1), (l2, a2, b2) = ([lab[..., c] for c in range(3)] for lab in (_any(one), _any(other)))
-    stretch = 1.5 - 0.5 * _root_of_share(xp, (xp.hypot(a1, b1) + xp.hypot(a2, b2)) / 2)  # 4
+    xp = _namespace(one[0])
+    l1, a1, b1, l2, a2, b2 = _any([*one, *other])
+    stretch = 1.5 - 0.5 * _root_of_share(xp, (xp.sqrt(a1 * a1 + b1 * b1) + xp.sqrt(a2 * a2 + b2 * b2)) / 2)  # 4
     a1, a2 = a1 * stretch, a2 * stretch
-    c1, c2 = xp.hypot(a1, b1), xp.hypot(a2, b2)
-    h1, h2 = xp.rad2deg(xp.arctan2(b1, a1)) % 360, xp.rad2deg(xp.arctan2(b2, a2)) % 360
+    c1, c2 = xp.sqrt(a1 * a1 + b1 * b1), xp.sqrt(a2 * a2 + b2 * b2)
 
-    coloured = c1 * c2 != 0
-    turn = xp.where(coloured, (h2 - h1 + 180) % 360 - 180, 0.0)  # 10
-    delta_h = 2 * xp.sqrt(c1 * c2) * xp.sin(xp.deg2rad(turn / 2))
-    mean_l, mean_c = (l1 + l2) / 2, (c1 + c2) / 2
-    sum_h = h1 + h2
-    across = xp.where(xp.abs(h1 - h2) > 180, (sum_h + 360) / 2 % 360, sum_h / 2)
-    mean_h = xp.where(coloured, across, sum_h)  # 14
-
+    # Hues as unit vectors, null for greys: their difference and their mean need no angles that wrap around.
+    (x1, y1), (x2, y2) = (
+        (a / xp.clip(c, _TINY, None), b / xp.clip(c, _TINY, None)) for a, b, c in ((a1, b1, c1), (a2, b2, c2))
+    )
+    turn = xp.sqrt((x2 - x1) ** 2 + (y2 - y1) ** 2)  # 10, as 2 sin(dh / 2)
+    delta_h = xp.sqrt(c1 * c2) * xp.where(x1 * y2 < x2 * y1, -turn, turn)  # 11
+    x, y = x1 + x2, y1 + y2
+    length = xp.clip(xp.sqrt(x * x + y * y), _TINY, None)
+    x, y = x / length, y / length  # 14, the cosine and sine of the mean hue
+    x2, y2 = x * x - y * y, 2 * x * y
     weight = (  # 15
         1
-        - 0.17 * xp.cos(xp.deg2rad(mean_h - 30))
-        + 0.24 * xp.cos(xp.deg2rad(2 * mean_h))
-        + 0.32 * xp.cos(xp.deg2rad(3 * mean_h + 6))
-        - 0.20 * xp.cos(xp.deg2rad(4 * mean_h - 63))
+        - 0.17 * (_COS[30] * x + _SIN[30] * y)
+        + 0.24 * x2
+        + 0.32 * (_COS[6] * (x * x2 - y * y2) - _SIN[6] * (x * y2 + y * x2))
+        - 0.20 * (_COS[63] * (x2 * x2 - y2 * y2) + _SIN[63] * (2 * x2 * y2))
     )
-    from_middle = (mean_l - 50) ** 2
+    mean_c, from_middle = (c1 + c2) / 2, ((l1 + l2) / 2 - 50) ** 2
     lightness = (l2 - l1) / (1 + 0.015 * from_middle / xp.sqrt(20 + from_middle))
     chroma = (c2 - c1) / (1 + 0.045 * mean_c)
     hue = delta_h / (1 + 0.015 * mean_c * weight)
-    bend = xp.sin(xp.deg2rad(60 * xp.exp(-(((mean_h - 275) / 25) ** 2))))
+    angle = xp.arctan2(y, x) * (180 / math.pi)
+    angle = xp.where(angle < 0, angle + 360, angle)
+    bend = xp.sin((math.pi / 3) * xp.exp(-(((angle - 275) / 25) ** 2)))
     rotation = -2 * bend * _root_of_share(xp, mean_c)
-    difference: Values = xp.sqrt(xp.clip(lightness**2 + chroma**2 + hue**2 + rotation * chroma * hue, 0, None))
+    difference: Values = xp.sqrt(
+        xp.clip(lightness * lightness + chroma * chroma + hue * hue + rotation * chroma * hue, 0, None)
+    )
     return difference
 
 

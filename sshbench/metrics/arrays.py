@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sshbench.errors import SshbenchError
 
@@ -18,7 +19,7 @@ Images = Any
 Masks = Any
 """A numpy array or torch tensor `[H, W]` or `[N, H, W]`."""
 
-_STRIP = 1 << 17  # pixels that are worked on at once: they fit the cache, and full-size photographs memory
+_STRIP = 1 << 15  # pixels that are worked on at once: they fit the cache, and full-size photographs memory
 
 P = ParamSpec("P")
 
@@ -52,14 +53,21 @@ def _batch(value: Any) -> Any:
 
     if isinstance(value, np.ndarray) and value.ndim >= 2:
         is_mask = value.shape[-1] != 3 or value.ndim == 2
-        tensor = torch.from_numpy(np.ascontiguousarray(value))
         if is_mask:
-            return tensor.reshape(-1, 1, *value.shape[-2:])
-        return tensor.reshape(-1, *value.shape[-3:]).movedim(-1, 1).contiguous()
+            return planes(value).reshape(-1, 1, *value.shape[-2:])
+        return planes(np.moveaxis(value, -1, -3)).reshape(-1, 3, *value.shape[-3:-1])
     if isinstance(value, torch.Tensor) and value.ndim >= 2:
         is_mask = value.ndim == 2 or value.shape[-3] != 3
         return value.reshape(-1, 1 if is_mask else 3, *value.shape[-2:])
     return value
+
+
+def planes(array: NDArray[Any]) -> Tensor:
+    """The array as a tensor in the order of its axes, copied where torch would hold on to memory it may not write."""
+    import torch
+
+    array = np.ascontiguousarray(array)
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
 def strips(image: Tensor) -> Iterator[slice]:
@@ -67,6 +75,14 @@ def strips(image: Tensor) -> Iterator[slice]:
     height, width = image.shape[-2:]
     step = max(1, _STRIP // width)
     return (slice(start, min(start + step, height)) for start in range(0, height, step))
+
+
+def working(values: Tensor, *others: Tensor) -> Any:
+    """The type to filter and compare values in: bytes are exact in float32, and twice as fast as in float64."""
+    import torch
+
+    exact = all(one.dtype == torch.uint8 for one in (values, *others)) or values.device.type == "mps"
+    return torch.float32 if exact else torch.float64
 
 
 def precise(values: Tensor) -> Tensor:

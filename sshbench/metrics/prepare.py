@@ -57,14 +57,18 @@ def prepare(prediction: Prediction, composite: Composite, protocol: Protocol) ->
     check_prediction(prediction, composite, protocol)
     if composite.target is None:
         raise PredictionError(f"{composite.id}: there is no ground truth to score against")
-    values: Samples = prediction if prediction.dtype == np.uint8 else np.float32(255) * prediction.astype(np.float32)
-    if protocol.quantise == "round":
-        values = np.clip(np.rint(values), 0, 255).astype(np.uint8)
-    elif protocol.quantise == "jpeg-75":
+    values: Samples = prediction
+    if prediction.dtype != np.uint8:
+        values = np.float32(255) * prediction.astype(np.float32)
+        if protocol.quantise == "round":
+            values = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    if protocol.quantise == "jpeg-75":
         values = _through_jpeg(_truncated(values), 75)
     if protocol.background == "composite":
         mask = _mask(composite, protocol, values.shape[1::-1])
-        values = np.where(mask[..., None] > 0, values, _fitted(composite.composite, protocol, values.shape))
+        outside = mask == 0
+        values = values.copy()
+        values[outside] = _fitted(composite.composite, protocol, values.shape)[outside]
 
     values, target = _resized(values, protocol), _resized(composite.target, protocol)
     mask = _mask(composite, protocol, target.shape[1::-1])

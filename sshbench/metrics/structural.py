@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Literal
 
-from sshbench.metrics.arrays import Images, Masks, MetricError, for_arrays, precise, strips
+from sshbench.metrics.arrays import Images, Masks, MetricError, for_arrays, precise, strips, working
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -14,6 +14,7 @@ Window = Literal["gaussian", "uniform"]
 
 _RADIUS = {"gaussian": 5, "uniform": 3}
 _SIGMA = 1.5
+_MIDDLE = 128.0  # values are centred, as variances of small numbers lose fewer digits
 
 
 def _weights(window: Window) -> list[float]:
@@ -72,25 +73,26 @@ def ssim_means(
         raise MetricError(f"SSIM needs images of at least {size} x {size} pixels, not {width} x {height}")
     sample = size**2 / (size**2 - 1) if window == "uniform" else 1.0
     span = torch.as_tensor(peak, device=target.device).reshape(-1, 1, 1, 1)
-    c1, c2 = precise((0.01 * span) ** 2), precise((0.03 * span) ** 2)
+    small = not isinstance(peak, float) or peak < _MIDDLE  # constants that errors of float32 would outweigh
+    dtype = precise(span).dtype if small else working(prediction, target)
+    c1, c2 = ((k * precise(span)).square().to(dtype) for k in (0.01, 0.03))
     rows_of, columns = (_reflected(n, radius, target.device) for n in (height, width))
 
     whole: Any = 0.0
     by_mask: Any = 0.0
     for rows in strips(target):
         near = rows_of[rows.start : rows.stop + 2 * radius]
-        x, y = (precise(image[..., near, :][..., columns]) for image in (prediction, target))
+        x, y = (image[..., near, :][..., columns].to(dtype) - _MIDDLE for image in (prediction, target))
         count = x.shape[1]
         means = _filtered(torch.cat([x, y, x * x + y * y, x * y], dim=1), weights)
         ux, uy, power, product = torch.split(means, count, dim=1)
-        square, both = ux * ux + uy * uy, ux * uy
-        map_ = ((2 * both + c1) * (2 * sample * (product - both) + c2)) / (
-            (square + c1) * (sample * (power - square) + c2)
-        )
-        inner = slice(max(radius - rows.start, 0), min(rows.stop, height - radius) - rows.start)
-        whole = whole + map_[..., inner, radius : width - radius].sum(dim=(1, 2, 3))
+        structure = (2 * sample * (product - ux * uy) + c2) / (sample * (power - ux * ux - uy * uy) + c2)
+        ux, uy = ux + _MIDDLE, uy + _MIDDLE
+        map_ = structure * (2 * ux * uy + c1) / (ux * ux + uy * uy + c1)
+        inner = slice(max(radius - rows.start, 0), max(min(rows.stop, height - radius) - rows.start, 0))
+        whole = whole + precise(map_[..., inner, radius : width - radius].sum(dim=(1, 2, 3)))
         if mask is not None:
-            by_mask = by_mask + (map_ * precise(mask[..., rows, :])).sum(dim=(1, 2, 3))
+            by_mask = by_mask + precise((map_ * mask[..., rows, :]).sum(dim=(1, 2, 3)))
     channels = target.shape[1]
     mean = whole / (channels * (height - 2 * radius) * (width - 2 * radius))
     if mask is None:

@@ -7,14 +7,15 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sshbench.benchmarks.composite import FOREGROUND, Composite
 from sshbench.benchmarks.protocol import EXTRA, Protocol, ProtocolError
 from sshbench.metrics import colour, perceptual, pixel, structural
-from sshbench.metrics.arrays import MetricError
+from sshbench.metrics.arrays import MetricError, planes
 from sshbench.metrics.prepare import Prediction, PredictionError, Prepared, prepare
 
 if TYPE_CHECKING:
@@ -84,11 +85,8 @@ class _Pair:
     protocol: Protocol
     device: str
 
-    def _planes(self, image: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> Tensor:
-        import torch
-
-        planes = image[None] if image.ndim == 2 else np.moveaxis(image, -1, 0)
-        return torch.from_numpy(np.ascontiguousarray(planes)[None]).to(self.device)
+    def _planes(self, image: NDArray[Any]) -> Tensor:
+        return planes(image[None] if image.ndim == 2 else np.moveaxis(image, -1, 0))[None].to(self.device)
 
     @cached_property
     def prediction(self) -> Tensor:

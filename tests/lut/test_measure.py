@@ -18,7 +18,9 @@ def test_identity_has_no_strength_over_any_domain() -> None:
 def test_white_for_every_colour_is_as_strong_as_the_grid_is_far_from_white() -> None:
     white = Lut(values=np.ones((2, 2, 2, 3), np.float32))
     grid = lab_of_srgb(identity_table(17).astype(np.float64))
-    assert strength(white) == pytest.approx(ciede2000(grid, np.broadcast_to([100.0, 0, 0], grid.shape)).mean())
+    assert strength(white) == pytest.approx(
+        ciede2000(grid, np.broadcast_to(lab_of_srgb(np.ones(3)), grid.shape)).mean()
+    )
 
 
 def test_order() -> None:

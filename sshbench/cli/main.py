@@ -16,6 +16,7 @@ from sshbench.errors import SshbenchError, sentence
 COMMANDS = {
     "completion": ("sshbench.cli.completion:completion", "Print the shell completion script for bash, zsh or fish."),
     "evaluate": ("sshbench.cli.evaluate:evaluate", "Score methods on a benchmark and print tables with intervals."),
+    "figure": ("sshbench.cli.report:figure", "Draw a comparison grid of results: methods side by side."),
     "generate-triplets": (
         "sshbench.cli.generate_triplets:generate_triplets",
         "Make training triplets or composites from photographs.",
@@ -26,6 +27,7 @@ COMMANDS = {
         "Show triplets on a contact sheet: crops, looks, and what became of them.",
     ),
     "protocols": ("sshbench.cli.protocols:protocols", "List the ways to score, ours and those of published code."),
+    "report": ("sshbench.cli.report:report", "Make one HTML page of results: tables, charts, images under a slider."),
     "realhm": ("sshbench.cli.realhm:realhm", "Check and pack the benchmark RealHM."),
     "lut": ("sshbench.cli.lut:lut", "Inspect, apply, preview, convert and bake colour lookup tables."),
 }

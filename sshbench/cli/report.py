@@ -1,0 +1,167 @@
+"""`sshbench report` and `sshbench figure`: pages and figures about results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from sshbench.errors import SshbenchError
+
+if TYPE_CHECKING:
+    from sshbench.benchmarks.composite import Benchmark
+    from sshbench.results.records import Record
+
+RESULTS = Path("results/sample")  # where `sshbench evaluate` writes to when nothing is said
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _which(command: Command) -> Command:
+    for option in (
+        click.option("--sort", metavar="METRIC", help="Which metric comes first.  [default: the protocol's first]"),
+        click.option("--root", metavar="DIR", help="Where the benchmark is, for the pictures."),
+        click.option("--protocol", metavar="NAME", help="Which protocol, where the records are of several."),
+        click.option("--split", metavar="NAME", help="Which benchmark, where the records are of several."),
+        click.argument("results", nargs=-1, type=click.Path(path_type=Path)),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@_which
+@click.option("--out", "-o", type=click.Path(path_type=Path), default="report.html", show_default=True, metavar="FILE")
+@click.option(
+    "--pictures", type=click.IntRange(0), default=48, show_default=True, metavar="N",
+    help="Show the N images on which methods differ most.",
+)  # fmt: skip
+@click.option(
+    "--side", type=click.IntRange(32, 4096), default=384, show_default=True, metavar="PIXELS",
+    help="Long side of a picture.",
+)  # fmt: skip
+def report(
+    results: tuple[Path, ...],
+    split: str | None,
+    protocol: str | None,
+    root: str | None,
+    sort: str | None,
+    out: Path,
+    pictures: int,
+    side: int,
+) -> None:
+    """Make one HTML page of RESULTS, folders that evaluate wrote (results/sample if none is given).
+
+    It holds the tables, the distribution of every metric, where methods differ most, and the images under a slider
+    between composite, methods, ground truth and error maps. It needs nothing beside itself and works from a file.
+
+    \b
+      sshbench evaluate && sshbench report
+      sshbench report results/realhm --root ~/RealHM --sort ssim -o realhm.html
+    """
+    from sshbench.results.pictures import results_folders
+    from sshbench.results.report import write_report
+
+    results = results or (RESULTS,)
+    records = _records(results, split, protocol)
+    benchmark = None
+    if pictures:
+        try:
+            benchmark = _benchmark(records, root)
+        except SshbenchError as error:
+            if root is not None:
+                raise
+            click.echo(f"sshbench: warning: the page has no pictures, as {error}", err=True)
+    write_report(out, records, benchmark, results_folders(results), sort=sort, pictures=pictures, side=side)
+    click.echo(f"Wrote {out} ({out.stat().st_size / 1e6:.1f} MB); open it in a browser.", err=True)
+
+
+@click.command()
+@_which
+@click.option("--out", "-o", type=click.Path(path_type=Path), default="figure.png", show_default=True, metavar="FILE",
+              help="A .png or a .pdf.")  # fmt: skip
+@click.option("--image", "ids", multiple=True, metavar="ID", help="An image to show; may be repeated.")
+@click.option("--rows", type=click.IntRange(1, 100), default=5, show_default=True, metavar="N",
+              help="Without --image: show the N images on which methods differ most.")  # fmt: skip
+@click.option("--method", "-m", "methods", multiple=True, metavar="NAME[=TITLE]",
+              help="A column, in this order; may be repeated.  [default: all but ceilings, the best last]")  # fmt: skip
+@click.option("--cell", type=click.IntRange(32, 4096), default=384, show_default=True, metavar="PIXELS",
+              help="Width of a cell; in a PDF, the long side of its pictures at most.")  # fmt: skip
+@click.option("--values/--no-values", default=True, show_default=True, help="Write the metric below each picture.")
+def figure(
+    results: tuple[Path, ...],
+    split: str | None,
+    protocol: str | None,
+    root: str | None,
+    sort: str | None,
+    out: Path,
+    ids: tuple[str, ...],
+    rows: int,
+    methods: tuple[str, ...],
+    cell: int,
+    values: bool,
+) -> None:
+    """Draw a comparison grid of RESULTS, as papers have it: composite, methods and ground truth side by side.
+
+    \b
+      sshbench figure
+      sshbench figure results/realhm --root ~/RealHM -m dc=Composite -m ssh=Ours --rows 4 -o figure5.pdf
+    """
+    from sshbench.results.figure import check_format, grid, write_figure
+    from sshbench.results.pictures import load_pictures, results_folders, spread
+    from sshbench.results.summary import summarise
+
+    check_format(out)
+    results = results or (RESULTS,)
+    records = _records(results, split, protocol)
+    summary = summarise(records, sort=sort)
+    there = [row.method for row in summary.rows]
+    titles = {name: title for name, _, title in (text.partition("=") for text in methods) if title}
+    columns = [text.partition("=")[0] for text in methods]
+    columns = columns or [row.method for row in reversed(summary.rows) if not row.sees_target and row.method != "dc"]
+    _known("method", columns, there)
+    _known("image", ids, [record.id for record in records])
+    chosen = list(ids) or list(spread(records, summary.metrics[0]))[:rows]
+    if not chosen:
+        raise SshbenchError("nothing in these records was scored, so there is nothing to compare")
+    shown = load_pictures(_benchmark(records, root), records, results_folders(results), chosen, cell)
+    captions = _captions(records, summary.metrics[0]) if values and summary.metrics else {}
+    write_figure(out, grid(list(shown), columns, captions, titles), cell)
+    click.echo(f"Wrote {out}.", err=True)
+
+
+def _records(results: tuple[Path, ...], split: str | None, protocol: str | None) -> list[Record]:
+    from sshbench.results.records import read_records
+    from sshbench.results.summary import one_of
+
+    return one_of(read_records(results), benchmark=split, protocol=protocol)
+
+
+def _benchmark(records: list[Record], root: str | None) -> Benchmark:
+    from sshbench.benchmarks.open import open_benchmark
+
+    return open_benchmark(records[0].benchmark, root, allow_incomplete=True)
+
+
+def _known(what: str, names: tuple[str, ...] | list[str], there: list[str]) -> None:
+    from difflib import get_close_matches
+
+    for name in names:
+        if name not in there:
+            near = get_close_matches(name, there, n=1, cutoff=0.4) or there[:1]
+            raise SshbenchError(f"these records have no {what} {name!r}; did you mean {near[0]!r}?")
+
+
+def _captions(records: list[Record], metric: str) -> dict[str, dict[str, str]]:
+    from sshbench.metrics.suite import METRICS
+
+    known = METRICS.get(metric)
+    digits, unit = (known.digits, f" {known.unit}" if known.unit else "") if known else (4, "")
+    found: dict[str, dict[str, str]] = {}
+    for record in records:
+        if metric in record.metrics:
+            column = "composite" if record.method == "dc" else record.method
+            found.setdefault(record.id, {})[column] = f"{record.metrics[metric]:.{digits}f}{unit}"
+    return found

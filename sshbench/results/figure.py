@@ -1,0 +1,135 @@
+"""The comparison grid of papers: a row an image, with the composite, each method and the ground truth side by side."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from sshbench.errors import SshbenchError
+from sshbench.results.pdf import pdf_page
+from sshbench.results.pictures import Pictures, Pixels
+from sshbench.whole_file import whole_file
+
+GAP = 0.02  # of a cell's width, between cells
+TALLEST = 1.0  # height of a cell over its width; taller images become narrower
+LETTERS = 0.075  # size of letters, in widths of a cell
+WIDTH_IN_POINTS = 496  # of the PDF: the text width of ICCV and CVPR papers, 6 7/8 inches
+FORMATS = (".pdf", ".png")
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Pictures and words at places in units of a cell's width, from the upper left.
+
+    Parameters
+    ----------
+    cells
+        Each an image and its box: x, y, width, height.
+    labels
+        Each a text, the middle of its baseline, and whether it is bold.
+    """
+
+    width: float
+    height: float
+    cells: tuple[tuple[Pixels, Box], ...]
+    labels: tuple[tuple[str, float, float, bool], ...]
+
+
+def grid(
+    rows: Sequence[Pictures],
+    methods: Sequence[str],
+    captions: Mapping[str, Mapping[str, str]] | None = None,
+    titles: Mapping[str, str] | None = None,
+) -> Grid:
+    """Lay out a grid.
+
+    Parameters
+    ----------
+    rows
+        The images, each a row.
+    methods
+        The columns between the composite and the ground truth.
+    captions
+        Image's id -> method -> what stands below its picture; `composite` is a method here.
+    titles
+        What to call a method; its own name where absent.
+    """
+    names = ["composite", *methods, "ground truth"]
+    step, line = 1 + GAP, LETTERS * 1.35
+    cells: list[tuple[Pixels, Box]] = []
+    labels = [((titles or {}).get(n, n), c * step + 0.5, LETTERS, True) for c, n in enumerate(names)]
+    y = line
+    for row in rows:
+        height, width = row.composite.shape[:2]
+        tall = min(height / width, TALLEST)
+        wide = tall * width / height
+        images = {"composite": row.composite, **row.predictions, "ground truth": row.target}
+        below = (captions or {}).get(row.id, {})
+        for column, name in enumerate(names):
+            if (image := images.get(name)) is not None:
+                cells.append((image, (column * step + (1 - wide) / 2, y, wide, tall)))
+            if name in below:
+                labels.append((below[name], column * step + 0.5, y + tall + LETTERS, False))
+        y += tall + (line if below else 0) + GAP
+    return Grid(len(names) * step - GAP, y - GAP, tuple(cells), tuple(labels))
+
+
+def write_figure(path: str | os.PathLike[str], figure: Grid, cell: int) -> None:
+    """Write a figure as PNG, `cell` pixels a cell, or as PDF with its pictures lossless and its words as text.
+
+    Raises
+    ------
+    SshbenchError
+        The name ends in neither.
+    """
+    kind = Path(path).suffix.lower()
+    check_format(path)
+    with whole_file(path) as temporary:
+        if kind == ".png":
+            png(figure, cell).save(temporary, "PNG")
+        else:
+            temporary.write_bytes(_pdf(figure))
+
+
+def check_format(path: str | os.PathLike[str]) -> None:
+    """Refuse a name that `write_figure` cannot write to."""
+    if Path(path).suffix.lower() not in FORMATS:
+        raise SshbenchError(f"{path}: a figure is a .png or a .pdf; choose a name that ends so")
+
+
+def png(figure: Grid, cell: int) -> Image.Image:
+    """Draw a figure, `cell` pixels a cell, on white."""
+    canvas = Image.new("RGB", (round(figure.width * cell), round(figure.height * cell)), "white")
+    for image, (x, y, w, h) in figure.cells:
+        size = round(w * cell), round(h * cell)
+        picture = Image.fromarray(image)
+        if picture.size != size:
+            picture = picture.resize(size, Image.Resampling.LANCZOS)
+        canvas.paste(picture, (round(x * cell), round(y * cell)))
+    draw = ImageDraw.Draw(canvas)
+    for text, x, y, bold in figure.labels:
+        font = _font(text, cell)
+        stroke = font.size / 40 if bold and isinstance(font, ImageFont.FreeTypeFont) else 0
+        draw.text((x * cell, y * cell), text, "black", font, anchor="ms", stroke_width=stroke)
+    return canvas
+
+
+def _font(text: str, cell: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """As large as letters are, or smaller, so that the text fits into a cell."""
+    font = ImageFont.load_default(LETTERS * cell)
+    width = font.getlength(text)
+    return font if width <= cell else ImageFont.load_default(LETTERS * cell * cell / width)
+
+
+def _pdf(figure: Grid) -> bytes:
+    unit = WIDTH_IN_POINTS / figure.width
+    cells = [(np.ascontiguousarray(image), tuple(v * unit for v in box)) for image, box in figure.cells]
+    labels = [(text, x * unit, y * unit, bold) for text, x, y, bold in figure.labels]
+    return pdf_page(WIDTH_IN_POINTS, figure.height * unit, cells, labels, size=LETTERS * unit, room=unit)

@@ -1,0 +1,190 @@
+"""One self-contained HTML page about a run: tables, distributions, and every image under a slider.
+
+The page needs nothing from elsewhere and works from a file. What it says stands in it as HTML; sorting, charts and the
+slider are `page/page.js`, which reads the numbers and pictures from a block of JSON.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, features
+
+from sshbench import __version__
+from sshbench.benchmarks.composite import Benchmark
+from sshbench.benchmarks.protocol import PROTOCOLS
+from sshbench.metrics.suite import METRICS
+from sshbench.results.pictures import ERROR_SPAN, Pictures, Pixels, error_colours, load_pictures, spread
+from sshbench.results.records import Record
+from sshbench.results.statistics import capped
+from sshbench.results.summary import Row, Summary, higher_is_better, summarise
+from sshbench.results.tables import Table, tables
+from sshbench.whole_file import whole_file
+
+PICTURES = 48
+SIDE = 384
+
+
+def write_report(
+    path: str | os.PathLike[str],
+    records: Sequence[Record],
+    benchmark: Benchmark | None = None,
+    folders: Sequence[Path] = (),
+    *,
+    sort: str | None = None,
+    pictures: int = PICTURES,
+    side: int = SIDE,
+) -> None:
+    """Write the page.
+
+    Parameters
+    ----------
+    records
+        Of one benchmark under one protocol.
+    benchmark, folders
+        Where pictures come from: the benchmark that was judged, and the folders of results with the predictions. No
+        benchmark: no pictures.
+    sort
+        The metric that rows are ordered by and charts begin with; the first by default.
+    pictures
+        How many images to show: those on which methods differ most in that metric.
+    side
+        Their long side in pixels.
+
+    Raises
+    ------
+    RecordsError
+        Records of several benchmarks or protocols, or of images that the benchmark lacks.
+    """
+    summary = summarise(records, sort=sort)
+    chosen = list(spread(records, summary.metrics[0]))[:pictures] if summary.metrics else []
+    shown = {}
+    if benchmark is not None:
+        for one in load_pictures(benchmark, records, folders, chosen, side):
+            shown[one.id] = _encoded(one)
+    text = page(summary, payload(summary, records, shown))
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def payload(
+    summary: Summary, records: Sequence[Record], shown: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, Any]:
+    """What the script works on: metrics, methods, and for each image its values by method and metric."""
+    values: dict[str, dict[str, list[float | None]]] = {}
+    attributes: dict[str, Mapping[str, Any]] = {}
+    for record in records:
+        row = [_number(record.metrics.get(metric)) for metric in summary.metrics]
+        values.setdefault(record.id, {})[record.method] = row
+        attributes[record.id] = record.attributes or attributes.get(record.id, {})
+    return {
+        "metrics": [_metric(name) for name in summary.metrics],
+        "methods": [_method(row, summary) for row in summary.rows],
+        "images": [
+            {"id": id, "about": dict(attributes[id]), "values": by_method, "pictures": (shown or {}).get(id)}
+            for id, by_method in values.items()
+        ],
+    }
+
+
+def _number(value: float | None) -> float | None:
+    """Six digits of a value; JSON has no infinity, so it is what it counts as in means."""
+    if value is None or np.isnan(value):
+        return None
+    return float(f"{float(capped(value)):.6g}")
+
+
+def _metric(name: str) -> dict[str, Any]:
+    known = METRICS.get(name)
+    return {
+        "name": name,
+        "title": known.title if known else name,
+        "unit": known.unit if known else "",
+        "about": known.description if known else "",
+        "higher": higher_is_better(name),
+        "digits": known.digits if known else 4,
+    }
+
+
+def _method(row: Row, summary: Summary) -> dict[str, Any]:
+    means = [row.estimates[metric] for metric in summary.metrics]
+    return {
+        "name": row.method,
+        "ceiling": row.sees_target,
+        "means": [[_number(v) for v in (one.mean, one.low, one.high)] for one in means],
+    }
+
+
+def _encoded(one: Pictures) -> dict[str, Any]:
+    images = {"composite": one.composite, **one.predictions, "ground truth": one.target}
+    errors = {method: one.error_map(method) for method in one.predictions if one.target is not None}
+    return {
+        "size": [one.composite.shape[1], one.composite.shape[0]],
+        "images": {name: _uri(image) for name, image in images.items() if image is not None},
+        "errors": {name: _uri(image, 60) for name, image in errors.items() if image is not None},
+    }
+
+
+def _uri(image: Pixels, quality: int = 80) -> str:
+    kind = "webp" if features.check("webp") else "jpeg"
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, kind, quality=quality)
+    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def page(summary: Summary, data: Mapping[str, Any]) -> str:
+    """The page's text."""
+    parts = files(__package__).joinpath("page")
+    style, script = (parts.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    has_pictures = any(image["pictures"] for image in data["images"])
+    protocol = PROTOCOLS.get(summary.protocol)
+    ramp = ", ".join("#" + bytes(error_colours(np.array(v))).hex() for v in np.linspace(0, 1, 6))
+    main, *others = tables(summary)
+    return (
+        parts.joinpath("page.html")
+        .read_text(encoding="utf-8")
+        .format(
+            title=html.escape(f"{summary.benchmark} under {summary.protocol}"),
+            style=style.replace("ERROR-RAMP", ramp),
+            benchmark=html.escape(summary.benchmark),
+            images=summary.images,
+            protocol=html.escape(f"{summary.protocol}, version {summary.protocol_version}"),
+            about_protocol=html.escape(protocol.description) if protocol else "",
+            tables="\n".join([_table(main), *map(_table, others)]),
+            error_span=ERROR_SPAN,
+            no_pictures="" if has_pictures else "<p>This page was made without pictures.</p>",
+            version=html.escape(__version__),
+            data=json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
+            script=script,
+        )
+    )
+
+
+def _table(table: Table) -> str:
+    head = "".join(f'<th scope="col">{html.escape(column)}</th>' for column in table.columns)
+    lines = [f"<h3>{html.escape(table.title)}</h3>", '<div class="wide" tabindex="0"><table class="sortable">']
+    lines += [f"<thead><tr>{head}</tr></thead>", "<tbody>"]
+    for i, row in enumerate(table.rows):
+        if i in table.breaks:
+            lines.append("</tbody><tbody>")
+        cells = [_cell(text, (i, c) in table.strong) for c, text in enumerate(row)]
+        lines.append(f'<tr><th scope="row">{cells[0]}</th>{"".join(f"<td>{cell}</td>" for cell in cells[1:])}</tr>')
+    lines.append("</tbody></table></div>")
+    lines += [f'<p class="note">{html.escape(note)}</p>' for note in table.notes]
+    return "\n".join(lines)
+
+
+def _cell(text: str, strong: bool) -> str:
+    value, bracket, interval = text.partition(" [")
+    cell = html.escape(value)
+    cell = f"<b>{cell}</b>" if strong else cell
+    return f"{cell} <small>[{html.escape(interval)}</small>" if bracket else cell

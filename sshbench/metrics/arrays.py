@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,34 +33,38 @@ def for_arrays(function: Callable[P, Tensor]) -> Callable[P, Any]:
     """Let a metric of batches `[N, C, H, W] -> [N]` take single images and numpy arrays too.
 
     A numpy image gives a float, a numpy batch an array `[N]`, a tensor image a tensor without axes, a tensor batch
-    a tensor `[N]`. Arguments with two or more axes are images (three channels) or masks.
+    a tensor `[N]`. The first two arguments are images, a third is a mask.
     """
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> Any:
-        first: Any = args[0]
+        given = signature.bind(*args, **kwargs)
+        first, *_ = given.arguments.values()
+        for i, (name, value) in enumerate(given.arguments.items()):
+            if i < 2:
+                given.arguments[name] = _images(value)
+            elif name == "mask":
+                given.arguments[name] = _masks(value)
+        result: Any = function(*given.args, **given.kwargs)
         single = first.ndim == 3
-        result = function(*map(_batch, args), **{key: _batch(value) for key, value in kwargs.items()})
         if isinstance(first, np.ndarray):
             return float(result[0]) if single else result.cpu().numpy()
         return result[0] if single else result
 
+    signature = inspect.signature(function)
     return call
 
 
-def _batch(value: Any) -> Any:
-    """A batch of planes of an image or mask; anything else as it is."""
-    import torch
+def _images(images: Any) -> Tensor:
+    if isinstance(images, np.ndarray):
+        images = planes(np.moveaxis(images, -1, -3))
+    return cast("Tensor", images.reshape(-1, *images.shape[-3:]))
 
-    if isinstance(value, np.ndarray) and value.ndim >= 2:
-        is_mask = value.shape[-1] != 3 or value.ndim == 2
-        if is_mask:
-            return planes(value).reshape(-1, 1, *value.shape[-2:])
-        return planes(np.moveaxis(value, -1, -3)).reshape(-1, 3, *value.shape[-3:-1])
-    if isinstance(value, torch.Tensor) and value.ndim >= 2:
-        is_mask = value.ndim == 2 or value.shape[-3] != 3
-        return value.reshape(-1, 1 if is_mask else 3, *value.shape[-2:])
-    return value
+
+def _masks(masks: Any) -> Tensor:
+    if isinstance(masks, np.ndarray):
+        masks = planes(masks)
+    return cast("Tensor", masks.reshape(-1, 1, *masks.shape[-2:]))
 
 
 def planes(array: NDArray[Any]) -> Tensor:

@@ -37,7 +37,7 @@ def made(seed: int = 0, size: tuple[int, int] = (330, 420), *, soft: bool = True
 
 
 def predicted(composite: Composite, seed: int = 1) -> NDArray[np.uint8]:
-    """What a method that changes the background too might give: half way to the target, with noise and a clipped top."""
+    """What a method that changes the background too might give: half way to the target, with noise, clipped."""
     assert composite.target is not None
     middle = composite.composite * 0.5 + composite.target * 0.5
     noise = np.random.default_rng(seed).normal(0, 6, middle.shape)

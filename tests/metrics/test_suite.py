@@ -1,0 +1,90 @@
+"""Scoring as a whole: which metrics, what is refused, what stays empty."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sshbench.benchmarks.composite import Composite
+from sshbench.benchmarks.protocol import EXTRA, PROTOCOLS, ProtocolError
+from sshbench.metrics.suite import METRICS, MetricError, PredictionError, chosen, score
+from tests.metrics.test_protocols import made
+
+V1 = PROTOCOLS["sshbench-v1"]
+
+
+def test_metrics_are_the_protocols_own_in_its_order() -> None:
+    assert chosen(V1) == tuple(name for name in V1.metrics if name not in EXTRA)
+    assert chosen(V1, ["lpips_vgg", "mse", "psnr"]) == ("psnr", "mse", "lpips_vgg")
+    assert chosen(PROTOCOLS["dovenet"], ["ssim", "mse"]) == ("mse",)
+    for protocol in PROTOCOLS.values():
+        assert set(protocol.metrics) <= set(METRICS)
+
+
+def test_unknown_metrics_and_metrics_a_protocol_lacks_are_refused() -> None:
+    with pytest.raises(MetricError, match="did you mean 'psnr'"):
+        chosen(V1, ["pnsr"])
+    with pytest.raises(ProtocolError, match="dovenet defines none of ssim; it has psnr, mse"):
+        chosen(PROTOCOLS["dovenet"], ["ssim"])
+
+
+def test_a_perfect_prediction() -> None:
+    sample = made()
+    assert sample.target is not None
+    scores = score(sample.target, replace_composite(sample), V1, ["psnr", "mse", "ssim", "ciede2000", "fmse", "fpsnr"])
+    assert scores["psnr"] == scores["fpsnr"] == math.inf
+    assert scores["mse"] == scores["ciede2000"] == scores["fmse"] == 0
+    assert scores["ssim"] == pytest.approx(1, abs=1e-6)
+
+
+def replace_composite(sample: Composite) -> Composite:
+    """The same sample with the ground truth as composite, so that its background is the ground truth's."""
+    assert sample.target is not None
+    return Composite(sample.id, sample.target, sample.target, sample.target, sample.mask, sample.target)
+
+
+@pytest.mark.parametrize(
+    ("prediction", "message"),
+    [
+        (
+            np.zeros((100, 100, 3), np.uint8),
+            "is 100 x 100; it has to have the composite's size, 420 x 330 or 256 x 256",
+        ),
+        (np.zeros((330, 420), np.uint8), r"has the shape \[330, 420\]"),
+        (np.zeros((330, 420, 3), np.int32), "is int32; give uint8, or floats"),
+        (np.full((330, 420, 3), np.nan, np.float32), "not finite"),
+        (np.full((330, 420, 3), 200, np.float32), "divide it by 255"),
+    ],
+)
+def test_bad_predictions_are_refused_by_id(prediction: np.ndarray, message: str) -> None:
+    with pytest.raises(PredictionError, match=f"^made/0: .*{message}"):
+        score(prediction, made(), V1)
+
+
+def test_a_sample_without_ground_truth_is_refused() -> None:
+    sample = made()
+    with pytest.raises(PredictionError, match="no ground truth"):
+        score(sample.composite, replace(sample, target=None), V1)
+
+
+def test_a_foreground_that_vanishes_at_256_leaves_its_columns_empty() -> None:
+    sample = made(size=(1024, 1024))
+    mask = np.zeros((1024, 1024), np.float32)
+    mask[500, 500] = 1
+    scores = score(
+        sample.composite, replace(sample, mask=mask), V1, [name for name in V1.metrics if "lpips" not in name]
+    )
+    assert list(scores) == ["psnr", "mse", "ssim", "mae", "ciede2000"]
+
+
+def test_floats_and_bytes_of_one_image_score_alike() -> None:
+    sample = made()
+    floats = sample.composite / np.float32(255)
+    for protocol in PROTOCOLS.values():
+        metrics = [name for name in protocol.metrics if "lpips" not in name]
+        as_bytes, as_floats = (score(image, sample, protocol, metrics) for image in (sample.composite, floats))
+        tolerance = 2e-3 if protocol.quantise == "round" or protocol.size is None else 0.05  # floats are not rounded
+        assert as_floats == pytest.approx(as_bytes, rel=tolerance), protocol.name

@@ -1,9 +1,9 @@
 """What a photograph costs, in processor time and bytes, and what that makes for many: the numbers of docs/scale.md.
 
-python -m tests.speed.scale > docs/scale-measured.md
+python -m tests.speed.scale
 
-Times are processor time (user and system) of one process in one thread, the best of several rounds on 250 photographs of
-640 x 480 pixels and 61 KB (photos.py), after a round to warm up. So they hold for a core that is not shared.
+Times are processor time (user and system) of one process in one thread, the best of several rounds on 250 photographs
+of 640 x 480 pixels and 61 KB (photos.py), after a round to warm up. So they hold for a core that is not shared.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from sshbench.triplets.codecs import Codec
 from sshbench.triplets.engine import plan
 from sshbench.triplets.luts import open_bank
 from sshbench.triplets.manifest import Manifest, ShardRecord
+from sshbench.triplets.recipe import make_recipes
 from sshbench.triplets.settings import Settings
 from sshbench.triplets.source_files import Found, ImageSource
 from sshbench.triplets.sources import Source, open_source
@@ -69,8 +70,6 @@ def rendered(source: Source, bank: LutBank) -> float:
     """Seconds to render a triplet from its recipe, photograph read and decoded, nothing encoded."""
     run = plan(Settings(), source, bank, store="recipes")
     stored = StoredTriplets("", run, [], source, bank)
-    from sshbench.triplets.recipe import make_recipes
-
     drawn = make_recipes(run.settings, [source.row_id(i) for i in range(PHOTOS)], [0] * PHOTOS, len(bank))
 
     def work() -> None:
@@ -150,8 +149,8 @@ def main() -> None:
         ]
         print(f"| {name} |", *(f" {cell} |" for cell in cells), sep="")
     print(
-        f"\nA folder's list: {1e6 * listed[0]:.1f} µs, {listed[1]:.0f} bytes of memory and {listed[2]:.0f} bytes sent to "
-        f"each worker a photograph. `manifest.json`: {record:.0f} bytes a shard."
+        f"\nA folder's list, a photograph: {1e6 * listed[0]:.1f} µs, {listed[1]:.0f} bytes of memory, {listed[2]:.0f} "
+        f"bytes sent to each worker. `manifest.json`: {record:.0f} bytes a shard."
     )
 
 

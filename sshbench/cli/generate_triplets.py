@@ -173,6 +173,11 @@ def generate_triplets(ctx: click.Context, /, **options: Any) -> None:
     output depends on the photographs, the LUTs and the options above --workers alone; who makes it, in how many
     pieces and with what interruptions changes no byte.
     """
+    from sshbench.triplets.worker_start import prepare_workers
+
+    o = options
+    if o["workers"] > 1 and o["engine"] == "local" and not o["dry_run"]:
+        prepare_workers()
     from sshbench.triplets.codecs import Codec
     from sshbench.triplets.engine import generate, plan
     from sshbench.triplets.luts import SHIPPED, open_bank
@@ -181,7 +186,6 @@ def generate_triplets(ctx: click.Context, /, **options: Any) -> None:
 
     # No warning about every attempt to reach the hub: what came of them is said in one sentence.
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
-    o = options
     part = _part(o["shard"])
     codec = Codec.choose(o["image_format"], o["quality"])
     bank = open_bank(o["luts"]) if o["appearance"] == "lut" else None

@@ -16,6 +16,7 @@ from typing import Any
 from sshbench.errors import SshbenchError
 from sshbench.lut.kernels import cpu
 from sshbench.triplets.manifest import ShardRecord
+from sshbench.triplets.worker_start import worker_context
 from sshbench.triplets.writer import Job, Made, Tick, Todo, make_shard
 
 _DEATHS = 3
@@ -43,20 +44,20 @@ def run_here(job: Job, todo: Todo, tick: Tick) -> Generator[Made, None, None]:
 
 
 def run_processes(job: Job, todo: Todo, workers: int, tick: Tick) -> Generator[Made, None, None]:
-    """Make the shards in `workers` spawned processes; shards of a process that dies are made again.
+    """Make the shards in `workers` processes; shards of a process that dies are made again.
 
     Raises
     ------
     WorkersDied
         Processes died three times while not one shard was finished.
     """
-    context = multiprocessing.get_context("spawn")
+    context = worker_context()
     slots = 2 * workers  # shards handed out at a time; each has two numbers in `counts`, written by one process
     counts = context.RawArray("q", 2 * slots)
     again: deque[tuple[int, ShardRecord | None]] = deque()
     deaths = 0
     while deaths < _DEATHS:
-        pool = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(job, counts))
+        pool = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(job, counts, dict(os.environ)))
         pending: dict[Future[Made], tuple[int, tuple[int, ShardRecord | None]]] = {}
         free = list(range(slots))
         try:
@@ -111,9 +112,10 @@ def _end(pool: ProcessPoolExecutor) -> None:
 _worker: tuple[Job, Any] | None = None
 
 
-def _start(job: Job, counts: Any) -> None:
+def _start(job: Job, counts: Any, environment: dict[str, str]) -> None:
     global _worker
     _worker = job, counts
+    os.environ.update(environment)  # which may have changed since the process that this one comes from
     cpu.set_threads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

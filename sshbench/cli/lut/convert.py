@@ -20,7 +20,7 @@ HALD_SUFFIXES = (".png", ".tif", ".tiff")
 @click.option(
     "--level",
     type=click.IntRange(2, 16),
-    help="Level of the Hald written, for level^2 points an axis; by default the lowest that loses nothing, if one does.",
+    help="Level of the Hald written, for level^2 points an axis; by default the lowest without loss, if there is one.",
 )
 @click.option("--bits", type=click.Choice(["8", "16"]), help="Bits a channel of the Hald written; 16 by default.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")

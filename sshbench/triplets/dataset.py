@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from functools import cached_property
 from typing import Any, Literal
@@ -28,6 +28,7 @@ from sshbench.triplets.settings import Settings
 from sshbench.triplets.sources import Partners, Photo, SkippedImage, Source, open_source
 
 Pixels = NDArray[np.uint8]
+Unreadable = Literal["replace", "raise"]
 Deliver = Literal["views", "crops"]
 Sample = dict[str, Any]
 
@@ -71,7 +72,7 @@ class TripletDataset:
         settings: Settings | None = None,
         *,
         deliver: Deliver = "views",
-        unreadable: Literal["replace", "raise"] = "replace",
+        unreadable: Unreadable = "replace",
     ) -> None:
         self.source = open_source(os.fspath(source)) if isinstance(source, str | os.PathLike) else source
         if not isinstance(luts, LutBank):
@@ -124,18 +125,10 @@ class TripletDataset:
         `content` and `reference`; for composites `composite`, `mask` `[crop, crop]` and `real`.
         """
         epoch, i = key if isinstance(key, tuple) else (self.epoch, key)
-        first = self.recipe(i, epoch)
+        first = self.recipe(i, epoch)  # raises IndexError
         if self.unreadable == "raise":
             return self.render(first)
-        recipe, reasons = first, []
-        for step in range(1, _TRIES + 1):
-            try:
-                return self.render(recipe)
-            except SkippedImage as skipped:
-                warnings.warn(f"{skipped}; the next photograph takes its place", RuntimeWarning, stacklevel=2)
-                reasons.append(str(skipped))
-            recipe = self.recipe((i + step * self.settings.draws) % len(self), epoch)
-        raise SshbenchError(f"{_TRIES} photographs in a row cannot be used, the first because {reasons[0]}")
+        return first_usable(lambda k: self.render(self.recipe(k, epoch)), i, self.settings.draws, len(self))
 
     def render(self, recipe: Recipe, photo: Photo | None = None) -> Sample:
         """The sample of one recipe, from `photo` (of a source that comes in order) or else from the source's row.
@@ -170,6 +163,24 @@ class TripletDataset:
         if self.settings.appearance != "color-transfer":
             return None
         return Partners([self.source.row_id(i) for i in range(len(self.source))])
+
+
+def first_usable(render: Callable[[int], Sample], i: int, step: int, count: int) -> Sample:
+    """Sample `i` of `count`, or where its photograph cannot be used the first of those `step` apart that can.
+
+    Raises
+    ------
+    SshbenchError
+        A hundred in a row cannot be used.
+    """
+    reasons = []
+    for tried in range(_TRIES):
+        try:
+            return render((i + tried * step) % count)
+        except SkippedImage as skipped:
+            warnings.warn(f"{skipped}; the next photograph takes its place", RuntimeWarning, stacklevel=3)
+            reasons.append(str(skipped))
+    raise SshbenchError(f"{_TRIES} photographs in a row cannot be used, the first because {reasons[0]}")
 
 
 def collate(samples: Sequence[Sample]) -> dict[str, Any]:

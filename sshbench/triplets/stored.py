@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sshbench.errors import SshbenchError
 from sshbench.lut.bank import LutBank
-from sshbench.triplets.dataset import Sample
+from sshbench.triplets.dataset import Sample, Unreadable, first_usable
 from sshbench.triplets.luts import open_bank
 from sshbench.triplets.manifest import Run, ShardRecord, lut_hashes, read_manifest
 from sshbench.triplets.recipe import Recipe
@@ -44,7 +44,7 @@ class StoredTriplets:
     Made by `load_triplets`.
     """
 
-    deliver = "views"
+    unreadable: Unreadable = "replace"
 
     def __init__(
         self, url: str, run: Run, shards: list[ShardRecord], source: Source | None, bank: LutBank | None
@@ -68,16 +68,18 @@ class StoredTriplets:
         i = key[1] if isinstance(key, tuple) else key
         if not -len(self) <= i < len(self):
             raise IndexError(f"row {i} of {len(self)}")
-        row = self._stored(i % len(self))
         if self.run.store == "recipes":
-            return self.render(Recipe.from_row(row))
+            if self.unreadable == "raise":
+                return self.render(self.recipe(i))
+            return first_usable(lambda k: self.render(self.recipe(k)), i, self.settings.draws, len(self))
+        row = self._stored(i % len(self))
         return {name: _decoded(value["bytes"]) if isinstance(value, dict) else value for name, value in row.items()}
 
     def recipe(self, i: int) -> Recipe:
         """The recipe of row `i` of a store of recipes."""
         if self.run.store != "recipes":
             raise SshbenchError(f"{self.url} holds pixels and no recipes")
-        return Recipe.from_row(self._stored(i))
+        return Recipe.from_row(self._stored(i % len(self)))
 
     def __getstate__(self) -> dict[str, Any]:
         # Open files and what was read stay in their process.
@@ -167,6 +169,7 @@ def load_triplets(
     *,
     source: str | os.PathLike[str] | Source | None = None,
     luts: str | os.PathLike[str] | LutBank | None = None,
+    unreadable: Unreadable = "replace",
 ) -> StoredTriplets:
     """Open a store of pixels or of recipes.
 
@@ -176,6 +179,9 @@ def load_triplets(
         The output folder of `sshbench generate-triplets`, or its fsspec URL.
     source, luts
         For recipes, where the photographs and the LUTs are now; by default where they were when the store was made.
+    unreadable
+        For recipes, what a photograph that cannot be used does: `"replace"` gives the next one in its place, with a
+        warning, as `TripletDataset` does; `"raise"` raises `SkippedImage`.
 
     Raises
     ------
@@ -194,7 +200,9 @@ def load_triplets(
     shards = [record for _, record in sorted(manifest.shards.items()) if record.rows]
     if run.store == "pixels":
         return StoredTriplets(url, run, shards, None, None)
-    return StoredTriplets(url, run, shards, _source(url, run, source), _bank(url, run, luts))
+    stored = StoredTriplets(url, run, shards, _source(url, run, source), _bank(url, run, luts))
+    stored.unreadable = unreadable
+    return stored
 
 
 def asked_of(run: Run) -> dict[str, Any]:

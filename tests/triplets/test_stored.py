@@ -22,7 +22,7 @@ from sshbench.triplets.engine import generate, plan
 from sshbench.triplets.loader import TripletLoader
 from sshbench.triplets.luts import open_bank
 from sshbench.triplets.settings import Settings
-from sshbench.triplets.sources import open_source
+from sshbench.triplets.sources import SkippedImage, open_source
 from sshbench.triplets.stored import StoredTriplets
 
 SETTINGS = Settings(seed=3, draws=2, crop=48, scale=(56, 64), strength=(0.4, 1.0))
@@ -195,6 +195,18 @@ def test_a_shard_that_is_gone_is_named(place: Path) -> None:
     with pytest.raises(SshbenchError, match=rf"{shard.name} cannot be read .*makes it again"):
         stored[5]
     assert stored[0]["row"] == "0.jpg"
+
+
+def test_a_photograph_that_was_spoiled_later_is_replaced_or_told(place: Path) -> None:
+    make(place, str(place / "recipes"), "recipes")
+    (place / "photos" / "2.jpg").write_bytes(b"\xff\xd8\xff")
+    with pytest.warns(RuntimeWarning, match="have changed"):
+        lenient, strict = (load_triplets(place / "recipes", unreadable=how) for how in ("replace", "raise"))
+    with pytest.warns(RuntimeWarning, match=r"2\.jpg: .*; the next photograph takes its place"):
+        row = lenient[5]
+    assert (row["row"], row["draw"]) == ("3.jpg", 1)
+    with pytest.raises(SkippedImage, match=r"2\.jpg"):
+        strict[5]
 
 
 def test_no_store_is_a_sentence(tmp_path: Path) -> None:

@@ -218,8 +218,8 @@ def _source(url: str, run: Run, source: str | os.PathLike[str] | Source | None) 
         found = open_source(os.fspath(spec), **asked_of(run))
     except SshbenchError as error:
         raise SshbenchError(
-            f"the recipes in {url} need the photographs of {spec} ({error}); say where they are with "
-            "load_triplets(path, source=...)"
+            f"the recipes in {url} need the photographs of {spec} ({error}); say where they are now with "
+            "source= (or --source)"
         ) from error
     if found.fingerprint != run.fingerprint:
         warnings.warn(
@@ -237,8 +237,8 @@ def _bank(url: str, run: Run, luts: str | os.PathLike[str] | LutBank | None) -> 
             luts = open_bank(folder)
         except (SshbenchError, OSError) as error:
             raise SshbenchError(
-                f"the recipes in {url} need the LUTs of {folder} ({error}); say where they are with "
-                "load_triplets(path, luts=...)"
+                f"the recipes in {url} need the LUTs of {folder} ({error}); say where they are now with "
+                "luts= (or --luts)"
             ) from error
     found = dict(lut_hashes(luts))
     wrong = [name for name, digest in run.luts if found.get(name) != digest]
@@ -247,6 +247,6 @@ def _bank(url: str, run: Run, luts: str | os.PathLike[str] | LutBank | None) -> 
         more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         raise SshbenchError(
             f"the recipes in {url} were made with other LUTs: the bank now {what} {wrong[0]!r}{more}; give the LUTs of "
-            "then with load_triplets(path, luts=...)"
+            "then with luts= (or --luts)"
         )
     return luts if lut_hashes(luts) == run.luts else luts.select([name for name, _ in run.luts])

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     "splits",
     multiple=True,
     metavar="NAME",
-    help="sample, realhm, iharmony4, iharmony4-HAdobe5k, ... May be repeated.  [default: sample]",
+    help="sample, realhm, iharmony4, iharmony4-HAdobe5k, folder, parquet, hf. May be repeated.  [default: sample]",
 )
 @click.option(
     "--root",
@@ -48,6 +48,14 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="[SPLIT=]DIR",
     help="Where the benchmark is. May be repeated, for each split its own.",
+)
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="ROLE=NAME",
+    help="For --split parquet and hf the column of a role (composite, foreground, background, mask, target, ...), for "
+    "folder its pattern, such as 'mask=masks/*'. May be repeated.",
 )
 @click.option("--allow-incomplete", is_flag=True, help="Go on with what there is of a benchmark.")
 @click.option(
@@ -110,7 +118,11 @@ def evaluate(ctx: click.Context, /, **options: Any) -> None:
         chosen(protocol, metrics)  # says what is misspelt before anything runs
     splits = _parts(o["splits"]) or ["sample"]
     roots = _roots(o["roots"], splits)
-    benchmarks = [open_benchmark(split, roots.get(split), allow_incomplete=o["allow_incomplete"]) for split in splits]
+    columns = dict(_pair("--column", text) for text in o["columns"]) or None
+    benchmarks = [
+        open_benchmark(split, roots.get(split), allow_incomplete=o["allow_incomplete"], columns=columns)
+        for split in splits
+    ]
     device = _device(o["device"])
     scored = 0
     for split, benchmark in zip(splits, benchmarks, strict=True):
@@ -141,6 +153,13 @@ def evaluate(ctx: click.Context, /, **options: Any) -> None:
 def _parts(values: tuple[str, ...]) -> list[str]:
     """Names that were given apart or with commas between them, each once."""
     return list(dict.fromkeys(part.strip() for value in values for part in value.split(",") if part.strip()))
+
+
+def _pair(option: str, text: str) -> tuple[str, str]:
+    role, sign, name = text.partition("=")
+    if not (role and sign and name):
+        raise SshbenchError(f"{option} is ROLE=NAME, such as {option} mask=masks/*, not {text!r}")
+    return role, name
 
 
 def _roots(given: tuple[str, ...], splits: list[str]) -> dict[str, str]:

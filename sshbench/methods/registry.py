@@ -75,6 +75,7 @@ def get_method(name: str, *, device: str | None = None) -> Method:
 
 def _suggestion(name: str, known: list[str]) -> str:
     close = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
+    close = close or [one for one in known if name.lower() in one]
     if close:
         return f"; did you mean {' or '.join(close)}?"
     return f"; there are {', '.join(sorted(known))}, and path.py:Class for one of your own"

@@ -120,13 +120,14 @@ def evaluate(
         A method that cannot be made, two of one name, or a folder that holds another benchmark's results.
     """
     chosen = tuple(metrics) if metrics else None
-    missing = _unavailable(name for protocol in protocols for name in suite.chosen(protocol, chosen))
-    job = Job(benchmark, tuple(methods), tuple(protocols), chosen, out, device, not overwrite, missing)
+    job = Job(benchmark, tuple(methods), tuple(protocols), chosen, out, device, not overwrite)
     made = job.make_methods()
     names = [method.name for method in made]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise SshbenchError(f"two methods are called {twice!r}; give one of them another name")
+    asked = dict.fromkeys(name for protocol in protocols for name in suite.chosen(protocol, chosen))
+    job = replace(job, unavailable=_unavailable(asked))
     ids = benchmark.ids()[:limit]
     if workers is None:
         workers = min(machine.processors(), 4) if device == "cpu" else 1
@@ -160,7 +161,7 @@ def evaluate(
 def _unavailable(names: Iterable[str]) -> frozenset[str]:
     """Of these metrics those whose weights are not here, after a warning that says what is missing."""
     found = set()
-    for name in dict.fromkeys(names):
+    for name in names:
         if name in _NETS:
             try:
                 perceptual.load(_NETS[name])

@@ -5,6 +5,7 @@ Images are the sample: an interval says where the mean would lie over other imag
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -58,7 +59,7 @@ def estimate(values: ArrayLike, *, level: float = LEVEL, resamples: int = RESAMP
     n = len(numbers)
     if n == 0:
         return Estimate(np.nan, np.nan, np.nan, 0)
-    mean = float(numbers.mean())
+    mean = math.fsum(numbers) / n
     if n == 1:
         return Estimate(mean, np.nan, np.nan, 1)
     # About the mean, so that equal values give a width of exactly zero.

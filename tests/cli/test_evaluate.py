@@ -1,0 +1,195 @@
+"""`sshbench evaluate` and `leaderboard` as a user's shell runs them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sshbench.benchmarks.open import open_benchmark
+
+MINE = """
+class Mine:
+    def harmonize(self, batch):
+        return [255 - c.composite for c in batch]
+"""
+QUICK = ("--metrics", "psnr,mse", "--limit", "3", "--workers", "1")
+
+
+def run(*words: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "sshbench", *map(str, words)]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=cwd, env={**os.environ, **environment}
+    )
+
+
+def evaluate(*words: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return run("evaluate", *QUICK, *words, cwd=cwd, **environment)
+
+
+def test_with_no_options_it_judges_all_that_needs_no_weights(tmp_path: Path) -> None:
+    result = evaluate(cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    for name in ("dc", "reinhard", "xiao", "fecker", "pitie", "monge-kantorovich", "ceiling-lut ‡"):
+        assert f"\n{name} " in result.stdout
+    assert "sample, 3 images, sshbench-v1" in result.stdout
+    assert "sees the ground truth" in result.stdout
+    assert (tmp_path / "results/sample/run.json").is_file()
+    assert result.stderr == "Records and predictions: results/sample; next: sshbench report results/sample\n"
+
+
+def test_a_file_of_ones_own_and_several_protocols(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(MINE)
+    words = ["-m", "mine.py:Mine", "-m", "dc,reinhard", "--protocol", "sshbench-v1", "--protocol", "dovenet"]
+    result = evaluate(*words, "-o", "out", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.index("sshbench-v1 (version") < result.stdout.index("dovenet (version")
+    assert len(list((tmp_path / "out/predictions/mine").rglob("*.png"))) == 3
+    assert sorted(path.name for path in (tmp_path / "out/records").iterdir()) == [
+        f"{method}-{protocol}.parquet"
+        for method in ("dc", "mine", "reinhard")
+        for protocol in ("dovenet", "sshbench-v1")
+    ]
+
+
+def test_several_splits_have_a_folder_each(tmp_path: Path) -> None:
+    sample = open_benchmark("sample")
+    pairs = tmp_path / "pairs"
+    for role in ("composite", "mask", "target"):
+        (pairs / role).mkdir(parents=True)
+    for number in range(2):
+        one = sample[number]
+        assert one.target is not None
+        Image.fromarray(one.composite).save(pairs / f"composite/{number}.png")
+        Image.fromarray((one.mask * 255).astype(np.uint8)).save(pairs / f"mask/{number}.png")
+        Image.fromarray(one.target).save(pairs / f"target/{number}.png")
+    words = ["-s", "sample,folder", "--root", f"folder={pairs}", "-m", "dc", "-o", "out", "-q"]
+    result = evaluate(*words, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"sample", "folder"}
+    mixed = run("leaderboard", "out", cwd=tmp_path)
+    assert mixed.returncode == 2
+    assert "2 benchmarks (folder, sample), which no table may mix; choose one with --split" in mixed.stderr
+    assert run("leaderboard", "out", "--split", "folder", cwd=tmp_path).returncode == 0
+
+
+class TestPredictions:
+    @pytest.fixture
+    def predictions(self, tmp_path: Path) -> Path:
+        """Of three images: one right, one too small; the third is missing, and one is of nothing."""
+        folder = tmp_path / "theirs"
+        sample = open_benchmark("sample")
+        for number, id in enumerate(sample.ids()[:2]):
+            path = folder / f"{id}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            image = Image.fromarray(sample[number].composite)
+            (image.resize((100, 80)) if number else image).save(path)
+        Image.new("RGB", (4, 4)).save(folder / "stray.png")
+        return folder
+
+    def test_they_are_scored_counted_and_complained_of(self, tmp_path: Path, predictions: Path) -> None:
+        result = evaluate("-p", "theirs", "-m", "dc", "--allow-incomplete", cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        third = open_benchmark("sample").ids()[2]
+        assert f"sshbench: warning: theirs lacks {third}" in result.stderr
+        assert "1 of 3" in result.stdout
+        assert "theirs failed on 2 images; its means are over the other 1" in result.stdout
+        assert "100 x 80" in result.stdout
+
+    def test_a_name_of_ones_own(self, tmp_path: Path, predictions: Path) -> None:
+        result = evaluate("-p", "ours=theirs", cwd=tmp_path)
+        assert "\nours †" in result.stdout
+        assert "\ndc" not in result.stdout
+
+    def test_strays_are_named(self, tmp_path: Path, predictions: Path) -> None:
+        words = ["evaluate", "-p", "theirs", "--metrics", "psnr", "-w", "1"]
+        result = run(*words, cwd=tmp_path)
+        assert "theirs has images that fit no id: stray.png" in result.stderr
+        assert "and 28 more" in result.stderr
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("words", "sentence"),
+        [
+            (["-m", "reinhart"], "there is no method 'reinhart'; did you mean reinhard"),
+            (["--protocol", "dovent"], "there is no protocol 'dovent'; did you mean 'dovenet'?"),
+            (["--metrics", "pnsr"], "there is no metric 'pnsr'; did you mean"),
+            (["--metrics", "ssim", "--protocol", "ssh-iccv21"], "ssh-iccv21 defines none of ssim"),
+            (["-s", "smaple"], "there is no split 'smaple'; did you mean 'sample'?"),
+            (["-s", "realhm"], "say where it is with --root"),
+            (["-s", "sample,realhm", "--root", "x"], "--root x does not say of which split"),
+            (["-p", "nowhere"], "nowhere: there is no such folder of predictions"),
+            (["--device", "cuda:99"], "--device cuda:99 cannot be used"),
+            (["--column", "mask"], "--column is ROLE=NAME"),
+        ],
+    )
+    def test_bad_input_is_one_sentence_before_anything_runs(
+        self, tmp_path: Path, words: list[str], sentence: str
+    ) -> None:
+        result = run("evaluate", *words, cwd=tmp_path)
+        assert result.returncode == 2
+        assert sentence in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+        assert result.stdout == ""
+        assert list(tmp_path.iterdir()) == []
+
+    def test_nothing_scored_is_exit_code_1(self, tmp_path: Path) -> None:
+        (tmp_path / "mine.py").write_text(MINE.replace("return", "raise ValueError('broken')  #"))
+        result = evaluate("-m", "mine.py", cwd=tmp_path)
+        assert result.returncode == 1
+        assert "mine failed on 3 images" in result.stdout
+        assert "ValueError: broken" in result.stdout
+        assert "nothing could be scored" in result.stderr
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("board")
+    assert evaluate("-m", "dc,reinhard,ceiling-linear", "-o", "out", "-q", cwd=folder).returncode == 0
+    return folder
+
+
+class TestLeaderboard:
+    @pytest.mark.parametrize(
+        ("format_", "start"),
+        [
+            ("text", "sample, 3 images"),
+            ("csv", "benchmark,protocol,protocol_version,method,n"),
+            ("markdown", "**sample, 3 images"),
+            ("latex", r"\begin{table}"),
+            ("html", "<!doctype html>"),
+        ],
+    )
+    def test_formats(self, results: Path, format_: str, start: str) -> None:
+        result = run("leaderboard", "out", "--format", format_, cwd=results)
+        assert result.returncode == 0, result.stderr
+        assert result.stdout.startswith(start)
+        written = run("leaderboard", "out", "--format", format_, "-o", f"table.{format_}", cwd=results)
+        assert written.returncode == 0
+        if format_ != "text":
+            assert (results / f"table.{format_}").read_text() == result.stdout
+
+    def test_columns_and_order(self, results: Path) -> None:
+        words = ["leaderboard", "out", "--format", "csv", "--metrics", "mse"]
+        lines = list(csv.DictReader(io.StringIO(run(*words, cwd=results).stdout)))
+        assert "psnr" not in lines[0]
+        means = [float(line["mse"]) for line in lines if not line["method"].startswith("ceiling")]
+        assert means == sorted(means)
+
+    def test_a_terminal_without_arrows(self, results: Path) -> None:
+        result = run("leaderboard", "out", cwd=results, PYTHONIOENCODING="ascii")
+        assert "PSNR dB ^" in result.stdout
+        assert "\\u" not in result.stdout
+
+    def test_no_records(self, tmp_path: Path) -> None:
+        result = run("leaderboard", ".", cwd=tmp_path)
+        assert result.returncode == 2
+        assert "holds no records; make some with sshbench evaluate" in result.stderr

@@ -1,0 +1,139 @@
+"""Methods by name, from files and from other packages; what is wrong with one is said in a sentence."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sshbench.methods import METHODS, Method, MethodError, get_method
+from sshbench.methods.base import code_hash
+from tests.results.standin import composite
+
+TEN_LINES = """
+import numpy as np
+
+
+class Brighter:
+    def harmonize(self, batch):
+        return [np.minimum(c.composite * 1.1, 255).astype(np.uint8) for c in batch]
+"""
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_keeps_to_the_interface(name: str) -> None:
+    method = get_method(name)
+    assert isinstance(method, Method)
+    assert method.name == name
+    assert method.sees_target == name.startswith("ceiling")
+    batch = [composite(number, size) for number, size in enumerate([(40, 50), (64, 48)])]
+    images = method.harmonize(batch)
+    assert [image.shape for image in images] == [(40, 50, 3), (64, 48, 3)]
+    assert all(image.dtype == np.uint8 for image in images)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_composite_counts_for_itself_whatever_the_batch(name: str) -> None:
+    one, two = composite(1), composite(2)
+    alone = get_method(name).harmonize([two])[0]
+    assert np.array_equal(get_method(name).harmonize([one, two])[1], alone)
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"), [("reinhart", "reinhard"), ("monge", "monge-kantorovich"), ("Pitie", "pitie")]
+)
+def test_a_misspelt_name_is_understood(asked: str, meant: str) -> None:
+    with pytest.raises(MethodError, match=f"no method '{asked}'; did you mean .*{meant}"):
+        get_method(asked)
+
+
+def test_a_strange_name_lists_all() -> None:
+    with pytest.raises(MethodError, match=r"there are ceiling-linear.* and path\.py:Class"):
+        get_method("zzz")
+
+
+class TestFiles:
+    @pytest.mark.parametrize("end", [":Brighter", ""])
+    def test_a_class_of_ones_own(self, tmp_path: Path, end: str) -> None:
+        file = tmp_path / "mine.py"
+        file.write_text(TEN_LINES)
+        method = get_method(f"{file}{end}")
+        assert isinstance(method, Method)
+        assert method.name == "brighter"
+        assert not method.sees_target
+        assert method.input_size is None
+        given = composite(0)
+        assert method.harmonize([given])[0].mean() > given.composite.mean()
+
+    def test_what_lies_beside_it_can_be_imported(self, tmp_path: Path) -> None:
+        (tmp_path / "beside_it.py").write_text("FACTOR = 1")
+        (tmp_path / "mine.py").write_text("import beside_it\n" + TEN_LINES)
+        assert get_method(f"{tmp_path}/mine.py:Brighter").name == "brighter"
+
+    def test_the_device_goes_to_those_that_take_one(self, tmp_path: Path) -> None:
+        file = tmp_path / "mine.py"
+        file.write_text(
+            "class A:\n  def __init__(self, device='cpu'): self.on = device\n  def harmonize(self, b): ...\n"
+        )
+        assert get_method(f"{file}:A", device="cuda:7").on == "cuda:7"  # type: ignore[attr-defined]
+
+    def test_another_text_is_another_method(self, tmp_path: Path) -> None:
+        hashes = set()
+        for number, text in enumerate([TEN_LINES, TEN_LINES.replace("1.1", "1.2"), TEN_LINES]):
+            file = tmp_path / f"mine{number}.py"
+            file.write_text(text)
+            hashes.add(code_hash(get_method(f"{file}:Brighter")))
+        assert len(hashes) == 2
+
+    @pytest.mark.parametrize(
+        ("text", "end", "sentence"),
+        [
+            (TEN_LINES, ":Brightr", "has no 'Brightr'; did you mean Brighter"),
+            ("x = 1", "", "has no class with harmonize"),
+            (TEN_LINES + TEN_LINES.replace("Brighter", "Other"), "", "has Brighter, Other; name one as"),
+            ("import nothing_of_this_name", ":A", "cannot be imported .ModuleNotFoundError"),
+            ("class A:\n  pass", ":A", "A has no harmonize"),
+            ("class A:\n  def __init__(self): raise OSError('no weights')\n  def harmonize(self, b): ...", ":A",
+             "cannot be made .OSError: no weights"),
+            ("class A:\n  name = 'a/b'\n  def harmonize(self, b): ...", ":A", "the name 'a/b' has more than letters"),
+        ],
+    )  # fmt: skip
+    def test_what_is_wrong_is_said(self, tmp_path: Path, text: str, end: str, sentence: str) -> None:
+        file = tmp_path / "mine.py"
+        file.write_text(text)
+        with pytest.raises(MethodError, match=sentence):
+            get_method(f"{file}{end}")
+
+    def test_a_missing_file(self) -> None:
+        with pytest.raises(MethodError, match=r"nowhere\.py: there is no such file"):
+            get_method("nowhere.py:A")
+
+
+class TestPackages:
+    @pytest.fixture
+    def package(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        (tmp_path / "their_methods.py").write_text(TEN_LINES)
+        info = tmp_path / "their_methods-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: their-methods\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(
+            "[sshbench.methods]\nbright = their_methods:Brighter\nbroken = their_methods:Nothing\n"
+        )
+        monkeypatch.syspath_prepend(tmp_path)
+        yield tmp_path
+        sys.modules.pop("their_methods", None)
+
+    def test_an_entry_point_names_a_method(self, package: Path) -> None:
+        method = get_method("bright")
+        assert method.name == "bright"
+        assert isinstance(method, Method)
+
+    def test_its_name_is_suggested(self, package: Path) -> None:
+        with pytest.raises(MethodError, match="did you mean bright"):
+            get_method("brigth")
+
+    def test_one_that_is_not_there(self, package: Path) -> None:
+        with pytest.raises(MethodError, match="broken: their_methods:Nothing cannot be imported"):
+            get_method("broken")

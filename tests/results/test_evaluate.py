@@ -1,0 +1,299 @@
+"""Predict, then score: what is made once, what is made again and when, and what becomes of failures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sshbench.benchmarks.composite import Composite
+from sshbench.benchmarks.protocol import PROTOCOLS, Protocol
+from sshbench.errors import SshbenchError
+from sshbench.metrics.suite import score
+from sshbench.results.evaluate import evaluate
+from sshbench.results.predict import stored
+from sshbench.results.records import Record, read_records, without_costs
+from tests.results.standin import Standin
+
+OURS, FULL, DOVENET = PROTOCOLS["sshbench-v1"], PROTOCOLS["sshbench-v1-fullres"], PROTOCOLS["dovenet"]
+QUICK = ("psnr", "mse", "fmse")
+
+
+@dataclass
+class Counting:
+    """Half of the composite's light; counts what it was asked for and fails where it is told to."""
+
+    name: str = "counting"
+    needs_background: bool = False
+    needs_mask: bool = True
+    sees_target: bool = False
+    input_size: int | None = None
+    weights_hash: str | None = "first"
+    share: float = 0.5
+    raises: tuple[str, ...] = ()
+    broken: dict[str, Any] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def harmonize(self, batch: Sequence[Composite]) -> list[Any]:
+        self.asked += [composite.id for composite in batch]
+        for composite in batch:
+            if composite.id in self.raises:
+                raise RuntimeError(f"no idea what to do\nwith {composite.id}")
+        return [self.broken.get(c.id, (c.composite * self.share).astype(np.uint8)) for c in batch]
+
+
+def run(
+    out: Path, *methods: Any, benchmark: Standin | None = None, protocols: Sequence[Protocol] = (OURS,), **more: Any
+):
+    more = {"metrics": QUICK, "workers": 1, **more}
+    return evaluate(benchmark or Standin(), methods, protocols, out, **more)
+
+
+def key(record: Record) -> tuple[str, str, str]:
+    return record.key
+
+
+def results(records: Sequence[Record]) -> list[Record]:
+    return [without_costs(record) for record in records]
+
+
+class TestRecords:
+    def test_scores_are_those_of_the_suite(self, tmp_path: Path) -> None:
+        benchmark = Standin()
+        for record in run(tmp_path, "reinhard", Counting(), protocols=(OURS, FULL)):
+            image = np.asarray(Image.open(tmp_path / record.prediction))
+            oracle = score(image, benchmark[record.id], PROTOCOLS[record.protocol], QUICK)
+            assert record.metrics == pytest.approx(oracle, rel=1e-12)
+
+    def test_what_is_returned_is_what_is_read(self, tmp_path: Path) -> None:
+        returned = run(tmp_path, "dc", "reinhard", protocols=(OURS, DOVENET))
+        assert sorted(returned, key=key) == sorted(read_records([tmp_path]), key=key)
+
+    def test_costs_are_measured(self, tmp_path: Path) -> None:
+        for record in run(tmp_path, Counting()):
+            assert record.seconds is not None
+            assert record.seconds > 0
+            assert record.peak_memory is not None
+            assert record.peak_memory > 2**20
+
+    def test_the_run_is_described(self, tmp_path: Path) -> None:
+        run(tmp_path, Counting(), "ceiling-linear")
+        said = json.loads((tmp_path / "run.json").read_text())
+        assert said["benchmark"] == "standin"
+        assert [(m["name"], m["sees_target"], m["weights_hash"]) for m in said["methods"]] == [
+            ("counting", False, "first"),
+            ("ceiling-linear", True, None),
+        ]
+        assert said["protocols"] == [{"name": "sshbench-v1", "version": 1}]
+        assert {"numpy", "sshbench", "torch"} <= set(said["versions"])
+        assert said["machine"]["processors"] >= 1
+        assert said["finished"] >= said["started"]
+
+    @pytest.mark.parametrize("more", [{"workers": 2}, {"batch_size": 4}])
+    def test_workers_and_batches_change_no_record(self, tmp_path: Path, more: dict[str, int]) -> None:
+        names = ("xiao", "ceiling-lut")
+        assert results(run(tmp_path / "a", *names)) == results(run(tmp_path / "b", *names, **more))
+
+    def test_a_float_prediction_is_kept_in_full(self, tmp_path: Path) -> None:
+        benchmark = Standin(1)
+        values = np.random.default_rng(0).random(benchmark[0].composite.shape).astype(np.float32)
+        method = Counting(broken={"part_0/c0": values})
+        first = run(tmp_path, method, benchmark=benchmark, protocols=(PROTOCOLS["issam"],))
+        again = run(tmp_path, method, benchmark=benchmark, protocols=(PROTOCOLS["pct-fullres"],))
+        assert len(method.asked) == 1
+        for record in (*first, *again):
+            oracle = score(values, benchmark[0], PROTOCOLS[record.protocol], QUICK)
+            assert record.metrics == pytest.approx(oracle, rel=1e-12)
+
+
+class TestCaches:
+    def test_nothing_is_predicted_twice(self, tmp_path: Path) -> None:
+        method = Counting()
+        first = run(tmp_path, method)
+        assert run(tmp_path, method) == first
+        assert len(method.asked) == 6
+
+    def test_another_protocol_is_scored_without_predicting(self, tmp_path: Path) -> None:
+        method = Counting()
+        run(tmp_path, method)
+        new = run(tmp_path, method, protocols=(DOVENET,))
+        assert len(method.asked) == 6
+        assert [record.protocol for record in new] == ["dovenet"] * 6
+        assert {record.protocol for record in read_records([tmp_path])} == {"sshbench-v1", "dovenet"}
+
+    def test_another_metric_is_added_to_those_there(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        from sshbench.results import evaluate as module
+
+        method, computed = Counting(), []
+        run(tmp_path, method, metrics=["psnr"])
+
+        def watched(*arguments: Any, **more: Any) -> dict[str, float]:
+            computed.append(tuple(arguments[3]))
+            return score(*arguments, **more)
+
+        monkeypatch.setattr(module.suite, "score", watched)
+        records = run(tmp_path, method, metrics=["psnr", "mae"])
+        assert len(method.asked) == 6
+        assert computed == [("mae",)] * 6
+        assert all(set(record.metrics) == {"psnr", "mae"} for record in records)
+
+    def test_another_version_of_a_protocol_scores_again(self, tmp_path: Path) -> None:
+        method = Counting()
+        run(tmp_path, method)
+        newer = replace(OURS, version=2, peak="prediction-range")
+        records = run(tmp_path, method, protocols=(newer,))
+        assert len(method.asked) == 6
+        assert {record.protocol_version for record in read_records([tmp_path])} == {"2"}
+        assert results(records) == results(run(tmp_path / "fresh", Counting(), protocols=(newer,)))
+
+    def test_other_weights_predict_again(self, tmp_path: Path) -> None:
+        run(tmp_path, Counting())
+        other = Counting(weights_hash="second", share=0.25)
+        records = run(tmp_path, other)
+        assert len(other.asked) == 6
+        assert results(records) == results(run(tmp_path / "fresh", other))
+
+    def test_another_input_predicts_again_and_another_ground_truth_only_scores(self, tmp_path: Path) -> None:
+        class Changed(Standin):
+            def __getitem__(self, key: int | str) -> Composite:
+                one = super().__getitem__(key)
+                if one.id == "part_1/c1":
+                    return replace(one, composite=255 - one.composite)
+                if one.id == "part_2/c2":
+                    assert one.target is not None
+                    return replace(one, target=255 - one.target)
+                return one
+
+        method = Counting()
+        before = run(tmp_path, method)
+        method.asked.clear()
+        after = run(tmp_path, method, benchmark=Changed())
+        assert method.asked == ["part_1/c1"]
+        changed = {a.id for a, b in zip(after, before, strict=True) if a.metrics != b.metrics}
+        assert changed == {"part_1/c1", "part_2/c2"}
+
+    def test_a_ceiling_predicts_again_for_another_ground_truth(self, tmp_path: Path) -> None:
+        class Changed(Standin):
+            def __getitem__(self, key: int | str) -> Composite:
+                one = super().__getitem__(key)
+                assert one.target is not None
+                return replace(one, target=255 - one.target)
+
+        method = Counting(sees_target=True)
+        run(tmp_path, method)
+        run(tmp_path, method, benchmark=Changed())
+        assert len(method.asked) == 12
+
+    def test_overwrite_makes_all_again(self, tmp_path: Path) -> None:
+        method = Counting()
+        first = run(tmp_path, method)
+        assert results(run(tmp_path, method, overwrite=True)) == results(first)
+        assert len(method.asked) == 12
+
+    def test_fewer_images_lose_no_records(self, tmp_path: Path) -> None:
+        method = Counting()
+        assert len(run(tmp_path, method, limit=2)) == 2
+        assert len(run(tmp_path, method)) == 6
+        assert len(run(tmp_path, method, limit=2)) == 2
+        assert len(method.asked) == 6
+        assert len(read_records([tmp_path])) == 6
+
+    @pytest.mark.parametrize("damage", [b"", b"\x89PNG\r\n\x1a\n", b"not an image"])
+    def test_a_damaged_prediction_is_made_again(self, tmp_path: Path, damage: bytes) -> None:
+        method = Counting()
+        first = run(tmp_path, method)
+        (tmp_path / first[3].prediction).write_bytes(damage)
+        assert results(run(tmp_path, method)) == results(first)
+        assert method.asked[6:] == [first[3].id]
+
+    def test_a_stranger_in_its_place_is_not_taken_for_it(self, tmp_path: Path) -> None:
+        method = Counting()
+        first = run(tmp_path, method)
+        Image.new("RGB", (64, 48)).save(tmp_path / first[0].prediction)
+        assert stored(tmp_path / first[0].prediction, "any") is None
+        assert results(run(tmp_path, method)) == results(first)
+
+
+class TestFailures:
+    def test_one_image_that_fails_is_recorded_and_ends_nothing(self, tmp_path: Path) -> None:
+        records = run(tmp_path, Counting(raises=("part_1/c4",)), "dc", batch_size=3)
+        failed = [record for record in records if record.failed]
+        assert [(record.method, record.id) for record in failed] == [("counting", "part_1/c4")]
+        assert failed[0].failed == "RuntimeError: no idea what to do with part_1/c4"
+        assert failed[0].metrics == {}
+        assert len(records) == 12
+        assert read_records([tmp_path]) == records
+
+    def test_it_is_tried_again_in_the_next_run(self, tmp_path: Path) -> None:
+        run(tmp_path, Counting(raises=("part_1/c4",)))
+        healed = Counting()
+        assert not any(record.failed for record in run(tmp_path, healed))
+        assert healed.asked == ["part_1/c4"]
+
+    def test_what_fails_later_leaves_no_prediction_behind(self, tmp_path: Path) -> None:
+        first = run(tmp_path, Counting())
+        run(tmp_path, Counting(raises=("part_1/c4",), weights_hash="other"))
+        assert not (tmp_path / first[4].prediction).exists()
+
+    @pytest.mark.parametrize(
+        ("image", "sentence"),
+        [
+            (np.full((48, 64, 3), np.nan, np.float32), "NaN or infinity (9216 of 9216 values)"),
+            (np.zeros((48, 64), np.uint8), "the prediction has the shape [48, 64]"),
+            (np.zeros((3, 48, 64), np.uint8), "the prediction has the shape [3, 48, 64]"),
+            (np.zeros((48, 64, 3), np.int32), "the prediction is int32"),
+            (np.full((48, 64, 3), 200.0, np.float32), "floats up to 200, not over 0..1"),
+            (np.zeros((40, 64, 3), np.uint8), "the prediction is 64 x 40"),
+            ("an image", "the prediction has the shape []"),
+        ],
+    )
+    def test_what_is_no_prediction_is_a_failure(self, tmp_path: Path, image: Any, sentence: str) -> None:
+        records = run(tmp_path, Counting(broken={"part_2/c2": image}))
+        assert [record.id for record in records if record.failed] == ["part_2/c2"]
+        assert sentence in str(next(record.failed for record in records if record.failed))
+
+    def test_a_method_that_loses_an_image(self, tmp_path: Path) -> None:
+        class Loses(Counting):
+            def harmonize(self, batch: Sequence[Composite]) -> list[Any]:
+                return super().harmonize(batch)[:-1]
+
+        records = run(tmp_path, Loses(), batch_size=2)
+        assert {record.failed for record in records} == {"the method returned 0 images for 1"}
+
+    def test_an_image_that_cannot_be_read_fails_for_all(self, tmp_path: Path) -> None:
+        records = run(tmp_path, "dc", "reinhard", benchmark=Standin(broken=("part_0/c0",)))
+        failed = [(record.method, record.failed) for record in records if record.failed]
+        assert failed == [(name, "OSError: part_0/c0: truncated") for name in ("dc", "reinhard")]
+
+    def test_no_ground_truth(self, tmp_path: Path) -> None:
+        class Blind(Standin):
+            def __getitem__(self, key: int | str) -> Composite:
+                return replace(super().__getitem__(key), target=None)
+
+        records = run(tmp_path, "dc", "ceiling-lut", benchmark=Blind())
+        assert all("no ground truth" in str(r.failed) or "needs the ground truth" in str(r.failed) for r in records)
+        assert (tmp_path / "predictions/dc/part_0/c0.png").exists()
+
+
+class TestRefusals:
+    def test_two_methods_of_one_name(self, tmp_path: Path) -> None:
+        with pytest.raises(SshbenchError, match="two methods are called 'dc'"):
+            run(tmp_path, "dc", "dc")
+
+    def test_results_of_another_benchmark(self, tmp_path: Path) -> None:
+        run(tmp_path, "dc")
+        with pytest.raises(SshbenchError, match="holds results on standin; give results on other another --out"):
+            run(tmp_path, "dc", benchmark=Standin(name="other"))
+
+    def test_what_cannot_go_to_workers(self, tmp_path: Path) -> None:
+        class Local(Counting):
+            pass
+
+        with pytest.raises(SshbenchError, match="cannot be sent to worker processes"):
+            run(tmp_path, Local(), workers=2)

@@ -1,0 +1,241 @@
+"""What tables say: means over what was scored, the best, pairs, strata, and what must not be mixed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pytest
+from scipy.stats import wilcoxon
+
+from sshbench.results import leaderboard
+from sshbench.results.published import published_on, read_published
+from sshbench.results.records import Record, RecordsError, records_file, write_records
+from sshbench.results.statistics import estimate, holm, versus
+from sshbench.results.summary import Row, Summary, one_of, summarise
+from sshbench.results.tables import FORMATS, frame, plain_text, published_table, tables
+
+
+def records_of(method: str, psnr: list[float], *, ceiling: bool = False, benchmark: str = "standin") -> list[Record]:
+    return [
+        Record(
+            id=f"{'ab'[i % 2]}/{i}",
+            benchmark=benchmark,
+            method=method,
+            protocol="sshbench-v1",
+            protocol_version="1",
+            metrics={"psnr": value, "mse": 65025 / 10 ** (value / 10)},
+            attributes={"subset": "ab"[i % 2], "foreground_ratio": (0.02, 0.05, 0.3)[i % 3]},
+            seconds=0.002 * (i + 1),
+            sees_target=ceiling,
+        )
+        if not math.isnan(value)
+        else Record(
+            f"{'ab'[i % 2]}/{i}", benchmark, method, "sshbench-v1", "1", failed="no memory", sees_target=ceiling
+        )
+        for i, value in enumerate(psnr)
+    ]
+
+
+RANDOM = np.random.default_rng(0)
+BASE = RANDOM.normal(27, 3, 30)
+GOOD, FAIR, POOR = (BASE + RANDOM.normal(shift, 1, 30) for shift in (1.0, 0.5, -4.0))
+RECORDS = [
+    *records_of("poor", POOR.tolist()),
+    *records_of("good", GOOD.tolist()),
+    *records_of("ceiling-x", (BASE + 20).tolist(), ceiling=True),
+    *records_of("fair", FAIR.tolist()),
+]
+
+
+def row(summary: Summary, method: str) -> Row:
+    return next(row for row in summary.rows if row.method == method)
+
+
+class TestSummary:
+    def test_methods_are_sorted_and_ceilings_stand_apart(self) -> None:
+        assert [row.method for row in summarise(RECORDS).rows] == ["good", "fair", "poor", "ceiling-x"]
+        assert [row.method for row in summarise(RECORDS, sort="mse").rows] == ["good", "fair", "poor", "ceiling-x"]
+
+    def test_a_ceiling_is_never_the_best_nor_compared(self) -> None:
+        summary = summarise(RECORDS)
+        assert summary.best == {"psnr": "good", "mse": "good"}
+        assert row(summary, "ceiling-x").versus == {}
+        assert row(summary, "good").versus == {}
+
+    def test_means_pairs_and_p(self) -> None:
+        summary = summarise(RECORDS)
+        assert row(summary, "fair").estimates["psnr"] == estimate(FAIR)
+        one = row(summary, "fair").versus["psnr"]
+        oracle = versus(FAIR, GOOD)
+        assert (one.difference, one.low, one.high) == (oracle.difference, oracle.low, oracle.high)
+        raw = [wilcoxon(FAIR, GOOD).pvalue, wilcoxon(POOR, GOOD).pvalue]
+        assert [row(summary, name).versus["psnr"].p for name in ("fair", "poor")] == pytest.approx(holm(raw))
+
+    def test_joins_are_by_id_and_not_by_place(self) -> None:
+        shuffled = [RECORDS[i] for i in np.random.default_rng(1).permutation(len(RECORDS))]
+        ours, theirs = (row(summarise(r), "fair").versus["psnr"] for r in (RECORDS, shuffled))
+        assert ours.difference == pytest.approx(theirs.difference)
+        assert ours.p == theirs.p
+
+    def test_strata(self) -> None:
+        summary = summarise(RECORDS)
+        assert summary.strata == {
+            "subset": {"a": 15, "b": 15},
+            "foreground": {"0-5%": 10, "5-15%": 10, "15-100%": 10},
+        }
+        assert row(summary, "good").strata["subset", "b"]["psnr"] == estimate(GOOD[1::2])
+        assert row(summary, "good").strata["foreground", "5-15%"]["psnr"] == estimate(GOOD[1::3])
+
+    def test_milliseconds_are_the_median(self) -> None:
+        assert row(summarise(RECORDS), "good").milliseconds == pytest.approx(31.0)
+
+
+class TestFailures:
+    LUCKY = (BASE + 9).tolist()
+    LUCKY[3] = math.nan
+
+    def test_a_method_that_failed_does_not_lead(self) -> None:
+        summary = summarise([*RECORDS, *records_of("lucky", self.LUCKY)])
+        assert summary.rows[0].method == "lucky"
+        assert summary.best["psnr"] == "good"
+        one = row(summary, "lucky")
+        assert (one.n, one.images, one.failures) == (29, 30, {"b/3": "no memory"})
+
+    def test_pairs_are_those_that_both_have(self) -> None:
+        summary = summarise([*RECORDS, *records_of("lucky", self.LUCKY)])
+        both = np.arange(30) != 3
+        oracle = versus(np.array(self.LUCKY)[both], GOOD[both])
+        one = row(summary, "lucky").versus["psnr"]
+        assert (one.difference, one.n) == (oracle.difference, 29)
+
+    def test_tables_count_and_mark_them(self) -> None:
+        text = plain_text(summarise([*RECORDS, *records_of("lucky", self.LUCKY)]))
+        assert "lucky †" in text
+        assert "29 of 30" in text
+        assert "† lucky failed on 1 image; its means are over the other 29. First: b/3: no memory" in text
+
+    def test_where_all_failed_there_is_a_table_still(self) -> None:
+        summary = summarise(records_of("none", [math.nan] * 3))
+        for write in FORMATS.values():
+            write(summary)
+        assert "nothing was scored" in plain_text(summary)
+        assert "none failed on 3 images. First: a/0: no memory" in plain_text(summary)
+
+    def test_a_method_that_saw_fewer_images_is_said_to(self) -> None:
+        text = plain_text(summarise([*RECORDS, *records_of("short", BASE[:8].tolist())]))
+        assert "Means are over different images" in text
+        assert "8 of 30" in text
+
+
+class TestMixtures:
+    def test_protocols_are_not_mixed(self) -> None:
+        mixed = [*RECORDS, *(replace(record, protocol="dovenet") for record in RECORDS)]
+        with pytest.raises(RecordsError, match=r"2 protocols \(sshbench-v1, dovenet\).*choose one with --protocol"):
+            summarise(mixed)
+        assert len(one_of(mixed, protocol="dovenet")) == len(RECORDS)
+
+    def test_benchmarks_are_not_mixed(self) -> None:
+        with pytest.raises(RecordsError, match=r"2 benchmarks .*choose one with --split"):
+            summarise([*RECORDS, *records_of("good", BASE.tolist(), benchmark="realhm")])
+
+    def test_versions_are_not_mixed(self) -> None:
+        with pytest.raises(RecordsError, match="versions 1 and 2 of sshbench-v1"):
+            summarise([*RECORDS, replace(RECORDS[0], protocol_version="2", method="new")])
+
+    def test_what_is_not_there_is_said(self) -> None:
+        with pytest.raises(RecordsError, match="no records of the protocol 'dovenet', only of sshbench-v1"):
+            one_of(RECORDS, protocol="dovenet")
+        with pytest.raises(RecordsError, match="no metric 'lpips' in these records, only psnr, mse"):
+            summarise(RECORDS, metrics=["lpips"])
+        with pytest.raises(RecordsError, match="there are no records"):
+            summarise([])
+
+
+class TestFormats:
+    def test_the_frame_and_the_csv_say_the_same(self) -> None:
+        summary = summarise(RECORDS)
+        found = frame(summary)
+        assert found.index.tolist() == ["good", "fair", "poor", "ceiling-x"]
+        assert found.loc["fair", "psnr"] == pytest.approx(FAIR.mean())
+        assert found.loc["poor", "psnr_diff"] == pytest.approx((POOR - GOOD).mean())
+        assert math.isnan(found.loc["good", "psnr_p"])
+        assert found.attrs["best"]["psnr"] == "good"
+        lines = list(csv.DictReader(io.StringIO(FORMATS["csv"](summary))))
+        assert [line["method"] for line in lines] == found.index.tolist()
+        assert {line["protocol"] for line in lines} == {"sshbench-v1"}
+        assert [float(line["mse_high"]) for line in lines] == pytest.approx(found["mse_high"].tolist())
+
+    def test_a_frame_by_subset(self) -> None:
+        found = frame(summarise(RECORDS), by="subset")
+        assert len(found) == 8
+        assert found[found["subset"] == "b"].loc["good", "psnr"] == pytest.approx(GOOD[1::2].mean())
+
+    def test_latex_has_booktabs_rules_and_the_best_in_bold(self) -> None:
+        text = FORMATS["latex"](summarise(RECORDS))
+        assert text.count(r"\toprule") == text.count(r"\bottomrule") == text.count(r"\begin{table}") == 4
+        assert rf"good & \textbf{{{GOOD.mean():.2f}}}" in text
+        assert "↑" not in text
+        assert r"0-5\% (10)" in text
+        assert text.count("{") == text.count("}")
+
+    def test_markdown_rows_have_as_many_cells_as_their_head(self) -> None:
+        for block in FORMATS["markdown"](summarise(RECORDS)).split("\n\n"):
+            lines = [line for line in block.splitlines() if line.startswith("|")]
+            assert len({line.replace(r"\|", "").count("|") for line in lines}) <= 1
+
+    def test_html_escapes_what_methods_are_called_and_fail_with(self) -> None:
+        odd = replace(RECORDS[0], metrics={}, failed="<script>alert(1)</script>")
+        text = FORMATS["html"](summarise([odd, *RECORDS[1:]]))
+        assert "<script" not in text
+        assert "&lt;script&gt;" in text
+        assert "http" not in text
+
+    @pytest.mark.parametrize("width", [80, 120, 300])
+    def test_text_keeps_to_the_width(self, width: int) -> None:
+        for line in plain_text(summarise(RECORDS), width=width).splitlines():
+            assert len(line) <= width or not line.startswith(("good", "fair", "poor", "method", "-"))
+
+
+class TestPublished:
+    def test_each_number_has_a_source(self) -> None:
+        assert len(read_published()) == 77
+        assert all(one.source and float(one.value) >= 0 and one.n > 0 for one in read_published())
+
+    def test_table_1_of_the_paper(self) -> None:
+        ssh = {one.metric: one.value for one in published_on("realhm") if one.method == "ssh"}
+        assert ssh == {"psnr": "27.91", "mse": "206.85", "ssim": "0.9479", "lpips": "0.039"}
+
+    def test_a_row_whose_reference_was_the_ground_truth_says_so(self) -> None:
+        table = published_table("iharmony4")
+        assert table is not None
+        source = next(row[-1] for row in table.rows if row[0] == "ssh")
+        assert "ground truth served as the reference" in next(note for note in table.notes if note.startswith(source))
+
+    def test_they_stand_apart_from_what_was_measured(self) -> None:
+        summary = summarise(records_of("ssh", BASE.tolist(), benchmark="realhm"))
+        measured, *_, printed = tables(summary)
+        assert "not measured here" in printed.title
+        assert "27.91" not in str(measured.rows)
+        assert "SSH (ICCV 2021) Table 1" in " ".join(printed.notes)
+        assert "27.91" not in FORMATS["csv"](summary)
+
+    def test_nothing_is_printed_of_the_sample(self) -> None:
+        assert published_table("sample") is None
+
+
+def test_leaderboard_is_a_frame_of_folders(tmp_path: Path) -> None:
+    for method in ("good", "poor"):
+        path = records_file(tmp_path / method, method, "sshbench-v1")
+        path.parent.mkdir(parents=True)
+        write_records(path, [record for record in RECORDS if record.method == method])
+    found = leaderboard(tmp_path)
+    assert isinstance(found, pandas.DataFrame)
+    assert found["psnr"].tolist() == pytest.approx([GOOD.mean(), POOR.mean()])
+    both = leaderboard([tmp_path / "poor", tmp_path / "good"], metrics=["mse"])
+    assert [name for name in both.columns if name.startswith("psnr")] == []

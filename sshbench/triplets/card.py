@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from sshbench.triplets.manifest import Manifest, Run
+from sshbench.triplets.shard_file import columns
 
 _SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000)
 _LISTED = 20
@@ -30,8 +31,6 @@ _COLUMNS = {
 
 def card(manifest: Manifest) -> bytes:
     """The card of a finished run; the same whenever and however the run was made."""
-    from sshbench.triplets.writer import columns
-
     run = manifest.run
     parts = [_front_matter(manifest), _title(manifest), _loading(run)]
     if run.store == "pixels":
@@ -107,7 +106,7 @@ def _loading(run: Run) -> str:
 
 
 def _how(run: Run) -> str:
-    source = [(key, value) for key, value in {**run.found, **run.source}.items() if value is not None]
+    source = [(key, value) for key, value in {**run.found, **run.source}.items() if value]
     rows = [f"| source: {key} | {_cell(value)} |" for key, value in source]
     rows.append(f"| source: fingerprint | `{run.fingerprint}` |")
     rows.append(f"| licence of the photographs | {run.license or 'not stated'} |")

@@ -54,7 +54,7 @@ def run_processes(job: Job, todo: Todo, workers: int, tick: Tick) -> Generator[M
     context = worker_context()
     slots = 2 * workers  # shards handed out at a time; each has two numbers in `counts`, written by one process
     counts = context.RawArray("q", 2 * slots)
-    again: deque[tuple[int, ShardRecord | None]] = deque()
+    waiting: deque[tuple[int, ShardRecord | None]] = deque()
     deaths = 0
     while deaths < _DEATHS:
         pool = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(job, counts, dict(os.environ)))
@@ -62,11 +62,16 @@ def run_processes(job: Job, todo: Todo, workers: int, tick: Tick) -> Generator[M
         free = list(range(slots))
         try:
             while True:
-                while free and (shard := again.popleft() if again else next(todo, None)):
+                while free:
+                    if not waiting and (shard := next(todo, None)):
+                        waiting.append(shard)
+                    if not waiting:
+                        break
                     slot = free.pop()
                     counts[2 * slot] = counts[2 * slot + 1] = 0
                     with _deaf():
-                        pending[pool.submit(_make, slot, *shard)] = slot, shard
+                        future = pool.submit(_make, slot, *waiting[0])
+                    pending[future] = slot, waiting.popleft()
                 if not pending:
                     return
                 for future in wait(pending, timeout=0.2, return_when=FIRST_COMPLETED).done:
@@ -79,7 +84,7 @@ def run_processes(job: Job, todo: Todo, workers: int, tick: Tick) -> Generator[M
                 tick(sum(counts[0::2]), sum(counts[1::2]))
         except BrokenProcessPool:
             deaths += 1
-            again.extend(shard for _, shard in pending.values())
+            waiting.extend(shard for _, shard in pending.values())
         finally:
             _end(pool)
     raise WorkersDied(

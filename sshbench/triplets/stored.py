@@ -22,8 +22,9 @@ from sshbench.triplets.manifest import Run, ShardRecord, lut_hashes, read_manife
 from sshbench.triplets.recipe import Recipe
 from sshbench.triplets.render import Rendered, RenderedComposite, render
 from sshbench.triplets.settings import Settings
+from sshbench.triplets.shard_file import IMAGES
 from sshbench.triplets.sources import Partners, Source, open_source
-from sshbench.triplets.writer import IMAGES, appearance_name
+from sshbench.triplets.writer import appearance_name
 
 if TYPE_CHECKING:
     import pyarrow as pa

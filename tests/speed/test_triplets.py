@@ -34,9 +34,9 @@ from sshbench.triplets.luts import open_bank
 from sshbench.triplets.recipe import Recipe, boxes, make_recipes
 from sshbench.triplets.resize import resize_box
 from sshbench.triplets.settings import Settings
+from sshbench.triplets.shard_file import ParquetShard
 from sshbench.triplets.sources import open_source
 from sshbench.triplets.stored import load_triplets
-from sshbench.triplets.writer import ParquetShard
 from tests.speed.photos import SIZE, write_photos
 
 SETTINGS = Settings()

@@ -117,7 +117,7 @@ def test_a_licence_may_be_given_later(tmp_path: Path) -> None:
 
 
 def test_images_are_stored_once_and_row_groups_stay_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sshbench.triplets.writer._GROUP_BYTES", 20_000)
+    monkeypatch.setattr("sshbench.triplets.shard_file._GROUP_BYTES", 20_000)
     run = toy_run(SOURCE, rows_per_shard=100)
     generate(run, SOURCE, toy_bank(), tmp_path / "out")
     (path,) = (tmp_path / "out" / "data").iterdir()

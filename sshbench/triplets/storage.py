@@ -85,7 +85,7 @@ class Storage:
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise StorageError(
-                f"{where}: no permission to write it ({os.strerror(error.errno)}); choose another --output"
+                f"{where}: no permission to use it ({os.strerror(error.errno)}); choose another --output"
             ) from error
         raise StorageError(f"{where}: {error.strerror or error}") from error
 
@@ -232,11 +232,11 @@ class Storage:
         """Remove unfinished files whose process is gone, which shows by their lock, and any that are a day old."""
         if self.local is None:
             return
-        for path in (self.local / self.scratch).glob("*"):
-            with suppress(OSError):
-                if path.stat().st_mtime < time.time() - _STALE_AFTER or not _locked(path):
-                    path.unlink()
         with suppress(OSError):
+            for path in (self.local / self.scratch).iterdir():
+                with suppress(FileNotFoundError):  # another run clears too
+                    if path.stat().st_mtime < time.time() - _STALE_AFTER or not _locked(path):
+                        path.unlink()
             (self.local / self.scratch).rmdir()
 
 

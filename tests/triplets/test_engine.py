@@ -193,6 +193,19 @@ def test_a_full_disk_leaves_whole_shards_and_says_what_to_do(whole: Path, tmp_pa
     assert contents(tmp_path / "out") == contents(whole)
 
 
+def test_no_permission_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0o500)
+    make(tmp_path / "first")  # imports what another user may not read
+
+    def work() -> None:
+        if os.geteuid() == 0:
+            os.setuid(65534)  # root may write everywhere
+        with pytest.raises(StorageError, match=r"no permission to use it \(Permission denied\); choose another"):
+            make(tmp_path / "locked" / "out")
+
+    assert forked(work) == 0
+
+
 def test_a_worker_that_is_killed_is_replaced(whole: Path, tmp_path: Path) -> None:
     source = SuicidalSource(10, broken=(4,), once=str(tmp_path / "once"))
     summary = generate(toy_run(source), source, toy_bank(), tmp_path / "out", workers=2)

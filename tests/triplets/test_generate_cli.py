@@ -224,11 +224,3 @@ def test_bad_input_is_one_sentence_and_exit_2(place: Path, case: str) -> None:
     assert len(lines) == 1, ended.stderr
     assert lines[0].startswith("sshbench: ")
     assert set(place.rglob("*")) == before
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_no_permission_is_one_sentence(photos: Path, tmp_path: Path) -> None:
-    (tmp_path / "locked").mkdir(mode=0o500)
-    ended = run("--source", photos, "-o", tmp_path / "locked" / "out", *SMALL)
-    assert ended.returncode == 2
-    assert "no permission to write it" in ended.stderr

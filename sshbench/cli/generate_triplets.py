@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable
+from dataclasses import fields
 from fnmatch import fnmatchcase
 from typing import Any
 
 import click
 
 from sshbench.errors import SshbenchError
+from sshbench.triplets.settings import TRANSFERS, Settings
 
+DEFAULTS = Settings()
 _Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 
-def _pair(kind: type, name: str, default: tuple[Any, Any], text: str) -> _Decorator:
+def _pair(kind: type, name: str, text: str) -> _Decorator:
+    default = getattr(DEFAULTS, name.removeprefix("--").replace("-", "_"))
     return click.option(
         name,
         nargs=2,
@@ -61,10 +65,10 @@ def _pair(kind: type, name: str, default: tuple[Any, Any], text: str) -> _Decora
     show_default=True,
     help="[foreground, background, ground truth], or [composite, mask, real].",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Another seed, other triplets.")
-@click.option("--draws", type=int, default=1, show_default=True, help="Triplets a photograph.")
-@click.option("--crop", type=int, default=224, show_default=True, help="Sides of the images in pixels.")
-@_pair(int, "--scale", (256, 320), "Short side to which a photograph is brought before a crop.")
+@click.option("--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Another seed, other triplets.")
+@click.option("--draws", type=int, default=DEFAULTS.draws, show_default=True, help="Triplets a photograph.")
+@click.option("--crop", type=int, default=DEFAULTS.crop, show_default=True, help="Sides of the images in pixels.")
+@_pair(int, "--scale", "Short side to which a photograph is brought before a crop.")
 @click.option(
     "--crops",
     type=click.Choice(["multi", "single"]),
@@ -72,7 +76,7 @@ def _pair(kind: type, name: str, default: tuple[Any, Any], text: str) -> _Decora
     show_default=True,
     help="Two crops, or one for content and reference alike (the paper's Table 3).",
 )
-@_pair(float, "--overlap", (0.3, 1.0), "What the two crops share, as a part of the smaller one.")
+@_pair(float, "--overlap", "What the two crops share, as a part of the smaller one.")
 @click.option(
     "--appearance",
     type=click.Choice(["lut", "color-transfer", "saturation"]),
@@ -90,7 +94,23 @@ def _pair(kind: type, name: str, default: tuple[Any, Any], text: str) -> _Decora
     metavar="LOOK=WEIGHT",
     help="How often a LUT is drawn (others: 1); LOOK may hold * and ?. May be repeated; the last that fits counts.",
 )
-@_pair(float, "--strength", (1.0, 1.0), "How far a LUT is followed, 0 to 1.")
+@_pair(float, "--strength", "How far a LUT is followed, 0 to 1.")
+@_pair(float, "--saturation", "Factor of saturation, with --appearance saturation.")
+@click.option(
+    "--transfer",
+    "transfers",
+    type=click.Choice(TRANSFERS),
+    multiple=True,
+    help="Colour transfer to draw from, with --appearance color-transfer; may be repeated.  [default: all]",
+)
+@_pair(float, "--mask-area", "Part of a composite that a generated mask covers.")
+@click.option(
+    "--min-mask",
+    type=float,
+    default=DEFAULTS.min_mask,
+    show_default=True,
+    help="Part of a composite that a given mask has to cover, and to leave.",
+)
 @click.option(
     "--store",
     type=click.Choice(["pixels", "recipes"]),
@@ -181,7 +201,6 @@ def generate_triplets(ctx: click.Context, /, **options: Any) -> None:
     from sshbench.triplets.codecs import Codec
     from sshbench.triplets.engine import generate, plan
     from sshbench.triplets.luts import SHIPPED, open_bank
-    from sshbench.triplets.settings import Settings
     from sshbench.triplets.sources import open_source
 
     # No warning about every attempt to reach the hub: what came of them is said in one sentence.
@@ -189,8 +208,12 @@ def generate_triplets(ctx: click.Context, /, **options: Any) -> None:
     part = _part(o["shard"])
     codec = Codec.choose(o["image_format"], o["quality"])
     bank = open_bank(o["luts"]) if o["appearance"] == "lut" else None
-    taken = ("seed", "kind", "draws", "crop", "scale", "crops", "appearance", "overlap", "strength")
-    settings = Settings(weights=_weights(o["weights"], bank), **{name: o[name] for name in taken})
+    named = {field.name for field in fields(Settings)} - {"weights", "transfers"}
+    settings = Settings(
+        weights=_weights(o["weights"], bank),
+        transfers=o["transfers"] or TRANSFERS,
+        **{name: o[name] for name in named},
+    )
     asked = {name: o[name] for name in ("config", "split", "column", "revision", "masks")} | {
         "streaming": o["streaming"]
     }

@@ -64,19 +64,23 @@ def main() -> None:
     parser.add_argument("--source", required=True)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--longest", type=float, default=3.0, help="seconds a run lives at most once it works")
+    parser.add_argument(
+        "--longest", type=float, help="seconds a run works at most; by default a quarter of a whole run"
+    )
     parser.add_argument("--rows-per-shard", default="250")
     arguments = parser.parse_args()
     shared = ("--source", arguments.source, "--rows-per-shard", arguments.rows_per_shard, "--quiet")
     digests = {}
-    for workers in (2, 1, 3):
+    for workers in (1, 3, 2):
+        begun = time.monotonic()
         output = arguments.output / f"workers-{workers}"
         subprocess.run(command(*shared, "-o", output, "-w", str(workers)), check=True, stdout=subprocess.DEVNULL)
         digests[f"{workers} workers"] = {k: hashlib.sha256(v).hexdigest() for k, v in contents(output).items()}
     output = arguments.output / "killed"
     words = command(*shared, "-o", output, "-w", "2")
     whole = arguments.output / "workers-2"
-    seen = kill_at_random(words, output, whole, times=arguments.kills, longest=arguments.longest)
+    longest = arguments.longest or (time.monotonic() - begun) / 4
+    seen = kill_at_random(words, output, whole, times=arguments.kills, longest=longest)
     print(f"killed {arguments.kills} times; the {seen} shards seen in between were whole", flush=True)
     subprocess.run(words, check=True)
     digests[f"killed {arguments.kills} times"] = {k: hashlib.sha256(v).hexdigest() for k, v in contents(output).items()}

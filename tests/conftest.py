@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _installed_before_sources() -> None:
+    """Let `import sshbench` find what was installed, compiled kernels and all, and not the sources beside the tests."""
+    sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != ROOT] + [str(ROOT)]
+
+
+# pytest puts the root first whenever it collects a module; child processes would put their working directory there.
+_installed_before_sources()
+os.environ["PYTHONSAFEPATH"] = "1"
+import sshbench  # noqa: E402, F401
+
+
+def pytest_collection_finish() -> None:
+    _installed_before_sources()
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of development data: `SSHBENCH_SHARED`, or `shared` beside the checkout."""
-    folder = Path(os.environ.get("SSHBENCH_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+    folder = Path(os.environ.get("SSHBENCH_SHARED", ROOT.parent / "shared"))
     if not (folder / "data").is_dir():
         pytest.skip("the development data is not here; set SSHBENCH_SHARED to its folder to run this test")
     return folder

@@ -225,11 +225,12 @@ def _print(records: list[Record], metrics: list[str] | None) -> None:
     from sshbench.cli.tables import echo_tables
     from sshbench.results.summary import summarise
 
-    for protocol in dict.fromkeys(record.protocol for record in records):
+    protocols = list(dict.fromkeys(record.protocol for record in records))
+    for protocol in protocols:
         some = [record for record in records if record.protocol == protocol]
         there = {name for record in some for name in record.metrics}
         summary = summarise(some, metrics=[name for name in metrics if name in there] if metrics else None)
-        echo_tables(summary)
+        echo_tables(summary, published=protocol == protocols[-1])
         click.echo()
 
 

@@ -45,12 +45,12 @@ class Table:
 # --- what tables say --------------------------------------------------------------------------------------------------
 
 
-def tables(summary: Summary) -> list[Table]:
+def tables(summary: Summary, *, published: bool = True) -> list[Table]:
     """All tables of a summary: the first metric in full, all metrics, the strata, and what is published."""
     found = [_leading(summary), _means(summary)] if summary.metrics else [_failures_only(summary)]
     found += [_stratum(summary, division) for division in summary.strata]
-    published = published_table(summary.benchmark)
-    return [*found, published] if published else found
+    printed = published_table(summary.benchmark) if published else None
+    return [*found, printed] if printed else found
 
 
 def title_of(metric: str) -> str:
@@ -289,15 +289,19 @@ def csv_text(summary: Summary) -> str:
     return str(found.to_csv(index=False, lineterminator="\n"))
 
 
-def plain_text(summary: Summary, *, width: int = 120, strong: Callable[[str], str] = lambda text: text) -> str:
+def plain_text(
+    summary: Summary, *, width: int = 120, strong: Callable[[str], str] = lambda text: text, published: bool = True
+) -> str:
     """Aligned columns for a terminal; a table that is wider than `width` goes on below.
 
     Parameters
     ----------
     strong
         Makes text bold.
+    published
+        Whether the table of published numbers is to follow.
     """
-    return "\n\n".join(_plain(table, width, strong) for table in tables(summary)) + "\n"
+    return "\n\n".join(_plain(table, width, strong) for table in tables(summary, published=published)) + "\n"
 
 
 def _plain(table: Table, width: int, strong: Callable[[str], str]) -> str:

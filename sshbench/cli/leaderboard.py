@@ -37,9 +37,9 @@ def leaderboard(
     """
     from sshbench.cli.evaluate import _parts as parts
     from sshbench.cli.tables import echo_tables
+    from sshbench.results.formats import FORMATS as writers
     from sshbench.results.records import read_records
     from sshbench.results.summary import one_of, summarise
-    from sshbench.results.tables import FORMATS as writers
     from sshbench.whole_file import whole_file
 
     records: list[Any] = one_of(read_records(results), benchmark=split, protocol=protocol)

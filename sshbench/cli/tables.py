@@ -16,7 +16,7 @@ _ASCII = str.maketrans({"↑": "^", "↓": "v", "±": "+-", "Δ": "d", "‡": "(
 
 def echo_tables(summary: Summary, *, published: bool = True) -> None:
     """Print a summary as wide as the terminal, at least 80 columns, the best in bold."""
-    from sshbench.results.tables import plain_text
+    from sshbench.results.formats import plain_text
 
     width = max(shutil.get_terminal_size((120, 24)).columns, 80)
     text = plain_text(summary, width=width, strong=lambda cell: click.style(cell, bold=True), published=published)

@@ -34,16 +34,16 @@ def leaderboard(
 
     Returns
     -------
-    See `sshbench.results.tables.frame` for the columns.
+    See `sshbench.results.frame.frame` for the columns.
 
     Raises
     ------
     RecordsError
         Records that are missing, damaged, contradict each other or do not compare.
     """
+    from sshbench.results.frame import frame
     from sshbench.results.records import read_records
     from sshbench.results.summary import one_of, summarise
-    from sshbench.results.tables import frame
 
     paths = [path] if isinstance(path, str | os.PathLike) else list(path)
     records = one_of(read_records(paths), benchmark=benchmark, protocol=protocol)

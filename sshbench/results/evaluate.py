@@ -10,67 +10,26 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-from sshbench.benchmarks.composite import Benchmark, Composite
+from sshbench.benchmarks.composite import Benchmark
 from sshbench.benchmarks.protocol import Protocol
 from sshbench.errors import SshbenchError
 from sshbench.methods.base import Method, code_hash
-from sshbench.methods.registry import get_method
 from sshbench.metrics import perceptual, suite
 from sshbench.results import machine
-from sshbench.results.predict import (
-    Pixels,
-    PredictionFailed,
-    Stored,
-    input_hash,
-    pixels_hash,
-    predict,
-    prediction_key,
-    store,
-    stored,
-)
-from sshbench.results.records import Journal, Record, RecordsError, prediction_file
+from sshbench.results.judge import Job, judge
+from sshbench.results.records import Journal, Record, RecordsError
 from sshbench.results.workers import in_processes
 from sshbench.whole_file import whole_file
 
 Progress = Callable[[int, int], None]
 
 _NETS: dict[str, perceptual.Net] = {"lpips": "alex", "lpips_squeeze": "squeeze", "lpips_vgg": "vgg"}
-
-
-@dataclass(frozen=True, eq=False)
-class Job:
-    """What a run does to each image; goes to worker processes as it is.
-
-    Parameters
-    ----------
-    methods
-        Names as for `get_method`, or methods.
-    metrics
-        Names, or None for those that each protocol scores by default.
-    keep
-        Whether predictions and scores that are there are used.
-    unavailable
-        Metrics that cannot be computed here.
-    """
-
-    benchmark: Benchmark
-    methods: tuple[str | Method, ...]
-    protocols: tuple[Protocol, ...]
-    metrics: tuple[str, ...] | None
-    out: Path
-    device: str = "cpu"
-    keep: bool = True
-    unavailable: frozenset[str] = frozenset()
-
-    def make_methods(self) -> list[Method]:
-        """The methods, ready to run."""
-        return [get_method(m, device=self.device) if isinstance(m, str) else m for m in self.methods]
 
 
 def evaluate(
@@ -135,8 +94,8 @@ def evaluate(
     journal = Journal(out)
     pairs = [(name, protocol.name) for name in names for protocol in protocols]
     if overwrite:
-        for name, protocol in pairs:
-            journal.drop(name, protocol)
+        for pair in pairs:
+            journal.drop(*pair)
     known = {record.key: record for pair in pairs for record in journal.read(*pair)}
 
     chunks = [ids[i : i + batch_size] for i in range(0, len(ids), batch_size)]
@@ -151,9 +110,12 @@ def evaluate(
             progress(done, len(ids))
 
     order = {id: number for number, id in enumerate(benchmark.ids())}
-    for name, protocol in pairs:
-        rows = [r for r in known.values() if (r.method, r.protocol) == (name, protocol) and r.id in order]
-        journal.finish(name, protocol, sorted(rows, key=lambda r: order[r.id]), machine.versions())
+    for method, protocol in product(made, protocols):
+        # Beside this run's images, those of earlier runs that the same method and protocol left.
+        same = (method.name, protocol.name, str(protocol.version), code_hash(method), method.weights_hash or "")
+        rows = [record for record in known.values() if _made_by(record) == same and record.id in order]
+        rows.sort(key=lambda record: order[record.id])
+        journal.finish(method.name, protocol.name, rows, machine.versions())
     run.finish()
     return [known[key] for key in _keys(ids, pairs)]
 
@@ -171,17 +133,8 @@ def _unavailable(names: Iterable[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch sum in one order, so that scores do not depend on the number of workers."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+def _made_by(record: Record) -> tuple[str, ...]:
+    return record.method, record.protocol, record.protocol_version, record.method_hash, record.weights_hash
 
 
 def _keys(ids: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str, str]]:
@@ -205,137 +158,6 @@ def _start(job: Job) -> tuple[Job, list[Method]]:
 
 def _judge_here(state: tuple[Job, list[Method]], task: Task) -> list[Record]:
     return judge(*state, *task)
-
-
-@dataclass(frozen=True, eq=False)
-class _Loaded:
-    composite: Composite
-    inputs: str
-    target: str
-
-
-def judge(job: Job, methods: Sequence[Method], ids: Sequence[str], known: Sequence[Record]) -> list[Record]:
-    """Predict and score some images; scores in `known`, records of earlier runs, are used where they still hold."""
-    earlier = {record.key: record for record in known if record.failed is None} if job.keep else {}
-    loaded, records = [], []
-    for id in ids:
-        try:
-            composite = job.benchmark[id]
-        except Exception as error:
-            why = str(error) if isinstance(error, SshbenchError) else f"{type(error).__name__}: {error}"
-            records += [_record(job, m, p, id, failed=why) for m in methods for p in job.protocols]
-            continue
-        loaded.append(_Loaded(composite, input_hash(composite), pixels_hash(composite.target)))
-    for method in methods:
-        for one, prediction in zip(loaded, _predicted(job, method, loaded), strict=True):
-            records += [_scored(job, method, protocol, one, prediction, earlier) for protocol in job.protocols]
-    return records
-
-
-class _Found:
-    """A prediction, whose pixels are read when they are needed; or why there is none."""
-
-    def __init__(self, stored: Stored | None = None, pixels: Pixels | None = None, failed: str | None = None) -> None:
-        self.stored, self.failed, self._pixels = stored, failed, pixels
-
-    def pixels(self) -> Pixels:
-        if self._pixels is None:
-            assert self.stored is not None
-            self._pixels = self.stored.pixels()
-        return self._pixels
-
-
-def _predicted(job: Job, method: Method, loaded: Sequence[_Loaded]) -> list[_Found]:
-    found: dict[str, _Found] = {}
-    keys = {one.composite.id: prediction_key(method, one.composite, one.inputs, one.target) for one in loaded}
-    for id, key in keys.items():
-        kept = stored(prediction_file(job.out, method.name, id), key) if job.keep else None
-        if kept:
-            found[id] = _Found(kept)
-    missing = [one.composite for one in loaded if one.composite.id not in found]
-    for composite, outcome in zip(missing, _made(method, missing), strict=True):
-        id, path = composite.id, prediction_file(job.out, method.name, composite.id)
-        if isinstance(outcome, PredictionFailed):
-            path.unlink(missing_ok=True)
-            found[id] = _Found(failed=str(outcome))
-        else:
-            pixels, costs = outcome
-            found[id] = _Found(store(path, pixels, keys[id], costs), pixels)
-    return [found[id] for id in keys]
-
-
-def _made(method: Method, batch: Sequence[Composite]) -> list[Any]:
-    """For each composite its pixels and costs, or the error: a batch that fails is tried again one by one."""
-    if not batch:
-        return []
-    try:
-        pixels, costs = predict(method, batch)
-        return [(image, costs) for image in pixels]
-    except PredictionFailed as error:
-        if len(batch) == 1:
-            return [error]
-        return [outcome for composite in batch for outcome in _made(method, [composite])]
-
-
-def _record(job: Job, method: Method, protocol: Protocol, id: str, **more: Any) -> Record:
-    return Record(
-        id=id,
-        benchmark=job.benchmark.name,
-        method=method.name,
-        protocol=protocol.name,
-        protocol_version=str(protocol.version),
-        sees_target=method.sees_target,
-        method_hash=code_hash(method),
-        weights_hash=method.weights_hash or "",
-        **more,
-    )
-
-
-def _scored(
-    job: Job, method: Method, protocol: Protocol, one: _Loaded, found: _Found, earlier: dict[Any, Record]
-) -> Record:
-    composite = one.composite
-    record = _record(
-        job,
-        method,
-        protocol,
-        composite.id,
-        attributes=dict(composite.attributes),
-        input_hash=pixels_hash_of(one),
-        failed=found.failed,
-    )
-    if found.stored is None:
-        return record
-    record = replace(
-        record,
-        seconds=found.stored.costs.seconds,
-        peak_memory=found.stored.costs.peak_memory,
-        prediction=prediction_file("", method.name, composite.id).as_posix(),
-        prediction_hash=found.stored.hash,
-    )
-    old = earlier.get(record.key)
-    holds = old is not None and _basis(old) == _basis(record)
-    metrics = dict(old.metrics) if old is not None and holds else {}
-    chosen = suite.chosen(protocol, job.metrics)
-    missing = [name for name in chosen if name not in metrics and name not in job.unavailable]
-    if missing:
-        try:
-            with _one_thread():
-                metrics |= suite.score(found.pixels(), composite, protocol, missing, device=job.device)
-        except Exception as error:
-            why = str(error) if isinstance(error, SshbenchError) else f"{type(error).__name__}: {error}"
-            return replace(record, failed=why, prediction="" if not found.stored else record.prediction)
-    return replace(record, metrics=metrics)
-
-
-def pixels_hash_of(one: _Loaded) -> str:
-    """The hash of a composite and its ground truth."""
-    return f"{one.inputs[:16]}{one.target[:16]}"
-
-
-def _basis(record: Record) -> tuple[str, ...]:
-    """What the scores of a record depend on."""
-    return record.protocol_version, record.input_hash, record.prediction_hash
 
 
 class _Run:

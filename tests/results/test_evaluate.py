@@ -128,7 +128,7 @@ class TestCaches:
         assert {record.protocol for record in read_records([tmp_path])} == {"sshbench-v1", "dovenet"}
 
     def test_another_metric_is_added_to_those_there(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        from sshbench.results import evaluate as module
+        from sshbench.results import judge as module
 
         method, computed = Counting(), []
         run(tmp_path, method, metrics=["psnr"])
@@ -204,6 +204,14 @@ class TestCaches:
         assert len(method.asked) == 6
         assert len(read_records([tmp_path])) == 6
 
+    def test_records_of_another_method_of_that_name_do_not_stay_among_them(self, tmp_path: Path) -> None:
+        run(tmp_path, Counting())
+        run(tmp_path, Counting(weights_hash="second"), limit=2)
+        assert {(r.id, r.weights_hash) for r in read_records([tmp_path])} == {
+            ("part_0/c0", "second"),
+            ("part_1/c1", "second"),
+        }
+
     @pytest.mark.parametrize("damage", [b"", b"\x89PNG\r\n\x1a\n", b"not an image"])
     def test_a_damaged_prediction_is_made_again(self, tmp_path: Path, damage: bytes) -> None:
         method = Counting()
@@ -265,6 +273,18 @@ class TestFailures:
 
         records = run(tmp_path, Loses(), batch_size=2)
         assert {record.failed for record in records} == {"the method returned 0 images for 1"}
+
+    def test_a_method_cannot_spoil_the_image_for_the_next(self, tmp_path: Path) -> None:
+        class Writes(Counting):
+            def harmonize(self, batch: Sequence[Composite]) -> list[Any]:
+                batch[0].composite[:] = 0
+                return super().harmonize(batch)
+
+        records = run(tmp_path, Writes(), "dc")
+        assert {record.failed for record in records if record.method == "counting"} == {
+            "ValueError: assignment destination is read-only"
+        }
+        assert results(records[6:]) == results(run(tmp_path / "alone", "dc"))
 
     def test_an_image_that_cannot_be_read_fails_for_all(self, tmp_path: Path) -> None:
         records = run(tmp_path, "dc", "reinhard", benchmark=Standin(broken=("part_0/c0",)))

@@ -14,11 +14,13 @@ import pytest
 from scipy.stats import wilcoxon
 
 from sshbench.results import leaderboard
+from sshbench.results.formats import FORMATS, plain_text
+from sshbench.results.frame import frame
 from sshbench.results.published import published_on, read_published
 from sshbench.results.records import Record, RecordsError, records_file, write_records
 from sshbench.results.statistics import estimate, holm, versus
 from sshbench.results.summary import Row, Summary, one_of, summarise
-from sshbench.results.tables import FORMATS, frame, plain_text, published_table, tables
+from sshbench.results.tables import published_table, tables
 
 
 def records_of(method: str, psnr: list[float], *, ceiling: bool = False, benchmark: str = "standin") -> list[Record]:

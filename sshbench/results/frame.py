@@ -1,0 +1,67 @@
+"""A summary as a pandas frame."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sshbench.results.statistics import Estimate
+from sshbench.results.summary import Row, Summary
+
+if TYPE_CHECKING:
+    import pandas
+
+
+def frame(summary: Summary, *, by: str | None = None) -> pandas.DataFrame:
+    """One row a method (and part of the division `by`), indexed by its name, best first.
+
+    Columns are `n`, `failed`, `sees_target`, `ms` (median milliseconds an image), and for each metric M: `M` (mean),
+    `M_low`, `M_high` (95% bootstrap interval), `M_diff`, `M_diff_low`, `M_diff_high` (to the best method, on the images
+    of both) and `M_p` (Wilcoxon, Holm-corrected). `attrs` holds benchmark, protocol, protocol_version, images and best.
+
+    Parameters
+    ----------
+    by
+        `"subset"` or `"foreground"`: a row for each part of the images, with its name in the column `by`, and without
+        differences.
+    """
+    import pandas
+
+    rows = []
+    for row in summary.rows:
+        head: dict[str, Any] = {"method": row.method}
+        tail = {"failed": len(row.failures), "sees_target": row.sees_target, "ms": row.milliseconds}
+        if by is None:
+            rows.append({**head, "n": row.n, **tail, **_columns(row, summary.metrics)})
+            continue
+        for part in summary.strata.get(by, ()):
+            estimates = row.strata[by, part]
+            numbers = {k: v for m in summary.metrics for k, v in _mean_columns(m, estimates[m]).items()}
+            n = max((one.n for one in estimates.values()), default=0)
+            rows.append({**head, by: part, "n": n, "sees_target": row.sees_target, **numbers})
+    found = pandas.DataFrame(rows, columns=None if rows else ["method"]).set_index("method")
+    found.attrs = {
+        "benchmark": summary.benchmark,
+        "protocol": summary.protocol,
+        "protocol_version": summary.protocol_version,
+        "images": summary.images,
+        "best": dict(summary.best),
+    }
+    return found
+
+
+def _mean_columns(metric: str, one: Estimate) -> dict[str, float]:
+    return {metric: one.mean, f"{metric}_low": one.low, f"{metric}_high": one.high}
+
+
+def _columns(row: Row, metrics: Sequence[str]) -> dict[str, float]:
+    found = {}
+    for metric in metrics:
+        found.update(_mean_columns(metric, row.estimates[metric]))
+        against = row.versus.get(metric)
+        found[f"{metric}_diff"] = against.difference if against else math.nan
+        found[f"{metric}_diff_low"] = against.low if against else math.nan
+        found[f"{metric}_diff_high"] = against.high if against else math.nan
+        found[f"{metric}_p"] = against.p if against else math.nan
+    return found

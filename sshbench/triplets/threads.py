@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def one_thread(worker: int = 0) -> None:
-    """Keep the LUT kernels, OpenCV and torch (where they are loaded) of this process to one thread.
+    """Keep the LUT kernels and torch (where it is loaded) of this process to one thread.
 
     `worker` is not used; it lets the function be a `worker_init_fn` of torch's `DataLoader`.
     """
@@ -15,8 +15,3 @@ def one_thread(worker: int = 0) -> None:
     cpu.set_threads(1)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
-    try:
-        import cv2
-    except ImportError:
-        return
-    cv2.setNumThreads(1)

@@ -48,7 +48,7 @@ def luminance(linear: Values) -> Values:
 
 def lab_of_srgb(encoded: Values) -> Values:
     """CIE 1976 L*a*b* `[..., 3]` under D65 of sRGB-encoded colours `[..., 3]`, 0..1."""
-    lab: Values = _namespace(encoded).stack(lab_planes(_planes(encoded)), -1)
+    lab: Values = _namespace(encoded).stack(lab_planes(_planes(linear_of_srgb(encoded))), -1)
     return lab
 
 
@@ -58,10 +58,10 @@ def ciede2000(one: Values, other: Values) -> Values:
     return difference
 
 
-def lab_planes(encoded: Planes[Values]) -> Planes[Values]:
-    """As `lab_of_srgb`, of and as three arrays: work on whole planes is several times as fast."""
-    xp = _namespace(encoded[0])
-    rows = _rows([linear_of_srgb(plane) for plane in encoded])
+def lab_planes(linear: Sequence[Values]) -> Planes[Values]:
+    """L*, a* and b* in three arrays of linear light in three: work on whole planes is several times as fast."""
+    xp = _namespace(linear[0])
+    rows = _rows(linear)
     x, y, z = (_response(xp, row / white) for row, white in zip(rows, _WHITE, strict=True))
     return 116 * y - 16, 500 * (x - y), 200 * (y - z)
 
@@ -76,8 +76,9 @@ def _rows(linear: Sequence[Any]) -> list[Any]:
 
 
 def _response(xp: Any, part: Any) -> Any:
-    root = xp.clip(part, _TINY, None) ** (1 / 3)
-    return xp.where(part > (6 / 29) ** 3, root, part * ((29 / 6) ** 2 / 3) + 4 / 29)
+    """The cube root down to a bound, and its tangent there below it."""
+    bound = (6 / 29) ** 3
+    return xp.clip(part, bound, None) ** (1 / 3) + (xp.clip(part, None, bound) - bound) * ((29 / 6) ** 2 / 3)
 
 
 def ciede2000_of_planes(one: Planes[Values], other: Planes[Values]) -> Values:
@@ -97,7 +98,7 @@ def ciede2000_of_planes(one: Planes[Values], other: Planes[Values]) -> Values:
         (a / xp.clip(c, _TINY, None), b / xp.clip(c, _TINY, None)) for a, b, c in ((a1, b1, c1), (a2, b2, c2))
     )
     turn = xp.sqrt((x2 - x1) ** 2 + (y2 - y1) ** 2)  # 10, as 2 sin(dh / 2)
-    delta_h = xp.sqrt(c1 * c2) * xp.where(x1 * y2 < x2 * y1, -turn, turn)  # 11
+    delta_h = xp.sqrt(c1 * c2) * xp.copysign(turn, x1 * y2 - x2 * y1)  # 11
     x, y = x1 + x2, y1 + y2
     length = xp.clip(xp.sqrt(x * x + y * y), _TINY, None)
     x, y = x / length, y / length  # 14, the cosine and sine of the mean hue
@@ -113,8 +114,7 @@ def ciede2000_of_planes(one: Planes[Values], other: Planes[Values]) -> Values:
     lightness = (l2 - l1) / (1 + 0.015 * from_middle / xp.sqrt(20 + from_middle))
     chroma = (c2 - c1) / (1 + 0.045 * mean_c)
     hue = delta_h / (1 + 0.015 * mean_c * weight)
-    angle = xp.arctan2(y, x) * (180 / math.pi)
-    angle = xp.where(angle < 0, angle + 360, angle)
+    angle = xp.arctan2(-y, -x) * (180 / math.pi) + 180  # 0..360
     bend = xp.sin((math.pi / 3) * xp.exp(-(((angle - 275) / 25) ** 2)))
     rotation = -2 * bend * _root_of_share(xp, mean_c)
     difference: Values = xp.sqrt(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, ParamSpec, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,11 @@ Images = Any
 Masks = Any
 """A numpy array or torch tensor `[H, W]` or `[N, H, W]`."""
 
-_STRIP = 1 << 15  # pixels that are worked on at once: they fit the cache, and full-size photographs memory
+_STRIP = 1 << 16  # pixels that are worked on at once: they fit the cache, and full-size photographs memory
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
+R = TypeVar("R")
 
 
 class MetricError(SshbenchError):
@@ -75,10 +77,34 @@ def planes(array: NDArray[Any]) -> Tensor:
     return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
-def strips(image: Tensor) -> Iterator[slice]:
-    """Slices of rows, few enough at once."""
+def in_one_thread(function: Callable[Q, R]) -> Callable[Q, R]:
+    """Let a function of small strips work in the caller's thread alone where its first argument is on the CPU.
+
+    Sharing each strip between threads costs more than it saves, and on a busy machine many times as much; evaluation
+    works on several images in parallel instead.
+    """
+
+    @functools.wraps(function)
+    def call(*args: Q.args, **kwargs: Q.kwargs) -> R:
+        import torch
+
+        images: Any = args[0]
+        before = torch.get_num_threads()
+        if images.device.type != "cpu" or before == 1:
+            return function(*args, **kwargs)
+        torch.set_num_threads(1)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            torch.set_num_threads(before)
+
+    return call
+
+
+def strips(image: Tensor, least: int = 1) -> Iterator[slice]:
+    """Slices of rows, at least so many, few enough at once."""
     height, width = image.shape[-2:]
-    step = max(1, _STRIP // width)
+    step = max(least, _STRIP // width)
     return (slice(start, min(start + step, height)) for start in range(0, height, step))
 
 

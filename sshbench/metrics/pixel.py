@@ -96,15 +96,22 @@ def boundary_band(foreground: NDArray[np.bool_], radius: int | None = None) -> N
     radius
         In pixels, of Chebyshev's distance; by default a 64th of the short side, which is 4 at 256 x 256.
     """
-    from scipy.ndimage import maximum_filter1d
-
     if radius is None:
         radius = max(1, round(min(foreground.shape) / 64))
 
-    def grown(part: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        bytes_ = part.view(np.uint8)
-        for axis in (0, 1):
-            bytes_ = maximum_filter1d(bytes_, 2 * radius + 1, axis=axis, mode="nearest")
-        return np.asarray(bytes_).view(np.bool_)
+    return _grown(foreground, radius) & _grown(~foreground, radius)
 
-    return grown(foreground) & grown(~foreground)
+
+def _grown(part: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
+    """Pixels with one of `part` within `radius` along rows and columns, by windows that are doubled."""
+    for axis in (0, 1):
+        lines = np.moveaxis(part, axis, 0)
+        wide = np.zeros((lines.shape[0] + 2 * radius, lines.shape[1]), bool)
+        wide[radius : radius + len(lines)] = lines
+        span, needed = 1, 2 * radius + 1
+        while span < needed:
+            step = min(span, needed - span)
+            wide = wide[:-step] | wide[step:]
+            span += step
+        part = np.moveaxis(wide, 0, axis)
+    return part

@@ -66,9 +66,9 @@ def prepare(prediction: Prediction, composite: Composite, protocol: Protocol) ->
         values = _through_jpeg(_truncated(values), 75)
     if protocol.background == "composite":
         mask = _mask(composite, protocol, values.shape[1::-1])
-        outside = mask == 0
         values = values.copy()
-        values[outside] = _fitted(composite.composite, protocol, values.shape)[outside]
+        given = _fitted(composite.composite, protocol, values.shape)
+        np.copyto(values, given, where=(mask == 0)[..., None])
 
     values, target = _resized(values, protocol), _resized(composite.target, protocol)
     mask = _mask(composite, protocol, target.shape[1::-1])
@@ -78,8 +78,10 @@ def prepare(prediction: Prediction, composite: Composite, protocol: Protocol) ->
         values = values * np.float32(255)
     if protocol.quantise == "tensor2im":
         values, target = _signed(values), _signed(target)
-        if protocol.background == "target":
-            values = values * mask[..., None] + target * (1 - mask[..., None])
+    if protocol.background == "target":
+        blend = values * mask[..., None] + target * (1 - mask[..., None])
+        values = np.asarray(np.rint(blend) if protocol.quantise == "round" else blend, values.dtype)
+    if protocol.quantise == "tensor2im":
         values, target = _from_signed(values), _from_signed(target)
     elif protocol.quantise == "truncate":
         values = _truncated(values)

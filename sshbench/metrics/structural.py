@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Literal
 
-from sshbench.metrics.arrays import Images, Masks, MetricError, for_arrays, precise, strips, working
+from sshbench.metrics.arrays import Images, Masks, MetricError, for_arrays, in_one_thread, precise, strips, working
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,15 +36,17 @@ def _filtered(planes: Tensor, weights: list[float]) -> Tensor:
     return planes
 
 
-def _reflected(length: int, radius: int, device: object) -> Tensor:
-    """Indices of an axis with `radius` samples mirrored beyond each edge, the edge sample repeated."""
+def _mirrored(image: Tensor, radius: int) -> Tensor:
+    """The image with `radius` samples mirrored beyond each edge, the edge sample repeated."""
     import torch
 
-    index = torch.arange(-radius, length + radius, device=device)  # type: ignore[call-overload]
-    index = torch.where(index < 0, -1 - index, index)
-    return torch.where(index >= length, 2 * length - 1 - index, index)
+    for axis in (-2, -1):
+        start, end = image.narrow(axis, 0, radius), image.narrow(axis, image.shape[axis] - radius, radius)
+        image = torch.cat([start.flip(axis), image, end.flip(axis)], axis)
+    return image
 
 
+@in_one_thread
 def ssim_means(
     prediction: Tensor,
     target: Tensor,
@@ -76,13 +78,12 @@ def ssim_means(
     small = not isinstance(peak, float) or peak < _MIDDLE  # constants that errors of float32 would outweigh
     dtype = precise(span).dtype if small else working(prediction, target)
     c1, c2 = ((k * precise(span)).square().to(dtype) for k in (0.01, 0.03))
-    rows_of, columns = (_reflected(n, radius, target.device) for n in (height, width))
+    wide = [_mirrored(image, radius) for image in (prediction, target)]
 
     whole: Any = 0.0
     by_mask: Any = 0.0
-    for rows in strips(target):
-        near = rows_of[rows.start : rows.stop + 2 * radius]
-        x, y = (image[..., near, :][..., columns].to(dtype) - _MIDDLE for image in (prediction, target))
+    for rows in strips(target, 8 * radius):
+        x, y = (image[..., rows.start : rows.stop + 2 * radius, :].to(dtype) - _MIDDLE for image in wide)
         count = x.shape[1]
         means = _filtered(torch.cat([x, y, x * x + y * y, x * y], dim=1), weights)
         ux, uy, power, product = torch.split(means, count, dim=1)

@@ -113,9 +113,12 @@ def paste(foreground: Image, background: Image, mask: Mask) -> Image:
     """
     if not foreground.shape[:2] == background.shape[:2] == mask.shape:
         raise ValueError(f"sizes differ: {foreground.shape}, {background.shape}, {mask.shape}")
-    alpha = mask[..., None]
-    blend = background + alpha * (foreground.astype(np.float32) - background)
-    return np.asarray(np.rint(blend), np.uint8)
+    pasted = np.empty_like(background)
+    for start in range(0, len(mask), 64):  # few rows at once, for floats of a large photograph fill the memory
+        rows = slice(start, start + 64)
+        blend = background[rows] + mask[rows, :, None] * (foreground[rows].astype(np.float32) - background[rows])
+        pasted[rows] = np.rint(blend)
+    return pasted
 
 
 def check_mask(name: str, mask: Mask) -> None:

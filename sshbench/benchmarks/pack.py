@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +46,14 @@ def pack(
         + [(name, pa.string() if kind is str else pa.float64()) for name, kind in kinds.items()],
         metadata={"huggingface": json.dumps({"info": {"features": features}})},
     )
-    with whole_file(path) as temporary, pq.ParquetWriter(temporary, schema, compression="none") as writer:
-        for done, id in enumerate(benchmark.ids(), 1):
-            attributes = benchmark[id].attributes  # decodes every file once: what is packed can be used
+    with (
+        whole_file(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="none") as writer,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):
+        # Every file is decoded once: what is packed can be used.
+        decoded = pool.map(lambda id: benchmark[id].attributes, benchmark.ids())
+        for done, (id, attributes) in enumerate(zip(benchmark.ids(), decoded, strict=True), 1):
             row: dict[str, Any] = {"id": id}
             for name, value in attributes.items():
                 column = _column(name, roles)

@@ -15,6 +15,7 @@ from sshbench.benchmarks.open import open_benchmark
 from sshbench.benchmarks.protocol import PROTOCOLS, ProtocolError, get_protocol
 from sshbench.metrics.prepare import prepare
 from sshbench.metrics.suite import score
+from tests.metrics.compare_protocols import PAGE, definitions
 from tests.metrics.oracles import ORACLES
 
 TOLERANCE = {"psnr": 1e-4, "mse": 1e-3, "ssim": 1e-5, "fssim": 1e-5, "ciede2000": 1e-5, "fciede2000": 1e-5}
@@ -173,6 +174,10 @@ def test_peak_of_the_prediction_punishes_a_narrow_range() -> None:
     difference = score(narrow, composite, PROTOCOLS["iharmony4-evaluation"])["psnr"]
     difference -= score(narrow, composite, wide)["psnr"]
     assert difference == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_page_about_protocols_has_their_definitions() -> None:
+    assert definitions() in PAGE.read_text(encoding="utf-8")
 
 
 def test_an_unknown_name_is_met_with_the_nearest() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -20,6 +21,10 @@ def _installed_before_sources() -> None:
 _installed_before_sources()
 os.environ["PYTHONSAFEPATH"] = "1"
 import sshbench  # noqa: E402, F401
+
+# A shell that starts the tests in the background makes them deaf to interrupts, and with them the programs they test.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:

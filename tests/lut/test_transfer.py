@@ -93,7 +93,8 @@ def test_monge_kantorovich_reaches_mean_and_covariance() -> None:
     result = transfer_monge_kantorovich(SOURCE, TARGET).reshape(-1, 3).astype(float)
     target = TARGET.reshape(-1, 3).astype(float)
     assert np.allclose(result.mean(axis=0), target.mean(axis=0), atol=0.1)
-    assert np.allclose(np.cov(result.T), np.cov(target.T), atol=0.3)
+    # Rounding to codes is not independent of the colours, which lie on a grid themselves: up to 2% of a variance.
+    assert np.allclose(np.cov(result.T), np.cov(target.T), atol=0.02 * np.cov(target.T).max())
 
 
 def test_the_optimal_map_is_that_of_matrix_square_roots() -> None:

@@ -22,10 +22,12 @@ _RGB_TO_XYZ = (  # IEC 61966-2-1
 )
 _WHITE = (0.3127 / 0.3290, 1.0, (1 - 0.3127 - 0.3290) / 0.3290)
 """D65 by its chromaticity; the matrix, of four decimals, misses it by 5e-5, which tints greys by less than 0.01."""
+RGB_TO_RATIOS = tuple(tuple(weight / white for weight in row) for row, white in zip(_RGB_TO_XYZ, _WHITE, strict=True))
+"""Linear light to X, Y and Z over the white's."""
 
 
 def _namespace(values: Any) -> Any:
-    if isinstance(values, np.ndarray):
+    if isinstance(values, np.ndarray | np.generic):
         return np
     import torch
 
@@ -42,13 +44,16 @@ def linear_of_srgb(encoded: Values) -> Values:
 
 def luminance(linear: Values) -> Values:
     """Luminance Y `[...]`, 0..1, of linear light `[..., 3]`."""
-    light: Values = _rows(_planes(linear))[1]
+    red, green, blue = _planes(linear)
+    light: Values = _RGB_TO_XYZ[1][0] * red + _RGB_TO_XYZ[1][1] * green + _RGB_TO_XYZ[1][2] * blue
     return light
 
 
 def lab_of_srgb(encoded: Values) -> Values:
     """CIE 1976 L*a*b* `[..., 3]` under D65 of sRGB-encoded colours `[..., 3]`, 0..1."""
-    lab: Values = _namespace(encoded).stack(lab_planes(_planes(linear_of_srgb(encoded))), -1)
+    red, green, blue = _planes(linear_of_srgb(encoded))
+    ratios = [row[0] * red + row[1] * green + row[2] * blue for row in RGB_TO_RATIOS]
+    lab: Values = _namespace(encoded).stack(lab_planes(ratios), -1)
     return lab
 
 
@@ -58,21 +63,15 @@ def ciede2000(one: Values, other: Values) -> Values:
     return difference
 
 
-def lab_planes(linear: Sequence[Values]) -> Planes[Values]:
-    """L*, a* and b* in three arrays of linear light in three: work on whole planes is several times as fast."""
-    xp = _namespace(linear[0])
-    rows = _rows(linear)
-    x, y, z = (_response(xp, row / white) for row, white in zip(rows, _WHITE, strict=True))
+def lab_planes(ratios: Sequence[Values]) -> Planes[Values]:
+    """L*, a* and b* in three arrays of X, Y and Z over the white's in three: planes are several times as fast."""
+    xp = _namespace(ratios[0])
+    x, y, z = (_response(xp, ratio) for ratio in ratios)
     return 116 * y - 16, 500 * (x - y), 200 * (y - z)
 
 
 def _planes(values: Any) -> Any:
     return values[..., 0], values[..., 1], values[..., 2]
-
-
-def _rows(linear: Sequence[Any]) -> list[Any]:
-    r, g, b = linear
-    return [weights[0] * r + weights[1] * g + weights[2] * b for weights in _RGB_TO_XYZ]
 
 
 def _response(xp: Any, part: Any) -> Any:
@@ -115,7 +114,7 @@ def ciede2000_of_planes(one: Planes[Values], other: Planes[Values]) -> Values:
     chroma = (c2 - c1) / (1 + 0.045 * mean_c)
     hue = delta_h / (1 + 0.015 * mean_c * weight)
     angle = xp.arctan2(-y, -x) * (180 / math.pi) + 180  # 0..360
-    bend = xp.sin((math.pi / 3) * xp.exp(-(((angle - 275) / 25) ** 2)))
+    bend = xp.sin((math.pi / 3) * xp.exp(-xp.clip(((angle - 275) / 25) ** 2, None, 64)))  # denormals are slow
     rotation = -2 * bend * _root_of_share(xp, mean_c)
     difference: Values = xp.sqrt(
         xp.clip(lightness * lightness + chroma * chroma + hue * hue + rotation * chroma * hue, 0, None)

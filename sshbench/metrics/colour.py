@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sshbench.lut.difference import ciede2000_of_planes, lab_planes, linear_of_srgb
+from sshbench.lut.difference import RGB_TO_RATIOS, ciede2000_of_planes, lab_planes, linear_of_srgb
 from sshbench.metrics.arrays import Images, Masks, for_arrays, in_one_thread, precise, strips, working
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ def _lab(image: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
         linear = _linear_of_bytes(dtype, image.device).index_select(0, image.flatten().int()).reshape(image.shape)
     else:
         linear = linear_of_srgb(image.to(dtype) / 255)
-    return lab_planes(linear.unbind(1))
+    matrix = torch.tensor(RGB_TO_RATIOS, dtype=dtype, device=image.device)
+    return lab_planes((matrix @ linear.flatten(2)).unbind(1))
 
 
 @in_one_thread
@@ -39,9 +40,9 @@ def ciede2000_means(prediction: Tensor, target: Tensor, mask: Tensor | None = No
     for rows in strips(target):
         one, other = (_lab(image[..., rows, :], dtype) for image in (target, prediction))
         map_ = precise(ciede2000_of_planes(one, other))
-        whole = whole + map_.sum(dim=(1, 2))
+        whole = whole + map_.sum(dim=1)
         if mask is not None:
-            by_mask = by_mask + (map_ * mask[:, 0, rows, :]).sum(dim=(1, 2))
+            by_mask = by_mask + (map_ * mask[:, 0, rows, :].flatten(1)).sum(dim=1)
     mean = whole / target[0, 0].numel()
     if mask is None:
         return mean, None

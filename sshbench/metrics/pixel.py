@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sshbench.metrics.arrays import Images, Masks, for_arrays, precise, strips
+from sshbench.metrics.arrays import Images, Masks, for_arrays, in_one_thread, precise, strips, working
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
+@in_one_thread
 def squared_error(prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
     """Sum of weight * (prediction - target)^2 over pixels and channels, `[N]`, of batches `[N, C, H, W]`."""
+    return _total(lambda rows: _difference(prediction, target, rows).square_(), target, weight)
+
+
+def _difference(prediction: Tensor, target: Tensor, rows: slice) -> Tensor:
+    """In float32 for bytes, whose squares it holds exactly."""
+    dtype = working(prediction, target)
+    return prediction[..., rows, :].to(dtype) - target[..., rows, :]
+
+
+def _total(errors: Callable[[slice], Tensor], image: Tensor, weight: Tensor | None = None) -> Tensor:
+    import torch
+
     total: Any = 0.0
-    for rows in strips(target):
-        square = (precise(prediction[..., rows, :]) - precise(target[..., rows, :])) ** 2
+    for rows in strips(image):
+        part = errors(rows)
         if weight is not None:
-            square = square * precise(weight[..., rows, :])
-        total = total + square.sum(dim=(1, 2, 3))
+            part = part * weight[..., rows, :]
+        total = total + part.sum(dim=(1, 2, 3), dtype=precise(torch.zeros(0, device=part.device)).dtype)
     return cast("Tensor", total)
 
 
-def _total(weight: Tensor) -> Tensor:
-    return cast("Tensor", sum(precise(weight[..., rows, :]).sum(dim=(1, 2, 3)) for rows in strips(weight)))
+@in_one_thread
+def _weight(mask: Tensor) -> Tensor:
+    return _total(lambda rows: mask[..., rows, :], mask)
 
 
 def _count(image: Tensor) -> int:
@@ -44,14 +59,15 @@ def mse_weighted_by_mask(prediction: Images, target: Images, mask: Masks) -> Ten
     return squared_error(prediction, target, mask) / _count(target)
 
 
+@in_one_thread
+def _absolute_error(prediction: Tensor, target: Tensor) -> Tensor:
+    return _total(lambda rows: _difference(prediction, target, rows).abs_(), target)
+
+
 @for_arrays
 def mae(prediction: Images, target: Images) -> Tensor:
     """Mean of the absolute errors over pixels and channels."""
-    total = sum(
-        (precise(prediction[..., rows, :]) - precise(target[..., rows, :])).abs().sum(dim=(1, 2, 3))
-        for rows in strips(target)
-    )
-    return cast("Tensor", total / _count(target))
+    return _absolute_error(prediction, target) / _count(target)
 
 
 def psnr_of(mse: Tensor, peak: Tensor | float = 255.0, epsilon: float = 0.0) -> Tensor:
@@ -75,7 +91,7 @@ def fmse_weighted(prediction: Images, target: Images, mask: Masks, *, epsilon: f
     iSSAM's definition, with 1e-6 there; with a mask of 0 and 1 the mean over foreground pixels. NaN for an empty mask
     without `epsilon`.
     """
-    return squared_error(prediction, target, mask) / (3 * _total(mask) + epsilon)
+    return squared_error(prediction, target, mask) / (3 * _weight(mask) + epsilon)
 
 
 @for_arrays
@@ -85,7 +101,7 @@ def fmse_scaled(prediction: Images, target: Images, mask: Masks) -> Tensor:
     iHarmony4's definition; there the number of pixels is 256 * 256. It is `fmse_weighted` with the mask squared above
     and not below, so the two agree on masks of 0 and 1 alone.
     """
-    return squared_error(prediction, target, mask**2) / (3 * _total(mask))
+    return squared_error(prediction, target, mask**2) / (3 * _weight(mask))
 
 
 def boundary_band(foreground: NDArray[np.bool_], radius: int | None = None) -> NDArray[np.bool_]:

@@ -26,12 +26,14 @@ def _weights(window: Window) -> list[float]:
 
 
 def _filtered(planes: Tensor, weights: list[float]) -> Tensor:
-    """Both axes filtered; the result is smaller by the window less one."""
+    """Both axes filtered by symmetric weights; the result is smaller by the window less one."""
+    last = len(weights) - 1
     for axis in (-2, -1):
-        length = planes.shape[axis] - len(weights) + 1
-        total = planes.narrow(axis, 0, length) * weights[0]
-        for i, weight in enumerate(weights[1:], 1):
-            total.add_(planes.narrow(axis, i, length), alpha=weight)
+        length = planes.shape[axis] - last
+        total = planes.narrow(axis, last // 2, length) * weights[last // 2]
+        for i in range(last // 2):
+            pair = planes.narrow(axis, i, length) + planes.narrow(axis, last - i, length)
+            total.add_(pair, alpha=weights[i])
         planes = total
     return planes
 

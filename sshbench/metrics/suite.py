@@ -137,6 +137,8 @@ def _absolute(pair: _Pair) -> Values:
 
 def _foreground_errors(pair: _Pair) -> Values:
     how = pair.protocol.fmse
+    if not pair.has_foreground:
+        return {}
     if how == "scaled":
         fmse = pixel.fmse_scaled(pair.prediction, pair.target, pair.mask)
     elif how == "weighted":
@@ -253,6 +255,6 @@ def score(
     pair = _Pair(prepare(prediction, composite, protocol), protocol, device)
     values: Values = {}
     for members, compute in _GROUPS:
-        if any(name in names for name in members) and not (members[0] == "fmse" and not pair.has_foreground):
+        if any(name in names for name in members):
             values.update(compute(pair))
     return {name: float(value) for name in names if (value := values.get(name)) is not None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tarfile
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import accumulate
@@ -192,11 +193,11 @@ def _survey_parquet(found: Found, name: str) -> tuple[int, dict[str, bool]]:
         return int(metadata.metadata.num_rows), _arrow_columns(metadata.schema_arrow)
 
 
-class _Numbered:
+class _Numbered(ABC):
     """A file whose rows have numbers for ids."""
 
-    def __len__(self) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    def __len__(self) -> int: ...
 
     def row_id(self, k: int) -> str:
         return str(k)

@@ -7,6 +7,7 @@ it is given which kind it is.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -88,7 +89,7 @@ class Source(Protocol):
         ...
 
 
-class FileSource:
+class FileSource(ABC):
     """What sources of encoded image files share: a subclass gives the bytes.
 
     Parameters
@@ -105,22 +106,22 @@ class FileSource:
         self.min_side = min_side
         self.max_pixels = max_pixels
 
-    def __len__(self) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    def __len__(self) -> int: ...
 
-    def row_id(self, i: int) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def row_id(self, i: int) -> str: ...
 
-    def index(self, row: str) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    def index(self, row: str) -> int: ...
 
+    @abstractmethod
     def encoded(self, i: int) -> bytes:
         """The image file of row `i`; raises SkippedImage or OSError."""
-        raise NotImplementedError
 
+    @abstractmethod
     def encoded_mask(self, i: int) -> bytes | None:
         """The mask file of row `i`, or None."""
-        raise NotImplementedError
 
     def read(self, i: int, short_side: int | None = None) -> NDArray[np.uint8]:
         row = self.row_id(i)

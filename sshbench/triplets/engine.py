@@ -71,9 +71,15 @@ class Summary:
 
     @property
     def lost_share(self) -> float:
-        """The part of all expected rows, in the finished shards, that could not be made."""
-        expected = sum(r.photos for r in self.manifest.shards.values()) * self.manifest.run.settings.draws
-        return 1 - self.manifest.rows / expected if expected else 0.0
+        """The part of the run's rows that could not be made: of all rows, so that parts that end at other times agree.
+
+        While a stream has not ended, of the rows of the finished shards.
+        """
+        draws = self.manifest.run.settings.draws
+        tried = sum(r.photos for r in self.manifest.shards.values())
+        lost = tried * draws - self.manifest.rows
+        expected = (self.manifest.run.photos or tried) * draws
+        return lost / expected if expected else 0.0
 
 
 def plan(

@@ -315,6 +315,12 @@ def test_a_shard_of_which_nothing_could_be_made_is_an_empty_table(tmp_path: Path
     assert pq.read_table(tmp_path / "out" / "data").num_rows == 1
 
 
+def test_a_part_counts_its_losses_against_the_whole_run(tmp_path: Path) -> None:
+    summary = make(tmp_path / "out", ToySource(8, broken=(0,)), shard=(0, 4))
+    assert summary.missing
+    assert summary.lost_share == 1 / 8
+
+
 def test_draws_count_for_the_share_of_losses_and_for_shards(tmp_path: Path) -> None:
     settings = Settings(draws=5, crop=32, scale=(32, 40), overlap=(0.0, 1.0))
     source = ToySource(4, broken=(2,))

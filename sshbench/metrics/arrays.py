@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
@@ -20,7 +21,8 @@ Images = Any
 Masks = Any
 """A numpy array or torch tensor `[H, W]` or `[N, H, W]`."""
 
-_STRIP = 1 << 16  # pixels that are worked on at once: they fit the cache, and full-size photographs memory
+_STRIP = 1 << 15
+"""Pixels that are worked on at once: their floats fit the cache, and the memory for them stays with the process."""
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -101,11 +103,27 @@ def in_one_thread(function: Callable[Q, R]) -> Callable[Q, R]:
     return call
 
 
-def strips(image: Tensor, least: int = 1) -> Iterator[slice]:
-    """Slices of rows, at least so many, few enough at once."""
+def strips(image: Tensor) -> Iterator[slice]:
+    """Slices of rows, few enough at once."""
     height, width = image.shape[-2:]
-    step = max(least, _STRIP // width)
-    return (slice(start, min(start + step, height)) for start in range(0, height, step))
+    return _parts(height, max(1, _at_once(image) // width))
+
+
+def tiles(image: Tensor) -> Iterator[tuple[slice, slice]]:
+    """Slices of rows and of columns, few enough at once."""
+    height, width = image.shape[-2:]
+    side = max(1, math.isqrt(2 * _at_once(image)))
+    for rows in _parts(height, max(1, side // 2)):
+        for columns in _parts(width, side):
+            yield rows, columns
+
+
+def _at_once(image: Tensor) -> int:
+    return _STRIP if image.device.type == "cpu" else 64 * _STRIP
+
+
+def _parts(length: int, step: int) -> Iterator[slice]:
+    return (slice(start, min(start + step, length)) for start in range(0, length, step))
 
 
 def working(values: Tensor, *others: Tensor) -> Any:

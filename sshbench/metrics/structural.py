@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Literal
 
-from sshbench.metrics.arrays import Images, Masks, MetricError, for_arrays, in_one_thread, precise, strips, working
+from sshbench.metrics.arrays import Images, Masks, MetricError, for_arrays, in_one_thread, precise, tiles, working
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,6 +48,12 @@ def _mirrored(image: Tensor, radius: int) -> Tensor:
     return image
 
 
+def _inside(part: slice, length: int, radius: int) -> slice:
+    """The positions of a part of an axis, counted from its start, at which the whole window lies inside the image."""
+    start, stop = max(part.start, radius), min(part.stop, length - radius)
+    return slice(start - part.start, max(stop, start) - part.start)
+
+
 @in_one_thread
 def ssim_means(
     prediction: Tensor,
@@ -76,7 +82,7 @@ def ssim_means(
     if min(height, width) < size:
         raise MetricError(f"SSIM needs images of at least {size} x {size} pixels, not {width} x {height}")
     sample = size**2 / (size**2 - 1) if window == "uniform" else 1.0
-    span = torch.as_tensor(peak, device=target.device).reshape(-1, 1, 1, 1)
+    span = torch.as_tensor(peak, device=target.device).reshape(-1, 1, 1)
     small = not isinstance(peak, float) or peak < _MIDDLE  # constants that errors of float32 would outweigh
     dtype = precise(span).dtype if small else working(prediction, target)
     c1, c2 = ((k * precise(span)).square().to(dtype) for k in (0.01, 0.03))
@@ -84,18 +90,19 @@ def ssim_means(
 
     whole: Any = 0.0
     by_mask: Any = 0.0
-    for rows in strips(target, 8 * radius):
-        x, y = (image[..., rows.start : rows.stop + 2 * radius, :].to(dtype) - _MIDDLE for image in wide)
-        count = x.shape[1]
-        means = _filtered(torch.cat([x, y, x * x + y * y, x * y], dim=1), weights)
-        ux, uy, power, product = torch.split(means, count, dim=1)
-        structure = (2 * sample * (product - ux * uy) + c2) / (sample * (power - ux * ux - uy * uy) + c2)
-        ux, uy = ux + _MIDDLE, uy + _MIDDLE
-        map_ = structure * (2 * ux * uy + c1) / (ux * ux + uy * uy + c1)
-        inner = slice(max(radius - rows.start, 0), max(min(rows.stop, height - radius) - rows.start, 0))
-        whole = whole + precise(map_[..., inner, radius : width - radius].sum(dim=(1, 2, 3)))
-        if mask is not None:
-            by_mask = by_mask + precise((map_ * mask[..., rows, :]).sum(dim=(1, 2, 3)))
+    for rows, columns in tiles(target):
+        near = (..., slice(rows.start, rows.stop + 2 * radius), slice(columns.start, columns.stop + 2 * radius))
+        inside = (..., _inside(rows, height, radius), _inside(columns, width, radius))
+        for channel in range(target.shape[1]):
+            x, y = (image[:, channel][near].to(dtype) - _MIDDLE for image in wide)
+            means = _filtered(torch.stack([x, y, x * x + y * y, x * y]), weights)
+            ux, uy, power, product = means.unbind(0)
+            structure = (2 * sample * (product - ux * uy) + c2) / (sample * (power - ux * ux - uy * uy) + c2)
+            ux, uy = ux + _MIDDLE, uy + _MIDDLE
+            map_ = structure * (2 * ux * uy + c1) / (ux * ux + uy * uy + c1)
+            whole = whole + precise(map_[inside].sum(dim=(1, 2)))
+            if mask is not None:
+                by_mask = by_mask + precise((map_ * mask[:, 0, rows, columns]).sum(dim=(1, 2)))
     channels = target.shape[1]
     mean = whole / (channels * (height - 2 * radius) * (width - 2 * radius))
     if mask is None:

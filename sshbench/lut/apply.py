@@ -146,11 +146,6 @@ def apply_lut_normalized(
     count, height, width = arguments.extent(batch.shape, channels_last)
     shape = (count, 3, height, width)
     if is_array:
-        packed = arguments.packed(luts)
-        indices, strengths = (
-            arguments.index_array(index, packed.count, count),
-            arguments.strength_array(strength, count),
-        )
         result: Any = np.empty(shape, dtype)
         batch = np.ascontiguousarray(batch)
     else:
@@ -169,12 +164,9 @@ def apply_lut_normalized(
                 interpolation=interpolation, out=result,
             )  # fmt: skip
             return result
-        packed = arguments.packed(luts)
-        indices, strengths = (
-            arguments.index_array(index, packed.count, count),
-            arguments.strength_array(strength, count),
-        )
-    if result.size == 0 if is_array else result.numel() == 0:
+    packed = arguments.packed(luts)
+    indices, strengths = arguments.choices(index, strength, packed.count, count)
+    if 0 in shape:
         return result
     if cpu.available():
         cpu.apply(
@@ -315,10 +307,7 @@ def _apply_tensor(
     plain = type(images) is torch.Tensor and images.device.type == "cpu" and not compiling
     if plain and not learns and isinstance(luts, Lut | LutBank) and dtype != "float64" and cpu.available():
         packed = luts.packed
-        indices, strengths = (
-            arguments.index_array(index, packed.count, count),
-            arguments.strength_array(strength, count),
-        )
+        indices, strengths = arguments.choices(index, strength, packed.count, count)
         as_last = not channels_last and out is None and _is_channels_last_memory(batch)
         source = batch.permute(0, 2, 3, 1) if as_last else batch.contiguous()
         result = torch.empty_like(source) if out is None else out

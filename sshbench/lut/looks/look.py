@@ -26,14 +26,11 @@ class Look:
         What it belongs with on the card.
     steps
         Applied in order to encoded sRGB; `into_gamut` follows the last.
-    monotone
-        Whether brighter greys stay brighter. False where the look is meant otherwise (solarisation).
     """
 
     name: str
     family: str
     steps: tuple[Step, ...]
-    monotone: bool = True
 
     @property
     def title(self) -> str:

@@ -74,33 +74,34 @@ class SSH(nn.Module):
         padded, left, top = pad_to_multiple(content, 16)  # and the reference is not padded, as published
         content_style = self.encode_style(padded)
         reference_style = content_style if reference is None else self.encode_style(reference)
-        deep, skips = self._encode(padded)
-        x = torch.cat([deep, reference_style.expand_as(deep)], dim=1)
-        x = self.content_style_conv(x)
-        for level, skip in zip((5, 6, 7, 8), reversed(skips), strict=True):
-            x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-            x = torch.cat([self.get_submodule(f"deconv{level}")(x), skip], dim=1)
-            x = self._convolve(level + 1, x)
+        features, skips = self.encode_content(padded)
+        image = self.fuse(features, skips, reference_style)
         height, width = content.shape[2:]
-        image = self.conv10(x)
         cropped = image[..., top : top + height, left : left + width]
-        return SshOutput(cropped, deep, reference_style, content_style, self.encode_style(image))
+        return SshOutput(cropped, features, reference_style, content_style, self.encode_style(image))
 
-    def encode_content(self, content: Tensor) -> Tensor:
-        """Content features alone, as `SshOutput.content`."""
-        return self._encode(pad_to_multiple(content, 16)[0])[0]
-
-    def encode_style(self, image: Tensor) -> Tensor:
-        """Appearance features of an image `[N, 3, H, W]`: `[N, 16 * width, 1, 1]`."""
-        features: Tensor = self.style_encoder(image)
-        return features.mean((2, 3), keepdim=True)
-
-    def _encode(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        skips = []
+    def encode_content(self, image: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Content network: an image whose sides are multiples of 16 to its content features and the skips."""
+        x, skips = image, []
         for level in (1, 2, 3, 4):
             skips.append(self._convolve(level, x))
             x = F.max_pool2d(skips[-1], 2)
         return self.se_1(self._convolve(5, x)), skips
+
+    def encode_style(self, image: Tensor) -> Tensor:
+        """Reference network: an image `[N, 3, H, W]` to its appearance `[N, 16 * width, 1, 1]`."""
+        features: Tensor = self.style_encoder(image)
+        return features.mean((2, 3), keepdim=True)
+
+    def fuse(self, features: Tensor, skips: list[Tensor], style: Tensor) -> Tensor:
+        """Fusion: content features and skips, and an appearance, to an image `[N, 3, H, W]`."""
+        x = self.content_style_conv(torch.cat([features, style.expand_as(features)], dim=1))
+        for level, skip in zip((5, 6, 7, 8), reversed(skips), strict=True):
+            x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+            x = torch.cat([self.get_submodule(f"deconv{level}")(x), skip], dim=1)
+            x = self._convolve(level + 1, x)
+        image: Tensor = self.conv10(x)
+        return image
 
     def _block(self, level: int, inputs: int, outputs: int, last_norm: bool = True) -> None:
         for place, channels in ((1, inputs), (2, outputs)):

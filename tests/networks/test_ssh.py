@@ -59,10 +59,13 @@ def test_a_batch_gives_what_its_images_give_alone(ssh):
     torch.testing.assert_close(together, alone, atol=2e-5, rtol=0)
 
 
-def test_content_features_come_alone_too(ssh):
-    image = x11(4, 50, 70)
+def test_one_encoding_serves_two_appearances(ssh):
+    content, references = x11(4, 48, 64), (x11(5, 64, 64), x11(6, 32, 48))
     with torch.no_grad():
-        torch.testing.assert_close(ssh.encode_content(image), ssh(image).content, atol=1e-5, rtol=0)
+        encoded = ssh.encode_content(content)
+        for reference in references:
+            fused = ssh.fuse(*encoded, ssh.encode_style(reference))
+            torch.testing.assert_close(fused, ssh(content, reference).image, atol=1e-5, rtol=0)
 
 
 def test_bfloat16_and_channels_last_stay_near(ssh):

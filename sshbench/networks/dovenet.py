@@ -1,0 +1,209 @@
+"""DoveNet (Cong et al., CVPR 2020): a U-Net with attention on its skips, and the two discriminators it trains against.
+
+Module names follow the published code (github.com/bcmi/Image-Harmonization-Dataset-iHarmony4, commit 0bdb51d), so that
+`latest_net_G.pth` loads by its own keys.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils import spectral_norm
+
+Norm = Literal["batch", "instance"]
+
+
+def _norm(kind: Norm, channels: int) -> nn.Module:
+    return nn.BatchNorm2d(channels) if kind == "batch" else nn.InstanceNorm2d(channels)
+
+
+class DoveNetGenerator(nn.Module):
+    """Composite and mask in, harmonized image out: the U-Net of section 4.1 with its attention blocks.
+
+    Parameters
+    ----------
+    norm
+        `"batch"` is the released model; `"instance"`, whose convolutions have biases, is what the authors' training
+        command names.
+    width, depth
+        Channels of the first level (they double up to 8 times it), and how often the image is halved. Published: 64, 8.
+    dropout
+        Its probability at the levels 4 to `depth` - 2, in training mode.
+    """
+
+    def __init__(self, norm: Norm = "batch", *, width: int = 64, depth: int = 8, dropout: float = 0.5) -> None:
+        super().__init__()
+        widths = [width * min(2**level, 8) for level in range(depth)]
+        inner: _Level | None = None
+        for level in range(depth - 1, 0, -1):
+            innermost = inner is None
+            inner = _Level(
+                widths[level - 1],
+                widths[level],
+                inner,
+                norm,
+                attend=level <= 3,
+                dropout=dropout if level > 3 and not innermost else 0.0,
+            )
+        assert inner is not None
+        self.model = _Outermost(width, inner, norm)
+        self.multiple = 2**depth
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Harmonize a batch.
+
+        Parameters
+        ----------
+        image
+            `[B, 4, H, W]`: the composite, R, G, B over -1..1, and the mask, 0 or 1. H and W are multiples of
+            `multiple`, 256 as published.
+
+        Returns
+        -------
+        `[B, 3, H, W]` over -1..1, background and all; the published scores take it as it is.
+        """
+        output: Tensor = self.model(image)
+        return output
+
+
+class _Outermost(nn.Module):
+    def __init__(self, width: int, inner: _Level, norm: Norm) -> None:
+        super().__init__()
+        self.model = nn.Sequential(
+            nn.Conv2d(4, width, 4, 2, 1, bias=norm == "instance"),
+            inner,
+            nn.ReLU(),
+            nn.ConvTranspose2d(2 * width, 3, 4, 2, 1),
+            nn.Tanh(),
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        output: Tensor = self.model(image)
+        return output
+
+
+class _Level(nn.Module):
+    """One level of the U-Net: halve, go through the levels below, double, and set beside the skip."""
+
+    def __init__(
+        self, outer: int, inner: int, below: _Level | None, norm: Norm, *, attend: bool, dropout: float
+    ) -> None:
+        super().__init__()
+        bias = norm == "instance"
+        self.attention = nn.Sequential(nn.Conv2d(2 * outer, 2 * outer, 1), nn.Sigmoid()) if attend else None
+        halve = nn.Conv2d(outer, inner, 4, 2, 1, bias=bias)
+        middle = [] if below is None else [_norm(norm, inner), below]
+        double = nn.ConvTranspose2d(inner if below is None else 2 * inner, outer, 4, 2, 1, bias=bias)
+        layers = [nn.LeakyReLU(0.2), halve, *middle, nn.ReLU(), double, _norm(norm, outer)]
+        self.model = nn.Sequential(*layers, *([nn.Dropout(dropout)] if dropout else []))
+
+    def forward(self, x: Tensor) -> Tensor:
+        # The published activation works in place: what skips is its output, not the features it was given.
+        x = self.model[0](x)
+        features = torch.cat([x, self.model[1:](x)], 1)
+        return features if self.attention is None else self.attention(features) * features
+
+
+class Scores(NamedTuple):
+    """What the discriminator says of a batch, `[B]` each: the higher, the more real.
+
+    Parameters
+    ----------
+    whole
+        Of the image as a whole (section 4.2).
+    domains
+        Of foreground and background being of one domain (section 4.3).
+    """
+
+    whole: Tensor
+    domains: Tensor
+
+
+class DoveNetDiscriminator(nn.Module):
+    """The global discriminator and the domain verification discriminator of sections 4.2 and 4.3.
+
+    Two towers of convolutions with spectral norm: one sees the whole image, the other foreground and background apart,
+    by partial convolution (Liu et al. 2018), and judges the product of the two. No image is padded; scores over the
+    places that are left at the end, one for 256 x 256, are averaged.
+
+    Parameters
+    ----------
+    norm
+        As for the generator, at all levels but the first and the last.
+    width, depth
+        Channels of the first level (they double up to 8 times it), and convolutions: all but the last halve the image.
+        Published: 64, 7, which needs 255 pixels a side; 5 does with 63.
+    """
+
+    def __init__(self, norm: Norm = "instance", *, width: int = 64, depth: int = 7) -> None:
+        super().__init__()
+        self.D = _Towers(norm, width, depth)
+        channels = width * min(2 ** (depth - 1), 8)
+        self.convl1 = spectral_norm(nn.Conv2d(channels, channels, 1))
+        self.convl2 = spectral_norm(nn.Conv2d(channels, channels, 1))
+        self.convl3 = nn.Conv2d(channels, 1, 1)
+        self.convg3 = nn.Conv2d(channels, 1, 1)
+
+    def forward(self, image: Tensor, mask: Tensor) -> Scores:
+        """Judge images.
+
+        Parameters
+        ----------
+        image
+            `[B, 3, H, W]` over -1..1.
+        mask
+            `[B, 1, H, W]`, 1 in the foreground and 0 elsewhere.
+        """
+        whole = self.convg3(self.D(image))
+        both = self.D(image, mask) * self.D(image, 1 - mask)
+        domains = self.convl3(_leaky(self.convl2(_leaky(self.convl1(both)))))
+        return Scores(whole.mean((1, 2, 3)), domains.mean((1, 2, 3)))
+
+
+class _Towers(nn.Module):
+    """`conv1..n` see the whole image, `conv1f..nf` the part of it that a mask shows."""
+
+    def __init__(self, norm: Norm, width: int, depth: int) -> None:
+        super().__init__()
+        self.depth = depth
+        channels = [3, *(width * min(2**level, 8) for level in range(depth))]
+        for level in range(1, depth + 1):
+            stride = 2 if level < depth else 1
+            normed = 1 < level < depth
+            for tower in ("", "f"):
+                bias = norm == "instance" or level == 1
+                conv = _PartialConv2d(channels[level - 1], channels[level], 3, stride, bias=bias)
+                self.add_module(f"conv{level}{tower}", spectral_norm(conv))
+                if normed:
+                    self.add_module(f"norm{level}{tower}", _norm(norm, channels[level]))
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        tower = "" if mask is None else "f"
+        for level in range(1, self.depth + 1):
+            x, mask = self.get_submodule(f"conv{level}{tower}")(x, mask)
+            if 1 < level < self.depth:
+                x = self.get_submodule(f"norm{level}{tower}")(x)
+            if level < self.depth:
+                x = _leaky(x)
+        return x
+
+
+class _PartialConv2d(nn.Conv2d):
+    """A convolution over the pixels that the mask shows, weighted up for those it hides (Liu et al. 2018, eq. 1, 2)."""
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:  # type: ignore[override]
+        if mask is None:
+            return super().forward(x), None
+        shown = F.avg_pool2d(mask, self.kernel_size, self.stride)  # the part of each window
+        seen = (shown > 0).to(x.dtype)
+        weighted = F.conv2d(x * mask, self.weight, None, self.stride) / shown.clamp_min(1e-8)
+        if self.bias is not None:
+            weighted = weighted + self.bias[:, None, None]
+        return weighted * seen, seen
+
+
+def _leaky(x: Tensor) -> Tensor:
+    return F.leaky_relu(x, 0.2)

@@ -1,0 +1,185 @@
+"""S2AM (Cun and Pun, IEEE TIP 2020): a U-Net whose skips attend to spliced and unspliced regions apart.
+
+Module names follow the published code (github.com/vinthony/s2am, commit f96446e), so that `model_best.pth.tar` loads by
+its own keys.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Variant = Literal["rascv2", "rascv1"]
+
+
+class S2AM(nn.Module):
+    """Composite and mask in, harmonized image out: the network of section III.
+
+    Parameters
+    ----------
+    variant
+        `"rascv2"` (S2AD), the published model, attends to what the decoder makes together with the skip; `"rascv1"`
+        (S2ASC) to the skip alone.
+    residual
+        The network predicts what is to be added to the composite, as published checkpoints with `res` in their name.
+    width, depth
+        Channels of the first level (they double up to 8 times it), and how often the image is halved. Published: 64, 8.
+    """
+
+    def __init__(self, variant: Variant = "rascv2", *, residual: bool = False, width: int = 64, depth: int = 8) -> None:
+        super().__init__()
+        widths = [width * min(2**level, 8) for level in range(depth)]
+        inner: _Level | None = None
+        for level in range(depth - 1, 0, -1):
+            inner = _Level(widths[level - 1], widths[level], inner, variant if level <= 3 else None)
+        assert inner is not None
+        self.model = _Outermost(width, inner)
+        self.residual = residual
+        self.multiple = 2**depth
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Harmonize a batch.
+
+        Parameters
+        ----------
+        image
+            `[B, 4, H, W]` over 0..1: the composite, R, G, B, and the mask, soft. H and W are multiples of `multiple`,
+            256 as published.
+
+        Returns
+        -------
+        `[B, 3, H, W]`, not bounded; the published scores take it inside the mask and the composite outside.
+        """
+        output: Tensor = self.model(image, image[:, 3:4])
+        return output + image[:, :3] if self.residual else output
+
+
+class _Outermost(nn.Module):
+    def __init__(self, width: int, inner: _Level) -> None:
+        super().__init__()
+        self.model = nn.ModuleDict(
+            {
+                "down": nn.Sequential(nn.Conv2d(4, width, 4, 2, 1, bias=False)),
+                "up": nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(2 * width, 3, 4, 2, 1)),
+                "sub": inner,
+            }
+        )
+
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        output: Tensor = self.model["up"](self.model["sub"](self.model["down"](image), mask))
+        return output
+
+
+class _Level(nn.Module):
+    """One level of the U-Net: halve, go through the levels below, double, and set beside the skip."""
+
+    def __init__(self, outer: int, inner: int, below: _Level | None, attend: Variant | None) -> None:
+        super().__init__()
+        halve = nn.Conv2d(outer, inner, 4, 2, 1, bias=False)
+        double = nn.ConvTranspose2d(inner if below is None else 2 * inner, outer, 4, 2, 1, bias=False)
+        down = [nn.LeakyReLU(0.2), halve, *([] if below is None else [nn.BatchNorm2d(inner)])]
+        self.model = nn.ModuleDict(
+            {
+                "down": nn.Sequential(*down),
+                "up": nn.Sequential(nn.ReLU(), double, nn.BatchNorm2d(outer)),
+            }
+        )
+        if below is not None:
+            self.model["sub"] = below
+        if attend is not None:
+            self.model["attention"] = RegionAttention(2 * outer if attend == "rascv2" else outer)
+        self.attend = attend
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        down, up = self.model["down"], self.model["up"]
+        assert isinstance(down, nn.Sequential)
+        # The published activation works in place: what skips is its output, not the features it was given.
+        x = skip = down[0](x)
+        x = down[1:](x)
+        if "sub" in self.model:
+            x = self.model["sub"](x, mask)
+        x = up(x)
+        if self.attend == "rascv1":
+            skip = self.model["attention"](skip, mask)
+        features = torch.cat([skip, x], 1)
+        return self.model["attention"](features, mask) if self.attend == "rascv2" else features
+
+
+class RegionAttention(nn.Module):
+    """The spatial-separated attention module of section III-B: background, foreground and both weighted apart.
+
+    Parameters
+    ----------
+    channels
+        Of the features that come in and go out.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.connection = _Learned(channels)
+        self.background_attention = _ChannelAttention(channels)
+        self.mixed_attention = _ChannelAttention(channels)
+        self.spliced_attention = _ChannelAttention(channels)
+        self.gaussianMask = _Blur()
+
+    def forward(self, features: Tensor, mask: Tensor) -> Tensor:
+        """Weight features `[B, C, h, w]` by a mask `[B, 1, H, W]`, 0..1, of the image's size."""
+        mask = shrunk(mask, features)
+        background = self.background_attention(features)
+        foreground = self.connection(self.spliced_attention(features)) + self.mixed_attention(features)
+        weighted: Tensor = background * self.gaussianMask(1 - mask) + foreground * self.gaussianMask(mask)
+        return weighted
+
+
+def shrunk(mask: Tensor, features: Tensor) -> Tensor:
+    """The mask `[B, 1, H, W]` as 0 or 1 at the size of the features, as published.
+
+    Whatever the factor, 2 x 2 pixels of each cell are averaged, its top left ones, and 0.5 rounds to 0.
+    """
+    return F.avg_pool2d(mask, 2, mask.shape[2] // features.shape[2]).round()
+
+
+class _ChannelAttention(nn.Module):
+    """A weight for each channel from its mean and its maximum."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        hidden = max(channels // 16, 1)
+        self.fc = nn.Sequential(nn.Linear(2 * channels, hidden), nn.ReLU(), nn.Linear(hidden, channels), nn.Sigmoid())
+
+    def forward(self, features: Tensor) -> Tensor:
+        weight: Tensor = self.fc(torch.cat([features.mean((2, 3)), features.amax((2, 3))], 1))
+        return features * weight[:, :, None, None]
+
+
+class _Learned(nn.Module):
+    """Two convolutions that change the appearance of the spliced region."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.rconv1 = nn.Conv2d(channels, 2 * channels, 3, 1, 1, bias=False)
+        self.rbn1 = nn.BatchNorm2d(2 * channels)
+        self.rconv2 = nn.Conv2d(2 * channels, channels, 3, 1, 1, bias=False)
+        self.rbn2 = nn.BatchNorm2d(channels)
+
+    def forward(self, features: Tensor) -> Tensor:
+        hidden = F.elu(self.rbn1(self.rconv1(features)))
+        return F.elu(self.rbn2(self.rconv2(hidden)))
+
+
+class _Blur(nn.Module):
+    """The published 5 x 5 kernel: exp(-(x / 2)^2) along each axis, which is not a Gaussian of sigma 1."""
+
+    weight: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        line = torch.exp(-((torch.arange(-2.0, 3.0) / 2) ** 2))
+        kernel = line[:, None] * line
+        self.register_buffer("weight", (kernel / kernel.sum())[None, None])
+
+    def forward(self, mask: Tensor) -> Tensor:
+        return F.conv2d(F.pad(mask, (2, 2, 2, 2), "reflect"), self.weight)

@@ -15,6 +15,7 @@ from sshbench.errors import SshbenchError
 from sshbench.triplets.settings import TRANSFERS, Settings
 
 DEFAULTS = Settings()
+PARTS = ("train", "held-out", "all")
 _Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 
@@ -85,8 +86,20 @@ def _pair(kind: type, name: str, text: str) -> _Decorator:
     help="Where the two appearances come from (the paper's Table 4).",
 )
 @click.option(
-    "--luts", metavar="FOLDER", help="Folder of .cube files or Hald images.  [default: the 100 looks of sshbench]"
+    "--luts",
+    multiple=True,
+    metavar="PLACE",
+    help="Folder of .cube files or Hald images, .npz of tables, or luts for the 100 looks of sshbench. May be "
+    "repeated.  [default: luts]",
 )
+@click.option(
+    "--part",
+    type=click.Choice(PARTS),
+    default="all",
+    show_default=True,
+    help="Leave the tenth of the photographs and LUTs out on which trained networks are measured, or take it alone.",
+)
+@click.option("--lut-part", type=click.Choice(PARTS), help="The same for the LUTs.  [default: as --part]")
 @click.option(
     "--weight",
     "weights",
@@ -200,21 +213,24 @@ def generate_triplets(ctx: click.Context, /, **options: Any) -> None:
         prepare_workers()
     from sshbench.triplets.codecs import Codec
     from sshbench.triplets.engine import generate, plan
-    from sshbench.triplets.luts import SHIPPED, open_bank
+    from sshbench.triplets.luts import open_bank
     from sshbench.triplets.sources import open_source
 
     # No warning about every attempt to reach the hub: what came of them is said in one sentence.
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     part = _part(o["shard"])
     codec = Codec.choose(o["image_format"], o["quality"])
-    bank = open_bank(o["luts"]) if o["appearance"] == "lut" else None
+    lut_part = o["lut_part"] or o["part"]
+    bank = open_bank(o["luts"], lut_part) if o["appearance"] == "lut" else None
+    if bank is None and (o["luts"] or o["lut_part"]):
+        raise SshbenchError("--luts and --lut-part are for --appearance lut; leave them out")
     named = {field.name for field in fields(Settings)} - {"weights", "transfers"}
     settings = Settings(
         weights=_weights(o["weights"], bank),
         transfers=o["transfers"] or TRANSFERS,
         **{name: o[name] for name in named},
     )
-    asked = {name: o[name] for name in ("config", "split", "column", "revision", "masks")} | {
+    asked = {name: o[name] for name in ("config", "split", "column", "revision", "masks", "part")} | {
         "streaming": o["streaming"]
     }
     source = open_source(o["source"], **asked)
@@ -227,7 +243,8 @@ def generate_triplets(ctx: click.Context, /, **options: Any) -> None:
         views=int(o["views"]),
         rows_per_shard=o["rows_per_shard"],
         asked={"spec": o["source"], **asked},
-        luts_from=o["luts"] or SHIPPED,
+        luts_from=o["luts"],
+        lut_part=lut_part if bank is not None else "all",
         license=o["license"],
     )
     if o["dry_run"]:

@@ -34,7 +34,11 @@ import click
     "--appearance", type=click.Choice(["lut", "color-transfer", "saturation"]), default="lut", show_default=True
 )
 @click.option(
-    "--luts", metavar="FOLDER", help="Folder of .cube files or Hald images.  [default: the 100 looks of sshbench]"
+    "--luts",
+    multiple=True,
+    metavar="PLACE",
+    help="Folder of .cube files or Hald images, .npz of tables, or luts for the 100 looks of sshbench. May be "
+    "repeated.  [default: luts]",
 )
 def preview_triplets(store: str | None, output: str, count: int, tile: int, **options: Any) -> None:
     """Show triplets on a contact sheet: each photograph with its crops drawn in, and what became of them.

@@ -72,6 +72,17 @@ class LutBank:
         names = _distinct([path.relative_to(folder).with_suffix("").as_posix() for path in paths])
         return cls.from_luts([read_lut(path) for path in paths], size, names)
 
+    @classmethod
+    def joined(cls, banks: Sequence[LutBank]) -> LutBank:
+        """The LUTs of several banks, resampled to the largest of their sizes; names that repeat get a number."""
+        if len(banks) == 1:
+            return banks[0]
+        size = max(bank.size for bank in banks)
+        names = _distinct([name for bank in banks for name in bank.names])
+        joined = cls.from_luts([bank[k] for bank in banks for k in range(len(bank))], size, names)
+        errors = [a + b for a, b in zip(joined.errors, (e for bank in banks for e in bank.errors), strict=True)]
+        return cls(joined.values, joined.names, tuple(errors))
+
     def __len__(self) -> int:
         return len(self.names)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from sshbench.triplets.luts import SHIPPED
 from sshbench.triplets.manifest import Manifest, Run
 from sshbench.triplets.shard_file import columns
 
@@ -139,11 +140,13 @@ def _luts(run: Run) -> str:
     if not run.luts:
         return ""
     rows = [f"| {_cell(name)} | `{digest[:16]}` |" for name, digest in run.luts]
-    place = "the looks that ship with sshbench" if run.luts_from == "luts" else f"`{run.luts_from}`"
+    of = {SHIPPED: "the looks that ship with sshbench"}
+    place = " and ".join(of.get(place, f"`{place}`") for place in run.luts_from)
+    part = "" if run.lut_part == "all" else f" ({run.lut_part} looks alone)"
     return "\n".join(
         [
             "## LUTs\n",
-            f"{len(run.luts)} from {place}, as tables of {run.lut_size} points an axis.\n",
+            f"{len(run.luts)} from {place}{part}, as tables of {run.lut_size} points an axis.\n",
             "| name | SHA-256 of the table, first 16 digits |",
             "|---|---|",
             *rows,

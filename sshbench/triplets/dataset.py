@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from sshbench.errors import SshbenchError
 from sshbench.lut.bank import LutBank
-from sshbench.triplets.luts import open_bank
+from sshbench.triplets.luts import Places, open_bank
 from sshbench.triplets.recipe import Recipe, make_recipe
 from sshbench.triplets.render import RenderedComposite, render, render_crops
 from sshbench.triplets.settings import Settings
@@ -49,7 +49,7 @@ class TripletDataset:
     source
         What `sshbench generate-triplets --source` takes (`sample`, a folder, a dataset id), or an open `Source`.
     luts
-        A folder of LUT files or a `LutBank`; the looks that ship with sshbench by default.
+        What `sshbench.triplets.luts.open_bank` takes, or a `LutBank`; the looks that ship with sshbench by default.
     settings
         What to render; the paper's by default.
     deliver
@@ -68,7 +68,7 @@ class TripletDataset:
     def __init__(
         self,
         source: str | os.PathLike[str] | Source = "sample",
-        luts: str | os.PathLike[str] | LutBank | None = None,
+        luts: Places | LutBank | None = None,
         settings: Settings | None = None,
         *,
         deliver: Deliver = "views",
@@ -76,7 +76,7 @@ class TripletDataset:
     ) -> None:
         self.source = open_source(os.fspath(source)) if isinstance(source, str | os.PathLike) else source
         if not isinstance(luts, LutBank):
-            luts = open_bank(None if luts is None else os.fspath(luts))
+            luts = open_bank(luts)
         self.bank = luts
         self.settings = settings or Settings()
         if deliver == "crops" and not self.can_deliver_crops:

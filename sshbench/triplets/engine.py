@@ -18,7 +18,9 @@ from sshbench.errors import SshbenchError
 from sshbench.lut.bank import LutBank
 from sshbench.triplets.card import card
 from sshbench.triplets.codecs import Codec
+from sshbench.triplets.held_out import Part
 from sshbench.triplets.local_engine import run_here, run_processes
+from sshbench.triplets.luts import Places, places_of
 from sshbench.triplets.manifest import (
     Manifest,
     Run,
@@ -92,7 +94,8 @@ def plan(
     views: int = 3,
     rows_per_shard: int | None = None,
     asked: dict[str, Any] | None = None,
-    luts_from: str = "luts",
+    luts_from: Places | None = None,
+    lut_part: Part = "all",
     license: str | None = None,
 ) -> Run:
     """What a run would be.
@@ -107,8 +110,8 @@ def plan(
         Triplets a shard; by default 500 with pixels (about 150 MB) and 200,000 without.
     asked
         The arguments of `open_source`, to open it again; by default the source's description.
-    luts_from
-        Where the bank was read.
+    luts_from, lut_part
+        Where the bank was read, and which part of the looks that are there.
 
     Raises
     ------
@@ -134,7 +137,8 @@ def plan(
         rows_per_shard=rows_per_shard or ROWS_PER_SHARD[store],
         luts=lut_hashes(bank),
         lut_size=bank.size if bank is not None else 0,
-        luts_from=luts_from,
+        luts_from=places_of(luts_from),
+        lut_part=lut_part,
         source=asked if asked is not None else dict(source.description),
         fingerprint=source.fingerprint,
         found=dict(source.description),

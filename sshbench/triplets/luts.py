@@ -1,33 +1,65 @@
-"""The bank of LUTs of a run, from a folder or from the looks that ship with sshbench."""
+"""The bank of LUTs of a run: of folders, of files that hold many, and of the looks that ship with sshbench."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from sshbench.folders import data_folder
 from sshbench.lut.bank import LutBank
 from sshbench.lut.table import LutError
+from sshbench.lut.tables import read_tables
+from sshbench.triplets.held_out import Part, bank_part
 
 SHIPPED = "luts"
-"""What stands for the looks that ship with sshbench where a folder is asked for."""
+"""What stands for the looks that ship with sshbench where a place is asked for."""
+
+Places = str | os.PathLike[str] | Sequence[str]
 
 
-def open_bank(folder: str | None = None) -> LutBank:
-    """Read the LUTs of `folder`, or the looks that ship with sshbench.
+def places_of(luts: Places | None) -> tuple[str, ...]:
+    """The places of `open_bank`, one by one."""
+    if luts is None:
+        return (SHIPPED,)
+    return (os.fspath(luts),) if isinstance(luts, str | os.PathLike) else tuple(luts) or (SHIPPED,)
 
-    The latter have 17 points an axis and stay as they are; those of a folder are brought to 33.
+
+def open_bank(luts: Places | None = None, part: Part = "all") -> LutBank:
+    """Read the LUTs of one or several places, or the looks that ship with sshbench.
+
+    Parameters
+    ----------
+    luts
+        Folders of LUT files, which are brought to 33 points an axis; `.npz` files (`sshbench.lut.tables`), which stay
+        as they are; and `"luts"`, the looks that ship with sshbench, of 17 points. Several are brought to the largest.
+    part
+        `"train"` or `"held-out"` to leave the other looks out.
 
     Raises
     ------
     LutError
-        There is no such folder, a file in it cannot be read, or it holds fewer than two LUTs.
+        There is no such place, a file cannot be read, or there are fewer than two LUTs.
     """
-    if folder is None or folder == SHIPPED:
-        return LutBank.from_folder(data_folder("luts"), size=17)
-    path = Path(folder).expanduser()
-    if not path.is_dir():
-        raise LutError(f"{folder} is not a folder; --luts takes a folder of .cube files or Hald images")
-    bank = LutBank.from_folder(path, size=33)
+    places = places_of(luts)
+    bank = LutBank.joined([_opened(place) for place in places])
+    bank = bank_part(bank, part, ", ".join(places))
     if len(bank) < 2:
-        raise LutError(f"{folder} holds one LUT ({bank.names[0]}); alpha and beta differ, so at least two are needed")
+        raise LutError(
+            f"{', '.join(places)} holds one LUT{'' if part == 'all' else f' of the part {part}'} ({bank.names[0]}); "
+            "alpha and beta differ, so at least two are needed"
+        )
     return bank
+
+
+def _opened(place: str) -> LutBank:
+    path = Path(place).expanduser()
+    if place == SHIPPED:
+        return LutBank.from_folder(data_folder("luts"), size=17)
+    if path.is_dir():
+        return LutBank.from_folder(path, size=33)
+    if path.suffix.lower() == ".npz" and path.is_file():
+        return read_tables(path)
+    raise LutError(
+        f"{place} is not a folder; --luts takes a folder of .cube files or Hald images, or an .npz of tables"
+    )

@@ -17,6 +17,7 @@ import numpy as np
 from sshbench.errors import SshbenchError
 from sshbench.lut.bank import LutBank
 from sshbench.triplets.codecs import Codec, codec_versions
+from sshbench.triplets.held_out import Part
 from sshbench.triplets.settings import Settings
 from sshbench.triplets.storage import Storage
 
@@ -25,6 +26,7 @@ Store = Literal["pixels", "recipes"]
 MANIFEST = "manifest.json"
 RECORDS = ".shards"
 FORMAT = "sshbench triplets 1"
+_UNSAID = {"part": "all"}
 
 
 class ManifestError(SshbenchError):
@@ -77,7 +79,9 @@ class Run:
     luts
         Name and SHA-256 (of the float32 table, resampled to `lut_size` points) of each LUT of the bank, in its order.
     luts_from
-        Where the bank was read: `"luts"` for the looks that ship with sshbench, else a folder.
+        Where the bank was read: folders or files, and `"luts"` for the looks that ship with sshbench.
+    lut_part
+        Which looks of these the bank holds; a part of the photographs stands in `source`.
     source
         How the source was asked for (`spec` and the other arguments of `open_source`); enough to open it again.
     found
@@ -95,13 +99,14 @@ class Run:
     rows_per_shard: int
     luts: tuple[tuple[str, str], ...]
     lut_size: int
-    luts_from: str
+    luts_from: tuple[str, ...]
     source: dict[str, Any]
     fingerprint: str
     found: dict[str, Any] = field(default_factory=dict)
     photos: int | None = None
     versions: dict[str, str] = field(default_factory=codec_versions)
     license: str | None = None
+    lut_part: Part = "all"
 
     @property
     def photos_per_shard(self) -> int:
@@ -130,9 +135,12 @@ class Run:
         if self.fingerprint != other.fingerprint:
             mine, its = (_described(run) for run in (self, other))
             found.append(f"source: {mine}, not {its}" if mine != its else "source: its photographs have changed")
-        for name in ("masks", "min_side", "max_pixels"):
-            if self.source.get(name) != other.source.get(name):
-                found.append(f"{name.replace('_', ' ')}: {self.source.get(name)}, not {other.source.get(name)}")
+        if self.lut_part != other.lut_part:
+            found.append(f"part of the LUTs: {self.lut_part}, not {other.lut_part}")
+        for name in ("masks", "min_side", "max_pixels", "part"):
+            said = [run.source.get(name) or _UNSAID.get(name) for run in (self, other)]
+            if said[0] != said[1]:
+                found.append(f"{name.replace('_', ' ')}: {said[0]}, not {said[1]}")
         return found
 
     def to_dict(self) -> dict[str, Any]:
@@ -152,7 +160,9 @@ class Run:
         settings = Settings.from_json(json.dumps(values.pop("settings")))
         codec = Codec(**values.pop("image"))
         luts = tuple((lut["name"], lut["sha256"]) for lut in values.pop("luts"))
-        return cls(settings=settings, codec=codec, luts=luts, **values)
+        places = values.pop("luts_from")  # one string in older manifests
+        luts_from = (places,) if isinstance(places, str) else tuple(places)
+        return cls(settings=settings, codec=codec, luts=luts, luts_from=luts_from, **values)
 
 
 def _described(run: Run) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sshbench.errors import SshbenchError
 from sshbench.triplets.engine import plan
-from sshbench.triplets.luts import open_bank
+from sshbench.triplets.luts import Places, open_bank
 from sshbench.triplets.recipe import make_recipe
 from sshbench.triplets.settings import Settings
 from sshbench.triplets.sheet import Pixels, Row, row_of
@@ -16,7 +16,7 @@ from sshbench.triplets.stored import StoredTriplets, asked_of, load_triplets
 _PHOTO_SIDE = 480
 
 
-def would_be(count: int, source: str, luts: str | None, *, settings: Settings, **where: Any) -> list[Row]:
+def would_be(count: int, source: str, luts: Places | None, *, settings: Settings, **where: Any) -> list[Row]:
     """Render the first `count` photographs of a source that can be used; `where` is for `open_source`."""
     photos = open_source(source, **where)
     bank = open_bank(luts) if settings.appearance == "lut" else None
@@ -37,7 +37,7 @@ def would_be(count: int, source: str, luts: str | None, *, settings: Settings, *
     return rows
 
 
-def written(count: int, store: str, source: str | None, luts: str | None) -> list[Row]:
+def written(count: int, store: str, source: str | None, luts: Places | None) -> list[Row]:
     """Show the first `count` rows of a store, with their photographs where those can be read."""
     stored = load_triplets(store, source=source, luts=luts)
     if not len(stored):

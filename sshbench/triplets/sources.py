@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from numpy.typing import NDArray
 from sshbench.errors import SshbenchError
 from sshbench.folders import data_folder
 from sshbench.triplets.decode import MAX_PIXELS, MIN_SIDE, SkippedImage, decode_mask, decode_photo
+
+if TYPE_CHECKING:
+    from sshbench.triplets.held_out import Part
 
 __all__ = ["FileSource", "Partners", "Photo", "SkippedImage", "Source", "SourceError", "open_source"]
 
@@ -209,6 +212,7 @@ def open_source(
     masks: str | None = None,
     min_side: int = MIN_SIDE,
     max_pixels: int = MAX_PIXELS,
+    part: Part = "all",
 ) -> Source:
     """Open `sample`, a folder, a Parquet, Arrow or WebDataset path (or pattern), or a Hugging Face dataset id.
 
@@ -230,12 +234,30 @@ def open_source(
         Photographs with a smaller short side are skipped; rendering skips those that are smaller than its crop.
     max_pixels
         Photographs with more pixels are skipped.
+    part
+        `"train"` or `"held-out"` to leave the other part of the photographs out, as `held_out.is_held_out` tells them.
 
     Raises
     ------
     SourceError
-        Nothing of that name is there, it holds no photographs, the column is not in it, or the hub cannot be reached.
+        Nothing of that name is there, it holds no photographs (of the part), the column is not in it, or the hub cannot
+        be reached.
     """
+    if part != "all":
+        from sshbench.triplets.held_out import SourcePart
+
+        whole = open_source(
+            spec,
+            config=config,
+            split=split,
+            column=column,
+            revision=revision,
+            streaming=streaming,
+            masks=masks,
+            min_side=min_side,
+            max_pixels=max_pixels,
+        )
+        return SourcePart(whole, part)
     from sshbench.triplets import source_files, source_hub, source_tables
 
     place = str(Path(spec).expanduser()) if "://" not in spec else spec

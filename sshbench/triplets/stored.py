@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sshbench.errors import SshbenchError
 from sshbench.lut.bank import LutBank
 from sshbench.triplets.dataset import Sample, Unreadable, first_usable
-from sshbench.triplets.luts import open_bank
+from sshbench.triplets.luts import Places, open_bank, places_of
 from sshbench.triplets.manifest import Run, ShardRecord, lut_hashes, read_manifest
 from sshbench.triplets.recipe import Recipe
 from sshbench.triplets.render import Rendered, RenderedComposite, render
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _GROUPS_KEPT = 4
-_ASKED = ("config", "split", "column", "revision", "masks", "min_side", "max_pixels")
+_ASKED = ("config", "split", "column", "revision", "masks", "min_side", "max_pixels", "part")
 _SCALARS = ("row", "draw", "alpha", "beta", "alpha_strength", "beta_strength")
 
 
@@ -169,7 +169,7 @@ def load_triplets(
     path: str | os.PathLike[str],
     *,
     source: str | os.PathLike[str] | Source | None = None,
-    luts: str | os.PathLike[str] | LutBank | None = None,
+    luts: Places | LutBank | None = None,
     unreadable: Unreadable = "replace",
 ) -> StoredTriplets:
     """Open a store of pixels or of recipes.
@@ -229,16 +229,16 @@ def _source(url: str, run: Run, source: str | os.PathLike[str] | Source | None) 
     return found
 
 
-def _bank(url: str, run: Run, luts: str | os.PathLike[str] | LutBank | None) -> LutBank | None:
+def _bank(url: str, run: Run, luts: Places | LutBank | None) -> LutBank | None:
     if not run.luts:
         return None
     if not isinstance(luts, LutBank):
-        folder = run.luts_from if luts is None else os.fspath(luts)
+        places = run.luts_from if luts is None else places_of(luts)
         try:
-            luts = open_bank(folder)
+            luts = open_bank(places)
         except (SshbenchError, OSError) as error:
             raise SshbenchError(
-                f"the recipes in {url} need the LUTs of {folder} ({error}); say where they are now with "
+                f"the recipes in {url} need the LUTs of {', '.join(places)} ({error}); say where they are now with "
                 "luts= (or --luts)"
             ) from error
     found = dict(lut_hashes(luts))

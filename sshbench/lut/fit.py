@@ -77,7 +77,7 @@ def fit_polynomial(
     LutError
         Shapes that do not fit, no colours, or another number of terms.
     """
-    source, target, weights = _checked(source, target, weights)
+    source, target, weights = checked(source, target, weights)
     root = np.sqrt(weights)[:, None]
     matrix, *_ = np.linalg.lstsq(root * expand(source, terms), root * target, rcond=None)
     return PolynomialMap(np.asarray(matrix, np.float64))
@@ -106,7 +106,7 @@ def fit_lut(source: NDArray[Any], target: NDArray[Any], *, size: int = 17, weigh
     from scipy import sparse
     from scipy.sparse.linalg import cg
 
-    source, target, weights = _checked(source, target, weights)
+    source, target, weights = checked(source, target, weights)
     start = identity_table(size).reshape(-1, 3).astype(np.float64)
     rows = _interpolation(source, size)
     weighted = sparse.diags_array(weights) @ rows
@@ -140,7 +140,14 @@ def _interpolation(source: Floats, size: int) -> Any:
     return sparse.csr_array((np.concatenate(values), (rows, np.concatenate(columns))), shape=(count, size**3))
 
 
-def _checked(source: Any, target: Any, weights: Any) -> tuple[Floats, Floats, Floats]:
+def checked(source: Any, target: Any, weights: Any) -> tuple[Floats, Floats, Floats]:
+    """Colours `[N, 3]`, as many others, and their weights `[N]` (1 where None is given), as float64.
+
+    Raises
+    ------
+    LutError
+        Shapes that do not fit, no colours, or negative weights.
+    """
     source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
     if source.ndim != 2 or source.shape[1] != 3 or source.shape != target.shape or not len(source):
         raise LutError(f"a map is fitted to colours [N, 3] and as many others, not {source.shape} and {target.shape}")

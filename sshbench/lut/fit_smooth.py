@@ -1,0 +1,167 @@
+"""A smooth 3D LUT through noisy colours: how far each colour moves, as a cubic spline with few control points.
+
+Penalised regression splines (Eilers, Marx: "Flexible smoothing with B-splines and penalties", Statistical Science 11,
+1996) over the colour cube. The penalty is on the displacement, so that far from the colours it flattens out to that of
+the nearest ones; and a cubic spline has no steps that would show as bands.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sshbench.lut.apply import apply_lut
+from sshbench.lut.fit import Floats, checked
+from sshbench.lut.table import MAX_SIZE_3D, Lut, LutError, check_size, identity_table
+
+_SEGMENTS = 5  # of the spline along an axis
+_CONTROLS = _SEGMENTS + 3
+_SLOPE, _BEND = 1e-4, 1e-5  # weights of the squared first and second derivatives, where all colours together weigh 1
+_CELLS = 24  # an axis; colours in one cell are averaged before the fit
+_CROWD = 0.75  # n colours in a cell weigh n ** 0.75, so that a large plain surface does not outvote all else
+_ROUNDS = 4  # of robust weights
+_FALL = 1.0  # weight of a squared slope below 0
+_ROUNDS_OF_FALLS = 8
+_INSIDE_OUT = -0.05  # determinant of such a cell; the cells of a monochrome look are flat and give or take some noise
+
+
+def fit_smooth_lut(
+    source: NDArray[Any], target: NDArray[Any], *, size: int = 33, weights: NDArray[Any] | None = None
+) -> Lut:
+    """Fit a LUT over 0..1 that brings `source` near `target` and does no harm to other colours.
+
+    Colours that disagree with the rest, such as a network's artefacts and edges that it blurred, lose their weight
+    (Geman, McClure 1987). No channel falls where it should rise itself, nor along the greys, and none moves further
+    than at `source`. Values are within 0..1.
+
+    Parameters
+    ----------
+    source, target
+        `[N, 3]`, 0..1, sRGB-encoded.
+    size
+        Points an axis.
+    weights
+        `[N]`, not negative; all 1 by default.
+
+    Raises
+    ------
+    LutError
+        Shapes that do not fit, no colours, no weight, or a size that no LUT has.
+    """
+    source, target, weights = checked(source, target, weights)
+    check_size(size, MAX_SIZE_3D, "3D table")
+    if not weights.any():
+        raise LutError("a map cannot be fitted to colours that all weigh nothing")
+    source, target, weights = (array[weights > 0] for array in (np.clip(source, 0, 1), target, weights))
+    cell = np.minimum((source * _CELLS).astype(np.int64), _CELLS - 1) @ np.array([1, _CELLS, _CELLS**2])
+    found, cell = np.unique(cell, return_inverse=True)
+    count = len(found)
+
+    def means(colours: Floats, weights: Floats) -> Floats:
+        sums = [np.bincount(cell, weights * channel, count) for channel in colours.T]
+        return np.stack(sums, axis=1) / np.bincount(cell, weights, count)[:, None]
+
+    place = means(source, weights)
+    rows = _rows(place)
+    trust = np.ones(len(source))
+    for remaining in reversed(range(_ROUNDS)):
+        share = np.bincount(cell, weights * trust, count) ** _CROWD
+        weighted = (share / share.sum())[:, None] * rows
+        normal, right = weighted.T @ rows, weighted.T @ means(target - source, weights * trust)
+        if remaining:
+            table = Lut(values=_sampled(_solve(normal + _penalty(), right), size).astype(np.float32))
+            moved = apply_lut(source[None].astype(np.float32), table, layout="HWC")[0]
+            error = ((source + moved - target) ** 2).sum(axis=1)
+            trust = (1 + error / max(4 * float(np.median(error)), 4e-6)) ** -2
+    for stiffness in 4.0 ** np.arange(6):  # in the limit every colour moves alike
+        controls = _without_falls(normal + stiffness * _penalty(), right)
+        moved = rows @ controls
+        values = identity_table(size) + np.clip(_sampled(controls, size), moved.min(axis=0), moved.max(axis=0))
+        if not _turns_inside_out(values):
+            break
+    return Lut(values=np.clip(values, 0, 1).astype(np.float32), title="fitted")
+
+
+def _solve(normal: Floats, right: Floats) -> Floats:
+    from scipy.linalg import cho_factor, cho_solve
+
+    return np.asarray(cho_solve(cho_factor(normal, lower=True, check_finite=False), right, check_finite=False))
+
+
+def _without_falls(normal: Floats, right: Floats) -> Floats:
+    """Solve for the controls `[_CONTROLS ** 3, 3]`, then pull up the slopes that are below 0 until none is."""
+    controls = _solve(normal, right)
+    for channel in range(3):
+        slopes = _slopes(channel)
+        falls = np.zeros(len(slopes), bool)
+        for _ in range(_ROUNDS_OF_FALLS):
+            found = 1 + slopes @ controls[:, channel] < -1e-3
+            if not (found & ~falls).any():
+                break
+            falls |= found
+            up = _FALL * slopes[falls]
+            controls[:, channel] = _solve(normal + up.T @ slopes[falls], right[:, channel] - up.sum(axis=0))
+    return controls
+
+
+@lru_cache(maxsize=3)
+def _slopes(channel: int) -> Floats:
+    """What times the controls of a channel is the slope of its displacement along itself, and along the greys."""
+    differences = np.diff(np.eye(_CONTROLS), axis=0) * _SEGMENTS
+    axes = [np.eye(_CONTROLS)] * 3
+    axes[2 - channel] = differences
+    greys = np.repeat(np.linspace(0, 1, 33)[:, None], 3, axis=1)
+    return np.concatenate([_kron(*axes), np.diff(_rows(greys), axis=0) * 32])
+
+
+@lru_cache(maxsize=1)
+def _penalty() -> Floats:
+    """The mean squared first and second derivatives, over the cube, as a quadratic form of the controls."""
+    one = np.eye(_CONTROLS)
+    first, second = (np.diff(one, order, axis=0) * _SEGMENTS**order for order in (1, 2))
+    one, first, second = one / _CONTROLS, first.T @ first / _CONTROLS, second.T @ second / _CONTROLS
+    slope = _kron(first, one, one) + _kron(one, first, one) + _kron(one, one, first)
+    bend = _kron(second, one, one) + _kron(one, second, one) + _kron(one, one, second)
+    twist = _kron(first, first, one) + _kron(first, one, first) + _kron(one, first, first)
+    return np.asarray(_SLOPE * slope + _BEND * (bend + 2 * twist) + 1e-10 * np.eye(len(slope)))
+
+
+def _kron(blue: Floats, green: Floats, red: Floats) -> Floats:
+    return np.kron(blue, np.kron(green, red))
+
+
+def _basis(at: Floats) -> Floats:
+    """The cubic B-splines `[N, _CONTROLS]` at numbers 0..1."""
+    place = at * _SEGMENTS
+    low = np.minimum(place.astype(np.int64), _SEGMENTS - 1)
+    t = place - low
+    parts = [(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]
+    basis = np.zeros((len(at), _CONTROLS))
+    for step, part in enumerate(parts):
+        basis[np.arange(len(at)), low + step] = part / 6
+    return basis
+
+
+def _rows(colours: Floats) -> Floats:
+    """The basis at colours `[N, 3]`: `[N, _CONTROLS ** 3]`, red fastest."""
+    red, green, blue = (_basis(channel) for channel in colours.T)
+    product = blue[:, :, None, None] * green[:, None, :, None] * red[:, None, None, :]
+    return product.reshape(len(colours), -1)
+
+
+def _sampled(controls: Floats, size: int) -> Floats:
+    """The spline at the points of a table, `[B, G, R, 3]`."""
+    basis = _basis(np.linspace(0, 1, size))
+    values = controls.reshape(_CONTROLS, _CONTROLS, _CONTROLS, 3)
+    for _ in range(3):  # the axis in front goes behind the others
+        values = np.tensordot(values, basis, axes=(0, 1))
+    return values.transpose(1, 2, 3, 0)
+
+
+def _turns_inside_out(values: Floats) -> bool:
+    n = len(values) - 1
+    sides = np.stack([np.diff(values, axis=axis)[:n, :n, :n] * n for axis in (2, 1, 0)], axis=-1)
+    return bool((np.linalg.det(sides) < _INSIDE_OUT).any())

@@ -1,0 +1,186 @@
+"""From a network's small result to the photograph's size: the map between its colours before and after.
+
+Jiang et al. 2021, section 4.1: the network works at 256 x 256, a colour map is fitted from what went in to what came
+out, and the map is applied to the foreground at its own size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sshbench.lut.apply import apply_lut
+from sshbench.lut.fit import PolynomialMap, fit_polynomial
+from sshbench.lut.fit_smooth import fit_smooth_lut
+from sshbench.lut.resize import resized
+from sshbench.lut.table import Lut, identity_table
+from sshbench.methods.base import MethodError
+
+Floats = NDArray[np.float64]
+MapKind = Literal["lut", "polynomial"]
+MAP_KINDS: tuple[MapKind, ...] = get_args(MapKind)
+
+_SIDE = {"lut": 128, "polynomial": 64}  # both images are brought to this before a map is fitted
+_SIZE = {"lut": 33, "polynomial": 65}  # points an axis; a polynomial in linear light bends most near black
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """What a method is shown of a composite.
+
+    Parameters
+    ----------
+    foreground
+        uint8 `[h, w, 3]`, sRGB: the foreground's surroundings in the photograph it comes from.
+    reference
+        uint8 `[h', w', 3]`, sRGB: the part of the background whose appearance the foreground should take.
+    mask
+        float32 `[h, w]`, 0..1: how much of a pixel is foreground; None where all is.
+    """
+
+    foreground: NDArray[np.uint8]
+    reference: NDArray[np.uint8]
+    mask: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ColourMap:
+    """A map of sRGB colours, which can be applied at any size and written as a `.cube` file.
+
+    Parameters
+    ----------
+    kind
+        How it was found.
+    lut
+        The map, over 0..1.
+    """
+
+    kind: str
+    lut: Lut
+
+    def __call__(self, image: NDArray[Any]) -> NDArray[Any]:
+        """Map `[H, W, 3]`: uint8 and uint16 over their range, floats over 0..1; the result has the same type."""
+        mapped: NDArray[Any] = apply_lut(image, self.lut, layout="HWC")
+        return mapped
+
+    def at_strength(self, strength: float) -> ColourMap:
+        """The map that goes this part of the way: 0 changes nothing, 1 is this map."""
+        if strength == 1:
+            return self
+        assert self.lut.values is not None
+        values = (1 - strength) * identity_table(self.lut.size) + strength * self.lut.values
+        return replace(self, lut=replace(self.lut, values=values))
+
+    def to_lut(self, size: int | None = None) -> Lut:
+        """The map as a LUT of `size` points an axis; the very one that is applied where no size is given."""
+        return self.lut if size is None else resized(self.lut, size)
+
+
+@runtime_checkable
+class PredictsMap(Protocol):
+    """A method that finds a map of the foreground's colours and so works at any size."""
+
+    def colour_maps(self, views: Sequence[View], kind: MapKind) -> list[ColourMap]:
+        """A map for each view, of the kind asked for where there is a choice."""
+        ...
+
+
+def fit_map(
+    kind: str, source: NDArray[Any], target: NDArray[Any], *, mask: NDArray[np.float32] | None = None
+) -> ColourMap:
+    """Fit the map from what went into a network to what came out.
+
+    Parameters
+    ----------
+    kind
+        `"lut"`, the smooth LUT of `sshbench.lut.fit_smooth`, or `"polynomial"`, the published map.
+    source, target
+        `[H, W, 3]`, floats, 0..1, sRGB-encoded.
+    mask
+        `[H, W]`, 0..1: the weight of each pixel.
+
+    Raises
+    ------
+    MethodError
+        There is no such kind, the shapes differ, an image has values that are not finite, or the mask is empty.
+    """
+    if kind not in MAP_KINDS:
+        raise MethodError(f"there is no colour map {kind!r}; there are {' and '.join(MAP_KINDS)}")
+    if source.ndim != 3 or source.shape != target.shape or (mask is not None and mask.shape != source.shape[:2]):
+        sizes = ", ".join(str(array.shape) for array in (source, target, mask) if array is not None)
+        raise MethodError(f"a colour map is fitted to two images [H, W, 3] of one size and their mask, not {sizes}")
+    if not (np.isfinite(source).all() and np.isfinite(target).all()):
+        raise MethodError("a colour map cannot be fitted: the network's images hold NaN or infinities")
+    if mask is not None and not mask.any():
+        raise MethodError("a colour map cannot be fitted where the mask is empty; white marks the foreground")
+    if kind == "polynomial":
+        polynomial = fit_published(source, target, mask=mask)
+        values = through_linear(polynomial, identity_table(_SIZE[kind]))
+        return ColourMap(kind, Lut(values=values.astype(np.float32), title="polynomial map"))
+    weights = np.ones(source.shape[:2]) if mask is None else mask.astype(np.float64)
+    total = _shrunk(weights[..., None])
+    colours, others = (_shrunk(weights[..., None] * image) / np.maximum(total, 1e-9) for image in (source, target))
+    lut = fit_smooth_lut(colours, np.clip(others, 0, 1), size=_SIZE[kind], weights=total[:, 0])
+    return ColourMap(kind, lut)
+
+
+def fit_published(
+    source: NDArray[Any], target: NDArray[Any], *, mask: NDArray[np.float32] | None = None
+) -> PolynomialMap:
+    """Fit the published map: 17 terms (Cheung et al. 2004) in linear light, to both images at 64 x 64.
+
+    As the authors' notebook has it, but from the input to the output whatever order a folder is listed in.
+
+    Parameters
+    ----------
+    source, target, mask
+        As for `fit_map`.
+
+    Returns
+    -------
+    A map of linear light; `through_linear` takes encoded colours through it.
+    """
+    weights = None if mask is None else _sampled(mask.astype(np.float64)[..., None])[:, 0]
+    if weights is not None and not weights.any():  # too small to be met by any of the samples
+        return fit_published(source, target)
+    return fit_polynomial(_sampled(decode(source)), _sampled(decode(target)), weights=weights)
+
+
+def through_linear(polynomial: PolynomialMap, colours: NDArray[Any]) -> Floats:
+    """Take sRGB-encoded colours `[..., 3]`, 0..1, through a map of linear light; the result is within 0..1."""
+    return encode(np.clip(polynomial(decode(colours)), 0, 1))
+
+
+def decode(encoded: NDArray[Any]) -> Floats:
+    """Linear light of sRGB values over 0..1 (IEC 61966-2-1)."""
+    values = np.asarray(encoded, np.float64)
+    return np.where(values <= 0.04045, values / 12.92, ((np.maximum(values, 0.04045) + 0.055) / 1.055) ** 2.4)
+
+
+def encode(linear: Floats) -> Floats:
+    """SRGB values of linear light over 0..1."""
+    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055)
+
+
+def _shrunk(image: Floats) -> Floats:
+    """The means of square blocks, so that there are about 128 an axis or as many as there are pixels: `[N, C]`."""
+    height, width, channels = image.shape
+    block = max(1, min(height, width) // _SIDE["lut"])
+    rows, columns = height // block, width // block
+    whole = image[: rows * block, : columns * block].reshape(rows, block, columns, block, channels)
+    return np.asarray(whole.mean(axis=(1, 3)).reshape(-1, channels))
+
+
+def _sampled(image: Floats) -> Floats:
+    """64 x 64 samples, interpolated bilinearly and not filtered, as OpenCV's INTER_LINEAR: `[4096, C]`."""
+    for axis in (0, 1):
+        count = image.shape[axis]
+        place = np.clip((np.arange(_SIDE["polynomial"]) + 0.5) * count / _SIDE["polynomial"] - 0.5, 0, count - 1)
+        low = np.minimum(place.astype(np.int64), max(count - 2, 0))
+        part = (place - low)[(..., *[None] * (2 - axis))]
+        image = image.take(low, axis) * (1 - part) + image.take(np.minimum(low + 1, count - 1), axis) * part
+    return image.reshape(-1, image.shape[2])

@@ -25,6 +25,7 @@ _CROWD = 0.75  # n colours in a cell weigh n ** 0.75, so that a large plain surf
 _ROUNDS = 4  # of robust weights
 _FALL = 1.0  # weight of a squared slope below 0
 _ROUNDS_OF_FALLS = 8
+_BEYOND = 0.05  # how much further than the colours others may move
 _INSIDE_OUT = -0.05  # determinant of such a cell; the cells of a monochrome look are flat and give or take some noise
 
 
@@ -34,8 +35,8 @@ def fit_smooth_lut(
     """Fit a LUT over 0..1 that brings `source` near `target` and does no harm to other colours.
 
     Colours that disagree with the rest, such as a network's artefacts and edges that it blurred, lose their weight
-    (Geman, McClure 1987). No channel falls where it should rise itself, nor along the greys, and none moves further
-    than at `source`. Values are within 0..1.
+    (Geman, McClure 1987). No channel falls where it should rise itself, nor along the greys, and none moves more
+    than 0.05 further than at `source`. Values are within 0..1.
 
     Parameters
     ----------
@@ -78,8 +79,7 @@ def fit_smooth_lut(
             trust = (1 + error / max(4 * float(np.median(error)), 4e-6)) ** -2
     for stiffness in 4.0 ** np.arange(6):  # in the limit every colour moves alike
         controls = _without_falls(normal + stiffness * _penalty(), right)
-        moved = rows @ controls
-        values = identity_table(size) + np.clip(_sampled(controls, size), moved.min(axis=0), moved.max(axis=0))
+        values = identity_table(size) + _limited(_sampled(controls, size), rows @ controls)
         if not _turns_inside_out(values):
             break
     return Lut(values=np.clip(values, 0, 1).astype(np.float32), title="fitted")
@@ -159,6 +159,13 @@ def _sampled(controls: Floats, size: int) -> Floats:
     for _ in range(3):  # the axis in front goes behind the others
         values = np.tensordot(values, basis, axes=(0, 1))
     return values.transpose(1, 2, 3, 0)
+
+
+def _limited(displacement: Floats, seen: Floats) -> Floats:
+    """Displacements that end softly within `_BEYOND` of those seen; where they rise or fall, they do so no faster."""
+    low, high = seen.min(axis=0), seen.max(axis=0)
+    inside = np.clip(displacement, low, high)
+    return np.asarray(inside + _BEYOND * np.tanh((displacement - inside) / _BEYOND))
 
 
 def _turns_inside_out(values: Floats) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 import torch
@@ -20,11 +20,31 @@ from sshbench.lut.apply import apply_lut_normalized
 from sshbench.lut.bank import LutBank
 from sshbench.triplets.dataset import VIEWS, TripletDataset, collate
 from sshbench.triplets.order import shuffled
-from sshbench.triplets.settings import Settings
-from sshbench.triplets.stored import StoredTriplets
 from sshbench.triplets.threads import one_thread
 
 Batch = dict[str, Any]
+
+
+class SampleSettings(Protocol):
+    """What the samples of a dataset depend on, as a state keeps it."""
+
+    def to_json(self) -> str: ...
+
+    @classmethod
+    def from_json(cls, text: str, /) -> Self: ...
+
+    def differences(self, other: Any, /) -> list[str]: ...
+
+
+class Samples(Protocol):
+    """What `TripletLoader` takes beside its own datasets: samples by (epoch, number), and their settings."""
+
+    @property
+    def settings(self) -> SampleSettings: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, key: tuple[int, int], /) -> dict[str, Any]: ...
 
 
 class TripletSampler(Sampler[list[tuple[int, int]]]):
@@ -132,7 +152,8 @@ class TripletLoader:
     Parameters
     ----------
     dataset
-        Triplets and LUTs are what a GPU finishes: there workers deliver crops (`deliver="crops"`).
+        A `TripletDataset`, a store, or other `Samples`. Triplets and LUTs are what a GPU finishes: there workers
+        deliver crops (`deliver="crops"`).
     workers
         Processes that read and crop, each with one thread; 0 does it here. The batches are the same for any number.
     device
@@ -151,7 +172,7 @@ class TripletLoader:
 
     def __init__(
         self,
-        dataset: TripletDataset | StoredTriplets,
+        dataset: Samples,
         batch_size: int,
         *,
         workers: int = 0,
@@ -219,7 +240,8 @@ class TripletLoader:
         SshbenchError
             The state belongs to other settings, another order or another number of samples.
         """
-        differences = Settings.from_json(state["settings"]).differences(self.dataset.settings)
+        settings = self.dataset.settings
+        differences = type(settings).from_json(state["settings"]).differences(settings)
         if differences:
             raise SshbenchError(f"this state belongs to other settings ({'; '.join(differences)})")
         self.sampler.load_state_dict(state)

@@ -82,6 +82,11 @@ class StoredTriplets:
             raise SshbenchError(f"{self.url} holds pixels and no recipes")
         return Recipe.from_row(self._stored(i % len(self)))
 
+    def column(self, name: str) -> list[Any]:
+        """A column that holds no images, of all rows."""
+        files = (self._open(shard)[0] for shard in range(len(self._shards)))
+        return [value for file in files for value in file.read(columns=[name])[name].to_pylist()]
+
     def __getstate__(self) -> dict[str, Any]:
         # Open files and what was read stay in their process.
         return self.__dict__ | {"_groups": OrderedDict(), "_files": {}}

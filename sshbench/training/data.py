@@ -1,0 +1,143 @@
+"""What a run is trained on: photographs rendered on the fly, a store of `generate-triplets`, or iHarmony4.
+
+All give the batches of `TripletLoader` under the same names, and resume exactly. Of each only the part `"train"` is
+seen (`sshbench.triplets.held_out`), unless another is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Literal
+
+import torch
+
+from sshbench.errors import SshbenchError
+from sshbench.training.cache import CachedSource
+from sshbench.training.pairs import Pairs, PairSettings, holds_iharmony4
+from sshbench.training.stored import StoredViews, rendered_recipes
+from sshbench.triplets.dataset import TripletDataset
+from sshbench.triplets.held_out import Part
+from sshbench.triplets.loader import TripletLoader
+from sshbench.triplets.luts import Places, open_bank
+from sshbench.triplets.manifest import MANIFEST
+from sshbench.triplets.settings import Settings
+from sshbench.triplets.sources import open_source
+from sshbench.triplets.storage import Storage
+from sshbench.triplets.stored import load_triplets
+
+Form = Literal["photographs", "store", "iharmony4"]
+Training = TripletDataset | StoredViews | Pairs
+
+
+def form_of(source: str) -> Form:
+    """What is at a place: a store (it has a manifest), iHarmony4 (its lists), or else photographs."""
+    if holds_iharmony4(source):
+        return "iharmony4"
+    if (os.path.isdir(source) or "://" in source) and Storage(source).read(MANIFEST) is not None:
+        return "store"
+    return "photographs"
+
+
+def open_training(
+    source: str = "sample",
+    luts: Places | None = None,
+    settings: Settings | None = None,
+    *,
+    part: Part = "train",
+    flip: bool = False,
+    window: tuple[float, float] = (1.0, 1.0),
+    cache_mb: int = 0,
+    **asked: Any,
+) -> Training:
+    """Open what a run is trained on.
+
+    Parameters
+    ----------
+    source
+        What `open_source` takes, the folder of a store, or iHarmony4's.
+    luts
+        As for `open_bank`. A store of recipes takes its own unless some are given; one of pixels has them applied.
+    settings
+        What to render. A store has to have been made with the same, but for seed and draws; of iHarmony4 kind, crop
+        and seed count.
+    flip, window
+        For iHarmony4: whether half of the images are mirrored, and bounds of the part of their sides that a random crop
+        keeps (1: all of the image).
+    cache_mb
+        For photographs: megabytes, in each process that reads, of photographs kept decoded at `settings.short_side`.
+        Crops of these are resampled a second time. What does not fit is decoded each time.
+    asked
+        Other arguments of `open_source`, such as `masks`.
+
+    Raises
+    ------
+    SshbenchError
+        There is nothing to train on of that part, it is made with other settings, or an option is for another form.
+    """
+    settings = settings or Settings()
+    form = form_of(source)
+    if form != "iharmony4" and (flip or window != (1.0, 1.0)):
+        raise SshbenchError(f"flip and window are for iHarmony4, but {source} holds {_SAID[form]}; leave them out")
+    if form != "photographs" and (cache_mb or any(value for value in asked.values())):
+        named = ", ".join(["cache"] * bool(cache_mb) + [name for name, value in asked.items() if value])
+        raise SshbenchError(f"{named} is for photographs, but {source} holds {_SAID[form]}; leave it out")
+    if form == "iharmony4":
+        if settings.kind != "composites":
+            raise SshbenchError(f"{source}: iHarmony4 holds composites; train on it with data.kind composites")
+        if luts:
+            raise SshbenchError(f"{source}: iHarmony4 takes no LUTs; leave --luts out")
+        return Pairs(source, PairSettings(settings.crop, settings.seed, flip, window), part)
+    if form == "store":
+        stored = load_triplets(source, luts=luts)
+        if stored.run.store == "recipes":
+            return rendered_recipes(stored, settings, part)
+        if luts:
+            raise SshbenchError(f"{source}: a store of pixels takes no LUTs; leave --luts out")
+        return StoredViews(stored, settings, part)
+    photographs = open_source(source, part=part, **asked)
+    if cache_mb:
+        photographs = CachedSource(photographs, settings.short_side, cache_mb << 20)
+    return TripletDataset(photographs, open_bank(luts, part) if settings.appearance == "lut" else None, settings)
+
+
+def make_loader(
+    dataset: Training,
+    batch_size: int,
+    *,
+    seed: int = 0,
+    workers: int = 0,
+    device: torch.device | str = "cpu",
+    dtype: Literal["float16", "bfloat16", "float32"] = "float32",
+    **options: Any,
+) -> TripletLoader:
+    """Shuffled batches of a rank, all of the same size; `options` as for `TripletLoader`.
+
+    Raises
+    ------
+    SshbenchError
+        There are fewer samples than a batch.
+    """
+    loader = TripletLoader(
+        dataset, batch_size, seed=seed, workers=workers, device=device, dtype=dtype, drop_last=True, **options
+    )
+    if not len(loader):
+        world = loader.sampler.world_size
+        of = f" on each of {world} processes" if world > 1 else ""
+        raise SshbenchError(
+            f"there are {len(dataset)} samples to train on and a batch takes {batch_size}{of}; give more photographs, "
+            "more draws, or a smaller batch"
+        )
+    return loader
+
+
+def described(dataset: Training) -> dict[str, Any]:
+    """What a dataset is made of, for the card of what is trained on it: plain values."""
+    if isinstance(dataset, TripletDataset):
+        said = {"source": dict(dataset.source.description), "samples": len(dataset)}
+        if dataset.settings.appearance == "lut":
+            said["looks"] = list(dataset.bank.names)
+        return said
+    return dataset.description | {"samples": len(dataset)}
+
+
+_SAID: dict[Form, str] = {"photographs": "photographs", "store": "a store", "iharmony4": "iHarmony4"}

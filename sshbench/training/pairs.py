@@ -1,0 +1,147 @@
+"""`Pairs`: iHarmony4's training list, or any list in its layout, as composite, real image and mask.
+
+Images are brought to the crop as a whole, which makes them square, as DoveNet's authors do; or a random part of them.
+What is random is a function of (seed, id, epoch), so a run resumes exactly and workers change nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sshbench.benchmarks.iharmony4 import SUBSETS, IHarmony4
+from sshbench.errors import SshbenchError
+from sshbench.triplets.dataset import Sample, first_usable
+from sshbench.triplets.decode import decode_mask, decode_photo
+from sshbench.triplets.held_out import Part, in_part
+from sshbench.triplets.resize import resize_box
+from sshbench.triplets.settings import SettingsError
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class PairSettings:
+    """What is made of each line of the list.
+
+    Parameters
+    ----------
+    crop
+        Sides of what is made, in pixels.
+    flip
+        Whether half of the images are mirrored.
+    window
+        Bounds of the part of an image's sides that is kept, drawn for each image and epoch; 1 keeps all of it.
+    """
+
+    crop: int = 256
+    seed: int = 0
+    flip: bool = False
+    window: tuple[float, float] = (1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "window", tuple(self.window))
+        if not 8 <= self.crop <= 4096:
+            raise SettingsError(f"the crop is 8 to 4096 pixels, not {self.crop}")
+        if not 0.1 <= self.window[0] <= self.window[1] <= 1:
+            low, high = self.window
+            raise SettingsError(f"window goes from one number to a larger one within 0.1 to 1, not {low} to {high}")
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> PairSettings:
+        """The settings that `to_json` wrote; raises SettingsError where it did not."""
+        try:
+            return cls(**json.loads(text))
+        except (TypeError, ValueError) as error:
+            raise SettingsError(f"these are not settings for iHarmony4 ({error})") from error
+
+    def differences(self, other: PairSettings) -> list[str]:
+        """Where `other` differs, each as `name: this value, not that one`."""
+        pairs = ((f.name, getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+        return [f"{name}: {mine}, not {its}" for name, mine, its in pairs if mine != its]
+
+
+class Pairs:
+    """Samples of iHarmony4's training list: uint8 `composite`, `real` `[crop, crop, 3]`, `mask` `[crop, crop]`, `row`.
+
+    Parameters
+    ----------
+    root
+        iHarmony4's folder.
+    part
+        Which of the real images, by the name of their file.
+
+    Raises
+    ------
+    SshbenchError
+        It is not iHarmony4's folder, files are missing, or the list holds nothing of the part.
+    """
+
+    def __init__(self, root: str, settings: PairSettings, part: Part = "train") -> None:
+        listed = IHarmony4(root, part="train")
+        self.settings = settings
+        files = listed.files.items()
+        self.files = {id: roles for id, roles in files if in_part(roles["target"].name, part)}
+        self.ids = list(self.files)
+        if not self.ids:
+            raise SshbenchError(f"{root}: none of its {len(listed)} composites is in the part {part!r}; take all")
+        self.description = {"source": {"kind": "iharmony4", "spec": root, "part": part}}
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, key: int | tuple[int, int]) -> Sample:
+        epoch, i = key if isinstance(key, tuple) else (0, key)
+        return first_usable(lambda k: self._sample(self.ids[k], epoch), i, 1, len(self))
+
+    def _sample(self, id: str, epoch: int) -> Sample:
+        crop, seed, (low, high) = self.settings.crop, self.settings.seed, self.settings.window
+        digest = blake2b(id.encode(), digest_size=16, salt=_number(epoch), person=_number(seed)).digest()
+        part, x, y, mirror = np.frombuffer(digest, "<u4") * 2.0**-32
+        side = low + (high - low) * float(part)
+        place = float(x) * (1 - side), float(y) * (1 - side)
+        roles, needed = self.files[id], round(crop / side)
+        sample: dict[str, Any] = {}
+        for name, role in (("composite", "composite"), ("real", "target")):
+            photo = decode_photo(_read(roles[role]), id, short_side=needed, min_side=1)
+            sample[name] = _cut(photo, place, side, crop)
+        mask = decode_mask(_read(roles["mask"]), id)
+        sample["mask"] = _cut(np.repeat(mask[..., None], 3, axis=2), place, side, crop)[..., 0]
+        if self.settings.flip and mirror < 0.5:
+            sample = {name: image[:, ::-1] for name, image in sample.items()}
+        return {name: np.ascontiguousarray(image) for name, image in sample.items()} | {"row": id}
+
+
+def holds_iharmony4(place: str) -> bool:
+    """Whether a folder has a list or a subset of iHarmony4."""
+    root = Path(place)
+    return any((root / f"IHD_{part}.txt").is_file() for part in ("train", "test")) or any(
+        (root / name / "composite_images").is_dir() for name in SUBSETS
+    )
+
+
+def _number(value: int) -> bytes:
+    return value.to_bytes(16, "little")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SshbenchError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _cut(image: Pixels, place: tuple[float, float], side: float, crop: int) -> Pixels:
+    height, width = image.shape[:2]
+    left, top = place[0] * width, place[1] * height
+    return resize_box(image, (left, top, min(left + side * width, width), min(top + side * height, height)), crop)

@@ -1,0 +1,219 @@
+"""What a network makes of photographs and looks that training never sees, beside what doing nothing gives.
+
+Every look of the held-out part stands in the set (where it has as many images), and every pair of looks and crops is a
+function of the seed, so that numbers of different runs and steps compare.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from sshbench.errors import SshbenchError
+from sshbench.lut.table import LutError
+from sshbench.metrics.perceptual import LpipsError, lpips
+from sshbench.results.statistics import estimate
+from sshbench.training.data import form_of
+from sshbench.training.pairs import Pairs, PairSettings
+from sshbench.training.stored import StoredViews, rendered_recipes
+from sshbench.triplets.dataset import Sample, TripletDataset, collate
+from sshbench.triplets.held_out import Part
+from sshbench.triplets.loader import is_image, normalized
+from sshbench.triplets.luts import Places, open_bank
+from sshbench.triplets.settings import Settings
+from sshbench.triplets.sources import SkippedImage, SourceError, open_source
+from sshbench.triplets.stored import load_triplets
+
+Batch = dict[str, Any]
+_SEED = 0x5E1D  # of the crops and pairs, whatever the seed of the training
+
+
+class Predicts(Protocol):
+    """What `validate` asks of an objective."""
+
+    def predict(self, batch: Batch) -> Tensor | None: ...
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """A fixed set of samples, as uint8 images on the CPU.
+
+    Parameters
+    ----------
+    images
+        `[N, c, c, 3]` uint8, and `mask` `[N, c, c]`, under the names of batches.
+    kind
+        `"triplets"` or `"composites"`.
+    description
+        In words: which photographs and looks, and whether training saw them.
+    """
+
+    images: dict[str, Tensor]
+    kind: str
+    description: str
+
+    def __len__(self) -> int:
+        return len(next(iter(self.images.values())))
+
+    def batches(self, size: int, device: torch.device | str = "cpu") -> Iterator[Batch]:
+        """Batches as those of `TripletLoader`, in order."""
+        for first in range(0, len(self), size):
+            yield {k: normalized(v[first : first + size].to(device)) for k, v in self.images.items()}
+
+
+def open_held_out(
+    source: str = "sample",
+    luts: Places | None = None,
+    settings: Settings | None = None,
+    *,
+    images: int = 128,
+    crop: int | None = None,
+    **asked: Any,
+) -> HeldOut:
+    """Render the held-out set of what `open_training` opens with the same arguments.
+
+    Parameters
+    ----------
+    images
+        How many; fewer where a store or a list of composites has fewer.
+    crop
+        Their sides; by default those of `settings`, whose scale changes with them.
+
+    Notes
+    -----
+    A source (or bank) so small that none of its photographs (or looks) is held out gives those of training instead,
+    which `description` says.
+
+    Raises
+    ------
+    SshbenchError
+        As `open_training`.
+    """
+    settings = settings or Settings()
+    form = form_of(source)
+    if form == "photographs":
+        return _rendered(source, luts, _scaled(settings, crop), images, asked)
+    dataset: Any
+    if form == "iharmony4":
+        dataset = Pairs(source, PairSettings(crop or settings.crop), "held-out")
+    else:
+        if crop not in (None, settings.crop):
+            raise SshbenchError(f"{source}: a store has one crop, {settings.crop}; leave validation.crop out")
+        stored = load_triplets(source, luts=luts)
+        dataset = (rendered_recipes if stored.run.store == "recipes" else StoredViews)(stored, settings, "held-out")
+    step = max(1, len(dataset) // images)
+    samples = [dataset[i] for i in range(0, len(dataset), step)][:images]
+    return _held(samples, settings.kind, f"{len(samples)} held-out rows of {source}")
+
+
+def validate(
+    objective: Predicts,
+    held_out: HeldOut,
+    *,
+    batch_size: int = 16,
+    device: torch.device | str = "cpu",
+    with_lpips: bool = False,
+) -> dict[str, float]:
+    """Measure an objective on a held-out set; modules are to be in evaluation mode.
+
+    Returns
+    -------
+    `psnr` of the predictions (rounded to 8 bits) to the targets, and `dc_psnr` of what was given, means over images;
+    `gain`, the mean of their paired differences; each with its 95% interval, `_low` and `_high`; `images`. With
+    `with_lpips`, where its weights are there, also `lpips` and `dc_lpips`. Empty if the objective predicts nothing.
+    """
+    given, target = ("content_alpha", "content_beta") if held_out.kind == "triplets" else ("composite", "real")
+    scores: dict[str, list[float]] = {}
+    with torch.inference_mode():
+        for batch in held_out.batches(batch_size, device):
+            predicted = objective.predict(batch)
+            if predicted is None:
+                return {}
+            wanted = _codes(batch[target] / 2 + 0.5)
+            for prefix, image in (("", predicted), ("dc_", batch[given] / 2 + 0.5)):
+                codes = _codes(image)
+                scores.setdefault(f"{prefix}psnr", []).extend(_psnr(codes, wanted))
+                if with_lpips:
+                    try:
+                        scores.setdefault(f"{prefix}lpips", []).extend(lpips(codes, wanted).tolist())
+                    except LpipsError:
+                        scores.pop(f"{prefix}lpips")
+                        with_lpips = False
+    pairs = zip(scores["psnr"], scores["dc_psnr"], strict=True)
+    scores["gain"] = [ours - dc if math.isfinite(ours - dc) else 0.0 for ours, dc in pairs]
+    measured: dict[str, float] = {"images": len(held_out)}
+    for name, values in scores.items():
+        found = estimate(values)
+        measured |= {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
+    return measured
+
+
+@contextmanager
+def evaluating(modules: torch.nn.Module) -> Iterator[None]:
+    """Modules in evaluation mode, each back in its own mode afterwards."""
+    modes = [(module, module.training) for module in modules.modules()]
+    modules.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def _codes(image: Tensor) -> Tensor:
+    """0..1 to whole numbers 0..255."""
+    return (image.float().clamp(0, 1) * 255).round()
+
+
+def _psnr(one: Tensor, other: Tensor) -> list[float]:
+    mse = (one.double() - other.double()).square().mean(dim=(1, 2, 3))
+    return [float(value) for value in 10 * torch.log10(255**2 / mse)]
+
+
+def _scaled(settings: Settings, crop: int | None) -> Settings:
+    """One recipe a photograph, at another crop whose part of the photograph stays."""
+    crop = crop or settings.crop
+    low, high = (round(side * crop / settings.crop) for side in settings.scale)
+    return replace(settings, seed=_SEED, draws=1, crop=crop, scale=(low, high), strength=(1.0, 1.0), weights=None)
+
+
+def _rendered(source: str, luts: Places | None, settings: Settings, images: int, asked: dict[str, Any]) -> HeldOut:
+    photographs, said = _held_or_all(lambda part: open_source(source, part=part, **asked), "photographs")
+    bank = None
+    if settings.appearance == "lut":
+        bank, looks = _held_or_all(lambda part: open_bank(luts, part), "looks")
+        said += f", {len(bank)} {looks}"
+    dataset = TripletDataset(photographs, bank, settings)
+    samples: list[Sample] = []
+    for k in range(images + len(photographs)):  # so many may be unusable
+        if len(samples) == images:
+            break
+        recipe = dataset.recipe(k % len(photographs), epoch=k // len(photographs))
+        if bank is not None:  # each look in turn, each time with another one
+            turn, alpha = divmod(k, len(bank))
+            recipe = replace(recipe, alpha=alpha, beta=(alpha + 1 + turn % (len(bank) - 1)) % len(bank))
+        try:
+            samples.append(dataset.render(recipe))
+        except SkippedImage:
+            continue
+    if not samples:
+        raise SshbenchError(f"{source}: no held-out photograph can be used, so there is nothing to validate on")
+    return _held(samples, settings.kind, f"{len(samples)} images of {len(photographs)} {said}")
+
+
+def _held_or_all(opened: Callable[[Part], Any], what: str) -> tuple[Any, str]:
+    try:
+        return opened("held-out"), f"held-out {what}"
+    except (SourceError, LutError):
+        return opened("all"), f"{what} that training sees, as so few leave none held out"
+
+
+def _held(samples: list[Sample], kind: str, description: str) -> HeldOut:
+    images = {name: value for name, value in collate(samples).items() if is_image(value)}
+    return HeldOut(images, kind, description)

@@ -19,6 +19,14 @@ class MethodError(SshbenchError):
     """A method that is not known, cannot be loaded or does not keep to the interface."""
 
 
+class WeightsError(MethodError):
+    """Weights that are missing, damaged or of another network, and the way out."""
+
+
+class MissingWeights(WeightsError):
+    """A method that has no weights here; a run goes on with the others."""
+
+
 @runtime_checkable
 class Method(Protocol):
     """A way to harmonize composites.

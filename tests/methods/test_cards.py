@@ -20,7 +20,7 @@ def test_every_card_is_whole(method: str) -> None:
 
 
 def test_an_unknown_method_names_those_that_have_one() -> None:
-    with pytest.raises(CardError, match="there are cards of .*ssh"):
+    with pytest.raises(CardError, match=r"there are cards of .*ssh"):
         read_card("sssh")
 
 

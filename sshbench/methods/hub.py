@@ -1,0 +1,110 @@
+"""Weights on the Hugging Face Hub: a repository holds what a folder of weights does, and a model card."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sshbench.methods.base import Method, WeightsError
+from sshbench.methods.weights import HUB, Dtype, Weights, WeightsCard, load_weights, read_weights, save_weights
+
+PATTERNS = ("model*.safetensors", "model.safetensors.index.json", "README.md")
+
+
+def push_to_hub(weights: Weights, repo: str, *, private: bool = False, dtype: Dtype = "float16") -> str:
+    """Upload weights and a model card made of what they say of themselves.
+
+    Parameters
+    ----------
+    repo
+        `user/name`; it is made where there is none. Who you are, the Hub's own login knows (`hf auth login`).
+
+    Returns
+    -------
+    Its address.
+
+    Raises
+    ------
+    WeightsError
+        The Hub refused, or cannot be reached.
+    """
+    import huggingface_hub
+
+    api = huggingface_hub.HfApi()
+    with TemporaryDirectory() as folder:
+        save_weights(folder, weights.state, weights.card, dtype=dtype)
+        (Path(folder) / "README.md").write_text(model_card(weights.card), encoding="utf-8")
+        try:
+            url = api.create_repo(repo, private=private, exist_ok=True)
+            api.upload_folder(repo_id=repo, folder_path=folder, commit_message=f"Weights of {weights.card.method}")
+        except Exception as error:  # of the Hub's client, of its HTTP library, of sockets: without a common base
+            raise WeightsError(f"{repo} cannot be written to on the Hugging Face Hub ({_say(error)})") from error
+    return str(url)
+
+
+def download(repo: str) -> Path:
+    """Fetch a repository `user/name`, or `user/name@revision`, into the Hub's cache.
+
+    Raises
+    ------
+    WeightsError
+        There is no such repository, or the Hub cannot be reached.
+    """
+    import huggingface_hub
+
+    name, _, revision = repo.partition("@")
+    try:
+        found = huggingface_hub.snapshot_download(name, revision=revision or None, allow_patterns=list(PATTERNS))
+    except Exception as error:
+        raise WeightsError(f"{repo} cannot be fetched from the Hugging Face Hub ({_say(error)})") from error
+    return Path(found)
+
+
+def from_pretrained(where: str | os.PathLike[str], *, device: str | None = None) -> Method:
+    """Make the method whose weights are in a repository `user/name` of the Hub, or in a folder.
+
+    Raises
+    ------
+    WeightsError
+        They cannot be fetched or read.
+    MethodError
+        They are of a method that is not here.
+    """
+    from sshbench.methods.registry import get_method
+
+    folder = Path(where) if os.path.isdir(where) else download(str(where).removeprefix(HUB))
+    return get_method(read_weights(folder, str(where)).card.method, weights=folder, device=device)
+
+
+def model_card(card: WeightsCard) -> str:
+    """The README of a repository, in Markdown with the Hub's header."""
+    lines = ["---", "library_name: sshbench", "pipeline_tag: image-to-image", "tags: [image-harmonization]", "---"]
+    lines += ["", f"# {card.method}, weights of {_WHOSE[card.trained_by]}", ""]
+    lines += ["```", f"sshbench evaluate --method {card.method} --weights {HUB}USER/REPO", "```", ""]
+    sections = {
+        "Trained on": card.data,
+        "Recipe": card.recipe,
+        "Scores on held-out data": card.metrics,
+        "Input": card.preprocessing.model_dump(),
+        "Network": card.architecture,
+    }
+    for title, values in sections.items():
+        if values:
+            lines += [f"## {title}", "", *(f"- {name}: {value}" for name, value in values.items()), ""]
+    facts = {
+        "samples seen": card.samples_seen,
+        "seconds": card.seconds,
+        "machine": card.machine,
+        "git revision": card.git_revision,
+        "licence": card.licence,
+        "file": card.file,
+    }
+    return "\n".join([*lines, *(f"- {name}: {value}" for name, value in facts.items() if value)]) + "\n"
+
+
+_WHOSE = {"authors": "the method's authors", "sshbench": "sshbench", "user": "a user"}
+
+
+def _say(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]

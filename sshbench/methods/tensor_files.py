@@ -1,0 +1,177 @@
+"""Tensors in safetensors files: one file, or shards with an index, as on the Hugging Face Hub.
+
+A folder has `model.safetensors`, or `model-00001-of-00003.safetensors` and its like with the index
+`model.safetensors.index.json`. Each file's metadata holds the hash of all tensors, so that shards of different weights
+are not taken for one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sshbench.methods.base import WeightsError
+from sshbench.whole_file import whole_file
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FILE = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+
+_HASH = "sshbench.hash"
+_ROOM = 2**18  # of a shard's size for its header: names, shapes and metadata
+
+
+def plain(value: Tensor) -> Tensor:
+    """The tensor on the CPU, without gradients: float32, or integers as they are."""
+    value = value.detach().cpu()
+    return (value.float() if value.is_floating_point() else value).contiguous()
+
+
+def tensors_hash(state: Mapping[str, Tensor]) -> str:
+    """SHA-256, 32 hexadecimal digits, of names, shapes and values as float32; their order does not matter."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        value = plain(state[name]).numpy()
+        digest.update(f"{name}{value.dtype.str}{value.shape}".encode())
+        digest.update(value.reshape(-1).data)
+    return digest.hexdigest()[:32]
+
+
+def is_tensor_file(path: Path) -> bool:
+    """Whether a folder or file has the names of this module's."""
+    if path.is_dir():
+        return any((path / name).is_file() for name in (FILE, INDEX))
+    return path.suffix == ".safetensors" or path.name == INDEX
+
+
+def write_tensors(
+    folder: Path, state: Mapping[str, Tensor], metadata: Mapping[str, str], shard_bytes: int
+) -> list[Path]:
+    """Write a folder; each file appears whole or not at all, the index last, and older ones go.
+
+    Parameters
+    ----------
+    shard_bytes
+        No file is larger. A tensor that alone would be is cut along its first axis and joined when read.
+
+    Returns
+    -------
+    The files, the index (where there is more than one) last.
+    """
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    shards = _shards(state, shard_bytes)
+    count = len(shards)
+    names = [FILE] if count == 1 else [f"model-{i:05}-of-{count:05}.safetensors" for i in range(1, count + 1)]
+    metadata = {"format": "pt", **metadata, _HASH: tensors_hash(state)}
+    for name, shard in zip(names, shards, strict=True):
+        with whole_file(folder / name) as temporary:
+            save_file(shard, temporary, metadata)
+    files = [folder / name for name in names]
+    if count > 1:
+        places = {key: name for name, shard in zip(names, shards, strict=True) for key in shard}
+        size = sum(value.nbytes for value in state.values())
+        with whole_file(folder / INDEX) as temporary:
+            temporary.write_text(json.dumps({"metadata": {"total_size": size}, "weight_map": places}, indent=1) + "\n")
+        files.append(folder / INDEX)
+    for old in {folder / INDEX, *folder.glob("model*.safetensors")} - set(files):
+        old.unlink(missing_ok=True)
+    return files
+
+
+def _shards(state: Mapping[str, Tensor], limit: int) -> list[dict[str, Tensor]]:
+    room = max(limit - _ROOM, limit // 2)
+    shards: list[dict[str, Tensor]] = [{}]
+    used = 0
+    for whole, value in state.items():
+        for name, part in _parts(whole, value.contiguous(), room):
+            if used + part.nbytes > room and shards[-1]:
+                shards.append({})
+                used = 0
+            shards[-1][name] = part
+            used += part.nbytes
+    return shards
+
+
+def _parts(name: str, value: Tensor, room: int) -> list[tuple[str, Tensor]]:
+    """The tensor, or pieces of it called `name[0:40]`, `name[40:80]` and so on."""
+    if value.nbytes <= room:
+        return [(name, value)]
+    rows = max(1, room * len(value) // value.nbytes)
+    starts = range(0, len(value), rows)
+    return [(f"{name}[{start}:{min(start + rows, len(value))}]", value[start : start + rows]) for start in starts]
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str], str]:
+    """Read a folder, or a single file.
+
+    Returns
+    -------
+    The tensors (float32, and integers as they are), the metadata, and the hash of the tensors.
+
+    Raises
+    ------
+    WeightsError
+        A file is missing or damaged, or the tensors are not those that were written.
+    """
+    if path.name == INDEX:
+        path = path.parent
+    folder_files = _listed(path / INDEX) if (path / INDEX).is_file() else [path / FILE]
+    pieces: dict[str, Tensor] = {}
+    metadata: dict[str, str] = {}
+    hashes = set()
+    for file in folder_files if path.is_dir() else [path]:
+        tensors, metadata = _read_file(file)
+        pieces |= tensors
+        hashes.add(metadata.pop(_HASH, ""))
+    state = _joined(pieces)
+    if hashes == {""}:
+        raise WeightsError(f"{path} was not written by sshbench: it says nothing of the network that it is of")
+    found = tensors_hash(state)
+    if hashes != {found}:
+        raise WeightsError(f"{path} holds other tensors than were saved there; copy its files again, all of them")
+    return state, metadata, found
+
+
+def _listed(index: Path) -> list[Path]:
+    try:
+        names = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
+        outside = [name for name in names if Path(name).name != name]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WeightsError(f"{index} is damaged; copy it again") from error
+    if outside:
+        raise WeightsError(f"{index} names {outside[0]!r}, a file outside of its folder; do not use it")
+    return [index.parent / name for name in names]
+
+
+def _read_file(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise WeightsError(f"{path} is missing; copy it from where the files beside it come from")
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: plain(file.get_tensor(name)) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"{path} is damaged or no safetensors file ({error}); copy it again") from error
+
+
+def _joined(pieces: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Put together what `_parts` cut."""
+    import torch
+
+    state: dict[str, Tensor] = {}
+    cut: dict[str, dict[int, Tensor]] = {}
+    for name, value in pieces.items():
+        whole, bracket, rows = name.partition("[")
+        if bracket:
+            cut.setdefault(whole, {})[int(rows.partition(":")[0])] = value
+        else:
+            state[name] = value
+    return state | {name: torch.cat([parts[start] for start in sorted(parts)]) for name, parts in cut.items()}

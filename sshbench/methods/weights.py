@@ -1,0 +1,283 @@
+"""Weights of networks with the card that says where they come from: ours, a user's, or the authors' own files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sshbench.folders import data_folder
+from sshbench.methods import tensor_files
+from sshbench.methods.base import MissingWeights, WeightsError
+from sshbench.methods.cards import CardError, Range, read_card
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SHARD_BYTES = 16 * 2**20
+HUB = "hf://"
+AUTHORS, SSHBENCH = "authors", "sshbench"
+
+TrainedBy = Literal["authors", "sshbench", "user"]
+Dtype = Literal["float16", "bfloat16", "float32"]
+
+_CARD = "sshbench.card"
+
+
+class Preprocessing(BaseModel):
+    """What a network was trained to see.
+
+    Parameters
+    ----------
+    input_size
+        Side of its square input, in pixels; None for any size.
+    range, channel_order, resize
+        As in `sshbench.methods.cards.Input`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    input_size: int | None = None
+    range: Range = "-1..1"
+    channel_order: Literal["RGB", "BGR"] = "RGB"
+    resize: str = "bilinear, antialiased"
+
+
+class WeightsCard(BaseModel):
+    """What weights are and where they come from.
+
+    Parameters
+    ----------
+    architecture
+        Arguments of the network's class.
+    trained_by
+        Whose weights these are: those of the method's authors, sshbench's own, or a user's.
+    recipe, data, metrics, machine
+        As training found them: the recipe, what it was trained on, held-out scores, and on what.
+    git_revision
+        Of sshbench.
+    samples_seen, seconds
+        How long it was trained.
+    licence
+        Of the weights.
+    file
+        The authors' file that these were read from, and its SHA-256.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    method: str
+    architecture: dict[str, Any] = Field(default_factory=dict)
+    trained_by: TrainedBy = "user"
+    preprocessing: Preprocessing = Preprocessing()
+    recipe: dict[str, Any] = Field(default_factory=dict)
+    data: dict[str, Any] = Field(default_factory=dict)
+    git_revision: str = ""
+    samples_seen: int = 0
+    seconds: float = 0.0
+    machine: str = ""
+    metrics: dict[str, float] = Field(default_factory=dict)
+    licence: str = ""
+    file: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """Weights in memory.
+
+    Parameters
+    ----------
+    state
+        Name -> tensor on the CPU: float32, and integers as they are.
+    hash
+        Of names, shapes and values.
+    source
+        Where they were read from.
+    """
+
+    state: dict[str, Tensor]
+    card: WeightsCard
+    hash: str
+    source: str
+
+
+def save_weights(
+    folder: str | os.PathLike[str],
+    state: Mapping[str, Tensor],
+    card: WeightsCard,
+    *,
+    dtype: Dtype = "float16",
+    shard_bytes: int = SHARD_BYTES,
+) -> list[Path]:
+    """Write weights as safetensors with their card; each file appears whole or not at all.
+
+    Parameters
+    ----------
+    dtype
+        Of floating tensors in the files; they are read back as float32.
+    shard_bytes
+        No file is larger.
+
+    Returns
+    -------
+    The files: one, or shards and, last, their index.
+
+    Raises
+    ------
+    WeightsError
+        A value that is not finite, or not finite as `dtype`.
+    """
+    import torch
+
+    kind = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}[dtype]
+    stored = {name: value.detach().cpu() for name, value in state.items()}
+    stored = {name: value.to(kind) if value.is_floating_point() else value for name, value in stored.items()}
+    _check_finite(stored, f"as {dtype}")
+    return tensor_files.write_tensors(Path(folder), stored, {_CARD: card.model_dump_json()}, shard_bytes)
+
+
+def load_weights(method: str, weights: str | os.PathLike[str] | None = None) -> Weights:
+    """Read the weights of a method.
+
+    Parameters
+    ----------
+    weights
+        A folder or `.safetensors` file that `save_weights` wrote, `hf://user/repo` for one on the Hugging Face Hub, or
+        a file of the method's authors in its own container. `authors`: those that `sshbench weights import` kept;
+        `sshbench`: those that ship. None: the authors' where they were imported, else those that ship.
+
+    Raises
+    ------
+    MissingWeights
+        There are none, where `weights` is None, `authors` or `sshbench`.
+    WeightsError
+        A file that is missing, damaged or of another method.
+    """
+    if weights is None or weights in (AUTHORS, SSHBENCH):
+        return _own(method, weights)
+    if str(weights).startswith(HUB):
+        from sshbench.methods.hub import download
+
+        return _ours(method, download(str(weights).removeprefix(HUB)), str(weights))
+    path = Path(weights).expanduser()
+    if not path.exists():
+        raise WeightsError(f"{path}: there are no such weights; give a file, a folder, or {HUB}user/repo")
+    return _ours(method, path, str(path)) if tensor_files.is_tensor_file(path) else read_authors(method, path)
+
+
+def read_authors(method: str, path: Path, trained_by: TrainedBy = "authors") -> Weights:
+    """Read a file (or folder of files) in the container of a method's authors.
+
+    Parameters
+    ----------
+    trained_by
+        Whose they are, which the file does not say.
+
+    Raises
+    ------
+    WeightsError
+        It cannot be read as one, or the method has no such container.
+    """
+    from sshbench.methods.checkpoints import read_checkpoint
+
+    state, architecture = read_checkpoint(method, path)
+    state = {name: tensor_files.plain(value) for name, value in state.items()}
+    _check_finite(state, f"in {path}")
+    card = WeightsCard(
+        method=method,
+        architecture=architecture,
+        trained_by=trained_by,
+        preprocessing=_published_preprocessing(method),
+        licence="as their authors say; see the method's card",
+        file=f"{path.name}, SHA-256 {file_hash(path)}" if path.is_file() else path.name,
+    )
+    return Weights(state, card, tensor_files.tensors_hash(state), str(path))
+
+
+def cache_folder(method: str) -> Path:
+    """Where imported weights of a method are kept: `$SSHBENCH_HOME/weights/<method>`, or under `~/.cache/sshbench`."""
+    home = os.environ.get("SSHBENCH_HOME")
+    return (Path(home).expanduser() if home else Path.home() / ".cache" / "sshbench") / "weights" / method
+
+
+def shipped_folder(method: str) -> Path:
+    """Where weights of sshbench's own for a method are, if any ship."""
+    return data_folder("baselines") / method
+
+
+def way_to_weights(method: str, which: str | None = None) -> str:
+    """How to get weights that are missing, as the rest of a sentence."""
+    train = f"train some with sshbench train {method} and give them with --weights"
+    try:
+        release = read_card(method).checkpoint[0]
+    except CardError:
+        return train
+    if which == SSHBENCH:
+        return train
+    fetch = (
+        f"get {' and '.join(release.files)} of the authors from {release.where} and run sshbench weights import "
+        f"{release.files[0]} --method {method}"
+    )
+    return fetch if which == AUTHORS else f"{fetch}, or {train}"
+
+
+def _own(method: str, which: str | os.PathLike[str] | None) -> Weights:
+    for name, folder in ((AUTHORS, cache_folder(method)), (SSHBENCH, shipped_folder(method))):
+        if which in (None, name) and tensor_files.is_tensor_file(folder):
+            return _ours(method, folder, str(folder))
+    raise MissingWeights(
+        f"{method} has no weights{f' of {which}' if which else ''} here; "
+        f"{way_to_weights(method, None if which is None else str(which))}"
+    )
+
+
+def read_weights(path: Path, source: str) -> Weights:
+    """Read a folder or file that `save_weights` wrote, of whatever method; `source` is what errors call it.
+
+    Raises
+    ------
+    WeightsError
+        A file is missing or damaged, or the card is not of this sshbench.
+    """
+    state, metadata, found = tensor_files.read_tensors(path)
+    try:
+        card = WeightsCard.model_validate_json(metadata.get(_CARD, ""))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the card"
+        raise WeightsError(
+            f"{source}: its card cannot be read ({where}: {first['msg']}); a newer sshbench may have written it"
+        ) from error
+    return Weights(state, card, found, source)
+
+
+def _ours(method: str, path: Path, source: str) -> Weights:
+    weights = read_weights(path, source)
+    if weights.card.method != method:
+        raise WeightsError(f"{source} holds weights of {weights.card.method}, not of {method}")
+    return weights
+
+
+def _check_finite(state: Mapping[str, Tensor], where: str) -> None:
+    bad = next((n for n, v in state.items() if v.is_floating_point() and not bool(v.isfinite().all())), None)
+    if bad:
+        raise WeightsError(f"{bad} holds NaN or infinity {where}, so that nothing would come out of the network")
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _published_preprocessing(method: str) -> Preprocessing:
+    try:
+        given = read_card(method).input
+    except CardError:
+        return Preprocessing()
+    return Preprocessing(
+        input_size=given.size, range=given.range, channel_order=given.channel_order, resize=given.resize
+    )

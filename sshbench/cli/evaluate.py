@@ -68,6 +68,13 @@ if TYPE_CHECKING:
 @click.option(
     "--metrics", multiple=True, metavar="NAMES", help="Such as psnr,ssim,lpips.  [default: what the protocol defines]"
 )
+@click.option(
+    "--weights",
+    multiple=True,
+    metavar="[METHOD=]FILE",
+    help="Weights of a method: a file or folder of ours, the authors' file, hf://user/repo, or authors or sshbench for "
+    "what is here of them. May be repeated.",
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
 @click.option("--out", "-o", metavar="DIR", help="Folder of results.  [default: results/SPLIT]")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take the first N images.")
@@ -88,6 +95,7 @@ if TYPE_CHECKING:
     help="Use what an earlier run left and still holds, or make all of it again.  [default: resume]",
 )
 @click.option("--quiet", "-q", is_flag=True, help="No progress and no tables.")
+@click.argument("more", nargs=-1, metavar="[METHOD]...")
 @click.pass_context
 def evaluate(ctx: click.Context, /, **options: Any) -> None:
     """Score methods on a benchmark, image by image, and print tables with intervals.
@@ -97,6 +105,8 @@ def evaluate(ctx: click.Context, /, **options: Any) -> None:
       sshbench evaluate -m reinhard -m mine.py:Mine -s realhm --root ~/RealHM
       sshbench evaluate -p ~/my_results -s realhm --root ~/RealHM -m dc
       sshbench evaluate --protocol dovenet --metrics psnr,mse  scores again, without predicting again
+
+    Methods with options are NAME:KEY=VALUE,KEY=VALUE, such as ssh:map=polynomial. Several names may follow --method.
 
     A file of your own needs one class with harmonize(batch), which gets composites and returns images.
 
@@ -109,10 +119,10 @@ def evaluate(ctx: click.Context, /, **options: Any) -> None:
     from sshbench.results.evaluate import evaluate as run
 
     o = options
-    names = _parts(o["protocols"]) or [DEFAULT]
-    protocols = list(PROTOCOLS.values()) if names == ["all"] else [get_protocol(name) for name in names]
+    asked = _parts(o["protocols"]) or [DEFAULT]
+    protocols = list(PROTOCOLS.values()) if asked == ["all"] else [get_protocol(name) for name in asked]
     metrics = _parts(o["metrics"]) or None
-    if metrics and names == ["all"]:
+    if metrics and asked == ["all"]:
         protocols = [protocol for protocol in protocols if set(metrics) & set(protocol.metrics)] or protocols
     for protocol in protocols:
         chosen(protocol, metrics)  # says what is misspelt before anything runs
@@ -124,13 +134,15 @@ def evaluate(ctx: click.Context, /, **options: Any) -> None:
         for split in splits
     ]
     device = _device(o["device"])
+    names = _names((*o["methods"], *o["more"]))
+    weights = _weights(o["weights"], names)
     scored = 0
     for split, benchmark in zip(splits, benchmarks, strict=True):
         out = _out(o["out"], split, len(splits))
         with _Progress(o["quiet"], split) as progress:
             records = run(
                 benchmark,
-                _methods(o["methods"], o["predictions"], benchmark, o["limit"]),
+                _methods(names, o["predictions"], benchmark, o["limit"]),
                 protocols,
                 out,
                 metrics=metrics,
@@ -139,6 +151,7 @@ def evaluate(ctx: click.Context, /, **options: Any) -> None:
                 batch_size=o["batch_size"],
                 limit=o["limit"],
                 overwrite=not o["resume"],
+                weights=weights,
                 progress=progress,
             )
         scored += sum(record.failed is None for record in records)
@@ -196,14 +209,46 @@ def _device(name: str) -> str:
     return name
 
 
+def _names(given: tuple[str, ...]) -> list[str]:
+    """Names of methods that were given apart or with commas between them; options have commas of their own."""
+    names: list[str] = []
+    for text in given:
+        if ".py" in text:
+            names.append(text)
+            continue
+        for part in text.split(","):
+            if "=" in part and ":" not in part.partition("=")[0] and names:
+                names[-1] += f",{part.strip()}"
+            elif part.strip():
+                names.append(part.strip())
+    return list(dict.fromkeys(names))
+
+
+def _weights(given: tuple[str, ...], names: list[str]) -> dict[str, str]:
+    """By method its weights; those that are given without a name are of the one method that takes some."""
+    from sshbench.methods.registry import split_options, takes_weights
+
+    plain = {name: split_options(name)[0] for name in names}
+    found: dict[str, str] = {}
+    for text in given:
+        head, _, file = text.partition("=")
+        meant = [name for name in names if head in (name, plain[name])]
+        if not meant:
+            file, meant = text, [name for name in names if takes_weights(name)]
+            if len(meant) != 1:
+                take = f"{' and '.join(meant)} take some" if meant else "no method that was asked for takes any"
+                raise SshbenchError(f"--weights {text} does not say of which method, and {take}; give METHOD={text}")
+        found.update((name, file) for name in meant)
+    return found
+
+
 def _methods(
-    names: tuple[str, ...], predictions: tuple[str, ...], benchmark: Benchmark, limit: int | None
+    names: list[str], predictions: tuple[str, ...], benchmark: Benchmark, limit: int | None
 ) -> list[str | Method]:
     from sshbench.methods.predictions import FolderPredictions
     from sshbench.methods.registry import DEFAULTS
 
-    asked = [part for name in names for part in ([name] if ".py" in name else _parts((name,)))]
-    methods: list[str | Method] = [*(asked or ([] if predictions else DEFAULTS))]
+    methods: list[str | Method] = [*(names or ([] if predictions else DEFAULTS))]
     for text in predictions:
         name, sign, folder = text.partition("=")
         if not sign or Path(text).is_dir():

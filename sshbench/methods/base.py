@@ -48,6 +48,8 @@ class Method(Protocol):
         Side of the square that a network works at, in pixels; None for any size.
     weights_hash
         Of the weights, so that predictions of others are not taken for its own; None without weights.
+    trained_by
+        Whose weights they are, which every table says: `authors`, `sshbench` or `user`; None without weights.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Method(Protocol):
     sees_target: bool
     input_size: int | None
     weights_hash: str | None
+    trained_by: str | None
 
     def harmonize(self, batch: Sequence[Composite]) -> Sequence[NDArray[Any]]:
         """Harmonize composites.
@@ -68,12 +71,32 @@ class Method(Protocol):
         ...
 
 
+class Unready:
+    """Stands in a table for a method that cannot run here, and says why on every composite."""
+
+    needs_background = False
+    needs_mask = False
+    sees_target = False
+    input_size: int | None = None
+    weights_hash: str | None = None
+    trained_by: str | None = "missing"
+
+    def __init__(self, name: str, why: str) -> None:
+        self.name = name
+        self.why = why
+
+    def harmonize(self, batch: Sequence[Composite]) -> Sequence[NDArray[Any]]:
+        """Raise a `MethodError` that says why."""
+        raise MethodError(self.why)
+
+
 ATTRIBUTES: Mapping[str, Any] = {
     "needs_background": False,
     "needs_mask": True,
     "sees_target": False,
     "input_size": None,
     "weights_hash": None,
+    "trained_by": None,
 }
 
 

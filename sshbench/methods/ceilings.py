@@ -39,6 +39,7 @@ class Ceiling:
     sees_target = True
     input_size: int | None = None
     weights_hash: str | None = None
+    trained_by: str | None = None
 
     def __init__(self, name: str, fit: Fit) -> None:
         self.name = name

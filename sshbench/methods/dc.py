@@ -17,6 +17,7 @@ class DirectComposition:
     sees_target = False
     input_size: int | None = None
     weights_hash: str | None = None
+    trained_by: str | None = None
 
     def harmonize(self, batch: Sequence[Composite]) -> list[NDArray[np.uint8]]:
         """Return the composites themselves."""

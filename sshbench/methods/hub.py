@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from sshbench.methods.base import Method, WeightsError
-from sshbench.methods.weights import HUB, Dtype, Weights, WeightsCard, load_weights, read_weights, save_weights
+from sshbench.methods.weights import HUB, Dtype, Weights, WeightsCard, read_weights, save_weights
 
 PATTERNS = ("model*.safetensors", "model.safetensors.index.json", "README.md")
 

@@ -46,6 +46,7 @@ class FolderPredictions:
     sees_target = False
     input_size: int | None = None
     weights_hash: str | None = None
+    trained_by: str | None = None
     timed = False  # the time to read a file is not the method's
 
     def __init__(self, folder: str | os.PathLike[str], ids: Sequence[str], name: str | None = None) -> None:

@@ -1,4 +1,8 @@
-"""Finds methods by name, in other installed packages, or in a file: `get_method("pitie")`, `"path.py:Class"`."""
+"""Finds methods by name, in other installed packages, or in a file: `get_method("pitie")`, `"path.py:Class"`.
+
+A name may carry options, `"ssh:map=polynomial,weights=mine.safetensors"`: keyword arguments of the method's class or
+function, turned from text into the type that each is annotated with.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,14 @@ import hashlib
 import inspect
 import re
 import sys
+from collections.abc import Mapping
 from importlib import import_module, metadata
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from types import ModuleType, NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from sshbench.errors import SshbenchError
 from sshbench.methods.base import ATTRIBUTES, Method, MethodError
 
 ENTRY_POINTS = "sshbench.methods"
@@ -30,10 +36,14 @@ METHODS: dict[str, str] = {
     "ceiling-lut": "sshbench.methods.ceilings:lut",
 }
 
-DEFAULTS = tuple(METHODS)
-"""What `sshbench evaluate` runs where no method is named: all that need no weights."""
+UNSHIPPED: tuple[str, ...] = ()
+"""Those of them that need weights which do not come along."""
+
+DEFAULTS = tuple(name for name in METHODS if name not in UNSHIPPED)
+"""What `sshbench evaluate` runs where no method is named: all that need nothing else."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+_GIVEN = ("device", "weights")  # options that have arguments of their own and do not make another method
 
 
 def installed_methods() -> dict[str, metadata.EntryPoint]:
@@ -41,36 +51,145 @@ def installed_methods() -> dict[str, metadata.EntryPoint]:
     return {point.name: point for point in metadata.entry_points(group=ENTRY_POINTS)}
 
 
-def get_method(name: str, *, device: str | None = None) -> Method:
+def get_method(name: str, *, device: str | None = None, weights: str | Path | None = None) -> Method:
     """Make the method called `name`.
 
     Parameters
     ----------
     name
         One of `METHODS`, the name of an entry point in the group `sshbench.methods`, `path.py:Class` for a file of
-        one's own, or `path.py` where it has one class with `harmonize`.
+        one's own, or `path.py` where it has one class with `harmonize`. Options follow after a colon,
+        `name:key=value,key=value`; the method's own name is then `name+key-value`, so that both stand in one table.
     device
         Handed to methods whose class or function takes a `device`, such as `"cpu"` or `"cuda:0"`.
+    weights
+        Handed to methods that take `weights`, as for `sshbench.methods.weights.load_weights`.
 
     Raises
     ------
     MethodError
-        Nothing has this name, it cannot be imported or made, or it has no `harmonize(batch)`.
+        Nothing has this name, it cannot be imported or made, it does not take an option or its value, or it has no
+        `harmonize(batch)`.
+    MissingWeights
+        It needs weights, none were given, and there are none here.
     """
+    plain, options = split_options(name)
+    factory, listed_as = _factory(plain)
+    if not (inspect.isclass(factory) or inspect.isroutine(factory)):
+        if options or weights is not None:
+            raise MethodError(f"{plain} is a method that was made already and takes no options")
+        return _complete(factory, plain, listed_as)
+    arguments = _arguments(factory, plain, options)
+    if weights is not None:
+        if "weights" not in _parameters(factory):
+            raise MethodError(f"{plain} takes no weights")
+        arguments.setdefault("weights", str(weights))
+    if device and "device" in _parameters(factory):
+        arguments.setdefault("device", device)
+    method = _complete(_make(factory, plain, arguments), plain, listed_as)
+    if options:
+        method.name += _suffix(options)
+    return method
+
+
+def split_options(name: str) -> tuple[str, dict[str, str]]:
+    """The name of a method and its options, `"ssh:map=lut"` -> `"ssh", {"map": "lut"}`.
+
+    Raises
+    ------
+    MethodError
+        What follows the colon is not `key=value`.
+    """
+    plain, colon, text = name.rpartition(":")
+    if not colon or "=" not in text:
+        return name, {}
+    options = {}
+    for part in text.split(","):
+        key, sign, value = part.partition("=")
+        if not (key.strip() and sign and value.strip()):
+            raise MethodError(f"{name}: an option is key=value, not {part!r}")
+        options[key.strip()] = value.strip()
+    return plain, options
+
+
+def takes_weights(name: str) -> bool:
+    """Whether the method of this name can be given weights."""
+    factory, _ = _factory(split_options(name)[0])
+    return (inspect.isclass(factory) or inspect.isroutine(factory)) and "weights" in _parameters(factory)
+
+
+def _factory(name: str) -> tuple[Any, str | None]:
+    """What makes a method, and the name that its package lists it under."""
     path, _, attribute = name.partition(".py:") if ".py:" in name else (name.removesuffix(".py"), "", "")
     if name.endswith(".py") or ".py:" in name:
-        return _complete(_make(_from_file(Path(path + ".py"), attribute), name, device), name)
+        return _from_file(Path(path + ".py"), attribute), None
     if name in METHODS:
         module, attribute = METHODS[name].split(":")
-        return _complete(_make(getattr(import_module(module), attribute), name, device), name)
+        return getattr(import_module(module), attribute), None
     others = installed_methods()
     if name in others:
         try:
-            factory = others[name].load()
+            return others[name].load(), name
         except Exception as error:
             raise MethodError(f"{name}: {others[name].value} cannot be imported ({_say(error)})") from error
-        return _complete(_make(factory, name, device), name, listed_as=name)
     raise MethodError(f"there is no method {name!r}{_suggestion(name, [*METHODS, *others])}")
+
+
+def _parameters(factory: Any) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(factory).parameters
+
+
+def _arguments(factory: Any, name: str, options: Mapping[str, str]) -> dict[str, Any]:
+    """Options as keyword arguments of the types that the factory declares."""
+    if not options:
+        return {}
+    known = [
+        key for key, one in _parameters(factory).items() if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
+    ]
+    hints = get_type_hints(factory.__init__ if inspect.isclass(factory) else factory)
+    arguments = {}
+    for key, text in options.items():
+        if key not in known:
+            there = f"there are {', '.join(sorted(known))}" if known else "it has none"
+            raise MethodError(f"{name} has no option {key!r}; {there}")
+        try:
+            arguments[key] = _value(text, hints.get(key, str))
+        except ValueError as error:
+            raise MethodError(f"{name}: {key} is {error}, not {text!r}") from error
+    return arguments
+
+
+def _value(text: str, hint: Any) -> Any:
+    """Text as a value of an annotated type; a ValueError says what it should be."""
+    if get_origin(hint) is Literal:
+        values = [str(value) for value in get_args(hint)]
+        if text not in values:
+            raise ValueError(" or ".join(values))
+        return get_args(hint)[values.index(text)]
+    if get_origin(hint) in (Union, UnionType):
+        kinds = [kind for kind in get_args(hint) if kind is not NoneType]
+        return _value(text, kinds[0])
+    if hint is bool:
+        if text.lower() not in ("true", "false"):
+            raise ValueError("true or false")
+        return text.lower() == "true"
+    if hint in (int, float):
+        try:
+            return hint(text)
+        except ValueError as error:
+            raise ValueError("a whole number" if hint is int else "a number") from error
+    return text
+
+
+def _suffix(options: Mapping[str, str]) -> str:
+    """What options add to a method's name; of weights the name of their file."""
+    parts = []
+    for key, value in options.items():
+        if key == "weights":
+            parts.append(Path(value).name.removesuffix(".safetensors"))
+        elif key not in _GIVEN:
+            parts.append(f"{key}-{value}")
+    return "".join(f"+{re.sub(r'[^A-Za-z0-9._-]+', '-', part)}" for part in parts)
 
 
 def _suggestion(name: str, known: list[str]) -> str:
@@ -126,13 +245,10 @@ def _classes(module: ModuleType) -> list[str]:
     ]
 
 
-def _make(factory: Any, name: str, device: str | None) -> Any:
-    if not (inspect.isclass(factory) or inspect.isroutine(factory)):
-        return factory  # already a method
-    options = {"device": device} if device and "device" in inspect.signature(factory).parameters else {}
+def _make(factory: Any, name: str, arguments: Mapping[str, Any]) -> Any:
     try:
-        return factory(**options)
-    except MethodError:
+        return factory(**arguments)
+    except SshbenchError:
         raise
     except Exception as error:
         raise MethodError(f"{name}: the method cannot be made ({_say(error)})") from error

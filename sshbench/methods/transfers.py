@@ -34,6 +34,7 @@ class StatisticsTransfer:
     sees_target = False
     input_size: int | None = None
     weights_hash: str | None = None
+    trained_by: str | None = None
 
     def __init__(self, name: str, transfer: Callable[[Pixels, Pixels], Pixels]) -> None:
         self.name = name

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import product
@@ -44,6 +44,7 @@ def evaluate(
     batch_size: int = 1,
     limit: int | None = None,
     overwrite: bool = False,
+    weights: Mapping[str, str | Path] | None = None,
     progress: Progress | None = None,
 ) -> list[Record]:
     """Judge methods on a benchmark and keep what was found.
@@ -65,6 +66,8 @@ def evaluate(
         Take the first so many images.
     overwrite
         Predict and score again, whatever is there.
+    weights
+        By name as in `methods`, the weights of those that take some, as for `load_weights`.
     progress
         Called with images done and images in all.
 
@@ -79,7 +82,7 @@ def evaluate(
         A method that cannot be made, two of one name, or a folder that holds another benchmark's results.
     """
     chosen = tuple(metrics) if metrics else None
-    job = Job(benchmark, tuple(methods), tuple(protocols), chosen, out, device, not overwrite)
+    job = Job(benchmark, tuple(methods), tuple(protocols), chosen, out, device, not overwrite, weights=weights or {})
     made = job.make_methods()
     names = [method.name for method in made]
     if len(set(names)) < len(names):
@@ -185,6 +188,7 @@ class _Run:
                     "sees_target": m.sees_target,
                     "method_hash": code_hash(m),
                     "weights_hash": m.weights_hash,
+                    "trained_by": m.trained_by,
                 }
                 for m in methods
             ],

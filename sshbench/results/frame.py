@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def frame(summary: Summary, *, by: str | None = None) -> pandas.DataFrame:
     """One row a method (and part of the division `by`), indexed by its name, best first.
 
-    Columns are `n`, `failed`, `sees_target`, `ms` (median milliseconds an image), and for each metric M: `M` (mean),
+    Columns are `n`, `failed`, `sees_target`, `ms` (median milliseconds an image), `trained_by` (whose
+    weights it has), and for each metric M: `M` (mean),
     `M_low`, `M_high` (95% bootstrap interval), `M_diff`, `M_diff_low`, `M_diff_high` (to the best method, on the images
     of both) and `M_p` (Wilcoxon, Holm-corrected). `attrs` holds benchmark, protocol, protocol_version, images and best.
 
@@ -31,7 +32,12 @@ def frame(summary: Summary, *, by: str | None = None) -> pandas.DataFrame:
     rows = []
     for row in summary.rows:
         head: dict[str, Any] = {"method": row.method}
-        tail = {"failed": len(row.failures), "sees_target": row.sees_target, "ms": row.milliseconds}
+        tail: dict[str, Any] = {
+            "failed": len(row.failures),
+            "sees_target": row.sees_target,
+            "ms": row.milliseconds,
+            "trained_by": row.trained_by,
+        }
         if by is None:
             rows.append({**head, "n": row.n, **tail, **_columns(row, summary.metrics)})
             continue

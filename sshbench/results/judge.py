@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ import numpy as np
 from sshbench.benchmarks.composite import Benchmark, Composite
 from sshbench.benchmarks.protocol import Protocol
 from sshbench.errors import SshbenchError
-from sshbench.methods.base import Method, code_hash
-from sshbench.methods.registry import get_method
+from sshbench.methods.base import Method, MissingWeights, Unready, code_hash
+from sshbench.methods.registry import get_method, split_options
 from sshbench.metrics import suite
 from sshbench.results.predict import (
     Pixels,
@@ -44,6 +44,8 @@ class Job:
         Whether predictions and scores that are there are used.
     unavailable
         Metrics that cannot be computed here.
+    weights
+        By name as in `methods`, what to hand to `get_method`.
     """
 
     benchmark: Benchmark
@@ -54,10 +56,30 @@ class Job:
     device: str = "cpu"
     keep: bool = True
     unavailable: frozenset[str] = frozenset()
+    weights: Mapping[str, str | Path] = field(default_factory=dict)
 
     def make_methods(self) -> list[Method]:
-        """The methods, ready to run."""
-        return [get_method(m, device=self.device) if isinstance(m, str) else m for m in self.methods]
+        """The methods, ready to run; in place of one that lacks weights one whose every prediction says so.
+
+        Raises
+        ------
+        MethodError
+            One cannot be made, or all of them lack weights.
+        """
+        made: list[Method] = []
+        lacking: list[MissingWeights] = []
+        for method in self.methods:
+            try:
+                made.append(self._make(method) if isinstance(method, str) else method)
+            except MissingWeights as error:
+                lacking.append(error)
+                made.append(Unready(split_options(str(method))[0], str(error)))
+        if lacking and len(lacking) == len(made):
+            raise lacking[0]
+        return made
+
+    def _make(self, name: str) -> Method:
+        return get_method(name, device=self.device, weights=self.weights.get(name))
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,6 +170,7 @@ def _record(job: Job, method: Method, protocol: Protocol, id: str, **more: Any) 
         sees_target=method.sees_target,
         method_hash=code_hash(method),
         weights_hash=method.weights_hash or "",
+        trained_by=method.trained_by or "",
         **more,
     )
 

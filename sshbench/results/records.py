@@ -52,6 +52,8 @@ class Record:
         The method is a ceiling, which looks at the ground truth.
     input_hash, prediction_hash, method_hash, weights_hash
         Of the composite's pixels, the predicted pixels, the method's code, and its weights ("": has none).
+    trained_by
+        Whose weights: `authors`, `sshbench` or `user`, `missing` where the method lacks them; "" where it has none.
     """
 
     id: str
@@ -70,6 +72,7 @@ class Record:
     prediction_hash: str = ""
     method_hash: str = ""
     weights_hash: str = ""
+    trained_by: str = ""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -103,8 +106,10 @@ _COLUMNS = pa.schema(
         ("prediction_hash", pa.string()),
         ("method_hash", pa.string()),
         ("weights_hash", pa.string()),
+        ("trained_by", pa.string()),
     ]
 )
+_NEWER = {"trained_by"}  # columns that older files of this format lack
 
 
 def records_file(out: str | os.PathLike[str], method: str, protocol: str) -> Path:
@@ -205,7 +210,8 @@ def read_records_file(path: str | os.PathLike[str]) -> list[Record]:
     for row in table.to_pylist():
         metrics = {name: row[name] for name in meta.metrics if row[name] is not None}
         attributes = {name: row[column] for column, name in meta.attributes.items() if row[column] is not None}
-        records.append(Record(**{name: row[name] for name in _COLUMNS.names}, metrics=metrics, attributes=attributes))
+        plain = {name: row[name] for name in _COLUMNS.names if name in row}
+        records.append(Record(**plain, metrics=metrics, attributes=attributes))
     return records
 
 
@@ -219,7 +225,7 @@ def _meta(path: Path, table: pa.Table) -> _Meta:
         raise RecordsError(f"{path}: what the file says of its records is damaged; run evaluate again") from error
     if meta.format != FORMAT:
         raise RecordsError(f"{path} has records of format {meta.format} and this sshbench reads {FORMAT}; update it")
-    missing = {*_COLUMNS.names, *meta.metrics, *meta.attributes} - set(table.column_names)
+    missing = {*_COLUMNS.names, *meta.metrics, *meta.attributes} - {*table.column_names, *_NEWER}
     if missing:
         raise RecordsError(f"{path} lacks the column {min(missing)!r}; run evaluate again")
     return meta

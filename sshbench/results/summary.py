@@ -17,7 +17,7 @@ RATIOS = ((0.0, 0.05, "0-5%"), (0.05, 0.15, "5-15%"), (0.15, 1.01, "15-100%"))  
 
 @dataclass(frozen=True)
 class Row:
-    """One method: `n` of `images` were scored; estimates and comparisons by metric.
+    """One method: `n` of `images` were scored; whose weights it has ("": none); estimates and comparisons by metric.
 
     `versus` has no entry for the best method, nor for ceilings, which are no rivals.
     """
@@ -27,6 +27,7 @@ class Row:
     n: int
     images: int
     milliseconds: float | None
+    trained_by: str
     estimates: Mapping[str, Estimate]
     versus: Mapping[str, Versus]
     strata: Mapping[tuple[str, str], Mapping[str, Estimate]]
@@ -228,6 +229,7 @@ def _row(
         n=sum(record.failed is None for record in group),
         images=images,
         milliseconds=1000 * median(seconds) if seconds else None,
+        trained_by=" and ".join(dict.fromkeys(record.trained_by for record in group if record.trained_by)),
         estimates={name: estimate(list(values[name].values())) for name in names},
         versus=compared,
         strata={

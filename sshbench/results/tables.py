@@ -57,7 +57,18 @@ def title_of(metric: str) -> str:
 
 def _leading(summary: Summary) -> Table:
     metric = summary.metrics[0]
-    head = ("method", title_of(metric), "95% interval", "to the best", "95% interval", "p", "n", "ms/image")
+    weighted = any(row.trained_by for row in summary.rows)
+    head = (
+        "method",
+        *(["weights of"] if weighted else []),
+        title_of(metric),
+        "95% interval",
+        "to the best",
+        "95% interval",
+        "p",
+        "n",
+        "ms/image",
+    )
     rows = []
     for row in summary.rows:
         one, against = row.estimates[metric], row.versus.get(metric)
@@ -65,9 +76,11 @@ def _leading(summary: Summary) -> Table:
         if summary.best.get(metric) == row.method:
             compared = ("best", "", "")
         cells = _number(metric, one.mean), _interval(metric, one), *compared, _count(row), _cost(row.milliseconds)
-        rows.append((_name(row), *cells))
+        rows.append((_name(row), *([row.trained_by] if weighted else []), *cells))
     title = f"{summary.benchmark}, {_images(summary.images)}, {summary.protocol} (version {summary.protocol_version})"
-    return Table(title, head, tuple(rows), _strong(summary, {1: metric}), _breaks(summary), tuple(_notes(summary)))
+    return Table(
+        title, head, tuple(rows), _strong(summary, {1 + weighted: metric}), _breaks(summary), tuple(_notes(summary))
+    )
 
 
 def _means(summary: Summary) -> Table:

@@ -137,3 +137,56 @@ class TestPackages:
     def test_one_that_is_not_there(self, package: Path) -> None:
         with pytest.raises(MethodError, match="broken: their_methods:Nothing cannot be imported"):
             get_method("broken")
+
+
+OPTIONS = """
+from typing import Literal
+
+import numpy as np
+
+
+class Tuned:
+    def __init__(self, *, device: str = "cpu", weights: str | None = None, mode: Literal["a", "b"] = "a",
+                 factor: float = 1, fast: bool = False, size: int | None = None):
+        self.given = device, weights, mode, factor, fast, size
+
+    def harmonize(self, batch):
+        return [c.composite for c in batch]
+"""
+
+
+class TestOptions:
+    @pytest.fixture
+    def name(self, tmp_path: Path) -> str:
+        (tmp_path / "tuned.py").write_text(OPTIONS)
+        return f"{tmp_path}/tuned.py:Tuned"
+
+    def test_they_become_arguments_of_their_types(self, name: str) -> None:
+        method = get_method(f"{name}:mode=b,factor=0.5, fast=True,size=64", device="cuda:7", weights="w.pth")
+        assert method.given == ("cuda:7", "w.pth", "b", 0.5, True, 64)  # type: ignore[attr-defined]
+
+    def test_a_method_with_options_has_a_name_of_its_own(self, name: str) -> None:
+        names = [get_method(name + end).name for end in ("", ":mode=b", ":mode=b,factor=0.5", ":weights=runs/a b.pth")]
+        assert names == ["tuned", "tuned+mode-b", "tuned+mode-b+factor-0.5", "tuned+a-b.pth"]
+
+    @pytest.mark.parametrize(
+        ("options", "sentence"),
+        [
+            ("mod=b", "has no option 'mod'; there are device, factor, fast, mode, size, weights"),
+            ("mode=c", "mode is a or b, not 'c'"),
+            ("factor=much", "factor is a number, not 'much'"),
+            ("size=1.5", "size is a whole number, not '1.5'"),
+            ("fast=1", "fast is true or false, not '1'"),
+            ("mode=b,fast", "an option is key=value, not 'fast'"),
+            ("mode=", "an option is key=value, not 'mode='"),
+        ],
+    )
+    def test_what_is_wrong_with_one_is_said(self, name: str, options: str, sentence: str) -> None:
+        with pytest.raises(MethodError, match=sentence):
+            get_method(f"{name}:{options}")
+
+    def test_a_method_that_takes_none(self) -> None:
+        with pytest.raises(MethodError, match="dc has no option 'mode'; it has none"):
+            get_method("dc:mode=b")
+        with pytest.raises(MethodError, match="dc takes no weights"):
+            get_method("dc", weights="w.pth")

@@ -1,0 +1,181 @@
+"""The authors' files load by their own keys, strictly; damaged and malicious ones are refused with a sentence."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from sshbench.methods.base import WeightsError
+from sshbench.methods.checkpoints import read_pickle, read_state, strict_load
+from sshbench.methods.weights import load_weights, read_authors
+from tests.methods.checkpoints import SYNTHETIC, Container
+
+
+@pytest.fixture(params=SYNTHETIC)
+def container(request: pytest.FixtureRequest) -> Container:
+    return SYNTHETIC[request.param]
+
+
+class TestContainers:
+    def test_a_sound_file_gives_the_network_and_its_weights(self, container: Container, tmp_path: Path) -> None:
+        weights = load_weights(container.method, container.write(tmp_path))
+        assert weights.card.architecture == container.architecture
+        assert weights.card.trained_by == "authors"
+        state = container.state()
+        assert set(weights.state) == set(state)
+        assert all(torch.equal(weights.state[name], value) for name, value in state.items())
+
+    def test_names_of_a_training_on_several_gpus(self, container: Container, tmp_path: Path) -> None:
+        state = {f"module.{name}": value for name, value in container.state().items()}
+        assert set(load_weights(container.method, container.write(tmp_path, state)).state) == set(container.state())
+
+    def test_half_precision_is_read_as_float32(self, container: Container, tmp_path: Path) -> None:
+        state = {n: v.half() if v.is_floating_point() else v for n, v in container.state().items()}
+        found = load_weights(container.method, container.write(tmp_path, state)).state
+        assert not any(value.dtype == torch.float16 for value in found.values())
+
+    def test_a_value_that_is_not_finite(self, container: Container, tmp_path: Path) -> None:
+        state = container.state()
+        name = next(name for name, value in state.items() if value.is_floating_point())
+        state[name].view(-1)[0] = torch.nan
+        with pytest.raises(WeightsError, match=f"{name} holds NaN"):
+            load_weights(container.method, container.write(tmp_path, state))
+
+
+class TestStrictness:
+    @pytest.fixture
+    def module(self) -> torch.nn.Module:
+        return torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
+
+    def test_the_network_s_own_weights_load(self, module: torch.nn.Module) -> None:
+        state = {name: torch.full_like(value, 3) for name, value in module.state_dict().items()}
+        strict_load(module, state, "f")
+        assert all((value == 3).all() for value in module.state_dict().values())
+
+    @pytest.mark.parametrize(
+        ("change", "sentence"),
+        [
+            ({"0.bias": None}, r"f does not fit Sequential: it lacks 0\.bias$"),
+            ({"1.num_batches_tracked": None, "0.bias": None}, r"it lacks 0\.bias$"),
+            ({"2.weight": torch.zeros(1)}, r"it has an unknown 2\.weight$"),
+            ({"0.weight": torch.zeros(4, 3, 5, 5)}, r"another shape 0\.weight .4 x 3 x 5 x 5, not 4 x 3 x 3 x 3."),
+            ({"0.bias": None, "x": torch.zeros(1)}, r"it lacks 0\.bias; it has an unknown x$"),
+            ({f"x{i}": torch.zeros(1) for i in range(9)}, r"an unknown x0, x1, x2 and 6 more$"),
+        ],
+    )
+    def test_what_does_not_fit_is_named(self, module: torch.nn.Module, change: dict[str, Any], sentence: str) -> None:
+        before = {name: value.clone() for name, value in module.state_dict().items()}
+        state = {name: value for name, value in (module.state_dict() | change).items() if value is not None}
+        with pytest.raises(WeightsError, match=sentence):
+            strict_load(module, state, "f")
+        assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+
+    def test_counters_may_be_missing_as_a_whole(self, module: torch.nn.Module) -> None:
+        state = {name: value + 1 for name, value in module.state_dict().items() if "num_batches" not in name}
+        strict_load(module, state, "f")
+        assert module.state_dict()["1.running_mean"].tolist() == [1, 1, 1, 1]
+
+
+class Opens:
+    """A pickle of this makes a file when it is read as code."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open, (str(self.path), "w")
+
+
+class TestStrangeFiles:
+    @pytest.mark.parametrize("zipped", [True, False])
+    def test_a_malicious_pickle_is_refused_and_not_run(self, tmp_path: Path, zipped: bool) -> None:
+        path, trap = tmp_path / "checkpoint", tmp_path / "trap"
+        held = {"model_state_dict": {"a": torch.zeros(2)}, "args": Opens(trap)}
+        torch.save(held, path, _use_new_zipfile_serialization=zipped)
+        with pytest.raises(WeightsError, match=r"checkpoint can only be read by running code that it names .*open"):
+            read_authors("ssh", path)
+        assert not trap.exists()
+
+    def test_a_plain_pickle_is_refused_and_not_run(self, tmp_path: Path) -> None:
+        path, trap = tmp_path / "checkpoint", tmp_path / "trap"
+        path.write_bytes(pickle.dumps(Opens(trap)))
+        with pytest.raises(WeightsError, match="checkpoint can only be read by running code"):
+            read_pickle(path)
+        assert not trap.exists()
+
+    def test_a_whole_module_needs_code(self, tmp_path: Path) -> None:
+        torch.save(torch.nn.Linear(2, 2), tmp_path / "net.pth")
+        with pytest.raises(WeightsError, match=r"running code that it names .*Linear"):
+            read_pickle(tmp_path / "net.pth")
+
+    def test_numbers_of_numpy_are_data(self, tmp_path: Path) -> None:
+        torch.save({"best_acc": np.float64(0.5), "epoch": np.int64(3)}, tmp_path / "a.pth.tar")
+        assert read_pickle(tmp_path / "a.pth.tar") == {"best_acc": 0.5, "epoch": 3}
+
+    @pytest.mark.parametrize(
+        ("content", "sentence"),
+        [
+            (b"", "is empty; download it again"),
+            (b"<!DOCTYPE html><html>Google Drive - Virus scan warning", "is a web page, not a checkpoint"),
+            (b"version https://git-lfs.github.com/spec/v1\noid sha256:1", "only points to a file of Git LFS"),
+            (b"PK\x03\x04" + b"\0" * 60, "is damaged or not a file that torch.save wrote"),
+            (b"hello, this is text", "is damaged or not a file that torch.save wrote"),
+            (bytes(range(256)), "is damaged or not a file that torch.save wrote"),
+        ],
+    )
+    def test_what_is_no_checkpoint(self, tmp_path: Path, content: bytes, sentence: str) -> None:
+        (tmp_path / "c").write_bytes(content)
+        with pytest.raises(WeightsError, match=sentence):
+            read_pickle(tmp_path / "c")
+
+    @pytest.mark.parametrize("zipped", [True, False])
+    @pytest.mark.parametrize("part", [0.1, 0.5, 0.99])
+    def test_a_file_that_is_cut_short(self, tmp_path: Path, part: float, zipped: bool) -> None:
+        torch.save({"a": torch.randn(1000)}, tmp_path / "c", _use_new_zipfile_serialization=zipped)
+        data = (tmp_path / "c").read_bytes()
+        (tmp_path / "c").write_bytes(data[: int(part * len(data))])
+        with pytest.raises(WeightsError, match="is damaged or not a file that"):
+            read_pickle(tmp_path / "c")
+
+    def test_a_zip_of_something_else(self, tmp_path: Path) -> None:
+        with zipfile.ZipFile(tmp_path / "c", "w") as file:
+            file.writestr("readme.txt", "hello")
+        with pytest.raises(WeightsError, match="is damaged or not a file that"):
+            read_pickle(tmp_path / "c")
+
+    def test_missing(self, tmp_path: Path) -> None:
+        with pytest.raises(WeightsError, match="c cannot be read: No such file"):
+            read_pickle(tmp_path / "c")
+
+    @pytest.mark.parametrize(
+        ("held", "sentence"),
+        [
+            ([1, 2], "holds list, not a dict of tensors"),
+            ({"epoch": 3, "loss": 0.1}, "holds no tensors at its top, nor under weights; it has epoch, loss"),
+            ({"weights": {}}, "holds no tensors at its top"),
+        ],
+    )
+    def test_a_checkpoint_without_weights(self, tmp_path: Path, held: Any, sentence: str) -> None:
+        torch.save(held, tmp_path / "c")
+        with pytest.raises(WeightsError, match=sentence):
+            read_state(tmp_path / "c", "weights")
+
+    def test_a_bare_state_dict_is_taken_too_and_what_is_no_tensor_is_left(self, tmp_path: Path) -> None:
+        torch.save({"a": torch.zeros(2), "optimizer": {"lr": 0.1}}, tmp_path / "c")
+        assert list(read_state(tmp_path / "c", "model_state_dict")) == ["a"]
+
+    def test_of_another_network(self, tmp_path: Path) -> None:
+        torch.save({"model_state_dict": {"layer.weight": torch.zeros(2)}}, tmp_path / "c")
+        with pytest.raises(WeightsError, match=r"c lacks conv1_1\.weight; it has layer\.weight, so it is of another"):
+            read_authors("ssh", tmp_path / "c")
+
+    def test_a_method_without_a_container(self, tmp_path: Path) -> None:
+        torch.save({}, tmp_path / "c")
+        with pytest.raises(WeightsError, match="dc reads no files of its authors"):
+            load_weights("dc", tmp_path / "c")

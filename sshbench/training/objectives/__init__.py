@@ -1,0 +1,126 @@
+"""What a method is trained for: the `Objective` of each, found by name, in other packages, or in a file."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module, metadata
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from sshbench.errors import SshbenchError
+from sshbench.training.recipe import Recipe
+
+ENTRY_POINTS = "sshbench.objectives"
+
+# Name of the method -> "module:attribute", a function of the recipe; imported when asked for.
+OBJECTIVES: dict[str, str] = {
+    "ssh": "sshbench.training.objectives.ssh:make",
+}
+
+Batch = dict[str, Any]
+
+
+class ObjectiveError(SshbenchError):
+    """No objective has this name, or it cannot be made."""
+
+
+@dataclass
+class Phase:
+    """A part of a step with an optimizer of its own.
+
+    Attributes
+    ----------
+    name
+        Prefix of its columns in the log.
+    parameters
+        What it trains. Only these get gradients from its loss.
+    terms
+        Terms of the loss of a batch, each a scalar and a mean over the samples. The loss is their sum weighted by
+        `recipe.loss`; a term whose weight is 0 should be left out, so that it costs nothing.
+    """
+
+    name: str
+    parameters: list[nn.Parameter]
+    terms: Callable[[Batch], dict[str, Tensor]]
+
+
+class Objective(Protocol):
+    """What the loop trains.
+
+    A batch is a dict of tensors on the device: of triplets `content_alpha`, `content_beta`, `reference_alpha`,
+    `reference_beta` `[B, 3, c, c]`, -1..1; of composites `composite`, `real` likewise and `mask` `[B, 1, c, c]`, 0..1.
+    """
+
+    modules: nn.ModuleDict
+    """All that has weights or buffers. The loop moves them, keeps them in checkpoints and averages them."""
+    phases: tuple[Phase, ...]
+    """Done one after the other in each step."""
+
+    def predict(self, batch: Batch) -> Tensor | None:
+        """The harmonized content or composite, `[B, 3, c, c]` in 0..1, for validation; None where there is none."""
+        ...
+
+    def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """What to ship: the network's state (its own tensors, no copies) and the arguments that construct it."""
+        ...
+
+
+def make_objective(name: str, recipe: Recipe) -> Objective:
+    """Make the objective of the method `name`.
+
+    Parameters
+    ----------
+    name
+        One of `OBJECTIVES`, the name of an entry point in the group `sshbench.objectives`, or `path.py:function`.
+
+    Raises
+    ------
+    ObjectiveError
+        Nothing has this name, or it cannot be imported.
+    """
+    objective: Objective = _factory(name)(recipe)
+    for attribute in ("modules", "phases", "predict", "weights"):
+        if not hasattr(objective, attribute):
+            raise ObjectiveError(f"the objective of {name} has no {attribute!r}; docs/training.md says what it needs")
+    return objective
+
+
+def _factory(name: str) -> Callable[[Recipe], Objective]:
+    path, found, attribute = name.rpartition(".py:")
+    if found:
+        return _from_file(Path(path + ".py").expanduser(), attribute)
+    if name in OBJECTIVES:
+        module, attribute = OBJECTIVES[name].split(":")
+        factory: Callable[[Recipe], Objective] = getattr(import_module(module), attribute)
+        return factory
+    others = {point.name: point for point in metadata.entry_points(group=ENTRY_POINTS)}
+    if name in others:
+        try:
+            factory = others[name].load()
+        except Exception as error:
+            raise ObjectiveError(f"{name}: {others[name].value} cannot be imported ({error})") from error
+        return factory
+    known = sorted({*OBJECTIVES, *others})
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}, and path.py:make for your own"
+    raise ObjectiveError(f"there is no objective to train {name!r}; {hint}")
+
+
+def _from_file(path: Path, attribute: str) -> Callable[[Recipe], Objective]:
+    spec = spec_from_file_location(f"sshbench_objective_{path.stem}", path)
+    if not path.is_file() or spec is None or spec.loader is None:
+        raise ObjectiveError(f"{path}: there is no such file to take an objective from")
+    module = module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ObjectiveError(f"{path} cannot be imported ({type(error).__name__}: {error})") from error
+    if not callable(getattr(module, attribute, None)):
+        raise ObjectiveError(f"{path} has no function {attribute!r} that makes an objective of a recipe")
+    factory: Callable[[Recipe], Objective] = getattr(module, attribute)
+    return factory

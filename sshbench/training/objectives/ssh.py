@@ -1,0 +1,80 @@
+"""What SSH is trained for (paper section 3.2, equations 2 to 7).
+
+Two translations a step: of the content under alpha to beta by the reference under beta, and to alpha, where it is
+already, by the reference under alpha. Images that go through the same part of the network go through it together.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sshbench.networks.ssh import SSH
+from sshbench.training import losses
+from sshbench.training.objectives import Batch, Phase
+from sshbench.training.recipe import Recipe, RecipeError
+
+
+class SshObjective:
+    """Trains `SSH`; terms `harm`, `recon` and `dis`, each off where its weight is 0 (the paper's Table 5)."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        if recipe.data.crop % 16:
+            raise RecipeError(f"ssh trains on crops whose sides are a multiple of 16, so data.crop={recipe.data.crop} "
+                              f"could be {round(recipe.data.crop / 16) * 16}")  # fmt: skip
+        try:
+            self.network = SSH(**recipe.network)
+        except TypeError as error:
+            raise RecipeError(f"the section network has what SSH does not take ({error})") from error
+        self.architecture = dict(recipe.network)
+        self.on = {term: recipe.weight(term) != 0 for term in ("harm", "recon", "dis")}
+        self.modules = nn.ModuleDict({"network": self.network})
+        self.phases = (Phase("ssh", list(self.network.parameters()), self.terms),)
+
+    def terms(self, batch: Batch) -> dict[str, Tensor]:
+        """The terms of the loss that are on."""
+        harm, recon, dis = (self.on[term] for term in ("harm", "recon", "dis"))
+        content = batch["content_alpha"]
+        # Content features: of alpha for both translations, of beta to compare them with.
+        deep, skips = self.network.encode(torch.cat([content, batch["content_beta"]]) if dis else content)
+        n = len(content)
+        # Appearance: of the reference under beta and under alpha, and of the content under alpha to compare it with.
+        images = [batch["reference_beta"]] * harm + [batch["reference_alpha"]] * (recon or dis) + [content] * dis
+        styles = list(self.network.encode_style(torch.cat(images)).split(n))
+        beta = styles.pop(0) if harm else None
+        alpha = styles.pop(0) if recon or dis else None
+        found: dict[str, Tensor] = {}
+        if dis:
+            assert alpha is not None
+            found["dis"] = losses.disentanglement(deep[:n], deep[n:], styles[0], alpha)
+        towards = [style for style, on in ((beta, harm), (alpha, recon)) if on and style is not None]
+        if towards:
+            times = len(towards)
+            results = list(
+                self.network.decode(
+                    torch.cat([deep[:n]] * times),
+                    [torch.cat([skip[:n]] * times) for skip in skips],
+                    torch.cat(towards),
+                ).split(n)
+            )
+            if harm:
+                found["harm"] = losses.harmonization(results.pop(0), batch["content_beta"])
+            if recon:
+                found["recon"] = losses.reconstruction(results.pop(0), content)
+        return found
+
+    def predict(self, batch: Batch) -> Tensor:
+        """The content under alpha, translated to beta."""
+        result: Tensor = self.network(batch["content_alpha"], batch["reference_beta"]).image
+        return (result.float() / 2 + 0.5).clamp(0, 1)
+
+    def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The network's state, with the names of the authors' checkpoint."""
+        return self.network.state_dict(), self.architecture
+
+
+def make(recipe: Recipe) -> SshObjective:
+    """The objective of a recipe."""
+    return SshObjective(recipe)

@@ -1,0 +1,287 @@
+"""`Recipe`: all that fixes a training run except the photographs and looks; a TOML file with seven sections."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from sshbench.errors import SshbenchError
+from sshbench.folders import data_folder
+from sshbench.triplets.settings import TRANSFERS, Appearance, Crops, Kind, Settings, Transfer
+
+
+class RecipeError(SshbenchError):
+    """A recipe that cannot be read or followed."""
+
+
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
+
+
+def seconds(text: str | float) -> float:
+    """Seconds of a duration such as `"9m"`, `"1h30m"`, `"90s"` or a number of seconds.
+
+    Raises
+    ------
+    RecipeError
+        It is no such duration, or not above 0.
+    """
+    found = _DURATION.fullmatch(str(text).strip())
+    try:
+        if found and any(found.groups()):
+            total = sum(float(part or 0) * unit for part, unit in zip(found.groups(), (3600, 60, 1), strict=True))
+        else:
+            total = float(text)
+    except ValueError:
+        total = 0.0
+    if not 0 < total < float("inf"):
+        raise RecipeError(f"a duration is like 9m, 90s or 1h30m, not {text!r}")
+    return total
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            return seconds(value)
+        except RecipeError as error:
+            raise ValueError(str(error)) from error
+    return value
+
+
+def _steps_or_duration(value: Any) -> Any:
+    if isinstance(value, str) and not value.strip().isdigit():
+        _duration(value)
+    return value
+
+
+Seconds = Annotated[float, BeforeValidator(_duration), Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Interval = Annotated[int | str, BeforeValidator(_steps_or_duration)]
+"""Every so many steps (a whole number), or every so long (a duration such as "2m")."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Data(_Section):
+    """What to render, as `sshbench.triplets.settings.Settings` says, and the samples a step."""
+
+    batch: int = Field(64, ge=1, description="samples a step, over all processes and accumulated parts")
+    kind: Kind = "triplets"
+    draws: int = Field(1, ge=1)
+    crop: int = 224
+    scale: tuple[int, int] = (256, 320)
+    crops: Crops = "multi"
+    appearance: Appearance = "lut"
+    overlap: tuple[float, float] = (0.3, 1.0)
+    strength: tuple[float, float] = (1.0, 1.0)
+    saturation: tuple[float, float] = (0.4, 1.6)
+    transfers: tuple[Transfer, ...] = TRANSFERS
+    mask_area: tuple[float, float] = (0.05, 0.5)
+    min_mask: float = 0.01
+
+    def settings(self, seed: int) -> Settings:
+        """What the triplet engine renders.
+
+        Raises
+        ------
+        SettingsError
+            The numbers do not fit together.
+        """
+        shared = {field.name for field in fields(Settings)} & set(type(self).model_fields)
+        return Settings(seed=seed, **{name: getattr(self, name) for name in shared})
+
+
+class Optimizer(_Section):
+    """Adam, with decoupled weight decay where that is not 0; one for each phase of the objective."""
+
+    lr: float = Field(2e-4, gt=0)
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = Field(0.0, ge=0)
+    clip: float = Field(0.0, ge=0, description="largest norm of a phase's gradient; 0 does not clip")
+
+
+class Schedule(_Section):
+    """How long a run is, in one of three units, and how the learning rate goes.
+
+    It rises from 0 over the first `warmup` of the run and falls linearly to 0 over the last `decay` of it.
+    """
+
+    epochs: float | None = Field(None, gt=0)
+    steps: int | None = Field(None, ge=1)
+    budget: Seconds | None = None
+    decay: Share = 0.3
+    warmup: Share = 0.0
+
+    @model_validator(mode="after")
+    def _one_unit(self) -> Schedule:
+        if sum(value is not None for value in (self.epochs, self.steps, self.budget)) != 1:
+            raise ValueError("a run's length is one of epochs, steps and budget")
+        if self.warmup + self.decay > 1:
+            raise ValueError("warmup and decay are shares of the run that together are 1 at most")
+        return self
+
+    def factor(self, progress: float) -> float:
+        """The learning rate's factor where `progress` (0..1) of the run is done."""
+        rising = progress / self.warmup if self.warmup else 1.0
+        falling = (1 - progress) / self.decay if self.decay else 1.0
+        return max(0.0, min(1.0, rising, falling))
+
+
+class Loop(_Section):
+    """How the steps are computed; of these only seed, precision, accumulate and ema change the weights."""
+
+    seed: int = Field(0, ge=0)
+    precision: Literal["float32", "bfloat16"] = "float32"
+    channels_last: bool = True
+    accumulate: int = Field(1, ge=1, description="parts in which a step's samples are computed one after the other")
+    ema: float = Field(0.0, ge=0, lt=1, description="decay of the averaged weights a step; 0 keeps none")
+    compile: bool = False
+    log: int = Field(20, ge=1, description="steps between lines of the log")
+    checkpoint: Interval = "2m"
+    explode: float = Field(100.0, gt=1, description="a loss so many times the first one logged ends the run")
+
+
+class Validation(_Section):
+    """What is measured on held-out photographs and looks while training; `images` 0 measures nothing."""
+
+    every: Interval = "3m"
+    images: int = Field(128, ge=0)
+    crop: int | None = Field(None, description="sides of the held-out images; by default those of the training")
+    batch: int = Field(16, ge=1)
+
+
+class Recipe(_Section):
+    """A training run. `loss` gives each term of the objective its weight; 0 switches it off."""
+
+    method: str
+    network: dict[str, Any] = {}
+    data: Data = Data()
+    optimizer: Optimizer = Optimizer()
+    schedule: Schedule
+    loss: dict[str, float]
+    loop: Loop = Loop()
+    validation: Validation = Validation()
+
+    def weight(self, term: str) -> float:
+        """The weight of a term of the loss; 0 where the recipe does not name it."""
+        return self.loss.get(term, 0.0)
+
+    def differences(self, other: Recipe) -> list[str]:
+        """Where `other` differs, each as `section.key: this value, not that one`."""
+        ours, theirs = _flat(self.model_dump()), _flat(other.model_dump())
+        return [
+            f"{key}: {ours.get(key)}, not {theirs.get(key)}"
+            for key in sorted(ours.keys() | theirs.keys())
+            if ours.get(key) != theirs.get(key)
+        ]
+
+    def to_toml(self) -> str:
+        """The recipe as a file, every value written out."""
+        values = self.model_dump(exclude_none=True)
+        lines = [f"method = {_toml(values.pop('method'))}"]
+        for section, entries in values.items():
+            lines += ["", f"[{section}]", *(f"{key} = {_toml(value)}" for key, value in entries.items())]
+        return "\n".join(lines) + "\n"
+
+
+def read_recipe(where: str | Path, changes: Sequence[str] = (), *, method: str | None = None) -> Recipe:
+    """Read a recipe.
+
+    Parameters
+    ----------
+    where
+        A TOML file; or, with `method`, the name of one in `baselines/<method>/`: `paper` for `recipe.toml`, and
+        `small` for `recipe-small.toml`, as for any other.
+    changes
+        Each `section.key=value`, the value as in TOML or a bare word: `loss.recon=0`, `schedule.budget=30m`.
+    method
+        Whose recipe it is to be.
+
+    Raises
+    ------
+    RecipeError
+        There is no such file, it is no TOML, or names or values are not a recipe's.
+    """
+    path = _find(Path(where).expanduser(), method)
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{path}: the recipe cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise RecipeError(f"{path} is no TOML file ({error})") from error
+    for change in changes:
+        _apply(values, change)
+    if method is not None and values.setdefault("method", method) != method:
+        raise RecipeError(f"{path} is a recipe for {values['method']}, not for {method}")
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the recipe"
+        raise RecipeError(f"{path}: {place}: {_reason(first)}") from error
+
+
+def _find(path: Path, method: str | None) -> Path:
+    if path.suffix == ".toml" or path.exists() or method is None:
+        return path
+    folder = data_folder("baselines") / method
+    files = sorted(folder.glob("recipe*.toml")) if folder.is_dir() else []
+    named = {file.stem.removeprefix("recipe").removeprefix("-") or "paper": file for file in files}
+    if str(path) not in named:
+        there = f"a recipe of {method} is {' or '.join(named)}" if named else f"there is no recipe of {method}"
+        raise RecipeError(f"{path} is no recipe; {there}, or give a .toml file")
+    return named[str(path)]
+
+
+def _apply(values: dict[str, Any], change: str) -> None:
+    name, sign, text = change.partition("=")
+    section, dot, key = name.strip().partition(".")
+    if not (sign and dot and key and section in Recipe.model_fields):
+        sections = ", ".join(name for name in Recipe.model_fields if name != "method")
+        raise RecipeError(f"--set takes section.key=value with a section of {sections}, not {change!r}")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    if section == "schedule" and key in ("epochs", "steps", "budget"):
+        values[section] = {k: v for k, v in values.get(section, {}).items() if k not in ("epochs", "steps", "budget")}
+    values.setdefault(section, {})[key] = value
+
+
+def _reason(error: Any) -> str:
+    if error["type"] == "extra_forbidden":
+        *sections, key = error["loc"]
+        model: Any = Recipe
+        for section in sections:
+            model = model.model_fields[section].annotation
+        return f"there is no {key!r}; there are {', '.join(model.model_fields)}"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_toml(one) for one in value)}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {_toml(one)}' for key, one in value.items())} }}"
+    return repr(value)
+
+

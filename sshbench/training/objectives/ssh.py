@@ -35,34 +35,23 @@ class SshObjective:
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
         """The terms of the loss that are on."""
+        network, content, n = self.network, batch["content_alpha"], len(batch["content_alpha"])
         harm, recon, dis = (self.on[term] for term in ("harm", "recon", "dis"))
-        content = batch["content_alpha"]
-        # Content features: of alpha for both translations, of beta to compare them with.
-        deep, skips = self.network.encode(torch.cat([content, batch["content_beta"]]) if dis else content)
-        n = len(content)
-        # Appearance: of the reference under beta and under alpha, and of the content under alpha to compare it with.
+        # Contents: alpha for both translations, beta to compare its features with.
+        features, skips = network.encode_content(torch.cat([content, batch["content_beta"]]) if dis else content)
+        # Appearances: of the references, and of the content under alpha to compare that of its reference with.
         images = [batch["reference_beta"]] * harm + [batch["reference_alpha"]] * (recon or dis) + [content] * dis
-        styles = list(self.network.encode_style(torch.cat(images)).split(n))
-        beta = styles.pop(0) if harm else None
-        alpha = styles.pop(0) if recon or dis else None
+        styles = network.encode_style(torch.cat(images)).split(n)
         found: dict[str, Tensor] = {}
         if dis:
-            assert alpha is not None
-            found["dis"] = losses.disentanglement(deep[:n], deep[n:], styles[0], alpha)
-        towards = [style for style, on in ((beta, harm), (alpha, recon)) if on and style is not None]
-        if towards:
-            times = len(towards)
-            results = list(
-                self.network.decode(
-                    torch.cat([deep[:n]] * times),
-                    [torch.cat([skip[:n]] * times) for skip in skips],
-                    torch.cat(towards),
-                ).split(n)
-            )
+            found["dis"] = losses.disentanglement(features[:n], features[n:], styles[-1], styles[-2])
+        if times := harm + recon:
+            both = [torch.cat([one[:n]] * times) for one in (features, *skips)]
+            results = network.fuse(both[0], both[1:], torch.cat(styles[:times])).split(n)
             if harm:
-                found["harm"] = losses.harmonization(results.pop(0), batch["content_beta"])
+                found["harm"] = losses.harmonization(results[0], batch["content_beta"])
             if recon:
-                found["recon"] = losses.reconstruction(results.pop(0), content)
+                found["recon"] = losses.reconstruction(results[-1], content)
         return found
 
     def predict(self, batch: Batch) -> Tensor:

@@ -1,0 +1,71 @@
+"""Checkpoints: all that a run needs to go on, in files that appear whole or not at all; the last three are kept."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sshbench.errors import SshbenchError
+from sshbench.whole_file import whole_file
+
+KEPT = 3
+_NAME = re.compile(r"step-(\d+)\.pt")
+
+
+class CheckpointError(SshbenchError):
+    """A checkpoint that cannot be read, or belongs to another run."""
+
+
+def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
+    """Write `state` as the checkpoint of `step` and remove all but the last three."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"step-{step:09d}.pt"
+    with whole_file(path) as temporary:
+        torch.save(state, temporary)
+    for old in checkpoints(folder)[:-KEPT]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints of a folder, the last one last."""
+    return sorted(path for path in folder.glob("step-*.pt") if _NAME.fullmatch(path.name))
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a checkpoint, as data alone.
+
+    Raises
+    ------
+    CheckpointError
+        It is damaged, or no checkpoint.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{path} is damaged or no checkpoint of a training ({reason})") from error
+    return state
+
+
+def load_last(folder: Path) -> dict[str, Any] | None:
+    """Read the last checkpoint that is whole; None where there is none.
+
+    Raises
+    ------
+    CheckpointError
+        There are checkpoints, and all are damaged.
+    """
+    found = checkpoints(folder)
+    for path in reversed(found):
+        try:
+            return load(path)
+        except CheckpointError as error:
+            warnings.warn(f"{error}; the one before it is taken", RuntimeWarning, stacklevel=2)
+    if found:
+        raise CheckpointError(f"{folder}: no checkpoint can be read; start over with --overwrite")
+    return None

@@ -1,0 +1,157 @@
+"""Several processes that train one set of weights, as torchrun starts them; or one process alone.
+
+Gradients are averaged after each phase, so phases may share modules, and the statistics of batch norm are those of all
+processes together: R processes compute what one would with R times the batch.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+import torch.distributed.nn.functional
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from sshbench.errors import SshbenchError
+
+
+@dataclass(frozen=True)
+class World:
+    """This process among those that train together."""
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes files and speaks."""
+        return self.rank == 0
+
+    def average_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
+        """Replace each gradient by its mean over all processes."""
+        if self.size == 1:
+            return
+        for parameter in parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        dist.all_reduce(flat)
+        flat /= self.size
+        for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(mean.view(gradient.shape))
+
+    def largest(self, *values: float) -> list[float]:
+        """The largest of each value over all processes."""
+        if self.size == 1:
+            return list(values)
+        tensor = torch.tensor(values, dtype=torch.float64)  # on the CPU, whatever the device: no GPU waits for it
+        dist.all_reduce(tensor, dist.ReduceOp.MAX)
+        return [float(value) for value in tensor]
+
+    def means(self, values: Tensor) -> Tensor:
+        """The mean of `values` over all processes."""
+        if self.size > 1:
+            dist.all_reduce(values)
+            values /= self.size
+        return values
+
+    def share(self, modules: nn.Module) -> None:
+        """Give every process the weights of the first one, and batch norm the statistics of all."""
+        if self.size == 1:
+            return
+        for tensor in modules.state_dict().values():
+            dist.broadcast(tensor, 0)
+        for module in modules.modules():
+            if type(module) in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d):
+                module.__class__ = SharedBatchNorm  # in place: objectives and optimizers hold the module
+
+    def wait(self) -> None:
+        """Wait for all processes."""
+        if self.size > 1:
+            dist.barrier()
+
+
+class SharedBatchNorm(_BatchNorm):
+    """Batch norm whose statistics are those of all processes; torch's `SyncBatchNorm` computes on GPUs only."""
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        pass
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(input)
+        dims = [d for d in range(input.ndim) if d != 1]
+        shape = [1, -1] + [1] * (input.ndim - 2)
+        x = input.float()
+        count = torch.full((1,), x.numel() / x.shape[1], device=x.device)
+        sums = torch.cat([x.sum(dims), x.square().sum(dims), count])
+        sums = dist.nn.functional.all_reduce(sums)  # type: ignore[no-untyped-call]
+        total, squares, n = sums.split([x.shape[1], x.shape[1], 1])
+        mean = total / n
+        variance = (squares / n - mean.square()).clamp(min=0)
+        if self.track_running_stats and self.running_mean is not None and self.running_var is not None:
+            assert self.num_batches_tracked is not None
+            with torch.no_grad():
+                self.num_batches_tracked += 1
+                rate = self.momentum if self.momentum is not None else 1 / float(self.num_batches_tracked)
+                self.running_mean.lerp_(mean, rate)
+                self.running_var.lerp_(variance * n / (n - 1), rate)
+        scale = torch.rsqrt(variance + self.eps)
+        if self.weight is not None:
+            scale = scale * self.weight
+        offset = -mean * scale
+        if self.bias is not None:
+            offset = offset + self.bias
+        return (x * scale.view(shape) + offset.view(shape)).to(input.dtype)
+
+
+@contextmanager
+def world(device: str = "auto") -> Iterator[World]:
+    """Join the processes that torchrun started; one alone where it did not.
+
+    Parameters
+    ----------
+    device
+        `auto` (a GPU where there is one), `cpu`, `cuda`, or `cuda:1`.
+
+    Raises
+    ------
+    SshbenchError
+        There is no such device.
+    """
+    size, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
+    here = _device(device, local)
+    if size == 1:
+        yield World(0, 1, here)
+        return
+    if here.type == "cuda":
+        torch.cuda.set_device(here)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if here.type == "cuda" else "gloo")
+    try:
+        yield World(dist.get_rank(), dist.get_world_size(), here)
+    finally:
+        dist.destroy_process_group()
+
+
+def _device(name: str, local: int) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise SshbenchError(f"there is no device {name!r}; --device is auto, cpu, cuda or cuda:1") from None
+    if device.type == "cuda":
+        if not torch.cuda.is_available():
+            raise SshbenchError(f"--device {name}: torch finds no GPU here; take --device cpu")
+        if device.index is None:
+            device = torch.device("cuda", local)
+        if device.index >= torch.cuda.device_count():
+            raise SshbenchError(f"--device {device}: there are {torch.cuda.device_count()} GPUs, counted from 0")
+    return device

@@ -1,0 +1,50 @@
+"""Averaged weights: an exponential moving average over the steps, of parameters and of batch norm's statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+
+class Average:
+    """The moving average of a module's state; `decay` 0 keeps none, and `applied` then changes nothing.
+
+    Early in a run the decay is smaller, (1 + steps) / (10 + steps), so that the average forgets the beginning.
+    """
+
+    def __init__(self, modules: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.state: dict[str, Tensor] = {}
+        if decay:
+            self.state = {name: value.detach().clone() for name, value in modules.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, modules: nn.Module, steps: int) -> None:
+        """Take in the state after `steps` steps."""
+        if not self.decay:
+            return
+        decay = min(self.decay, (1 + steps) / (10 + steps))
+        ours, theirs = [], []
+        for name, value in modules.state_dict().items():
+            if value.is_floating_point():
+                ours.append(self.state[name])
+                theirs.append(value)
+            else:
+                self.state[name].copy_(value)
+        torch._foreach_lerp_(ours, theirs, 1 - decay)
+
+    @contextmanager
+    def applied(self, modules: nn.Module) -> Iterator[None]:
+        """Have `modules` hold the average within a block, and its own state again afterwards."""
+        if not self.decay:
+            yield
+            return
+        own = {name: value.detach().clone() for name, value in modules.state_dict().items()}
+        modules.load_state_dict(self.state)
+        try:
+            yield
+        finally:
+            modules.load_state_dict(own)

@@ -1,0 +1,323 @@
+"""The loop that trains every method: batches in, steps, and now and then a line, a validation and a checkpoint.
+
+`Trainer` holds what a step changes and `train` is the loop. A step's random numbers follow from the seed, the step and
+the process, and the batches from what has been consumed; so a run that goes on from a checkpoint computes what it would
+have computed without the stop.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from hashlib import blake2b
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+
+from sshbench.errors import SshbenchError
+from sshbench.training.distributed import World
+from sshbench.training.ema import Average
+from sshbench.training.objectives import Batch, Objective, Phase
+from sshbench.training.recipe import Interval, Recipe, RecipeError, seconds
+from sshbench.training.validation import Scores
+from sshbench.triplets.loader import TripletLoader
+
+Reason = Literal["complete", "time limit", "interrupted"]
+Row = dict[str, float | int]
+
+
+class Diverged(SshbenchError):
+    """The loss is no number any more, or far above where it began."""
+
+
+class Trainer:
+    """An objective in training: its modules, optimizers and averaged weights, and how far it is."""
+
+    def __init__(self, recipe: Recipe, objective: Objective, batches: TripletLoader, world: World) -> None:
+        self.recipe, self.objective, self.batches, self.world = recipe, objective, batches, world
+        self.modules = objective.modules
+        self._layout = torch.channels_last if recipe.loop.channels_last else torch.contiguous_format
+        self.modules.to(world.device, memory_format=self._layout)
+        self.modules.train()
+        world.share(self.modules)
+        if recipe.loop.compile:
+            for module in self.modules.values():
+                module.compile()  # type: ignore[no-untyped-call]
+        self.average = Average(self.modules, recipe.loop.ema)
+        self.optimizers = [_optimizer(recipe, phase) for phase in objective.phases]
+        self.step = self.samples = 0
+        self.seconds = 0.0
+        self.best = -math.inf
+        self.first_losses: dict[str, float] = {}
+
+    @property
+    def epoch(self) -> float:
+        """Epochs done, and the part of this one."""
+        sampler = self.batches.sampler
+        return sampler.epoch + sampler.consumed / sampler.count
+
+    @property
+    def progress(self) -> float:
+        """The part of the run that is done, 0..1."""
+        schedule = self.recipe.schedule
+        if schedule.budget is not None:
+            done = self.seconds / schedule.budget
+        elif schedule.steps is not None:
+            done = self.step / schedule.steps
+        else:
+            assert schedule.epochs is not None
+            done = self.epoch / schedule.epochs
+        return min(1.0, done)
+
+    def parts(self) -> Iterator[list[Batch]]:
+        """The batches of each step, without end."""
+        parts: list[Batch] = []
+        while True:
+            for batch in self.batches:
+                parts.append(batch)
+                if len(parts) == self.recipe.loop.accumulate:
+                    yield parts
+                    parts = []
+
+    def train_on(self, parts: Sequence[Batch]) -> dict[str, Tensor]:
+        """Do one step; what it gives are losses and gradient norms, detached."""
+        recipe, found = self.recipe, {}
+        torch.manual_seed(_seed(recipe.loop.seed, self.step, self.world.rank))
+        parts = [self._laid_out(batch) for batch in parts]
+        lr = recipe.optimizer.lr * recipe.schedule.factor(self.progress)
+        for phase, optimizer in zip(self.objective.phases, self.optimizers, strict=True):
+            optimizer.zero_grad()
+            for batch in parts:
+                with self.autocast():
+                    terms = phase.terms(batch)
+                    loss = torch.stack([recipe.loss[name] * term for name, term in self._known(terms)]).sum()
+                # Only this phase's parameters get gradients, whatever else the loss went through.
+                (loss / len(parts)).backward(inputs=phase.parameters)  # type: ignore[no-untyped-call]
+                for name, value in [("", loss), *terms.items()]:
+                    name = f"loss/{phase.name}.{name}".rstrip(".")
+                    found[name] = found.get(name, 0) + value.detach().float() / len(parts)
+            self.world.average_gradients(phase.parameters)
+            gradients = [p.grad for p in phase.parameters if p.grad is not None]
+            norm = get_total_norm(gradients)
+            if recipe.optimizer.clip:
+                clip_grads_with_norm_(phase.parameters, recipe.optimizer.clip, norm)
+            found[f"gradient/{phase.name}"] = norm
+            for group in optimizer.param_groups:
+                group["lr"] = lr
+            optimizer.step()
+        self.step += 1
+        self.samples += recipe.data.batch
+        self.average.update(self.modules, self.step)
+        return found
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """The precision of the recipe."""
+        enabled = self.recipe.loop.precision == "bfloat16"
+        return torch.autocast(self.world.device.type, torch.bfloat16, enabled=enabled)
+
+    def check(self, losses: Row) -> None:
+        """Stop a run whose loss tells that it is lost.
+
+        Raises
+        ------
+        Diverged
+            It is not finite, or too far above the first one.
+        """
+        for phase in self.objective.phases:
+            loss = losses[f"loss/{phase.name}"]
+            first = self.first_losses.setdefault(phase.name, loss)
+            if not math.isfinite(loss):
+                raise Diverged(f"the loss of {phase.name} is {loss} at step {self.step}")
+            if abs(loss) > self.recipe.loop.explode * max(abs(first), 1e-3):
+                raise Diverged(f"the loss of {phase.name} has gone from {first:.4g} to {loss:.4g} at step {self.step}")
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a checkpoint keeps."""
+        return {
+            "recipe": self.recipe.to_toml(),
+            "step": self.step,
+            "samples": self.samples,
+            "seconds": self.seconds,
+            "best": self.best,
+            "first_losses": self.first_losses,
+            "modules": self.modules.state_dict(),
+            "average": self.average.state,
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "batches": self.batches.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what a checkpoint kept.
+
+        Raises
+        ------
+        SshbenchError
+            It belongs to another network, to another choice of averaging, or to other data.
+        """
+        try:
+            self.modules.load_state_dict(state["modules"])
+        except RuntimeError as error:
+            raise RecipeError("the checkpoint holds another network than the recipe asks for") from error
+        if bool(state["average"]) != bool(self.average.decay):
+            raise RecipeError("loop.ema is either on or off for a whole run; start over with --overwrite to change it")
+        for name, value in state["average"].items():
+            self.average.state[name].copy_(value)
+        for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
+        self.batches.load_state_dict(state["batches"])
+        self.step, self.samples, self.seconds = state["step"], state["samples"], state["seconds"]
+        self.best, self.first_losses = state["best"], state["first_losses"]
+
+    def _laid_out(self, batch: Batch) -> Batch:
+        images = {n: v for n, v in batch.items() if isinstance(v, Tensor) and v.ndim == 4}
+        return batch | {name: image.contiguous(memory_format=self._layout) for name, image in images.items()}
+
+    def _known(self, terms: dict[str, Tensor]) -> list[tuple[str, Tensor]]:
+        if unknown := terms.keys() - self.recipe.loss.keys():
+            raise RecipeError(f"the recipe gives no weight for {', '.join(sorted(unknown))} in its section loss")
+        if not terms:
+            raise RecipeError("every term of the loss is off; give one of them a weight in the section loss")
+        return list(terms.items())
+
+
+def train(
+    trainer: Trainer,
+    *,
+    stop: Callable[[], Reason | None],
+    log: Callable[[Row], None],
+    validate: Callable[[], Scores | None],
+    checkpoint: Callable[[bool], None],
+) -> Reason:
+    """Train until the recipe's schedule is done or there is a reason to stop before.
+
+    Parameters
+    ----------
+    stop
+        Asked before each step.
+    log
+        Takes a row of what the last steps had on average.
+    validate
+        Measures where the run stands; None where nothing is measured.
+    checkpoint
+        Keeps the state of `trainer`; with True as the best so far. Never called with weights of a diverged loss.
+
+    Raises
+    ------
+    Diverged
+        The loss is no number any more, or far above where it began.
+    """
+    recipe, world = trainer.recipe, trainer.world
+    validating, saving = Due(recipe.validation.every, trainer), Due(recipe.loop.checkpoint, trainer)
+    before, started = trainer.seconds, time.monotonic()
+    meter = Meter(trainer)
+    parts = trainer.parts()
+    reasons: list[Reason] = ["time limit", "interrupted"]
+    while True:
+        asked = stop()
+        code, trainer.seconds = world.largest(
+            1 + reasons.index(asked) if asked in reasons else 0, before + time.monotonic() - started
+        )
+        ended: Reason | None = "complete" if trainer.progress >= 1 else reasons[int(code) - 1] if code else None
+        validate_now = validating(trainer) or ended == "complete"
+        save_now = saving(trainer) or ended is not None
+        if meter.steps and (validate_now or save_now or trainer.step % recipe.loop.log == 0):
+            row = meter.row()
+            trainer.check(row)
+            log(row)
+        if validate_now and (scores := validate()) is not None and scores.psnr.mean > trainer.best:
+            trainer.best = scores.psnr.mean
+            checkpoint(True)
+        elif save_now:
+            checkpoint(False)
+        if ended is not None:
+            return ended
+        with meter.waiting():
+            batches = next(parts)
+        meter.add(trainer.train_on(batches))
+
+
+class Due:
+    """Tells when something is to be done again, every so many steps or so long; never twice at one step."""
+
+    def __init__(self, every: Interval, trainer: Trainer) -> None:
+        self._steps = int(every) if str(every).strip().isdigit() else 0
+        self._seconds = 0.0 if self._steps else seconds(every)
+        self._last, self._step = trainer.seconds, trainer.step
+
+    def __call__(self, trainer: Trainer) -> bool:
+        if trainer.step == self._step:
+            return False
+        self._step = trainer.step
+        if self._steps:
+            return trainer.step % self._steps == 0
+        due = trainer.seconds - self._last >= self._seconds
+        if due:
+            self._last = trainer.seconds
+        return due
+
+
+class Meter:
+    """Means over the steps since the last row, samples a second, and the share of time spent waiting for data."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._trainer = trainer
+        self._reset()
+
+    def _reset(self) -> None:
+        self.steps = 0
+        self._sums: dict[str, Tensor] = {}
+        self._waited, self._started = 0.0, time.monotonic()
+
+    def waiting(self) -> _Waiting:
+        """A block that waits for data."""
+        return _Waiting(self)
+
+    def add(self, found: dict[str, Tensor]) -> None:
+        """Take in what a step gave; nothing waits for a GPU here."""
+        self.steps += 1
+        self._sums = {name: self._sums.get(name, 0) + value for name, value in found.items()}
+
+    def row(self) -> Row:
+        """What to log, and start over."""
+        trainer, recipe = self._trainer, self._trainer.recipe
+        means = trainer.world.means(torch.stack(list(self._sums.values())) / self.steps).tolist()
+        elapsed = max(time.monotonic() - self._started, 1e-9)
+        row: Row = {
+            "step": trainer.step,
+            "epoch": trainer.epoch,
+            "samples": trainer.samples,
+            "seconds": trainer.seconds,
+            "progress": trainer.progress,
+            "lr": recipe.optimizer.lr * recipe.schedule.factor(trainer.progress),
+            "samples_per_second": self.steps * recipe.data.batch / elapsed,
+            "data_wait": self._waited / elapsed,
+        }
+        row |= dict(zip(self._sums, means, strict=True))
+        self._reset()
+        return row
+
+
+class _Waiting:
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+
+    def __enter__(self) -> None:
+        self._since = time.monotonic()
+
+    def __exit__(self, *error: object) -> None:
+        self._meter._waited += time.monotonic() - self._since
+
+
+def _optimizer(recipe: Recipe, phase: Phase) -> torch.optim.Optimizer:
+    options = recipe.optimizer
+    return torch.optim.AdamW(
+        phase.parameters, lr=options.lr, betas=options.betas, weight_decay=options.weight_decay, fused=True
+    )
+
+
+def _seed(seed: int, step: int, rank: int) -> int:
+    return int.from_bytes(blake2b(f"{seed} {step} {rank}".encode(), digest_size=8).digest(), "big")

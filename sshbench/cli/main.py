@@ -29,6 +29,7 @@ COMMANDS = {
     "protocols": ("sshbench.cli.protocols:protocols", "List the ways to score, ours and those of published code."),
     "report": ("sshbench.cli.report:report", "Make one HTML page of results: tables, charts, images under a slider."),
     "realhm": ("sshbench.cli.realhm:realhm", "Check and pack the benchmark RealHM."),
+    "train": ("sshbench.cli.train:train", "Train a method on photographs, with what is held out measured beside."),
     "lut": ("sshbench.cli.lut:lut", "Inspect, apply, preview, convert and bake colour lookup tables."),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 import sys
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -36,6 +37,29 @@ def hardware() -> dict[str, str | int]:
     if torch is not None and torch.cuda.is_initialized():
         found["gpu"] = torch.cuda.get_device_name()
     return found
+
+
+def machine() -> str:
+    """The hardware in words."""
+    found = hardware()
+    gpu = f"{found['gpu']}; " if "gpu" in found else ""
+    return f"{gpu}{found['processor'] or found['machine']}, {found['processors']} processors"
+
+
+@cache
+def revision() -> str:
+    """The git revision of the checkout that sshbench runs from, `-dirty` where files differ; empty elsewhere."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return ""
+    try:
+        said = subprocess.run(
+            ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
+            capture_output=True, text=True, timeout=20, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return said.stdout.strip()
 
 
 def processors() -> int:

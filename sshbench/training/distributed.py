@@ -10,10 +10,10 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.distributed.nn.functional
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -22,7 +22,7 @@ from sshbench.errors import SshbenchError
 
 @dataclass(frozen=True)
 class World:
-    """This process among those that train together."""
+    """A process among those that train together."""
 
     rank: int
     size: int
@@ -44,7 +44,7 @@ class World:
         flat = torch.cat([gradient.flatten() for gradient in gradients])
         dist.all_reduce(flat)
         flat /= self.size
-        for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        for gradient, mean in zip(gradients, torch.split(flat, [g.numel() for g in gradients]), strict=True):
             gradient.copy_(mean.view(gradient.shape))
 
     def largest(self, *values: float) -> list[float]:
@@ -92,7 +92,7 @@ class SharedBatchNorm(_BatchNorm):
         x = input.float()
         count = torch.full((1,), x.numel() / x.shape[1], device=x.device)
         sums = torch.cat([x.sum(dims), x.square().sum(dims), count])
-        sums = dist.nn.functional.all_reduce(sums)  # type: ignore[no-untyped-call]
+        sums = _Sum.apply(sums)  # type: ignore[no-untyped-call]
         total, squares, n = sums.split([x.shape[1], x.shape[1], 1])
         mean = total / n
         variance = (squares / n - mean.square()).clamp(min=0)
@@ -109,7 +109,24 @@ class SharedBatchNorm(_BatchNorm):
         offset = -mean * scale
         if self.bias is not None:
             offset = offset + self.bias
-        return (x * scale.view(shape) + offset.view(shape)).to(input.dtype)
+        normed: Tensor = (x * scale.view(shape) + offset.view(shape)).to(input.dtype)
+        return normed
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over all processes, whose gradient is the sum of their gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        total = values.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].clone()
+        dist.all_reduce(total)
+        return total
 
 
 @contextmanager
@@ -150,8 +167,7 @@ def _device(name: str, local: int) -> torch.device:
     if device.type == "cuda":
         if not torch.cuda.is_available():
             raise SshbenchError(f"--device {name}: torch finds no GPU here; take --device cpu")
-        if device.index is None:
-            device = torch.device("cuda", local)
+        device = torch.device("cuda", local) if name == "cuda" else device
         if device.index >= torch.cuda.device_count():
             raise SshbenchError(f"--device {device}: there are {torch.cuda.device_count()} GPUs, counted from 0")
     return device

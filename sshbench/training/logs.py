@@ -42,7 +42,9 @@ class Table:
             writer = csv.DictWriter(file, self._columns, extrasaction="ignore")
             if new:
                 writer.writeheader()
-            writer.writerow({name: f"{value:.6g}" if isinstance(value, float) else value for name, value in row.items()})
+            writer.writerow(
+                {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in row.items()}
+            )
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -64,7 +66,7 @@ class Logs:
         try:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)  # type: ignore[no-untyped-call]
+            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
         except ImportError:
             pass
         self._terminal = sys.stderr.isatty()
@@ -126,12 +128,10 @@ def draw_curve(folder: Path) -> Path | None:
     left.legend(frameon=False)
     if validation:
         at = [row["samples"] for row in validation]
-        right.plot(at, [row["psnr"] for row in validation], color="C0", label="method")
-        right.fill_between(at, [row["psnr_low"] for row in validation], [row["psnr_high"] for row in validation],
-                           color="C0", alpha=0.2, linewidth=0)  # fmt: skip
-        right.plot(at, [row["dc"] for row in validation], color="0.5", linestyle="--", label="direct composition")
-        right.fill_between(at, [row["dc_low"] for row in validation], [row["dc_high"] for row in validation],
-                           color="0.5", alpha=0.2, linewidth=0)  # fmt: skip
+        for name, label, colour in (("psnr", "method", "C0"), ("dc_psnr", "untouched", "0.5")):
+            mean, low, high = ([row[f"{name}{end}"] for row in validation] for end in ("", "_low", "_high"))
+            right.plot(at, mean, color=colour, label=label)
+            right.fill_between(at, low, high, color=colour, alpha=0.2, linewidth=0)
         right.legend(frameon=False)
     right.set(xlabel="training samples", ylabel="PSNR on held-out images (dB)")
     for axes in (left, right):

@@ -23,7 +23,6 @@ from sshbench.training.distributed import World
 from sshbench.training.ema import Average
 from sshbench.training.objectives import Batch, Objective, Phase
 from sshbench.training.recipe import Interval, Recipe, RecipeError, seconds
-from sshbench.training.validation import Scores
 from sshbench.triplets.loader import TripletLoader
 
 Reason = Literal["complete", "time limit", "interrupted"]
@@ -41,12 +40,12 @@ class Trainer:
         self.recipe, self.objective, self.batches, self.world = recipe, objective, batches, world
         self.modules = objective.modules
         self._layout = torch.channels_last if recipe.loop.channels_last else torch.contiguous_format
-        self.modules.to(world.device, memory_format=self._layout)
+        self.modules.to(world.device).to(memory_format=self._layout)
         self.modules.train()
         world.share(self.modules)
         if recipe.loop.compile:
             for module in self.modules.values():
-                module.compile()  # type: ignore[no-untyped-call]
+                module.compile()
         self.average = Average(self.modules, recipe.loop.ema)
         self.optimizers = [_optimizer(recipe, phase) for phase in objective.phases]
         self.step = self.samples = 0
@@ -85,7 +84,8 @@ class Trainer:
 
     def train_on(self, parts: Sequence[Batch]) -> dict[str, Tensor]:
         """Do one step; what it gives are losses and gradient norms, detached."""
-        recipe, found = self.recipe, {}
+        recipe = self.recipe
+        found: dict[str, Tensor] = {}
         torch.manual_seed(_seed(recipe.loop.seed, self.step, self.world.rank))
         parts = [self._laid_out(batch) for batch in parts]
         lr = recipe.optimizer.lr * recipe.schedule.factor(self.progress)
@@ -99,7 +99,8 @@ class Trainer:
                 (loss / len(parts)).backward(inputs=phase.parameters)  # type: ignore[no-untyped-call]
                 for name, value in [("", loss), *terms.items()]:
                     name = f"loss/{phase.name}.{name}".rstrip(".")
-                    found[name] = found.get(name, 0) + value.detach().float() / len(parts)
+                    value = value.detach().float() / len(parts)
+                    found[name] = found[name] + value if name in found else value
             self.world.average_gradients(phase.parameters)
             gradients = [p.grad for p in phase.parameters if p.grad is not None]
             norm = get_total_norm(gradients)
@@ -189,7 +190,7 @@ def train(
     *,
     stop: Callable[[], Reason | None],
     log: Callable[[Row], None],
-    validate: Callable[[], Scores | None],
+    validate: Callable[[], float | None],
     checkpoint: Callable[[bool], None],
 ) -> Reason:
     """Train until the recipe's schedule is done or there is a reason to stop before.
@@ -201,7 +202,7 @@ def train(
     log
         Takes a row of what the last steps had on average.
     validate
-        Measures where the run stands; None where nothing is measured.
+        Measures where the run stands, more is better; None where nothing is measured.
     checkpoint
         Keeps the state of `trainer`; with True as the best so far. Never called with weights of a diverged loss.
 
@@ -228,8 +229,8 @@ def train(
             row = meter.row()
             trainer.check(row)
             log(row)
-        if validate_now and (scores := validate()) is not None and scores.psnr.mean > trainer.best:
-            trainer.best = scores.psnr.mean
+        if validate_now and (score := validate()) is not None and score > trainer.best:
+            trainer.best = score
             checkpoint(True)
         elif save_now:
             checkpoint(False)
@@ -279,7 +280,7 @@ class Meter:
     def add(self, found: dict[str, Tensor]) -> None:
         """Take in what a step gave; nothing waits for a GPU here."""
         self.steps += 1
-        self._sums = {name: self._sums.get(name, 0) + value for name, value in found.items()}
+        self._sums = {name: self._sums[name] + value if self._sums else value for name, value in found.items()}
 
     def row(self) -> Row:
         """What to log, and start over."""

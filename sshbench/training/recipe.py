@@ -70,11 +70,14 @@ class _Section(BaseModel):
 
 
 class Data(_Section):
-    """What to render, as `sshbench.triplets.settings.Settings` says, and the samples a step."""
+    """The samples a step, and what they are.
 
-    batch: int = Field(64, ge=1, description="samples a step, over all processes and accumulated parts")
+    The rest is as for `sshbench.triplets.settings.Settings`; `flip`, `window` and `cache_mb` as for `open_training`.
+    """
+
+    batch: int = Field(default=64, ge=1, description="samples a step, over all processes and accumulated parts")
     kind: Kind = "triplets"
-    draws: int = Field(1, ge=1)
+    draws: int = Field(default=1, ge=1)
     crop: int = 224
     scale: tuple[int, int] = (256, 320)
     crops: Crops = "multi"
@@ -85,6 +88,9 @@ class Data(_Section):
     transfers: tuple[Transfer, ...] = TRANSFERS
     mask_area: tuple[float, float] = (0.05, 0.5)
     min_mask: float = 0.01
+    flip: bool = False
+    window: tuple[float, float] = (1.0, 1.0)
+    cache_mb: int = Field(default=0, ge=0)
 
     def settings(self, seed: int) -> Settings:
         """What the triplet engine renders.
@@ -101,10 +107,10 @@ class Data(_Section):
 class Optimizer(_Section):
     """Adam, with decoupled weight decay where that is not 0; one for each phase of the objective."""
 
-    lr: float = Field(2e-4, gt=0)
+    lr: float = Field(default=2e-4, gt=0)
     betas: tuple[float, float] = (0.9, 0.999)
-    weight_decay: float = Field(0.0, ge=0)
-    clip: float = Field(0.0, ge=0, description="largest norm of a phase's gradient; 0 does not clip")
+    weight_decay: float = Field(default=0.0, ge=0)
+    clip: float = Field(default=0.0, ge=0, description="largest norm of a phase's gradient; 0 does not clip")
 
 
 class Schedule(_Section):
@@ -113,8 +119,8 @@ class Schedule(_Section):
     It rises from 0 over the first `warmup` of the run and falls linearly to 0 over the last `decay` of it.
     """
 
-    epochs: float | None = Field(None, gt=0)
-    steps: int | None = Field(None, ge=1)
+    epochs: float | None = Field(default=None, gt=0)
+    steps: int | None = Field(default=None, ge=1)
     budget: Seconds | None = None
     decay: Share = 0.3
     warmup: Share = 0.0
@@ -137,24 +143,26 @@ class Schedule(_Section):
 class Loop(_Section):
     """How the steps are computed; of these only seed, precision, accumulate and ema change the weights."""
 
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
     precision: Literal["float32", "bfloat16"] = "float32"
     channels_last: bool = True
-    accumulate: int = Field(1, ge=1, description="parts in which a step's samples are computed one after the other")
-    ema: float = Field(0.0, ge=0, lt=1, description="decay of the averaged weights a step; 0 keeps none")
+    accumulate: int = Field(
+        default=1, ge=1, description="parts in which a step's samples are computed one after the other"
+    )
+    ema: float = Field(default=0.0, ge=0, lt=1, description="decay of the averaged weights a step; 0 keeps none")
     compile: bool = False
-    log: int = Field(20, ge=1, description="steps between lines of the log")
+    log: int = Field(default=20, ge=1, description="steps between lines of the log")
     checkpoint: Interval = "2m"
-    explode: float = Field(100.0, gt=1, description="a loss so many times the first one logged ends the run")
+    explode: float = Field(default=100.0, gt=1, description="a loss so many times the first one logged ends the run")
 
 
 class Validation(_Section):
     """What is measured on held-out photographs and looks while training; `images` 0 measures nothing."""
 
     every: Interval = "3m"
-    images: int = Field(128, ge=0)
-    crop: int | None = Field(None, description="sides of the held-out images; by default those of the training")
-    batch: int = Field(16, ge=1)
+    images: int = Field(default=128, ge=0)
+    crop: int | None = Field(default=None, description="sides of the held-out images; by default those of the training")
+    batch: int = Field(default=16, ge=1)
 
 
 class Recipe(_Section):
@@ -283,5 +291,3 @@ def _toml(value: Any) -> str:
     if isinstance(value, dict):
         return f"{{ {', '.join(f'{key} = {_toml(one)}' for key, one in value.items())} }}"
     return repr(value)
-
-

@@ -22,14 +22,15 @@ from sshbench.errors import SshbenchError
 from sshbench.methods.weights import WeightsCard, load_weights, save_weights
 from sshbench.results.machine import machine, revision
 from sshbench.training import checkpoint as checkpoints
-from sshbench.training.data import held_out_batches, training_batches
+from sshbench.training.data import Training, described, make_loader, open_training
 from sshbench.training.distributed import World, world
 from sshbench.training.logs import Logs, Row, draw_curve
 from sshbench.training.loop import Diverged, Reason, Trainer, train
 from sshbench.training.objectives import Objective, make_objective
 from sshbench.training.recipe import Recipe, RecipeError, read_recipe
-from sshbench.training.validation import Scores, validate
-from sshbench.triplets.luts import Places, places_of
+from sshbench.training.validation import HeldOut, evaluating, open_held_out, validate
+from sshbench.triplets.loader import TripletLoader
+from sshbench.triplets.luts import Places
 from sshbench.whole_file import whole_file
 
 FILES = ("recipe.toml", "log.csv", "validation.csv", "curve.png")
@@ -45,7 +46,7 @@ class Outcome:
     weights
         The folder of the best weights by validation, or else of the last ones.
     scores
-        The last validation of this call, if there was one.
+        What the last validation of this call measured, as `sshbench.training.validation.validate` names it.
     """
 
     reason: Reason
@@ -54,12 +55,12 @@ class Outcome:
     step: int
     samples: int
     seconds: float
-    scores: Scores | None
+    scores: dict[str, float]
 
 
 def run(
     recipe: Recipe,
-    source: str | os.PathLike[str],
+    source: str,
     luts: Places | None,
     out: str | os.PathLike[str],
     *,
@@ -69,6 +70,7 @@ def run(
     resume: bool = False,
     overwrite: bool = False,
     init_from: str | None = None,
+    masks: str | None = None,
     quiet: bool = False,
 ) -> Outcome:
     """Train.
@@ -76,7 +78,7 @@ def run(
     Parameters
     ----------
     source, luts
-        Photographs and looks as for `TripletDataset`; the held-out tenth of both is only measured on.
+        As for `sshbench.training.data.open_training`; the held-out tenth of both is only measured on.
     out
         The folder of the run.
     time_limit
@@ -87,6 +89,8 @@ def run(
         Remove the run that is in `out` first.
     init_from
         Weights to begin with, as `sshbench evaluate --weights` takes them; a run that goes on has its own.
+    masks
+        As for `sshbench.triplets.sources.open_source`.
 
     Raises
     ------
@@ -101,14 +105,21 @@ def run(
         state = checkpoints.load_last(folder / "checkpoints") if resume else None
         torch.manual_seed(recipe.loop.seed)
         objective = make_objective(recipe.method, recipe)
-        _check_terms(recipe, objective)
         if state is None and init_from is not None:
             _begin_with(objective, recipe.method, init_from)
-        batches = training_batches(
-            recipe, source, luts, device=here.device, workers=workers, rank=here.rank, world_size=here.size
-        )
-        trainer = Trainer(recipe, objective, batches, here)
-        keeper = _Keeper(trainer, folder, source, luts, quiet)
+        asked: dict[str, Any] = {"masks": masks} if masks else {}
+        settings = recipe.data.settings(recipe.loop.seed)
+        dataset = open_training(
+            source, luts, settings, flip=recipe.data.flip, window=recipe.data.window, cache_mb=recipe.data.cache_mb,
+            **asked,
+        )  # fmt: skip
+        trainer = Trainer(recipe, objective, _batches(recipe, dataset, here, workers), here)
+        held_out = None
+        if here.first and recipe.validation.images:
+            held_out = open_held_out(
+                source, luts, settings, images=recipe.validation.images, crop=recipe.validation.crop, **asked
+            )
+        keeper = _Keeper(trainer, folder, described(dataset), held_out, quiet)
         if state is not None:
             trainer.load_state_dict(state)
             keeper.changed(state["recipe"])
@@ -120,9 +131,7 @@ def run(
             return "time limit" if time_limit and time.monotonic() - started >= time_limit else None
 
         try:
-            reason = train(
-                trainer, stop=stop, log=keeper.log, validate=keeper.validate, checkpoint=keeper.checkpoint
-            )
+            reason = train(trainer, stop=stop, log=keeper.log, validate=keeper.validate, checkpoint=keeper.checkpoint)
         except Diverged as error:
             found = checkpoints.checkpoints(folder / "checkpoints")
             kept = f"the last good checkpoint is {found[-1]}" if found else "no checkpoint had been written"
@@ -136,18 +145,14 @@ class _Keeper:
     """What the first process writes while training; in the others it does nothing."""
 
     def __init__(
-        self, trainer: Trainer, folder: Path, source: str | os.PathLike[str], luts: Places | None, quiet: bool
+        self, trainer: Trainer, folder: Path, data: dict[str, Any], held_out: HeldOut | None, quiet: bool
     ) -> None:
-        self.trainer, self.folder, self.quiet = trainer, folder, quiet
+        self.trainer, self.folder, self.held_out, self.quiet = trainer, folder, held_out, quiet
+        self.data = data | ({"validation": held_out.description} if held_out else {})
         self.first = trainer.world.first
-        self.scores: Scores | None = None
-        self._held_out: Any = None
+        self.scores: dict[str, float] = {}
+        self._measured = -1
         self._logs: Logs | None = None
-        recipe, dataset = trainer.recipe, trainer.batches.dataset
-        if self.first and recipe.validation.images:
-            self._held_out = held_out_batches(recipe, source, luts, device=trainer.world.device)
-        self._data = {"source": os.fspath(source), "photographs": len(dataset.source or ()),
-                      "luts": list(places_of(luts)), "looks": len(dataset.bank or ())}  # fmt: skip
 
     def begin(self) -> None:
         if not self.first:
@@ -178,23 +183,25 @@ class _Keeper:
             f"{row['samples_per_second']:.1f} samples/s  data {row['data_wait']:.0%}  {clock(left)} left",
         )
 
-    def validate(self) -> Scores | None:
-        """Measure the averaged weights where there are any; only the first process does."""
-        if self._logs is None or self._held_out is None:
+    def validate(self) -> float | None:
+        """Measure the averaged weights, where there are any; only the first process does."""
+        if self._logs is None or self.held_out is None:
             return None
-        trainer = self.trainer
-        self._held_out.set_epoch(0)
-        with trainer.average.applied(trainer.modules), trainer.autocast():
-            scores = validate(trainer.objective, self._held_out, trainer.recipe.validation.images)
-        if scores is None:
+        trainer, recipe = self.trainer, self.trainer.recipe
+        with trainer.average.applied(trainer.modules), evaluating(trainer.modules), trainer.autocast():
+            scores = validate(
+                trainer.objective, self.held_out, batch_size=recipe.validation.batch, device=trainer.world.device
+            )
+        if not scores:
             return None
-        self.scores = scores
-        row: Row = {"step": trainer.step, "epoch": trainer.epoch, "samples": trainer.samples,
-                    "seconds": trainer.seconds} | metrics(scores)  # fmt: skip
-        better = "" if scores.psnr.mean <= trainer.best else ", the best so far"
-        line = f"held out after {clock(trainer.seconds)}, {trainer.samples:,} samples: {said(scores)}{better}"
-        self._logs.validated(row, line)
-        return scores
+        self.scores, self._measured = scores, trainer.step
+        best = ", the best so far" if scores["psnr"] > trainer.best else ""
+        self._logs.validated(
+            {"step": trainer.step, "epoch": trainer.epoch, "samples": trainer.samples, "seconds": trainer.seconds}
+            | scores,
+            f"after {clock(trainer.seconds)} and {trainer.samples:,} samples: {said(scores)}{best}",
+        )
+        return scores["psnr"]
 
     def checkpoint(self, best: bool) -> None:
         if not self.first:
@@ -215,12 +222,12 @@ class _Keeper:
             architecture=architecture,
             trained_by="user",
             recipe=trainer.recipe.model_dump(mode="json", exclude_none=True),
-            data=self._data,
+            data=self.data,
             git_revision=revision(),
             samples_seen=trainer.samples,
             seconds=round(trainer.seconds, 1),
             machine=machine(),
-            metrics=metrics(self.scores) if self.scores else {},
+            metrics=self.scores if self._measured == trainer.step else {},
         )
         save_weights(self.folder / name, state, card)
 
@@ -240,21 +247,11 @@ class _Keeper:
         )  # fmt: skip
 
 
-def metrics(scores: Scores) -> dict[str, float]:
-    """Scores as columns of a table."""
-    found = {}
-    for name, one in (("psnr", scores.psnr), ("dc", scores.dc)):
-        found |= {name: one.mean, f"{name}_low": one.low, f"{name}_high": one.high}
-    return found | {"images": scores.psnr.n}
-
-
-def said(scores: Scores) -> str:
-    """Scores in a line."""
-    psnr, dc = scores.psnr, scores.dc
-    return (
-        f"{psnr.mean:.2f} dB ({psnr.low:.2f} to {psnr.high:.2f}), direct composition {dc.mean:.2f} dB "
-        f"({dc.low:.2f} to {dc.high:.2f}), {psnr.n} images"
-    )
+def said(scores: dict[str, float]) -> str:
+    """What a validation measured, in words."""
+    shown = {name: f"{scores[name]:.2f} dB ({scores[name + '_low']:.2f} to {scores[name + '_high']:.2f})"
+             for name in ("psnr", "dc_psnr")}  # fmt: skip
+    return f"{shown['psnr']}, untouched {shown['dc_psnr']}, on {scores['images']:.0f} held-out images"
 
 
 def clock(seconds: float) -> str:
@@ -278,19 +275,26 @@ def _prepare(folder: Path, resume: bool, overwrite: bool) -> None:
         raise SshbenchError(f"{folder} holds a run already; go on with --resume, or start over with --overwrite")
 
 
-def _check_terms(recipe: Recipe, objective: Objective) -> None:
-    names = {phase.name for phase in objective.phases}
-    if len(names) != len(objective.phases):
-        raise RecipeError(f"the phases of {recipe.method} share a name: {', '.join(sorted(names))}")
+def _batches(recipe: Recipe, dataset: Training, here: World, workers: int) -> TripletLoader:
+    parts = here.size * recipe.loop.accumulate
+    if recipe.data.batch % parts:
+        raise RecipeError(
+            f"data.batch={recipe.data.batch} cannot be shared by {here.size} processes with loop.accumulate="
+            f"{recipe.loop.accumulate}; take a multiple of {parts}"
+        )
+    return make_loader(
+        dataset, recipe.data.batch // parts, seed=recipe.loop.seed, workers=workers, device=here.device,
+        rank=here.rank, world_size=here.size,
+    )  # fmt: skip
 
 
 def _begin_with(objective: Objective, method: str, where: str) -> None:
     given, (state, _) = load_weights(method, where).state, objective.weights()
-    wrong = [name for name in state if name not in given or given[name].shape != state[name].shape]
-    if wrong or given.keys() - state.keys():
+    wrong = given.keys() ^ state.keys() | {n for n in given.keys() & state.keys() if given[n].shape != state[n].shape}
+    if wrong:
         raise SshbenchError(
-            f"{where} holds another network than the recipe asks for (see {(wrong or sorted(given.keys() - state.keys()))[0]}); "
-            "its card tells the section network that fits"
+            f"{where} holds another network than the recipe asks for (see {min(wrong)}); its card tells the section "
+            "network that fits"
         )
     with torch.no_grad():
         for name, value in state.items():

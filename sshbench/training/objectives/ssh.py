@@ -41,13 +41,13 @@ class SshObjective:
         features, skips = network.encode_content(torch.cat([content, batch["content_beta"]]) if dis else content)
         # Appearances: of the references, and of the content under alpha to compare that of its reference with.
         images = [batch["reference_beta"]] * harm + [batch["reference_alpha"]] * (recon or dis) + [content] * dis
-        styles = network.encode_style(torch.cat(images)).split(n)
+        styles = torch.split(network.encode_style(torch.cat(images)), n)
         found: dict[str, Tensor] = {}
         if dis:
             found["dis"] = losses.disentanglement(features[:n], features[n:], styles[-1], styles[-2])
         if times := harm + recon:
             both = [torch.cat([one[:n]] * times) for one in (features, *skips)]
-            results = network.fuse(both[0], both[1:], torch.cat(styles[:times])).split(n)
+            results = torch.split(network.fuse(both[0], both[1:], torch.cat(styles[:times])), n)
             if harm:
                 found["harm"] = losses.harmonization(results[0], batch["content_beta"])
             if recon:

@@ -1,0 +1,117 @@
+"""`sshbench train`: photographs and looks to the weights of a method."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from sshbench.training.run import Outcome
+
+
+@click.command(epilog="All of this in Python: sshbench.training.run.run. Own methods: docs/training.md.")
+@click.argument("method")
+@click.option(
+    "--source",
+    default="sample",
+    show_default=True,
+    metavar="WHAT",
+    help="sample, a folder or dataset of photographs, a store of generate-triplets, or iHarmony4's folder.",
+)
+@click.option(
+    "--luts",
+    multiple=True,
+    metavar="PLACE",
+    help="Folder of .cube files, or .npz of tables; luts: the looks of sshbench. May be repeated.  [default: luts]",
+)
+@click.option("--masks", metavar="WHAT", help="For composites: a folder of masks named as the photographs.")
+@click.option(
+    "--recipe",
+    "-r",
+    metavar="NAME|FILE",
+    help="paper, small, gpu (those of the method), or a .toml file.  [default: small; with --resume that of the run]",
+)
+@click.option(
+    "--set", "changes", multiple=True, metavar="SECTION.KEY=VALUE", help="Change the recipe. May be repeated."
+)
+@click.option("--out", "-o", metavar="DIR", help="Folder of the run.  [default: runs/METHOD]")
+@click.option("--time-limit", metavar="TIME", help="Stop with a checkpoint after so long, such as 9m or 1h30m.")
+@click.option("--resume", is_flag=True, help="Go on from the last checkpoint of --out, if there is one.")
+@click.option("--overwrite", is_flag=True, help="Remove the run in --out and start over.")
+@click.option(
+    "--init-from", metavar="WEIGHTS", help="Weights to start from: a folder or file of ours, or the authors'."
+)
+@click.option("--workers", "-w", type=click.IntRange(min=0), default=0, show_default=True, help="Processes for data.")
+@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of torch.  [default: torch's]")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@click.pass_context
+def train(
+    ctx: click.Context,
+    method: str,
+    source: str,
+    luts: tuple[str, ...],
+    masks: str | None,
+    recipe: str | None,
+    changes: tuple[str, ...],
+    out: str | None,
+    time_limit: str | None,
+    resume: bool,
+    overwrite: bool,
+    init_from: str | None,
+    workers: int,
+    threads: int | None,
+    device: str,
+    quiet: bool,
+) -> None:
+    """Train METHOD: ssh, or path.py:make for one of your own.
+
+    A tenth of the photographs and looks, told by their names, is held out: training never sees it, and is measured on
+    it as it goes. A run that was stopped goes on with --resume as if it had not been; Ctrl-C stops one well.
+
+    \b
+      sshbench train ssh --source ~/photos                          half an hour on two processors
+      sshbench train ssh --source ~/photos --set schedule.budget=2h --set network.width=32
+      sshbench train ssh --source ~/photos --recipe paper --workers 8
+      sshbench train ssh --source ~/photos --recipe gpu --time-limit 9m --resume -o runs/gpu     again and again
+      torchrun --nproc-per-node 4 -m sshbench train ssh --source ~/photos --recipe paper -w 8
+    """
+    from sshbench.training.recipe import read_recipe, seconds
+
+    limit = seconds(time_limit) if time_limit else None
+    folder = Path(out or f"runs/{Path(method.partition('.py:')[0]).name}")
+    kept = folder / "recipe.toml"
+    where = recipe or (str(kept) if resume and kept.is_file() else "small")
+    plan = read_recipe(where, changes, method=method)
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
+    import torch
+
+    from sshbench.training.run import run
+
+    if threads:
+        torch.set_num_threads(threads)
+    outcome = run(
+        plan, source, luts or None, folder, device=device, workers=workers, time_limit=limit, resume=resume,
+        overwrite=overwrite, init_from=init_from, masks=masks, quiet=quiet,
+    )  # fmt: skip
+    if os.environ.get("RANK", "0") == "0":
+        click.echo(_said(outcome, method, ctx))
+    if outcome.reason == "interrupted":
+        ctx.exit(1)
+
+
+def _said(outcome: Outcome, method: str, ctx: click.Context) -> str:
+    from sshbench.training.run import clock, said
+
+    measured = f", {said(outcome.scores)}" if outcome.scores else ""
+    trained = f"{method}: {outcome.step:,} steps, {outcome.samples:,} samples in {clock(outcome.seconds)}{measured}"
+    if outcome.reason == "complete":
+        return (
+            f"{trained}; weights in {outcome.weights}; next: sshbench evaluate --method {method} "
+            f"--weights {shlex.quote(str(outcome.weights))}"
+        )
+    return f"{trained}; stopped ({outcome.reason}) with a checkpoint in {outcome.folder}; next: the same with --resume"

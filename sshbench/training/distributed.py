@@ -92,7 +92,7 @@ class SharedBatchNorm(_BatchNorm):
         x = input.float()
         count = torch.full((1,), x.numel() / x.shape[1], device=x.device)
         sums = torch.cat([x.sum(dims), x.square().sum(dims), count])
-        sums = _Sum.apply(sums)  # type: ignore[no-untyped-call]
+        sums = _Sum.apply(sums)
         total, squares, n = sums.split([x.shape[1], x.shape[1], 1])
         mean = total / n
         variance = (squares / n - mean.square()).clamp(min=0)

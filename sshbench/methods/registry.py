@@ -34,9 +34,10 @@ METHODS: dict[str, str] = {
     "ceiling-linear": "sshbench.methods.ceilings:linear",
     "ceiling-polynomial": "sshbench.methods.ceilings:polynomial",
     "ceiling-lut": "sshbench.methods.ceilings:lut",
+    "ssh": "sshbench.methods.ssh:SshMethod",
 }
 
-UNSHIPPED: tuple[str, ...] = ()
+UNSHIPPED: tuple[str, ...] = ("ssh",)
 """Those of them that need weights which do not come along."""
 
 DEFAULTS = tuple(name for name in METHODS if name not in UNSHIPPED)

@@ -188,7 +188,7 @@ class _Run:
                     "sees_target": m.sees_target,
                     "method_hash": code_hash(m),
                     "weights_hash": m.weights_hash,
-                    "trained_by": m.trained_by,
+                    "trained_by": getattr(m, "trained_by", None),
                 }
                 for m in methods
             ],

@@ -170,7 +170,7 @@ def _record(job: Job, method: Method, protocol: Protocol, id: str, **more: Any) 
         sees_target=method.sees_target,
         method_hash=code_hash(method),
         weights_hash=method.weights_hash or "",
-        trained_by=method.trained_by or "",
+        trained_by=getattr(method, "trained_by", None) or "",
         **more,
     )
 

@@ -1,0 +1,183 @@
+"""SSH as a method: the network at 256 x 256, and the map between its colours for the picture's own size.
+
+Jiang et al., "SSH: A Self-Supervised Framework for Image Harmonization", ICCV 2021, section 4.1.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from sshbench.benchmarks.composite import Composite, paste
+from sshbench.methods.checkpoints import strict_load
+from sshbench.methods.full_resolution import ColourMap, MapKind, View, fit_map, fit_published, through_linear
+from sshbench.methods.views import SIDE, at_side, canvas_view, view_of
+from sshbench.methods.weights import load_weights
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+_ROWS = 64  # of a picture mapped at once in float64
+
+
+class SshMethod:
+    """Give the foreground the appearance of the background.
+
+    Parameters
+    ----------
+    weights, device
+        As for `load_weights`, and where the network runs.
+    output
+        `map`: the picture at its own size, its foreground mapped by the colour map between the network's input and
+        output. `network`: what the network makes of the foreground on the canvas, at 256 x 256.
+    map
+        The kind of map.
+    notebook
+        The protocol of the authors' notebook for their Table 1: the published map, with JPEG of quality 75 on both
+        sides of the network, and codes cut off, not rounded.
+    precision
+        That the network computes in.
+
+    Raises
+    ------
+    MissingWeights, WeightsError
+        There are no weights, or they are not SSH's.
+    """
+
+    name = "ssh"
+    needs_background = True
+    needs_mask = True
+    sees_target = False
+    input_size: int | None = SIDE
+
+    def __init__(
+        self,
+        *,
+        weights: str | None = None,
+        device: str | None = None,
+        output: Literal["map", "network"] = "map",
+        map: MapKind = "lut",
+        notebook: bool = False,
+        precision: Literal["float32", "bfloat16"] = "float32",
+    ) -> None:
+        from sshbench.networks.ssh import SSH
+
+        found = load_weights("ssh", weights)
+        self.network = SSH(**found.card.architecture)
+        strict_load(self.network, found.state, found.source)
+        self.network.eval().requires_grad_(False).to(device or "cpu")
+        self.card = found.card
+        self.weights_hash: str | None = found.hash
+        self.trained_by: str | None = found.card.trained_by
+        self.output, self.map, self.notebook, self.precision = output, map, notebook, precision
+
+    def harmonize(self, batch: Sequence[Composite]) -> list[Any]:
+        """Return the composites with a changed foreground.
+
+        uint8 `[H, W, 3]`, or float32 `[256, 256, 3]` over 0..1 for `output="network"`.
+        """
+        if self.notebook:
+            return self._each(batch, view_of, self._notebook)
+        if self.output == "network":
+            return self._each(batch, canvas_view, self._pasted)
+        return self._each(batch, view_of, self._mapped)
+
+    def colour_maps(self, views: Sequence[View], kind: MapKind | None = None) -> list[ColourMap]:
+        """The maps of the foregrounds' colours that the network finds, of the method's own kind by default."""
+        results = self.results([(view.foreground, view.reference) for view in views])
+        return [self._map(view, result, kind) for view, result in zip(views, results, strict=True)]
+
+    def results(self, pairs: Sequence[tuple[Pixels, Pixels]]) -> list[Floats]:
+        """Run the network on foregrounds and references, uint8 `[h, w, 3]` of any size.
+
+        Returns
+        -------
+        Foregrounds with the appearance of their references, float32 `[256, 256, 3]`, not clipped to 0..1.
+        """
+        import torch
+
+        if not pairs:
+            return []
+        device = next(self.network.parameters()).device
+        content, reference = (_tensor([at_side(pair[i]) for pair in pairs]).to(device) for i in (0, 1))
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, self.precision == "bfloat16"):
+            images = self.network(content, reference).image
+        return list(((images.float() + 1) / 2).permute(0, 2, 3, 1).cpu().numpy())
+
+    def _each(self, batch: Sequence[Composite], see: Any, finish: Any) -> list[Any]:
+        """All composites of a batch in one pass; those without a foreground stay as they are."""
+        views = [see(composite) for composite in batch]
+        results = iter(self.results([(view.foreground, view.reference) for view in views if view]))
+        return [
+            finish(composite, view, next(results)) if view else composite.composite
+            for composite, view in zip(batch, views, strict=True)
+        ]
+
+    def _map(self, view: View, result: Floats, kind: MapKind | None = None) -> ColourMap:
+        mask = None if view.mask is None else at_side(view.mask)
+        return fit_map(kind or self.map, at_side(view.foreground) / 255, np.clip(result, 0, 1), mask=mask)
+
+    def _mapped(self, composite: Composite, view: View, result: Floats) -> Pixels:
+        mapped = self._map(view, result)(composite.foreground)
+        return paste(mapped, composite.background, composite.mask)
+
+    def _pasted(self, composite: Composite, view: View, result: Floats) -> Floats:
+        mask = at_side(composite.mask)[..., None]
+        background = at_side(composite.background).astype(np.float32) / 255
+        return np.clip(result, 0, 1) * mask + background * (1 - mask)
+
+    def _notebook(self, composite: Composite, view: View, result: Floats) -> Pixels:
+        saved = [_through_jpeg(image) for image in (at_side(view.foreground), cut_off(result))]
+        return published_composite(*saved, composite.foreground, composite.background, composite.mask)
+
+
+def published_composite(source: Pixels, result: Pixels, foreground: Pixels, background: Pixels, mask: Floats) -> Pixels:
+    """The full-size step of the authors' notebook.
+
+    Parameters
+    ----------
+    source, result
+        What went into the network and what came out, uint8 `[256, 256, 3]`, as the notebook saved them.
+    foreground, background, mask
+        Of the composite, at its size.
+
+    Returns
+    -------
+    uint8 `[H, W, 3]`: the foreground through the map of 17 terms in linear light, laid over the background with the
+    soft mask, codes cut off.
+    """
+    polynomial = fit_published(source / 255, result / 255)
+    picture = np.empty_like(background)
+    for start in range(0, len(mask), _ROWS):
+        rows = slice(start, start + _ROWS)
+        soft = mask[rows, :, None].astype(np.float64)
+        mapped = through_linear(polynomial, foreground[rows] / 255)
+        picture[rows] = cut_off(mapped * soft + background[rows] / 255 * (1 - soft))
+    return picture
+
+
+def cut_off(image: NDArray[np.floating[Any]]) -> Pixels:
+    """Bytes of floats over 0..1, towards zero, as the authors' `tensor2im`."""
+    return (np.clip(image, 0, 1) * 255).astype(np.uint8)
+
+
+def _through_jpeg(image: Pixels) -> Pixels:
+    file = io.BytesIO()
+    Pillow.fromarray(image).save(file, "JPEG")  # quality 75 is Pillow's default, and so the notebook's
+    return np.asarray(Pillow.open(file))
+
+
+def _tensor(images: Sequence[Pixels]) -> Tensor:
+    """uint8 `[H, W, 3]` each to `[N, 3, H, W]` over -1..1."""
+    import torch
+
+    stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()
+    return stacked.float() / 255 * 2 - 1

@@ -1,0 +1,82 @@
+"""What a network that is given foreground and reference apart is shown of a composite, at its own size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sshbench.benchmarks.composite import FOREGROUND, Composite
+from sshbench.methods.full_resolution import View
+from sshbench.metrics.resize import resized
+
+Image = NDArray[np.uint8]
+Mask = NDArray[np.float32]
+
+SIDE = 256  # of the network's input, Jiang et al. 2021, section 4.1
+
+
+def view_of(composite: Composite, side: int = SIDE) -> View | None:
+    """Return foreground and reference, both `side x side`; None where there is no foreground.
+
+    The foreground is the photograph that it was cut from, where the benchmark has it. Else it is the rectangle around
+    the mask, and what lies outside of the mask, which may already look as the background does, is filled with colours
+    that go on from inside. The reference is the background; where it is only known around the foreground, the hole is
+    filled likewise.
+    """
+    inside = composite.mask >= FOREGROUND
+    if not inside.any():
+        return None
+    reference = _reference(composite, side)
+    if composite.foreground_photo is not None:
+        return View(at_side(composite.foreground_photo, side), reference)
+    rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
+    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    mask = composite.mask[box]
+    return View(filled(composite.foreground[box], mask, side), reference, at_side(mask, side))
+
+
+def canvas_view(composite: Composite, side: int = SIDE) -> View:
+    """The same of the whole canvas, so that a result lies where the composite has its foreground."""
+    foreground = filled(composite.foreground, composite.mask, side)
+    return View(foreground, _reference(composite, side), at_side(composite.mask, side))
+
+
+def _reference(composite: Composite, side: int) -> Image:
+    if composite.has_background:
+        return at_side(composite.background, side)
+    return filled(composite.background, 1 - composite.mask, side)
+
+
+def at_side(image: NDArray[Any], side: int = SIDE) -> NDArray[Any]:
+    """An image or mask as a square, its aspect not kept: Pillow's bilinear filter, as published."""
+    return resized(image, "pil-bilinear", (side, side))
+
+
+def filled(image: Image, mask: Mask, side: int) -> Image:
+    """An image as a square in which only what is inside of the mask shows, and the rest goes on from it smoothly.
+
+    The colours outside are means over squares of the mask's colours: at each pixel of the smallest square, of those of
+    2, 4, 8, ... pixels a side that tile the image, in which there is any.
+    """
+    weight = at_side(mask, side).astype(np.float64)[..., None]
+    if not weight.any():
+        return at_side(image, side)
+    colour = np.stack([at_side(mask * image[..., c].astype(np.float32), side) for c in range(3)], axis=-1)
+    found = _spread(colour.astype(np.float64), weight)
+    known = colour / np.maximum(weight, 1e-6)
+    return np.rint(np.clip(np.where(weight > 0.5, known, found), 0, 255)).astype(np.uint8)
+
+
+def _spread(colour: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Colours over weights, where there is little weight those of the same place at half the size."""
+    here = colour / np.maximum(weight, 1e-6)
+    side = len(colour)
+    if side == 1:
+        return here
+    half = [a.reshape(side // 2, 2, side // 2, 2, -1).mean((1, 3)) for a in (colour, weight)]
+    coarse = _spread(*half).astype(np.float32)
+    coarse = resized(coarse, "pil-bilinear", (side, side))
+    share = np.clip(weight, 0, 1)
+    return here * share + coarse * (1 - share)

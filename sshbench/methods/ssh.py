@@ -132,11 +132,12 @@ class SshMethod:
     def _pasted(self, composite: Composite, view: View, result: Floats) -> Floats:
         mask = at_side(composite.mask)[..., None]
         background = at_side(composite.background).astype(np.float32) / 255
-        return np.clip(result, 0, 1) * mask + background * (1 - mask)
+        pasted: Floats = np.clip(result, 0, 1) * mask + background * (1 - mask)
+        return pasted
 
     def _notebook(self, composite: Composite, view: View, result: Floats) -> Pixels:
-        saved = [_through_jpeg(image) for image in (at_side(view.foreground), cut_off(result))]
-        return published_composite(*saved, composite.foreground, composite.background, composite.mask)
+        source, saved = _through_jpeg(at_side(view.foreground)), _through_jpeg(cut_off(result))
+        return published_composite(source, saved, composite.foreground, composite.background, composite.mask)
 
 
 def published_composite(source: Pixels, result: Pixels, foreground: Pixels, background: Pixels, mask: Floats) -> Pixels:
@@ -166,7 +167,8 @@ def published_composite(source: Pixels, result: Pixels, foreground: Pixels, back
 
 def cut_off(image: NDArray[np.floating[Any]]) -> Pixels:
     """Bytes of floats over 0..1, towards zero, as the authors' `tensor2im`."""
-    return (np.clip(image, 0, 1) * 255).astype(np.uint8)
+    codes: Pixels = (np.clip(image, 0, 1) * 255).astype(np.uint8)
+    return codes
 
 
 def _through_jpeg(image: Pixels) -> Pixels:

@@ -66,7 +66,8 @@ def filled(image: Image, mask: Mask, side: int) -> Image:
     colour = np.stack([at_side(mask * image[..., c].astype(np.float32), side) for c in range(3)], axis=-1)
     found = _spread(colour.astype(np.float64), weight)
     known = colour / np.maximum(weight, 1e-6)
-    return np.rint(np.clip(np.where(weight > 0.5, known, found), 0, 255)).astype(np.uint8)
+    codes: Image = np.rint(np.clip(np.where(weight > 0.5, known, found), 0, 255)).astype(np.uint8)
+    return codes
 
 
 def _spread(colour: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sshbench.methods import METHODS, Method, MethodError, get_method
+from sshbench.methods import Method, MethodError, get_method
 from sshbench.methods.base import code_hash
+from sshbench.methods.registry import DEFAULTS
 from tests.results.standin import composite
 
 TEN_LINES = """
@@ -22,7 +23,7 @@ class Brighter:
 """
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", DEFAULTS)
 def test_every_method_keeps_to_the_interface(name: str) -> None:
     method = get_method(name)
     assert isinstance(method, Method)
@@ -34,7 +35,7 @@ def test_every_method_keeps_to_the_interface(name: str) -> None:
     assert all(image.dtype == np.uint8 for image in images)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", DEFAULTS)
 def test_a_composite_counts_for_itself_whatever_the_batch(name: str) -> None:
     one, two = composite(1), composite(2)
     alone = get_method(name).harmonize([two])[0]

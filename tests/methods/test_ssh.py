@@ -1,0 +1,161 @@
+"""SSH as a method: from weights to pictures, by the map, by the network alone, and as the authors' notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from sshbench.benchmarks.composite import paste
+from sshbench.methods import Method, get_method
+from sshbench.methods.base import WeightsError
+from sshbench.methods.full_resolution import PredictsMap, View
+from sshbench.methods.ssh import SshMethod, published_composite
+from sshbench.methods.views import at_side
+from sshbench.methods.weights import WeightsCard, save_weights
+from sshbench.networks.ssh import SSH
+from tests.golden.golden_helper import compare, image_u8, mask_soft, style_u8
+from tests.methods.checkpoints import SYNTHETIC
+from tests.results.standin import composite
+
+VECTORS = Path(__file__).parents[1] / "golden" / "vectors"
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of a network of width 2, whose output is its input by and large, and a little of all else."""
+    torch.manual_seed(0)
+    network = SSH(width=2)
+    folder = tmp_path_factory.mktemp("small")
+    save_weights(folder, network.state_dict(), WeightsCard(method="ssh", architecture={"width": 2}), dtype="float32")
+    return folder
+
+
+class Affine(nn.Module):
+    """Stands in for the network: half the contrast, and the reference's mean instead of the content's grey."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.part = nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, content: Tensor, reference: Tensor) -> SimpleNamespace:
+        return SimpleNamespace(image=self.part * content + self.part * reference.mean((2, 3), keepdim=True))
+
+
+@pytest.fixture
+def affine(small: Path) -> SshMethod:
+    method = SshMethod(weights=str(small))
+    method.network = Affine()
+    return method
+
+
+def test_it_keeps_to_the_interfaces(small: Path) -> None:
+    method = get_method("ssh", weights=small)
+    assert isinstance(method, Method)
+    assert isinstance(method, PredictsMap)
+    assert (method.name, method.trained_by, method.input_size) == ("ssh", "user", 256)
+    assert len(method.weights_hash) == 32
+
+
+def test_the_authors_checkpoint_gives_the_published_output(tmp_path: Path) -> None:
+    method = SshMethod(weights=str(SYNTHETIC["ssh"].write(tmp_path)))
+    assert method.trained_by == "authors"
+    (result,) = method.results([(image_u8(0, 256, 256), image_u8(1, 256, 256))])
+    output = (2 * result - 1).transpose(2, 0, 1)[None]
+    assert max(compare(np.load(VECTORS / "ssh_ref_256.npz"), "output", output).values()) < 5e-5
+
+
+def test_the_notebook_s_full_size_step_gives_the_published_bytes() -> None:
+    source = image_u8(10, 256, 256)
+    result = np.clip((3 * source.astype(int) + style_u8(10, 256, 256)) // 4, 0, 255).astype(np.uint8)
+    mask = (mask_soft(300, 400) * 255).astype(np.uint8).astype(np.float32) / 255
+    picture = published_composite(source, result, image_u8(11, 300, 400), style_u8(12, 300, 400), mask)
+    golden = np.load(VECTORS / "ssh_colour_transfer.npz")
+    assert np.array_equal(picture[118:182, 168:232], golden["final_u8.crop"])
+    assert [picture.mean(), picture.std()] == pytest.approx(golden["final_u8.stats"])
+
+
+class TestPictures:
+    """With a network whose result is known in closed form."""
+
+    def expected(self, c) -> np.ndarray:
+        return c.foreground / 510 + at_side(c.background).mean((0, 1)) / 510
+
+    @pytest.mark.parametrize("kind", ["lut", "polynomial"])
+    def test_the_map_is_applied_at_full_size(self, affine: SshMethod, kind: str) -> None:
+        c = composite(3, (300, 400))
+        affine.map = kind
+        (picture,) = affine.harmonize([c])
+        mapped = np.rint(255 * self.expected(c)).astype(np.uint8)
+        difference = picture.astype(int) - paste(mapped, c.background, c.mask)
+        assert np.abs(difference).max() <= 8  # of colours that the small picture has not
+        assert np.abs(difference).mean() < 0.3
+        assert np.array_equal(picture[c.mask == 0], c.background[c.mask == 0])
+
+    def test_the_notebook_is_near_to_it(self, affine: SshMethod) -> None:
+        c = composite(3, (300, 400))
+        affine.notebook = True
+        (picture,) = affine.harmonize([c])
+        wanted = 255 * self.expected(c) * c.mask[..., None] + c.background * (1 - c.mask[..., None])
+        difference = picture - wanted
+        assert np.abs(difference).mean() < 1  # JPEG, and codes cut off
+        assert (picture[c.mask == 0] == c.background[c.mask == 0]).mean() > 0.99
+
+    def test_the_network_s_own_picture_is_a_small_one(self, affine: SshMethod) -> None:
+        c = composite(3, (300, 400))
+        affine.output = "network"
+        (picture,) = affine.harmonize([c])
+        assert picture.dtype == np.float32
+        assert picture.shape == (256, 256, 3)
+        sure = at_side(c.mask) == 1
+        wanted = at_side(c.foreground) / 510 + at_side(c.background).mean((0, 1)) / 510
+        assert np.abs(picture - wanted)[sure].max() < 0.51 / 255  # rounded once, not after each axis as Pillow does
+        none = at_side(c.mask) == 0
+        assert np.array_equal(picture[none], (at_side(c.background) / np.float32(255))[none])
+
+    def test_maps_for_others(self, affine: SshMethod) -> None:
+        rng = np.random.default_rng(0)
+        views = [
+            View(rng.integers(0, 256, (90, 60, 3), np.uint8), np.full((20, 30, 3), 51 * i, np.uint8)) for i in (1, 4)
+        ]
+        for view, one in zip(views, affine.colour_maps(views, "lut"), strict=True):
+            grey = np.full((1, 1, 3), 128, np.uint8)
+            assert np.abs(one(grey).astype(int) - (64 + int(view.reference[0, 0, 0]) // 2)).max() <= 1
+
+
+@pytest.mark.parametrize("options", ["", ":output=network", ":notebook=true", ":map=polynomial"])
+def test_a_composite_counts_for_itself_whatever_the_batch(small: Path, options: str) -> None:
+    method = get_method(f"ssh{options}", weights=small)
+    one, two = composite(1), composite(2)
+    together, alone = method.harmonize([one, two])[1], method.harmonize([two])[0]
+    assert np.abs(together.astype(float) - alone).max() <= (1e-5 if together.dtype == np.float32 else 1)
+
+
+def test_a_batch_is_one_pass(affine: SshMethod) -> None:
+    sizes: list[int] = []
+    affine.network.register_forward_hook(lambda module, given, out: sizes.append(len(given[0])))
+    empty = composite(2)
+    empty = replace(empty, mask=np.zeros_like(empty.mask))
+    pictures: Sequence = affine.harmonize([composite(0), empty, composite(1)])
+    assert sizes == [2]
+    assert np.array_equal(pictures[1], empty.composite)
+
+
+def test_bfloat16_is_near_to_float32(small: Path) -> None:
+    pair = [(image_u8(0, 256, 256), image_u8(1, 256, 256))]
+    exact, rough = (get_method(f"ssh:precision={p}", weights=small).results(pair)[0] for p in ("float32", "bfloat16"))
+    assert 0 < np.abs(exact - rough).mean() < 0.01
+
+
+def test_weights_that_do_not_fit_are_named(small: Path, tmp_path: Path) -> None:
+    state = SSH(width=2).state_dict()
+    del state["conv3_1.bias"]
+    save_weights(tmp_path, state, WeightsCard(method="ssh", architecture={"width": 2}))
+    with pytest.raises(WeightsError, match=r"does not fit SSH: it lacks conv3_1\.bias$"):
+        SshMethod(weights=str(tmp_path))

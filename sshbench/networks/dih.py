@@ -1,0 +1,188 @@
+"""The networks of Deep Image Harmonization, as published three times.
+
+Tsai, Shen, Lin, Sunkavalli, Lu and Yang, "Deep Image Harmonization", CVPR 2017: an encoder of strided convolutions, a
+bottleneck that sees the whole image, and a decoder whose steps add the encoder's features of the same size. A second
+decoder parses the scene and lends its features to the first.
+
+* `DIH`: the form that the iHarmony4 benchmark ran (github.com/bcmi/Image-Harmonization-Dataset-iHarmony4, commit
+  0bdb51d, TensorFlow), with and without the second decoder, 256 x 256.
+* `DIHCaffe`: the form of the paper's authors (github.com/wasidennis/DeepHarmonization, commit c1337f2, Caffe), with the
+  second decoder, 512 x 512.
+* `DIHSaic`: the variant of github.com/saic-vul/image_harmonization (commit 7f71cc1, PyTorch), with its keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class DihOutput(NamedTuple):
+    """What one pass gives.
+
+    Attributes
+    ----------
+    image
+        `[N, 3, H, W]` in the channel order and range of the input, not clipped.
+    labels
+        Scores of the scene's classes (logits), `[N, classes, H, W]`; None without semantics.
+    """
+
+    image: Tensor
+    labels: Tensor | None
+
+
+class DIH(nn.Module):
+    """Harmonizes a composite (section 3.2 of the paper).
+
+    Parameters
+    ----------
+    semantics
+        With the decoder that parses the scene (the paper's joint model).
+    widths
+        Channels of the encoder's convolutions, each of which halves the size; the last leaves 4 x 4 pixels.
+    bottleneck
+        Channels between encoder and decoder.
+    classes
+        What the parsing decoder tells apart.
+    bias
+        Convolutions have biases; the bottleneck always has.
+    eps
+        Of the norms.
+    """
+
+    def __init__(
+        self,
+        semantics: bool = False,
+        *,
+        widths: Sequence[int] = (64, 64, 128, 128, 256, 256),
+        bottleneck: int = 512,
+        classes: int = 92,
+        bias: bool = False,
+        eps: float = 1e-3,
+    ) -> None:
+        super().__init__()
+
+        def down(inputs: int, outputs: int) -> Block:
+            return Block(nn.Conv2d(inputs, outputs, 4, 2, 1, bias=bias), outputs, eps)
+
+        def up(inputs: int, outputs: int, stride: int = 2) -> Block:
+            return Block(nn.ConvTranspose2d(inputs, outputs, 4, stride, stride - 1, bias=bias), outputs, eps)
+
+        def decoder(lent: int) -> nn.ModuleList:
+            """Step i gives the size and channels of the encoder's step i; `lent` times as many come in."""
+            steps = [up(lent * deep, shallow) for shallow, deep in pairwise(widths)]
+            return nn.ModuleList([*steps, up(bottleneck, widths[-1], stride=1)])
+
+        self.encoder = nn.ModuleList(down(i, o) for i, o in pairwise((4, *widths)))
+        self.fc7 = nn.Conv2d(widths[-1], bottleneck, 4)
+        self.harmonize = decoder(2 if semantics else 1)
+        self.output = nn.ConvTranspose2d(widths[0], 3, 4, 2, 1, bias=bias)
+        self.parse = decoder(1) if semantics else nn.ModuleList()
+        if semantics:
+            self.parse_output = up(widths[0], widths[0])
+            self.classify = nn.Conv2d(widths[0], classes, 1, bias=bias)
+
+    def forward(self, x: Tensor) -> DihOutput:
+        """Harmonize composites.
+
+        Parameters
+        ----------
+        x
+            `[N, 4, H, W]`: composite in blue, green, red order and mask, both in -1..1. 256 x 256 as published;
+            other multiples of 2 to the number of widths, with at least 4 pixels left at the bottleneck, go through.
+        """
+        skips = []
+        for block in self.encoder:
+            x = block(x)
+            skips.append(x)
+        x = scene = self.fc7(x)
+        for level in reversed(range(len(skips))):
+            x = self.harmonize[level](x) + skips[level]
+            if self.parse:
+                scene = self.parse[level](scene) + skips[level]
+                if level:  # the last step gets the harmonized features alone
+                    x = torch.cat([x, scene], dim=1)
+        labels = self.classify(self.parse_output(scene)) if self.parse else None
+        return DihOutput(self.output(x), labels)
+
+
+class DIHCaffe(DIH):
+    """The authors' own form: 512 x 512 and one level deeper, with semantics of 26 classes.
+
+    Its input is blue, green, red in 0..255 less the means 104.00699, 116.66877 and 122.67892, and the mask in 0..255
+    less 128; its output is the image less the same means.
+    """
+
+    def __init__(self) -> None:
+        widths = (64, 64, 128, 128, 256, 256, 512)
+        super().__init__(True, widths=widths, bottleneck=1024, classes=26, bias=True, eps=1e-5)
+
+
+class DIHSaic(nn.Module):
+    """Without semantics or a fully connected bottleneck, and with a 1 x 1 convolution to RGB; 512 x 512.
+
+    Its input is RGB normalized by ImageNet's means and deviations and a mask of 0..1; its output is as its input.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = (64, 64, 128, 128, 256, 256, 512, 512)
+        paddings = (1, 1, 1, 1, 1, 1, 1, 0)
+        down = {
+            f"block{level}": SaicBlock(nn.Conv2d(inputs, outputs, 4, 2, padding), outputs)
+            for level, (inputs, outputs, padding) in enumerate(zip((4, *widths), widths, paddings, strict=False))
+        }
+        connected = nn.ModuleDict({name: down.pop(name) for name in list(down)[2:]})
+        self.encoder = nn.ModuleDict({**down, "blocks_connected": connected})  # these names are the checkpoint's
+        up = [
+            SaicBlock(nn.ConvTranspose2d(inputs, outputs, 4, 2, padding), outputs)
+            for inputs, outputs, padding in zip(widths[::-1], (*widths[-2::-1], 32), paddings[::-1], strict=True)
+        ]
+        self.decoder = nn.ModuleDict({"deconv_blocks": nn.ModuleList(up), "to_rgb": nn.Conv2d(32, 3, 1)})
+
+    def forward(self, x: Tensor) -> DihOutput:
+        """Harmonize composites and masks `[N, 4, H, W]`; `labels` is None."""
+        skips = []
+        for block in self.encoder.modules():
+            if isinstance(block, SaicBlock):
+                x = block(x)
+                skips.append(x)
+        skips.pop()
+        for block in self.decoder.modules():
+            if isinstance(block, SaicBlock):
+                x = block(x)
+                x = x + skips.pop() if skips else x
+        image: Tensor = self.decoder["to_rgb"](x)
+        return DihOutput(image, None)
+
+
+class Block(nn.Module):
+    """Convolution, norm, ELU."""
+
+    def __init__(self, conv: nn.Module, channels: int, eps: float) -> None:
+        super().__init__()
+        self.conv = conv
+        self.norm = nn.BatchNorm2d(channels, eps=eps)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[N, inputs, H, W]` to `[N, outputs, H', W']`."""
+        return F.elu(self.norm(self.conv(x)))
+
+
+class SaicBlock(nn.Module):
+    """`Block` under the names of saic-vul's checkpoints."""
+
+    def __init__(self, conv: nn.Module, channels: int) -> None:
+        super().__init__()
+        self.block = nn.Sequential(conv, nn.BatchNorm2d(channels), nn.ELU())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[N, inputs, H, W]` to `[N, outputs, H', W']`."""
+        features: Tensor = self.block(x)
+        return features

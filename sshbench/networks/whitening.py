@@ -1,0 +1,121 @@
+"""Whitening and colouring: features are given the mean and covariance of others.
+
+Li, Fang, Yang, Wang, Lu and Yang, "Universal Style Transfer via Feature Transforms", NeurIPS 2017, in the form of WCT2
+(`sshbench.networks.wct2`): the identity is added to both covariances, so that they have a root and an inverse, and the
+result is clamped to the range of the features that came in.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+SMALLEST_AREA = 10  # a label of no more pixels than this, in either map, is left alone
+LARGEST_RATIO = 100  # and so is one that has this many times the pixels in one map that it has in the other
+
+
+class LabelMaps(NamedTuple):
+    """Which pixels of the style each pixel of the content takes its statistics from: those of the same label.
+
+    Attributes
+    ----------
+    content
+        Integers `[N, H, W]`, of the content image's size.
+    style
+        Integers `[N, h, w]`, of the style image's size.
+    """
+
+    content: Tensor
+    style: Tensor
+
+
+class _Region(NamedTuple):
+    """Pixels of one image of a batch that take their statistics from pixels of one style image."""
+
+    image: int
+    content: Tensor | slice
+    style: Tensor | slice
+
+
+def transfer_statistics(content: Tensor, style: Tensor, alpha: float = 1.0, labels: LabelMaps | None = None) -> Tensor:
+    """Give features the statistics of others, as a whole or label by label.
+
+    Parameters
+    ----------
+    content, style
+        `[N, C, H, W]` and `[N, C, h, w]`, float32.
+    alpha
+        How much of the result is the transferred: 0 leaves the content as it is.
+    labels
+        None for one transfer over all pixels. Else labels of the content that both maps have enough of are transferred
+        each by itself, and all other pixels stay as they are.
+
+    Returns
+    -------
+    `[N, C, H, W]`.
+    """
+    regions = list(_regions(content, style, labels))
+    content_flat, style_flat = content.flatten(2), style.flatten(2)
+    pairs = [(content_flat[r.image][:, r.content], style_flat[r.image][:, r.style]) for r in regions]
+    if not pairs:
+        return content
+    moments = [_moments(pixels) for pair in pairs for pixels in pair]
+    values, vectors = torch.linalg.eigh(torch.stack([covariance for _, covariance in moments]))
+    roots = values.clamp(min=1).sqrt()  # with the identity in it no eigenvalue is smaller, but by rounding
+    whiten = (vectors[::2] / roots[::2, None]) @ vectors[::2].mT
+    maps = (vectors[1::2] * roots[1::2, None]) @ vectors[1::2].mT @ whiten
+    result = content_flat.clone()
+    for n, (region, (pixels, _)) in enumerate(zip(regions, pairs, strict=True)):
+        (content_mean, _), (style_mean, _) = moments[2 * n], moments[2 * n + 1]
+        moved = torch.addmm(style_mean, maps[n], pixels - content_mean).clamp_(*pixels.aminmax())
+        result[region.image][:, region.content] = torch.lerp(pixels, moved, alpha)
+    return result.view_as(content)
+
+
+def _moments(pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean `[C, 1]`, and covariance plus identity `[C, C]`, of `[C, P]`."""
+    mean = pixels.mean(1, keepdim=True)
+    centred = pixels - mean
+    identity = torch.eye(len(pixels), dtype=pixels.dtype, device=pixels.device)
+    # One pixel alone varies in nothing: zero, not zero by zero.
+    return mean, torch.addmm(identity, centred, centred.T, alpha=1 / max(pixels.shape[1] - 1, 1))
+
+
+def _regions(content: Tensor, style: Tensor, labels: LabelMaps | None) -> list[_Region]:
+    if labels is None:
+        return [_Region(image, slice(None), slice(None)) for image in range(len(content))]
+    regions = []
+    content_maps, style_maps = shrink(labels.content, content), shrink(labels.style, style)
+    for image, chosen in enumerate(matched_labels(labels)):
+        for label in chosen:
+            inside = [torch.nonzero(maps[image].flatten() == label)[:, 0] for maps in (content_maps, style_maps)]
+            if all(len(pixels) for pixels in inside):
+                regions.append(_Region(image, *inside))
+    return regions
+
+
+def matched_labels(labels: LabelMaps) -> list[list[int]]:
+    """The labels that both maps have enough of, ascending, for each image of the batch."""
+    matched = []
+    for content, style in zip(labels.content, labels.style, strict=True):
+        areas = {int(label): int(area) for label, area in zip(*content.unique(return_counts=True), strict=True)}
+        chosen = []
+        for label, area in sorted(areas.items()):
+            other = int((style == label).sum())
+            small, large = sorted((area, other))
+            if small > SMALLEST_AREA and large < LARGEST_RATIO * small:
+                chosen.append(label)
+        matched.append(chosen)
+    return matched
+
+
+def shrink(maps: Tensor, features: Tensor) -> Tensor:
+    """Label maps `[N, H, W]` at the size of features `[N, C, h, w]`: the labels in the middles, as PIL's nearest."""
+    for axis, size in ((1, features.shape[2]), (2, features.shape[3])):
+        step = maps.shape[axis] / size
+        middles = [int(place) for place in accumulate([step / 2] + [step] * (size - 1))]  # PIL adds, and rounds, too
+        maps = maps.index_select(axis, torch.tensor(middles, device=maps.device))
+    return maps

@@ -1,6 +1,6 @@
 """The three forms of DIH: saic-vul's equals its authors' here, the others' weights come in by their converters.
 
-`tests/methods/checkpoints/test_dih.py` holds the TensorFlow and Caffe forms to their golden vectors.
+`tests/methods/test_dih_checkpoints.py` holds the TensorFlow and Caffe forms to their golden vectors.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 CONTAINERS: dict[str, str] = {
+    "dih": "sshbench.methods.checkpoints.dih",
     "ssh": "sshbench.methods.checkpoints.ssh",
 }
 """Method -> the module whose `read(path)` gives its state dict and the arguments of its network."""

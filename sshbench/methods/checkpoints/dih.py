@@ -1,0 +1,204 @@
+"""DIH's weights in its three forms: TensorFlow variables, Caffe blobs and saic-vul's PyTorch checkpoint.
+
+Nobody needs TensorFlow 1 here: whoever has one exports the variables once, to a `.npz` of name -> array.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from itertools import dropwhile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from sshbench.methods.base import WeightsError
+from sshbench.methods.checkpoints import read_state, strict_load
+from sshbench.methods.checkpoints.caffemodel import read_caffemodel
+from sshbench.networks.dih import DIH, DIHCaffe, DIHSaic
+
+FORMS: dict[str, Callable[..., nn.Module]] = {"tensorflow": DIH, "caffe": DIHCaffe, "saic": DIHSaic}
+"""`architecture["form"]` -> the network's class, which the other entries are arguments of."""
+
+Arrays = Mapping[str, NDArray[Any]]
+
+# Variables of TensorFlow's optimizer, and its counters.
+_TRAINING = re.compile(r".*/Adam(_\d+)?|(.*/)?beta[12]_power(_\d+)?|global_step|.*/ExponentialMovingAverage")
+_MOST = 3  # names that a sentence lists
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read a `.npz` of TensorFlow variables or Caffe blobs, a `.caffemodel`, or a checkpoint of saic-vul's.
+
+    Returns
+    -------
+    The state dict, and the architecture with `form`, one of `FORMS`.
+
+    Raises
+    ------
+    WeightsError
+        The file is damaged, or it has not exactly what one of the networks needs.
+    """
+    if path.suffix == ".caffemodel":
+        return from_caffe(read_caffemodel(path), path), {"form": "caffe"}
+    if path.suffix == ".npz":
+        arrays = _read_npz(path)
+        if "conv0/0" in arrays:
+            return from_caffe(arrays, path), {"form": "caffe"}
+        semantics = "output_final/weights" in arrays
+        return from_tensorflow(arrays, path, semantics=semantics), {"form": "tensorflow", "semantics": semantics}
+    state = read_state(path, "state_dict", "model_state_dict")
+    strict_load(DIHSaic(), state, path)
+    return state, {"form": "saic"}
+
+
+def from_tensorflow(variables: Arrays, path: str | Path, *, semantics: bool) -> dict[str, Tensor]:
+    """The state of `DIH` from the published graph's variables, `deconv5-h/weights` and so on.
+
+    TensorFlow has kernels as height, width, in, out, and those of transposed convolutions as height, width, out, in.
+
+    Parameters
+    ----------
+    variables
+        Name -> array; names may end in `:0`, and the optimizer's are passed over.
+    path
+        Where they are from, for errors.
+    semantics
+        Of the graph with the parsing decoder.
+
+    Raises
+    ------
+    WeightsError
+        Variables are missing, not known, or of other shapes.
+    """
+    found = {name.removesuffix(":0"): array for name, array in variables.items()}
+    found = {name: array for name, array in found.items() if not _TRAINING.fullmatch(name)}
+    with torch.device("meta"):
+        network = DIH(semantics)
+    state = {}
+    used = {}
+    for key, own in _values(network):
+        name, shape = _variable(key), tuple(own.shape)
+        used[name] = tuple(shape[axis] for axis in (2, 3, 1, 0)) if len(shape) == 4 else shape
+        if name in found and found[name].shape == used[name]:
+            state[key] = torch.from_numpy(np.asarray(found[name], np.float32))
+            state[key] = state[key].permute(3, 2, 0, 1).contiguous() if len(shape) == 4 else state[key]
+    _check(found, used, path)
+    return state
+
+
+def from_caffe(blobs: Arrays, path: str | Path) -> dict[str, Tensor]:
+    """The state of `DIHCaffe` from the published prototxt's blobs, `conv0/0` and so on.
+
+    Caffe's BatchNorm keeps sums of means and variances and the number they are to be divided by.
+
+    Raises
+    ------
+    WeightsError
+        Blobs are missing, not known, or of other shapes.
+    """
+    with torch.device("meta"):
+        network = DIHCaffe()
+    # Files of before 2015 have four axes for all, and ones in front.
+    blobs = {name: blob.reshape(_trimmed(blob.shape)) for name, blob in blobs.items()}
+    state = {}
+    used = {}
+    for key, own in _values(network):
+        name, total = _blob(key)
+        shape = tuple(own.shape)
+        used[name] = (shape[0], shape[1] * 16) if key == "fc7.weight" else shape
+        if total:
+            used[total] = ()
+        if all(part in blobs and blobs[part].shape == used[part] for part in (name, total) if part):
+            values = np.asarray(blobs[name], np.float32).reshape(shape)
+            scale = float(blobs[total]) if total else 1.0
+            state[key] = torch.from_numpy(values / np.float32(scale) if scale else np.zeros_like(values))
+    _check(blobs, used, path)
+    return state
+
+
+def _values(network: nn.Module) -> list[tuple[str, Tensor]]:
+    """Names and tensors that come from a file, all but the counters of batches."""
+    return [(key, value) for key, value in network.state_dict().items() if not key.endswith("num_batches_tracked")]
+
+
+def _split(key: str) -> tuple[str, str, str, str]:
+    """Module, level, part and leaf of a key: `harmonize.5.norm.weight` gives `harmonize`, `5`, `norm`, `weight`."""
+    module, *between, leaf = key.split(".")
+    level = between.pop(0) if between and between[0].isdigit() else ""
+    return module, level, between[0] if between else "", leaf
+
+
+def _variable(key: str) -> str:
+    """Where TensorFlow's graph has the value of a key of `DIH`."""
+    module, level, part, leaf = _split(key)
+    scope = {
+        "encoder": f"conv{level}",
+        "fc7": "fc7",
+        "harmonize": f"deconv{level}-h",
+        "output": "output-h",
+        "parse": f"deconv{level}",
+        "parse_output": "deconv_output_seg",
+        "classify": "output_final",
+    }[module]
+    if part == "norm":
+        norm = "bn" if module == "encoder" else "deconv-bn-h"
+        moments = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
+        return f"{scope}/{norm}/{moments[leaf]}"
+    return f"{scope}/{'weights' if leaf == 'weight' else 'biases'}"
+
+
+def _blob(key: str) -> tuple[str, str | None]:
+    """Where Caffe's net has the value of a key of `DIHCaffe`, and what it is to be divided by."""
+    module, level, part, leaf = _split(key)
+    layer, norm, scale = {
+        "encoder": (f"conv{level}", f"bn{level}", f"scale{level}"),
+        "fc7": ("fc7", "", ""),
+        "harmonize": (f"deconv{level}-h", f"deconv{level}-bn-h", f"deconv{level}-scale-h"),
+        "output": ("output-h", "", ""),
+        "parse": (f"deconv{level}-seg", f"deconv{level}-bn", f"deconv{level}-scale"),
+        "parse_output": ("output-seg", "output-bn", "output-scale"),
+        "classify": ("output-final", "", ""),
+    }[module]
+    if leaf.startswith("running"):
+        return f"{norm}/{0 if leaf == 'running_mean' else 1}", f"{norm}/2"
+    return f"{scale if part == 'norm' else layer}/{0 if leaf == 'weight' else 1}", None
+
+
+def _trimmed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(dropwhile(lambda size: size == 1, shape))
+
+
+def _check(found: Arrays, used: Mapping[str, tuple[int, ...]], path: str | Path) -> None:
+    faults = {
+        "lacks": [name for name in used if name not in found],
+        "has an unknown": [name for name in found if name not in used],
+        "has of another shape": [
+            f"{name} ({list(found[name].shape)}, not {list(shape)})"
+            for name, shape in used.items()
+            if name in found and found[name].shape != shape
+        ],
+    }
+    said = [f"it {what} {_listed(names)}" for what, names in faults.items() if names]
+    if said:
+        raise WeightsError(f"{path} does not fit the published DIH: {'; '.join(said)}")
+
+
+def _listed(names: Iterable[str]) -> str:
+    names = list(names)
+    return ", ".join(names[:_MOST]) + (f" and {len(names) - _MOST} more" if len(names) > _MOST else "")
+
+
+def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (ValueError, zipfile.BadZipFile, EOFError, AttributeError) as error:
+        raise WeightsError(f"{path} is damaged, or no .npz of plain arrays; write it with numpy.savez") from error

@@ -87,15 +87,15 @@ class TestPictures:
     def expected(self, c) -> np.ndarray:
         return c.foreground / 510 + at_side(c.background).mean((0, 1)) / 510
 
-    @pytest.mark.parametrize("kind", ["lut", "polynomial"])
-    def test_the_map_is_applied_at_full_size(self, affine: SshMethod, kind: str) -> None:
+    @pytest.mark.parametrize(("kind", "most", "mean"), [("lut", 16, 0.5), ("polynomial", 6, 0.1)])
+    def test_the_map_is_applied_at_full_size(self, affine: SshMethod, kind: str, most: int, mean: float) -> None:
         c = composite(3, (300, 400))
         affine.map = kind
         (picture,) = affine.harmonize([c])
         mapped = np.rint(255 * self.expected(c)).astype(np.uint8)
         difference = picture.astype(int) - paste(mapped, c.background, c.mask)
-        assert np.abs(difference).max() <= 8  # of colours that the small picture has not
-        assert np.abs(difference).mean() < 0.3
+        assert np.abs(difference).max() <= most  # of colours that hardly any pixel has
+        assert np.abs(difference).mean() < mean
         assert np.array_equal(picture[c.mask == 0], c.background[c.mask == 0])
 
     def test_the_notebook_is_near_to_it(self, affine: SshMethod) -> None:

@@ -1,0 +1,34 @@
+"""DoveNet's `latest_net_G.pth`: a PyTorch file of the bare state dict of the generator."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sshbench.methods.checkpoints import read_state, shape_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_HALVING = re.compile(r"model\.model\.1(\.model\.3)*\.model\.1\.weight")
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The state dict, and norm, width and depth of the generator that it is of.
+
+    The statistics that instance norm kept before PyTorch 0.4, and never used, are left out, as the authors' loader does.
+
+    Raises
+    ------
+    WeightsError
+        As for `read_state`, or the file is of another network.
+    """
+    state = read_state(path)
+    width = shape_of(state, "model.model.0.weight", path)[0]
+    norm = "instance" if "model.model.0.bias" in state else "batch"
+    if norm == "instance":
+        state = {name: value for name, value in state.items() if name.rpartition(".")[2] not in _STATISTICS}
+    depth = 1 + sum(_HALVING.fullmatch(name) is not None for name in state)
+    return state, {"norm": norm, "width": width, "depth": depth}

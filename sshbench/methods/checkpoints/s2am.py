@@ -1,0 +1,42 @@
+"""S2AM's `model_best.pth.tar`: a PyTorch file of a dict with the weights under `state_dict`, and an optimizer's state."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sshbench.methods.base import WeightsError
+from sshbench.methods.checkpoints import read_state, shape_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_HALVING = re.compile(r"model\.model(\.sub\.model)+\.down\.1\.weight")
+_ATTENTION = "model.model.sub.model.attention.connection.rconv1.weight"
+_RESIDUAL = re.compile(r"(?<![a-z])res(?![a-z])", re.IGNORECASE)
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The state dict, and variant, width and depth of the network that it is of.
+
+    The variant follows from the channels of the attention. That a network predicts what is to be added to the composite
+    stands nowhere in the file: as the authors' notebook does, `res` in the name of the file or of its folder, as a word
+    of its own, says so.
+
+    Raises
+    ------
+    WeightsError
+        As for `read_state`, or the file is of another network.
+    """
+    state = read_state(path, "state_dict")
+    width = shape_of(state, "model.model.down.0.weight", path)[0]
+    attended = shape_of(state, _ATTENTION, path)[1]
+    if attended not in (width, 2 * width):
+        raise WeightsError(f"{path} is of another network: {_ATTENTION} has {attended} channels, not {2 * width}")
+    return state, {
+        "variant": "rascv1" if attended == width else "rascv2",
+        "residual": any(_RESIDUAL.search(name) for name in path.absolute().parts[-2:]),
+        "width": width,
+        "depth": 1 + sum(_HALVING.fullmatch(name) is not None for name in state),
+    }

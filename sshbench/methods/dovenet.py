@@ -1,0 +1,86 @@
+"""DoveNet as a method: the published input, and both ways in which its network can be run."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from sshbench.benchmarks.composite import Composite
+from sshbench.methods import composite_networks as common
+from sshbench.methods.checkpoints import strict_load
+from sshbench.methods.weights import load_weights
+from sshbench.metrics.resize import black_and_white, resized
+from sshbench.networks.dovenet import DoveNetGenerator
+
+
+class DoveNet:
+    """Harmonize by DoveNet (Cong et al., CVPR 2020).
+
+    As in the published test script, the network gets the composite at 256 x 256 (Pillow's bilinear) over -1..1 with the
+    mask in black and white (Pillow's mode `1`, nearest), and what it makes is taken whole, background and all.
+
+    Parameters
+    ----------
+    device, weights
+        As for `get_method`.
+    mode
+        `"eval"`: with the statistics of training. `"train"`: as the published command runs it, with the statistics of
+        each image alone and with dropout, the same for one `seed` and one id on one kind of device.
+    size
+        `"256"`, or `"full"`: the composite at its own size, padded to multiples of 256 by repeating its border.
+    """
+
+    name = "dovenet"
+    needs_background = False
+    needs_mask = True
+    sees_target = False
+
+    def __init__(
+        self,
+        *,
+        device: str | None = None,
+        weights: str | Path | None = None,
+        mode: Literal["eval", "train"] = "eval",
+        seed: int = 0,
+        size: common.Size = "256",
+    ) -> None:
+        found = load_weights(self.name, weights)
+        self.network = DoveNetGenerator(**found.card.architecture)
+        strict_load(self.network, found.state, found.source)
+        self.device = torch.device(device or "cpu")
+        self.network.to(self.device).train(mode == "train")
+        for module in self.network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.momentum = 0.0  # in training mode too, no image changes what the next one meets
+        self.mode, self.seed, self.size = mode, seed, size
+        self.card, self.weights_hash = found.card, found.hash
+        self.input_size = common.SIZE if size == "256" else None
+
+    def harmonize(self, batch: Sequence[Composite]) -> list[common.Floats]:
+        """Return images, float32 over 0..1: `[256, 256, 3]` each, or of the composite's size."""
+        given = [self._input(composite) for composite in batch]
+        if self.mode == "eval":
+            made = self._run(given)
+        else:
+            made = [self._run_alone(one, composite.id) for one, composite in zip(given, batch, strict=True)]
+        return [common.pixels(image / 2 + 0.5) for image in made]
+
+    def _input(self, composite: Composite) -> Tensor:
+        side = common.side_of(self.size)
+        image = resized(composite.composite, "pil-bilinear", side) if side else composite.composite
+        planes = common.planes(image, black_and_white(composite.mask, side))
+        planes[:3] = planes[:3] * 2 - 1
+        return planes
+
+    def _run(self, given: Sequence[Tensor]) -> list[Tensor]:
+        return common.run(self.network, given, self.network.multiple, self.device)
+
+    def _run_alone(self, given: Tensor, id: str) -> Tensor:
+        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(zlib.crc32(f"{self.seed} {id}".encode()))
+            return self._run([given])[0]

@@ -33,7 +33,9 @@ def pixels(image: Tensor) -> Floats:
     return np.ascontiguousarray(image.float().cpu().numpy().transpose(1, 2, 0))
 
 
-def run(network: Callable[[Tensor], Tensor], given: Sequence[Tensor], multiple: int, device: torch.device) -> list[Tensor]:
+def run(
+    network: Callable[[Tensor], Tensor], given: Sequence[Tensor], multiple: int, device: torch.device
+) -> list[Tensor]:
     """Run a network on `[C, H, W]` each, neighbours of one size as one batch.
 
     Its sides have to be multiples, so the last row and column are repeated as often as needed, and cut off again.

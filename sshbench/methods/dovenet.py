@@ -58,7 +58,7 @@ class DoveNet:
             if isinstance(module, nn.BatchNorm2d):
                 module.momentum = 0.0  # in training mode too, no image changes what the next one meets
         self.mode, self.seed, self.size = mode, seed, size
-        self.card, self.weights_hash = found.card, found.hash
+        self.weights_hash, self.trained_by = found.hash, found.card.trained_by
         self.input_size = common.SIZE if size == "256" else None
 
     def harmonize(self, batch: Sequence[Composite]) -> list[common.Floats]:

@@ -53,7 +53,7 @@ class SpatialSeparatedAttention:
         self.device = torch.device(device or "cpu")
         self.network.to(self.device).eval()
         self.size, self.blend = size, blend
-        self.card, self.weights_hash = found.card, found.hash
+        self.weights_hash, self.trained_by = found.hash, found.card.trained_by
         self.input_size = common.SIZE if size == "256" else None
 
     def harmonize(self, batch: Sequence[Composite]) -> list[common.Floats]:
@@ -72,7 +72,9 @@ class SpatialSeparatedAttention:
         if side is None:
             return common.planes(composite.composite, composite.mask)
         mask = resized(np.rint(composite.mask * 255).astype(np.uint8), "pil-bilinear", side)
-        return common.planes(resized(composite.composite, "pil-bilinear", side), mask / np.float32(255))
+        return common.planes(
+            resized(composite.composite, "pil-bilinear", side), np.asarray(mask, np.float32) / np.float32(255)
+        )
 
     @staticmethod
     def _blended(output: Tensor, given: Tensor) -> Tensor:

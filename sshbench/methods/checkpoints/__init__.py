@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 CONTAINERS: dict[str, str] = {
     "dih": "sshbench.methods.checkpoints.dih",
     "ssh": "sshbench.methods.checkpoints.ssh",
+    "dovenet": "sshbench.methods.checkpoints.dovenet",
+    "s2am": "sshbench.methods.checkpoints.s2am",
 }
 """Method -> the module whose `read(path)` gives its state dict and the arguments of its network."""
 

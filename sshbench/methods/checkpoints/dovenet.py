@@ -11,14 +11,14 @@ from sshbench.methods.checkpoints import read_state, shape_of
 if TYPE_CHECKING:
     from torch import Tensor
 
-_HALVING = re.compile(r"model\.model\.1(\.model\.3)*\.model\.1\.weight")
+_NESTED = re.compile(r"model\.model\.1((?:\.model\.3)*)\.model\.")
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The state dict, and norm, width and depth of the generator that it is of.
 
-    The statistics that instance norm kept before PyTorch 0.4, and never used, are left out, as the authors' loader does.
+    As in the authors' loader, statistics that instance norm kept before PyTorch 0.4, and never used, are left out.
 
     Raises
     ------
@@ -30,5 +30,6 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     norm = "instance" if "model.model.0.bias" in state else "batch"
     if norm == "instance":
         state = {name: value for name, value in state.items() if name.rpartition(".")[2] not in _STATISTICS}
-    depth = 1 + sum(_HALVING.fullmatch(name) is not None for name in state)
+    nested = (match.group(1).count(".model.3") for match in map(_NESTED.match, state) if match)
+    depth = 2 + max(nested, default=0)
     return state, {"norm": norm, "width": width, "depth": depth}

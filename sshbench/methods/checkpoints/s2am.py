@@ -1,4 +1,4 @@
-"""S2AM's `model_best.pth.tar`: a PyTorch file of a dict with the weights under `state_dict`, and an optimizer's state."""
+"""S2AM's `model_best.pth.tar`: a PyTorch file of a dict with the weights under `state_dict`, beside an optimizer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sshbench.methods.checkpoints import read_state, shape_of
 if TYPE_CHECKING:
     from torch import Tensor
 
-_HALVING = re.compile(r"model\.model(\.sub\.model)+\.down\.1\.weight")
+_NESTED = re.compile(r"model\.model((?:\.sub\.model)*)\.")
 _ATTENTION = "model.model.sub.model.attention.connection.rconv1.weight"
 _RESIDUAL = re.compile(r"(?<![a-z])res(?![a-z])", re.IGNORECASE)
 
@@ -34,9 +34,10 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     attended = shape_of(state, _ATTENTION, path)[1]
     if attended not in (width, 2 * width):
         raise WeightsError(f"{path} is of another network: {_ATTENTION} has {attended} channels, not {2 * width}")
+    nested = (match.group(1).count(".sub") for match in map(_NESTED.match, state) if match)
     return state, {
         "variant": "rascv1" if attended == width else "rascv2",
         "residual": any(_RESIDUAL.search(name) for name in path.absolute().parts[-2:]),
         "width": width,
-        "depth": 1 + sum(_HALVING.fullmatch(name) is not None for name in state),
+        "depth": 1 + max(nested, default=0),
     }

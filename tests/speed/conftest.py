@@ -60,6 +60,14 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
             continue
         for name, bench in sorted(members.items(), key=lambda item: time_of(item[1])):
             lines.append(f"{group:42} {name:28} {speed_of(bench):>20} {time_of(bench) / time_of(ours):8.2f}")
+    networks = [bench for bench in session.benchmarks if "network" in bench.extra_info]
+    if networks:
+        terminalreporter.section("best time of each network an image, and the peak of its memory")
+        terminalreporter.write_line(machine())
+        for bench in networks:
+            seconds = bench.stats.min / bench.extra_info["images"]
+            memory = bench.extra_info["memory"]
+            terminalreporter.write_line(f"{bench.extra_info['network']:46} {1000 * seconds:8.1f} ms {memory:8.0f} MiB")
     if lines:
         terminalreporter.section("best time of each, and how often sshbench's fits into it")
         terminalreporter.write_line(machine())

@@ -1,0 +1,64 @@
+"""The networks at 256 x 256 (the Caffe form of DIH at its 512) with random weights, to be timed and weighed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+# Name -> module, class and its arguments, the images it takes by their channels, and their side.
+NETWORKS: dict[str, tuple[str, str, dict[str, Any], tuple[int, ...], int]] = {
+    "ssh": ("ssh", "SSH", {}, (3, 3), 256),
+    "dovenet": ("dovenet", "DoveNetGenerator", {}, (4,), 256),
+    "s2am": ("s2am", "S2AM", {}, (4,), 256),
+    "s2am rascv1": ("s2am", "S2AM", {"variant": "rascv1"}, (4,), 256),
+    "dih": ("dih", "DIH", {}, (4,), 256),
+    "dih with semantics": ("dih", "DIH", {"semantics": True}, (4,), 256),
+    "dih caffe": ("dih", "DIHCaffe", {}, (4,), 512),
+    "wct2 cat5": ("wct2", "WCT2", {}, (3, 3), 256),
+    "wct2 sum": ("wct2", "WCT2", {"unpool": "sum"}, (3, 3), 256),
+}
+
+
+def made(name: str, batch: int, device: str = "cpu") -> Callable[[], Any]:
+    """A function that runs the network once on a batch."""
+    module, attribute, arguments, images, side = NETWORKS[name]
+    torch.manual_seed(0)
+    network: nn.Module = getattr(import_module(f"sshbench.networks.{module}"), attribute)(**arguments)
+    network.to(device).eval()
+    given: list[Tensor] = [torch.rand(batch, channels, side, side, device=device) for channels in images]
+
+    def run() -> Any:
+        with torch.inference_mode():
+            made = network(*given)
+        if device != "cpu":
+            torch.cuda.synchronize()
+        return made
+
+    return run
+
+
+def peak_memory(name: str, batch: int) -> float:
+    """Peak memory, in MiB, of a process that does nothing but run a network twice, less what PyTorch alone takes."""
+    with get_context("spawn").Pool(1) as pool:
+        return pool.apply(_peak, (name, batch))
+
+
+def _peak(name: str, batch: int) -> float:
+    torch.set_num_threads(1)
+    torch.rand(8) @ torch.rand(8)
+    before = _resident("VmRSS")
+    run = made(name, batch)
+    run()
+    run()
+    return _resident("VmHWM") - before
+
+
+def _resident(what: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(what)).split()[1]) / 1024

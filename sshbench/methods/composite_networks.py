@@ -12,9 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from sshbench.benchmarks.composite import Composite, Image, paste
+from sshbench.methods.full_resolution import MapKind, fit_map
+
 SIZE = 256
 
 Size = Literal["256", "full"]
+Output = Literal["network", "map"]
 Floats = NDArray[np.float32]
 
 
@@ -47,3 +51,19 @@ def run(
             batch = F.pad(batch, (0, -width % multiple, 0, -height % multiple), mode="replicate")
             made += network(batch)[..., :height, :width]
     return made
+
+
+def mapped(composite: Composite, given: Tensor, made: Tensor, kind: MapKind) -> Image:
+    """The composite at its own size, its foreground through the map of colours from `given` to `made`.
+
+    Parameters
+    ----------
+    given
+        What the network saw, `[4, h, w]` over 0..1, the last the mask, which weighs the pixels of the fit.
+    made
+        What it made of that, `[3, h, w]`.
+    """
+    mask = given[3].numpy()
+    weights = mask if mask.any() else None  # a foreground that no pixel of the small mask has kept
+    colours = fit_map(kind, pixels(given[:3]), pixels(made.clamp(0, 1)), mask=weights)
+    return paste(colours(composite.foreground), composite.background, composite.mask)

@@ -35,9 +35,11 @@ METHODS: dict[str, str] = {
     "ceiling-polynomial": "sshbench.methods.ceilings:polynomial",
     "ceiling-lut": "sshbench.methods.ceilings:lut",
     "ssh": "sshbench.methods.ssh:SshMethod",
+    "dovenet": "sshbench.methods.dovenet:DoveNet",
+    "s2am": "sshbench.methods.s2am:SpatialSeparatedAttention",
 }
 
-UNSHIPPED: tuple[str, ...] = ("ssh",)
+UNSHIPPED: tuple[str, ...] = ("ssh", "dovenet", "s2am")
 """Those of them that need weights which do not come along."""
 
 DEFAULTS = tuple(name for name in METHODS if name not in UNSHIPPED)

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sshbench.benchmarks.composite import Composite
+from sshbench.benchmarks.composite import Composite, Image
 from sshbench.methods import composite_networks as common
 from sshbench.methods.checkpoints import strict_load
+from sshbench.methods.full_resolution import MapKind
 from sshbench.methods.weights import load_weights
 from sshbench.metrics.resize import resized
 from sshbench.networks.s2am import S2AM
@@ -32,6 +33,9 @@ class SpatialSeparatedAttention:
     blend
         False returns what the network makes, for a protocol that blends itself, as `s2am` does: at soft edges, blending
         twice is not blending once.
+    output
+        `"network"`: what is described above, of the size that the network works at. `"map"`: the composite at its own
+        size, its foreground through the map of colours that the network made, of the kind `map`.
     """
 
     name = "s2am"
@@ -46,6 +50,8 @@ class SpatialSeparatedAttention:
         weights: str | Path | None = None,
         size: common.Size = "256",
         blend: bool = True,
+        output: common.Output = "network",
+        map: MapKind = "lut",
     ) -> None:
         found = load_weights(self.name, weights)
         self.network = S2AM(**found.card.architecture)
@@ -53,18 +59,21 @@ class SpatialSeparatedAttention:
         self.device = torch.device(device or "cpu")
         self.network.to(self.device).eval()
         self.size, self.blend = size, blend
-        self.weights_hash, self.trained_by = found.hash, found.card.trained_by
+        self.map = map if output == "map" else None
+        self.card, self.weights_hash, self.trained_by = found.card, found.hash, found.card.trained_by
         self.input_size = common.SIZE if size == "256" else None
 
-    def harmonize(self, batch: Sequence[Composite]) -> list[common.Floats]:
-        """Return images, float32 over 0..1: `[256, 256, 3]` each, or of the composite's size.
+    def harmonize(self, batch: Sequence[Composite]) -> list[common.Floats | Image]:
+        """Return images: float32 over 0..1, `[256, 256, 3]` or of the composite's size; of a map uint8 of that size.
 
         Without `blend` they are not clipped.
         """
         given = [self._input(composite) for composite in batch]
-        made = common.run(self.network, given, self.network.multiple, self.device)
+        made = [one.cpu() for one in common.run(self.network, given, self.network.multiple, self.device)]
+        if self.map is not None:
+            return [common.mapped(*one, self.map) for one in zip(batch, given, made, strict=True)]
         if self.blend:
-            made = [self._blended(output.cpu(), one) for output, one in zip(made, given, strict=True)]
+            made = [_blended(output, one) for output, one in zip(made, given, strict=True)]
         return [common.pixels(image) for image in made]
 
     def _input(self, composite: Composite) -> Tensor:
@@ -76,7 +85,7 @@ class SpatialSeparatedAttention:
             resized(composite.composite, "pil-bilinear", side), np.asarray(mask, np.float32) / np.float32(255)
         )
 
-    @staticmethod
-    def _blended(output: Tensor, given: Tensor) -> Tensor:
-        composite, mask = given[:3], given[3:]
-        return (composite * (1 - mask) + output * mask).clamp(0, 1)
+
+def _blended(output: Tensor, given: Tensor) -> Tensor:
+    composite, mask = given[:3], given[3:]
+    return (composite * (1 - mask) + output * mask).clamp(0, 1)

@@ -13,6 +13,7 @@ from sshbench.benchmarks.composite import Composite, paste
 from sshbench.benchmarks.protocol import PROTOCOLS
 from sshbench.methods.base import WeightsError
 from sshbench.methods.dovenet import DoveNet
+from sshbench.methods.registry import get_method
 from sshbench.methods.s2am import SpatialSeparatedAttention
 from sshbench.methods.weights import load_weights
 from sshbench.metrics.prepare import prepare
@@ -128,6 +129,17 @@ def test_any_size_can_be_harmonized_whole(dovenet_file: Path, tmp_path: Path, si
     for method in (DoveNet(weights=dovenet_file, size="full"), SpatialSeparatedAttention(weights=s2am, size="full")):
         assert method.input_size is None
         assert method.harmonize([composite])[0].shape == (*size, 3)
+
+
+@pytest.mark.parametrize("kind", ["lut", "polynomial"])
+def test_a_map_takes_the_colours_to_the_composites_size(dovenet_file: Path, kind: str) -> None:
+    composite = composite_of(0)
+    method = get_method(f"dovenet:output=map,map={kind}", weights=dovenet_file)
+    method.network.forward = lambda image: image[:, :3] / 2  # maps x over 0..1 to x / 2 + 1 / 4
+    found = method.harmonize([composite])[0]
+    expected = paste((composite.foreground / 2 + 64).astype(np.uint8), composite.background, composite.mask)
+    assert found.dtype == np.uint8
+    assert np.abs(found.astype(float) - expected).mean() < 2
 
 
 def test_images_of_several_sizes_come_back_in_their_order(dovenet_file: Path) -> None:

@@ -10,6 +10,8 @@ from sshbench.benchmarks.composite import Benchmark, BenchmarkError
 from sshbench.benchmarks.folder import Folder
 from sshbench.benchmarks.iharmony4 import SUBSETS, IHarmony4, Part
 from sshbench.benchmarks.realhm import EXPECTED, RealHM
+from sshbench.benchmarks.store import ROLES as STORES
+from sshbench.benchmarks.store import Store
 from sshbench.benchmarks.table import ParquetRows, Table, open_dataset, parquet_files
 from sshbench.folders import data_folder
 
@@ -17,6 +19,8 @@ SPLITS = (
     "sample",
     "realhm",
     *(f"iharmony4{end}" for end in ("", "-train", *(f"-{name}{part}" for name in SUBSETS for part in ("", "-train")))),
+    "triplets",
+    "composites",
     "folder",
     "parquet",
     "hf",
@@ -38,8 +42,8 @@ def open_benchmark(
     ----------
     split
         `"sample"`, the embedded one; `"realhm"`; `"iharmony4"` or one subset, such as `"iharmony4-HAdobe5k"`, each with
-        `"-train"` for its training list; `"folder"`, any folder; `"parquet"`, a Parquet file or a folder of them; or
-        `"hf"`, a Hugging Face dataset.
+        `"-train"` for its training list; `"triplets"` or `"composites"`, what `sshbench generate-triplets` wrote;
+        `"folder"`, any folder; `"parquet"`, a Parquet file or a folder of them; or `"hf"`, a Hugging Face dataset.
     root
         Where it is; for `"hf"` its name, `NAME` or `NAME:SPLIT`. RealHM may be its Parquet file, as packed. By default
         `SSHBENCH_REALHM` and `SSHBENCH_IHARMONY4` say it.
@@ -66,6 +70,8 @@ def open_benchmark(
         if packed := parquet_files(root):
             return _packed(os.fspath(root), Table(split, os.fspath(root), ParquetRows(packed)), allow_incomplete)
         return RealHM(root, allow_incomplete=allow_incomplete)
+    if split in STORES:
+        return Store(root, split)
     if split == "folder":
         return Folder(root, columns, allow_incomplete=allow_incomplete)
     if split == "parquet":

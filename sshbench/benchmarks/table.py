@@ -78,13 +78,20 @@ class Table:
         images = {}
         for role, column in self._columns.items():
             if row[column] is not None:
-                images[role] = _decoded(f"{self._where}: {id}: {column}", row[column])
+                images[role] = decoded(f"{self._where}: {id}: {column}", row[column])
         used = {*self._columns.values(), self._id_column, "foreground_ratio"}
         attributes = {k: v for k, v in row.items() if k not in used and isinstance(v, str | float | int)}
         return compose(id, images, attributes)
 
 
-def _decoded(where: str, value: Any) -> Image:
+def decoded(where: str, value: Any) -> Image:
+    """The pixels of an image in a cell: its encoded bytes, a path, or an array.
+
+    Raises
+    ------
+    BenchmarkError
+        It is no image of 8-bit RGB; `where` says of what.
+    """
     from PIL import Image as Pillow
 
     if isinstance(value, Mapping):  # as `datasets` stores an image that it does not decode

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     "splits",
     multiple=True,
     metavar="NAME",
-    help="sample, realhm, iharmony4, iharmony4-HAdobe5k, folder, parquet, hf. May be repeated.  [default: sample]",
+    help="sample, realhm, iharmony4, iharmony4-HAdobe5k, triplets, composites, folder, parquet, hf. May be repeated.  "
+    "[default: sample]",
 )
 @click.option(
     "--root",

@@ -99,6 +99,8 @@ def _pair(kind: type, name: str, text: str) -> _Decorator:
     show_default=True,
     help="Leave the tenth of the photographs and LUTs out on which trained networks are measured, or take it alone.",
 )
+@click.option("--masked", is_flag=True, help="Leave photographs out that have no mask in --masks.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take N of the photographs, spread over them.")
 @click.option("--lut-part", type=click.Choice(PARTS), help="The same for the LUTs.  [default: as --part]")
 @click.option(
     "--weight",
@@ -222,6 +224,8 @@ def generate_triplets(ctx: click.Context, /, **options: Any) -> None:
     codec = Codec.choose(o["image_format"], o["quality"])
     lut_part = o["lut_part"] or o["part"]
     bank = open_bank(o["luts"], lut_part) if o["appearance"] == "lut" else None
+    if o["masked"] and not o["masks"]:
+        raise SshbenchError("--masked is for --masks, which says where the masks are")
     if bank is None and (o["luts"] or o["lut_part"]):
         raise SshbenchError("--luts and --lut-part are for --appearance lut; leave them out")
     named = {field.name for field in fields(Settings)} - {"weights", "transfers"}
@@ -230,9 +234,9 @@ def generate_triplets(ctx: click.Context, /, **options: Any) -> None:
         transfers=o["transfers"] or TRANSFERS,
         **{name: o[name] for name in named},
     )
-    asked = {name: o[name] for name in ("config", "split", "column", "revision", "masks", "part")} | {
-        "streaming": o["streaming"]
-    }
+    asked = {
+        name: o[name] for name in ("config", "split", "column", "revision", "masks", "part", "masked", "limit")
+    } | {"streaming": o["streaming"]}
     source = open_source(o["source"], **asked)
     run = plan(
         settings,

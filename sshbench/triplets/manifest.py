@@ -26,7 +26,7 @@ Store = Literal["pixels", "recipes"]
 MANIFEST = "manifest.json"
 RECORDS = ".shards"
 FORMAT = "sshbench triplets 1"
-_UNSAID = {"part": "all"}
+_UNSAID = {"part": "all", "masked": False}
 
 
 class ManifestError(SshbenchError):
@@ -137,7 +137,7 @@ class Run:
             found.append(f"source: {mine}, not {its}" if mine != its else "source: its photographs have changed")
         if self.lut_part != other.lut_part:
             found.append(f"part of the LUTs: {self.lut_part}, not {other.lut_part}")
-        for name in ("masks", "min_side", "max_pixels", "part"):
+        for name in ("masks", "min_side", "max_pixels", "part", "masked", "limit"):
             said = [run.source.get(name) or _UNSAID.get(name) for run in (self, other)]
             if said[0] != said[1]:
                 found.append(f"{name.replace('_', ' ')}: {said[0]}, not {said[1]}")

@@ -41,7 +41,7 @@ class Row:
 
 def row_of(sample: Mapping[str, Any], photo: Pixels | None) -> Row:
     """The line of one triplet or composite, a row of `load_triplets` with the photograph it was made from."""
-    alpha, beta = (_appearance(sample[name], sample[f"{name}_strength"]) for name in ("alpha", "beta"))
+    alpha = _appearance(sample["alpha"], sample["alpha_strength"])
     if "composite" in sample:
         tiles = [
             Tile(sample["composite"], "composite", f"inside the mask: {alpha}", CONTENT),
@@ -49,6 +49,7 @@ def row_of(sample: Mapping[str, Any], photo: Pixels | None) -> Row:
             Tile(sample["real"], "real", "as photographed", CONTENT),
         ]
         return Row(photo, sample["row"], [(sample["content_box"], CONTENT, "crop")], tiles)
+    beta = _appearance(sample["beta"], sample["beta_strength"])
     tiles = [
         Tile(sample["foreground"], "foreground", f"content, {alpha}", CONTENT),
         Tile(sample["background"], "background", f"reference, {beta}", REFERENCE),
@@ -63,6 +64,7 @@ def row_of(sample: Mapping[str, Any], photo: Pixels | None) -> Row:
 def _appearance(name: str, strength: float) -> str:
     if name == "saturation":
         return f"saturation x {strength:.2f}"
+    name = name.rpartition("/")[2]
     return name if strength == 1 else f"{name} at {strength:.0%}"
 
 

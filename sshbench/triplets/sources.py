@@ -213,6 +213,8 @@ def open_source(
     min_side: int = MIN_SIDE,
     max_pixels: int = MAX_PIXELS,
     part: Part = "all",
+    masked: bool = False,
+    limit: int | None = None,
 ) -> Source:
     """Open `sample`, a folder, a Parquet, Arrow or WebDataset path (or pattern), or a Hugging Face dataset id.
 
@@ -236,6 +238,8 @@ def open_source(
         Photographs with more pixels are skipped.
     part
         `"train"` or `"held-out"` to leave the other part of the photographs out, as `held_out.is_held_out` tells them.
+    masked, limit
+        Leave out photographs without a mask; take so many, spread over the source by a hash of their row ids.
 
     Raises
     ------
@@ -243,8 +247,8 @@ def open_source(
         Nothing of that name is there, it holds no photographs (of the part), the column is not in it, or the hub cannot
         be reached.
     """
-    if part != "all":
-        from sshbench.triplets.held_out import SourcePart
+    if part != "all" or masked or limit is not None:
+        from sshbench.triplets.selection import Selection
 
         whole = open_source(
             spec,
@@ -257,7 +261,7 @@ def open_source(
             min_side=min_side,
             max_pixels=max_pixels,
         )
-        return SourcePart(whole, part)
+        return Selection(whole, part, masked=masked, limit=limit)
     from sshbench.triplets import source_files, source_hub, source_tables
 
     place = str(Path(spec).expanduser()) if "://" not in spec else spec

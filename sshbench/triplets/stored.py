@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _GROUPS_KEPT = 4
-_ASKED = ("config", "split", "column", "revision", "masks", "min_side", "max_pixels", "part")
+_ASKED = ("config", "split", "column", "revision", "masks", "min_side", "max_pixels", "part", "masked", "limit")
 _SCALARS = ("row", "draw", "alpha", "beta", "alpha_strength", "beta_strength")
 
 

@@ -1,0 +1,97 @@
+"""What `sshbench generate-triplets` wrote as a benchmark: `triplets`, or `composites` with their masks.
+
+Made of photographs and looks that training never saw (`--part held-out`), it says what a network learned by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from sshbench.benchmarks.composite import BenchmarkError, Composite
+from sshbench.benchmarks.files import compose
+from sshbench.benchmarks.table import ParquetRows, decoded, parquet_files
+
+ROLES = {
+    "triplets": {"composite": "foreground", "background": "background", "target": "ground_truth"},
+    "composites": {"composite": "composite", "mask": "mask", "target": "real"},
+}
+_ATTRIBUTES = ("alpha", "beta", "alpha_strength", "beta_strength")
+
+
+class Store:
+    """A store of pixels; an id is `ROW/DRAW`, the same whatever else is in the store.
+
+    A triplet is a sample whose composite and foreground are the content under alpha, whose background is the reference
+    under beta, and whose target is the content under beta. Its mask is all foreground, as all of it is to change; only
+    methods that look at `background` can know into what.
+
+    Parameters
+    ----------
+    kind
+        `"triplets"` or `"composites"`, which is also the name of the split.
+
+    Raises
+    ------
+    BenchmarkError
+        There is no store of pixels of this kind, or it is not complete or damaged.
+    """
+
+    def __init__(self, root: str | os.PathLike[str], kind: str) -> None:
+        self.name, self._roles, self._where = kind, ROLES[kind], Path(root)
+        _check(self._where, kind)
+        self._rows = ParquetRows(parquet_files(self._where / "data"))
+        missing = [column for column in (*self._roles.values(), "row", "draw") if column not in self._rows.columns]
+        if missing:
+            raise BenchmarkError(f"{root}: its files have no column {missing[0]!r}; make the store again")
+        rows = zip(self._rows.plain("row"), self._rows.plain("draw"), strict=True)
+        self._index = {f"{row}/{draw}": i for i, (row, draw) in enumerate(rows)}
+        for id in self._index:
+            if id.startswith("/") or ".." in PurePosixPath(id).parts:
+                raise BenchmarkError(f"{root}: the row {id!r} leads out of a folder of results; rename its photograph")
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def ids(self) -> list[str]:
+        """The ids of all samples, in order."""
+        return list(self._index)
+
+    def __getitem__(self, key: int | str, /) -> Composite:
+        id = key if isinstance(key, str) else self.ids()[key]
+        row = self._rows[self._index[id]]
+        images = {role: decoded(f"{self._where}: {id}: {column}", row[column]) for role, column in self._roles.items()}
+        attributes = {name: row[name] for name in _ATTRIBUTES if name in row}
+        if self.name == "composites":
+            return compose(id, images, attributes)
+        content = images["composite"]
+        return Composite(
+            id=id,
+            composite=content,
+            foreground=content,
+            background=images["background"],
+            mask=np.ones(content.shape[:2], np.float32),
+            target=images["target"],
+            attributes=attributes | {"foreground_ratio": 1.0},
+        )
+
+
+def _check(root: Path, kind: str) -> None:
+    make = f"make one with sshbench generate-triplets --kind {kind} -o {root}"
+    try:
+        manifest = json.loads((root / "manifest.json").read_text(encoding="utf-8"))
+        run = manifest["run"]
+        store, found, complete = run["store"], run["settings"]["kind"], manifest["complete"]
+    except FileNotFoundError as error:
+        raise BenchmarkError(f"{root}: there is no store of {kind} here; {make}") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BenchmarkError(f"{root / 'manifest.json'}: is not a manifest that can be read; {make}") from error
+    if found != kind:
+        raise BenchmarkError(f"{root}: holds {found}, not {kind}; evaluate it with the split {found}")
+    if store != "pixels":
+        raise BenchmarkError(f"{root}: holds recipes without pixels; make it with --store pixels")
+    if not complete:
+        raise BenchmarkError(f"{root}: is not complete; run the command that makes it again")

@@ -37,9 +37,11 @@ METHODS: dict[str, str] = {
     "ssh": "sshbench.methods.ssh:SshMethod",
     "dovenet": "sshbench.methods.dovenet:DoveNet",
     "s2am": "sshbench.methods.s2am:SpatialSeparatedAttention",
+    "dih": "sshbench.methods.dih:DeepImageHarmonization",
+    "wct2": "sshbench.methods.wct2:Wct2",
 }
 
-UNSHIPPED: tuple[str, ...] = ("ssh", "dovenet", "s2am")
+UNSHIPPED: tuple[str, ...] = ("ssh", "dovenet", "s2am", "dih", "wct2")
 """Those of them that need weights which do not come along."""
 
 DEFAULTS = tuple(name for name in METHODS if name not in UNSHIPPED)

@@ -23,6 +23,7 @@ CONTAINERS: dict[str, str] = {
     "ssh": "sshbench.methods.checkpoints.ssh",
     "dovenet": "sshbench.methods.checkpoints.dovenet",
     "s2am": "sshbench.methods.checkpoints.s2am",
+    "wct2": "sshbench.methods.checkpoints.wct2",
 }
 """Method -> the module whose `read(path)` gives its state dict and the arguments of its network."""
 

@@ -1,0 +1,135 @@
+"""DIH as a method: the input of each published form, and its output whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sshbench.benchmarks.composite import Composite, Image
+from sshbench.benchmarks.protocol import Resize
+from sshbench.methods import composite_networks as common
+from sshbench.methods.checkpoints import strict_load
+from sshbench.methods.checkpoints.dih import FORMS
+from sshbench.methods.full_resolution import MapKind
+from sshbench.methods.weights import load_weights
+from sshbench.metrics.resize import resized
+
+
+@dataclass(frozen=True)
+class Convention:
+    """How a form of the network wants its input.
+
+    Parameters
+    ----------
+    size, resize
+        Side of the square that composite and mask are brought to, and how.
+    encode
+        From `[N, 4, H, W]`, RGB and mask in 0..255, to what goes in.
+    decode
+        From `[N, 3, H, W]` as it comes out to RGB in 0..1.
+    """
+
+    size: int
+    resize: Resize
+    encode: Callable[[Tensor], Tensor]
+    decode: Callable[[Tensor], Tensor]
+
+
+def _planes(*values: float) -> Tensor:
+    return torch.tensor(values)[:, None, None]
+
+
+_BGR_MEANS = _planes(104.00699, 116.66877, 122.67892, 128.0)
+_RGB_MEANS, _RGB_DEVIATIONS = _planes(0.485, 0.456, 0.406, 0.0), _planes(0.229, 0.224, 0.225, 1.0)
+
+
+def _bgr(x: Tensor) -> Tensor:
+    """The first three channels turned round."""
+    return torch.cat([x[:, :3].flip(1), x[:, 3:]], dim=1)
+
+
+CONVENTIONS = {
+    "tensorflow": Convention(
+        256, "pil-bicubic", lambda x: (_bgr(x) - 127.5) / 127.5, lambda y: y.clamp(-1, 1).flip(1) / 2 + 0.5
+    ),
+    "caffe": Convention(
+        512,
+        "pil-bicubic",
+        lambda x: _bgr(x) - _BGR_MEANS.to(x.device),
+        lambda y: (y + _BGR_MEANS[:3].to(y.device)).flip(1) / 255,
+    ),
+    "saic": Convention(
+        512,
+        "pil-bilinear",
+        lambda x: (x / 255 - _RGB_MEANS.to(x.device)) / _RGB_DEVIATIONS.to(x.device),
+        lambda y: y * _RGB_DEVIATIONS[:3].to(y.device) + _RGB_MEANS[:3].to(y.device),
+    ),
+}
+"""Of each form of `sshbench.methods.checkpoints.dih.FORMS`."""
+
+
+class DeepImageHarmonization:
+    """Harmonize by DIH (Tsai et al., CVPR 2017), in whichever of its forms the weights are.
+
+    As published, what the network makes is taken whole, background and all.
+
+    Parameters
+    ----------
+    device, weights
+        As for `get_method`.
+    output
+        `"network"`: what the network makes; of a form that works at 512 x 512, resized to the composite's size.
+        `"map"`: the composite at its own size, its foreground through the map of colours that the network made, of the
+        kind `map`.
+    """
+
+    name = "dih"
+    needs_background = False
+    needs_mask = True
+    sees_target = False
+
+    def __init__(
+        self,
+        *,
+        device: str | None = None,
+        weights: str | Path | None = None,
+        output: common.Output = "network",
+        map: MapKind = "lut",
+    ) -> None:
+        found = load_weights(self.name, weights)
+        architecture = dict(found.card.architecture)
+        form = architecture.pop("form", "tensorflow")
+        self.network = FORMS[form](**architecture)
+        strict_load(self.network, found.state, found.source)
+        self.device = torch.device(device or "cpu")
+        self.network.to(self.device).eval()
+        self.convention = CONVENTIONS[form]
+        self.input_size = self.convention.size
+        self.map = map if output == "map" else None
+        self.weights_hash, self.trained_by = found.hash, found.card.trained_by
+
+    def harmonize(self, batch: Sequence[Composite]) -> list[common.Floats | Image]:
+        """Return images: float32 over 0..1, `[256, 256, 3]` or of the composite's size; of a map uint8 of that size."""
+        given = [self._input(composite) for composite in batch]
+        made = common.run(self._harmonized, given, 1, self.device)
+        if self.map is not None:
+            return [common.mapped(*one, self.map) for one in zip(batch, given, made, strict=True)]
+        images = [common.pixels(image.clamp(0, 1)) for image in made]
+        if self.convention.size == common.SIZE:
+            return list(images)
+        sizes = [composite.mask.shape[::-1] for composite in batch]
+        return [resized(image, "pil-bicubic", size) for image, size in zip(images, sizes, strict=True)]
+
+    def _harmonized(self, x: Tensor) -> Tensor:
+        return self.convention.decode(self.network(self.convention.encode(x * 255)).image)
+
+    def _input(self, composite: Composite) -> Tensor:
+        side = (self.convention.size, self.convention.size)
+        mask = np.rint(composite.mask * 255).astype(np.uint8)
+        image, mask = (resized(one, self.convention.resize, side) for one in (composite.composite, mask))
+        return common.planes(image, np.asarray(mask / 255, np.float32))

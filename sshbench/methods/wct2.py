@@ -1,0 +1,154 @@
+"""WCT2 as a method: the foreground is stylized by the background, and the result is pasted by the mask.
+
+WCT2 transfers a style between two photographs and knows no masks. Its label maps do: the foreground's pixels are given
+the label that the background has in the style image, so that they, and no others, take its statistics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from sshbench.benchmarks.composite import FOREGROUND, Composite, Image
+from sshbench.methods import composite_networks as common
+from sshbench.methods.base import MethodError, WeightsError
+from sshbench.methods.checkpoints import strict_load
+from sshbench.methods.full_resolution import MapKind
+from sshbench.methods.weights import load_weights
+from sshbench.metrics.resize import resized
+from sshbench.networks.wct2 import WCT2, Unpool
+from sshbench.networks.whitening import LabelMaps
+
+SHORT_SIDE = 512
+MULTIPLE = 16
+
+
+class Wct2:
+    """Harmonize by WCT2 (Yoo et al., ICCV 2019).
+
+    As in the published script, composite and background come to a shorter edge of 512 (bilinear) and the background is
+    cropped to multiples of 16 around its centre. The composite, none of whose border may be lost, is instead padded to
+    multiples by reflection; what is padded has no label.
+
+    Parameters
+    ----------
+    device, weights
+        As for `get_method`.
+    transfer
+        Where statistics are transferred: any of `e` (encoder), `s` (skips) and `d` (decoder).
+    alpha
+        Strength of each transfer, 0..1.
+    labels
+        `"mask"`: the foreground alone takes the statistics of the background. `"none"`: the whole composite does.
+    unpool
+        Refuse weights of the other kind; None takes either.
+    short_side
+        What the shorter edge is resized to.
+    output
+        `"network"`: the result resized to the composite's size. `"map"`: the foreground at its own size through the
+        map of colours that the network made, of the kind `map`.
+    """
+
+    name = "wct2"
+    needs_background = True
+    needs_mask = True
+    sees_target = False
+    input_size: int | None = None
+
+    def __init__(
+        self,
+        *,
+        device: str | None = None,
+        weights: str | Path | None = None,
+        transfer: str = "esd",
+        alpha: float = 1.0,
+        labels: Literal["mask", "none"] = "mask",
+        unpool: Unpool | None = None,
+        short_side: int = SHORT_SIDE,
+        output: common.Output = "network",
+        map: MapKind = "lut",
+    ) -> None:
+        if not transfer or set(transfer) - set("esd"):
+            raise MethodError(f"{self.name}: transfer is any of the letters e, s and d, such as esd, not {transfer!r}")
+        if not 0 <= alpha <= 1:
+            raise MethodError(f"{self.name}: alpha is from 0 to 1, not {alpha}")
+        if short_side < 2 * MULTIPLE:
+            raise MethodError(f"{self.name}: short_side is {2 * MULTIPLE} or more, not {short_side}")
+        found = load_weights(self.name, weights)
+        if unpool and found.card.architecture.get("unpool", "cat5") != unpool:
+            raise WeightsError(f"{found.source} is not of unpool={unpool}; give weights that are")
+        self.network = WCT2(**found.card.architecture)
+        strict_load(self.network, found.state, found.source)
+        self.device = torch.device(device or "cpu")
+        self.network.to(self.device).eval()
+        self.transfer, self.alpha, self.labels, self.short_side = transfer, alpha, labels, short_side
+        self.map = map if output == "map" else None
+        self.weights_hash, self.trained_by = found.hash, found.card.trained_by
+
+    def harmonize(self, batch: Sequence[Composite]) -> list[common.Floats | Image]:
+        """Return images of the composites' sizes: float32 over 0..1; of a map uint8."""
+        return [self._harmonize(composite) for composite in batch]
+
+    def _harmonize(self, composite: Composite) -> common.Floats | Image:
+        given = self._planes(composite.composite, composite.mask)
+        made = self.stylize(given, self._style(composite))
+        if self.map is not None:
+            return common.mapped(composite, given, made, self.map)
+        mask = composite.mask[..., None]
+        image = np.clip(resized(common.pixels(made), "pil-bicubic", composite.mask.shape[::-1]), 0, 1)
+        background = np.asarray(composite.background / 255, np.float32)
+        return image * mask + background * (1 - mask)
+
+    def stylize(self, content: Tensor, style: Tensor) -> Tensor:
+        """Run the network.
+
+        Parameters
+        ----------
+        content, style
+            `[4, H, W]` and `[4, h, w]`: RGB in 0..1, and how much of a pixel is foreground in the content, and
+            background in the style.
+
+        Returns
+        -------
+        `[3, H, W]`, 0..1.
+        """
+        height, width = content.shape[1:]
+        padding = (0, -width % MULTIPLE, 0, -height % MULTIPLE)
+        top, left = (round(side % MULTIPLE / 2) for side in style.shape[1:])
+        style = style[:, top : top + _whole(style.shape[1]), left : left + _whole(style.shape[2])]
+        maps = LabelMaps(
+            F.pad(content[3:] >= FOREGROUND, padding).to(self.device), (style[3:] >= FOREGROUND).to(self.device)
+        )
+        # An unlabelled pixel of the content has a label of its own, which the style must not have too.
+        maps = LabelMaps(maps.content.long(), 2 - maps.style.long())
+        with torch.inference_mode():
+            image: Tensor = self.network(
+                F.pad(content[None, :3], padding, mode="reflect").to(self.device),
+                style[None, :3].to(self.device),
+                transfer=self.transfer,
+                alpha=self.alpha,
+                labels=maps if self.labels == "mask" else None,
+            )
+        return image[0, :, :height, :width].clamp(0, 1).cpu()
+
+    def _style(self, composite: Composite) -> Tensor:
+        around = np.ones_like(composite.mask) if composite.has_background else 1 - composite.mask
+        return self._planes(composite.background, around)
+
+    def _planes(self, image: Image, mask: NDArray[np.float32]) -> Tensor:
+        """`[4, h, w]` over 0..1, the shorter edge as it goes in and the longer in proportion, rounded down."""
+        height, width = mask.shape
+        short = min(height, width)
+        size = (self.short_side * width // short, self.short_side * height // short)
+        return common.planes(*(resized(one, "pil-bilinear", size) for one in (image, mask)))
+
+
+def _whole(side: int) -> int:
+    return side - side % MULTIPLE

@@ -118,6 +118,26 @@ class SSH(nn.Module):
         return x
 
 
+@torch.no_grad()
+def start_at_identity(network: SSH) -> None:
+    """Let three channels of the first skip carry R, G and B to the last layer, so that training starts near a copy.
+
+    Biases keep these channels above 0, where the activation changes nothing, and norms scale them linearly; all other
+    channels start as they were. Short training runs gain most; the paper starts at random.
+    """
+    skip = network.width  # conv9_1 sees the upsampled channels first, then the skip
+    for conv, source, bias in (("conv1_1", 0, 2), ("conv1_2", 0, 4), ("conv9_1", skip, 4), ("conv9_2", 0, 4)):
+        layer = network.get_submodule(conv)
+        layer.weight[:3] = 0
+        for channel in range(3):
+            layer.weight[channel, source + channel, 1, 1] = 1
+        layer.bias[:3] = bias
+    network.conv10.weight.mul_(0.01)
+    for channel in range(3):
+        network.conv10.weight[channel, channel] = 0.5
+    network.conv10.bias.fill_(-2)
+
+
 class ReferenceNetwork(nn.Module):
     """Appearance of an image: five convolutions and channel attention (section 3.2, the reference network)."""
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from sshbench.networks.ssh import SSH
+from sshbench.networks.ssh import SSH, start_at_identity
 from tests.golden.golden_helper import compare, fill_value, image_u8, nchw
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -86,3 +86,14 @@ def test_compiled_it_gives_the_same(ssh):
             atol=1e-4,
             rtol=0,
         )
+
+
+def test_a_start_at_the_identity_is_nearly_a_copy():
+    network = SSH(width=4)
+    start_at_identity(network)
+    images = torch.cat([x11(seed, 32, 32) for seed in range(4)])
+    with torch.no_grad():
+        result = network(images, images).image
+    for channel in range(3):
+        both = torch.stack([images[:, channel].flatten(), result[:, channel].flatten()])
+        assert torch.corrcoef(both)[0, 1] > 0.9

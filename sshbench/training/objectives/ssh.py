@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sshbench.networks.ssh import SSH
+from sshbench.networks.ssh import SSH, start_at_identity
 from sshbench.training import losses
 from sshbench.training.objectives import Batch, Phase
 from sshbench.training.recipe import Recipe, RecipeError
@@ -24,11 +24,16 @@ class SshObjective:
         if recipe.data.crop % 16:
             raise RecipeError(f"ssh trains on crops whose sides are a multiple of 16, so data.crop={recipe.data.crop} "
                               f"could be {round(recipe.data.crop / 16) * 16}")  # fmt: skip
+        self.architecture = dict(recipe.network)
+        start = self.architecture.pop("start", "random")
         try:
-            self.network = SSH(**recipe.network)
+            self.network = SSH(**self.architecture)
         except TypeError as error:
             raise RecipeError(f"the section network has what SSH does not take ({error})") from error
-        self.architecture = dict(recipe.network)
+        if start == "identity":
+            start_at_identity(self.network)
+        elif start != "random":
+            raise RecipeError(f"network.start is random or identity, not {start!r}")
         self.on = {term: recipe.weight(term) != 0 for term in ("harm", "recon", "dis")}
         self.modules = nn.ModuleDict({"network": self.network})
         self.phases = (Phase("ssh", list(self.network.parameters()), self.terms),)

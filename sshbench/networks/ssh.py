@@ -126,16 +126,17 @@ def start_at_identity(network: SSH) -> None:
     channels start as they were. Short training runs gain most; the paper starts at random.
     """
     skip = network.width  # conv9_1 sees the upsampled channels first, then the skip
+    state = network.state_dict()
     for conv, source, bias in (("conv1_1", 0, 2), ("conv1_2", 0, 4), ("conv9_1", skip, 4), ("conv9_2", 0, 4)):
-        layer = network.get_submodule(conv)
-        layer.weight[:3] = 0
+        weight = state[f"{conv}.weight"]
+        weight[:3] = 0
         for channel in range(3):
-            layer.weight[channel, source + channel, 1, 1] = 1
-        layer.bias[:3] = bias
-    network.conv10.weight.mul_(0.01)
+            weight[channel, source + channel, 1, 1] = 1
+        state[f"{conv}.bias"][:3] = bias
+    last = state["conv10.weight"].mul_(0.01)
     for channel in range(3):
-        network.conv10.weight[channel, channel] = 0.5
-    network.conv10.bias.fill_(-2)
+        last[channel, channel] = 0.5
+    state["conv10.bias"].fill_(-2)
 
 
 class ReferenceNetwork(nn.Module):

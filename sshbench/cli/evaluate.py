@@ -232,9 +232,10 @@ def _weights(given: tuple[str, ...], names: list[str]) -> dict[str, str]:
     plain = {name: split_options(name)[0] for name in names}
     found: dict[str, str] = {}
     for text in given:
-        head, _, file = text.partition("=")
-        meant = [name for name in names if head in (name, plain[name])]
-        if not meant:
+        head = max((n for n in (*names, *plain.values()) if text.startswith(f"{n}=")), key=len, default=None)
+        if head is not None:
+            file, meant = text[len(head) + 1 :], [name for name in names if head in (name, plain[name])]
+        else:
             file, meant = text, [name for name in names if takes_weights(name)]
             if len(meant) != 1:
                 take = f"{' and '.join(meant)} take some" if meant else "no method that was asked for takes any"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from sshbench.benchmarks.composite import Composite, paste
+from sshbench.methods.base import MethodError
 from sshbench.methods.checkpoints import strict_load
 from sshbench.methods.full_resolution import ColourMap, MapKind, View, fit_map, fit_published, through_linear
 from sshbench.methods.views import SIDE, at_side, canvas_view, view_of
@@ -101,6 +102,11 @@ class SshMethod:
         Returns
         -------
         Foregrounds with the appearance of their references, float32 `[256, 256, 3]`, not clipped to 0..1.
+
+        Raises
+        ------
+        MethodError
+            They are not finite.
         """
         import torch
 
@@ -110,6 +116,8 @@ class SshMethod:
         content, reference = (_tensor([at_side(pair[i]) for pair in pairs]).to(device) for i in (0, 1))
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, self.precision == "bfloat16"):
             images = self.network(content, reference).image
+        if not bool(images.isfinite().all()):
+            raise MethodError("ssh: the network gives NaN or infinity; its weights are damaged, or were trained badly")
         return list(((images.float() + 1) / 2).permute(0, 2, 3, 1).cpu().numpy())
 
     def _each(self, batch: Sequence[Composite], see: Any, finish: Any) -> list[Any]:

@@ -1,0 +1,162 @@
+"""`sshbench weights`: what networks there are weights for, and how files of weights come in and go out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sshbench.errors import SshbenchError
+
+if TYPE_CHECKING:
+    from sshbench.methods.cards import Card, Checkpoint
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def weights() -> None:
+    """List, check, import and export weights of networks.
+
+    \b
+    sshbench weights list ~/Downloads
+    sshbench weights import ~/Downloads/checkpoint --method ssh
+    sshbench weights check runs/ssh/best
+    sshbench weights export ssh -o ssh.onnx
+    """
+
+
+_FILE = click.argument("file", type=click.Path(path_type=Path))
+_METHOD = click.option("--method", "-m", metavar="NAME", help="Whose weights these are.  [default: found out]")
+_WEIGHTS = click.option("--weights", "given", metavar="FILE", help="As for evaluate.  [default: those that are here]")
+
+
+@weights.command(name="list")
+@click.argument("folders", nargs=-1, type=click.Path(path_type=Path, exists=True, file_okay=False))
+def list_(folders: tuple[Path, ...]) -> None:
+    """Say for each method what weights are here, and where to get the authors'.
+
+    Files of the authors that lie in FOLDERS, or deeper, under the names that the authors gave them are pointed out.
+    """
+    from sshbench.methods.cards import carded, read_card
+    from sshbench.methods.tensor_files import is_tensor_file
+    from sshbench.methods.weights import cache_folder, read_weights, shipped_folder
+
+    for method in carded():
+        card = read_card(method)
+        click.echo(f"{click.style(method, bold=True)}: {card.title} ({card.paper.venue} {card.paper.year})")
+        cached, shipped = cache_folder(method), shipped_folder(method)
+        if is_tensor_file(cached):
+            found = read_weights(cached, str(cached))
+            click.echo(f"  imported: {found.card.file}, hash {found.hash}; weights of {found.card.trained_by}")
+        else:
+            _say_where(card, folders)
+        if is_tensor_file(shipped):
+            found = read_weights(shipped, str(shipped))
+            click.echo(f"  sshbench: {found.card.samples_seen:,} images seen in training, hash {found.hash}")
+        else:
+            click.echo(f"  sshbench: none ship; sshbench train {method}")
+
+
+def _say_where(card: Card, folders: tuple[Path, ...]) -> None:
+    """The authors' releases of a method that was not imported: files that lie in a folder, or where they are kept."""
+    for release in card.checkpoint:
+        path = next((path for folder in folders for name in release.files for path in folder.rglob(name)), None)
+        if path is None:
+            files = " and ".join(release.files)
+            click.echo(f"  authors, {release.name}: {files} is not here; get it from {release.where}")
+            path = Path(release.files[0])
+        else:
+            click.echo(f"  authors, {release.name}: found as {path}")
+        click.echo(f"    then: sshbench weights import {_quoted(path)} --method {card.method}{_licence(release)}")
+
+
+def _licence(release: Checkpoint) -> str:
+    return f"  (licence: {release.licence})"
+
+
+def _quoted(path: Path) -> str:
+    import shlex
+
+    return shlex.quote(str(path))
+
+
+@weights.command()
+@_FILE
+@_METHOD
+def check(file: Path, method: str | None) -> None:
+    """Load FILE into its network, name by name, and run it on a known composite."""
+    from sshbench.methods.check import check_weights
+
+    for what, text in check_weights(file, method).findings.items():
+        click.echo(f"{what + ':':9} {text}")
+
+
+@weights.command(name="import")
+@_FILE
+@_METHOD
+@click.option(
+    "--trained-by",
+    type=click.Choice(["authors", "user"]),
+    default="authors",
+    show_default=True,
+    help="Whose weights these are, which every table will say.",
+)
+def import_(file: Path, method: str | None, trained_by: str) -> None:
+    """Check a FILE of a method's authors and keep it as safetensors, so that the method uses it from now on.
+
+    A pickle is read as data; one that would have to run code is refused.
+    """
+    from sshbench.methods.check import check_weights
+    from sshbench.methods.tensor_files import is_tensor_file
+    from sshbench.methods.weights import cache_folder, save_weights
+
+    if file.exists() and is_tensor_file(file):
+        raise SshbenchError(f"{file} is not the authors'; use it where it is, with --weights {_quoted(file)}")
+    checked = check_weights(file, method)
+    for what, text in checked.findings.items():
+        click.echo(f"{what + ':':9} {text}")
+    card = checked.weights.card.model_copy(update={"trained_by": trained_by})
+    folder = cache_folder(card.method)
+    save_weights(folder, checked.weights.state, card, dtype="float32")
+    click.echo(f"Kept in {folder}; --method {card.method} now uses it.")
+
+
+@weights.command()
+@click.argument("method")
+@_WEIGHTS
+@click.option(
+    "--out", "-o", type=click.Path(path_type=Path), required=True, help="A .onnx file, or a folder of safetensors."
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(["float16", "bfloat16", "float32"]),
+    default="float16",
+    show_default=True,
+    help="Of safetensors.",
+)
+def export(method: str, given: str | None, out: Path, dtype: str) -> None:
+    """Write the weights of METHOD as ONNX, for images of any size, or as safetensors."""
+    from sshbench.methods.weights import load_weights, save_weights
+
+    found = load_weights(method, given)
+    if out.suffix == ".onnx":
+        from sshbench.methods.onnx import export_onnx
+
+        worst = export_onnx(found, out)
+        click.echo(f"Wrote {out}; onnxruntime gives the same to {worst:.1e}.", err=True)
+    else:
+        files = save_weights(out, found.state, found.card, dtype=dtype)  # type: ignore[arg-type]
+        click.echo(f"Wrote {len(files)} file{'s' if len(files) > 1 else ''} to {out}.", err=True)
+
+
+@weights.command()
+@click.argument("method")
+@click.argument("repo", metavar="USER/REPO")
+@_WEIGHTS
+@click.option("--private", is_flag=True, help="For nobody else to see.")
+def push(method: str, repo: str, given: str | None, private: bool) -> None:
+    """Upload the weights of METHOD, with a model card, to the Hugging Face Hub."""
+    from sshbench.methods.hub import push_to_hub
+    from sshbench.methods.weights import load_weights
+
+    click.echo(push_to_hub(load_weights(method, given), repo, private=private))

@@ -1,0 +1,129 @@
+"""Whether a file of weights is what it should be: its names and shapes, its method's network, and a run of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sshbench.methods import golden, tensor_files
+from sshbench.methods.base import Method, MethodError, WeightsError
+from sshbench.methods.cards import CardError, read_card
+from sshbench.methods.checkpoints import CONTAINERS, read_checkpoint
+from sshbench.methods.registry import get_method
+from sshbench.methods.weights import Weights, file_hash, load_weights, read_weights
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What `check_weights` found.
+
+    Parameters
+    ----------
+    findings
+        What was looked at -> what was found, in order.
+    """
+
+    weights: Weights
+    method: Method
+    findings: dict[str, str]
+
+
+def check_weights(path: Path, method: str | None = None) -> Checked:
+    """Read weights, load them into their network strictly, and run it on a known composite.
+
+    Parameters
+    ----------
+    path
+        Of ours or of the authors, as for `load_weights`.
+    method
+        Whose weights these are; None to find out.
+
+    Raises
+    ------
+    WeightsError
+        The file cannot be read, does not fit the network to the last name and shape, or gives no image.
+    """
+    name = method or method_of(path)
+    weights = load_weights(name, path)
+    made = get_method(name, weights=path)
+    values = sum(value.numel() for value in weights.state.values())
+    arguments = ", ".join(f"{key} {value}" for key, value in weights.card.architecture.items()) or "as published"
+    findings = {
+        "method": f"{name} ({arguments})",
+        "tensors": f"{len(weights.state)} with {values:,} values; names and shapes are the network's, none are missing",
+        "hash": weights.hash,
+        "run": _run(made, path),
+        "network": _against_published(name, weights),
+        "origin": _origin(name, path, weights),
+    }
+    return Checked(weights, made, findings)
+
+
+def method_of(path: Path) -> str:
+    """The method that a file of weights is of: as its card says, or the one whose authors' container it is.
+
+    Raises
+    ------
+    WeightsError
+        It is none, or could be of several.
+    """
+    if not path.exists():
+        raise WeightsError(f"{path}: there are no such weights")
+    if tensor_files.is_tensor_file(path):
+        return read_weights(path, str(path)).card.method
+    fits, errors = [], {}
+    for method in CONTAINERS:
+        try:
+            read_checkpoint(method, path)
+            fits.append(method)
+        except WeightsError as error:
+            errors[method] = str(error)
+    if len(fits) == 1:
+        return fits[0]
+    if fits:
+        raise WeightsError(f"{path} could be of {' or '.join(fits)}; say of which with --method")
+    if len(set(errors.values())) == 1:
+        raise WeightsError(next(iter(errors.values())))
+    raise WeightsError(f"{path} is a file of the authors of none of {', '.join(errors)}; say why not, with --method")
+
+
+def _run(method: Method, path: Path) -> str:
+    try:
+        image = np.asarray(method.harmonize([golden.composite()])[0])
+    except MethodError as error:
+        raise WeightsError(f"{path} gives no image of a known composite ({error}); the weights are damaged") from error
+    if not np.isfinite(image).all():
+        raise WeightsError(f"{path} gives no image of a known composite, only NaN or infinity; the weights are damaged")
+    codes = image if image.dtype == np.uint8 else 255 * image
+    return f"a known composite gives {image.shape[1]} x {image.shape[0]}, mean {codes.mean():.2f} of 255"
+
+
+def _against_published(method: str, weights: Weights) -> str:
+    found = golden.difference(method, weights.card.architecture)
+    if found is None:
+        return "not the published architecture, or one without outputs to hold it against here"
+    if found > golden.TOLERANCE:
+        raise WeightsError(
+            f"the network of {method} differs from the published one by {found:.1e} on this machine, for the same "
+            "weights; this build of PyTorch computes something else"
+        )
+    return f"equals the published one on known weights: largest difference {found:.1e}"
+
+
+def _origin(method: str, path: Path, weights: Weights) -> str:
+    card = weights.card
+    if tensor_files.is_tensor_file(path):
+        return f"weights of {card.trained_by}{f' ({card.file})' if card.file else ''}, as the file says"
+    try:
+        known = {value for release in read_card(method).checkpoint for value in release.sha256.values()}
+    except CardError:
+        known = set()
+    if not path.is_file():
+        return "not known: a folder has no hash"
+    mine = file_hash(path)
+    if mine in known:
+        return f"the authors' release, by its SHA-256 {mine}"
+    what = "is not of a release on the card" if known else "cannot be held against a release: no hash of one is known"
+    return f"SHA-256 {mine} {what}, so that whose weights these are rests on where you got them"

@@ -1,0 +1,199 @@
+"""Networks on deterministic weights and inputs, whose published outputs are known to a few numbers each.
+
+The values of a state dict follow from its names and shapes, and images from a seed, so that this machine's networks can
+be held against the published ones without a checkpoint of theirs. `golden.json` holds, for each case, 48 samples of the
+output that the authors' code gave.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sshbench.benchmarks.composite import Composite, paste
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+TOLERANCE = 2e-4
+"""Of an output against the published one; a wrong detail of a network moves it by 2e-2 or more."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One network with one input.
+
+    Parameters
+    ----------
+    architecture
+        Arguments of the network that the case is of, those that matter.
+    run
+        From them to the output, `[1, 3, H, W]`.
+    """
+
+    architecture: Mapping[str, Any]
+    run: Callable[[], Tensor]
+
+
+def cases(method: str) -> dict[str, Case]:
+    """By name, the cases of a method's networks; none for methods without."""
+    found = {
+        "ssh": {"ssh_ref_256": Case({"width": 32}, _ssh)},
+        "dovenet": {
+            "dovenet_bn_eval_256": Case({"norm": "batch", "width": 64, "depth": 8}, lambda: _dovenet("batch")),
+            "dovenet_in_256": Case({"norm": "instance", "width": 64, "depth": 8}, lambda: _dovenet("instance")),
+        },
+        "s2am": {
+            "s2am_rascv2_256": Case({"variant": "rascv2", "width": 64, "depth": 5}, lambda: _s2am("rascv2")),
+            "s2am_rascv1_256": Case({"variant": "rascv1", "width": 64, "depth": 5}, lambda: _s2am("rascv1")),
+        },
+        "wct2": {
+            "wct2_cat5_transfer_esd": Case({"unpool": "cat5"}, lambda: _wct2("cat5")),
+            "wct2_sum_transfer_esd": Case({"unpool": "sum"}, lambda: _wct2("sum")),
+        },
+    }
+    return found.get(method, {})
+
+
+def difference(method: str, architecture: Mapping[str, Any]) -> float | None:
+    """Largest difference between a network here and the published one; None where no case is of this architecture."""
+    for name, case in cases(method).items():
+        if all(architecture.get(key) == value for key, value in case.architecture.items()):
+            return float(np.abs(samples(case.run().numpy()) - expected(name)).max())
+    return None
+
+
+def samples(output: NDArray[np.float32]) -> NDArray[np.float64]:
+    """48 values of an output `[1, 3, 256, 256]`, at every 64th pixel."""
+    return output[0, :, ::64, ::64].astype(np.float64).ravel()
+
+
+@cache
+def expected(name: str) -> NDArray[np.float64]:
+    """What `samples` gives of the published output."""
+    known = json.loads(files(__package__).joinpath("golden.json").read_text("utf-8"))
+    return np.array(known[name])
+
+
+def fill(network: nn.Module, constants: tuple[str, ...] = ()) -> nn.Module:
+    """Give every weight and statistic of a network its value of the rule; names that hold a constant keep theirs."""
+    import torch
+
+    own = network.state_dict()
+    values = {
+        name: value if any(one in name for one in constants) else torch.from_numpy(filled(name, tuple(value.shape)))
+        for name, value in own.items()
+    }
+    network.load_state_dict({name: value.reshape(own[name].shape) for name, value in values.items()})
+    return network.eval()
+
+
+def filled(name: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Values of one entry of a state dict: normal numbers seeded by its name, scaled by what it is."""
+    noise = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape)
+    kind = name.rpartition(".")[2]
+    if kind == "num_batches_tracked":
+        return np.zeros(shape, np.int64)
+    if kind == "running_var":
+        values = 1 + np.abs(0.1 * noise)
+    elif len(shape) >= 2:
+        values = noise * np.sqrt(2 / float(np.prod(shape[1:])))
+    elif kind in ("weight", "running_mean"):
+        values = (kind == "weight") + 0.1 * noise
+    else:
+        values = 0.05 * noise
+    return np.asarray(values, np.float32)
+
+
+def image(seed: int, height: int = 256, width: int = 256, block: int = 16) -> NDArray[np.uint8]:
+    """Noisy squares of random colours, uint8 `[height, width, 3]`."""
+    random = np.random.RandomState(seed)
+    colours = random.randint(24, 232, (-(-height // block), -(-width // block), 3))
+    squares = colours.repeat(block, 0).repeat(block, 1)[:height, :width]
+    noisy: NDArray[np.uint8] = np.clip(squares + random.randint(-24, 25, (height, width, 3)), 0, 255).astype(np.uint8)
+    return noisy
+
+
+def style(seed: int, height: int, width: int) -> NDArray[np.uint8]:
+    """Such an image of other colours: red lifted, green dimmed, blue turned round."""
+    red, green, blue = np.moveaxis(image(seed, height, width, block=32).astype(np.int64), -1, 0)
+    return np.stack([red // 2 + 96, green * 3 // 4, 255 - blue // 3], axis=-1).astype(np.uint8)
+
+
+def ellipse(height: int = 256, width: int = 256) -> NDArray[np.float32]:
+    """A mask of 0 and 1."""
+    y, x = np.mgrid[:height, :width]
+    down, across = height // 4, width // 5
+    inside = ((y - 9 * height // 16) * across) ** 2 + ((x - 7 * width // 16) * down) ** 2 <= (down * across) ** 2
+    return np.asarray(inside, np.float32)
+
+
+def soft_ellipse(height: int = 256, width: int = 256) -> NDArray[np.float32]:
+    """The same with a soft edge, in steps of 1/16."""
+    fine = ellipse(4 * height, 4 * width).reshape(height, 4, width, 4)
+    return np.asarray(fine.mean((1, 3)), np.float32)
+
+
+def composite() -> Composite:
+    """A composite of such images, to run methods on."""
+    foreground, background, mask = image(0), image(1, block=32), soft_ellipse()
+    return Composite("golden", paste(foreground, background, mask), foreground, background, mask)
+
+
+def _nchw(array: NDArray[Any]) -> Tensor:
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)[None]).astype(np.float32))
+
+
+def _without_gradients(run: Callable[[], Tensor]) -> Tensor:
+    import torch
+
+    with torch.inference_mode():
+        return run()
+
+
+def _ssh() -> Tensor:
+    from sshbench.networks.ssh import SSH
+
+    network = fill(SSH())
+    content, reference = (_nchw(image(seed)) / 255 * 2 - 1 for seed in (0, 1))
+    return _without_gradients(lambda: network(content, reference).image)
+
+
+def _dovenet(norm: Literal["batch", "instance"]) -> Tensor:
+    import torch
+
+    from sshbench.networks.dovenet import DoveNetGenerator
+
+    network = fill(DoveNetGenerator(norm=norm))
+    given = torch.cat([_nchw(image(0)) / 255 * 2 - 1, _nchw(ellipse()[..., None])], dim=1)
+    return _without_gradients(lambda: network(given))
+
+
+def _s2am(variant: Literal["rascv1", "rascv2"]) -> Tensor:
+    import torch
+
+    from sshbench.networks.s2am import S2AM
+
+    network = fill(S2AM(variant=variant), constants=("gaussianMask",))
+    given = torch.cat([_nchw(image(0)) / 255, _nchw(soft_ellipse()[..., None])], dim=1)
+    return _without_gradients(lambda: network(given))
+
+
+def _wct2(unpool: Literal["cat5", "sum"]) -> Tensor:
+    from sshbench.networks.wct2 import WCT2
+
+    network = WCT2(unpool)
+    for half in (network.encoder, network.decoder):  # two files of the authors', each with names of its own
+        fill(half, constants=(".LL.", ".LH.", ".HL.", ".HH."))
+    content, other = _nchw(image(0)) / 255, _nchw(style(1, 192, 320)) / 255
+    return _without_gradients(lambda: network(content, other, transfer="esd"))

@@ -1,0 +1,159 @@
+"""`sshbench weights`: the authors' files come in, ours go out, and what is missing is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from sshbench.cli.evaluate import _names, _weights
+from sshbench.cli.weights import weights
+from sshbench.errors import SshbenchError
+from sshbench.methods.base import WeightsError
+from sshbench.methods.cards import carded
+from sshbench.methods.weights import WeightsCard, load_weights, save_weights
+from sshbench.networks.ssh import SSH
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SSHBENCH_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    """A narrow SSH in the authors' container."""
+    torch.manual_seed(0)
+    path = tmp_path / "downloads" / "checkpoint"
+    path.parent.mkdir()
+    torch.save({"epoch": 3, "model_state_dict": SSH(width=2).state_dict(), "optimizer": {"lr": 0.1}}, path)
+    return path
+
+
+def run(*words: str | Path) -> Result:
+    return CliRunner().invoke(weights, [str(word) for word in words], catch_exceptions=False)
+
+
+class TestList:
+    def test_every_method_with_a_card_says_where_its_weights_are(self) -> None:
+        result = run("list")
+        assert result.exit_code == 0
+        for method in carded():
+            assert f"{method}: " in result.output
+        assert "checkpoint is not here; get it from https://drive.google.com" in result.output
+        assert "then: sshbench weights import checkpoint --method ssh" in result.output
+
+    def test_files_that_lie_about_are_found(self, checkpoint: Path, tmp_path: Path) -> None:
+        assert f"found as {checkpoint}" in run("list", tmp_path).output
+
+    def test_those_that_were_imported_are_named(self, checkpoint: Path) -> None:
+        run("import", checkpoint, "-m", "ssh")
+        assert f"hash {load_weights('ssh').hash}; weights of authors" in run("list").output
+
+
+class TestImport:
+    def test_it_is_checked_and_kept_and_used(self, checkpoint: Path, home: Path) -> None:
+        result = run("import", checkpoint)
+        assert "method:   ssh (width 2)" in result.output
+        assert "names and shapes are the network's, none are missing" in result.output
+        assert "cannot be held against a release" in result.output
+        found = load_weights("ssh")
+        assert found.card.trained_by == "authors"
+        assert Path(found.source).is_relative_to(home)
+        state = torch.load(checkpoint, weights_only=True)["model_state_dict"]
+        assert all(torch.equal(found.state[name], value) for name, value in state.items())
+
+    def test_weights_of_a_user_s_own_training_stay_so(self, checkpoint: Path) -> None:
+        run("import", checkpoint, "--trained-by", "user")
+        assert load_weights("ssh").card.trained_by == "user"
+
+    def test_a_damaged_file_is_not_kept(self, checkpoint: Path, home: Path) -> None:
+        held = torch.load(checkpoint, weights_only=True)
+        del held["model_state_dict"]["conv10.bias"]
+        torch.save(held, checkpoint)
+        with pytest.raises(WeightsError, match=r"does not fit SSH: it lacks conv10\.bias"):
+            run("import", checkpoint)
+        assert not home.exists()
+
+    def test_weights_that_give_nothing_are_not_kept(self, checkpoint: Path, home: Path) -> None:
+        held = torch.load(checkpoint, weights_only=True)
+        held["model_state_dict"]["conv10.weight"].fill_(3e38)
+        torch.save(held, checkpoint)
+        with pytest.raises(WeightsError, match="gives no image of a known composite"):
+            run("import", checkpoint)
+        assert not home.exists()
+
+    def test_ours_need_none(self, tmp_path: Path) -> None:
+        save_weights(tmp_path / "w", SSH(width=2).state_dict(), WeightsCard(method="ssh", architecture={"width": 2}))
+        with pytest.raises(SshbenchError, match="use it where it is, with --weights"):
+            run("import", tmp_path / "w")
+
+
+class TestCheck:
+    def test_ours_say_whose_they_are(self, tmp_path: Path) -> None:
+        card = WeightsCard(method="ssh", architecture={"width": 2}, trained_by="sshbench")
+        save_weights(tmp_path / "w", SSH(width=2).state_dict(), card)
+        result = run("check", tmp_path / "w")
+        assert "origin:   weights of sshbench, as the file says" in result.output
+        assert f"hash:     {load_weights('ssh', tmp_path / 'w').hash}" in result.output
+
+    @pytest.mark.parametrize(
+        ("held", "sentence"),
+        [(b"<!doctype html>", "is a web page"), (b"", "is empty"), (None, "there are no such weights")],
+    )
+    def test_what_is_no_file_of_weights(self, tmp_path: Path, held: bytes | None, sentence: str) -> None:
+        if held is not None:
+            (tmp_path / "c").write_bytes(held)
+        with pytest.raises(WeightsError, match=sentence):
+            run("check", tmp_path / "c", "-m", "ssh")
+
+    def test_of_no_method(self, tmp_path: Path) -> None:
+        torch.save({"layer": torch.zeros(2)}, tmp_path / "c")
+        with pytest.raises(WeightsError, match=r"is a file of the authors of none of .*ssh"):
+            run("check", tmp_path / "c")
+
+
+class TestExport:
+    def test_safetensors(self, checkpoint: Path, tmp_path: Path) -> None:
+        assert "Wrote 1 file to" in run("export", "ssh", "--weights", checkpoint, "-o", tmp_path / "out").output
+        assert load_weights("ssh", tmp_path / "out").card.trained_by == "authors"
+
+    def test_onnx_gives_the_same_at_other_sizes(self, checkpoint: Path, tmp_path: Path) -> None:
+        onnxruntime = pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
+        pytest.importorskip("onnxscript", reason="the extra onnx is not installed")
+        assert "onnxruntime gives the same to" in run("export", "ssh", "--weights", checkpoint, "-o", "a.onnx").output
+        session = onnxruntime.InferenceSession("a.onnx", providers=["CPUExecutionProvider"])
+        content, reference = torch.rand(3, 3, 32, 80) * 2 - 1, torch.rand(3, 3, 33, 21) * 2 - 1
+        (image,) = session.run(["image"], {"content": content.numpy(), "reference": reference.numpy()})
+        network = SSH(width=2).eval()
+        network.load_state_dict(load_weights("ssh", checkpoint).state)
+        with torch.inference_mode():
+            wanted = network(content, reference).image
+        assert torch.allclose(torch.from_numpy(image), wanted, atol=1e-4)
+
+    def test_other_methods_have_no_onnx(self, tmp_path: Path) -> None:
+        save_weights(tmp_path / "w", {"a": torch.zeros(1)}, WeightsCard(method="other"))
+        with pytest.raises(SshbenchError, match="only ssh is exported as ONNX, not other"):
+            run("export", "other", "--weights", tmp_path / "w", "-o", "a.onnx")
+
+
+class TestEvaluateWords:
+    def test_names_come_apart_and_options_stay_together(self) -> None:
+        given = ("dc,reinhard", "ssh:map=lut,weights=a.pth,dc", "my.py:A:x=1,y=2", "wct2")
+        assert _names(given) == ["dc", "reinhard", "ssh:map=lut,weights=a.pth", "my.py:A:x=1,y=2", "wct2"]
+
+    def test_weights_go_to_the_method_they_name(self) -> None:
+        names = ["dc", "ssh", "ssh:map=polynomial"]
+        assert _weights(("ssh=a=b.pth",), names) == {"ssh": "a=b.pth", "ssh:map=polynomial": "a=b.pth"}
+        assert _weights(("ssh:map=polynomial=a",), names) == {"ssh:map=polynomial": "a"}
+
+    def test_weights_without_a_name_go_to_the_only_one_that_takes_some(self) -> None:
+        assert _weights(("a.pth",), ["dc", "ssh"]) == {"ssh": "a.pth"}
+        with pytest.raises(SshbenchError, match=r"no method that was asked for takes any; give METHOD=a\.pth"):
+            _weights(("a.pth",), ["dc"])
+        with pytest.raises(SshbenchError, match="ssh and ssh:map=polynomial take some"):
+            _weights(("a.pth",), ["ssh", "ssh:map=polynomial"])

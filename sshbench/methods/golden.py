@@ -56,8 +56,8 @@ def cases(method: str) -> dict[str, Case]:
             "s2am_rascv1_256": Case({"variant": "rascv1", "width": 64, "depth": 5}, lambda: _s2am("rascv1")),
         },
         "wct2": {
-            "wct2_cat5_transfer_esd": Case({"unpool": "cat5"}, lambda: _wct2("cat5")),
-            "wct2_sum_transfer_esd": Case({"unpool": "sum"}, lambda: _wct2("sum")),
+            "wct2_cat5_transfer_esd": Case({"unpool": "cat5", "width": 64}, lambda: _wct2("cat5")),
+            "wct2_sum_transfer_esd": Case({"unpool": "sum", "width": 64}, lambda: _wct2("sum")),
         },
     }
     return found.get(method, {})

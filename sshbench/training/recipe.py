@@ -116,7 +116,8 @@ class Optimizer(_Section):
 class Schedule(_Section):
     """How long a run is, in one of three units, and how the learning rate goes.
 
-    It rises from 0 over the first `warmup` of the run and falls linearly to 0 over the last `decay` of it.
+    It rises from 0 over the first `warmup` of the run, falls linearly to 0 over the last `decay` of it, and is a tenth
+    of itself from each of `drops` on, all of them parts of the run.
     """
 
     epochs: float | None = Field(default=None, gt=0)
@@ -124,6 +125,7 @@ class Schedule(_Section):
     budget: Seconds | None = None
     decay: Share = 0.3
     warmup: Share = 0.0
+    drops: tuple[Share, ...] = ()
 
     @model_validator(mode="after")
     def _one_unit(self) -> Schedule:
@@ -137,7 +139,8 @@ class Schedule(_Section):
         """The learning rate's factor where `progress` (0..1) of the run is done."""
         rising = progress / self.warmup if self.warmup else 1.0
         falling = (1 - progress) / self.decay if self.decay else 1.0
-        return max(0.0, min(1.0, rising, falling))
+        dropped: float = 0.1 ** sum(progress >= drop for drop in self.drops)
+        return max(0.0, min(1.0, rising, falling)) * dropped
 
 
 class Loop(_Section):

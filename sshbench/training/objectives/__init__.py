@@ -20,6 +20,8 @@ ENTRY_POINTS = "sshbench.objectives"
 # Name of the method -> "module:attribute", a function of the recipe; imported when asked for.
 OBJECTIVES: dict[str, str] = {
     "ssh": "sshbench.training.objectives.ssh:make",
+    "dovenet": "sshbench.training.objectives.dovenet:make",
+    "s2am": "sshbench.training.objectives.s2am:make",
 }
 
 Batch = dict[str, Any]

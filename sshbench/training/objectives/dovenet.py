@@ -1,0 +1,131 @@
+"""What DoveNet is trained for (Cong et al. 2020, section 4; numbers of the published code): two players, one a phase.
+
+In each step the discriminator learns to tell real images from made ones, by the image as a whole and by whether
+foreground and background are of one domain; then the generator learns to make the real image and to be taken for real.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sshbench.networks.dovenet import DoveNetDiscriminator, DoveNetGenerator
+from sshbench.training.objectives import Batch, Phase
+from sshbench.training.objectives.composites import blended, check_crop, made_with, stacked
+from sshbench.training.recipe import Recipe
+
+DISCRIMINATOR = ("d_whole", "d_domains", "d_gradient")
+GENERATOR = ("l1", "g_whole", "g_domains")
+
+
+class DoveNetObjective:
+    """Trains `DoveNetGenerator` against `DoveNetDiscriminator`.
+
+    The section `network` takes the generator's arguments and, as `discriminator`, a table of the discriminator's: its
+    norm is the generator's and its depth as large as the crop allows, up to the published 7, unless given. The terms
+    `d_whole`, `d_domains` (hinge) and `d_gradient` (gradient penalty) are the discriminator's, `l1`, `g_whole` and
+    `g_domains` the generator's; each is off where its weight is 0, and without any that judges the generator there is
+    no discriminator's phase.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.architecture = {key: value for key, value in recipe.network.items() if key != "discriminator"}
+        self.generator = made_with(DoveNetGenerator, self.architecture)
+        check_crop(recipe, self.generator.multiple)
+        norm = self.architecture.get("norm", "batch")
+        judge = {"norm": norm, "depth": deepest(recipe.data.crop)} | dict(recipe.network.get("discriminator", {}))
+        self.discriminator = made_with(DoveNetDiscriminator, judge)
+        self.modules = nn.ModuleDict({"generator": self.generator, "discriminator": self.discriminator})
+        self.modules.apply(_initialise)
+        self.on = {term for term in (*DISCRIMINATOR, *GENERATOR) if recipe.weight(term) != 0}
+        phases = [Phase("generator", list(self.generator.parameters()), self.generator_terms)]
+        if self.on & {"g_whole", "g_domains"}:
+            phases.insert(0, Phase("discriminator", list(self.discriminator.parameters()), self.discriminator_terms))
+        self.phases = tuple(phases)
+
+    def discriminator_terms(self, batch: Batch) -> dict[str, Tensor]:
+        """Hinge losses of real and made images, and the penalty on the gradient between them."""
+        mask, real, fake = _binary(batch["mask"]), batch["real"], self._output(batch).detach()
+        found: dict[str, Tensor] = {}
+        if self.on & {"d_whole", "d_domains"}:
+            of_real, of_fake = self.discriminator(real, mask), self.discriminator(fake, mask)
+            found["d_whole"] = _hinge(of_real.whole, of_fake.whole)
+            found["d_domains"] = _hinge(of_real.domains, of_fake.domains)
+        if "d_gradient" in self.on:
+            found["d_gradient"] = self._gradient_penalty(real, fake, mask)
+        return {term: value for term, value in found.items() if term in self.on}
+
+    def generator_terms(self, batch: Batch) -> dict[str, Tensor]:
+        """The distance to the real image, and how far the discriminator is from being taken in."""
+        output = self._output(batch)
+        found = {"l1": F.l1_loss(output.float(), batch["real"].float())}
+        if self.on & {"g_whole", "g_domains"}:
+            scores = self.discriminator(output, _binary(batch["mask"]))
+            found |= {"g_whole": -scores.whole.mean(), "g_domains": -scores.domains.mean()}
+        return {term: value for term, value in found.items() if term in self.on}
+
+    def predict(self, batch: Batch) -> Tensor:
+        """The composite with what the network makes where the mask is; the network makes the rest anew too."""
+        return blended(self.generator(_input(batch)) / 2 + 0.5, batch)
+
+    def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The generator's state, with the names of the authors' checkpoint."""
+        return self.generator.state_dict(), self.architecture
+
+    def _output(self, batch: Batch) -> Tensor:
+        """What the generator makes, once a step: both phases see the same."""
+        if "output" not in batch:
+            batch["output"] = self.generator(_input(batch))
+        output: Tensor = batch["output"]
+        return output
+
+    def _gradient_penalty(self, real: Tensor, fake: Tensor, mask: Tensor) -> Tensor:
+        """Gulrajani et al. 2017, at points between each real and made image, of both scores' mean; in float32."""
+        with torch.autocast(real.device.type, enabled=False):
+            share = torch.rand(len(real), 1, 1, 1, device=real.device)
+            between = (share * real.float() + (1 - share) * fake.float()).requires_grad_()
+            scores = self.discriminator(between, mask.float())
+            total = ((scores.whole + scores.domains) / 2).sum()
+            (gradient,) = torch.autograd.grad(total, between, create_graph=True)
+            norms: Tensor = (gradient.flatten(1) + 1e-16).norm(dim=1)
+            return (norms - 1).square().mean()
+
+
+def deepest(side: int) -> int:
+    """How many convolutions, up to the published 7, the discriminator can have for images of this side."""
+    depth = 1
+    while depth < 7 and (side := (side - 3) // 2 + 1) >= 3:
+        depth += 1
+    return depth
+
+
+def _input(batch: Batch) -> Tensor:
+    return stacked(batch["composite"], _binary(batch["mask"]))
+
+
+def _binary(mask: Tensor) -> Tensor:
+    return (mask >= 0.5).to(mask.dtype)
+
+
+def _hinge(real: Tensor, fake: Tensor) -> Tensor:
+    return F.relu(1 - real.float()).mean() + F.relu(1 + fake.float()).mean()
+
+
+@torch.no_grad()
+def _initialise(module: nn.Module) -> None:
+    """Weights of N(0, 0.02), scales of N(1, 0.02), no biases."""
+    for name, parameter in module.named_parameters(recurse=False):
+        if parameter.ndim > 1:
+            parameter.normal_(0, 0.02)
+        elif name == "weight":
+            parameter.normal_(1, 0.02)
+        else:
+            parameter.zero_()
+
+
+def make(recipe: Recipe) -> DoveNetObjective:
+    """The objective of a recipe."""
+    return DoveNetObjective(recipe)

@@ -1,0 +1,59 @@
+"""What S2AM is trained for (numbers of the published code): the squared distance to the real image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sshbench.networks.s2am import S2AM
+from sshbench.training.objectives import Batch, Phase
+from sshbench.training.objectives.composites import blended, check_crop, made_with, stacked
+from sshbench.training.recipe import Recipe
+
+
+class S2amObjective:
+    """Trains `S2AM`; the one term, `mse`, is of the whole output over 0..1, before it is blended into the composite."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.architecture = dict(recipe.network)
+        self.network = made_with(S2AM, self.architecture)
+        check_crop(recipe, self.network.multiple)
+        self.network.apply(_initialise)
+        self.modules = nn.ModuleDict({"network": self.network})
+        self.phases = (Phase("s2am", list(self.network.parameters()), self.terms),)
+
+    def terms(self, batch: Batch) -> dict[str, Tensor]:
+        """The only term."""
+        return {"mse": F.mse_loss(self._output(batch).float(), batch["real"].float() / 2 + 0.5)}
+
+    def predict(self, batch: Batch) -> Tensor:
+        """The composite with what the network makes blended in, as it is scored."""
+        return blended(self._output(batch), batch)
+
+    def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The network's state, with the names of the authors' checkpoint."""
+        return self.network.state_dict(), self.architecture
+
+    def _output(self, batch: Batch) -> Tensor:
+        output: Tensor = self.network(stacked(batch["composite"] / 2 + 0.5, batch["mask"]))
+        return output
+
+
+@torch.no_grad()
+def _initialise(module: nn.Module) -> None:
+    """Weights after He et al. 2015, scales of N(1, 0.02), no biases."""
+    for name, parameter in module.named_parameters(recurse=False):
+        if parameter.ndim > 1:
+            nn.init.kaiming_normal_(parameter)
+        elif name == "weight":
+            parameter.normal_(1, 0.02)
+        else:
+            parameter.zero_()
+
+
+def make(recipe: Recipe) -> S2amObjective:
+    """The objective of a recipe."""
+    return S2amObjective(recipe)

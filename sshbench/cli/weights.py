@@ -10,7 +10,7 @@ import click
 from sshbench.errors import SshbenchError
 
 if TYPE_CHECKING:
-    from sshbench.methods.cards import Card, Checkpoint
+    from sshbench.methods.cards import Card
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -60,18 +60,17 @@ def list_(folders: tuple[Path, ...]) -> None:
 def _say_where(card: Card, folders: tuple[Path, ...]) -> None:
     """The authors' releases of a method that was not imported: files that lie in a folder, or where they are kept."""
     for release in card.checkpoint:
-        path = next((path for folder in folders for name in release.files for path in folder.rglob(name)), None)
+        path = next((path for folder in folders for path in folder.rglob(release.to_import)), None)
+        files = " and ".join(release.files)
         if path is None:
-            files = " and ".join(release.files)
-            click.echo(f"  authors, {release.name}: {files} is not here; get it from {release.where}")
-            path = Path(release.files[0])
+            click.echo(f"  authors, {release.name}: not here; {files} from {release.where}")
         else:
             click.echo(f"  authors, {release.name}: found as {path}")
-        click.echo(f"    then: sshbench weights import {_quoted(path)} --method {card.method}{_licence(release)}")
-
-
-def _licence(release: Checkpoint) -> str:
-    return f"  (licence: {release.licence})"
+        click.echo(f"    licence: {release.licence}")
+        if release.import_file:
+            click.echo(f"    first made from {files}: {release.import_file} (docs/weights.md)")
+        command = f"sshbench weights import {_quoted(path or Path(release.to_import))} --method {card.method}"
+        click.echo(f"    then: {command}")
 
 
 def _quoted(path: Path) -> str:

@@ -71,8 +71,8 @@ class Method(Protocol):
         ...
 
 
-class Unready:
-    """Stands in a table for a method that cannot run here, and says why on every composite."""
+class WithoutWeights:
+    """Stands in a table for a method whose weights are missing, and says so on every composite."""
 
     needs_background = False
     needs_mask = False

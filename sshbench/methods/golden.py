@@ -52,8 +52,8 @@ def cases(method: str) -> dict[str, Case]:
             "dovenet_in_256": Case({"norm": "instance", "width": 64, "depth": 8}, lambda: _dovenet("instance")),
         },
         "s2am": {
-            "s2am_rascv2_256": Case({"variant": "rascv2", "width": 64, "depth": 5}, lambda: _s2am("rascv2")),
-            "s2am_rascv1_256": Case({"variant": "rascv1", "width": 64, "depth": 5}, lambda: _s2am("rascv1")),
+            "s2am_rascv2_256": Case({"variant": "rascv2", "width": 64, "depth": 8}, lambda: _s2am("rascv2")),
+            "s2am_rascv1_256": Case({"variant": "rascv1", "width": 64, "depth": 8}, lambda: _s2am("rascv1")),
         },
         "wct2": {
             "wct2_cat5_transfer_esd": Case({"unpool": "cat5", "width": 64}, lambda: _wct2("cat5")),

@@ -13,7 +13,7 @@ import numpy as np
 from sshbench.benchmarks.composite import Benchmark, Composite
 from sshbench.benchmarks.protocol import Protocol
 from sshbench.errors import SshbenchError
-from sshbench.methods.base import Method, MissingWeights, Unready, code_hash
+from sshbench.methods.base import Method, MissingWeights, WithoutWeights, code_hash
 from sshbench.methods.registry import get_method, split_options
 from sshbench.metrics import suite
 from sshbench.results.predict import (
@@ -73,7 +73,7 @@ class Job:
                 made.append(self._make(method) if isinstance(method, str) else method)
             except MissingWeights as error:
                 lacking.append(error)
-                made.append(Unready(split_options(str(method))[0], str(error)))
+                made.append(WithoutWeights(split_options(str(method))[0], str(error)))
         if lacking and len(lacking) == len(made):
             raise lacking[0]
         return made

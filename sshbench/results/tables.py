@@ -14,6 +14,7 @@ from sshbench.results.summary import Row, Summary, higher_is_better
 if TYPE_CHECKING:
     pass
 
+MISSING = "missing"  # of a method whose weights are not here
 CEILING = "ceiling: sees the ground truth"
 SIGNIFICANT = 0.05
 
@@ -170,7 +171,9 @@ def _notes(summary: Summary) -> list[str]:
 def _failures(summary: Summary) -> list[str]:
     found = []
     for row in summary.rows:
-        if row.failures:
+        if row.trained_by == MISSING:
+            found.append(f"† {next(iter(row.failures.values()))}.")
+        elif row.failures:
             id, why = next(iter(row.failures.items()))
             rest = f"; its means are over the other {row.n}" if row.n else ""
             found.append(f"† {row.method} failed on {_images(len(row.failures))}{rest}. First: {id}: {why}")

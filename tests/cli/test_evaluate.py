@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,9 @@ import pytest
 from PIL import Image
 
 from sshbench.benchmarks.open import open_benchmark
+from sshbench.methods.weights import WeightsCard, save_weights
+from sshbench.networks.ssh import SSH
+from sshbench.results.records import read_records
 
 MINE = """
 class Mine:
@@ -193,3 +197,36 @@ class TestLeaderboard:
         result = run("leaderboard", ".", cwd=tmp_path)
         assert result.returncode == 2
         assert "holds no records; make some with sshbench evaluate" in result.stderr
+
+
+def test_methods_without_weights_are_rows_that_say_what_is_missing(tmp_path: Path) -> None:
+    names = ["wct2", "dih", "s2am", "dovenet", "ssh"]
+    result = evaluate("--method", "dc", *names, "-o", "out", cwd=tmp_path, SSHBENCH_HOME=str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    for name in names:
+        if f"\n{name} †" in result.stdout:
+            assert f"† {name} has no weights here; get " in result.stdout
+            assert {record.trained_by for record in read_records([tmp_path / "out"]) if record.method == name} == {
+                "missing"
+            }
+        else:
+            assert f"\n{name} " in result.stdout
+
+
+def test_weights_of_an_option_are_a_row_of_their_own(tmp_path: Path) -> None:
+    save_weights(tmp_path / "mine", SSH(width=2).state_dict(), WeightsCard(method="ssh", architecture={"width": 2}))
+    words = ["-m", "ssh:map=polynomial", "-m", "dc", "--weights", "mine", "-o", "out"]
+    result = evaluate(*words, cwd=tmp_path, SSHBENCH_HOME=str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    records = [record for record in read_records([tmp_path / "out"]) if record.method == "ssh+map-polynomial"]
+    assert {record.trained_by for record in records} == {"user"}
+    assert len({record.weights_hash for record in records}) == 1
+    assert len(records[0].weights_hash) == 32
+    assert re.search(r"\nmethod +weights of ", result.stdout)
+    assert re.search(r"\nssh\+map-polynomial +user ", result.stdout)
+
+
+def test_missing_weights_alone_are_an_error(tmp_path: Path) -> None:
+    result = evaluate("-m", "wct2", "--weights", "wct2=authors", cwd=tmp_path, SSHBENCH_HOME=str(tmp_path))
+    assert result.returncode == 2
+    assert result.stderr.startswith("sshbench: wct2 has no weights of authors here; get wave_encoder")

@@ -44,7 +44,7 @@ class TestList:
         assert result.exit_code == 0
         for method in carded():
             assert f"{method}: " in result.output
-        assert "checkpoint is not here; get it from https://drive.google.com" in result.output
+        assert "not here; checkpoint from https://drive.google.com" in result.output
         assert "then: sshbench weights import checkpoint --method ssh" in result.output
 
     def test_files_that_lie_about_are_found(self, checkpoint: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Files in the containers of methods' authors, made of the golden fill rule; `SYNTHETIC` lists one or more a method."""
+"""Files in the containers of methods' authors, filled by the golden rule; `SYNTHETIC` lists one or more a method."""
 
 from __future__ import annotations
 
@@ -8,21 +8,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from sshbench.networks.dovenet import DoveNetGenerator
+from sshbench.networks.s2am import S2AM
 from tests.golden.golden_helper import fill_value
 
 KEYS = Path(__file__).parents[1] / "golden" / "keys"
 
 
-def filled(keys: str, constants: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
-    """The state dict of `keys/<keys>.keys.json`, with the values of the rule; `constants` keep theirs, by key."""
-    known = constants or {}
+def filled(keys: str) -> dict[str, Tensor]:
+    """The state dict of `keys/<keys>.keys.json`, with the values of the rule."""
     listed = json.loads((KEYS / f"{keys}.keys.json").read_text())
+    return {key: torch.from_numpy(fill_value(key, shape)).reshape(shape) for key, shape, _ in listed}
+
+
+def narrow(network: nn.Module) -> dict[str, Tensor]:
+    """The same of a network with fewer channels than the published one, which is large."""
     return {
-        key: known[key] if key in known else torch.from_numpy(fill_value(key, shape)).reshape(shape)
-        for key, shape, _ in listed
+        key: torch.from_numpy(fill_value(key, tuple(value.shape))).reshape(value.shape)
+        for key, value in network.state_dict().items()
     }
 
 
@@ -65,5 +72,32 @@ SYNTHETIC: dict[str, Container] = {
         "checkpoint",
         {"width": 32},
     ),
+    "dovenet": Container(
+        "dovenet",
+        lambda: narrow(DoveNetGenerator("batch", width=2)),
+        lambda state: state,
+        "latest_net_G.pth",
+        {"norm": "batch", "width": 2, "depth": 8},
+    ),
+    "dovenet, instance norm": Container(
+        "dovenet",
+        lambda: narrow(DoveNetGenerator("instance", width=2)),
+        lambda state: state,
+        "latest_net_G.pth",
+        {"norm": "instance", "width": 2, "depth": 8},
+    ),
+    "s2am": Container(
+        "s2am",
+        lambda: narrow(S2AM("rascv2", width=4)),
+        lambda state: {
+            "epoch": 60,
+            "arch": "rascv2",
+            "state_dict": state,
+            "best_acc": np.float64(33.1),
+            "optimizer": OPTIMIZER,
+        },
+        "model_best.pth.tar",
+        {"variant": "rascv2", "residual": False, "width": 4, "depth": 8},
+    ),
 }
-"""Of PyTorch files; containers of another kind have tests of their own."""
+"""Of PyTorch files of one network; what comes otherwise has tests of its own."""

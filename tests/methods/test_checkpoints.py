@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from sshbench.methods import get_method
 from sshbench.methods.base import WeightsError
 from sshbench.methods.checkpoints import read_pickle, read_state, strict_load
 from sshbench.methods.weights import load_weights, read_authors
@@ -39,6 +41,31 @@ class TestContainers:
         state = {n: v.half() if v.is_floating_point() else v for n, v in container.state().items()}
         found = load_weights(container.method, container.write(tmp_path, state)).state
         assert not any(value.dtype == torch.float16 for value in found.values())
+
+    @pytest.mark.parametrize("damage", ["missing", "shape", "extra"])
+    def test_a_network_that_does_not_fit_is_refused_by_name(
+        self, container: Container, tmp_path: Path, damage: str
+    ) -> None:
+        state = container.state()
+        name = list(state)[-1]
+        if damage == "missing":
+            del state[name]
+        elif damage == "shape":
+            state[name] = torch.zeros(7, 7)
+        else:
+            name = "another.weight"
+            state[name] = torch.zeros(3)
+        what = {"missing": "lacks", "shape": "has of another shape", "extra": "has an unknown"}[damage]
+        path = container.write(tmp_path, state)
+        with pytest.raises(WeightsError, match=f"{path} does not fit .*: it {what} {re.escape(name)}"):
+            get_method(container.method, weights=path)
+
+    def test_a_file_with_code_in_it_is_refused_and_not_run(self, container: Container, tmp_path: Path) -> None:
+        trap = tmp_path / "trap"
+        torch.save({"args": Opens(trap), **container.wrap(container.state())}, tmp_path / container.file)
+        with pytest.raises(WeightsError, match="can only be read by running code"):
+            get_method(container.method, weights=tmp_path / container.file)
+        assert not trap.exists()
 
     def test_a_value_that_is_not_finite(self, container: Container, tmp_path: Path) -> None:
         state = container.state()

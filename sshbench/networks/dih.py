@@ -54,6 +54,9 @@ class DIH(nn.Module):
         Convolutions have biases; the bottleneck always has.
     eps
         Of the norms.
+    fixed_norm
+        The norms keep the statistics that they have in training too: each a scale and a shift, as the published
+        TensorFlow code trains them.
     """
 
     def __init__(
@@ -65,8 +68,10 @@ class DIH(nn.Module):
         classes: int = 92,
         bias: bool = False,
         eps: float = 1e-3,
+        fixed_norm: bool = False,
     ) -> None:
         super().__init__()
+        self.fixed_norm = fixed_norm
 
         def down(inputs: int, outputs: int) -> Block:
             return Block(nn.Conv2d(inputs, outputs, 4, 2, 1, bias=bias), outputs, eps)
@@ -87,6 +92,15 @@ class DIH(nn.Module):
         if semantics:
             self.parse_output = up(widths[0], widths[0])
             self.classify = nn.Conv2d(widths[0], classes, 1, bias=bias)
+
+    def train(self, mode: bool = True) -> DIH:
+        """Switch to training, or back; `fixed_norm` keeps the norms from it."""
+        super().train(mode)
+        if self.fixed_norm:
+            for module in self.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
+        return self
 
     def forward(self, x: Tensor) -> DihOutput:
         """Harmonize composites.

@@ -19,9 +19,11 @@ ENTRY_POINTS = "sshbench.objectives"
 
 # Name of the method -> "module:attribute", a function of the recipe; imported when asked for.
 OBJECTIVES: dict[str, str] = {
-    "ssh": "sshbench.training.objectives.ssh:make",
+    "dih": "sshbench.training.objectives.dih:make",
     "dovenet": "sshbench.training.objectives.dovenet:make",
     "s2am": "sshbench.training.objectives.s2am:make",
+    "ssh": "sshbench.training.objectives.ssh:make",
+    "wct2": "sshbench.training.objectives.wct2:make",
 }
 
 Batch = dict[str, Any]

@@ -57,7 +57,7 @@ def transfer_statistics(content: Tensor, style: Tensor, alpha: float = 1.0, labe
     -------
     `[N, C, H, W]`.
     """
-    regions = list(_regions(content, style, labels))
+    regions = _regions(content, style, labels)
     content_flat, style_flat = content.flatten(2), style.flatten(2)
     pairs = [(content_flat[r.image][:, r.content], style_flat[r.image][:, r.style]) for r in regions]
     if not pairs:
@@ -67,11 +67,11 @@ def transfer_statistics(content: Tensor, style: Tensor, alpha: float = 1.0, labe
     roots = values.clamp(min=1).sqrt()  # with the identity in it no eigenvalue is smaller, but by rounding
     whiten = (vectors[::2] / roots[::2, None]) @ vectors[::2].mT
     maps = (vectors[1::2] * roots[1::2, None]) @ vectors[1::2].mT @ whiten
-    result = content_flat.clone()
+    result = torch.empty_like(content_flat) if labels is None else content_flat.clone()
     for n, (region, (pixels, _)) in enumerate(zip(regions, pairs, strict=True)):
         (content_mean, _), (style_mean, _) = moments[2 * n], moments[2 * n + 1]
         moved = torch.addmm(style_mean, maps[n], pixels - content_mean).clamp_(*pixels.aminmax())
-        result[region.image][:, region.content] = torch.lerp(pixels, moved, alpha)
+        result[region.image][:, region.content] = moved if alpha == 1 else torch.lerp(pixels, moved, alpha)
     return result.view_as(content)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from PIL import Image as Pillow
 
 from sshbench.benchmarks.composite import Composite, paste
 from sshbench.benchmarks.protocol import PROTOCOLS
+from sshbench.methods import golden
 from sshbench.methods.base import WeightsError
 from sshbench.methods.dovenet import DoveNet
 from sshbench.methods.registry import get_method
@@ -21,6 +24,7 @@ from sshbench.networks.dovenet import DoveNetGenerator
 from sshbench.networks.s2am import S2AM
 from tests.golden.golden_helper import fill_state_dict, image_u8, mask_soft
 
+GOLDEN = Path(__file__).parent.parent / "golden"
 WIDTH = 8
 
 
@@ -173,6 +177,24 @@ def test_the_variant_of_s2am_is_told_by_its_shapes_and_its_name(
     expected = {"variant": variant, "residual": residual, "width": WIDTH, "depth": 6}
     assert load_weights("s2am", path).card.architecture == expected
     assert SpatialSeparatedAttention(weights=path).network.residual == residual
+
+
+@pytest.mark.parametrize(
+    ("method", "keys"),
+    [("dovenet", "dovenet_bn"), ("dovenet", "dovenet_in"), ("s2am", "s2am_rascv2"), ("s2am", "s2am_rascv1")],
+)
+def test_the_published_keys_are_of_an_architecture_with_published_outputs(
+    monkeypatch: pytest.MonkeyPatch, method: str, keys: str
+) -> None:
+    listed = json.loads((GOLDEN / "keys" / f"{keys}.keys.json").read_text())
+    reader = import_module(f"sshbench.methods.checkpoints.{method}")
+    state = {name: torch.empty(shape, device="meta") for name, shape, _ in listed}
+    monkeypatch.setattr(reader, "read_state", lambda *_: state)
+    read, architecture = reader.read(Path("model_best.pth.tar"))
+    assert set(read) == set(state)
+    fitting = [name for name, case in golden.cases(method).items() if case.architecture.items() <= architecture.items()]
+    assert len(fitting) == 1
+    assert fitting[0].startswith(keys)
 
 
 def damaged(state, how):

@@ -117,7 +117,8 @@ def save_weights(
     Parameters
     ----------
     dtype
-        Of floating tensors in the files; they are read back as float32.
+        Of kernels and matrices in the files; they are read back as float32. Biases and norms, which are small and whose
+        variances may be beyond float16, stay float32.
     shard_bytes
         No file is larger.
 
@@ -134,7 +135,8 @@ def save_weights(
 
     kind = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}[dtype]
     stored = {name: value.detach().cpu() for name, value in state.items()}
-    stored = {name: value.to(kind) if value.is_floating_point() else value for name, value in stored.items()}
+    halved = {name: value.to(kind) for name, value in stored.items() if value.is_floating_point() and value.ndim > 1}
+    stored |= halved
     _check_finite(stored, f"as {dtype}")
     return tensor_files.write_tensors(Path(folder), stored, {_CARD: card.model_dump_json()}, shard_bytes)
 

@@ -160,9 +160,14 @@ class TestDamage:
         self.refused(path, "revision: Extra inputs are not permitted.; a newer sshbench")
 
     def test_values_that_are_not_finite_are_not_saved(self, tmp_path: Path) -> None:
-        with pytest.raises(WeightsError, match=r"a\.bias holds NaN or infinity as float16"):
-            save_weights(tmp_path, a_state() | {"a.bias": torch.tensor([1e6])}, CARD)
-        save_weights(tmp_path, a_state() | {"a.bias": torch.tensor([1e6])}, CARD, dtype="float32")
+        large = {"a.weight": torch.full((2, 2), 1e6)}
+        with pytest.raises(WeightsError, match=r"a\.weight holds NaN or infinity as float16"):
+            save_weights(tmp_path, a_state() | large, CARD)
+        save_weights(tmp_path, a_state() | large, CARD, dtype="float32")
+
+    def test_variances_beyond_float16_are_kept(self, tmp_path: Path) -> None:
+        path = save_weights(tmp_path, a_state() | {"a.running_var": torch.tensor([2e5])}, CARD)[0]
+        assert load_weights("ssh", path).state["a.running_var"].item() == 2e5
 
 
 class TestOwn:

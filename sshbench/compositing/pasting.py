@@ -1,0 +1,112 @@
+"""A mapped foreground onto a background of the same type, some rows at a time."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sshbench.compositing.photo import as_floats
+from sshbench.compositing.placement import Box, Layer
+from sshbench.methods.full_resolution import ColourMap
+
+_PIXELS = 1 << 18  # at a time; what is computed with then stays in the cache
+
+
+class Paint(Protocol):
+    """The new colours of some rows of a layer."""
+
+    def __call__(self, rows: slice, pixels: NDArray[Any], /) -> NDArray[Any]:
+        """Map `pixels` `[h, w, 3]`, which are those rows of the layer, to as many of the same type."""
+        ...
+
+
+def paste_layer(background: NDArray[Any], alpha: NDArray[Any] | None, layer: Layer, paint: Paint, threads: int = 2) -> None:
+    """Lay the painted layer over the background, in place: ``mask * foreground + (1 - mask) * background``.
+
+    Values are rounded to the nearest. Where the background is transparent, the foreground shows by itself and the
+    result is as opaque as it.
+
+    Parameters
+    ----------
+    background, alpha
+        `[H, W, 3]`, uint8 or uint16, and `[H, W]` of the same type or None.
+    layer
+        The foreground, of the same type.
+    paint
+        Its new colours.
+    threads
+        Groups of rows worked on at a time.
+    """
+    height, width = layer.mask.shape
+    step = max(1, _PIXELS // width)
+    canvas = background[layer.box.slices]
+    canvas_alpha = None if alpha is None else alpha[layer.box.slices]
+
+    def work(start: int) -> None:
+        rows = slice(start, min(start + step, height))
+        mask = layer.mask[rows]
+        if not mask.any():
+            return
+        weight = as_floats(mask)[..., None]
+        if canvas_alpha is not None:
+            weight = _over(canvas_alpha[rows], weight)
+        pixels = np.ascontiguousarray(layer.pixels[rows])
+        behind = canvas[rows]
+        mixed = paint(rows, pixels).astype(np.float32)
+        mixed -= behind
+        mixed *= weight
+        mixed += behind
+        mixed += 0.5
+        behind[...] = mixed
+
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(work, range(0, height, step)):
+            pass
+
+
+def _over(alpha: NDArray[Any], mask: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The foreground's part in the colour of each pixel; `alpha` becomes that of both together (Porter, Duff 1984)."""
+    before = as_floats(alpha)[..., None]
+    after = mask + (1 - mask) * before
+    alpha[...] = np.rint(after[..., 0] * np.iinfo(alpha.dtype).max)
+    return np.asarray(np.divide(mask, after, out=np.zeros_like(mask), where=after > 0))
+
+
+def by_map(colour_map: ColourMap) -> Paint:
+    """Paint with a colour map."""
+    return lambda rows, pixels: colour_map(pixels)
+
+
+def by_picture(picture: NDArray[np.float32], box: Box, layer: Layer, strength: float) -> Paint:
+    """Paint with a network's own picture, enlarged.
+
+    Parameters
+    ----------
+    picture
+        float32 `[h, w, 3]`, 0..1.
+    box
+        Where on the background it lies.
+    layer
+        What is painted.
+    strength
+        How far to go from the layer's colours to the picture's.
+    """
+    planes = [Image.fromarray(np.ascontiguousarray(plane)) for plane in np.moveaxis(picture, 2, 0)]
+    by = picture.shape[1] / box.width, picture.shape[0] / box.height
+    left, right = ((x - box.left) * by[0] for x in (layer.box.left, layer.box.right))
+
+    def paint(rows: slice, pixels: NDArray[Any]) -> NDArray[Any]:
+        top, bottom = ((layer.box.top + y - box.top) * by[1] for y in (rows.start, rows.stop))
+        size, part = (pixels.shape[1], pixels.shape[0]), (left, top, right, bottom)
+        most = np.iinfo(pixels.dtype).max
+        painted = [np.asarray(plane.resize(size, Image.Resampling.BICUBIC, part)) for plane in planes]
+        large = np.clip(np.stack(painted, axis=2), 0, 1) * most
+        return np.asarray(np.rint(pixels + strength * (large - pixels)).astype(pixels.dtype))
+
+    return paint
+
+

@@ -1,0 +1,203 @@
+"""Where a foreground lands on a background, and the part of the background around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sshbench.compositing.photo import CompositingError, MaskArray, as_floats
+
+_FAINT = 1 / 32  # JPEG masks are noisy by a few codes everywhere; below this a pixel is not of the foreground
+_ROWS = 256
+_AROUND = 2.0  # `auto` takes this times the foreground's width and height
+_LEAST = 0.25  # and at least this of the background's shorter side
+
+
+@dataclass(frozen=True)
+class Box:
+    """Pixels `left <= x < right`, `top <= y < bottom`."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns, to index an image with."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def within(self, other: Box) -> Box:
+        """What this box shares with another; without area where that is nothing."""
+        left, top = max(self.left, other.left), max(self.top, other.top)
+        return Box(left, top, max(left, min(self.right, other.right)), max(top, min(self.bottom, other.bottom)))
+
+    def around(self, other: Box) -> Box:
+        """The smallest box that holds both."""
+        return Box(
+            min(self.left, other.left), min(self.top, other.top), max(self.right, other.right),
+            max(self.bottom, other.bottom),
+        )  # fmt: skip
+
+
+def whole(image: NDArray[Any]) -> Box:
+    """The box of all pixels."""
+    return Box(0, 0, image.shape[1], image.shape[0])
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """The visible part of a foreground at the scale of the background.
+
+    Parameters
+    ----------
+    pixels, mask
+        `[h, w, 3]` of the background's type and `[h, w]`.
+    box
+        Where it lies on the background.
+    """
+
+    pixels: NDArray[Any]
+    mask: MaskArray
+    box: Box
+
+
+def extent(mask: MaskArray, name: str) -> Box:
+    """The box of the pixels that are foreground.
+
+    Raises
+    ------
+    CompositingError
+        There are none.
+    """
+    limit = _FAINT if mask.dtype == np.float32 else _FAINT * np.iinfo(mask.dtype).max
+    columns = np.zeros(mask.shape[1], bool)
+    rows = np.zeros(mask.shape[0], bool)
+    for start in range(0, len(mask), _ROWS):
+        inside = mask[start : start + _ROWS] > limit
+        columns |= inside.any(axis=0)
+        rows[start : start + _ROWS] = inside.any(axis=1)
+    if not rows.any():
+        raise CompositingError(f"{name} is empty; white marks the foreground")
+    x, y = np.flatnonzero(columns), np.flatnonzero(rows)
+    return Box(int(x[0]), int(y[0]), int(x[-1]) + 1, int(y[-1]) + 1)
+
+
+def place(
+    pixels: NDArray[Any], mask: MaskArray, inside: Box, canvas: Box, at: tuple[int, int], scale: float, *, hidden: bool
+) -> Layer:
+    """Lay a foreground on a background.
+
+    Parameters
+    ----------
+    pixels, mask
+        `[H, W, 3]` and `[H, W]`.
+    inside
+        Of `extent`.
+    canvas
+        The background's box.
+    at
+        Where the left top corner of the whole foreground image lies on the background; it may be outside.
+    scale
+        Pixels of the background a pixel of the foreground.
+    hidden
+        Whether pixels that the mask leaves out have no colour of their own, as in an image with transparency; they are
+        then kept from bleeding in when it is scaled.
+
+    Raises
+    ------
+    CompositingError
+        Nothing of it is on the background, or a pixel of the background would hold more than the whole foreground.
+    """
+    height, width = mask.shape
+    wide, high = round(width * scale), round(height * scale)
+    if not (wide and high):
+        raise CompositingError(f"a scale of {scale:g} leaves nothing of a foreground of {width} x {height} pixels")
+    by = np.array([wide / width, high / height])
+    start = np.floor([inside.left, inside.top] * by).astype(int) + at
+    end = np.ceil([inside.right, inside.bottom] * by).astype(int) + at
+    box = Box(*start.tolist(), *end.tolist()).within(canvas)
+    if not (box.width and box.height):
+        raise CompositingError(
+            f"the foreground lands outside the background of {canvas.width} x {canvas.height} pixels with --at "
+            f"{at[0]},{at[1]}; give the place of its left top corner"
+        )
+    if (wide, high) == (width, height):
+        part = Box(box.left - at[0], box.top - at[1], box.right - at[0], box.bottom - at[1]).slices
+        return Layer(pixels[part], mask[part], box)
+    size = box.width, box.height
+    source = (*([box.left, box.top] - np.array(at)) / by, *([box.right, box.bottom] - np.array(at)) / by)
+
+    def resized(channel: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(Image.fromarray(channel).resize(size, Image.Resampling.BICUBIC, source))
+
+    weight = as_floats(mask) if hidden else np.ones(mask.shape, np.float32)
+    total = np.maximum(resized(weight), 1e-6)
+    scaled = np.empty((*size[::-1], 3), pixels.dtype)
+    for channel in range(3):
+        values = resized(pixels[..., channel] * weight) / total
+        scaled[..., channel] = np.rint(np.clip(values, 0, np.iinfo(pixels.dtype).max))
+    return Layer(scaled, np.clip(resized(as_floats(mask)), 0, 1), box)
+
+
+def reference_box(reference: str | tuple[int, int, int, int], landing: Box, canvas: Box) -> Box:
+    """The part of the background that gives the appearance (Jiang et al. 2021, section 4.4).
+
+    Parameters
+    ----------
+    reference
+        `"full"`; `"auto"`, the surroundings of where the foreground lands, twice as wide and high as it; or left, top,
+        width and height in pixels, also as text `"x,y,w,h"`.
+
+    Raises
+    ------
+    CompositingError
+        It is none of these, or reaches outside the background.
+    """
+    if reference == "full":
+        return canvas
+    if reference == "auto":
+        least = _LEAST * min(canvas.width, canvas.height)
+        sides = [
+            _span(low, high, max(_AROUND * (high - low), least), limit)
+            for low, high, limit in (
+                (landing.left, landing.right, canvas.right), (landing.top, landing.bottom, canvas.bottom)
+            )
+        ]  # fmt: skip
+        return Box(sides[0][0], sides[1][0], sides[0][1], sides[1][1])
+    try:
+        x, y, width, height = (int(v) for v in (reference.split(",") if isinstance(reference, str) else reference))
+    except ValueError:
+        raise CompositingError(f"the reference {reference!r} is not auto, full or x,y,w,h in whole pixels") from None
+    box = Box(x, y, x + width, y + height)
+    if width < 1 or height < 1 or box.within(canvas) != box:
+        raise CompositingError(
+            f"the reference {x},{y},{width},{height} reaches outside the background of {canvas.width} x "
+            f"{canvas.height} pixels; give x,y,w,h inside it"
+        )
+    return box
+
+
+def _span(low: int, high: int, length: float, limit: int) -> tuple[int, int]:
+    """A stretch of a length about the middle of another one, moved to lie within 0..limit."""
+    whole_length = min(round(length), limit)
+    start = min(max(0, (low + high - whole_length) // 2), limit - whole_length)
+    return start, start + whole_length
+
+
+def widened(box: Box, part: float, limit: Box) -> Box:
+    """The box with a margin of this part of its sides, as far as there are pixels."""
+    x, y = round(part * box.width), round(part * box.height)
+    return replace(box, left=box.left - x, top=box.top - y, right=box.right + x, bottom=box.bottom + y).within(limit)

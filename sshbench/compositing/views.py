@@ -1,0 +1,121 @@
+"""Small copies of large photographs, for methods to look at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sshbench.benchmarks.composite import Composite, paste
+from sshbench.compositing.photo import MaskArray, as_floats
+from sshbench.compositing.placement import Box, Layer
+
+SIDE = 512
+"""Longest side of what a method is shown; networks bring it to their own size."""
+
+_ROWS = 256
+
+
+def small(image: NDArray[Any], box: Box, side: int = SIDE) -> NDArray[np.uint8]:
+    """The part of an image in a box, 8 bits, no side longer than `side`; few rows are worked on at a time.
+
+    Parameters
+    ----------
+    image
+        `[H, W, 3]` or a mask `[H, W]`, uint8, uint16 or (masks) float32 over 0..1.
+    """
+    factor = max(1, max(box.width, box.height) // side)
+    rows, columns = box.slices
+    parts = []
+    for start in range(rows.start, rows.stop, step := factor * max(1, _ROWS // factor)):
+        part = Image.fromarray(_to_8_bit(image[start : min(start + step, rows.stop), columns]))
+        parts.append(np.asarray(part.reduce(factor) if factor > 1 else part))
+    reduced = Image.fromarray(np.concatenate(parts))
+    by = min(1.0, side / max(box.width, box.height))
+    size = max(1, round(box.width * by)), max(1, round(box.height * by))
+    last = (0, 0, box.width / factor, box.height / factor)  # reducing makes a whole pixel of the rest of a side
+    return np.asarray(reduced.resize(size, Image.Resampling.BILINEAR, last))
+
+
+def _to_8_bit(image: NDArray[Any]) -> NDArray[np.uint8]:
+    if image.dtype == np.uint8:
+        return np.ascontiguousarray(image)
+    if image.dtype == np.uint16:
+        return ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return np.rint(image * 255).astype(np.uint8)
+
+
+def filled(image: NDArray[np.uint8], known: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The image with smooth surroundings where it is not known, from coarser and coarser means (pull-push).
+
+    Parameters
+    ----------
+    image, known
+        `[H, W, 3]`, and `[H, W]` over 0..1.
+    """
+    if known.min() >= 1 or known.max() <= 0:
+        return image
+    weight = known[..., None].astype(np.float32)
+    return np.rint(np.clip(_pulled(image * weight, weight), 0, 255)).astype(np.uint8)
+
+
+def _pulled(colours: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    mean = colours / np.maximum(weight, 1e-6)
+    height, width = weight.shape[:2]
+    if max(height, width) == 1 or weight.min() >= 0.999:
+        return mean
+    coarse = _pulled(_halved(colours), _halved(weight))
+    planes = [
+        np.asarray(Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR))
+        for plane in np.moveaxis(coarse, 2, 0).copy()
+    ]
+    part = np.minimum(weight, 1)
+    return np.asarray(part * mean + (1 - part) * np.stack(planes, axis=2))
+
+
+def _halved(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Means of 2 x 2; an odd row or column at the end is taken twice."""
+    height, width = values.shape[:2]
+    values = np.pad(values, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    return np.asarray(values.reshape(len(values) // 2, 2, -1, 2, values.shape[2]).mean(axis=(1, 3)))
+
+
+def region_composite(background: NDArray[Any], layer: Layer, region: Box, *, hole: bool) -> Composite:
+    """What a method that sees composites is shown: a part of the background, small, with the foreground in it.
+
+    Parameters
+    ----------
+    background
+        `[H, W, 3]`.
+    layer
+        The foreground.
+    region
+        The part; it holds the layer.
+    hole
+        Whether what is behind the foreground is not known, as in a composite that is all there is.
+    """
+    behind = small(background, region)
+    by = behind.shape[1] / region.width, behind.shape[0] / region.height
+    size = max(1, round(layer.box.width * by[0])), max(1, round(layer.box.height * by[1]))
+    left = min(round((layer.box.left - region.left) * by[0]), behind.shape[1] - size[0])
+    top = min(round((layer.box.top - region.top) * by[1]), behind.shape[0] - size[1])
+    here = slice(top, top + size[1]), slice(left, left + size[0])
+    foreground, mask = behind.copy(), np.zeros(behind.shape[:2], np.float32)
+    own = Box(0, 0, layer.box.width, layer.box.height)
+    foreground[here] = _resized(small(layer.pixels, own), size)
+    mask[here] = as_floats(_resized(small(layer.mask, own), size))
+    if hole:
+        return Composite(id="photograph", composite=behind, foreground=behind, background=behind, mask=mask)
+    composite = paste(foreground, behind, mask)
+    return Composite(id="photograph", composite=composite, foreground=foreground, background=behind, mask=mask)
+
+
+def _resized(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
+
+
+def mask_of(mask: MaskArray, box: Box) -> NDArray[np.float32]:
+    """A small copy of a mask, 0..1."""
+    return as_floats(small(mask, box))

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sshbench.compositing.harmonize import harmonize as harmonize
     from sshbench.lut.apply import apply_lut as apply_lut
     from sshbench.lut.bank import LutBank as LutBank
     from sshbench.lut.cube import read_cube as read_cube
@@ -30,6 +31,7 @@ _HOMES = {
     "TripletLoader": "sshbench.triplets.loader",
     "TripletStream": "sshbench.triplets.stream",
     "apply_lut": "sshbench.lut.apply",
+    "harmonize": "sshbench.compositing.harmonize",
     "load_triplets": "sshbench.triplets.stored",
     "read_cube": "sshbench.lut.cube",
     "write_cube": "sshbench.lut.cube",

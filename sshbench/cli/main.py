@@ -21,6 +21,10 @@ COMMANDS = {
         "sshbench.cli.generate_triplets:generate_triplets",
         "Make training triplets or composites from photographs.",
     ),
+    "harmonize": (
+        "sshbench.cli.harmonize:harmonize",
+        "Paste a foreground onto a background in the background's light and colours.",
+    ),
     "leaderboard": ("sshbench.cli.leaderboard:leaderboard", "Merge the records of evaluations into one table."),
     "preview-triplets": (
         "sshbench.cli.preview_triplets:preview_triplets",

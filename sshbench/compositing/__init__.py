@@ -1,1 +1,1 @@
-"""Harmonizing a user's own photographs: where the foreground lands, what a method is shown, and pasting at full size."""
+"""Harmonizing a user's own photographs: placing the foreground, what a method is shown, pasting at full size."""

@@ -24,7 +24,9 @@ class Paint(Protocol):
         ...
 
 
-def paste_layer(background: NDArray[Any], alpha: NDArray[Any] | None, layer: Layer, paint: Paint, threads: int = 2) -> None:
+def paste_layer(
+    background: NDArray[Any], alpha: NDArray[Any] | None, layer: Layer, paint: Paint, threads: int = 2
+) -> None:
     """Lay the painted layer over the background, in place: ``mask * foreground + (1 - mask) * background``.
 
     Values are rounded to the nearest. Where the background is transparent, the foreground shows by itself and the
@@ -108,5 +110,3 @@ def by_picture(picture: NDArray[np.float32], box: Box, layer: Layer, strength: f
         return np.asarray(np.rint(pixels + strength * (large - pixels)).astype(pixels.dtype))
 
     return paint
-
-

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,7 +17,7 @@ from sshbench.lut.imagefile import Coding, ImageFile, read_image
 from sshbench.lut.table import Lut, identity_table
 
 Source: TypeAlias = str | os.PathLike[str] | NDArray[Any] | Image.Image
-MaskArray: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
+MaskArray: TypeAlias = NDArray[Any]  # uint8 or uint16 over their range, or float32 over 0..1
 
 _TO_UPRIGHT = {6: 8, 8: 6}  # the turn that undoes the one with this EXIF number; the others undo themselves
 _PROFILE_POINTS = 65
@@ -54,10 +53,13 @@ class Photo:
 
     def stored(self, pixels: NDArray[Any], alpha: NDArray[Any] | None) -> ImageFile:
         """The file that holds these upright pixels, laid out and described as this one, without its thumbnail."""
-        turned = [None if a is None else np.ascontiguousarray(stored_layout(a, self.orientation)) for a in (pixels, alpha)]
         exif = self.image.exif
-        assert turned[0] is not None
-        return replace(self.image, pixels=turned[0], alpha=turned[1], exif=without_thumbnail(exif) if exif else None)
+        return replace(
+            self.image,
+            pixels=np.ascontiguousarray(stored_layout(pixels, self.orientation)),
+            alpha=None if alpha is None else np.ascontiguousarray(stored_layout(alpha, self.orientation)),
+            exif=without_thumbnail(exif) if exif else None,
+        )
 
 
 def open_photo(source: Source, role: str) -> Photo:
@@ -174,10 +176,10 @@ def _between(photo: Photo, other: Photo) -> Lut:
             raise CompositingError(f"{one.name}: its ICC profile is damaged; convert it to sRGB first") from error
     flat = Image.fromarray(colours.reshape(_PROFILE_POINTS, -1, 3))
     try:
-        converted = ImageCms.profileToProfile(flat, *profiles, renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC)
+        converted = ImageCms.profileToProfile(flat, profiles[0], profiles[1], ImageCms.Intent.RELATIVE_COLORIMETRIC)
     except ImageCms.PyCMSError as error:
         raise CompositingError(f"{photo.name}: its ICC profile cannot be converted to that of {other.name}") from error
-    return Lut(values=np.asarray(converted, np.float32).reshape(colours.shape) / 255)
+    return Lut(values=(np.asarray(converted) / np.float32(255)).reshape(colours.shape).astype(np.float32))
 
 
 def _of_array(array: NDArray[Any], name: str) -> ImageFile:
@@ -219,5 +221,3 @@ def _upright(image: ImageFile, orientation: int) -> dict[str, Any]:
         "pixels": np.ascontiguousarray(_turned(image.pixels, orientation)),
         "alpha": None if image.alpha is None else np.ascontiguousarray(_turned(image.alpha, orientation)),
     }
-
-

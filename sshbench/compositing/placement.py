@@ -82,7 +82,7 @@ def extent(mask: MaskArray, name: str) -> Box:
     CompositingError
         There are none.
     """
-    limit = _FAINT if mask.dtype == np.float32 else _FAINT * np.iinfo(mask.dtype).max
+    limit = _FAINT * (1 if mask.dtype.kind == "f" else np.iinfo(mask.dtype.name).max)
     columns = np.zeros(mask.shape[1], bool)
     rows = np.zeros(mask.shape[0], bool)
     for start in range(0, len(mask), _ROWS):

@@ -43,8 +43,8 @@ def _to_8_bit(image: NDArray[Any]) -> NDArray[np.uint8]:
     if image.dtype == np.uint8:
         return np.ascontiguousarray(image)
     if image.dtype == np.uint16:
-        return ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    return np.rint(image * 255).astype(np.uint8)
+        return np.asarray((image.astype(np.uint32) + 128) // 257, np.uint8)
+    return np.asarray(np.rint(image * 255), np.uint8)
 
 
 def filled(image: NDArray[np.uint8], known: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -72,14 +72,15 @@ def _pulled(colours: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArra
         for plane in np.moveaxis(coarse, 2, 0).copy()
     ]
     part = np.minimum(weight, 1)
-    return np.asarray(part * mean + (1 - part) * np.stack(planes, axis=2))
+    return np.asarray(part * mean + (1 - part) * np.stack(planes, axis=2), np.float32)
 
 
 def _halved(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Means of 2 x 2; an odd row or column at the end is taken twice."""
     height, width = values.shape[:2]
     values = np.pad(values, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    return np.asarray(values.reshape(len(values) // 2, 2, -1, 2, values.shape[2]).mean(axis=(1, 3)))
+    blocks = values.reshape(len(values) // 2, 2, -1, 2, values.shape[2])
+    return np.asarray(blocks.mean(axis=(1, 3)), np.float32)
 
 
 def region_composite(background: NDArray[Any], layer: Layer, region: Box, *, hole: bool) -> Composite:

@@ -71,7 +71,7 @@ def fit_smooth_lut(
     for remaining in reversed(range(_ROUNDS)):
         share = np.bincount(cell, weights * trust, count) ** _CROWD
         weighted = (share / share.sum())[:, None] * rows
-        normal, right = weighted.T @ rows, weighted.T @ means(target - source, weights * trust)
+        normal, right = _product(weighted, rows), _product(weighted, means(target - source, weights * trust))
         if remaining:
             table = Lut(values=_sampled(_solve(normal + _penalty(), right), size).astype(np.float32))
             moved = apply_lut(source[None].astype(np.float32), table, layout="HWC")[0]
@@ -85,10 +85,21 @@ def fit_smooth_lut(
     return Lut(values=np.clip(values, 0, 1).astype(np.float32), title="fitted")
 
 
-def _solve(normal: Floats, right: Floats) -> Floats:
-    from scipy.linalg import cho_factor, cho_solve
+# torch for what numpy and scipy would give to OpenBLAS, whose threads wait for each other ten times as long as they
+# compute on matrices of this size where other programs run.
+def _product(left: Floats, right: Floats) -> Floats:
+    import torch
 
-    return np.asarray(cho_solve(cho_factor(normal, lower=True, check_finite=False), right, check_finite=False))
+    product: Floats = (torch.from_numpy(left).T @ torch.from_numpy(right)).numpy()
+    return product
+
+
+def _solve(normal: Floats, right: Floats) -> Floats:
+    import torch
+
+    factor = torch.linalg.cholesky(torch.from_numpy(normal))
+    solution: Floats = torch.cholesky_solve(torch.from_numpy(right), factor).numpy()
+    return solution
 
 
 def _without_falls(normal: Floats, right: Floats) -> Floats:
@@ -103,7 +114,8 @@ def _without_falls(normal: Floats, right: Floats) -> Floats:
                 break
             falls |= found
             up = _FALL * slopes[falls]
-            controls[:, channel] = _solve(normal + up.T @ slopes[falls], right[:, channel] - up.sum(axis=0))
+            pull = right[:, channel] - up.sum(axis=0)
+            controls[:, channel] = _solve(normal + _product(up, slopes[falls]), pull[:, None])[:, 0]
     return controls
 
 

@@ -89,6 +89,15 @@ class PredictsMap(Protocol):
         ...
 
 
+@runtime_checkable
+class PredictsPicture(Protocol):
+    """A method whose network makes a picture of the foreground, at its own size."""
+
+    def pictures(self, views: Sequence[View]) -> list[NDArray[np.float32]]:
+        """A picture of each view's whole foreground, `[h, w, 3]`, 0..1, sRGB."""
+        ...
+
+
 def fit_map(
     kind: str, source: NDArray[Any], target: NDArray[Any], *, mask: NDArray[np.float32] | None = None
 ) -> ColourMap:

@@ -1,0 +1,287 @@
+"""`sshbench harmonize`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sshbench.cli.lut.arguments import images_below
+from sshbench.errors import SshbenchError, sentence
+
+if TYPE_CHECKING:
+    from sshbench.compositing.harmonize import MapChoice
+    from sshbench.methods.base import Method
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to make, from these files to those."""
+
+    foreground: Path
+    background: Path | None
+    mask: Path | None
+    output: Path
+    lut: Path | None
+    preview: Path | None
+
+
+class Place(click.ParamType[tuple[int, int]]):
+    """`x,y` in whole pixels; either may be negative."""
+
+    name = "x,y"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            x, y = (int(part) for part in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not x,y in whole pixels, such as 640,-20", param, ctx)
+        return x, y
+
+
+@click.command()
+@click.option("--foreground", metavar="F", help="Photograph of what is to be pasted: a file, or a folder of them.")
+@click.option("--background", metavar="B", help="Where it goes: a file, or a folder with files of the same names.")
+@click.option("--composite", metavar="C", help="Instead of both: a picture that it was pasted into already.")
+@click.option("--mask", metavar="M", help="White where the foreground is. Without it the foreground's transparency.")
+@click.option("-o", "--output", required=True, metavar="OUT", help="PNG, TIFF, JPEG or WebP; a folder for folders.")
+@click.option("--at", type=Place(), help="Where the foreground's left top corner goes, in pixels of the background.")
+@click.option("--scale", type=float, default=1.0, show_default=True, help="Of the foreground, before it is pasted.")
+@click.option("--method", metavar="NAME", help="See below; by default the first of ours whose weights are here.")
+@click.option("--weights", metavar="FILE", help="Of the method, as for evaluate.")
+@click.option(
+    "--map", "kind", type=click.Choice(["lut", "polynomial", "none"]), default="lut", show_default=True,
+    help="Colour map from the network's size to the photograph's; none pastes the network's own picture, enlarged.",
+)  # fmt: skip
+@click.option(
+    "--reference", metavar="auto|full|x,y,w,h", default="auto", show_default=True,
+    help="Part of the background whose light and colours count; auto is what surrounds the foreground.",
+)  # fmt: skip
+@click.option("--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="0 only pastes.")
+@click.option("--export-lut", metavar="CUBE", help="Write the colour map as a .cube file; a folder for folders.")
+@click.option("--preview", metavar="PNG", help="Write before and after side by side; a folder for folders.")
+@click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG and WebP; by default as sshbench lut apply.")
+@click.option("--device", metavar="DEVICE", help="Such as cpu or cuda:0, for methods that run on one.")
+@click.option("--overwrite", "existing", flag_value="overwrite", help="Replace files that exist.")
+@click.option(
+    "--skip-existing", "existing", flag_value="skip", help="Leave pictures that exist: goes on after a break."
+)
+@click.pass_context
+def harmonize(
+    ctx: click.Context,
+    foreground: str | None,
+    background: str | None,
+    composite: str | None,
+    mask: str | None,
+    output: str,
+    at: tuple[int, int] | None,
+    scale: float,
+    method: str | None,
+    weights: str | None,
+    kind: MapChoice,
+    reference: str,
+    strength: float,
+    export_lut: str | None,
+    preview: str | None,
+    quality: int | None,
+    device: str | None,
+    existing: str | None,
+) -> None:
+    """Paste a foreground onto a background in the background's light and colours.
+
+    A method looks at small copies; a map from the foreground's old colours to its new ones is fitted to what it makes,
+    and the foreground goes through it at full size, 8 or 16 bits. The result has the background's size, bits, ICC
+    profile and metadata. METHOD is any that `sshbench evaluate` knows, but for the ceilings.
+
+    \b
+    sshbench harmonize --foreground dog.png --background beach.jpg --at 800,1200 --scale 0.5 -o out.jpg
+    sshbench harmonize --foreground cup.jpg --mask cup_mask.png --background desk.jpg -o out.png --preview both.png
+    sshbench harmonize --composite pasted.jpg --mask mask.png -o out.jpg --export-lut look.cube
+    sshbench harmonize --foreground cut/ --background rooms/ -o out/ --method reinhard --skip-existing
+    """
+    from sshbench.compositing.harmonize import open_method
+
+    jobs = plan(foreground, background, composite, mask, output, export_lut, preview)
+    if export_lut and kind == "none":
+        raise SshbenchError("--map none pastes a picture, so there is no LUT to export; choose lut or polynomial")
+    done = {job.output for job in jobs if os.path.lexists(job.output)}
+    if existing != "skip":
+        done |= {path for job in jobs for path in (job.lut, job.preview) if path and os.path.lexists(path)}
+    if done and existing is None:
+        others = f" and {len(done) - 1} more" if len(done) > 1 else ""
+        raise SshbenchError(f"{min(done)}{others} already there; add --overwrite or --skip-existing")
+    todo = [job for job in jobs if existing != "skip" or job.output not in done]
+
+    chosen = open_method(method, weights=weights, device=device)
+    if method is None:
+        click.echo(_why(chosen.name))
+    failed = 0
+    for job in todo:
+        try:
+            click.echo(_make(job, chosen, at, scale, kind, reference, strength, quality))
+        except (SshbenchError, OSError) as error:
+            if len(jobs) == 1 or ctx.find_root().params.get("debug"):
+                raise
+            failed += 1
+            click.echo(f"sshbench: {sentence(error)}", err=True)
+    if len(jobs) > 1:
+        notes = [f"{n} {what}" for n, what in ((len(jobs) - len(todo), "already there"), (failed, "failed")) if n]
+        made = len(todo) - failed
+        click.echo(
+            f"{made} picture{'' if made == 1 else 's'} in {output}" + (f" ({', '.join(notes)})" if notes else "")
+        )
+    if failed:
+        ctx.exit(2)
+
+
+def _why(chosen: str) -> str:
+    from sshbench.compositing.harmonize import PREFERRED
+
+    before = PREFERRED[: PREFERRED.index(chosen)] if chosen in PREFERRED else ()
+    missing = f", as there are no weights of {' and '.join(before)} here" if before else ""
+    return f"Method: {chosen}{missing}."
+
+
+def _make(
+    job: Job,
+    method: Method,
+    at: tuple[int, int] | None,
+    scale: float,
+    kind: MapChoice,
+    reference: str,
+    strength: float,
+    quality: int | None,
+) -> str:
+    """Make one picture; return a line on it."""
+    from sshbench.compositing.harmonize import harmonize_scene, plain_composite
+    from sshbench.compositing.preview import side_by_side
+    from sshbench.compositing.scene import open_scene
+    from sshbench.lut.imagefile import BITS, format_of
+    from sshbench.whole_file import whole_file
+
+    scene = open_scene(job.foreground, job.background, job.mask, at=at, scale=scale)
+    before = {"before": plain_composite(scene)} if job.preview else {}
+    result = harmonize_scene(scene, method, map=kind, reference=reference, strength=strength, in_place=True)
+    for path in (job.output, job.lut, job.preview):
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+    result.save(job.output, quality=quality)
+    if job.lut:
+        result.export_lut(job.lut)
+    if job.preview:
+        with whole_file(job.preview) as temporary:
+            side_by_side({**before, "after": result.pixels}).save(temporary, "PNG")
+    box, image = result.reference, result.photo.image
+    how = "its own picture, enlarged" if kind == "none" else f"{kind} map"
+    format = format_of(job.output)
+    rounded = "" if image.bits in BITS[format] else f", rounded to 8 bits a channel, which {format} holds"
+    around = f"{box.left},{box.top},{box.width},{box.height}"
+    return f"{job.output}: {result.method}, {how}, reference {around}{rounded}"
+
+
+def plan(
+    foreground: str | None,
+    background: str | None,
+    composite: str | None,
+    mask: str | None,
+    output: str,
+    lut: str | None = None,
+    preview: str | None = None,
+) -> list[Job]:
+    """Which files become which.
+
+    Raises
+    ------
+    SshbenchError
+        The options do not go together, a folder has no image, or a file has no partner of its name.
+    """
+    from sshbench.lut.imagefile import format_of
+
+    if composite is not None and (foreground is not None or background is not None):
+        raise SshbenchError("give --composite, or --foreground and --background, not both")
+    if composite is None and (foreground is None or background is None):
+        lacking = "--foreground" if foreground is None else "--background"
+        raise SshbenchError(f"{lacking} is missing; give --foreground and --background, or --composite with --mask")
+    if composite is not None and mask is None:
+        raise SshbenchError("--composite needs --mask, white where the foreground is")
+    first = composite if composite is not None else foreground
+    assert first is not None
+    given = {"--background": background, "--mask": mask}
+    if not Path(first).is_dir():
+        for option, text in given.items():
+            if text is not None and Path(text).is_dir():
+                raise SshbenchError(
+                    f"{option} {text} is a folder and {first} one file; give a file, or folders for both"
+                )
+        format_of(output)
+        if preview is not None and format_of(preview) != "PNG":
+            raise SshbenchError(f"--preview {preview} is a PNG; name it .png")
+        if lut is not None and Path(lut).suffix.lower() != ".cube":
+            raise SshbenchError(f"--export-lut {lut} is a .cube file; name it so")
+        ways = [None if text is None else Path(text) for text in (background, mask)]
+        jobs = [
+            Job(Path(first), ways[0], ways[1], Path(output), *(None if t is None else Path(t) for t in (lut, preview)))
+        ]
+    else:
+        jobs = _pairs(Path(first), given, output, lut, preview)
+    _check_inputs_survive(jobs)
+    return jobs
+
+
+def _pairs(
+    first: Path, given: Mapping[str, str | None], output: str, lut: str | None, preview: str | None
+) -> list[Job]:
+    """The jobs of a folder: what has the same name below each folder, but for the suffix, belongs together."""
+    sources = _by_name(first, output)
+    partners: dict[str, Mapping[str, Path] | Path | None] = {}
+    for option, text in given.items():
+        if text is None or not Path(text).is_dir():
+            partners[option] = None if text is None else Path(text)
+            continue
+        partners[option] = found = _by_name(Path(text), output)
+        missing = sorted(set(sources) - set(found))
+        if missing:
+            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+            raise SshbenchError(f"{text} has no image named {missing[0]}{more}, which {first} has")
+    jobs = []
+    for name, source in sources.items():
+        background, mask = (p.get(name) if isinstance(p, Mapping) else p for p in partners.values())
+        suffix = (background or source).suffix
+        jobs.append(
+            Job(
+                source, background, mask, Path(output) / f"{name}{suffix}",
+                None if lut is None else Path(lut) / f"{name}.cube",
+                None if preview is None else Path(preview) / f"{name}.png",
+            )
+        )  # fmt: skip
+    return jobs
+
+
+def _by_name(folder: Path, output: str) -> dict[str, Path]:
+    from sshbench.lut.imagefile import SUFFIXES
+
+    found: dict[str, Path] = {}
+    for path in images_below(folder, [*SUFFIXES], without=Path(output)):
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        if name in found:
+            raise SshbenchError(f"{found[name]} and {path} have one name; keep one of them in the folder")
+        found[name] = path
+    if not found:
+        raise SshbenchError(f"{folder}: no PNG, TIFF, JPEG or WebP image there")
+    return found
+
+
+def _check_inputs_survive(jobs: Sequence[Job]) -> None:
+    inputs = {
+        os.path.realpath(path): path for job in jobs for path in (job.foreground, job.background, job.mask) if path
+    }
+    for job in jobs:
+        for target in (job.output, job.lut, job.preview):
+            if target and os.path.realpath(target) in inputs:
+                raise SshbenchError(f"{target} would overwrite the input {inputs[os.path.realpath(target)]}")

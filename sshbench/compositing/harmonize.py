@@ -1,0 +1,188 @@
+"""`harmonize`: a foreground photograph in the light and colours of the background it is pasted on."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+from numpy.typing import NDArray
+
+from sshbench.compositing.painting import find_painting
+from sshbench.compositing.pasting import by_map, paste_layer
+from sshbench.compositing.photo import CompositingError, Photo, Source
+from sshbench.compositing.placement import Box, reference_box
+from sshbench.compositing.scene import Scene, open_scene
+from sshbench.lut.cube import write_cube
+from sshbench.lut.imagefile import ImageFile, write_image
+from sshbench.lut.table import Lut
+from sshbench.methods.base import Method, MissingWeights
+from sshbench.methods.full_resolution import ColourMap
+from sshbench.methods.registry import METHODS, get_method
+
+MapChoice = Literal["lut", "polynomial", "none"]
+MAPS = get_args(MapChoice)
+PREFERRED = ("ssh-lut", "ssh", "reinhard")
+"""What is taken where no method is named: the first whose weights are here; the last needs none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Harmonized:
+    """A harmonized photograph.
+
+    Parameters
+    ----------
+    pixels
+        `[H, W, 3]` of the background's type, upright.
+    alpha
+        `[H, W]`, or None where the background is opaque.
+    colour_map
+        The map that the foreground went through; None with `map="none"`.
+    method
+        The method's name.
+    landing, reference
+        Where the foreground lies on the background, and the part that gave the appearance.
+    photo
+        The background, whose metadata the result carries.
+    """
+
+    pixels: NDArray[Any]
+    alpha: NDArray[Any] | None
+    colour_map: ColourMap | None
+    method: str
+    landing: Box
+    reference: Box
+    photo: Photo
+
+    def file(self) -> ImageFile:
+        """What `save` writes: laid out as the background's file, with its ICC profile, EXIF and XMP."""
+        return self.photo.stored(self.pixels, self.alpha)
+
+    def save(self, path: str | os.PathLike[str], *, quality: int | None = None) -> None:
+        """Write a PNG, TIFF, JPEG or WebP file, as `sshbench.lut.imagefile.write_image` does.
+
+        Raises
+        ------
+        ImageFileError
+            An unknown suffix, or a file that cannot be written.
+        """
+        write_image(path, self.file(), quality=quality)
+
+    def lut(self, size: int | None = None) -> Lut:
+        """The map as a LUT, by default the very table that was applied.
+
+        Raises
+        ------
+        CompositingError
+            There is no map.
+        """
+        if self.colour_map is None:
+            raise CompositingError("with map none a picture is pasted and there is no LUT; choose lut or polynomial")
+        lut = self.colour_map.to_lut(size)
+        return replace(lut, title=f"{self.method} {self.colour_map.kind}")
+
+    def export_lut(self, path: str | os.PathLike[str], size: int | None = None) -> None:
+        """Write the map as a `.cube` file, for photo and video editors."""
+        write_cube(self.lut(size), path)
+
+
+def harmonize(
+    foreground: Source,
+    background: Source | None = None,
+    mask: Source | None = None,
+    *,
+    method: str | Method | None = None,
+    weights: str | os.PathLike[str] | None = None,
+    device: str | None = None,
+    map: MapChoice = "lut",
+    at: tuple[int, int] | None = None,
+    scale: float = 1.0,
+    reference: str | tuple[int, int, int, int] = "auto",
+    strength: float = 1.0,
+) -> Harmonized:
+    """Paste a foreground onto a background and give it the background's light and colours.
+
+    Parameters
+    ----------
+    foreground, background, mask
+        Files, arrays (uint8 or uint16 `[H, W, 3 or 4]`; masks also `[H, W]`, floats over 0..1, booleans) or images of
+        Pillow. Without a background the first is a composite already. Without a mask the foreground's alpha is it.
+    method
+        A name as for `get_method`, or a method; by default the first of `PREFERRED` whose weights are here.
+    weights, device
+        As for `get_method`.
+    map
+        `"lut"`, `"polynomial"`, or `"none"` to paste what the network made, enlarged from its own size.
+    at, scale
+        Where the foreground's left top corner goes, in pixels of the background, and its scale.
+    reference
+        `"auto"` (the surroundings of where the foreground lands), `"full"`, or left, top, width and height.
+    strength
+        How far to go from the foreground's own colours (0) to the new ones (1).
+
+    Returns
+    -------
+    Of the background's size, bits, colour space and metadata. No array that was given is changed.
+
+    Raises
+    ------
+    SshbenchError
+        Each with one sentence that says what is wrong and the way out.
+    """
+    if map not in MAPS:
+        raise CompositingError(f"there is no map {map!r}; there are {', '.join(MAPS)}")
+    if not 0 <= strength <= 1:
+        raise CompositingError(f"the strength is 0 to 1, not {strength:g}")
+    if method is None or isinstance(method, str):
+        method = open_method(method, weights=weights, device=device)
+    scene = open_scene(foreground, background, mask, at=at, scale=scale)
+    ours = isinstance(foreground if background is None else background, str | os.PathLike)
+    return harmonize_scene(scene, method, map=map, reference=reference, strength=strength, in_place=ours)
+
+
+def open_method(
+    name: str | None = None, *, weights: str | os.PathLike[str] | None = None, device: str | None = None
+) -> Method:
+    """The method of a name, or the first of `PREFERRED` that can be had."""
+    given = None if weights is None else os.fspath(weights)
+    if name is not None:
+        return get_method(name, weights=given, device=device)
+    known = [one for one in PREFERRED if one in METHODS]
+    if weights is not None:
+        return get_method(known[0], weights=given, device=device)
+    for one in known[:-1]:
+        try:
+            return get_method(one, device=device)
+        except MissingWeights:
+            continue
+    return get_method(known[-1], device=device)
+
+
+def harmonize_scene(
+    scene: Scene,
+    method: Method,
+    *,
+    map: MapChoice,
+    reference: str | tuple[int, int, int, int],
+    strength: float,
+    in_place: bool = False,
+) -> Harmonized:
+    """Harmonize what is opened already; the arguments are those of `harmonize`.
+
+    In place, the scene's background becomes the result where it can be written to, which saves the memory of a copy.
+    """
+    around = reference_box(reference, scene.layer.box, scene.canvas)
+    painting = find_painting(scene, method, map, around, strength)
+    image = scene.background.image
+    pixels, alpha = image.pixels, image.alpha
+    if not (in_place and pixels.flags.writeable and (alpha is None or alpha.flags.writeable)):
+        pixels, alpha = pixels.copy(), None if alpha is None else alpha.copy()
+    paste_layer(pixels, alpha, scene.layer, painting.paint)
+    return Harmonized(pixels, alpha, painting.colour_map, method.name, scene.layer.box, around, scene.background)
+
+
+def plain_composite(scene: Scene) -> NDArray[Any]:
+    """The foreground pasted as it is, for comparison: `[H, W, 3]`."""
+    pixels = scene.background.image.pixels.copy()
+    paste_layer(pixels, None, scene.layer, by_map(ColourMap("identity", Lut.identity(2))))
+    return pixels

@@ -1,0 +1,119 @@
+"""From a scene and a method to new colours for the foreground."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sshbench.compositing.pasting import Paint, by_map, by_picture
+from sshbench.compositing.photo import CompositingError
+from sshbench.compositing.placement import Box, widened
+from sshbench.compositing.scene import Scene
+from sshbench.compositing.views import filled, mask_of, region_composite, small
+from sshbench.methods.base import Method
+from sshbench.methods.full_resolution import ColourMap, MapKind, PredictsMap, PredictsPicture, View, fit_map
+
+_MARGIN = 0.1  # around the foreground in its photograph, of its width and height
+_CORE = 0.98  # of the mask: pixels with less show the background too
+
+
+@dataclass(frozen=True, eq=False)
+class Painting:
+    """New colours of a scene's foreground, and the map that makes them, where it is one."""
+
+    paint: Paint
+    colour_map: ColourMap | None
+
+
+def find_painting(
+    scene: Scene, method: Method, kind: MapKind | Literal["none"], reference: Box, strength: float = 1.0
+) -> Painting:
+    """Ask a method for the foreground's new colours.
+
+    Parameters
+    ----------
+    method
+        If it predicts maps (`PredictsMap`), it sees the foreground's photograph and the reference; otherwise a small
+        composite of the reference and the foreground, and a map is fitted to what it makes of the foreground.
+    kind
+        Of the map: `"lut"` or `"polynomial"`; or `"none"` for the method's own picture, enlarged.
+    reference
+        The part of the background whose appearance the foreground should take.
+    strength
+        How far to go, 0 to 1.
+
+    Raises
+    ------
+    CompositingError
+        The method cannot do it.
+    """
+    if method.sees_target:
+        raise CompositingError(f"{method.name} needs the ground truth, which a photograph of your own does not have")
+    if isinstance(method, PredictsMap) and kind != "none":
+        (colour_map,) = method.colour_maps([view_of(scene, reference)], kind)
+    elif isinstance(method, PredictsPicture) and kind == "none":
+        (picture,) = method.pictures([view_of(scene, reference)])
+        return Painting(by_picture(_checked(picture, method), _crop_on_canvas(scene), scene.layer, strength), None)
+    elif isinstance(method, PredictsMap):
+        raise CompositingError(f"{method.name} predicts a colour map and no picture, so there is none without --map")
+    else:
+        region = reference.around(scene.layer.box)
+        composite = region_composite(scene.background.image.pixels, scene.layer, region, hole=scene.is_composite)
+        picture = _checked(method.harmonize([composite])[0], method)
+        if kind == "none":
+            return Painting(by_picture(picture, region, scene.layer, strength), None)
+        before, mask = _at_size_of(picture, composite.foreground), _at_size_of(picture, composite.mask)
+        core = (mask >= _CORE).astype(np.float32)
+        colour_map = fit_map(kind, before, picture, mask=core if core.any() else mask)
+    colour_map = colour_map.at_strength(strength)
+    return Painting(by_map(colour_map), colour_map)
+
+
+def view_of(scene: Scene, reference: Box) -> View:
+    """What a method that predicts maps is shown: the foreground with some of its surroundings, and the reference."""
+    box = _crop(scene)
+    foreground, mask = small(scene.foreground.image.pixels, box), mask_of(scene.mask, box)
+    around = small(scene.background.image.pixels, reference)
+    if scene.hidden:
+        foreground = filled(foreground, mask)
+    if scene.is_composite:  # the foreground's old colours are no model for its new ones
+        around = filled(around, np.clip(1 - 4 * mask_of(scene.mask, reference), 0, 1))
+    return View(foreground, around, mask)
+
+
+def _crop(scene: Scene) -> Box:
+    height, width = scene.mask.shape
+    return widened(scene.inside, _MARGIN, Box(0, 0, width, height))
+
+
+def _crop_on_canvas(scene: Scene) -> Box:
+    """Where the crop of `view_of` would lie on the background."""
+    crop, (x, y) = _crop(scene), scene.corner
+    left, top, right, bottom = (round(v * scene.scale) for v in (crop.left, crop.top, crop.right, crop.bottom))
+    return Box(x + left, y + top, x + right, y + bottom)
+
+
+def _checked(picture: NDArray[np.generic], method: Method) -> NDArray[np.float32]:
+    """A method's picture as floats over 0..1."""
+    array = np.asarray(picture)
+    if array.ndim != 3 or array.shape[2] != 3 or not (array.dtype == np.uint8 or array.dtype.kind == "f"):
+        raise CompositingError(f"{method.name} returned {array.dtype} {list(array.shape)} and no RGB image")
+    values = array.astype(np.float32) / (255 if array.dtype == np.uint8 else 1)
+    if not np.isfinite(values).all():
+        raise CompositingError(f"{method.name} returned an image with NaN or infinities")
+    return np.clip(values, 0, 1)
+
+
+def _at_size_of(picture: NDArray[np.float32], image: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bring an image or a mask to the size of a picture, as floats over 0..1."""
+    values = image.astype(np.float32) / (255 if image.dtype == np.uint8 else 1)
+    size = picture.shape[1], picture.shape[0]
+    planes = [values] if values.ndim == 2 else list(np.moveaxis(values, 2, 0))
+    resized = [
+        np.asarray(Image.fromarray(np.ascontiguousarray(p)).resize(size, Image.Resampling.BILINEAR)) for p in planes
+    ]
+    return resized[0] if values.ndim == 2 else np.stack(resized, axis=2)

@@ -1,0 +1,37 @@
+"""Before and after, side by side in one small picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from sshbench.compositing.placement import whole
+from sshbench.compositing.views import small
+
+_SIDE = 800
+_BAND, _FONT = 24, 16
+
+
+def side_by_side(pictures: dict[str, NDArray[Any]], side: int = _SIDE) -> Image.Image:
+    """Pictures of one size beside each other (wide ones below each other), each under its title.
+
+    Parameters
+    ----------
+    pictures
+        Title -> `[H, W, 3]`, uint8 or uint16.
+    side
+        Longest side of each, in pixels.
+    """
+    shown = {title: small(picture, whole(picture), side) for title, picture in pictures.items()}
+    height, width = next(iter(shown.values())).shape[:2]
+    across, down = (1, len(shown)) if width > 1.6 * height else (len(shown), 1)
+    sheet = Image.new("RGB", (across * width + 8 * (across - 1), down * (height + _BAND)), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(_FONT)
+    for i, (title, picture) in enumerate(shown.items()):
+        x, y = i % across * (width + 8), i // across * (height + _BAND)
+        draw.text((x + 4, y + 2), title, fill="black", font=font)
+        sheet.paste(Image.fromarray(np.ascontiguousarray(picture)), (x, y + _BAND))
+    return sheet

@@ -171,14 +171,14 @@ def harmonize_scene(
 
     In place, the scene's background becomes the result where it can be written to, which saves the memory of a copy.
     """
-    around = reference_box(reference, scene.layer.box, scene.canvas)
+    around = reference_box(reference, scene.landing, scene.canvas)
     painting = find_painting(scene, method, map, around, strength)
     image = scene.background.image
     pixels, alpha = image.pixels, image.alpha
     if not (in_place and pixels.flags.writeable and (alpha is None or alpha.flags.writeable)):
         pixels, alpha = pixels.copy(), None if alpha is None else alpha.copy()
     paste_layer(pixels, alpha, scene.layer, painting.paint)
-    return Harmonized(pixels, alpha, painting.colour_map, method.name, scene.layer.box, around, scene.background)
+    return Harmonized(pixels, alpha, painting.colour_map, method.name, scene.landing, around, scene.background)
 
 
 def plain_composite(scene: Scene) -> NDArray[Any]:

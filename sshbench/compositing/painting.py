@@ -11,7 +11,7 @@ from PIL import Image
 
 from sshbench.compositing.pasting import Paint, by_map, by_picture
 from sshbench.compositing.photo import CompositingError
-from sshbench.compositing.placement import Box, widened
+from sshbench.compositing.placement import Box, placed, widened
 from sshbench.compositing.scene import Scene
 from sshbench.compositing.views import filled, mask_of, region_composite, small
 from sshbench.methods.base import Method
@@ -57,11 +57,11 @@ def find_painting(
         (colour_map,) = method.colour_maps([view_of(scene, reference)], kind)
     elif isinstance(method, PredictsPicture) and kind == "none":
         (picture,) = method.pictures([view_of(scene, reference)])
-        return Painting(by_picture(_checked(picture, method), _crop_on_canvas(scene), scene.layer, strength), None)
+        return Painting(by_picture(_checked(picture, method), placed(_crop(scene), scene.corner, scene.scale), scene.layer, strength), None)
     elif isinstance(method, PredictsMap):
         raise CompositingError(f"{method.name} predicts a colour map and no picture, so there is none without --map")
     else:
-        region = reference.around(scene.layer.box)
+        region = reference.around(scene.landing)
         composite = region_composite(scene.background.image.pixels, scene.layer, region, hole=scene.is_composite)
         picture = _checked(method.harmonize([composite])[0], method)
         if kind == "none":
@@ -81,20 +81,13 @@ def view_of(scene: Scene, reference: Box) -> View:
     if scene.hidden:
         foreground = filled(foreground, mask)
     if scene.is_composite:  # the foreground's old colours are no model for its new ones
-        around = filled(around, np.clip(1 - 4 * mask_of(scene.mask, reference), 0, 1))
+        around = filled(around, np.clip(1 - 32 * mask_of(scene.mask, reference), 0, 1))
     return View(foreground, around, mask)
 
 
 def _crop(scene: Scene) -> Box:
     height, width = scene.mask.shape
     return widened(scene.inside, _MARGIN, Box(0, 0, width, height))
-
-
-def _crop_on_canvas(scene: Scene) -> Box:
-    """Where the crop of `view_of` would lie on the background."""
-    crop, (x, y) = _crop(scene), scene.corner
-    left, top, right, bottom = (round(v * scene.scale) for v in (crop.left, crop.top, crop.right, crop.bottom))
-    return Box(x + left, y + top, x + right, y + bottom)
 
 
 def _checked(picture: NDArray[np.generic], method: Method) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import ceil, floor
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ from PIL import Image
 
 from sshbench.compositing.photo import CompositingError, MaskArray, as_floats
 
-_FAINT = 1 / 32  # JPEG masks are noisy by a few codes everywhere; below this a pixel is not of the foreground
+FAINT = 1 / 32
+"""JPEG masks are noisy by a few codes everywhere; below this a pixel is not taken to be of the foreground."""
+
 _ROWS = 256
 _AROUND = 2.0  # `auto` takes this times the foreground's width and height
 _LEAST = 0.25  # and at least this of the background's shorter side
@@ -44,6 +47,10 @@ class Box:
         left, top = max(self.left, other.left), max(self.top, other.top)
         return Box(left, top, max(left, min(self.right, other.right)), max(top, min(self.bottom, other.bottom)))
 
+    def moved(self, x: int, y: int) -> Box:
+        """The box somewhere else."""
+        return Box(self.left + x, self.top + y, self.right + x, self.bottom + y)
+
     def around(self, other: Box) -> Box:
         """The smallest box that holds both."""
         return Box(
@@ -74,15 +81,15 @@ class Layer:
     box: Box
 
 
-def extent(mask: MaskArray, name: str) -> Box:
-    """The box of the pixels that are foreground.
+def extent(mask: MaskArray, name: str, limit: float = FAINT) -> Box:
+    """The box of the pixels whose mask is above a limit.
 
     Raises
     ------
     CompositingError
         There are none.
     """
-    limit = _FAINT * (1 if mask.dtype.kind == "f" else np.iinfo(mask.dtype.name).max)
+    limit *= 1 if mask.dtype.kind == "f" else np.iinfo(mask.dtype.name).max
     columns = np.zeros(mask.shape[1], bool)
     rows = np.zeros(mask.shape[0], bool)
     for start in range(0, len(mask), _ROWS):
@@ -95,50 +102,63 @@ def extent(mask: MaskArray, name: str) -> Box:
     return Box(int(x[0]), int(y[0]), int(x[-1]) + 1, int(y[-1]) + 1)
 
 
-def place(
-    pixels: NDArray[Any], mask: MaskArray, inside: Box, canvas: Box, at: tuple[int, int], scale: float, *, hidden: bool
-) -> Layer:
-    """Lay a foreground on a background.
-
-    Parameters
-    ----------
-    pixels, mask
-        `[H, W, 3]` and `[H, W]`.
-    inside
-        Of `extent`.
-    canvas
-        The background's box.
-    at
-        Where the left top corner of the whole foreground image lies on the background; it may be outside.
-    scale
-        Pixels of the background a pixel of the foreground.
-    hidden
-        Whether pixels that the mask leaves out have no colour of their own, as in an image with transparency; they are
-        then kept from bleeding in when it is scaled.
+def whole_scale(mask: MaskArray, scale: float) -> tuple[float, float]:
+    """The scale across and down with which a foreground becomes a whole number of pixels wide and high.
 
     Raises
     ------
     CompositingError
-        Nothing of it is on the background, or a pixel of the background would hold more than the whole foreground.
+        Nothing would be left of it.
     """
     height, width = mask.shape
     wide, high = round(width * scale), round(height * scale)
     if not (wide and high):
         raise CompositingError(f"a scale of {scale:g} leaves nothing of a foreground of {width} x {height} pixels")
-    by = np.array([wide / width, high / height])
-    start = np.floor([inside.left, inside.top] * by).astype(int) + at
-    end = np.ceil([inside.right, inside.bottom] * by).astype(int) + at
-    box = Box(*start.tolist(), *end.tolist()).within(canvas)
-    if not (box.width and box.height):
-        raise CompositingError(
-            f"the foreground lands outside the background of {canvas.width} x {canvas.height} pixels with --at "
-            f"{at[0]},{at[1]}; give the place of its left top corner"
-        )
-    if (wide, high) == (width, height):
-        part = Box(box.left - at[0], box.top - at[1], box.right - at[0], box.bottom - at[1]).slices
-        return Layer(pixels[part], mask[part], box)
+    return wide / width, high / height
+
+
+def placed(box: Box, at: tuple[int, int], scale: tuple[float, float]) -> Box:
+    """Where a box of the foreground lies on the background, whose edges may be beyond it."""
+    return Box(
+        floor(box.left * scale[0]) + at[0], floor(box.top * scale[1]) + at[1], ceil(box.right * scale[0]) + at[0],
+        ceil(box.bottom * scale[1]) + at[1],
+    )  # fmt: skip
+
+
+def place(
+    pixels: NDArray[Any],
+    mask: MaskArray,
+    part: Box,
+    canvas: Box,
+    at: tuple[int, int],
+    scale: tuple[float, float],
+    *,
+    hidden: bool,
+) -> Layer:
+    """Lay a part of a foreground on a background; what sticks out is left away.
+
+    Parameters
+    ----------
+    pixels, mask
+        `[H, W, 3]` and `[H, W]`.
+    part
+        The part.
+    canvas
+        The background's box.
+    at
+        Where the left top corner of the whole foreground image lies on the background; it may be outside.
+    scale
+        Of `whole_scale`.
+    hidden
+        Whether pixels that the mask leaves out have no colour of their own, as in an image with transparency; they are
+        then kept from bleeding in when it is scaled.
+    """
+    box = placed(part, at, scale).within(canvas)
+    own = box.moved(-at[0], -at[1])
+    if scale == (1, 1):
+        return Layer(pixels[own.slices], mask[own.slices], box)
     size = box.width, box.height
-    source = (*([box.left, box.top] - np.array(at)) / by, *([box.right, box.bottom] - np.array(at)) / by)
+    source = own.left / scale[0], own.top / scale[1], own.right / scale[0], own.bottom / scale[1]
 
     def resized(channel: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(Image.fromarray(channel).resize(size, Image.Resampling.BICUBIC, source))

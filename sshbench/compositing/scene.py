@@ -16,7 +16,7 @@ from sshbench.compositing.photo import (
     open_mask,
     open_photo,
 )  # fmt: skip
-from sshbench.compositing.placement import Box, Layer, extent, place, whole
+from sshbench.compositing.placement import Box, Layer, extent, place, placed, whole, whole_scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +32,11 @@ class Scene:
     inside
         The box of its pixels that are foreground.
     layer
-        The foreground as it lies on the background.
+        All of it that is not masked out, as it lies on the background.
+    landing
+        Where `inside` lies on the background.
     corner, scale
-        Where the foreground's left top corner lies on the background, and pixels there a pixel of it.
+        Where the foreground's left top corner lies on the background, and pixels there a pixel of it, across and down.
     hidden
         Whether the foreground's pixels outside the mask have no colour of their own.
     """
@@ -44,8 +46,9 @@ class Scene:
     mask: MaskArray
     inside: Box
     layer: Layer
+    landing: Box
     corner: tuple[int, int]
-    scale: float
+    scale: tuple[float, float]
     hidden: bool
 
     @property
@@ -115,5 +118,13 @@ def open_scene(
             )
     corner = at or (0, 0)
     canvas = whole(behind.image.pixels)
-    layer = place(front.image.pixels, shape, inside, canvas, corner, scale, hidden=hidden)
-    return Scene(front, behind, shape, inside, layer, corner, scale, hidden)
+    by = whole_scale(shape, scale)
+    landing = placed(inside, corner, by).within(canvas)
+    if not (landing.width and landing.height):
+        raise CompositingError(
+            f"the foreground lands outside the background of {canvas.width} x {canvas.height} pixels with --at "
+            f"{corner[0]},{corner[1]}; give the place of its left top corner"
+        )
+    everything = extent(shape, "the mask", 0)
+    layer = place(front.image.pixels, shape, everything, canvas, corner, by, hidden=hidden)
+    return Scene(front, behind, shape, inside, layer, landing, corner, by, hidden)

@@ -93,18 +93,19 @@ def region_composite(background: NDArray[Any], layer: Layer, region: Box, *, hol
     layer
         The foreground.
     region
-        The part; it holds the layer.
+        The part.
     hole
         Whether what is behind the foreground is not known, as in a composite that is all there is.
     """
     behind = small(background, region)
     by = behind.shape[1] / region.width, behind.shape[0] / region.height
-    size = max(1, round(layer.box.width * by[0])), max(1, round(layer.box.height * by[1]))
-    left = min(round((layer.box.left - region.left) * by[0]), behind.shape[1] - size[0])
-    top = min(round((layer.box.top - region.top) * by[1]), behind.shape[0] - size[1])
+    shown = layer.box.within(region)
+    size = max(1, round(shown.width * by[0])), max(1, round(shown.height * by[1]))
+    left = min(round((shown.left - region.left) * by[0]), behind.shape[1] - size[0])
+    top = min(round((shown.top - region.top) * by[1]), behind.shape[0] - size[1])
     here = slice(top, top + size[1]), slice(left, left + size[0])
     foreground, mask = behind.copy(), np.zeros(behind.shape[:2], np.float32)
-    own = Box(0, 0, layer.box.width, layer.box.height)
+    own = shown.moved(-layer.box.left, -layer.box.top)
     foreground[here] = _resized(small(layer.pixels, own), size)
     mask[here] = as_floats(_resized(small(layer.mask, own), size))
     if hole:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,8 @@ def test_the_background_says_how_many_bits(bits: int) -> None:
     front, behind = (F, wide(B)) if bits == 16 else (wide(F), B)
     result = sshbench.harmonize(front, behind, M, method=Known()).pixels
     assert result.dtype == behind.dtype
-    expected = pasted(mapped(F), B, M).astype(int)
+    rounded = ImageFile(pixels=front).to_8_bit().pixels
+    expected = pasted(mapped(rounded), B, M).astype(int)
     assert np.abs((result // 256 if bits == 16 else result) - expected).max() <= 1
 
 
@@ -117,10 +119,10 @@ def test_a_transparent_background_becomes_as_opaque_as_the_foreground_on_it() ->
 def test_the_foreground_may_stick_out(at: tuple[int, int]) -> None:
     behind = photo("rocket", (320, 240))
     result = sshbench.harmonize(F, behind, M, method=Known(), at=at)
-    canvas, mask = behind.copy(), np.zeros((240, 320), np.uint8)
+    canvas, mask, new = behind.copy(), np.zeros((240, 320), np.uint8), mapped(F)
     for y in range(max(0, at[1]), min(240, at[1] + 200)):
         for x in range(max(0, at[0]), min(320, at[0] + 300)):
-            canvas[y, x], mask[y, x] = mapped(F)[y - at[1], x - at[0]], M[y - at[1], x - at[0]]
+            canvas[y, x], mask[y, x] = new[y - at[1], x - at[0]], M[y - at[1], x - at[0]]
     assert np.array_equal(result.pixels, pasted(canvas, behind, mask))
 
 
@@ -130,13 +132,17 @@ def test_a_scaled_foreground_is_where_it_should_be(scale: float) -> None:
     at = (20, -15)
     result = sshbench.harmonize(F, behind, M, method=Known(), at=at, scale=scale)
     size = round(300 * scale), round(200 * scale)
-    front = np.asarray(Image.fromarray(F).resize(size, Image.Resampling.BICUBIC))
-    soft = np.asarray(Image.fromarray(M).resize(size, Image.Resampling.BICUBIC))
+
+    def resized(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:  # as floats, for Pillow rounds bytes after each axis
+        values = np.asarray(Image.fromarray(plane.astype(np.float32)).resize(size, Image.Resampling.BICUBIC))
+        return np.rint(np.clip(values, 0, 255)).astype(np.uint8)
+
+    front, soft = np.stack([resized(F[..., channel]) for channel in range(3)], axis=2), resized(M)
     canvas, mask = behind.copy(), np.zeros((240, 320), np.uint8)
     high, broad = min(240, at[1] + size[1]), min(320, at[0] + size[0])
     canvas[:high, at[0] : broad] = mapped(front)[-at[1] :][:high, : broad - at[0]]
     mask[:high, at[0] : broad] = soft[-at[1] :][:high, : broad - at[0]]
-    assert np.abs(result.pixels.astype(int) - pasted(canvas, behind, mask)).max() <= 4  # Pillow rounds in between
+    assert np.abs(result.pixels.astype(int) - pasted(canvas, behind, mask)).max() <= 1
 
 
 def test_colours_behind_transparency_do_not_bleed_into_a_scaled_foreground() -> None:
@@ -144,7 +150,11 @@ def test_colours_behind_transparency_do_not_bleed_into_a_scaled_foreground() -> 
     white = np.where(M[..., None] > 0, 255, 0).astype(np.uint8).repeat(3, axis=2)
     dark = np.zeros((100, 150, 3), np.uint8)
     result = sshbench.harmonize(
-        np.dstack([white, M]), np.dstack([dark, dark[..., 0]]), method=Known(sshbench.Lut.identity()), at=(0, 0), scale=0.5
+        np.dstack([white, M]),
+        np.dstack([dark, dark[..., 0]]),
+        method=Known(sshbench.Lut.identity()),
+        at=(0, 0),
+        scale=0.5,
     )
     assert result.alpha is not None
     assert (result.pixels[result.alpha > 8] >= 254).all()
@@ -238,9 +248,7 @@ class Small:
     weights_hash = None
 
     def harmonize(self, batch: Any) -> list[NDArray[np.float32]]:
-        return [
-            np.asarray(Image.fromarray(one.composite).resize((256, 256)), np.float32) / 510 for one in batch
-        ]
+        return [np.asarray(Image.fromarray(one.composite).resize((256, 256)), np.float32) / 510 for one in batch]
 
 
 def test_a_network_that_returns_its_own_size() -> None:
@@ -267,16 +275,17 @@ def test_a_picture_of_the_foreground_lies_where_the_foreground_does() -> None:
     columns = np.arange(landing.left, landing.right)
     margin = round(0.1 * landing.width)
     ramp = 255 * (columns - landing.left + margin + 0.5) / (landing.width + 2 * margin)
-    middle = result.pixels[660, landing.left + 20 : landing.right - 20, 0]
-    assert np.abs(middle - ramp[20:-20]).max() <= 1
+    middle = result.pixels[660, landing.left + 60 : landing.right - 60, 0]
+    assert np.abs(middle - ramp[60:-60]).max() <= 1
     assert np.ptp(result.pixels[400:900, 950, 0]) <= 1
 
 
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
-def icc(name: str = "sRGB") -> bytes:
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile(name)).tobytes()
+@cache  # it holds the time at which it was made
+def icc() -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 def exif(orientation: int) -> bytes:
@@ -332,12 +341,8 @@ def test_photographs_that_lie_on_their_side(tmp_path: Path, orientation: int) ->
 
 
 def test_a_foreground_of_another_colour_space_comes_into_the_background_s(tmp_path: Path) -> None:
-    from colour import RGB_COLOURSPACES
-
-    del RGB_COLOURSPACES
-    srgb, linear_like = icc(), ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ"))
-    del linear_like
-    other = swapped_primaries(srgb)
+    srgb = icc()
+    other = narrower(srgb)
     write_image(tmp_path / "f.png", ImageFile(pixels=F, icc=other))
     write_image(tmp_path / "b.png", ImageFile(pixels=B, icc=srgb))
     result = sshbench.harmonize(tmp_path / "f.png", tmp_path / "b.png", M, method=Known(sshbench.Lut.identity()))
@@ -349,8 +354,8 @@ def test_a_foreground_of_another_colour_space_comes_into_the_background_s(tmp_pa
     assert np.abs(np.asarray(front).astype(int) - F).mean() > 5
 
 
-def swapped_primaries(profile: bytes) -> bytes:
-    """The profile with the curves' gamma as it is and red and green primaries nearer to each other."""
+def narrower(profile: bytes) -> bytes:
+    """The profile with its red and green primaries nearer to each other."""
     data = bytearray(profile)
     count = int.from_bytes(data[128:132], "big")
     places = {}

@@ -13,9 +13,10 @@ from sshbench.compositing.pasting import Paint, by_map, by_picture
 from sshbench.compositing.photo import CompositingError
 from sshbench.compositing.placement import Box, placed, widened
 from sshbench.compositing.scene import Scene
-from sshbench.compositing.views import filled, mask_of, region_composite, small
+from sshbench.compositing.views import mask_of, region_composite, small
 from sshbench.methods.base import Method
 from sshbench.methods.full_resolution import ColourMap, MapKind, PredictsMap, PredictsPicture, View, fit_map
+from sshbench.methods.views import SIDE, at_side, filled
 
 _MARGIN = 0.1  # around the foreground in its photograph, of its width and height
 _CORE = 0.98  # of the mask: pixels with less show the background too
@@ -57,7 +58,12 @@ def find_painting(
         (colour_map,) = method.colour_maps([view_of(scene, reference)], kind)
     elif isinstance(method, PredictsPicture) and kind == "none":
         (picture,) = method.pictures([view_of(scene, reference)])
-        return Painting(by_picture(_checked(picture, method), placed(_crop(scene), scene.corner, scene.scale), scene.layer, strength), None)
+        return Painting(
+            by_picture(
+                _checked(picture, method), placed(_crop(scene), scene.corner, scene.scale), scene.layer, strength
+            ),
+            None,
+        )
     elif isinstance(method, PredictsMap):
         raise CompositingError(f"{method.name} predicts a colour map and no picture, so there is none without --map")
     else:
@@ -78,10 +84,10 @@ def view_of(scene: Scene, reference: Box) -> View:
     box = _crop(scene)
     foreground, mask = small(scene.foreground.image.pixels, box), mask_of(scene.mask, box)
     around = small(scene.background.image.pixels, reference)
-    if scene.hidden:
-        foreground = filled(foreground, mask)
-    if scene.is_composite:  # the foreground's old colours are no model for its new ones
-        around = filled(around, np.clip(1 - 32 * mask_of(scene.mask, reference), 0, 1))
+    if scene.hidden or scene.is_composite:  # what surrounds it has no colours, or those that it is to take
+        foreground, mask = filled(foreground, mask, SIDE), at_side(mask)
+    if scene.is_composite:  # its old colours are no model for the new ones
+        around = filled(around, np.clip(1 - 32 * mask_of(scene.mask, reference), 0, 1), SIDE)
     return View(foreground, around, mask)
 
 

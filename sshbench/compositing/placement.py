@@ -51,6 +51,10 @@ class Box:
         """The box somewhere else."""
         return Box(self.left + x, self.top + y, self.right + x, self.bottom + y)
 
+    def grown(self, by: int) -> Box:
+        """The box with as many pixels more on each side."""
+        return Box(self.left - by, self.top - by, self.right + by, self.bottom + by)
+
     def around(self, other: Box) -> Box:
         """The smallest box that holds both."""
         return Box(
@@ -155,7 +159,7 @@ def place(
     """
     box = placed(part, at, scale).within(canvas)
     own = box.moved(-at[0], -at[1])
-    if scale == (1, 1):
+    if scale == (1.0, 1.0):
         return Layer(pixels[own.slices], mask[own.slices], box)
     size = box.width, box.height
     source = own.left / scale[0], own.top / scale[1], own.right / scale[0], own.bottom / scale[1]

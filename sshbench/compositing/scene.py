@@ -126,5 +126,7 @@ def open_scene(
             f"{corner[0]},{corner[1]}; give the place of its left top corner"
         )
     everything = extent(shape, "the mask", 0)
+    if by != (1.0, 1.0):
+        everything = everything.grown(2).within(whole(shape))  # as far as a pixel counts when it is scaled
     layer = place(front.image.pixels, shape, everything, canvas, corner, by, hidden=hidden)
     return Scene(front, behind, shape, inside, layer, landing, corner, by, hidden)

@@ -47,42 +47,6 @@ def _to_8_bit(image: NDArray[Any]) -> NDArray[np.uint8]:
     return np.asarray(np.rint(image * 255), np.uint8)
 
 
-def filled(image: NDArray[np.uint8], known: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """The image with smooth surroundings where it is not known, from coarser and coarser means (pull-push).
-
-    Parameters
-    ----------
-    image, known
-        `[H, W, 3]`, and `[H, W]` over 0..1.
-    """
-    if known.min() >= 1 or known.max() <= 0:
-        return image
-    weight = known[..., None].astype(np.float32)
-    return np.rint(np.clip(_pulled(image * weight, weight), 0, 255)).astype(np.uint8)
-
-
-def _pulled(colours: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    mean = colours / np.maximum(weight, 1e-6)
-    height, width = weight.shape[:2]
-    if max(height, width) == 1 or weight.min() >= 0.999:
-        return mean
-    coarse = _pulled(_halved(colours), _halved(weight))
-    planes = [
-        np.asarray(Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR))
-        for plane in np.moveaxis(coarse, 2, 0).copy()
-    ]
-    part = np.minimum(weight, 1)
-    return np.asarray(part * mean + (1 - part) * np.stack(planes, axis=2), np.float32)
-
-
-def _halved(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Means of 2 x 2; an odd row or column at the end is taken twice."""
-    height, width = values.shape[:2]
-    values = np.pad(values, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    blocks = values.reshape(len(values) // 2, 2, -1, 2, values.shape[2])
-    return np.asarray(blocks.mean(axis=(1, 3)), np.float32)
-
-
 def region_composite(background: NDArray[Any], layer: Layer, region: Box, *, hole: bool) -> Composite:
     """What a method that sees composites is shown: a part of the background, small, with the foreground in it.
 

@@ -1,0 +1,157 @@
+"""`sshbench harmonize`: files and folders, what is written, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sshbench.cli.main import main
+from sshbench.lut.files import read_lut
+from sshbench.lut.imagefile import ImageFile, read_image, write_image
+from tests.compositing.standin import ellipse, look, pasted, photo
+
+F, B, M = photo("coffee"), photo("rocket"), ellipse(200, 300)
+
+STANDIN = """
+from sshbench.folders import data_folder
+from sshbench.lut.files import read_lut
+from sshbench.methods.full_resolution import ColourMap
+
+class Known:
+    def colour_maps(self, views, kind):
+        lut = read_lut(data_folder("luts") / "golden-hour.cube")
+        return [ColourMap("lut", lut) for _ in views]
+
+    def harmonize(self, batch):
+        raise AssertionError
+"""
+
+
+@pytest.fixture(autouse=True)
+def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("known.py").write_text(STANDIN)
+    for name, pixels in (("f.png", F), ("b.png", B), ("m.png", np.dstack([M] * 3))):
+        write_image(name, ImageFile(pixels=pixels))
+    write_image("cut.png", ImageFile(pixels=F, alpha=M))
+    for folder, name in (("cut", "cut.png"), ("rooms", "b.png"), ("masks", "m.png")):
+        Path(folder).mkdir()
+        for number in "12":
+            Path(folder, f"{number}.png").write_bytes(Path(name).read_bytes())
+
+
+def run(*words: str) -> int:
+    with pytest.raises(SystemExit) as stopped:
+        main(["harmonize", *words])
+    return int(stopped.value.code or 0)
+
+
+def expected() -> np.ndarray:
+    from sshbench import apply_lut
+
+    return pasted(apply_lut(F, look(), layout="HWC"), B, M)
+
+
+def test_a_foreground_onto_a_background(capsys: pytest.CaptureFixture[str]) -> None:
+    words = "--foreground f.png --background b.png --mask m.png --method known.py -o new/out.png"
+    assert run(*words.split(), "--export-lut", "new/look.cube", "--preview", "new/both.png") == 0
+    assert np.array_equal(read_image("new/out.png").pixels, expected())
+    assert np.allclose(read_lut("new/look.cube").values, look().values, atol=1e-5)
+    assert Image.open("new/both.png").size[0] == 2 * 300 + 8
+    assert capsys.readouterr().out == "new/out.png: known, lut map, reference 0,0,300,200\n"
+
+
+def test_a_cut_out_needs_no_mask_and_may_be_placed() -> None:
+    words = "--foreground cut.png --background b.png --method known.py -o out.png --at -30,40"
+    assert run(*words.split()) == 0
+    moved = np.zeros_like(M)
+    moved[40:, :270] = M[:160, 30:]
+    assert np.array_equal(read_image("out.png").pixels[moved == 0], B[moved == 0])
+    assert (read_image("out.png").pixels != B).any(axis=2)[moved == 255].mean() > 0.9
+
+
+def test_a_composite(tmp_path: Path) -> None:
+    words = "--composite f.png --mask m.png --method known.py -o out.png --strength 0"
+    assert run(*words.split()) == 0
+    assert np.array_equal(read_image("out.png").pixels, F)
+
+
+def test_folders_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    words = [
+        "--foreground",
+        "cut",
+        "--background",
+        "rooms",
+        "--method",
+        "known.py",
+        "-o",
+        "out",
+        "--export-lut",
+        "luts",
+    ]
+    assert run(*words, "--preview", "both") == 0
+    assert capsys.readouterr().out.endswith("2 pictures in out\n")
+    for number in "12":
+        assert np.array_equal(read_image(f"out/{number}.png").pixels, expected())
+        assert Path(f"luts/{number}.cube").is_file()
+        assert Path(f"both/{number}.png").is_file()
+    assert run(*words) == 2
+    assert "already there; add --overwrite or --skip-existing" in capsys.readouterr().err
+    Path("out/2.png").unlink()
+    assert run(*words, "--skip-existing") == 0
+    assert capsys.readouterr().out.endswith("1 picture in out (1 already there)\n")
+
+
+def test_one_background_for_all_and_a_file_that_is_broken(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("cut/1.png").write_bytes(b"\x89PNG nothing")
+    words = "--foreground cut --background b.png --method known.py -o out"
+    assert run(*words.split()) == 2
+    said = capsys.readouterr()
+    assert "cut/1.png" in said.err
+    assert said.out.endswith("1 picture in out (1 failed)\n")
+    assert np.array_equal(read_image("out/2.png").pixels, expected())
+
+
+def test_the_default_is_said_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    words = "--foreground f.png --background b.png --mask m.png -o out.png"
+    assert run(*words.split()) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith("Method: ")
+    assert first.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--foreground f.png -o o.png", "--background is missing"),
+        ("--background f.png -o o.png", "--foreground is missing"),
+        ("--composite f.png -o o.png", "--composite needs --mask"),
+        ("--composite f.png --background b.png --mask m.png -o o.png", "not both"),
+        ("--foreground f.png --background b.png -o o.png", "f.png has no transparency to cut it out with; give a mask"),
+        ("--foreground f.png --background rooms -o o.png", "--background rooms is a folder and f.png one file"),
+        ("--foreground cut --background masks --mask rooms -o cut", "would overwrite the input"),
+        ("--foreground cut.png --background b.png -o cut.png", "would overwrite the input cut.png"),
+        ("--foreground cut.png --background b.png -o out.bmp", "has the suffix '.bmp'"),
+        ("--foreground cut.png --background b.png -o o.png --preview p.jpg", "is a PNG; name it .png"),
+        ("--foreground cut.png --background b.png -o o.png --export-lut l.txt", "is a .cube file; name it so"),
+        (
+            "--foreground cut.png --background b.png -o o.png --map none --export-lut l.cube",
+            "there is no LUT to export",
+        ),
+        ("--foreground cut.png --background b.png -o o.png --at 3", "'3' is not x,y in whole pixels"),
+        ("--foreground cut.png --background b.png -o o.png --method nothing", "there is no method 'nothing'"),
+        ("--foreground cut.png --background b.png -o o.png --reference 0,0,0,9", "give x,y,w,h inside it"),
+        ("--foreground gone.png --background b.png -o o.png", "gone.png"),
+        ("--foreground rooms --background cut --mask empty -o out", "empty"),
+    ],
+)
+def test_what_is_refused(words: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("empty").mkdir()
+    assert run(*words.split(), *([] if "--method" in words else ["--method", "known.py"])) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert not Path("o.png").exists()

@@ -69,12 +69,14 @@ class SshMethod:
         notebook: bool = False,
         precision: Literal["float32", "bfloat16"] = "float32",
     ) -> None:
+        import torch
+
         from sshbench.networks.ssh import SSH
 
         found = load_weights("ssh", weights)
         self.network = SSH(**found.card.architecture)
         strict_load(self.network, found.state, found.source)
-        self.network.eval().requires_grad_(False).to(device or "cpu")
+        self.network.eval().requires_grad_(False).to(device or "cpu").to(memory_format=torch.channels_last)
         self.card = found.card
         self.weights_hash: str | None = found.hash
         self.trained_by: str | None = found.card.trained_by
@@ -115,7 +117,9 @@ class SshMethod:
         device = next(self.network.parameters()).device
         content, reference = (_tensor([at_side(pair[i]) for pair in pairs]).to(device) for i in (0, 1))
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, self.precision == "bfloat16"):
-            images = self.network(content, reference).image
+            # As the network's `forward`, less the appearance of the result, which is a fifth of the work.
+            features, skips = self.network.encode_content(content)
+            images = self.network.fuse(features, skips, self.network.encode_style(reference))
         if not bool(images.isfinite().all()):
             raise MethodError("ssh: the network gives NaN or infinity; its weights are damaged, or were trained badly")
         return list(((images.float() + 1) / 2).permute(0, 2, 3, 1).cpu().numpy())
@@ -186,8 +190,8 @@ def _through_jpeg(image: Pixels) -> Pixels:
 
 
 def _tensor(images: Sequence[Pixels]) -> Tensor:
-    """uint8 `[H, W, 3]` each to `[N, 3, H, W]` over -1..1."""
+    """uint8 `[H, W, 3]` each to `[N, 3, H, W]` over -1..1, its channels last in memory, which convolves faster."""
     import torch
 
-    stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()
+    stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
     return stacked.float() / 255 * 2 - 1

@@ -33,6 +33,7 @@ COMMANDS = {
     "protocols": ("sshbench.cli.protocols:protocols", "List the ways to score, ours and those of published code."),
     "report": ("sshbench.cli.report:report", "Make one HTML page of results: tables, charts, images under a slider."),
     "realhm": ("sshbench.cli.realhm:realhm", "Check and pack the benchmark RealHM."),
+    "reproduce": ("sshbench.cli.reproduce:reproduce", "Make a table of the paper again, measured beside published."),
     "train": ("sshbench.cli.train:train", "Train a method on photographs, with what is held out measured beside."),
     "weights": ("sshbench.cli.weights:weights", "List, check, import and export weights of networks."),
     "lut": ("sshbench.cli.lut:lut", "Inspect, apply, preview, convert and bake colour lookup tables."),

@@ -31,10 +31,11 @@ def plain_text(
     published
         Whether the table of published numbers is to follow.
     """
-    return "\n\n".join(_plain(table, width, strong) for table in tables(summary, published=published)) + "\n"
+    return "\n\n".join(plain_table(table, width, strong) for table in tables(summary, published=published)) + "\n"
 
 
-def _plain(table: Table, width: int, strong: Callable[[str], str]) -> str:
+def plain_table(table: Table, width: int = 120, strong: Callable[[str], str] = lambda text: text) -> str:
+    """One table as `plain_text` writes it."""
     widths = [max(len(row[c]) for row in (table.columns, *table.rows)) for c in range(len(table.columns))]
     blocks, block, used = [], [0], widths[0]
     for column in range(1, len(widths)):
@@ -59,17 +60,19 @@ def _plain(table: Table, width: int, strong: Callable[[str], str]) -> str:
 
 def markdown(summary: Summary) -> str:
     """Tables as GitHub reads them."""
-    parts = []
-    for table in tables(summary):
-        lines = [f"**{table.title}**", ""]
-        lines.append("| " + " | ".join(_escaped(c) for c in table.columns) + " |")
-        lines.append("|---" + "|---:" * (len(table.columns) - 1) + "|")
-        for i, row in enumerate(table.rows):
-            cells = [_escaped(cell) for cell in row]
-            cells = [f"**{cell}**" if (i, c) in table.strong else cell for c, cell in enumerate(cells)]
-            lines.append("| " + " | ".join(cells) + " |")
-        parts.append("\n".join([*lines, *(f"\n{_escaped(note)}" for note in table.notes)]))
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(map(markdown_table, tables(summary))) + "\n"
+
+
+def markdown_table(table: Table) -> str:
+    """One table as `markdown` writes it."""
+    lines = [f"**{table.title}**", ""]
+    lines.append("| " + " | ".join(_escaped(c) for c in table.columns) + " |")
+    lines.append("|---" + "|---:" * (len(table.columns) - 1) + "|")
+    for i, row in enumerate(table.rows):
+        cells = [_escaped(cell) for cell in row]
+        cells = [f"**{cell}**" if (i, c) in table.strong else cell for c, cell in enumerate(cells)]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*lines, *(f"\n{_escaped(note)}" for note in table.notes)])
 
 
 def _escaped(text: str) -> str:

@@ -76,7 +76,7 @@ def _leading(summary: Summary) -> Table:
         compared = _difference(metric, against)
         if summary.best.get(metric) == row.method:
             compared = ("best", "", "")
-        cells = _number(metric, one.mean), _interval(metric, one), *compared, _count(row), _cost(row.milliseconds)
+        cells = number(metric, one.mean), interval(metric, one), *compared, _count(row), _cost(row.milliseconds)
         rows.append((_name(row), *([row.trained_by] if weighted else []), *cells))
     title = f"{summary.benchmark}, {_images(summary.images)}, {summary.protocol} (version {summary.protocol_version})"
     return Table(
@@ -90,7 +90,7 @@ def _means(summary: Summary) -> Table:
         (
             _name(row),
             *(
-                f"{_number(metric, row.estimates[metric].mean)} {_interval(metric, row.estimates[metric])}"
+                f"{number(metric, row.estimates[metric].mean)} {interval(metric, row.estimates[metric])}"
                 + ("*" if _is_worse(row, metric) else "")
                 for metric in summary.metrics
             ),
@@ -110,7 +110,7 @@ def _stratum(summary: Summary, division: str) -> Table:
         (
             _name(row),
             *(
-                f"{_number(metric, one.mean)} {_interval(metric, one)}"
+                f"{number(metric, one.mean)} {interval(metric, one)}"
                 for one in (row.strata[division, part][metric] for part in parts)
             ),
         )
@@ -123,7 +123,7 @@ def _stratum(summary: Summary, division: str) -> Table:
 def _failures_only(summary: Summary) -> Table:
     rows = tuple((_name(row), _count(row)) for row in summary.rows)
     title = f"{summary.benchmark}, {_images(summary.images)}, protocol {summary.protocol}: nothing was scored"
-    return Table(title, ("method", "n"), rows, breaks=_breaks(summary), notes=tuple(_failures(summary)))
+    return Table(title, ("method", "n"), rows, breaks=_breaks(summary), notes=tuple(failures(summary)))
 
 
 def published_table(benchmark: str) -> Table | None:
@@ -157,7 +157,7 @@ def _notes(summary: Summary) -> list[str]:
         name = METRICS[metric].title if metric in METRICS else metric
         notes.append(
             f"With {_images(summary.images)}, a mean difference in {name} is known to about "
-            f"±{_number(metric, summary.resolution)} (half of its 95% interval, median over methods)."
+            f"±{number(metric, summary.resolution)} (half of its 95% interval, median over methods)."
         )
     notes.append("Intervals: bootstrap over images. p: Wilcoxon's signed-rank test against the best, Holm-corrected.")
     if any(row.sees_target for row in summary.rows):
@@ -165,10 +165,11 @@ def _notes(summary: Summary) -> list[str]:
     counts = {row.n + len(row.failures) for row in summary.rows}
     if len(counts) > 1:
         notes.append("Means are over different images: not every method was run on all of them.")
-    return notes + _failures(summary)
+    return notes + failures(summary)
 
 
-def _failures(summary: Summary) -> list[str]:
+def failures(summary: Summary) -> list[str]:
+    """A sentence for each method that failed on images."""
     found = []
     for row in summary.rows:
         if row.trained_by == MISSING:
@@ -198,22 +199,24 @@ def _images(count: int) -> str:
     return f"{count:,} image{'' if count == 1 else 's'}"
 
 
-def _number(metric: str, value: float, sign: str = "") -> str:
+def number(metric: str, value: float, sign: str = "") -> str:
+    """A value with the digits of its metric; nothing for NaN."""
     digits = METRICS[metric].digits if metric in METRICS else 4
     return "" if math.isnan(value) else f"{value:{sign}.{digits}f}"
 
 
-def _interval(metric: str, one: Estimate | Versus, sign: str = "") -> str:
+def interval(metric: str, one: Estimate | Versus, sign: str = "") -> str:
+    """The interval of an estimate; nothing where there is none."""
     if math.isnan(one.low):
         return ""
-    return f"[{_number(metric, one.low, sign)}, {_number(metric, one.high, sign)}]"
+    return f"[{number(metric, one.low, sign)}, {number(metric, one.high, sign)}]"
 
 
 def _difference(metric: str, one: Versus | None) -> tuple[str, str, str]:
     if one is None:
         return "", "", ""
     p = "< 0.0001" if one.p < 0.0001 else f"{one.p:.4f}"
-    return _number(metric, one.difference, "+"), _interval(metric, one, "+"), p
+    return number(metric, one.difference, "+"), interval(metric, one, "+"), p
 
 
 def _is_worse(row: Row, metric: str) -> bool:

@@ -7,7 +7,7 @@ function of the seed, so that numbers of different runs and steps compare.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -16,18 +16,17 @@ import torch
 from torch import Tensor
 
 from sshbench.errors import SshbenchError
-from sshbench.lut.table import LutError
 from sshbench.metrics.perceptual import LpipsError, lpips
 from sshbench.results.statistics import estimate
 from sshbench.training.data import form_of
 from sshbench.training.pairs import Pairs, PairSettings
 from sshbench.training.stored import StoredViews, rendered_recipes
 from sshbench.triplets.dataset import Sample, TripletDataset, collate
-from sshbench.triplets.held_out import Part
+from sshbench.triplets.held_out import held_out_or_all
 from sshbench.triplets.loader import is_image, normalized
 from sshbench.triplets.luts import Places, open_bank
 from sshbench.triplets.settings import Settings
-from sshbench.triplets.sources import SkippedImage, SourceError, open_source
+from sshbench.triplets.sources import SkippedImage, open_source
 from sshbench.triplets.stored import load_triplets
 
 Batch = dict[str, Any]
@@ -184,10 +183,10 @@ def _scaled(settings: Settings, crop: int | None) -> Settings:
 
 
 def _rendered(source: str, luts: Places | None, settings: Settings, images: int, asked: dict[str, Any]) -> HeldOut:
-    photographs, said = _held_or_all(lambda part: open_source(source, part=part, **asked), "photographs")
+    photographs, said = held_out_or_all(lambda part: open_source(source, part=part, **asked), "photographs")
     bank = None
     if settings.appearance == "lut":
-        bank, looks = _held_or_all(lambda part: open_bank(luts, part), "looks")
+        bank, looks = held_out_or_all(lambda part: open_bank(luts, part), "looks")
         said += f", {len(bank)} {looks}"
     dataset = TripletDataset(photographs, bank, settings)
     samples: list[Sample] = []
@@ -205,13 +204,6 @@ def _rendered(source: str, luts: Places | None, settings: Settings, images: int,
     if not samples:
         raise SshbenchError(f"{source}: no held-out photograph can be used, so there is nothing to validate on")
     return _held(samples, settings.kind, f"{len(samples)} images of {len(photographs)} {said}")
-
-
-def _held_or_all(opened: Callable[[Part], Any], what: str) -> tuple[Any, str]:
-    try:
-        return opened("held-out"), f"held-out {what}"
-    except (SourceError, LutError):
-        return opened("all"), f"{what} that training sees, as so few leave none held out"
 
 
 def _held(samples: list[Sample], kind: str, description: str) -> HeldOut:

@@ -6,15 +6,19 @@ The split is by name alone, so it is the same wherever a photograph or a look li
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import PurePosixPath
-from typing import Literal
+from typing import Literal, TypeVar
 
 from sshbench.lut.bank import LutBank
 from sshbench.lut.table import LutError
 from sshbench.triplets.source_files import IMAGES
+from sshbench.triplets.sources import SourceError
 
 Part = Literal["train", "held-out", "all"]
+
+Opened = TypeVar("Opened")
 
 _SUFFIXES = {*IMAGES, ".cube"}
 _NUMBER = re.compile(r" \(\d+\)$")  # by which a bank tells looks of one name apart
@@ -52,3 +56,15 @@ def bank_part(bank: LutBank, part: Part, where: str = "the bank") -> LutBank:
     if not names:
         raise LutError(f"{where}: none of the {len(bank)} looks is in the part {part!r}; give more looks, or take all")
     return bank if len(names) == len(bank) else bank.select(names)
+
+
+def held_out_or_all(opened: Callable[[Part], Opened], what: str) -> tuple[Opened, str]:
+    """What `opened` gives for the held-out part, or for all where there is none; and which it is, in words.
+
+    For measuring on a source or bank so small that none of it is held out; the words then say that training sees it.
+    """
+    try:
+        found, said = opened("held-out"), f"held-out {what}"
+    except (SourceError, LutError):
+        found, said = opened("all"), f"{what} that training sees, as so few leave none held out"
+    return found, said

@@ -1,0 +1,121 @@
+"""`sshbench reproduce`: tables of the paper, measured beside published."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import click
+
+ABLATIONS = {
+    "table3": "Single and multi crop.",
+    "table4": "Colour transfer, saturation, LUTs.",
+    "table5": "Without the reconstruction loss, without the disentanglement loss, with all.",
+}
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def reproduce() -> None:
+    """Make a table of the paper again: what is measured here beside what is published."""
+
+
+_OPTIONS = [
+    click.option(
+        "--source",
+        default="sample",
+        show_default=True,
+        metavar="WHAT",
+        help="sample, a folder or dataset of photographs.",
+    ),
+    click.option("--luts", multiple=True, metavar="PLACE", help="As for train. May be repeated.  [default: luts]"),
+    click.option(
+        "--recipe", "-r", default="small", show_default=True, metavar="NAME|FILE", help="As for train, of all variants."
+    ),
+    click.option("--set", "changes", multiple=True, metavar="SECTION.KEY=VALUE", help="Change the recipe."),
+    click.option("--budget", metavar="TIME", help="Training of each variant, such as 30m: --set schedule.budget=TIME."),
+    click.option(
+        "--time-limit", metavar="TIME", help="Train so long in this call; the next one goes on where it stopped."
+    ),
+    click.option(
+        "--realhm", metavar="DIR", help="RealHM, to measure there.  [default: held-out composites and sample]"
+    ),
+    click.option("--masks", metavar="WHAT", help="For the held-out composites: a folder of masks.  [default: shapes]"),
+    click.option(
+        "--images", type=click.IntRange(min=2), default=128, show_default=True, help="Held-out photographs to take."
+    ),
+    click.option("--protocol", default="sshbench-v1", show_default=True, metavar="NAME", help="How to score."),
+    click.option("--out", "-o", type=click.Path(path_type=Path), default=Path("runs/reproduce"), show_default=True),
+    click.option("--workers", "-w", type=click.IntRange(min=0), default=0, show_default=True, help="As for train."),
+    click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of torch.  [default: torch's]"),
+    click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1."),
+    click.option("--quiet", "-q", is_flag=True, help="No progress."),
+]
+
+
+def _ablation(table: str, says: str) -> click.Command:
+    def command(**options: Any) -> None:
+        _run(table, **options)
+
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    command.__doc__ = f"""{says}
+
+    Trains the variants of SSH that the table compares, all by one recipe, and evaluates them on RealHM where its root
+    is given, else on composites of held-out photographs and looks and on the embedded sample. A variant that is trained
+    is not trained again, by this table or by another with the same --out.
+
+    \\b
+      sshbench reproduce {table} --source ~/photos --budget 30m
+      sshbench reproduce {table} --source ~/photos --recipe gpu --time-limit 9m     again and again
+    """
+    return click.command(table, short_help=says)(command)
+
+
+for _table, _says in ABLATIONS.items():
+    reproduce.add_command(_ablation(_table, _says))
+
+
+def _run(
+    table: str,
+    source: str,
+    luts: tuple[str, ...],
+    recipe: str,
+    changes: tuple[str, ...],
+    budget: str | None,
+    time_limit: str | None,
+    realhm: str | None,
+    masks: str | None,
+    images: int,
+    protocol: str,
+    out: Path,
+    workers: int,
+    threads: int | None,
+    device: str,
+    quiet: bool,
+) -> None:
+    import torch
+
+    from sshbench.cli.evaluate import _device
+    from sshbench.reproduce.ablations import reproduce as tables_of
+    from sshbench.reproduce.trained import Plan
+    from sshbench.results.formats import markdown_table, plain_table
+    from sshbench.training.recipe import seconds
+    from sshbench.whole_file import whole_file
+
+    if threads:
+        torch.set_num_threads(threads)
+    if budget:
+        changes = (*changes, f"schedule.budget={budget}")
+    plan = Plan(recipe, changes, source, luts or ("luts",), out, device, workers, quiet)
+    width = max(shutil.get_terminal_size((120, 24)).columns, 80)
+    kept = []
+    for made in tables_of(
+        table, plan, protocol=protocol, realhm=realhm, masks=masks, images=images,
+        time_limit=seconds(time_limit) if time_limit else None, device=_device(device),
+    ):  # fmt: skip
+        click.echo(plain_table(made, width) + "\n")
+        kept.append(markdown_table(made))
+    with whole_file(out / f"{table}.md") as temporary:
+        temporary.write_text("\n\n".join(kept) + "\n", encoding="utf-8")
+    click.echo(f"The same as Markdown: {out / f'{table}.md'}", err=True)

@@ -1,0 +1,72 @@
+"""Tables 3 to 5 of the paper: variants trained alike, measured alike, beside what is published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sshbench.benchmarks.open import open_benchmark
+from sshbench.benchmarks.protocol import get_protocol
+from sshbench.errors import SshbenchError
+from sshbench.reproduce.beside import Line, beside
+from sshbench.reproduce.judged import held_out_composites, judge
+from sshbench.reproduce.trained import Plan, train_variants
+from sshbench.reproduce.variants import ABLATIONS
+from sshbench.results.tables import Table
+from sshbench.training.data import form_of
+
+
+def reproduce(
+    table: str,
+    plan: Plan,
+    *,
+    protocol: str,
+    realhm: str | None = None,
+    masks: str | None = None,
+    images: int = 128,
+    time_limit: float | None = None,
+    device: str = "cpu",
+) -> Iterator[Table]:
+    """Train the variants of a table that are not trained yet, and measure those that are, benchmark by benchmark.
+
+    Parameters
+    ----------
+    table
+        One of `ABLATIONS`.
+    plan
+        How variants are trained. Tables share variants, and with them their runs, where `plan.out` is the same.
+    protocol
+        By which all are scored.
+    realhm
+        RealHM's root, to measure there; by default on composites of held-out photographs and on the embedded sample.
+    masks, images
+        Of the held-out composites: as for `held_out_composites`.
+    time_limit
+        Seconds of training in this call.
+    device
+        On which variants are measured.
+
+    Raises
+    ------
+    SshbenchError
+        As `train_variants`, or a benchmark that cannot be opened or made.
+    """
+    ablation, scored_by = ABLATIONS[table], get_protocol(protocol)
+    if form_of(plan.source) != "photographs":
+        raise SshbenchError(
+            f"{plan.source}: the variants differ in what is rendered of photographs; give a folder or dataset of them"
+        )
+    results = plan.out / "results"
+    if realhm is not None:
+        benchmarks = [(open_benchmark("realhm", realhm), "RealHM")]
+    else:
+        place = plan.out / "held-out"
+        benchmarks = [
+            held_out_composites(plan.source, plan.luts, masks, images, place),
+            (open_benchmark("sample"), "the embedded sample"),
+        ]
+    trained = train_variants(plan, ablation.variants, time_limit)
+    lines = [Line("dc", "composites as they are", "nothing")]
+    lines += [Line(one.variant.name, one.variant.says, one.says) for one in trained]
+    for benchmark, said in benchmarks:
+        summary = judge(trained, benchmark, scored_by, results / benchmark.name, device)
+        yield beside(f"{ablation.title}, on {said}", lines, summary, said)

@@ -1,0 +1,64 @@
+"""Tables of measured numbers beside published ones; each row says what was trained on what and measured where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sshbench.results.published import Published, published_on
+from sshbench.results.summary import Summary
+from sshbench.results.tables import Table, failures, interval, number, title_of
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row: the method's name in records and in published.csv, what it is, and what it was trained on."""
+
+    name: str
+    says: str
+    trained: str
+
+
+def beside(title: str, lines: Sequence[Line], summary: Summary, images: str, benchmark: str = "realhm") -> Table:
+    """Measured beside published.
+
+    Parameters
+    ----------
+    images
+        What the summary's images are, in words.
+    benchmark
+        Whose published numbers these are.
+    """
+    published = published_on(benchmark)
+    printed = {(p.method, p.metric): p.value for p in published}
+    rows = {row.method: row for row in summary.rows}
+    columns = ["method"]
+    for metric in summary.metrics:
+        columns += [title_of(metric), "95% interval", "published"]
+    columns += ["what", "trained on", "measured on"]
+    where = f"{images} ({summary.images}), {summary.protocol}"
+    cells = []
+    for line in lines:
+        row, found = rows.get(line.name), [line.name]
+        for metric in summary.metrics:
+            one = row.estimates[metric] if row and row.n else None
+            found += [
+                number(metric, one.mean) if one else "",
+                interval(metric, one) if one else "",
+                printed.get((line.name, metric), ""),
+            ]
+        cells.append((*found, line.says, line.trained, where if row and row.n else "not measured"))
+    return Table(
+        title, tuple(columns), tuple(cells), notes=(*_notes(lines, published, summary, benchmark), *failures(summary))
+    )
+
+
+def _notes(lines: Sequence[Line], printed: Sequence[Published], summary: Summary, benchmark: str) -> list[str]:
+    names = {line.name for line in lines}
+    sources = dict.fromkeys(f"{p.source}, {p.n} images, {p.note}" for p in printed if p.method in names)
+    notes = [f"Published: printed by others on {benchmark}, not measured here ({'; '.join(sources)})."]
+    if summary.benchmark != benchmark:
+        notes.append(
+            f"Measured on other images than those of {benchmark}: compare differences between rows, not values."
+        )
+    return notes

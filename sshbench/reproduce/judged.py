@@ -1,0 +1,66 @@
+"""What trained variants are measured on: RealHM where it is at hand, else held-out composites and the sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sshbench.benchmarks.composite import Benchmark
+from sshbench.benchmarks.open import open_benchmark
+from sshbench.benchmarks.protocol import Protocol
+from sshbench.methods.base import Method
+from sshbench.methods.ssh import SshMethod
+from sshbench.reproduce.trained import Trained
+from sshbench.results.evaluate import evaluate
+from sshbench.results.records import Record
+from sshbench.results.summary import Summary, summarise
+from sshbench.triplets.engine import generate, plan
+from sshbench.triplets.held_out import held_out_or_all
+from sshbench.triplets.luts import open_bank
+from sshbench.triplets.settings import Settings
+from sshbench.triplets.sources import open_source
+
+METRICS = ("psnr", "mse", "ssim", "lpips")  # of the paper's tables
+_SIDE = 256  # of the paper's evaluation
+_SEED = 0x5E1D
+
+
+def held_out_composites(
+    source: str, luts: Sequence[str], masks: str | None, images: int, folder: Path
+) -> tuple[Benchmark, str]:
+    """Make composites of held-out photographs and looks, or find those made before.
+
+    Parameters
+    ----------
+    masks
+        As for `open_source`; photographs without one get a generated shape.
+    images
+        How many photographs are taken, where there are as many; some may be too small.
+
+    Returns
+    -------
+    The benchmark, and what it is made of.
+    """
+    photographs, said = held_out_or_all(
+        lambda part: open_source(source, part=part, masks=masks, limit=images), "photographs"
+    )
+    bank, looks = held_out_or_all(lambda part: open_bank(luts, part), "looks")
+    settings = Settings(seed=_SEED, kind="composites", crop=_SIDE, scale=(_SIDE, round(_SIDE * 1.25)))
+    run = plan(settings, photographs, bank, luts_from=tuple(luts))
+    generate(run, photographs, bank, folder, verify="size")
+    return open_benchmark("composites", folder), f"composites of {said} and {looks}"
+
+
+def judge(trained: Sequence[Trained], benchmark: Benchmark, protocol: Protocol, out: Path, device: str) -> Summary:
+    """Evaluate finished variants, and the composites as they are, on a benchmark."""
+    methods: list[str | Method] = ["dc"]
+    methods += [_method(one, protocol, device) for one in trained if one.weights]
+    metrics = [name for name in METRICS if name in protocol.metrics]
+    records: list[Record] = evaluate(benchmark, methods, [protocol], out, metrics=metrics, device=device)
+    return summarise(records)
+
+
+def _method(one: Trained, protocol: Protocol, device: str) -> Method:
+    method = SshMethod(weights=str(one.weights), device=device, notebook=protocol.name == "ssh-iccv21")
+    method.name = one.variant.name
+    return method

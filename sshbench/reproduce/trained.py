@@ -1,0 +1,139 @@
+"""Training of a variant, once: a run that is finished is found again, and one that was stopped goes on."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sshbench.errors import SshbenchError
+from sshbench.methods.weights import load_weights
+from sshbench.reproduce.variants import Variant
+from sshbench.training.recipe import Recipe, read_recipe
+from sshbench.training.run import clock, run
+from sshbench.whole_file import whole_file
+
+_SAID = "reproduce.json"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How variants are trained, all alike.
+
+    Parameters
+    ----------
+    recipe, changes
+        As for `read_recipe`; a variant's own changes come on top.
+    source, luts
+        As for `sshbench train`; photographs alone, since the variants differ in what is rendered of them.
+    out
+        Each variant has its run in a folder there.
+    """
+
+    recipe: str
+    changes: tuple[str, ...]
+    source: str
+    luts: tuple[str, ...]
+    out: Path
+    device: str = "auto"
+    workers: int = 0
+    quiet: bool = False
+
+    def recipe_of(self, variant: Variant) -> Recipe:
+        """The recipe that a variant is trained by; raises RecipeError."""
+        return read_recipe(self.recipe, (*self.changes, *variant.changes), method="ssh")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A variant: the weights of its finished run and what they have seen; None where it is not finished."""
+
+    variant: Variant
+    weights: Path | None
+    says: str
+
+
+def train_variants(plan: Plan, variants: Sequence[Variant], time_limit: float | None = None) -> list[Trained]:
+    """Train those variants whose runs are not finished, one after the other.
+
+    Parameters
+    ----------
+    time_limit
+        Seconds for all of them together; what is not finished then goes on when this is called again.
+
+    Raises
+    ------
+    SshbenchError
+        A run in `plan.out` was made by another recipe or from other photographs or LUTs; or as
+        `sshbench.training.run.run`.
+    KeyboardInterrupt
+        Training was interrupted; its state is kept.
+    """
+    started = time.monotonic()
+    for variant in variants:  # all before the first hour of training
+        _finished(plan, variant)
+    found = []
+    for variant in variants:
+        left = None if time_limit is None else time_limit - (time.monotonic() - started)
+        if not _finished(plan, variant) and (left is None or left > 0):
+            _train(plan, variant, left)
+        weights = plan.out / variant.name / "last" if _finished(plan, variant) else None
+        found.append(Trained(variant, weights, _seen(weights) if weights else "not finished; run this again"))
+    return found
+
+
+def _train(plan: Plan, variant: Variant, time_limit: float | None) -> None:
+    if not plan.quiet:
+        print(f"{variant.name}: {variant.says}")
+    _say(plan, variant, finished=False)
+    outcome = run(
+        plan.recipe_of(variant), plan.source, plan.luts if variant.uses_luts else None, plan.out / variant.name,
+        device=plan.device, workers=plan.workers, time_limit=time_limit, resume=True, quiet=plan.quiet,
+    )  # fmt: skip
+    if outcome.reason == "interrupted":
+        raise KeyboardInterrupt
+    if outcome.reason == "complete":
+        _say(plan, variant, finished=True)
+
+
+def _asked(plan: Plan, variant: Variant) -> dict[str, object]:
+    luts = list(plan.luts) if variant.uses_luts else []
+    return {"recipe": plan.recipe_of(variant).to_toml(), "source": plan.source, "luts": luts}
+
+
+def _say(plan: Plan, variant: Variant, *, finished: bool) -> None:
+    folder = plan.out / variant.name
+    folder.mkdir(parents=True, exist_ok=True)
+    with whole_file(folder / _SAID) as temporary:
+        temporary.write_text(json.dumps(_asked(plan, variant) | {"finished": finished}, indent=1), encoding="utf-8")
+
+
+def _finished(plan: Plan, variant: Variant) -> bool:
+    """Whether a variant's run is there and finished."""
+    path = plan.out / variant.name / _SAID
+    if not path.exists():
+        return False
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        finished = bool(said.pop("finished"))
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise SshbenchError(f"{path} is damaged; remove {path.parent}, and it is trained again") from error
+    asked = _asked(plan, variant)
+    differing = [name for name in asked if said.get(name) != asked[name]]
+    if differing:
+        raise SshbenchError(
+            f"{path.parent} was trained by another {' and other '.join(differing)}; take the same again, or another "
+            "--out"
+        )
+    return finished
+
+
+def _seen(weights: Path) -> str:
+    """What weights were trained on, by their card."""
+    card = load_weights("ssh", weights).card
+    source, looks = card.data.get("source", {}), card.data.get("looks", [])
+    photographs = f"{source.get('photographs', '?')} photographs of {Path(str(source.get('spec', '?'))).name}"
+    others = f", {len(looks)} looks" if looks else ""
+    return f"{photographs}{others}: {card.samples_seen:,} samples, {clock(card.seconds)}"

@@ -34,7 +34,7 @@ def beside(title: str, lines: Sequence[Line], summary: Summary, images: str, ben
     rows = {row.method: row for row in summary.rows}
     columns = ["method"]
     for metric in summary.metrics:
-        columns += [title_of(metric), "95% interval", "published"]
+        columns += [title_of(metric), "95% interval", f"published ({benchmark})"]
     columns += ["what", "trained on", "measured on"]
     where = f"{images} ({summary.images}), {summary.protocol}"
     cells = []

@@ -89,8 +89,8 @@ class SharedBatchNorm(_BatchNorm):
             return super().forward(input)
         dims = [d for d in range(input.ndim) if d != 1]
         shape = [1, -1] + [1] * (input.ndim - 2)
-        x = input.float()
-        count = torch.full((1,), x.numel() / x.shape[1], device=x.device)
+        x = input.to(torch.promote_types(input.dtype, torch.float32))
+        count = x.new_full((1,), x.numel() / x.shape[1])
         sums = torch.cat([x.sum(dims), x.square().sum(dims), count])
         sums = _Sum.apply(sums)
         total, squares, n = sums.split([x.shape[1], x.shape[1], 1])

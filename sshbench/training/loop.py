@@ -57,7 +57,8 @@ class Trainer:
     def epoch(self) -> float:
         """Epochs done, and the part of this one."""
         sampler = self.batches.sampler
-        return sampler.epoch + sampler.consumed / sampler.count
+        step = sampler.batch_size * sampler.world_size
+        return sampler.epoch + min(1.0, sampler.consumed / (sampler.count // step * step))  # the rest is dropped
 
     @property
     def progress(self) -> float:

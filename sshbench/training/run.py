@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from sshbench.training.distributed import World, world
 from sshbench.training.logs import Logs, Row, draw_curve
 from sshbench.training.loop import Diverged, Reason, Trainer, train
 from sshbench.training.objectives import Objective, make_objective
-from sshbench.training.recipe import Recipe, RecipeError, read_recipe
+from sshbench.training.recipe import Recipe, RecipeError
 from sshbench.training.validation import HeldOut, evaluating, open_held_out, validate
 from sshbench.triplets.loader import TripletLoader
 from sshbench.triplets.luts import Places
@@ -122,8 +123,7 @@ def run(
         keeper = _Keeper(trainer, folder, described(dataset), held_out, quiet)
         if state is not None:
             trainer.load_state_dict(state)
-            keeper.changed(state["recipe"])
-        keeper.begin()
+        keeper.begin(None if state is None else state["recipe"])
 
         def stop() -> Reason | None:
             if interrupted():
@@ -154,23 +154,18 @@ class _Keeper:
         self._measured = -1
         self._logs: Logs | None = None
 
-    def begin(self) -> None:
+    def begin(self, kept: str | None) -> None:
+        """Open the logs; `kept` is the recipe of the checkpoint that the run goes on from."""
         if not self.first:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         with whole_file(self.folder / "recipe.toml") as temporary:
             temporary.write_text(self.trainer.recipe.to_toml(), encoding="utf-8")
         self._logs = Logs(self.folder, self.trainer.step, quiet=self.quiet)
-        if self.trainer.step:
-            self._logs.say(f"goes on from step {self.trainer.step:,}")
-
-    def changed(self, kept: str) -> None:
-        """Say where the recipe of a checkpoint was another."""
-        with whole_file(self.folder / f".{self.trainer.world.rank}.toml") as temporary:
-            temporary.write_text(kept, encoding="utf-8")
-            differences = self.trainer.recipe.differences(read_recipe(temporary))
-        if differences and self.first and not self.quiet:
-            print(f"goes on with another recipe: {'; '.join(differences)}")
+        if kept is not None:
+            changes = self.trainer.recipe.differences(Recipe.model_validate(tomllib.loads(kept)))
+            changed = f" with another recipe: {'; '.join(changes)}" if changes else ""
+            self._logs.say(f"goes on from step {self.trainer.step:,}{changed}")
 
     def log(self, row: Row) -> None:
         if self._logs is None:

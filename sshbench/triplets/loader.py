@@ -8,6 +8,7 @@ with another number of ranks, workers or samples a batch without repeating or lo
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, Protocol, Self
 
@@ -201,7 +202,7 @@ class TripletLoader:
             batch_sampler=self.sampler,
             num_workers=workers,
             collate_fn=collate,
-            worker_init_fn=one_thread,
+            worker_init_fn=_begin_worker,
             pin_memory=self.device.type == "cuda",
             multiprocessing_context=start_method if workers else None,
             prefetch_factor=prefetch if workers else None,
@@ -317,6 +318,13 @@ def views_of(
         dtype=dtype, layout="HWC",
     )  # fmt: skip
     return dict(zip(VIEWS, out.chunk(4), strict=True))
+
+
+def _begin_worker(worker: int) -> None:
+    """Leave interrupts, which a terminal sends to workers too, to the process that trains; they end with it."""
+    one_thread(worker)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _distributed() -> tuple[int, int]:

@@ -1,0 +1,54 @@
+"""Objectives are found by name, in a file, or in another package; what is missing is told in a sentence."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from sshbench.training.objectives import OBJECTIVES, ObjectiveError, make_objective
+from sshbench.training.recipe import Recipe, read_recipe
+from tests.training.toy import Toy
+
+
+@pytest.fixture
+def recipe(toy_recipe: Path) -> Recipe:
+    return read_recipe(toy_recipe, method="toy")
+
+
+def test_one_of_a_file(recipe, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("from tests.training.toy import Toy\n\ndef make(recipe):\n    return Toy(recipe)\n")
+    assert isinstance(make_objective(f"{path}:make", recipe), Toy)
+
+
+def test_one_of_another_package(recipe, monkeypatch):
+    point = metadata.EntryPoint("toy", "tests.training.toy:make", "sshbench.objectives")
+    monkeypatch.setattr(metadata, "entry_points", lambda group: [point] if group == "sshbench.objectives" else [])
+    assert isinstance(make_objective("toy", recipe), Toy)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("shh", "did you mean ssh"),
+        ("quite-another", "there are .*ssh"),
+        ("none.py:make", "no such file"),
+        ("broken.py:make", "cannot be imported .ZeroDivisionError"),
+        ("other.py:make", "no function 'make'"),
+        ("other.py:nothing", "has no 'modules'"),
+    ],
+)
+def test_what_cannot_be_made_is_told(recipe, tmp_path, monkeypatch, name, message):
+    monkeypatch.chdir(tmp_path)
+    Path("broken.py").write_text("1 / 0")
+    Path("other.py").write_text("nothing = lambda recipe: recipe.network")
+    with pytest.raises(ObjectiveError, match=message) as caught:
+        make_objective(name, recipe)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", sorted(OBJECTIVES))
+def test_each_method_that_can_be_trained_has_the_recipe_that_is_taken_by_default(name):
+    assert read_recipe("small", method=name).method == name

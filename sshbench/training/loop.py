@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from hashlib import blake2b
@@ -52,6 +53,7 @@ class Trainer:
         self.seconds = 0.0
         self.best = -math.inf
         self.first_losses: dict[str, float] = {}
+        self._terms_known = False
 
     @property
     def epoch(self) -> float:
@@ -111,6 +113,11 @@ class Trainer:
             for group in optimizer.param_groups:
                 group["lr"] = lr
             optimizer.step()
+        if not self._terms_known:
+            self._terms_known = True
+            given = {name.partition(".")[2] for name in found}
+            if unused := sorted(name for name, weight in recipe.loss.items() if weight and name not in given):
+                warnings.warn(f"the loss of {recipe.method} has no term {' or '.join(unused)}", stacklevel=2)
         self.step += 1
         self.samples += recipe.data.batch
         self.average.update(self.modules, self.step)

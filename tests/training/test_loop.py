@@ -234,6 +234,11 @@ def test_terms_and_weights_that_do_not_fit_are_told():
         trained(recipe(), line)
 
 
+def test_a_weight_of_no_term_is_told():
+    with pytest.warns(UserWarning, match="the loss of line has no term fra$"):
+        trained(recipe(loss={"fra": 1.0, "far": 0.0}), Line())
+
+
 def test_intervals_are_of_steps_or_of_time():
     def due(every: Any, times: list[float]) -> list[int]:
         trainer = SimpleNamespace(step=0, seconds=0.0)

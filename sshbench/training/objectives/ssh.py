@@ -31,6 +31,10 @@ class SshObjective:
         except TypeError as error:
             raise RecipeError(f"the section network has what SSH does not take ({error})") from error
         if start == "identity":
+            if self.network.width < 3:
+                raise RecipeError(
+                    "network.start=identity needs a network.width of 3 or more, a channel for each colour"
+                )
             start_at_identity(self.network)
         elif start != "random":
             raise RecipeError(f"network.start is random or identity, not {start!r}")

@@ -14,7 +14,11 @@ VIEWS = ("content_alpha", "content_beta", "reference_alpha", "reference_beta")
 
 
 def recipe(*changes: str) -> Recipe:
-    return read_recipe("small", ["network.width=2", "data.crop=32", "data.scale=[36,44]", *changes], method="ssh")
+    return read_recipe(
+        "small",
+        ["network.width=2", "network.start=random", "data.crop=32", "data.scale=[36,44]", *changes],
+        method="ssh",
+    )
 
 
 @pytest.fixture
@@ -101,5 +105,7 @@ def test_weights_are_the_networks_own_tensors():
 def test_recipes_that_do_not_fit_are_told():
     with pytest.raises(RecipeError, match=r"multiple of 16.*could be 96"):
         objective("data.crop=100", "data.scale=[114,140]")
+    with pytest.raises(RecipeError, match=r"a network.width of 3 or more"):
+        objective("network.start=identity")
     with pytest.raises(RecipeError, match=r"section network .*depth"):
         objective("network.depth=3")

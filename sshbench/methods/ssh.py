@@ -1,4 +1,4 @@
-"""SSH as a method: the network at 256 x 256, and the map between its colours for the picture's own size.
+"""SSH as a method: the network at its own small size, and the map between its colours for the picture's own size.
 
 Jiang et al., "SSH: A Self-Supervised Framework for Image Harmonization", ICCV 2021, section 4.1.
 """
@@ -38,7 +38,7 @@ class SshMethod:
         As for `load_weights`, and where the network runs.
     output
         `map`: the picture at its own size, its foreground mapped by the colour map between the network's input and
-        output. `network`: what the network makes of the foreground on the canvas, at 256 x 256.
+        output. `network`: what the network makes of the foreground on the canvas, brought to 256 x 256.
     map
         The kind of map.
     notebook
@@ -57,7 +57,7 @@ class SshMethod:
     needs_background = True
     needs_mask = True
     sees_target = False
-    input_size: int | None = SIDE
+    input_size: int
 
     def __init__(
         self,
@@ -80,6 +80,7 @@ class SshMethod:
         self.card = found.card
         self.weights_hash: str | None = found.hash
         self.trained_by: str | None = found.card.trained_by
+        self.input_size = found.card.preprocessing.input_size or SIDE
         self.output, self.map, self.notebook, self.precision = output, map, notebook, precision
 
     def harmonize(self, batch: Sequence[Composite]) -> list[Any]:
@@ -103,7 +104,8 @@ class SshMethod:
 
         Returns
         -------
-        Foregrounds with the appearance of their references, float32 `[256, 256, 3]`, not clipped to 0..1.
+        Foregrounds with the appearance of their references, float32 `[s, s, 3]`, not clipped to 0..1, where s is the
+        size that the weights were trained for: 256 for the published ones.
 
         Raises
         ------
@@ -115,7 +117,7 @@ class SshMethod:
         if not pairs:
             return []
         device = next(self.network.parameters()).device
-        content, reference = (_tensor([at_side(pair[i]) for pair in pairs]).to(device) for i in (0, 1))
+        content, reference = (_tensor([at_side(pair[i], self.input_size) for pair in pairs]).to(device) for i in (0, 1))
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, self.precision == "bfloat16"):
             # As the network's `forward`, less the appearance of the result, which is a fifth of the work.
             features, skips = self.network.encode_content(content)
@@ -134,8 +136,9 @@ class SshMethod:
         ]
 
     def _map(self, view: View, result: Floats, kind: MapKind | None = None) -> ColourMap:
-        mask = None if view.mask is None else at_side(view.mask)
-        return fit_map(kind or self.map, at_side(view.foreground) / 255, np.clip(result, 0, 1), mask=mask)
+        side = self.input_size
+        mask = None if view.mask is None else at_side(view.mask, side)
+        return fit_map(kind or self.map, at_side(view.foreground, side) / 255, np.clip(result, 0, 1), mask=mask)
 
     def _mapped(self, composite: Composite, view: View, result: Floats) -> Pixels:
         mapped = self._map(view, result)(composite.foreground)
@@ -144,11 +147,11 @@ class SshMethod:
     def _pasted(self, composite: Composite, view: View, result: Floats) -> Floats:
         mask = at_side(composite.mask)[..., None]
         background = at_side(composite.background).astype(np.float32) / 255
-        pasted: Floats = np.clip(result, 0, 1) * mask + background * (1 - mask)
+        pasted: Floats = np.clip(at_side(result), 0, 1) * mask + background * (1 - mask)
         return pasted
 
     def _notebook(self, composite: Composite, view: View, result: Floats) -> Pixels:
-        source, saved = _through_jpeg(at_side(view.foreground)), _through_jpeg(cut_off(result))
+        source, saved = _through_jpeg(at_side(view.foreground, self.input_size)), _through_jpeg(cut_off(result))
         return published_composite(source, saved, composite.foreground, composite.background, composite.mask)
 
 

@@ -184,6 +184,11 @@ class Recipe(_Section):
         """The weight of a term of the loss; 0 where the recipe does not name it."""
         return self.loss.get(term, 0.0)
 
+    @property
+    def input_size(self) -> int:
+        """Side of the images that the network is measured on, and is for: few networks work as well at another."""
+        return self.validation.crop or self.data.crop
+
     def differences(self, other: Recipe) -> list[str]:
         """Where `other` differs, each as `section.key: this value, not that one`."""
         ours, theirs = _flat(self.model_dump()), _flat(other.model_dump())

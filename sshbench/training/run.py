@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from sshbench.errors import SshbenchError
-from sshbench.methods.weights import WeightsCard, load_weights, save_weights
+from sshbench.methods.weights import Preprocessing, WeightsCard, load_weights, save_weights
 from sshbench.results.machine import machine, revision
 from sshbench.training import checkpoint as checkpoints
 from sshbench.training.data import Training, described, make_loader, open_training
@@ -216,6 +216,7 @@ class _Keeper:
             method=trainer.recipe.method,
             architecture=architecture,
             trained_by="user",
+            preprocessing=Preprocessing(input_size=trainer.recipe.input_size),
             recipe=trainer.recipe.model_dump(mode="json", exclude_none=True),
             data=self.data,
             git_revision=revision(),

@@ -55,6 +55,10 @@ def cases(method: str) -> dict[str, Case]:
             "s2am_rascv2_256": Case({"variant": "rascv2", "width": 64, "depth": 8}, lambda: _s2am("rascv2")),
             "s2am_rascv1_256": Case({"variant": "rascv1", "width": 64, "depth": 8}, lambda: _s2am("rascv1")),
         },
+        "dih": {
+            "dih_bcmi_tf_wo_semantics_256": Case({"form": "tensorflow", "semantics": False, "widths": None}, lambda: _dih(False)),
+            "dih_bcmi_tf_with_semantics_256": Case({"form": "tensorflow", "semantics": True, "widths": None}, lambda: _dih(True)),
+        },
         "wct2": {
             "wct2_cat5_transfer_esd": Case({"unpool": "cat5", "width": 64}, lambda: _wct2("cat5")),
             "wct2_sum_transfer_esd": Case({"unpool": "sum", "width": 64}, lambda: _wct2("sum")),
@@ -108,6 +112,21 @@ def filled(name: str, shape: tuple[int, ...]) -> NDArray[Any]:
         values = noise * np.sqrt(2 / float(np.prod(shape[1:])))
     elif kind in ("weight", "running_mean"):
         values = (kind == "weight") + 0.1 * noise
+    else:
+        values = 0.05 * noise
+    return np.asarray(values, np.float32)
+
+
+def filled_variable(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """The same for a variable of TensorFlow's, whose kernels have the channels that they make last."""
+    noise = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape)
+    kind = name.rpartition("/")[2]
+    if kind == "moving_variance":
+        values = 1 + np.abs(0.1 * noise)
+    elif kind == "weights":
+        values = noise * np.sqrt(1 / float(np.prod(shape[:-1])))
+    elif kind in ("gamma", "moving_mean"):
+        values = (kind == "gamma") + 0.1 * noise
     else:
         values = 0.05 * noise
     return np.asarray(values, np.float32)
@@ -187,6 +206,19 @@ def _s2am(variant: Literal["rascv1", "rascv2"]) -> Tensor:
     network = fill(S2AM(variant=variant), constants=("gaussianMask",))
     given = torch.cat([_nchw(image(0)) / 255, _nchw(soft_ellipse()[..., None])], dim=1)
     return _without_gradients(lambda: network(given))
+
+
+def _dih(semantics: bool) -> Tensor:
+    import torch
+
+    from sshbench.methods.checkpoints.dih import from_tensorflow, tensorflow_variables
+    from sshbench.networks.dih import DIH
+
+    network = DIH(semantics).eval()
+    variables = {name: filled_variable(name, shape) for name, shape in tensorflow_variables(semantics).values()}
+    network.load_state_dict(from_tensorflow(variables, "golden", semantics=semantics), strict=False)  # but counters
+    given = torch.cat([_nchw(image(0)).flip(1), 255 * _nchw(ellipse()[..., None])], dim=1) / 127.5 - 1
+    return _without_gradients(lambda: network(given).image)
 
 
 def _wct2(unpool: Literal["cat5", "sum"]) -> Tensor:

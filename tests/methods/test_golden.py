@@ -11,14 +11,15 @@ from sshbench.methods import golden
 from tests.golden import golden_helper
 
 VECTORS = Path(__file__).parents[1] / "golden" / "vectors"
-CASES = [(method, name) for method in ("ssh", "dovenet", "s2am", "wct2") for name in golden.cases(method)]
+CASES = [(method, name) for method in ("ssh", "dovenet", "s2am", "dih", "wct2") for name in golden.cases(method)]
 
 
 @pytest.mark.parametrize(("method", "name"), CASES)
 def test_the_samples_are_of_the_published_output(method: str, name: str) -> None:
     known = np.load(VECTORS / f"{name}.npz")
-    assert known["output.stride_step"] == 4
-    assert golden.expected(name) == pytest.approx(known["output.stride"][0, :, ::16, ::16].ravel(), abs=1e-6)
+    output = "pre_clip" if method == "dih" else "output"
+    assert known[f"{output}.stride_step"] == 4
+    assert golden.expected(name) == pytest.approx(known[f"{output}.stride"][0, :, ::16, ::16].ravel(), abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,11 @@ def test_images_are_those_of_the_rule() -> None:
 
 def test_the_network_here_is_the_published_one() -> None:
     assert golden.difference("ssh", {"width": 32}) < 5e-5
+
+
+@pytest.mark.parametrize("semantics", [False, True])
+def test_networks_filled_by_names_of_their_variables_are_too(semantics: bool) -> None:
+    assert golden.difference("dih", {"form": "tensorflow", "semantics": semantics}) < 5e-5
 
 
 def test_another_architecture_has_nothing_to_be_held_against() -> None:

@@ -1,7 +1,4 @@
-"""DIH's weights in its three forms: TensorFlow variables, Caffe blobs and saic-vul's PyTorch checkpoint.
-
-Nobody needs TensorFlow 1 here: whoever has one exports the variables once, to a `.npz` of name -> array.
-"""
+"""DIH's weights in its three forms: TensorFlow variables, Caffe blobs and saic-vul's PyTorch checkpoint."""
 
 from __future__ import annotations
 
@@ -20,6 +17,7 @@ from torch import Tensor, nn
 from sshbench.methods.base import WeightsError
 from sshbench.methods.checkpoints import read_state, strict_load
 from sshbench.methods.checkpoints.caffemodel import read_caffemodel
+from sshbench.methods.checkpoints.tensorflow import read_tensorflow
 from sshbench.networks.dih import DIH, DIHCaffe, DIHSaic
 
 FORMS: dict[str, Callable[..., nn.Module]] = {"tensorflow": DIH, "caffe": DIHCaffe, "saic": DIHSaic}
@@ -33,7 +31,13 @@ _MOST = 3  # names that a sentence lists
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read a `.npz` of TensorFlow variables or Caffe blobs, a `.caffemodel`, or a checkpoint of saic-vul's.
+    """Read a TensorFlow checkpoint, a `.caffemodel`, an `.npz` of the arrays of either, or a checkpoint of saic-vul's.
+
+    Parameters
+    ----------
+    path
+        Of a TensorFlow checkpoint either of its files. An `.npz` has TensorFlow's variables by name, or Caffe's blobs
+        by `layer/index`.
 
     Returns
     -------
@@ -46,15 +50,19 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     if path.suffix == ".caffemodel":
         return from_caffe(read_caffemodel(path), path), {"form": "caffe"}
-    if path.suffix == ".npz":
+    name, checkpoint, _ = path.name.partition(".data-")
+    if path.suffix == ".index" or checkpoint:
+        arrays: Arrays = read_tensorflow(path.with_name(f"{name}.index") if checkpoint else path)
+    elif path.suffix == ".npz":
         arrays = _read_npz(path)
         if "conv0/0" in arrays:
             return from_caffe(arrays, path), {"form": "caffe"}
-        semantics = "output_final/weights" in arrays
-        return from_tensorflow(arrays, path, semantics=semantics), {"form": "tensorflow", "semantics": semantics}
-    state = read_state(path, "state_dict", "model_state_dict")
-    strict_load(DIHSaic(), state, path)
-    return state, {"form": "saic"}
+    else:
+        state = read_state(path, "state_dict", "model_state_dict")
+        strict_load(DIHSaic(), state, path)
+        return state, {"form": "saic"}
+    semantics = "output_final/weights" in arrays
+    return from_tensorflow(arrays, path, semantics=semantics), {"form": "tensorflow", "semantics": semantics}
 
 
 def from_tensorflow(variables: Arrays, path: str | Path, *, semantics: bool) -> dict[str, Tensor]:
@@ -78,18 +86,20 @@ def from_tensorflow(variables: Arrays, path: str | Path, *, semantics: bool) -> 
     """
     found = {name.removesuffix(":0"): array for name, array in variables.items()}
     found = {name: array for name, array in found.items() if not _TRAINING.fullmatch(name)}
+    places = tensorflow_variables(semantics)
+    _check(found, dict(places.values()), path)
+    state = {key: torch.from_numpy(np.array(found[name], np.float32)) for key, (name, _) in places.items()}
+    return {key: value.permute(3, 2, 0, 1).contiguous() if value.ndim == 4 else value for key, value in state.items()}
+
+
+def tensorflow_variables(semantics: bool) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Where the published graph has each value of `DIH`: key -> name and shape of the variable."""
     with torch.device("meta"):
         network = DIH(semantics)
-    state = {}
-    used = {}
-    for key, own in _values(network):
-        name, shape = _variable(key), tuple(own.shape)
-        used[name] = tuple(shape[axis] for axis in (2, 3, 1, 0)) if len(shape) == 4 else shape
-        if name in found and found[name].shape == used[name]:
-            state[key] = torch.from_numpy(np.asarray(found[name], np.float32))
-            state[key] = state[key].permute(3, 2, 0, 1).contiguous() if len(shape) == 4 else state[key]
-    _check(found, used, path)
-    return state
+    return {
+        key: (_variable(key), tuple(value.permute(2, 3, 1, 0).shape if value.ndim == 4 else value.shape))
+        for key, value in _values(network)
+    }
 
 
 def from_caffe(blobs: Arrays, path: str | Path) -> dict[str, Tensor]:

@@ -1,0 +1,67 @@
+"""The wire format of protobuf, as much as files of weights need.
+
+https://protobuf.dev/programming-guides/encoding/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+Field = tuple[int, int | memoryview]
+"""Number of a field, and its value: an integer, or the bytes of all else."""
+
+
+def fields(data: memoryview) -> Iterator[Field]:
+    """The fields of a message, in order.
+
+    Raises
+    ------
+    ValueError, IndexError
+        It is cut off, or no message.
+    """
+    position = 0
+    while position < len(data):
+        key, position = varint(data, position)
+        number, kind = key >> 3, key & 7
+        if kind == 0:
+            integer, position = varint(data, position)
+            yield number, integer
+            continue
+        if kind == 2:
+            length, position = varint(data, position)
+        elif kind in (1, 5):
+            length = 8 if kind == 1 else 4
+        else:
+            raise ValueError("a wire type that protobuf does not have, or no longer")
+        if position + length > len(data):
+            raise ValueError("cut off")
+        yield number, data[position : position + length]
+        position += length
+
+
+def varint(data: memoryview, position: int) -> tuple[int, int]:
+    """The integer at a position, seven bits a byte from the lowest on, and the position behind it."""
+    value = shift = 0
+    while True:
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+        shift += 7
+        if shift > 63:
+            raise ValueError("an integer of more than 64 bits")
+
+
+def integers(data: memoryview, number: int) -> Iterator[int]:
+    """The integers of a repeated field, packed or one by one."""
+    for found, value in fields(data):
+        if found != number:
+            continue
+        if isinstance(value, int):
+            yield value
+            continue
+        position = 0
+        while position < len(value):
+            integer, position = varint(value, position)
+            yield integer

@@ -1,0 +1,112 @@
+"""Reads the variables in a TensorFlow checkpoint, `NAME.index` and `NAME.data-00000-of-00001`: no TensorFlow.
+
+The index is a sorted table of blocks as LevelDB has them (github.com/google/leveldb, doc/table_format.md), from the
+name of a variable to the `BundleEntryProto` of tensorflow/core/protobuf/tensor_bundle.proto; the data are the values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sshbench.methods.base import WeightsError
+from sshbench.methods.checkpoints.protobuf import fields, integers, varint
+
+_MAGIC = bytes.fromhex("57fb808b247547db")  # the last eight bytes of every such table
+_FOOTER = 48
+_TYPES = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 19: "<f2"}  # of tensorflow/core/framework/types.proto
+
+
+def read_tensorflow(index: Path) -> dict[str, NDArray[Any]]:
+    """All variables of a checkpoint of numbers, by name.
+
+    Parameters
+    ----------
+    index
+        The file that ends in `.index`; the files of values stand beside it.
+
+    Raises
+    ------
+    WeightsError
+        A file is missing, cut off, or no such checkpoint.
+    """
+    table = _read(index)
+    if table[-8:] != _MAGIC:
+        raise WeightsError(f"{index} is no index of a TensorFlow checkpoint, or is cut off; download it again")
+    shards: dict[str, memoryview] = {}
+    variables = {}
+    try:
+        entries = {bytes(key).decode(): value for key, value in _table(table)}
+        header = dict(fields(entries.pop("")))
+        count = header.get(1, 1)
+        for name, entry in entries.items():
+            if (kind := _TYPES.get(_number(entry, 1))) is None:  # text, such as TensorFlow 2's graph of objects
+                continue
+            shard = f"{index.stem}.data-{_number(entry, 3):05d}-of-{count:05d}"
+            if shard not in shards:
+                shards[shard] = _read(index.with_name(shard))
+            variables[name] = _values(entry, kind, shards[shard])
+    except (IndexError, KeyError, ValueError) as error:
+        raise WeightsError(f"{index} is damaged or has what is not known here ({error}); download it again") from error
+    return variables
+
+
+def _values(entry: memoryview, kind: str, data: memoryview) -> NDArray[Any]:
+    offset, size = _number(entry, 4), _number(entry, 5)
+    if offset + size > len(data):
+        raise ValueError("values beyond the end of their file")
+    shape: tuple[int, ...] = ()
+    for number, value in fields(entry):
+        if number == 2 and isinstance(value, memoryview):
+            shape = tuple(
+                sum(integers(axis, 1)) for one, axis in fields(value) if one == 2 and not isinstance(axis, int)
+            )
+    values = np.frombuffer(data[offset : offset + size], kind)
+    if prod(shape) != values.size:
+        raise ValueError("more or fewer values than their shape")
+    return values.reshape(shape)
+
+
+def _number(message: memoryview, field: int) -> int:
+    """An integer field of a message, 0 where it has none."""
+    return next((value for number, value in fields(message) if number == field and isinstance(value, int)), 0)
+
+
+def _table(table: memoryview) -> Iterator[tuple[bytes, memoryview]]:
+    footer = table[-_FOOTER:]
+    position = 0
+    for _ in range(2):  # of where the block of other things is
+        _, position = varint(footer, position)
+    for _, handle in _block(table, footer[position:]):
+        yield from _block(table, handle)
+
+
+def _block(table: memoryview, handle: memoryview) -> Iterator[tuple[bytes, memoryview]]:
+    """Keys and values of the block at a handle; a key has its beginning from the one before."""
+    offset, position = varint(handle, 0)
+    size, _ = varint(handle, position)
+    block = table[offset : offset + size]
+    if table[offset + size] != 0:
+        raise ValueError("a compressed table")
+    restarts = int.from_bytes(block[-4:], "little")
+    end, position, key = size - 4 * (restarts + 1), 0, b""
+    while position < end:
+        shared, position = varint(block, position)
+        added, position = varint(block, position)
+        length, position = varint(block, position)
+        key = key[:shared] + bytes(block[position : position + added])
+        position += added
+        yield key, block[position : position + length]
+        position += length
+
+
+def _read(path: Path) -> memoryview:
+    try:
+        return memoryview(path.read_bytes())
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror}") from error

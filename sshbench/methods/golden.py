@@ -45,6 +45,7 @@ class Case:
 
 def cases(method: str) -> dict[str, Case]:
     """By name, the cases of a method's networks; none for methods without."""
+    dih = {"form": "tensorflow", "widths": None}  # None: as published, where weights do not say it
     found = {
         "ssh": {"ssh_ref_256": Case({"width": 32}, _ssh)},
         "dovenet": {
@@ -56,8 +57,8 @@ def cases(method: str) -> dict[str, Case]:
             "s2am_rascv1_256": Case({"variant": "rascv1", "width": 64, "depth": 8}, lambda: _s2am("rascv1")),
         },
         "dih": {
-            "dih_bcmi_tf_wo_semantics_256": Case({"form": "tensorflow", "semantics": False, "widths": None}, lambda: _dih(False)),
-            "dih_bcmi_tf_with_semantics_256": Case({"form": "tensorflow", "semantics": True, "widths": None}, lambda: _dih(True)),
+            "dih_bcmi_tf_wo_semantics_256": Case(dih | {"semantics": False}, lambda: _dih(False)),
+            "dih_bcmi_tf_with_semantics_256": Case(dih | {"semantics": True}, lambda: _dih(True)),
         },
         "wct2": {
             "wct2_cat5_transfer_esd": Case({"unpool": "cat5", "width": 64}, lambda: _wct2("cat5")),

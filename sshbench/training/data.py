@@ -19,7 +19,7 @@ from sshbench.triplets.dataset import TripletDataset
 from sshbench.triplets.held_out import Part
 from sshbench.triplets.loader import TripletLoader
 from sshbench.triplets.luts import Places, open_bank
-from sshbench.triplets.manifest import MANIFEST
+from sshbench.triplets.manifest import FORMAT, MANIFEST
 from sshbench.triplets.settings import Settings
 from sshbench.triplets.sources import open_source
 from sshbench.triplets.storage import Storage
@@ -33,8 +33,10 @@ def form_of(source: str) -> Form:
     """What is at a place: a store (it has a manifest), iHarmony4 (its lists), or else photographs."""
     if holds_iharmony4(source):
         return "iharmony4"
-    if (os.path.isdir(source) or "://" in source) and Storage(source).read(MANIFEST) is not None:
-        return "store"
+    if os.path.isdir(source) or "://" in source:
+        manifest = Storage(source).read(MANIFEST)
+        if manifest is not None and FORMAT.encode() in manifest[:200]:
+            return "store"
     return "photographs"
 
 
@@ -94,6 +96,8 @@ def open_training(
         if luts:
             raise SshbenchError(f"{source}: a store of pixels takes no LUTs; leave --luts out")
         return StoredViews(stored, settings, part)
+    if luts and settings.appearance != "lut":
+        raise SshbenchError(f"appearances come from {settings.appearance} and not from LUTs; leave --luts out")
     photographs = open_source(source, part=part, **asked)
     if cache_mb:
         photographs = CachedSource(photographs, settings.short_side, cache_mb << 20)

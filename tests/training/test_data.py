@@ -217,7 +217,17 @@ def test_iharmony4_trains_composites_and_takes_no_looks(pairs: Path, place: Path
         open_training(str(pairs), str(place / "luts"), Settings(kind="composites"))
     with pytest.raises(SshbenchError, match=r"within 0.1 to 1, not 0 to 1"):
         open_training(str(pairs), None, Settings(kind="composites"), window=(0, 1))
+    with pytest.raises(SshbenchError, match="not from LUTs; leave --luts out"):
+        open_training(str(place / "photos"), str(place / "luts"), Settings(appearance="saturation"))
+
+
+def test_what_is_at_a_place_decides_how_it_is_read(place: Path, tmp_path: Path, pairs: Path) -> None:
     assert form_of(str(pairs)) == "iharmony4"
+    assert form_of(store(place, tmp_path / "store")) == "store"
+    assert form_of("sample") == form_of("someone/dataset") == form_of(str(place / "photos")) == "photographs"
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "manifest.json").write_text('{"format": "of another tool"}')
+    assert form_of(str(tmp_path / "other")) == "photographs"
 
 
 def test_genuine_composites_of_iharmony4_are_read(shared: Path, tmp_path: Path) -> None:

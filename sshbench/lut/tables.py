@@ -36,7 +36,7 @@ def read_tables(path: str | os.PathLike[str]) -> LutBank:
             if missing := {"luts", "names"} - set(arrays.files):
                 raise LutError(f"{path}: there is no array {' or '.join(sorted(missing))!r}; a bank has luts and names")
             luts, names = arrays["luts"], [str(name) for name in arrays["names"].ravel()]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
         raise LutError(f"{path}: is not an .npz file that can be read ({' '.join(str(error).split())})") from error
     if luts.ndim != 5 or luts.shape[0] != len(names) or luts.shape[4] != 3 or luts.shape[1] < 2 or not names:
         raise LutError(

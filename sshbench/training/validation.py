@@ -6,7 +6,6 @@ function of the seed, so that numbers of different runs and steps compare.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from torch import Tensor
 
 from sshbench.errors import SshbenchError
 from sshbench.metrics.perceptual import LpipsError, lpips
-from sshbench.results.statistics import estimate
+from sshbench.results.statistics import capped, estimate
 from sshbench.training.data import form_of
 from sshbench.training.pairs import Pairs, PairSettings
 from sshbench.training.stored import StoredViews, rendered_recipes
@@ -144,8 +143,7 @@ def validate(
                     except LpipsError:
                         scores.pop(f"{prefix}lpips")
                         with_lpips = False
-    pairs = zip(scores["psnr"], scores["dc_psnr"], strict=True)
-    scores["gain"] = [ours - dc if math.isfinite(ours - dc) else 0.0 for ours, dc in pairs]
+    scores["gain"] = list(capped(scores["psnr"]) - capped(scores["dc_psnr"]))
     measured: dict[str, float] = {"images": len(held_out)}
     for name, values in scores.items():
         found = estimate(values)

@@ -82,6 +82,7 @@ def test_composites_are_measured_against_the_real_image(photos: Path) -> None:
     assert held.images["mask"].shape == (4, 32, 32)
     perfect = validate(Predicts(lambda b: b["real"] / 2 + 0.5), held)
     assert perfect["psnr"] == 100  # an infinite PSNR counts as 100 dB
+    assert perfect["gain"] == pytest.approx(100 - perfect["dc_psnr"])
     nothing = validate(Predicts(lambda b: b["composite"] / 2 + 0.5), held)
     assert nothing["psnr"] == nothing["dc_psnr"]
     assert nothing["gain"] == 0

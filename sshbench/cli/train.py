@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 )
 @click.option("--masks", metavar="WHAT", help="For composites: a folder of masks named as the photographs.")
 @click.option(
+    "--measure-on",
+    metavar="WHAT",
+    help="Photographs or a store to be measured on, the held-out part.  [default: --source]",
+)
+@click.option(
     "--recipe",
     "-r",
     metavar="NAME|FILE",
@@ -56,6 +61,7 @@ def train(
     source: str,
     luts: tuple[str, ...],
     masks: str | None,
+    measure_on: str | None,
     recipe: str | None,
     changes: tuple[str, ...],
     out: str | None,
@@ -96,7 +102,7 @@ def train(
         torch.set_num_threads(threads)
     outcome = run(
         plan, source, luts or None, folder, device=device, workers=workers, time_limit=limit, resume=resume,
-        overwrite=overwrite, init_from=init_from, masks=masks, quiet=quiet,
+        overwrite=overwrite, init_from=init_from, masks=masks, measure_on=measure_on, quiet=quiet,
     )  # fmt: skip
     if os.environ.get("RANK", "0") == "0":
         click.echo(_said(outcome, method, ctx))

@@ -14,7 +14,7 @@ import torch
 from sshbench.errors import SshbenchError
 from sshbench.training.cache import CachedSource
 from sshbench.training.pairs import Pairs, PairSettings, holds_iharmony4
-from sshbench.training.stored import StoredViews, rendered_recipes
+from sshbench.training.stored import StoredViews, check_store, open_rows
 from sshbench.triplets.dataset import TripletDataset
 from sshbench.triplets.held_out import Part
 from sshbench.triplets.loader import TripletLoader
@@ -91,11 +91,10 @@ def open_training(
         return Pairs(source, PairSettings(settings.crop, settings.seed, flip, window), part)
     if form == "store":
         stored = load_triplets(source, luts=luts)
-        if stored.run.store == "recipes":
-            return rendered_recipes(stored, settings, part)
-        if luts:
+        if luts and stored.run.store == "pixels":
             raise SshbenchError(f"{source}: a store of pixels takes no LUTs; leave --luts out")
-        return StoredViews(stored, settings, part)
+        check_store(stored, settings)
+        return open_rows(stored, part)
     if luts and settings.appearance != "lut":
         raise SshbenchError(f"appearances come from {settings.appearance} and not from LUTs; leave --luts out")
     photographs = open_source(source, part=part, **asked)

@@ -22,6 +22,7 @@ from sshbench.triplets.decode import decode_mask, decode_photo
 from sshbench.triplets.held_out import Part, in_part
 from sshbench.triplets.resize import resize_box
 from sshbench.triplets.settings import SettingsError
+from sshbench.triplets.sources import SourceError
 
 Pixels = NDArray[np.uint8]
 
@@ -94,7 +95,7 @@ class Pairs:
         self.files = {id: roles for id, roles in files if in_part(roles["target"].name, part)}
         self.ids = list(self.files)
         if not self.ids:
-            raise SshbenchError(f"{root}: none of its {len(listed)} composites is in the part {part!r}; take all")
+            raise SourceError(f"{root}: none of its {len(listed)} composites is in the part {part!r}; take all")
         self.description = {"source": {"kind": "iharmony4", "spec": root, "part": part}}
 
     def __len__(self) -> int:

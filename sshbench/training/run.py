@@ -72,6 +72,7 @@ def run(
     overwrite: bool = False,
     init_from: str | None = None,
     masks: str | None = None,
+    measure_on: str | None = None,
     quiet: bool = False,
 ) -> Outcome:
     """Train.
@@ -92,6 +93,8 @@ def run(
         Weights to begin with, as `sshbench evaluate --weights` takes them; a run that goes on has its own.
     masks
         As for `sshbench.triplets.sources.open_source`.
+    measure_on
+        A store or photographs whose held-out part is measured on in place of the source's.
 
     Raises
     ------
@@ -118,7 +121,12 @@ def run(
         held_out = None
         if here.first and recipe.validation.images:
             held_out = open_held_out(
-                source, luts, settings, images=recipe.validation.images, crop=recipe.validation.crop, **asked
+                measure_on or source,
+                luts,
+                settings,
+                images=recipe.validation.images,
+                crop=recipe.validation.crop,
+                **asked,
             )
         keeper = _Keeper(trainer, folder, described(dataset), held_out, quiet)
         if state is not None:

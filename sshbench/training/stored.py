@@ -11,6 +11,7 @@ from sshbench.triplets.dataset import Sample, TripletDataset
 from sshbench.triplets.held_out import Part, in_part
 from sshbench.triplets.recipe import Recipe
 from sshbench.triplets.settings import Settings
+from sshbench.triplets.sources import SourceError
 from sshbench.triplets.stored import StoredTriplets
 
 _VIEWS = {
@@ -27,16 +28,11 @@ class StoredViews:
 
     Raises
     ------
-    SshbenchError
-        The store was made with other settings, without `reference_alpha`, or holds no row of the part.
+    SourceError
+        The store holds no row of the part.
     """
 
-    def __init__(self, stored: StoredTriplets, settings: Settings, part: Part) -> None:
-        _check(stored, settings)
-        if settings.kind == "triplets" and stored.run.views != 4:
-            raise SshbenchError(
-                f"{stored.url} holds three views, and training needs reference_alpha too; make it with --views 4"
-            )
+    def __init__(self, stored: StoredTriplets, part: Part) -> None:
         self.stored, self.rows = stored, rows_of(stored, part)
         self.settings = stored.settings
         self.description = _described(stored, part)
@@ -66,15 +62,16 @@ class _StoredRecipes(TripletDataset):
         return self._stored.recipe(self._rows[i])
 
 
-def rendered_recipes(stored: StoredTriplets, settings: Settings, part: Part) -> TripletDataset:
-    """The rows of a store of recipes that belong to a part.
+def open_rows(stored: StoredTriplets, part: Part) -> StoredViews | TripletDataset:
+    """The rows of a store that belong to a part.
 
     Raises
     ------
-    SshbenchError
-        The store was made with other settings, or holds no row of the part.
+    SourceError
+        There are none.
     """
-    _check(stored, settings)
+    if stored.run.store == "pixels":
+        return StoredViews(stored, part)
     return _StoredRecipes(stored, rows_of(stored, part))
 
 
@@ -83,7 +80,7 @@ def rows_of(stored: StoredTriplets, part: Part) -> list[int]:
 
     Raises
     ------
-    SshbenchError
+    SourceError
         There are none.
     """
     run = stored.run
@@ -98,14 +95,25 @@ def rows_of(stored: StoredTriplets, part: Part) -> list[int]:
         columns[1:] = [[looks[k] for k in column] for column in columns[1:]]
     rows = [i for i, values in enumerate(zip(*columns, strict=True)) if all(in_part(v, part) for v in values)]
     if not rows:
-        raise SshbenchError(
+        raise SourceError(
             f"{stored.url}: none of its {len(stored)} rows is in the part {part!r}, which goes by the names of "
             f"photographs and looks; make it with --part {part}"
         )
     return rows
 
 
-def _check(stored: StoredTriplets, settings: Settings) -> None:
+def check_store(stored: StoredTriplets, settings: Settings) -> None:
+    """Refuse a store that a recipe cannot be trained on.
+
+    Raises
+    ------
+    SshbenchError
+        It was made with other settings, or holds pixels without `reference_alpha`.
+    """
+    if settings.kind == "triplets" and stored.run.store == "pixels" and stored.run.views != 4:
+        raise SshbenchError(
+            f"{stored.url} holds three views, and training needs reference_alpha too; make it with --views 4"
+        )
     differences = [
         text
         for text in stored.settings.differences(settings)

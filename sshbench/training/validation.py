@@ -19,7 +19,7 @@ from sshbench.metrics.perceptual import LpipsError, lpips
 from sshbench.results.statistics import capped, estimate
 from sshbench.training.data import form_of
 from sshbench.training.pairs import Pairs, PairSettings
-from sshbench.training.stored import StoredViews, rendered_recipes
+from sshbench.training.stored import open_rows
 from sshbench.triplets.dataset import Sample, TripletDataset, collate
 from sshbench.triplets.held_out import held_out_or_all
 from sshbench.triplets.loader import is_image, normalized
@@ -86,7 +86,7 @@ def open_held_out(
     Notes
     -----
     A source (or bank) so small that none of its photographs (or looks) is held out gives those of training instead,
-    which `description` says.
+    as does a store of training rows alone; `description` says so.
 
     Raises
     ------
@@ -99,15 +99,18 @@ def open_held_out(
         return _rendered(source, luts, _scaled(settings, crop), images, asked)
     dataset: Any
     if form == "iharmony4":
-        dataset = Pairs(source, PairSettings(crop or settings.crop), "held-out")
+        wanted = PairSettings(crop or settings.crop)
+        dataset, said = held_out_or_all(lambda part: Pairs(source, wanted, part), "composites")
     else:
-        if crop not in (None, settings.crop):
-            raise SshbenchError(f"{source}: a store has one crop, {settings.crop}; leave validation.crop out")
         stored = load_triplets(source, luts=luts)
-        dataset = (rendered_recipes if stored.run.store == "recipes" else StoredViews)(stored, settings, "held-out")
+        if stored.settings.kind != settings.kind:
+            raise SshbenchError(f"{source} holds {stored.settings.kind}, and the recipe trains {settings.kind}")
+        if crop not in (None, stored.settings.crop):
+            raise SshbenchError(f"{source} has one crop, {stored.settings.crop}; leave validation.crop out")
+        dataset, said = held_out_or_all(lambda part: open_rows(stored, part), "rows")
     step = max(1, len(dataset) // images)
     samples = [dataset[i] for i in range(0, len(dataset), step)][:images]
-    return _held(samples, settings.kind, f"{len(samples)} held-out rows of {source}")
+    return _held(samples, settings.kind, f"{len(samples)} of {len(dataset)} {said} of {source}")
 
 
 def validate(

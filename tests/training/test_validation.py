@@ -15,8 +15,11 @@ from torch import Tensor
 
 from sshbench.errors import SshbenchError
 from sshbench.training.validation import HeldOut, evaluating, open_held_out, validate
+from sshbench.triplets.engine import generate, plan
 from sshbench.triplets.held_out import is_held_out
+from sshbench.triplets.luts import open_bank
 from sshbench.triplets.settings import Settings
+from sshbench.triplets.sources import open_source
 
 SMALL = Settings(crop=32, scale=(36, 44))
 
@@ -121,6 +124,22 @@ def test_batches_are_over_minus_1_to_1() -> None:
     values: Tensor = batch["content_alpha"]
     assert values.shape == (1, 3, 1, 1)
     assert torch.allclose(values.ravel(), torch.tensor([-1, 1, -0.6]))
+
+
+def test_a_store_is_measured_on_its_held_out_rows_or_says_that_training_sees_them(photos: Path, tmp_path: Path) -> None:
+    for part in ("held-out", "train"):
+        source, bank = open_source(str(photos), part=part), open_bank(part=part)
+        run = plan(
+            Settings(crop=40, scale=(44, 48)), source, bank, asked={"spec": str(photos), "part": part}, lut_part=part
+        )
+        generate(run, source, bank, tmp_path / part)
+    held = open_held_out(str(tmp_path / "held-out"), None, SMALL, images=2)
+    assert held.images["content_alpha"].shape == (2, 40, 40, 3)  # of its own crop, and of three views
+    assert "held-out rows of" in held.description
+    seen = open_held_out(str(tmp_path / "train"), None, SMALL, images=2)
+    assert "rows that training sees" in seen.description
+    with pytest.raises(SshbenchError, match="holds triplets, and the recipe trains composites"):
+        open_held_out(str(tmp_path / "train"), None, Settings(kind="composites"))
 
 
 def test_a_source_that_is_not_there_is_no_small_source(tmp_path: Path) -> None:

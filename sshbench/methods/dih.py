@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +83,7 @@ class DeepImageHarmonization:
     device, weights
         As for `get_method`.
     output
-        `"network"`: what the network makes; of a form that works at 512 x 512, resized to the composite's size.
+        `"network"`: what the network makes; where it works at another size than 256 x 256, resized to the composite's.
         `"map"`: the composite at its own size, its foreground through the map of colours that the network made, of the
         kind `map`.
     """
@@ -109,7 +109,9 @@ class DeepImageHarmonization:
         self.device = torch.device(device or "cpu")
         self.network.to(self.device).eval()
         self.convention = CONVENTIONS[form]
-        self.input_size = self.convention.size
+        if form == "tensorflow" and found.card.preprocessing.input_size:  # weights that were trained here
+            self.convention = replace(self.convention, size=found.card.preprocessing.input_size)
+        self.input_size: int | None = self.convention.size
         self.map = map if output == "map" else None
         self.weights_hash, self.trained_by = found.hash, found.card.trained_by
 

@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 
 from sshbench.benchmarks.composite import Composite, paste
 from sshbench.methods.registry import get_method
-from sshbench.methods.weights import WeightsCard, save_weights
+from sshbench.methods.weights import Preprocessing, WeightsCard, save_weights
 from sshbench.networks.dih import DIH
 from tests.golden.golden_helper import fill_state_dict, image_u8, mask_soft
 
@@ -71,6 +71,19 @@ def test_as_a_map_the_background_stays_as_it_was(network_and_folder):
     assert found.dtype == np.uint8
     np.testing.assert_array_equal(found[composite.mask == 0], composite.background[composite.mask == 0])
     assert (found != composite.composite)[composite.mask == 1].mean() > 0.5
+
+
+def test_weights_trained_at_another_size_work_at_that_size(tmp_path):
+    network = DIH(widths=[4, 4, 8], bottleneck=8)
+    card = WeightsCard(
+        method="dih",
+        architecture={"form": "tensorflow", "widths": [4, 4, 8], "bottleneck": 8},
+        preprocessing=Preprocessing(input_size=64),
+    )
+    save_weights(tmp_path, network.state_dict(), card)
+    method = get_method("dih", weights=tmp_path)
+    assert method.input_size == 64
+    assert method.harmonize([composite_of(0)])[0].shape == (300, 420, 3)
 
 
 class Echo(torch.nn.Module):

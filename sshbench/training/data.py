@@ -7,6 +7,7 @@ seen (`sshbench.triplets.held_out`), unless another is asked for.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -136,7 +137,10 @@ def make_loader(
 def described(dataset: Training) -> dict[str, Any]:
     """What a dataset is made of, for the card of what is trained on it: plain values."""
     if isinstance(dataset, TripletDataset):
-        said = {"source": dict(dataset.source.description), "samples": len(dataset)}
+        source = dict(dataset.source.description)
+        if os.path.exists(str(source.get("spec"))):  # where it lies on this machine is nobody else's business
+            source["spec"] = Path(str(source["spec"])).name
+        said = {"source": source, "samples": len(dataset)}
         if dataset.settings.appearance == "lut":
             said["looks"] = list(dataset.bank.names)
         return said

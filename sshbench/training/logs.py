@@ -116,6 +116,7 @@ def draw_curve(folder: Path) -> Path | None:
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
+        from matplotlib.ticker import EngFormatter
     except ImportError:
         return None
     figure = Figure(figsize=(11, 4), layout="constrained")
@@ -136,6 +137,7 @@ def draw_curve(folder: Path) -> Path | None:
     right.set(xlabel="training samples", ylabel="PSNR on held-out images (dB)")
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.grid(alpha=0.3)
     path = folder / "curve.png"
     with whole_file(path) as temporary:

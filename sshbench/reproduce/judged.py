@@ -9,7 +9,7 @@ from sshbench.benchmarks.composite import Benchmark
 from sshbench.benchmarks.open import open_benchmark
 from sshbench.benchmarks.protocol import Protocol
 from sshbench.methods.base import Method
-from sshbench.methods.ssh import SshMethod
+from sshbench.methods.registry import get_method
 from sshbench.reproduce.trained import Trained
 from sshbench.results.evaluate import evaluate
 from sshbench.results.records import Record
@@ -61,6 +61,7 @@ def judge(trained: Sequence[Trained], benchmark: Benchmark, protocol: Protocol, 
 
 
 def _method(one: Trained, protocol: Protocol, device: str) -> Method:
-    method = SshMethod(weights=str(one.weights), device=device, notebook=protocol.name == "ssh-iccv21")
+    name = "ssh:notebook=true" if protocol.name == "ssh-iccv21" else "ssh"
+    method = get_method(name, device=device, weights=one.weights)
     method.name = one.variant.name
     return method

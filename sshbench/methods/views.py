@@ -20,33 +20,25 @@ SIDE = 256  # of the network's input, Jiang et al. 2021, section 4.1
 def view_of(composite: Composite, side: int = SIDE) -> View | None:
     """Return foreground and reference, both `side x side`; None where there is no foreground.
 
-    The foreground is the photograph that it was cut from, where the benchmark has it. Else it is the rectangle around
-    the mask, and what lies outside of the mask, which may already look as the background does, is filled with colours
-    that go on from inside. The reference is the background; where it is only known around the foreground, the hole is
-    filled likewise.
+    The foreground is the photograph that it was cut from, where the benchmark has it, else the composite's rectangle
+    around the mask. What lies outside of the mask there has the look of the background, but networks that were trained
+    on photographs do worse with anything that is none, such as colours that go on from inside (docs/weights.md). The
+    reference is the background; the composite, foreground and all, where no other is known.
     """
     inside = composite.mask >= FOREGROUND
     if not inside.any():
         return None
-    reference = _reference(composite, side)
+    reference = at_side(composite.background, side)
     if composite.foreground_photo is not None:
         return View(at_side(composite.foreground_photo, side), reference)
     rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
     box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    mask = composite.mask[box]
-    return View(filled(composite.foreground[box], mask, side), reference, at_side(mask, side))
+    return View(at_side(composite.composite[box], side), reference, at_side(composite.mask[box], side))
 
 
 def canvas_view(composite: Composite, side: int = SIDE) -> View:
     """The same of the whole canvas, so that a result lies where the composite has its foreground."""
-    foreground = filled(composite.foreground, composite.mask, side)
-    return View(foreground, _reference(composite, side), at_side(composite.mask, side))
-
-
-def _reference(composite: Composite, side: int) -> Image:
-    if composite.has_background:
-        return at_side(composite.background, side)
-    return filled(composite.background, 1 - composite.mask, side)
+    return View(*(at_side(image, side) for image in (composite.composite, composite.background, composite.mask)))
 
 
 def at_side(image: NDArray[Any], side: int = SIDE) -> NDArray[Any]:

@@ -17,7 +17,7 @@ from sshbench.methods.base import WeightsError
 from sshbench.methods.full_resolution import PredictsMap, View
 from sshbench.methods.ssh import SshMethod, published_composite
 from sshbench.methods.views import at_side
-from sshbench.methods.weights import WeightsCard, save_weights
+from sshbench.methods.weights import Preprocessing, WeightsCard, save_weights
 from sshbench.networks.ssh import SSH
 from tests.golden.golden_helper import compare, image_u8, mask_soft, style_u8
 from tests.methods.checkpoints import SYNTHETIC
@@ -164,3 +164,13 @@ def test_weights_that_do_not_fit_are_named(small: Path, tmp_path: Path) -> None:
     save_weights(tmp_path, state, WeightsCard(method="ssh", architecture={"width": 2}))
     with pytest.raises(WeightsError, match=r"does not fit SSH: it lacks conv3_1\.bias$"):
         SshMethod(weights=str(tmp_path))
+
+
+@pytest.mark.parametrize("options", ["", ":output=network", ":notebook=true"])
+def test_a_network_of_a_smaller_size_gives_pictures_of_the_same_size(tmp_path: Path, options: str) -> None:
+    card = WeightsCard(method="ssh", architecture={"width": 2}, preprocessing=Preprocessing(input_size=64))
+    save_weights(tmp_path, SSH(width=2).state_dict(), card)
+    method = get_method(f"ssh{options}", weights=tmp_path)
+    assert [result.shape for result in method.results([(image_u8(0, 90, 90), image_u8(1, 50, 60))])] == [(64, 64, 3)]
+    (picture,) = method.harmonize([composite(1)])
+    assert picture.shape == ((256, 256, 3) if "network" in options else composite(1).composite.shape)

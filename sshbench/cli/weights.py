@@ -60,16 +60,14 @@ def list_(folders: tuple[Path, ...]) -> None:
 def _say_where(card: Card, folders: tuple[Path, ...]) -> None:
     """The authors' releases of a method that was not imported: files that lie in a folder, or where they are kept."""
     for release in card.checkpoint:
-        path = next((path for folder in folders for path in folder.rglob(release.to_import)), None)
+        path = next((path for folder in folders for path in folder.rglob(release.files[0])), None)
         files = " and ".join(release.files)
         if path is None:
             click.echo(f"  authors, {release.name}: not here; {files} from {release.where}")
         else:
             click.echo(f"  authors, {release.name}: found as {path}")
         click.echo(f"    licence: {release.licence}")
-        if release.import_file:
-            click.echo(f"    first made from {files}: {release.import_file} (docs/weights.md)")
-        command = f"sshbench weights import {_quoted(path or Path(release.to_import))} --method {card.method}"
+        command = f"sshbench weights import {_quoted(path or Path(release.files[0]))} --method {card.method}"
         click.echo(f"    then: {command}")
 
 

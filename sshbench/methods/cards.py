@@ -93,8 +93,6 @@ class Checkpoint(_Strict):
         Where they keep it, as printed in their README.
     container
         What the file is, in words.
-    import_file
-        What to give `sshbench weights import` where that is none of `files`: the name of what they are converted to.
     keys, parameters
         How many entries and how many values the network has.
     architecture
@@ -111,18 +109,12 @@ class Checkpoint(_Strict):
     files: tuple[Text, ...] = Field(min_length=1)
     where: Text
     container: Text
-    import_file: Text | None = None
     keys: int
     parameters: int
     architecture: dict[str, Any] = Field(default_factory=dict)
     licence: Text
     sha256: dict[str, Sha256] = Field(default_factory=dict)
     confirmed: bool = False
-
-    @property
-    def to_import(self) -> str:
-        """The file that `sshbench weights import` reads."""
-        return self.import_file or self.files[0]
 
 
 class Card(_Strict):

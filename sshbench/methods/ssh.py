@@ -57,7 +57,7 @@ class SshMethod:
     needs_background = True
     needs_mask = True
     sees_target = False
-    input_size: int
+    input_size: int | None
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class SshMethod:
         self.card = found.card
         self.weights_hash: str | None = found.hash
         self.trained_by: str | None = found.card.trained_by
-        self.input_size = found.card.preprocessing.input_size or SIDE
+        self.input_size = self._side = found.card.preprocessing.input_size or SIDE
         self.output, self.map, self.notebook, self.precision = output, map, notebook, precision
 
     def harmonize(self, batch: Sequence[Composite]) -> list[Any]:
@@ -117,7 +117,7 @@ class SshMethod:
         if not pairs:
             return []
         device = next(self.network.parameters()).device
-        content, reference = (_tensor([at_side(pair[i], self.input_size) for pair in pairs]).to(device) for i in (0, 1))
+        content, reference = (_tensor([at_side(pair[i], self._side) for pair in pairs]).to(device) for i in (0, 1))
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, self.precision == "bfloat16"):
             # As the network's `forward`, less the appearance of the result, which is a fifth of the work.
             features, skips = self.network.encode_content(content)
@@ -136,7 +136,7 @@ class SshMethod:
         ]
 
     def _map(self, view: View, result: Floats, kind: MapKind | None = None) -> ColourMap:
-        side = self.input_size
+        side = self._side
         mask = None if view.mask is None else at_side(view.mask, side)
         return fit_map(kind or self.map, at_side(view.foreground, side) / 255, np.clip(result, 0, 1), mask=mask)
 
@@ -151,7 +151,7 @@ class SshMethod:
         return pasted
 
     def _notebook(self, composite: Composite, view: View, result: Floats) -> Pixels:
-        source, saved = _through_jpeg(at_side(view.foreground, self.input_size)), _through_jpeg(cut_off(result))
+        source, saved = _through_jpeg(at_side(view.foreground, self._side)), _through_jpeg(cut_off(result))
         return published_composite(source, saved, composite.foreground, composite.background, composite.mask)
 
 

@@ -221,7 +221,7 @@ def way_to_weights(method: str, which: str | None = None) -> str:
         return train
     fetch = (
         f"get {' and '.join(release.files)} of the authors from {release.where} and run sshbench weights import "
-        f"{release.to_import} --method {method}"
+        f"{release.files[0]} --method {method}"
     )
     return fetch if which == AUTHORS else f"{fetch}, or {train}"
 

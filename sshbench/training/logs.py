@@ -119,23 +119,25 @@ def draw_curve(folder: Path) -> Path | None:
         from matplotlib.ticker import EngFormatter
     except ImportError:
         return None
-    figure = Figure(figsize=(11, 4), layout="constrained")
+    panels = 2 if validation else 1
+    figure = Figure(figsize=(5.5 * panels, 4), layout="constrained")
     FigureCanvasAgg(figure)
-    left, right = figure.subplots(1, 2)
-    samples = [row["samples"] for row in training]
-    for name in [name for name in training[0] if name.startswith("loss/")]:
-        left.plot(samples, [row[name] for row in training], label=name.removeprefix("loss/"), linewidth=1)
-    left.set(xlabel="training samples", ylabel="loss", yscale="log")
-    left.legend(frameon=False)
-    if validation:
-        at = [row["samples"] for row in validation]
+    left, *rest = figure.subplots(1, panels, squeeze=False)[0]
+    names = [name for name in training[0] if name.startswith("loss/")]
+    for name in names:
+        total = "." not in name
+        _line(left, training, name, label=name.removeprefix("loss/"), linewidth=1.6 if total else 0.8)
+    positive = all(row[name] > 0 for row in training for name in names)
+    left.set(ylabel="loss", yscale="log" if positive else "symlog")
+    for right in rest:
         for name, label, colour in (("psnr", "method", "C0"), ("dc_psnr", "untouched", "0.5")):
-            mean, low, high = ([row[f"{name}{end}"] for row in validation] for end in ("", "_low", "_high"))
-            right.plot(at, mean, color=colour, label=label)
-            right.fill_between(at, low, high, color=colour, alpha=0.2, linewidth=0)
-        right.legend(frameon=False)
-    right.set(xlabel="training samples", ylabel="PSNR on held-out images (dB)")
-    for axes in (left, right):
+            _line(right, validation, name, label=label, color=colour)
+            low, high = ([row[f"{name}_{end}"] for row in validation] for end in ("low", "high"))
+            right.fill_between(_samples(validation), low, high, color=colour, alpha=0.2, linewidth=0)
+        right.set(ylabel="PSNR of held-out images (dB)")
+    for axes in (left, *rest):
+        axes.set(xlabel="training samples")
+        axes.legend(frameon=False)
         axes.spines[["top", "right"]].set_visible(False)
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.grid(alpha=0.3)
@@ -143,3 +145,11 @@ def draw_curve(folder: Path) -> Path | None:
     with whole_file(path) as temporary:
         figure.savefig(temporary, dpi=110)
     return path
+
+
+def _samples(rows: list[Row]) -> list[float]:
+    return [row["samples"] for row in rows]
+
+
+def _line(axes: Any, rows: list[Row], name: str, **style: Any) -> None:
+    axes.plot(_samples(rows), [row[name] for row in rows], marker="." if len(rows) < 20 else "", **style)

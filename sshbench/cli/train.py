@@ -86,8 +86,10 @@ def train(
       sshbench train ssh --source ~/photos --recipe gpu --time-limit 9m --resume -o runs/gpu     again and again
       torchrun --nproc-per-node 4 -m sshbench train ssh --source ~/photos --recipe paper -w 8
     """
+    from sshbench.training.objectives import find_objective
     from sshbench.training.recipe import read_recipe, seconds
 
+    find_objective(method)
     limit = seconds(time_limit) if time_limit else None
     folder = Path(out or f"runs/{Path(method.partition('.py:')[0]).name}")
     kept = folder / "recipe.toml"

@@ -104,7 +104,7 @@ def run(
     started, folder = time.monotonic(), Path(out)
     with world(device) as here, _interrupts() as interrupted:
         if here.first:
-            _prepare(folder, resume, overwrite)
+            _check(folder, resume, overwrite)
         here.wait()
         state = checkpoints.load_last(folder / "checkpoints") if resume else None
         torch.manual_seed(recipe.loop.seed)
@@ -131,6 +131,8 @@ def run(
         keeper = _Keeper(trainer, folder, described(dataset), held_out, quiet)
         if state is not None:
             trainer.load_state_dict(state)
+        if here.first and overwrite:  # not before all that was asked for has proved usable
+            _remove_run(folder)
         keeper.begin(None if state is None else state["recipe"])
 
         def stop() -> Reason | None:
@@ -265,18 +267,19 @@ def clock(seconds: float) -> str:
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
 
 
-def _prepare(folder: Path, resume: bool, overwrite: bool) -> None:
+def _check(folder: Path, resume: bool, overwrite: bool) -> None:
     if resume and overwrite:
         raise SshbenchError("--resume goes on with a run and --overwrite removes it; give one of them")
-    if not (folder / "recipe.toml").exists() and not (folder / "checkpoints").exists():
-        return
-    if overwrite:
-        for name in FILES:
-            (folder / name).unlink(missing_ok=True)
-        for name in FOLDERS:
-            shutil.rmtree(folder / name, ignore_errors=True)
-    elif not resume:
+    begun = (folder / "recipe.toml").exists() or (folder / "checkpoints").exists()
+    if begun and not resume and not overwrite:
         raise SshbenchError(f"{folder} holds a run already; go on with --resume, or start over with --overwrite")
+
+
+def _remove_run(folder: Path) -> None:
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)
+    for name in FOLDERS:
+        shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def _batches(recipe: Recipe, dataset: Training, here: World, workers: int) -> TripletLoader:

@@ -159,6 +159,9 @@ def test_a_run_is_never_overwritten_by_mistake(recipe, photographs, tmp_path):
         go(recipe, photographs, tmp_path)
     with pytest.raises(SshbenchError, match="give one of them"):
         go(recipe, photographs, tmp_path, resume=True, overwrite=True)
+    with pytest.raises(SshbenchError):
+        go(recipe, tmp_path / "nowhere", tmp_path, overwrite=True)
+    assert state(tmp_path)["step"] == 6
     go(changed(recipe, "schedule", steps=2), photographs, tmp_path, overwrite=True)
     assert [path.name for path in checkpoint.checkpoints(tmp_path / "checkpoints")] == ["step-000000002.pt"]
     assert (tmp_path / "notes.txt").read_text() == "mine"

@@ -75,7 +75,22 @@ class Objective(Protocol):
 
 
 def make_objective(name: str, recipe: Recipe) -> Objective:
-    """Make the objective of the method `name`.
+    """Make the objective of the method `name`, as `find_objective` finds it.
+
+    Raises
+    ------
+    SshbenchError
+        Nothing has this name, it cannot be imported, or the recipe does not fit.
+    """
+    objective: Objective = find_objective(name)(recipe)
+    for attribute in ("modules", "phases", "predict", "weights"):
+        if not hasattr(objective, attribute):
+            raise ObjectiveError(f"the objective of {name} has no {attribute!r}; docs/training.md says what it needs")
+    return objective
+
+
+def find_objective(name: str) -> Callable[[Recipe], Objective]:
+    """Find what makes the objective of a method.
 
     Parameters
     ----------
@@ -87,14 +102,6 @@ def make_objective(name: str, recipe: Recipe) -> Objective:
     ObjectiveError
         Nothing has this name, or it cannot be imported.
     """
-    objective: Objective = _factory(name)(recipe)
-    for attribute in ("modules", "phases", "predict", "weights"):
-        if not hasattr(objective, attribute):
-            raise ObjectiveError(f"the objective of {name} has no {attribute!r}; docs/training.md says what it needs")
-    return objective
-
-
-def _factory(name: str) -> Callable[[Recipe], Objective]:
     path, found, attribute = name.rpartition(".py:")
     if found:
         return _from_file(Path(path + ".py").expanduser(), attribute)

@@ -86,9 +86,11 @@ def view_of(scene: Scene, reference: Box) -> View:
     around = small(scene.background.image.pixels, reference)
     if scene.hidden or scene.is_composite:  # what surrounds it has no colours, or those that it is to take
         foreground, mask = filled(foreground, mask, SIDE), at_side(mask)
+    known = None
     if scene.is_composite:  # its old colours are no model for the new ones
-        around = filled(around, np.clip(1 - 32 * mask_of(scene.mask, reference), 0, 1), SIDE)
-    return View(foreground, around, mask)
+        known = np.clip(1 - 32 * mask_of(scene.mask, reference), 0, 1)
+        around, known = filled(around, known, SIDE), at_side(known)
+    return View(foreground, around, mask, known)
 
 
 def _crop(scene: Scene) -> Box:

@@ -79,7 +79,7 @@ def fit_smooth_lut(
             trust = (1 + error / max(4 * float(np.median(error)), 4e-6)) ** -2
     for stiffness in 4.0 ** np.arange(6):  # in the limit every colour moves alike
         controls = _without_falls(normal + stiffness * _penalty(), right)
-        values = identity_table(size) + _limited(_sampled(controls, size), rows @ controls)
+        values = identity_table(size) + limited(_sampled(controls, size), rows @ controls)
         if not _turns_inside_out(values):
             break
     return Lut(values=np.clip(values, 0, 1).astype(np.float32), title="fitted")
@@ -173,8 +173,11 @@ def _sampled(controls: Floats, size: int) -> Floats:
     return values.transpose(1, 2, 3, 0)
 
 
-def _limited(displacement: Floats, seen: Floats) -> Floats:
-    """Displacements that end softly within `_BEYOND` of those seen; where they rise or fall, they do so no faster."""
+def limited(displacement: Floats, seen: Floats) -> Floats:
+    """Displacements `[..., 3]` that end softly within `_BEYOND` of those seen, `[N, 3]`, in each channel.
+
+    Where they rise or fall, they do so no faster than before.
+    """
     low, high = seen.min(axis=0), seen.max(axis=0)
     inside = np.clip(displacement, low, high)
     return np.asarray(inside + _BEYOND * np.tanh((displacement - inside) / _BEYOND))

@@ -40,11 +40,14 @@ class View:
         uint8 `[h', w', 3]`, sRGB: the part of the background whose appearance the foreground should take.
     mask
         float32 `[h, w]`, 0..1: how much of a pixel is foreground; None where all is.
+    reference_mask
+        float32 `[h', w']`, 0..1: how much of a pixel of the reference is background; None where all is.
     """
 
     foreground: NDArray[np.uint8]
     reference: NDArray[np.uint8]
     mask: NDArray[np.float32] | None = None
+    reference_mask: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, eq=False)

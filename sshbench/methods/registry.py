@@ -35,6 +35,7 @@ METHODS: dict[str, str] = {
     "ceiling-polynomial": "sshbench.methods.ceilings:polynomial",
     "ceiling-lut": "sshbench.methods.ceilings:lut",
     "ssh": "sshbench.methods.ssh:SshMethod",
+    "ssh-lut": "sshbench.methods.ssh_lut:SshLutMethod",
     "dovenet": "sshbench.methods.dovenet:DoveNet",
     "s2am": "sshbench.methods.s2am:SpatialSeparatedAttention",
     "dih": "sshbench.methods.dih:DeepImageHarmonization",

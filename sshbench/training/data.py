@@ -15,6 +15,7 @@ import torch
 from sshbench.errors import SshbenchError
 from sshbench.training.cache import CachedSource
 from sshbench.training.pairs import Pairs, PairSettings, holds_iharmony4
+from sshbench.training.scenes import Scenes, Shares
 from sshbench.training.stored import StoredViews, check_store, open_rows
 from sshbench.triplets.dataset import TripletDataset
 from sshbench.triplets.held_out import Part
@@ -27,7 +28,7 @@ from sshbench.triplets.storage import Storage
 from sshbench.triplets.stored import load_triplets
 
 Form = Literal["photographs", "store", "iharmony4"]
-Training = TripletDataset | StoredViews | Pairs
+Training = TripletDataset | StoredViews | Pairs | Scenes
 
 
 def form_of(source: str) -> Form:
@@ -50,6 +51,7 @@ def open_training(
     flip: bool = False,
     window: tuple[float, float] = (1.0, 1.0),
     cache_mb: int = 0,
+    shares: Shares | None = None,
     **asked: Any,
 ) -> Training:
     """Open what a run is trained on.
@@ -69,6 +71,8 @@ def open_training(
     cache_mb
         For photographs: megabytes, in each process that reads, of photographs kept decoded at `settings.short_side`.
         Crops of these are resampled a second time. What does not fit is decoded each time.
+    shares
+        For photographs: which part of the samples are scenes other than triplets; none by default.
     asked
         Other arguments of `open_source`, such as `masks`.
 
@@ -81,6 +85,12 @@ def open_training(
     form = form_of(source)
     if form != "iharmony4" and (flip or window != (1.0, 1.0)):
         raise SshbenchError(f"flip and window are for iHarmony4, but {source} holds {_SAID[form]}; leave them out")
+    scenes = shares is not None and shares.any()
+    if form != "photographs" and scenes:
+        raise SshbenchError(
+            f"data.own, cross, natural, jitter, grades and same are for photographs, but {source} holds {_SAID[form]}; "
+            "set them to 0"
+        )
     if form != "photographs" and (cache_mb or any(value for value in asked.values())):
         named = ", ".join(["cache"] * bool(cache_mb) + [name for name, value in asked.items() if value])
         raise SshbenchError(f"{named} is for photographs, but {source} holds {_SAID[form]}; leave it out")
@@ -101,7 +111,8 @@ def open_training(
     photographs = open_source(source, part=part, **asked)
     if cache_mb:
         photographs = CachedSource(photographs, settings.short_side, cache_mb << 20)
-    return TripletDataset(photographs, open_bank(luts, part) if settings.appearance == "lut" else None, settings)
+    dataset = TripletDataset(photographs, open_bank(luts, part) if settings.appearance == "lut" else None, settings)
+    return Scenes(dataset, shares) if shares is not None and scenes else dataset
 
 
 def make_loader(

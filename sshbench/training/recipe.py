@@ -72,7 +72,8 @@ class _Section(BaseModel):
 class Data(_Section):
     """The samples a step, and what they are.
 
-    The rest is as for `sshbench.triplets.settings.Settings`; `flip`, `window` and `cache_mb` as for `open_training`.
+    The rest is as for `sshbench.triplets.settings.Settings`; `flip`, `window` and `cache_mb` as for `open_training`;
+    `own`, `cross`, `natural`, `jitter`, `grades` and `same` as for `sshbench.training.scenes.Shares`.
     """
 
     batch: int = Field(default=64, ge=1, description="samples a step, over all processes and accumulated parts")
@@ -91,6 +92,12 @@ class Data(_Section):
     flip: bool = False
     window: tuple[float, float] = (1.0, 1.0)
     cache_mb: int = Field(default=0, ge=0)
+    own: Share = 0.0
+    cross: Share = 0.0
+    natural: Share = 0.0
+    jitter: Share = 0.0
+    grades: Share = 0.0
+    same: Share = 0.0
 
     def settings(self, seed: int) -> Settings:
         """What the triplet engine renders.

@@ -29,6 +29,7 @@ from sshbench.training.logs import Logs, Row, draw_curve
 from sshbench.training.loop import Diverged, Reason, Trainer, train
 from sshbench.training.objectives import Objective, make_objective
 from sshbench.training.recipe import Recipe, RecipeError
+from sshbench.training.scenes import Shares
 from sshbench.training.validation import HeldOut, evaluating, open_held_out, validate
 from sshbench.triplets.loader import TripletLoader
 from sshbench.triplets.luts import Places
@@ -112,10 +113,10 @@ def run(
         if state is None and init_from is not None:
             _begin_with(objective, recipe.method, init_from)
         asked: dict[str, Any] = {"masks": masks} if masks else {}
-        settings = recipe.data.settings(recipe.loop.seed)
+        data, settings = recipe.data, recipe.data.settings(recipe.loop.seed)
+        shares = Shares(data.own, data.cross, data.natural, data.jitter, data.grades, data.same)
         dataset = open_training(
-            source, luts, settings, flip=recipe.data.flip, window=recipe.data.window, cache_mb=recipe.data.cache_mb,
-            **asked,
+            source, luts, settings, flip=data.flip, window=data.window, cache_mb=data.cache_mb, shares=shares, **asked,
         )  # fmt: skip
         trainer = Trainer(recipe, objective, _batches(recipe, dataset, here, workers), here)
         held_out = None

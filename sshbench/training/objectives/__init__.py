@@ -23,6 +23,7 @@ OBJECTIVES: dict[str, str] = {
     "dovenet": "sshbench.training.objectives.dovenet:make",
     "s2am": "sshbench.training.objectives.s2am:make",
     "ssh": "sshbench.training.objectives.ssh:make",
+    "ssh-lut": "sshbench.training.objectives.ssh_lut:make",
     "wct2": "sshbench.training.objectives.wct2:make",
 }
 

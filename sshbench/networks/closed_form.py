@@ -1,0 +1,138 @@
+"""What is known of the map between two images without learning: statistics of colours, and closed-form maps of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+LEVELS = 256
+_LUMA = (0.2126, 0.7152, 0.0722)
+_NOISE = 4e-4  # added to each variance: 2% of the range, so that plain areas are not stretched to texture
+
+
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """Of the colours of a batch of images where their masks are.
+
+    Parameters
+    ----------
+    mean
+        `[B, 3]`.
+    covariance
+        `[B, 3, 3]`.
+    quantiles
+        `[B, 4, Q]` of R, G, B and luma: of the shares (q + 1/2) / Q, but 0.002 and 0.998 at the ends.
+    """
+
+    mean: Tensor
+    covariance: Tensor
+    quantiles: Tensor
+
+    def flat(self) -> Tensor:
+        """`[B, 9 + 4 Q]`, each number about -1..1."""
+        upper = torch.triu_indices(3, 3, device=self.mean.device)
+        covariance = self.covariance[:, upper[0], upper[1]] * 10
+        return torch.cat([self.mean * 2 - 1, covariance, self.quantiles.flatten(1) * 2 - 1], 1)
+
+
+def statistics(images: Tensor, masks: Tensor, count: int = 17) -> Statistics:
+    """Measure images.
+
+    Parameters
+    ----------
+    images
+        `[B, 3, H, W]`, 0..1.
+    masks
+        `[B, 1, H, W]`, the weight of each pixel; their sum is above 0.
+    count
+        Quantiles a channel.
+    """
+    pixels, weights = images.flatten(2), masks.flatten(2)
+    total = weights.sum(2, keepdim=True)
+    mean = (pixels * weights).sum(2, keepdim=True) / total
+    centred = (pixels - mean) * weights.sqrt()
+    covariance = centred @ centred.transpose(1, 2) / total
+    luma = (pixels * pixels.new_tensor(_LUMA)[None, :, None]).sum(1, keepdim=True)
+    levels = (torch.cat([pixels, luma], 1) * (LEVELS - 1) + 0.5).long().clamp(0, LEVELS - 1)
+    histogram = pixels.new_zeros(len(images), 4, LEVELS).scatter_add_(2, levels, weights.expand(-1, 4, -1))
+    reached = histogram.cumsum(2) / total
+    shares = (torch.arange(count, device=images.device) + 0.5) / count
+    shares[0], shares[-1] = 0.002, 0.998
+    shares = shares.to(pixels.dtype).expand(len(images), 4, count).contiguous()
+    level = torch.searchsorted(reached, shares).clamp(max=LEVELS - 1)
+    after = reached.gather(2, level)
+    before = torch.where(level > 0, reached.gather(2, (level - 1).clamp(min=0)), torch.zeros_like(after))
+    within = (shares - before) / (after - before).clamp(min=1e-6)
+    quantiles = ((level - 0.5 + within) / (LEVELS - 1)).clamp(0, 1)
+    return Statistics(mean.squeeze(2), covariance, quantiles)
+
+
+def optimal_matrix(source: Tensor, target: Tensor) -> Tensor:
+    """The symmetric `[B, 3, 3]` that brings the covariance `source` to `target`, both `[B, 3, 3]`, by moving least.
+
+    Pitie, Kokaram: "The linear Monge-Kantorovitch linear colour mapping for example-based colour transfer", CVMP 2007.
+    A little noise is added to both, without which a plain foreground would be stretched without bounds.
+    """
+    noise = torch.eye(3, dtype=source.dtype, device=source.device) * _NOISE
+    variances, axes = torch.linalg.eigh(source + noise)
+    roots = variances.sqrt()[:, None]
+    root, inverse = (axes * roots) @ axes.mT, (axes / roots) @ axes.mT
+    inner, turns = torch.linalg.eigh(root @ (target + noise) @ root)
+    found: Tensor = inverse @ ((turns * inner.clamp(min=0).sqrt()[:, None]) @ turns.mT) @ inverse
+    return found
+
+
+def closed_form_maps(grid: Tensor, source: Statistics, target: Statistics) -> tuple[Tensor, Tensor]:
+    """How far four maps from the colours of `source` to those of `target` move the colours of a grid.
+
+    Parameters
+    ----------
+    grid
+        `[B, G, R, 3]`, the colours of a LUT's points.
+
+    Returns
+    -------
+    `[N, 4, B, G, R, 3]`: to the mean, to mean and deviation of each channel, to mean and covariance (optimal_matrix),
+    and to the quantiles of each channel; and the matrix `[N, 3, 3]` of the third.
+    """
+    count = len(source.mean)
+    mean, other = (s.mean.view(count, 1, 1, 1, 3) for s in (source, target))
+    centred = grid - mean
+    variances, others = (s.covariance.diagonal(dim1=1, dim2=2) + _NOISE for s in (source, target))
+    matrix = optimal_matrix(source.covariance, target.covariance)
+    linear = (centred.flatten(1, 3) @ matrix.mT).view_as(centred)
+    maps = [
+        (other - mean).expand_as(centred),
+        centred * (others / variances).sqrt().view(count, 1, 1, 1, 3) + other - grid,
+        linear + other - grid,
+        _matched(grid, source.quantiles[:, :3], target.quantiles[:, :3]) - grid,
+    ]
+    return torch.stack(maps, 1), matrix
+
+
+def _matched(grid: Tensor, source: Tensor, target: Tensor) -> Tensor:
+    """A curve a channel through the quantiles `[N, 3, Q]`, from black to black and white to white, at a cube's grid."""
+    size, count = len(grid), len(source)
+    points = torch.linspace(0, 1, size, dtype=source.dtype, device=source.device)
+    rising = torch.arange(source.shape[2], device=source.device) * 1e-5  # quantiles that are equal keep their order
+    low = torch.minimum(source[..., :1] - 0.02, source.new_tensor(-0.001))
+    high = torch.maximum(source[..., -1:] + 0.02, source.new_tensor(1.001))
+    x = torch.cat([low, source + rising, high], 2)
+    y = torch.nn.functional.pad(target, (1, 0))
+    y = torch.cat([y, torch.ones_like(y[..., :1])], 2)
+    at = points.expand(count, 3, size).contiguous()
+    right = torch.searchsorted(x, at).clamp(1, x.shape[2] - 1)
+    x0, x1, y0, y1 = x.gather(2, right - 1), x.gather(2, right), y.gather(2, right - 1), y.gather(2, right)
+    curves = y0 + (y1 - y0) * ((at - x0) / (x1 - x0).clamp(min=1e-5))
+    red, green, blue = curves.unbind(1)
+    shape = (count, size, size, size)
+    return torch.stack(
+        [
+            red.view(count, 1, 1, size).expand(shape),
+            green.view(count, 1, size, 1).expand(shape),
+            blue.view(count, size, 1, 1).expand(shape),
+        ],
+        -1,
+    )

@@ -1,0 +1,115 @@
+"""What SSH-LUT is trained for: the paper's self-supervision (section 3.2), with a LUT as the translation.
+
+The content under alpha goes to beta by the reference under beta, and the one under beta goes to alpha by the reference
+under alpha; both truths are known.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sshbench.lut.apply import apply_lut
+from sshbench.networks.ssh_lut import SIDE, SshLut
+from sshbench.training import losses
+from sshbench.training.objectives import Batch, Phase
+from sshbench.training.recipe import Recipe, RecipeError
+
+_FLOOR = 1e-5  # of a squared error, under which a root would make too much of it
+
+
+class SshLutObjective:
+    """Trains `SshLut`; each term is off where its weight is 0.
+
+    `harm` is the harmonization loss, both ways, and `recon` that of a content by the reference of its own look; both
+    are, for each image, the root of the mean squared error where the mask is, so that what counts is the image's PSNR
+    and not only how far its look was off. `dis` is the second term of the paper's disentanglement loss. `smooth` and
+    `monotone` are the terms of Zeng et al. 2020 ("Learning image-adaptive 3D lookup tables", section 3.4).
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        if recipe.data.crop != SIDE:
+            raise RecipeError(f"ssh-lut sees images at {SIDE} x {SIDE}, so data.crop is {SIDE}")
+        try:
+            self.network = SshLut(**recipe.network)
+        except TypeError as error:
+            raise RecipeError(f"the section network has what SSH-LUT does not take ({error})") from error
+        self.architecture = dict(recipe.network)
+        self.on = {term for term in ("harm", "recon", "dis", "smooth", "monotone") if recipe.weight(term)}
+        self.modules = nn.ModuleDict({"network": self.network})
+        self.phases = (Phase("ssh-lut", list(self.network.parameters()), self.terms),)
+
+    def terms(self, batch: Batch) -> dict[str, Tensor]:
+        """The terms of the loss that are on."""
+        alpha, beta, by_alpha, by_beta = (
+            batch[name] / 2 + 0.5 for name in ("content_alpha", "content_beta", "reference_alpha", "reference_beta")
+        )
+        mask, seen = _masks(batch)
+        count = len(alpha)
+        out = self.network(torch.cat([alpha, beta]), torch.cat([by_beta, by_alpha]), _twice(mask), _twice(seen))
+        content = torch.cat([alpha, beta])
+        found = {"harm": error(apply_lut(content, out.table), torch.cat([beta, alpha]), _twice(mask))}
+        if "recon" in self.on:
+            table = self.network(alpha, by_alpha, mask, seen).table
+            found["recon"] = error(apply_lut(alpha, table), alpha, mask)
+        if "dis" in self.on:  # the content under alpha, and the reference under alpha, which stands in the second half
+            found["dis"] = losses.distance(out.content_style[:count], out.reference_style[count:])
+        if "smooth" in self.on:
+            found["smooth"] = roughness(out.table)
+        if "monotone" in self.on:
+            found["monotone"] = falls(out.table)
+        return {name: value for name, value in found.items() if name in self.on}
+
+    def predict(self, batch: Batch) -> Tensor:
+        """The content under alpha, translated to beta."""
+        content = batch["content_alpha"].contiguous() / 2 + 0.5
+        table: Tensor = self.network(content, batch["reference_beta"] / 2 + 0.5, *_masks(batch)).table
+        picture: Tensor = apply_lut(content, table.float())
+        return picture.clamp(0, 1)
+
+    def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The network's state."""
+        return self.network.state_dict(), self.architecture
+
+
+def error(result: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:
+    """The root of the mean squared error of each image where its mask is, and of these the mean.
+
+    `result` and `target` are `[B, 3, H, W]`, 0..1, `mask` `[B, 1, H, W]` or None.
+    """
+    squares = (result.float() - target).square()
+    if mask is None:
+        means = squares.mean((1, 2, 3))
+    else:
+        means = (squares * mask).sum((1, 2, 3)) / (3 * mask.sum((1, 2, 3))).clamp(min=1)
+    return (means + _FLOOR).sqrt().mean()
+
+
+def roughness(table: Tensor) -> Tensor:
+    """The mean squared second difference along the axes of tables `[B, N, N, N, 3]`: bends, which show as bands.
+
+    Zeng et al. take the first one, which would hold back exposure and contrast too.
+    """
+    return torch.stack([table.diff(n=2, dim=axis).square().mean() for axis in (1, 2, 3)]).sum()
+
+
+def falls(table: Tensor) -> Tensor:
+    """How far channels of tables `[B, N, N, N, 3]` fall where they should rise, on average."""
+    steps = ((1, 2), (2, 1), (3, 0))  # axis (blue, green, red) and its channel
+    return torch.stack([functional.relu(-table[..., c].diff(dim=axis)).mean() for axis, c in steps]).sum()
+
+
+def _masks(batch: Batch) -> tuple[Tensor | None, Tensor | None]:
+    return batch.get("content_mask"), batch.get("reference_mask")
+
+
+def _twice(mask: Tensor | None) -> Tensor | None:
+    return None if mask is None else torch.cat([mask, mask])
+
+
+def make(recipe: Recipe) -> SshLutObjective:
+    """The objective of a recipe."""
+    return SshLutObjective(recipe)

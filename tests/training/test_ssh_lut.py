@@ -1,0 +1,109 @@
+"""The objective of SSH-LUT: its terms by hand, and that they are learned from."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from sshbench.networks.ssh_lut import SIDE
+from sshbench.training.objectives import make_objective
+from sshbench.training.objectives.ssh_lut import error, falls, roughness
+from sshbench.training.recipe import Recipe, RecipeError
+
+NETWORK = {"width": 4, "channels": 16, "mixtures": 8, "hidden": 32, "attention": 1}
+
+
+def recipe(loss: dict[str, float], crop: int = SIDE, **network: int) -> Recipe:
+    data = {"batch": 4, "crop": crop, "scale": (crop + 9, crop + 27)}
+    return Recipe(method="ssh-lut", network=NETWORK | network, data=data, schedule={"steps": 1}, loss=loss)
+
+
+def batch(count: int = 4) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    names = ("content_alpha", "content_beta", "reference_alpha", "reference_beta")
+    return {name: torch.rand(count, 3, SIDE, SIDE, generator=generator) * 2 - 1 for name in names}
+
+
+def test_the_error_is_the_root_of_each_image_s_mean_squares() -> None:
+    result, target = torch.zeros(2, 3, 2, 2), torch.zeros(2, 3, 2, 2)
+    target[0], target[1, :, 0] = 0.1, 0.4
+    assert error(result, target, None).item() == pytest.approx((0.1 + 0.4 / math.sqrt(2)) / 2, abs=1e-4)
+    mask = torch.zeros(2, 1, 2, 2)
+    mask[0], mask[1, :, 0] = 1, 0.5
+    assert error(result, target, mask).item() == pytest.approx((0.1 + 0.4) / 2, abs=1e-4)
+
+
+def test_only_bends_are_rough() -> None:
+    axis = torch.linspace(0, 1, 5)
+    blue, green, red = torch.meshgrid(axis, axis, axis, indexing="ij")
+    table = torch.stack([0.5 * red + 0.2 * green, 2 * green - 0.1, blue], -1)[None]
+    assert roughness(table).item() == pytest.approx(0, abs=1e-12)
+    table[0, :, :, 2, 0] += 0.1  # second differences along red: 0.1, -0.2, 0.1 in one of three channels
+    assert roughness(table).item() == pytest.approx((0.01 + 0.04 + 0.01) / 9, rel=1e-4)
+
+
+def test_falls_are_counted_along_the_own_axis_of_each_channel() -> None:
+    axis = torch.linspace(0, 1, 3)
+    blue, green, red = torch.meshgrid(axis, axis, axis, indexing="ij")
+    assert falls(torch.stack([red, green, blue], -1)[None]).item() == 0
+    assert falls(torch.stack([red - 9 * green, green, blue], -1)[None]).item() == 0
+    assert falls(torch.stack([-red, green, blue], -1)[None]).item() == pytest.approx(0.5)
+    assert falls(torch.stack([red, green, -0.5 * blue], -1)[None]).item() == pytest.approx(0.25)
+
+
+def test_terms_are_those_with_a_weight() -> None:
+    names = ["harm", "recon", "dis", "smooth", "monotone"]
+    for on in (names, ["harm"], ["recon", "dis"]):
+        objective = make_objective("ssh-lut", recipe({name: float(name in on) for name in names}))
+        found = objective.phases[0].terms(batch())
+        assert list(found) == on
+        assert all(term.ndim == 0 and term.isfinite() for term in found.values())
+
+
+def test_masks_tell_where_it_counts() -> None:
+    objective = make_objective("ssh-lut", recipe({"harm": 1.0}))
+    with torch.no_grad():
+        images = batch()
+        mask = torch.zeros(4, 1, SIDE, SIDE)
+        mask[:, :, 20:40, 20:40] = 1
+        images |= {"content_mask": mask, "reference_mask": torch.ones_like(mask)}
+        before = objective.phases[0].terms(images)["harm"]
+        wrong = images | {"content_beta": images["content_beta"] * mask}
+        torch.testing.assert_close(objective.phases[0].terms(wrong)["harm"], before, atol=1e-4, rtol=0)
+        wrong = images | {"content_beta": images["content_beta"] * (1 - mask)}
+        assert (objective.phases[0].terms(wrong)["harm"] - before).abs() > 0.01
+
+
+def test_what_it_predicts_is_an_image() -> None:
+    objective = make_objective("ssh-lut", recipe({"harm": 1.0}))
+    predicted = objective.predict(batch())
+    assert predicted is not None
+    assert predicted.shape == (4, 3, SIDE, SIDE)
+    assert 0 <= predicted.min() <= predicted.max() <= 1
+
+
+def test_steps_lower_the_loss() -> None:
+    torch.manual_seed(0)
+    objective = make_objective("ssh-lut", recipe({"harm": 1.0, "smooth": 1.0}))
+    (phase,) = objective.phases
+    images = batch()
+    images["content_beta"] = images["content_alpha"] * 0.5 + 0.2
+    images["reference_beta"] = images["reference_alpha"] * 0.5 + 0.2
+    optimizer = torch.optim.Adam(phase.parameters, lr=3e-3)
+    losses = []
+    for _ in range(25):
+        loss = torch.stack(list(phase.terms(images).values())).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.6 * losses[0]
+
+
+def test_other_crops_and_arguments_are_refused() -> None:
+    with pytest.raises(RecipeError, match=r"data\.crop is 64"):
+        make_objective("ssh-lut", recipe({"harm": 1.0}, crop=96))
+    with pytest.raises(RecipeError, match="section network"):
+        make_objective("ssh-lut", recipe({"harm": 1.0}, depth=3))

@@ -42,7 +42,7 @@ METHODS: dict[str, str] = {
     "wct2": "sshbench.methods.wct2:Wct2",
 }
 
-UNSHIPPED: tuple[str, ...] = ("ssh", "dovenet", "s2am", "dih", "wct2")
+UNSHIPPED: tuple[str, ...] = ("dovenet", "s2am", "dih", "wct2")
 """Those of them that need weights which do not come along."""
 
 DEFAULTS = tuple(name for name in METHODS if name not in UNSHIPPED)

@@ -99,6 +99,10 @@ class SshMethod:
         results = self.results([(view.foreground, view.reference) for view in views])
         return [self._map(view, result, kind) for view, result in zip(views, results, strict=True)]
 
+    def pictures(self, views: Sequence[View]) -> list[Floats]:
+        """The network's own pictures of the foregrounds, float32 `[256, 256, 3]`, 0..1."""
+        return [np.clip(result, 0, 1) for result in self.results([(view.foreground, view.reference) for view in views])]
+
     def results(self, pairs: Sequence[tuple[Pixels, Pixels]]) -> list[Floats]:
         """Run the network on foregrounds and references, uint8 `[h, w, 3]` of any size.
 

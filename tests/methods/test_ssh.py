@@ -78,6 +78,12 @@ def test_the_authors_checkpoint_gives_the_published_output(tmp_path: Path) -> No
     assert max(compare(np.load(VECTORS / "ssh_ref_256.npz"), "output", output).values()) < 5e-5
 
 
+def test_its_picture_is_what_the_network_makes_of_the_foreground(affine: SshMethod) -> None:
+    view = View(image_u8(2, 90, 60), np.full((40, 40, 3), 51, np.uint8))
+    (picture,) = affine.pictures([view])
+    assert np.allclose(picture, at_side(view.foreground) / 510 + 0.1, atol=1e-5)
+
+
 def test_the_notebook_s_full_size_step_gives_the_published_bytes() -> None:
     source = image_u8(10, 256, 256)
     result = np.clip((3 * source.astype(int) + style_u8(10, 256, 256)) // 4, 0, 255).astype(np.uint8)

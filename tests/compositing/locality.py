@@ -1,0 +1,78 @@
+"""The effect of Jiang et al. 2021, Figure 7: one foreground at two places of a photograph with two lights.
+
+`python -m tests.compositing.locality -o FILE [--method NAME] [--weights FILE] [--strength S]`. The photograph is
+synthetic: an embedded one whose left half is lit warmly and whose right half coldly, by two of the looks, with a smooth
+passage between them. With `--reference full` the foreground gets the same colours at both places; with `auto` those of
+where it stands.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from sshbench import apply_lut, harmonize
+from sshbench.compositing.harmonize import open_method
+from sshbench.folders import data_folder
+from sshbench.lut.files import read_lut
+
+Pixels = NDArray[np.uint8]
+WARM, COLD = "candle-light", "moonlight"
+SIZE = (720, 480)
+PLACES = {"left": (90, 150), "right": (490, 150)}
+SCALE = 0.55
+
+
+def two_lights(photo: Pixels) -> Pixels:
+    """The photograph lit warmly on its left and coldly on its right."""
+    warm, cold = (
+        apply_lut(photo, read_lut(data_folder("luts") / f"{name}.cube"), layout="HWC") for name in (WARM, COLD)
+    )
+    across = np.linspace(-8, 8, photo.shape[1])
+    right = (1 / (1 + np.exp(-across)))[None, :, None]
+    return np.rint(warm * (1 - right) + cold * right).astype(np.uint8)
+
+
+def cut_out() -> Pixels:
+    """A foreground with transparency, `[H, W, 4]`."""
+    folder = data_folder("realhm") / "sample" / "vendor_testing_1"
+    picture, mask = (Image.open(folder / f"hopper{end}.jpg") for end in ("_gt", "_mask"))
+    return np.dstack([np.asarray(picture.convert("RGB")), np.asarray(mask.convert("L"))])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--method")
+    parser.add_argument("--weights")
+    parser.add_argument("--strength", type=float, default=1.0)
+    options = parser.parse_args()
+    method = open_method(options.method, weights=options.weights)
+    with Image.open(data_folder("sample") / "seeding.jpg") as photo:
+        background = two_lights(np.asarray(photo.convert("RGB").resize(SIZE, Image.Resampling.LANCZOS)))
+    foreground = cut_out()
+    rows = {"pasted": ("full", 0.0), "--reference full": ("full", options.strength),
+            "--reference auto": ("auto", options.strength)}  # fmt: skip
+    band, font = 26, ImageFont.load_default(17)
+    sheet = Image.new("RGB", (SIZE[0], len(rows) * (SIZE[1] + band)), "white")
+    draw = ImageDraw.Draw(sheet)
+    for i, (title, (reference, strength)) in enumerate(rows.items()):
+        picture = background
+        for at in PLACES.values():
+            # The background stays the one without a foreground, so that one copy is no reference for the other.
+            one = harmonize(foreground, background, method=method, at=at, scale=SCALE, reference=reference,
+                            strength=strength).pixels  # fmt: skip
+            picture = np.where((one != background).any(axis=2, keepdims=True), one, picture)
+        said = title if not i else f"{title} ({method.name}), synthetic lights"
+        draw.text((4, i * (SIZE[1] + band) + 3), said, fill="black", font=font)
+        sheet.paste(Image.fromarray(picture), (0, i * (SIZE[1] + band) + band))
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(options.output, quality=88)
+
+
+if __name__ == "__main__":
+    main()

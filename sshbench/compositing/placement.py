@@ -16,7 +16,7 @@ FAINT = 1 / 32
 """JPEG masks are noisy by a few codes everywhere; below this a pixel is not taken to be of the foreground."""
 
 _ROWS = 256
-_AROUND = 2.0  # `auto` takes this times the foreground's width and height
+_AROUND = 3.0  # `auto` takes this times the foreground's width and height
 _LEAST = 0.25  # and at least this of the background's shorter side
 
 
@@ -182,8 +182,8 @@ def reference_box(reference: str | tuple[int, int, int, int], landing: Box, canv
     Parameters
     ----------
     reference
-        `"full"`; `"auto"`, the surroundings of where the foreground lands, twice as wide and high as it; or left, top,
-        width and height in pixels, also as text `"x,y,w,h"`.
+        `"full"`; `"auto"`, the surroundings of where the foreground lands, three times as wide and high as it; or left,
+        top, width and height in pixels, also as text `"x,y,w,h"`.
 
     Raises
     ------

@@ -124,12 +124,14 @@ def harmonize(
     failed = 0
     for job in todo:
         try:
-            click.echo(_make(job, chosen, at, scale, kind, reference, strength, quality))
+            line = _make(job, chosen, at, scale, kind, reference, strength, quality)
         except (SshbenchError, OSError) as error:
             if len(jobs) == 1 or ctx.find_root().params.get("debug"):
                 raise
             failed += 1
             click.echo(f"sshbench: {sentence(error)}", err=True)
+        else:
+            click.echo(line)
     if len(jobs) > 1:
         notes = [f"{n} {what}" for n, what in ((len(jobs) - len(todo), "already there"), (failed, "failed")) if n]
         made = len(todo) - failed

@@ -55,15 +55,11 @@ def find_painting(
     if method.sees_target:
         raise CompositingError(f"{method.name} needs the ground truth, which a photograph of your own does not have")
     if isinstance(method, PredictsMap) and kind != "none":
-        (colour_map,) = method.colour_maps([view_of(scene, reference)], kind)
+        (colour_map,) = method.colour_maps([view_of(scene, reference)[0]], kind)
     elif isinstance(method, PredictsPicture) and kind == "none":
-        (picture,) = method.pictures([view_of(scene, reference)])
-        return Painting(
-            by_picture(
-                _checked(picture, method), placed(_crop(scene), scene.corner, scene.scale), scene.layer, strength
-            ),
-            None,
-        )
+        view, place = view_of(scene, reference)
+        (picture,) = method.pictures([view])
+        return Painting(by_picture(_checked(picture, method), place, scene.layer, strength), None)
     elif isinstance(method, PredictsMap):
         raise CompositingError(f"{method.name} predicts a colour map and no picture, so there is none without --map")
     else:
@@ -79,23 +75,25 @@ def find_painting(
     return Painting(by_map(colour_map), colour_map)
 
 
-def view_of(scene: Scene, reference: Box) -> View:
-    """What a method that predicts maps is shown: the foreground with some of its surroundings, and the reference."""
-    box = _crop(scene)
-    foreground, mask = small(scene.foreground.image.pixels, box), mask_of(scene.mask, box)
-    around = small(scene.background.image.pixels, reference)
-    if scene.hidden or scene.is_composite:  # what surrounds it has no colours, or those that it is to take
-        foreground, mask = filled(foreground, mask, SIDE), at_side(mask)
-    known = None
-    if scene.is_composite:  # its old colours are no model for the new ones
-        known = np.clip(1 - 32 * mask_of(scene.mask, reference), 0, 1)
-        around, known = filled(around, known, SIDE), at_side(known)
-    return View(foreground, around, mask, known)
+def view_of(scene: Scene, reference: Box) -> tuple[View, Box]:
+    """What a method that predicts maps is shown: the foreground with some of its surroundings, and the reference.
 
+    The surroundings are those in its photograph; behind transparency, which has no colours of its own, some that go on
+    from the foreground's, so that a cut-out becomes much the same as the photograph with its mask. Those it is pasted
+    into would look as if nothing was left to do. Of a composite there are no others.
 
-def _crop(scene: Scene) -> Box:
+    Returns
+    -------
+    The view, and where its foreground lies on the background.
+    """
     height, width = scene.mask.shape
-    return widened(scene.inside, _MARGIN, Box(0, 0, width, height))
+    box = widened(scene.inside, _MARGIN, Box(0, 0, width, height))
+    foreground, mask = small(scene.foreground.image.pixels, box), mask_of(scene.mask, box)
+    if scene.hidden:
+        foreground, mask = filled(foreground, mask, SIDE), at_side(mask)
+    outside = 1 - mask_of(scene.mask, reference) if scene.is_composite else None
+    view = View(foreground, small(scene.background.image.pixels, reference), mask, outside)
+    return view, placed(box, scene.corner, scene.scale)
 
 
 def _checked(picture: NDArray[np.generic], method: Method) -> NDArray[np.float32]:

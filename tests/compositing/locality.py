@@ -37,11 +37,10 @@ def two_lights(photo: Pixels) -> Pixels:
     return np.rint(warm * (1 - right) + cold * right).astype(np.uint8)
 
 
-def cut_out() -> Pixels:
-    """A foreground with transparency, `[H, W, 4]`."""
+def portrait() -> tuple[Image.Image, Image.Image]:
+    """A foreground's photograph and its mask."""
     folder = data_folder("realhm") / "sample" / "vendor_testing_1"
-    picture, mask = (Image.open(folder / f"hopper{end}.jpg") for end in ("_gt", "_mask"))
-    return np.dstack([np.asarray(picture.convert("RGB")), np.asarray(mask.convert("L"))])
+    return Image.open(folder / "hopper_gt.jpg"), Image.open(folder / "hopper_mask.jpg")
 
 
 def main() -> None:
@@ -54,7 +53,7 @@ def main() -> None:
     method = open_method(options.method, weights=options.weights)
     with Image.open(data_folder("sample") / "seeding.jpg") as photo:
         background = two_lights(np.asarray(photo.convert("RGB").resize(SIZE, Image.Resampling.LANCZOS)))
-    foreground = cut_out()
+    foreground, mask = portrait()
     rows = {"pasted": ("full", 0.0), "--reference full": ("full", options.strength),
             "--reference auto": ("auto", options.strength)}  # fmt: skip
     band, font = 26, ImageFont.load_default(17)
@@ -64,7 +63,7 @@ def main() -> None:
         picture = background
         for at in PLACES.values():
             # The background stays the one without a foreground, so that one copy is no reference for the other.
-            one = harmonize(foreground, background, method=method, at=at, scale=SCALE, reference=reference,
+            one = harmonize(foreground, background, mask, method=method, at=at, scale=SCALE, reference=reference,
                             strength=strength).pixels  # fmt: skip
             picture = np.where((one != background).any(axis=2, keepdims=True), one, picture)
         said = title if not i else f"{title} ({method.name}), synthetic lights"

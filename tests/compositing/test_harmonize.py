@@ -17,6 +17,7 @@ from sshbench import apply_lut
 from sshbench.benchmarks.composite import Composite, paste
 from sshbench.compositing.harmonize import PREFERRED, open_method
 from sshbench.compositing.photo import CompositingError
+from sshbench.compositing.placement import whole, widened
 from sshbench.errors import SshbenchError
 from sshbench.lut.imagefile import ImageFile, read_image, write_image
 from sshbench.methods import get_method
@@ -196,20 +197,24 @@ def test_auto_stays_on_the_background_at_its_edge() -> None:
     assert around.right > result.landing.right
 
 
-def test_the_old_colours_of_a_composite_are_not_in_its_reference() -> None:
-    grey = np.full((200, 300, 3), 90, np.uint8)
-    red = np.zeros_like(grey)
-    red[..., 0] = 255
+def test_of_a_composite_its_parts_are_shown_as_they_are() -> None:
     method = Known()
-    sshbench.harmonize(paste(red, grey, (M / 255).astype(np.float32)), mask=M, method=method)
-    assert np.abs(method.seen[0].reference.astype(int) - 90).max() <= 2
+    result = sshbench.harmonize(F, mask=M, method=method)
+    (view,) = method.seen
+    assert np.array_equal(view.reference, F[result.reference.slices])
+    place = widened(result.landing, 0.1, whole(F))
+    assert np.array_equal(view.foreground, F[place.slices])
+    assert view.mask is not None
+    assert np.abs(view.mask - M[place.slices] / 255).max() < 1e-6
 
 
 def test_hidden_colours_of_a_cut_out_are_not_shown() -> None:
-    yellow = np.zeros((200, 300, 4), np.uint8)
-    yellow[M > 0] = (230, 200, 40, 255)
+    """Yellow with white behind what is transparent, on black: all that the method sees of it is yellow."""
+    yellow = np.full((200, 300, 4), 255, np.uint8)
+    yellow[..., 3] = M
+    yellow[M > 0, :3] = 230, 200, 40
     method = Known()
-    sshbench.harmonize(yellow, B, method=method)
+    sshbench.harmonize(yellow, np.zeros_like(B), method=method)
     assert np.abs(method.seen[0].foreground.astype(int) - [230, 200, 40]).max() <= 1
 
 

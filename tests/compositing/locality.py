@@ -23,8 +23,8 @@ from sshbench.lut.files import read_lut
 Pixels = NDArray[np.uint8]
 WARM, COLD = "candle-light", "moonlight"
 SIZE = (720, 480)
-PLACES = {"left": (90, 150), "right": (490, 150)}
-SCALE = 0.55
+PLACES = {"left": (10, 190), "right": (510, 190)}
+SCALE = 0.52
 
 
 def two_lights(photo: Pixels) -> Pixels:
@@ -37,10 +37,10 @@ def two_lights(photo: Pixels) -> Pixels:
     return np.rint(warm * (1 - right) + cold * right).astype(np.uint8)
 
 
-def portrait() -> tuple[Image.Image, Image.Image]:
+def drum() -> tuple[Image.Image, Image.Image]:
     """A foreground's photograph and its mask."""
-    folder = data_folder("realhm") / "sample" / "vendor_testing_1"
-    return Image.open(folder / "hopper_gt.jpg"), Image.open(folder / "hopper_mask.jpg")
+    folder = data_folder("realhm") / "sample" / "vendor_testing_2"
+    return Image.open(folder / "bag-and-drum_gt.jpg"), Image.open(folder / "bag-and-drum_mask.jpg")
 
 
 def main() -> None:
@@ -51,9 +51,9 @@ def main() -> None:
     parser.add_argument("--strength", type=float, default=1.0)
     options = parser.parse_args()
     method = open_method(options.method, weights=options.weights)
-    with Image.open(data_folder("sample") / "seeding.jpg") as photo:
+    with Image.open(data_folder("sample") / "aitzgorri.jpg") as photo:
         background = two_lights(np.asarray(photo.convert("RGB").resize(SIZE, Image.Resampling.LANCZOS)))
-    foreground, mask = portrait()
+    foreground, mask = drum()
     rows = {"pasted": ("full", 0.0), "--reference full": ("full", options.strength),
             "--reference auto": ("auto", options.strength)}  # fmt: skip
     band, font = 26, ImageFont.load_default(17)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from sshbench.results.tables import Table
 
 ABLATIONS = {
     "table3": "Single and multi crop.",
@@ -76,6 +80,57 @@ for _table, _says in ABLATIONS.items():
     reproduce.add_command(_ablation(_table, _says))
 
 
+@reproduce.command(short_help="Six methods on RealHM, with the weights there are.")
+@click.option("--realhm", metavar="DIR", help="RealHM, to measure there.  [default: the embedded sample]")
+@click.option("--allow-incomplete", is_flag=True, help="Go on with what there is of RealHM.")
+@click.option(
+    "--weights",
+    multiple=True,
+    metavar="METHOD=FILE",
+    help="As for evaluate. May be repeated.  [default: the authors' where imported, else those that ship]",
+)
+@click.option(
+    "--protocol", "protocols", multiple=True, metavar="NAME", help="May be repeated.  [default: the paper's and ours]"
+)
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take the first N images.")
+@click.option("--out", "-o", type=click.Path(path_type=Path), default=Path("runs/reproduce"), show_default=True)
+@click.option("--workers", "-w", type=click.IntRange(min=1), metavar="N", help="Processes, as for evaluate.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+def table1(
+    realhm: str | None,
+    allow_incomplete: bool,
+    weights: tuple[str, ...],
+    protocols: tuple[str, ...],
+    limit: int | None,
+    out: Path,
+    workers: int | None,
+    device: str,
+) -> None:
+    """Six methods on RealHM: DC, WCT2, DIH, S2AM, DoveNet and SSH.
+
+    Each row says whose weights it has, or what to get and how to import it. Nothing is trained.
+
+    \b
+      sshbench reproduce table1                                  on the embedded sample
+      sshbench reproduce table1 --realhm RealHM/ --weights dovenet=latest_net_G.pth
+    """
+    from sshbench.cli.evaluate import _device, _weights
+    from sshbench.reproduce.table1 import PROTOCOLS, ROWS
+    from sshbench.reproduce.table1 import reproduce as tables_of
+
+    made = tables_of(
+        out / "table1",
+        realhm=realhm,
+        weights=_weights(weights, list(ROWS)),
+        protocols=protocols or PROTOCOLS,
+        device=_device(device),
+        workers=workers,
+        limit=limit,
+        allow_incomplete=allow_incomplete,
+    )
+    _show(made, out / "table1.md")
+
+
 def _run(
     table: str,
     source: str,
@@ -99,23 +154,30 @@ def _run(
     from sshbench.cli.evaluate import _device
     from sshbench.reproduce.ablations import reproduce as tables_of
     from sshbench.reproduce.trained import Plan
-    from sshbench.results.formats import markdown_table, plain_table
     from sshbench.training.recipe import seconds
-    from sshbench.whole_file import whole_file
 
     if threads:
         torch.set_num_threads(threads)
     if budget:
         changes = (*changes, f"schedule.budget={budget}")
     plan = Plan(recipe, changes, source, luts or ("luts",), out, device, workers, quiet)
-    width = max(shutil.get_terminal_size((120, 24)).columns, 80)
-    kept = []
-    for made in tables_of(
+    made = tables_of(
         table, plan, protocol=protocol, realhm=realhm, masks=masks, images=images,
         time_limit=seconds(time_limit) if time_limit else None, device=_device(device),
-    ):  # fmt: skip
-        click.echo(plain_table(made, width) + "\n")
-        kept.append(markdown_table(made))
-    with whole_file(out / f"{table}.md") as temporary:
+    )  # fmt: skip
+    _show(made, out / f"{table}.md")
+
+
+def _show(tables: Iterable[Table], path: Path) -> None:
+    """Print tables as they are made, and keep them as Markdown."""
+    from sshbench.results.formats import markdown_table, plain_table
+    from sshbench.whole_file import whole_file
+
+    width = max(shutil.get_terminal_size((120, 24)).columns, 80)
+    kept = []
+    for table in tables:
+        click.echo(plain_table(table, width) + "\n")
+        kept.append(markdown_table(table))
+    with whole_file(path) as temporary:
         temporary.write_text("\n\n".join(kept) + "\n", encoding="utf-8")
-    click.echo(f"The same as Markdown: {out / f'{table}.md'}", err=True)
+    click.echo(f"The same as Markdown: {path}", err=True)

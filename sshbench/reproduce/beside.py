@@ -19,7 +19,14 @@ class Line:
     trained: str
 
 
-def beside(title: str, lines: Sequence[Line], summary: Summary, images: str, benchmark: str = "realhm") -> Table:
+def beside(
+    title: str,
+    lines: Sequence[Line],
+    summary: Summary,
+    images: str,
+    benchmark: str = "realhm",
+    metrics: Sequence[str] | None = None,
+) -> Table:
     """Measured beside published.
 
     Parameters
@@ -28,20 +35,23 @@ def beside(title: str, lines: Sequence[Line], summary: Summary, images: str, ben
         What the summary's images are, in words.
     benchmark
         Whose published numbers these are.
+    metrics
+        Columns, measured or not; by default what is measured.
     """
+    metrics = summary.metrics if metrics is None else metrics
     published = published_on(benchmark)
     printed = {(p.method, p.metric): p.value for p in published}
     rows = {row.method: row for row in summary.rows}
     columns = ["method"]
-    for metric in summary.metrics:
+    for metric in metrics:
         columns += [title_of(metric), "95% interval", f"published ({benchmark})"]
     columns += ["what", "trained on", "measured on"]
     where = f"{images} ({summary.images}), {summary.protocol}"
     cells = []
     for line in lines:
         row, found = rows.get(line.name), [line.name]
-        for metric in summary.metrics:
-            one = row.estimates[metric] if row and row.n else None
+        for metric in metrics:
+            one = row.estimates.get(metric) if row and row.n else None
             found += [
                 number(metric, one.mean) if one else "",
                 interval(metric, one) if one else "",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sshbench.errors import SshbenchError
-from sshbench.methods.weights import load_weights
+from sshbench.methods.weights import WeightsCard, load_weights
 from sshbench.reproduce.variants import Variant
 from sshbench.training.recipe import Recipe, read_recipe
 from sshbench.training.run import clock, run
@@ -80,7 +80,11 @@ def train_variants(plan: Plan, variants: Sequence[Variant], time_limit: float | 
         if not _finished(plan, variant) and (left is None or left > 0):
             _train(plan, variant, left)
         weights = plan.out / variant.name / "last" if _finished(plan, variant) else None
-        found.append(Trained(variant, weights, _seen(weights) if weights else "not finished; run this again"))
+        found.append(
+            Trained(
+                variant, weights, seen(load_weights("ssh", weights).card) if weights else "not finished; run this again"
+            )
+        )
     return found
 
 
@@ -130,10 +134,11 @@ def _finished(plan: Plan, variant: Variant) -> bool:
     return finished
 
 
-def _seen(weights: Path) -> str:
+def seen(card: WeightsCard) -> str:
     """What weights were trained on, by their card."""
-    card = load_weights("ssh", weights).card
     source, looks = card.data.get("source", {}), card.data.get("looks", [])
-    photographs = f"{source.get('photographs', '?')} photographs of {Path(str(source.get('spec', '?'))).name}"
+    count = source.get("photographs", card.data.get("samples", "?"))
+    what = "photographs" if "photographs" in source else "samples"
     others = f", {len(looks)} looks" if looks else ""
-    return f"{photographs}{others}: {card.samples_seen:,} samples, {clock(card.seconds)}"
+    place = Path(str(source.get("spec", "?"))).name
+    return f"{count} {what} of {place}{others}: {card.samples_seen:,} samples, {clock(card.seconds)}"

@@ -1,0 +1,118 @@
+"""Table 1 of the paper: six methods on RealHM, each with the weights there are, by the paper's protocol and by ours.
+
+Jiang et al., "SSH: A Self-Supervised Framework for Image Harmonization", ICCV 2021, section 4.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from sshbench.benchmarks.open import open_benchmark
+from sshbench.benchmarks.protocol import get_protocol
+from sshbench.methods.base import MissingWeights
+from sshbench.methods.cards import read_card
+from sshbench.methods.weights import load_weights
+from sshbench.reproduce.beside import Line, beside
+from sshbench.reproduce.judged import METRICS
+from sshbench.reproduce.trained import seen
+from sshbench.results.evaluate import evaluate
+from sshbench.results.summary import summarise
+from sshbench.results.tables import Table
+
+ROWS = {
+    "dc": "composites as they are",
+    "wct2": "style transfer, background to foreground",
+    "dih": "deep image harmonization",
+    "s2am": "spatial-separated attention",
+    "dovenet": "domain verification",
+    "ssh": "self-supervised",
+}
+"""The rows in the paper's order, and what each is."""
+
+PROTOCOLS = ("ssh-iccv21", "sshbench-v1")
+PAPERS = "ssh-iccv21"
+
+
+def reproduce(
+    out: Path,
+    *,
+    realhm: str | None = None,
+    weights: Mapping[str, str | Path] | None = None,
+    protocols: Sequence[str] = PROTOCOLS,
+    device: str = "cpu",
+    workers: int | None = None,
+    limit: int | None = None,
+    allow_incomplete: bool = False,
+) -> Iterator[Table]:
+    """Measure all rows, protocol by protocol; those without weights say what to get.
+
+    Under the paper's protocol SSH runs as in the authors' notebook, which made its row.
+
+    Parameters
+    ----------
+    out
+        Folder of the results; what an earlier call left there is used.
+    realhm
+        RealHM's root; by default the embedded sample takes its place, and the tables say so.
+    weights
+        By method, as for `load_weights`; by default the authors' where they were imported, else those that ship.
+    limit
+        Take the first so many images.
+    allow_incomplete
+        As for `open_benchmark`.
+
+    Raises
+    ------
+    SshbenchError
+        A benchmark, protocol or weights that are given and cannot be used.
+    """
+    given = dict(weights or {})
+    scored_by = [get_protocol(name) for name in protocols]
+    lines = [Line(name, says, _whose(name, given.get(name))) for name, says in ROWS.items()]
+    if realhm is not None:
+        benchmark, said = open_benchmark("realhm", realhm, allow_incomplete=allow_incomplete), "RealHM"
+    else:
+        benchmark, said = open_benchmark("sample"), "the embedded sample"
+    for protocol in scored_by:
+        names = {name: "ssh:notebook=true" if name == "ssh" and protocol.name == PAPERS else name for name in ROWS}
+        records = evaluate(
+            benchmark,
+            list(names.values()),
+            [protocol],
+            out / benchmark.name,
+            metrics=[metric for metric in METRICS if metric in protocol.metrics],
+            device=device,
+            workers=workers,
+            limit=limit,
+            weights={names[name]: file for name, file in given.items()},
+        )
+        summary = summarise([replace(record, method=record.method.partition("+")[0]) for record in records])
+        table = beside(f"Table 1, on {said}, by {protocol.name}", lines, summary, said, metrics=METRICS)
+        yield replace(table, notes=(*_notes(protocol.name, realhm), *table.notes))
+
+
+def _whose(method: str, given: str | Path | None) -> str:
+    """Whose weights a method has here, or how to get some."""
+    if method == "dc":
+        return "nothing"
+    try:
+        card = load_weights(method, given).card
+    except MissingWeights:
+        return f"no weights; sshbench weights import {read_card(method).checkpoint[0].to_import} --method {method}"
+    if card.trained_by == "authors":
+        return f"weights of its authors, {card.file.partition(',')[0]}"
+    return f"weights of {card.trained_by}: {seen(card)}"
+
+
+def _notes(protocol: str, realhm: str | None) -> list[str]:
+    notes = []
+    if realhm is None:
+        notes.append(
+            "RealHM is not here: get it from its authors, https://github.com/VITA-Group/SSHarmonization, and run "
+            "sshbench reproduce table1 --realhm DIR."
+        )
+    if protocol == PAPERS:
+        notes.append("The authors' notebook computes neither SSIM nor LPIPS, so how the paper's were is not known.")
+    return notes

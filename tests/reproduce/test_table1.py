@@ -20,6 +20,8 @@ from sshbench.networks.ssh import SSH
 from sshbench.reproduce import table1
 from sshbench.results.tables import Table
 
+pytestmark = pytest.mark.filterwarnings("ignore:LPIPS")  # whose weights are not there
+
 
 @pytest.fixture(autouse=True)
 def two_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +58,6 @@ def column(table: Table, name: str) -> dict[str, str]:
     return {row[0]: row[place] for row in table.rows}
 
 
-@pytest.mark.filterwarnings("ignore:LPIPS needs")
 def test_rows_are_measured_with_the_weights_there_are(tmp_path: Path, weights: dict[str, str | Path]) -> None:
     tables = list(table1.reproduce(tmp_path / "out", workers=1, weights=weights))
     assert [table.title for table in tables] == [
@@ -74,7 +75,7 @@ def test_rows_are_measured_with_the_weights_there_are(tmp_path: Path, weights: d
         whose = column(table, "trained on")
         assert whose["dc"] == "nothing"
         assert whose["dovenet"] == "weights of its authors, latest_net_G.pth"
-        assert whose["s2am"] == "weights of sshbench: 30 photographs of photos, 2 looks: 4,000 samples, 10:00"
+        assert whose["s2am"] == "weights of sshbench: 30 photographs of photos, 2 looks: 4,000 samples, 10 min 00 s"
         assert whose["ssh"].startswith("weights of user")
         assert whose["wct2"] == "no weights; sshbench weights import wave_encoder_cat5_l4.pth --method wct2"
         assert column(table, "measured on")["dih"] == "not measured"

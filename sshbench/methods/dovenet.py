@@ -59,7 +59,7 @@ class DoveNet:
         self.network = DoveNetGenerator(**found.card.architecture)
         strict_load(self.network, found.state, found.source)
         self.device = torch.device(device or "cpu")
-        self.network.to(self.device, memory_format=torch.channels_last).train(mode == "train")
+        self.network.to(self.device).to(memory_format=torch.channels_last).train(mode == "train")
         for module in self.network.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.momentum = 0.0  # in training mode too, no image changes what the next one meets

@@ -57,7 +57,7 @@ class SpatialSeparatedAttention:
         self.network = S2AM(**found.card.architecture)
         strict_load(self.network, found.state, found.source)
         self.device = torch.device(device or "cpu")
-        self.network.to(self.device, memory_format=torch.channels_last).eval()
+        self.network.to(self.device).to(memory_format=torch.channels_last).eval()
         self.size, self.blend = size, blend
         self.map = map if output == "map" else None
         self.card, self.weights_hash, self.trained_by = found.card, found.hash, found.card.trained_by

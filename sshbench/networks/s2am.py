@@ -57,6 +57,21 @@ class S2AM(nn.Module):
         return output + image[:, :3] if self.residual else output
 
 
+@torch.no_grad()
+def start_at_identity(network: S2AM) -> None:
+    """Let a network that predicts what is to be added to the composite begin with adding nothing.
+
+    Raises
+    ------
+    ValueError
+        It predicts the image itself.
+    """
+    if not network.residual:
+        raise ValueError("network.start=identity needs network.residual=true")
+    for parameter in network.model.model["up"].parameters():
+        parameter.zero_()
+
+
 class _Outermost(nn.Module):
     def __init__(self, width: int, inner: _Level) -> None:
         super().__init__()

@@ -100,7 +100,7 @@ def _whose(method: str, given: str | Path | None) -> str:
     try:
         card = load_weights(method, given).card
     except MissingWeights:
-        return f"no weights; sshbench weights import {read_card(method).checkpoint[0].to_import} --method {method}"
+        return f"no weights; sshbench weights import {read_card(method).checkpoint[0].files[0]} --method {method}"
     if card.trained_by == "authors":
         return f"weights of its authors, {card.file.partition(',')[0]}"
     return f"weights of {card.trained_by}: {seen(card)}"

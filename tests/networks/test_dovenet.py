@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from sshbench.networks.dovenet import DoveNetDiscriminator, DoveNetGenerator, _PartialConv2d
+from sshbench.networks.dovenet import DoveNetDiscriminator, DoveNetGenerator, _PartialConv2d, start_at_identity
 from tests.golden.golden_helper import compare, fill_value, image_u8, mask_hard, nchw
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -142,3 +142,15 @@ def test_the_two_domains_are_seen_apart():
         scores, swapped = network(image, mask), network(image, 1 - mask)
     torch.testing.assert_close(scores.domains, swapped.domains)
     assert scores.whole.shape == scores.domains.shape == (1,)
+
+
+@pytest.mark.parametrize("norm", ["batch", "instance"])
+def test_a_start_at_the_identity_is_a_copy_but_for_the_tanh(norm):
+    network = DoveNetGenerator(norm, width=24, depth=5).eval()
+    with torch.no_grad():
+        network.model.model[3].weight.zero_()
+        start_at_identity(network)
+        given = batch_of(0, height=32, width=64)
+        torch.testing.assert_close(network(given), torch.tanh(1.15 * given[:, :3]), atol=0.02, rtol=0)
+    with pytest.raises(ValueError, match="width of 24"):
+        start_at_identity(DoveNetGenerator(norm, width=16, depth=5))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from sshbench.networks.s2am import S2AM, shrunk
+from sshbench.networks.s2am import S2AM, shrunk, start_at_identity
 from tests.golden.golden_helper import compare, fill_value, image_u8, mask_soft, nchw
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -101,3 +101,13 @@ def test_a_smaller_one_takes_smaller_images_and_learns(variant):
     assert output.shape == (2, 3, 64, 128)
     output.square().mean().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
+
+
+def test_a_residual_network_may_start_by_adding_nothing():
+    network = S2AM(residual=True, width=8, depth=5).eval()
+    start_at_identity(network)
+    given = batch_of(0, height=32, width=64)
+    with torch.no_grad():
+        assert torch.equal(network(given), given[:, :3])
+    with pytest.raises(ValueError, match=r"needs network\.residual=true"):
+        start_at_identity(S2AM(width=8, depth=5))

@@ -14,7 +14,7 @@ from sshbench.training.objectives import make_objective
 from sshbench.training.objectives.dovenet import deepest
 from sshbench.training.recipe import RecipeError, Schedule, read_recipe
 
-SMALL = ("network.width=8", "data.crop=32")
+SMALL = ("network.width=8", "network.start=random", "data.crop=32")
 DOVENET = (*SMALL, "network.discriminator={width=8}")
 
 
@@ -185,6 +185,7 @@ def test_the_recipes_that_ship_make_an_objective(method, recipe):
         ("data.crop=40", "multiple of 32, so data.crop=40 could be 32"),
         ("data.kind=triplets", "trains on composites; set data.kind=composites"),
         ("network.heads=3", "the section network does not fit"),
+        ("network.start=copy", "network.start is random or identity, not 'copy'"),
     ],
 )
 @pytest.mark.parametrize("method", ["dovenet", "s2am"])

@@ -28,6 +28,23 @@ def made_with(network: Callable[..., Network], arguments: Mapping[str, Any]) -> 
         raise RecipeError(f"the section network does not fit ({error})") from error
 
 
+def begin(network: Network, start: str, at_identity: Callable[[Network], None]) -> None:
+    """Let training start where the recipe says, `random` or `identity`.
+
+    Raises
+    ------
+    RecipeError
+        It says something else, or the network cannot.
+    """
+    if start not in ("random", "identity"):
+        raise RecipeError(f"network.start is random or identity, not {start!r}")
+    if start == "identity":
+        try:
+            at_identity(network)
+        except ValueError as error:
+            raise RecipeError(str(error)) from error
+
+
 def check_crop(recipe: Recipe, multiple: int) -> None:
     """Refuse a recipe whose batches a network cannot take.
 

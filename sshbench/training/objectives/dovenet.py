@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sshbench.networks.dovenet import DoveNetDiscriminator, DoveNetGenerator
+from sshbench.networks.dovenet import DoveNetDiscriminator, DoveNetGenerator, start_at_identity
 from sshbench.training.objectives import Batch, Phase
-from sshbench.training.objectives.composites import blended, check_crop, made_with, stacked
+from sshbench.training.objectives.composites import begin, blended, check_crop, made_with, stacked
 from sshbench.training.recipe import Recipe
 
 DISCRIMINATOR = ("d_whole", "d_domains", "d_gradient")
@@ -24,22 +24,25 @@ GENERATOR = ("l1", "g_whole", "g_domains")
 class DoveNetObjective:
     """Trains `DoveNetGenerator` against `DoveNetDiscriminator`.
 
-    The section `network` takes the generator's arguments and, as `discriminator`, a table of the discriminator's: its
-    norm is the generator's and its depth as large as the crop allows, up to the published 7, unless given. The terms
+    The section `network` takes the generator's arguments; `start`, `random` or `identity`; and, as `discriminator`, a
+    table of the discriminator's arguments: its norm is the generator's and its depth as large as the crop allows, up to
+    the published 7, unless given. The terms
     `d_whole`, `d_domains` (hinge) and `d_gradient` (gradient penalty) are the discriminator's, `l1`, `g_whole` and
     `g_domains` the generator's; each is off where its weight is 0, and without any that judges the generator there is
     no discriminator's phase.
     """
 
     def __init__(self, recipe: Recipe) -> None:
-        self.architecture = {key: value for key, value in recipe.network.items() if key != "discriminator"}
+        self.architecture = dict(recipe.network)
+        judge = dict(self.architecture.pop("discriminator", {}))
+        start = self.architecture.pop("start", "random")
         self.generator = made_with(DoveNetGenerator, self.architecture)
         check_crop(recipe, self.generator.multiple)
-        norm = self.architecture.get("norm", "batch")
-        judge = {"norm": norm, "depth": deepest(recipe.data.crop)} | dict(recipe.network.get("discriminator", {}))
-        self.discriminator = made_with(DoveNetDiscriminator, judge)
+        usual = {"norm": self.architecture.get("norm", "batch"), "depth": deepest(recipe.data.crop)}
+        self.discriminator = made_with(DoveNetDiscriminator, usual | judge)
         self.modules = nn.ModuleDict({"generator": self.generator, "discriminator": self.discriminator})
         self.modules.apply(_initialise)
+        begin(self.generator, start, start_at_identity)
         self.on = {term for term in (*DISCRIMINATOR, *GENERATOR) if recipe.weight(term) != 0}
         phases = [Phase("generator", list(self.generator.parameters()), self.generator_terms)]
         if self.on & {"g_whole", "g_domains"}:

@@ -8,20 +8,25 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sshbench.networks.s2am import S2AM
+from sshbench.networks.s2am import S2AM, start_at_identity
 from sshbench.training.objectives import Batch, Phase
-from sshbench.training.objectives.composites import blended, check_crop, made_with, stacked
+from sshbench.training.objectives.composites import begin, blended, check_crop, made_with, stacked
 from sshbench.training.recipe import Recipe
 
 
 class S2amObjective:
-    """Trains `S2AM`; the one term, `mse`, is of the whole output over 0..1, before it is blended into the composite."""
+    """Trains `S2AM`; the one term, `mse`, is of the whole output over 0..1, before it is blended into the composite.
+
+    The section `network` takes the network's arguments, and `start`, `random` or `identity`.
+    """
 
     def __init__(self, recipe: Recipe) -> None:
         self.architecture = dict(recipe.network)
+        start = self.architecture.pop("start", "random")
         self.network = made_with(S2AM, self.architecture)
         check_crop(recipe, self.network.multiple)
         self.network.apply(_initialise)
+        begin(self.network, start, start_at_identity)
         self.modules = nn.ModuleDict({"network": self.network})
         self.phases = (Phase("s2am", list(self.network.parameters()), self.terms),)
 

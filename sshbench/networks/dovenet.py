@@ -128,7 +128,7 @@ def start_at_identity(network: DoveNetGenerator) -> None:
     assert first.attention is not None
     if halve.out_channels < 24:
         raise ValueError("network.start=identity needs a network.width of 24 or more")
-    for parameter in (halve.bias, *first.attention.parameters()):
+    for parameter in (halve.bias, double.bias, *first.attention.parameters()):
         if parameter is not None:
             parameter.zero_()
     halve.weight[:24] = 0

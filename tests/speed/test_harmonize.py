@@ -21,7 +21,7 @@ from sshbench.compositing.pasting import by_map, paste_layer
 from sshbench.compositing.placement import reference_box
 from sshbench.compositing.scene import Scene, open_scene
 from sshbench.folders import data_folder
-from sshbench.methods.base import Method
+from sshbench.methods import Method, get_method
 from sshbench.methods.full_resolution import ColourMap
 from sshbench.methods.ssh import SshMethod
 from sshbench.methods.weights import WeightsCard, save_weights
@@ -50,10 +50,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def methods(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Method]:
-    """SSH with random weights, which takes as long as with others, and a map that is known at once."""
+    """SSH as published, with random weights, which takes as long as with others; SSH-LUT; a map that is known."""
     folder = tmp_path_factory.mktemp("weights")
     save_weights(folder, SSH().state_dict(), WeightsCard(method="ssh"))
-    return {"ssh": SshMethod(weights=str(folder)), "a map that is known": Known()}
+    return {"ssh": SshMethod(weights=str(folder)), "ssh-lut": get_method("ssh-lut"), "a map that is known": Known()}
 
 
 def opened(files: Path) -> Scene:
@@ -65,7 +65,7 @@ def whole(files: Path, method: Method, out: Path) -> None:
     result.save(out)
 
 
-@pytest.mark.parametrize("who", ["ssh", "a map that is known"])
+@pytest.mark.parametrize("who", ["ssh", "ssh-lut", "a map that is known"])
 def test_everything(benchmark: BenchmarkFixture, files: Path, methods: dict[str, Method], who: str) -> None:
     benchmark.group = "12 megapixels, from three files to one"
     benchmark.pedantic(whole, (files, methods[who], files / "out.jpg"), rounds=5, warmup_rounds=1)

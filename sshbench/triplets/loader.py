@@ -7,8 +7,10 @@ with another number of ranks, workers or samples a batch without repeating or lo
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, Protocol, Self
 
@@ -208,6 +210,8 @@ class TripletLoader:
             prefetch_factor=prefetch if workers else None,
             persistent_workers=workers > 0,
         )
+        if workers:
+            atexit.register(_end_workers, weakref.ref(self._loader))
 
     def __len__(self) -> int:
         """Batches that are left of this epoch on this rank."""
@@ -325,6 +329,13 @@ def _begin_worker(worker: int) -> None:
     one_thread(worker)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+
+
+def _end_workers(loader: weakref.ref[DataLoader[Any]]) -> None:
+    """Ask workers to end before Python terminates them when it exits, which they do not hear."""
+    iterator = getattr(loader(), "_iterator", None)
+    if iterator is not None:
+        iterator._shutdown_workers()
 
 
 def _distributed() -> tuple[int, int]:

@@ -152,6 +152,7 @@ def world(device: str = "auto") -> Iterator[World]:
     dist.init_process_group("cpu:gloo,cuda:nccl" if here.type == "cuda" else "gloo")
     try:
         yield World(dist.get_rank(), dist.get_world_size(), here)
+        dist.barrier()  # a process that leaves while another still writes may be aborted as it takes gloo down
     finally:
         dist.destroy_process_group()
 

@@ -148,14 +148,16 @@ def make_loader(
 def described(dataset: Training) -> dict[str, Any]:
     """What a dataset is made of, for the card of what is trained on it: plain values."""
     if isinstance(dataset, TripletDataset):
-        source = dict(dataset.source.description)
-        if os.path.exists(str(source.get("spec"))):  # where it lies on this machine is nobody else's business
-            source["spec"] = Path(str(source["spec"])).name
-        said = {"source": source, "samples": len(dataset)}
+        said: dict[str, Any] = {"source": dataset.source.description}
         if dataset.settings.appearance == "lut":
             said["looks"] = list(dataset.bank.names)
-        return said
-    return dataset.description | {"samples": len(dataset)}
+    else:
+        said = dict(dataset.description)
+    if "source" in said:
+        source = said["source"] = dict(said["source"])
+        if os.path.exists(str(source.get("spec"))):  # where it lies on this machine is nobody else's business
+            source["spec"] = Path(str(source["spec"])).name
+    return said | {"samples": len(dataset)}
 
 
 _SAID: dict[Form, str] = {"photographs": "photographs", "store": "a store", "iharmony4": "iHarmony4"}

@@ -17,6 +17,7 @@ from sshbench.lut.looks import LOOKS
 from sshbench.training.cache import CachedSource
 from sshbench.training.data import described, form_of, make_loader, open_training
 from sshbench.training.pairs import Pairs, PairSettings
+from sshbench.training.scenes import Shares
 from sshbench.training.stored import StoredViews
 from sshbench.triplets.dataset import TripletDataset
 from sshbench.triplets.engine import generate, plan
@@ -219,6 +220,13 @@ def test_iharmony4_trains_composites_and_takes_no_looks(pairs: Path, place: Path
         open_training(str(pairs), None, Settings(kind="composites"), window=(0, 1))
     with pytest.raises(SshbenchError, match="not from LUTs; leave --luts out"):
         open_training(str(place / "photos"), str(place / "luts"), Settings(appearance="saturation"))
+
+
+def test_a_card_names_the_source_and_not_where_it_lies(place: Path, pairs: Path) -> None:
+    scenes = open_training(str(place / "photos"), str(place / "luts"), SETTINGS, shares=Shares(own=0.5))
+    genuine = open_training(str(pairs), None, Settings(kind="composites", crop=32))
+    assert described(scenes)["source"]["spec"] == "photos"
+    assert described(genuine)["source"]["spec"] == pairs.name
 
 
 def test_what_is_at_a_place_decides_how_it_is_read(place: Path, tmp_path: Path, pairs: Path) -> None:

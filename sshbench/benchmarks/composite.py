@@ -17,6 +17,7 @@ Image = NDArray[np.uint8]
 Mask = NDArray[np.float32]
 
 FOREGROUND = 0.5  # a pixel whose mask is at least this is foreground
+FAINT = 1 / 32  # JPEG masks are noisy by a few codes everywhere; below this a pixel is not of the foreground
 
 
 class BenchmarkError(SshbenchError):
@@ -119,6 +120,12 @@ def paste(foreground: Image, background: Image, mask: Mask) -> Image:
         blend = background[rows] + mask[rows, :, None] * (foreground[rows].astype(np.float32) - background[rows])
         pasted[rows] = np.rint(blend)
     return pasted
+
+
+def box_around(inside: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Rows and columns of the smallest rectangle that holds all that is true in `[H, W]`, which is something."""
+    rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def check_mask(name: str, mask: Mask) -> None:

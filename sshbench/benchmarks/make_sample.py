@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageDraw
 
+from sshbench.benchmarks.composite import box_around
 from sshbench.lut.looks import operators
 from sshbench.lut.looks.look import Look
 
@@ -164,8 +165,8 @@ def polygons(text: str, size: tuple[int, int]) -> NDArray[np.bool_]:
 
 def bounds(alpha: Pixels) -> tuple[int, int, int, int]:
     """Left, top, right, bottom of what is more than half an object's."""
-    rows, columns = (np.flatnonzero((alpha > 0.5).any(axis=axis)) for axis in (1, 0))
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+    rows, columns = box_around(alpha > 0.5)
+    return columns.start, rows.start, columns.stop, rows.stop
 
 
 def crop_around(cut: Cutout, margin: float = 0.15) -> Pixels:

@@ -10,10 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sshbench.benchmarks.composite import FAINT
 from sshbench.compositing.photo import CompositingError, MaskArray, as_floats
-
-FAINT = 1 / 32
-"""JPEG masks are noisy by a few codes everywhere; below this a pixel is not taken to be of the foreground."""
 
 _ROWS = 256
 _AROUND = 3.0  # `auto` takes this times the foreground's width and height

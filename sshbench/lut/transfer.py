@@ -13,6 +13,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from sshbench.lut.srgb import decode, encode
+
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
@@ -205,9 +207,8 @@ def _rounded(values: Floats, shape: tuple[int, ...]) -> Pixels:
 
 @lru_cache(maxsize=1)
 def _linear() -> Floats:
-    """Linear light of the 256 levels of sRGB (IEC 61966-2-1)."""
-    v = np.arange(256) / 255.0
-    return np.asarray(np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4))
+    """Linear light of the 256 levels of sRGB."""
+    return decode(np.arange(256) / 255.0)
 
 
 def _to_lab(image: Pixels) -> Floats:
@@ -217,6 +218,4 @@ def _to_lab(image: Pixels) -> Floats:
 
 def _from_lab(lab: Floats, shape: tuple[int, ...]) -> Pixels:
     linear = 10.0 ** (lab @ np.linalg.inv(LMS_TO_LAB).T) @ np.linalg.inv(RGB_TO_LMS).T
-    linear = np.clip(linear, 0.0, 1.0)
-    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return _rounded(255.0 * encoded, shape)
+    return _rounded(255.0 * encode(np.clip(linear, 0.0, 1.0)), shape)

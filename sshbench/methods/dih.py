@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sshbench.benchmarks.composite import Composite, Image
 from sshbench.benchmarks.protocol import Resize
 from sshbench.methods import composite_networks as common
-from sshbench.methods.checkpoints import strict_load
 from sshbench.methods.checkpoints.dih import FORMS
 from sshbench.methods.full_resolution import MapKind
-from sshbench.methods.weights import load_weights
+from sshbench.methods.weights import load_network
 from sshbench.metrics.resize import resized
 
 
@@ -73,6 +73,11 @@ CONVENTIONS = {
 """Of each form of `sshbench.methods.checkpoints.dih.FORMS`."""
 
 
+def _network(form: str = "tensorflow", **arguments: Any) -> nn.Module:
+    network: nn.Module = FORMS[form](**arguments)
+    return network
+
+
 class DeepImageHarmonization:
     """Harmonize by DIH (Tsai et al., CVPR 2017), in whichever of its forms the weights are.
 
@@ -101,11 +106,8 @@ class DeepImageHarmonization:
         output: common.Output = "network",
         map: MapKind = "lut",
     ) -> None:
-        found = load_weights(self.name, weights)
-        architecture = dict(found.card.architecture)
-        form = architecture.pop("form", "tensorflow")
-        self.network = FORMS[form](**architecture)
-        strict_load(self.network, found.state, found.source)
+        self.network, found = load_network(self.name, weights, _network)
+        form = found.card.architecture.get("form", "tensorflow")
         self.device = torch.device(device or "cpu")
         self.network.to(self.device).eval()
         self.convention = CONVENTIONS[form]

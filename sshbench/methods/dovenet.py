@@ -12,9 +12,8 @@ from torch import Tensor, nn
 
 from sshbench.benchmarks.composite import Composite, Image
 from sshbench.methods import composite_networks as common
-from sshbench.methods.checkpoints import strict_load
 from sshbench.methods.full_resolution import MapKind
-from sshbench.methods.weights import load_weights
+from sshbench.methods.weights import load_network
 from sshbench.metrics.resize import black_and_white, resized
 from sshbench.networks.dovenet import DoveNetGenerator
 
@@ -55,9 +54,7 @@ class DoveNet:
         output: common.Output = "network",
         map: MapKind = "lut",
     ) -> None:
-        found = load_weights(self.name, weights)
-        self.network = DoveNetGenerator(**found.card.architecture)
-        strict_load(self.network, found.state, found.source)
+        self.network, found = load_network(self.name, weights, DoveNetGenerator)
         self.device = torch.device(device or "cpu")
         self.network.to(self.device).to(memory_format=torch.channels_last).train(mode == "train")
         for module in self.network.modules():

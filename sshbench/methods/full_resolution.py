@@ -17,6 +17,7 @@ from sshbench.lut.apply import apply_lut
 from sshbench.lut.fit import PolynomialMap, fit_polynomial
 from sshbench.lut.fit_smooth import fit_smooth_lut
 from sshbench.lut.resize import resized
+from sshbench.lut.srgb import decode, encode
 from sshbench.lut.table import Lut, identity_table
 from sshbench.methods.base import MethodError
 
@@ -165,17 +166,6 @@ def fit_published(
 def through_linear(polynomial: PolynomialMap, colours: NDArray[Any]) -> Floats:
     """Take sRGB-encoded colours `[..., 3]`, 0..1, through a map of linear light; the result is within 0..1."""
     return encode(np.clip(polynomial(decode(colours)), 0, 1))
-
-
-def decode(encoded: NDArray[Any]) -> Floats:
-    """Linear light of sRGB values over 0..1 (IEC 61966-2-1)."""
-    values = np.asarray(encoded, np.float64)
-    return np.where(values <= 0.04045, values / 12.92, ((np.maximum(values, 0.04045) + 0.055) / 1.055) ** 2.4)
-
-
-def encode(linear: Floats) -> Floats:
-    """SRGB values of linear light over 0..1."""
-    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055)
 
 
 def _shrunk(image: Floats) -> Floats:

@@ -11,9 +11,8 @@ from torch import Tensor
 
 from sshbench.benchmarks.composite import Composite, Image
 from sshbench.methods import composite_networks as common
-from sshbench.methods.checkpoints import strict_load
 from sshbench.methods.full_resolution import MapKind
-from sshbench.methods.weights import load_weights
+from sshbench.methods.weights import load_network
 from sshbench.metrics.resize import resized
 from sshbench.networks.s2am import S2AM
 
@@ -53,9 +52,7 @@ class SpatialSeparatedAttention:
         output: common.Output = "network",
         map: MapKind = "lut",
     ) -> None:
-        found = load_weights(self.name, weights)
-        self.network = S2AM(**found.card.architecture)
-        strict_load(self.network, found.state, found.source)
+        self.network, found = load_network(self.name, weights, S2AM)
         self.device = torch.device(device or "cpu")
         self.network.to(self.device).to(memory_format=torch.channels_last).eval()
         self.size, self.blend = size, blend

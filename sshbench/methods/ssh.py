@@ -15,10 +15,9 @@ from PIL import Image as Pillow
 
 from sshbench.benchmarks.composite import Composite, paste
 from sshbench.methods.base import MethodError
-from sshbench.methods.checkpoints import strict_load
 from sshbench.methods.full_resolution import ColourMap, MapKind, View, fit_map, fit_published, through_linear
 from sshbench.methods.views import SIDE, at_side, canvas_view, view_of
-from sshbench.methods.weights import load_weights
+from sshbench.methods.weights import load_network
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -73,9 +72,7 @@ class SshMethod:
 
         from sshbench.networks.ssh import SSH
 
-        found = load_weights("ssh", weights)
-        self.network = SSH(**found.card.architecture)
-        strict_load(self.network, found.state, found.source)
+        self.network, found = load_network("ssh", weights, SSH)
         self.network.eval().requires_grad_(False).to(device or "cpu").to(memory_format=torch.channels_last)
         self.card = found.card
         self.weights_hash: str | None = found.hash

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sshbench.benchmarks.composite import FOREGROUND, Composite, paste
+from sshbench.benchmarks.composite import FOREGROUND, Composite, box_around, paste
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.fit_smooth import limited
 from sshbench.lut.table import Lut, identity_table
-from sshbench.methods.checkpoints import strict_load
 from sshbench.methods.full_resolution import ColourMap, MapKind, View
-from sshbench.methods.weights import load_weights
+from sshbench.methods.weights import load_network
 from sshbench.metrics.resize import resized
 
 if TYPE_CHECKING:
@@ -54,9 +53,7 @@ class SshLutMethod:
     def __init__(self, *, weights: str | None = None, device: str | None = None, strength: float = 1.0) -> None:
         from sshbench.networks.ssh_lut import SshLut
 
-        found = load_weights("ssh-lut", weights)
-        self.network = SshLut(**found.card.architecture)
-        strict_load(self.network, found.state, found.source)
+        self.network, found = load_network("ssh-lut", weights, SshLut)
         self.network.eval().requires_grad_(False).to(device or "cpu")
         self.card = found.card
         self.weights_hash: str | None = found.hash
@@ -120,8 +117,7 @@ def view_of(composite: Composite) -> View | None:
     inside = composite.mask >= FOREGROUND
     if not inside.any():
         return None
-    rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
-    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    box = box_around(inside)
     outside = None if composite.has_background else 1 - composite.mask
     return View(composite.foreground[box], composite.background, composite.mask[box], outside)
 

@@ -7,12 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sshbench.benchmarks.composite import Composite, paste
+from sshbench.benchmarks.composite import FAINT, Composite, paste
 from sshbench.lut import transfer
 
 Pixels = NDArray[np.uint8]
-
-_FAINT = 1 / 32  # JPEG masks are noisy by a few codes everywhere; below this a pixel is not of the foreground
 
 
 class StatisticsTransfer:
@@ -45,7 +43,7 @@ class StatisticsTransfer:
         return [self._harmonize(composite) for composite in batch]
 
     def _harmonize(self, composite: Composite) -> Pixels:
-        inside, outside = composite.mask > _FAINT, composite.mask < 0.5
+        inside, outside = composite.mask > FAINT, composite.mask < 0.5
         if np.count_nonzero(inside) < 2:  # nothing that has a deviation
             return composite.composite
         around = composite.background[outside if outside.any() else slice(None)].reshape(1, -1, 3)

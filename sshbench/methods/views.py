@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sshbench.benchmarks.composite import FOREGROUND, Composite
+from sshbench.benchmarks.composite import FOREGROUND, Composite, box_around
 from sshbench.methods.full_resolution import View
 from sshbench.metrics.resize import resized
 
@@ -31,8 +31,7 @@ def view_of(composite: Composite, side: int = SIDE) -> View | None:
     reference = at_side(composite.background, side)
     if composite.foreground_photo is not None:
         return View(at_side(composite.foreground_photo, side), reference)
-    rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
-    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    box = box_around(inside)
     return View(at_side(composite.composite[box], side), reference, at_side(composite.mask[box], side))
 
 

@@ -19,9 +19,8 @@ from torch.nn import functional as F
 from sshbench.benchmarks.composite import FOREGROUND, Composite, Image
 from sshbench.methods import composite_networks as common
 from sshbench.methods.base import MethodError, WeightsError
-from sshbench.methods.checkpoints import strict_load
 from sshbench.methods.full_resolution import MapKind
-from sshbench.methods.weights import load_weights
+from sshbench.methods.weights import load_network
 from sshbench.metrics.resize import resized
 from sshbench.networks.wct2 import WCT2, Unpool
 from sshbench.networks.whitening import LabelMaps
@@ -81,11 +80,9 @@ class Wct2:
             raise MethodError(f"{self.name}: alpha is from 0 to 1, not {alpha}")
         if short_side < 2 * MULTIPLE:
             raise MethodError(f"{self.name}: short_side is {2 * MULTIPLE} or more, not {short_side}")
-        found = load_weights(self.name, weights)
+        self.network, found = load_network(self.name, weights, WCT2)
         if unpool and found.card.architecture.get("unpool", "cat5") != unpool:
             raise WeightsError(f"{found.source} is not of unpool={unpool}; give weights that are")
-        self.network = WCT2(**found.card.architecture)
-        strict_load(self.network, found.state, found.source)
         self.device = torch.device(device or "cpu")
         self.network.to(self.device).eval()
         self.transfer, self.alpha, self.labels, self.short_side = transfer, alpha, labels, short_side

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -17,7 +17,7 @@ from sshbench.methods.base import MissingWeights, WeightsError
 from sshbench.methods.cards import CardError, Range, read_card
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 SHARD_BYTES = 16 * 2**20
 HUB = "hf://"
@@ -25,6 +25,8 @@ AUTHORS, SSHBENCH = "authors", "sshbench"
 
 TrainedBy = Literal["authors", "sshbench", "user"]
 Dtype = Literal["float16", "bfloat16", "float32"]
+
+Network = TypeVar("Network", bound="nn.Module")
 
 _CARD = "sshbench.card"
 
@@ -168,6 +170,21 @@ def load_weights(method: str, weights: str | os.PathLike[str] | None = None) -> 
     if not path.exists():
         raise WeightsError(f"{path}: there are no such weights; give a file, a folder, or {HUB}user/repo")
     return _ours(method, path, str(path)) if tensor_files.is_tensor_file(path) else read_authors(method, path)
+
+
+def load_network(
+    method: str, weights: str | os.PathLike[str] | None, make: Callable[..., Network]
+) -> tuple[Network, Weights]:
+    """A network that `make` makes of the arguments on the card, with all of the weights and no others in it.
+
+    `method`, `weights` and errors are those of `load_weights`; it is also an error where the two do not fit.
+    """
+    from sshbench.methods.checkpoints import strict_load
+
+    found = load_weights(method, weights)
+    network = make(**found.card.architecture)
+    strict_load(network, found.state, found.source)
+    return network, found
 
 
 def read_authors(method: str, path: Path, trained_by: TrainedBy = "authors") -> Weights:

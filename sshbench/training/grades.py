@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sshbench.lut.bank import LutBank
+from sshbench.lut.srgb import decode, encode
 from sshbench.lut.table import identity_table
 
 Floats = NDArray[np.float64]
@@ -32,8 +33,8 @@ def _graded(grid: Floats, bank: LutBank, rng: np.random.Generator) -> Floats:
         c = grid + (look - grid) * rng.uniform(0.2, 1)
     if rng.random() < 0.8:
         exposure, warmth, tint = rng.normal(size=3) * (0.5, 0.25, 0.12)
-        light = _decode(c) * np.exp2(exposure + np.array([warmth, -tint, -warmth]))
-        c = _encode(np.where(light > 0.8, 1 - 0.2 * np.exp(-np.maximum(light - 0.8, 0) / 0.2), light))
+        light = decode(np.clip(c, 0, 1)) * np.exp2(exposure + np.array([warmth, -tint, -warmth]))
+        c = encode(np.where(light > 0.8, 1 - 0.2 * np.exp(-np.maximum(light - 0.8, 0) / 0.2), light))
     if rng.random() < 0.6:
         c = np.clip(c, 0, 1) ** np.exp2(rng.normal() * 0.3 + rng.normal(size=3) * 0.1)
     if rng.random() < 0.5:
@@ -48,12 +49,3 @@ def _graded(grid: Floats, bank: LutBank, rng: np.random.Generator) -> Floats:
     if rng.random() < 0.25:
         c = c @ (np.eye(3) + rng.normal(size=(3, 3)) * 0.06).T
     return np.clip(c, 0, 1)
-
-
-def _decode(encoded: Floats) -> Floats:
-    values = np.clip(encoded, 0, 1)
-    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
-
-
-def _encode(linear: Floats) -> Floats:
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sshbench.benchmarks.composite import box_around
 from sshbench.errors import SshbenchError
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.bank import LutBank
@@ -151,10 +152,10 @@ class Scenes:
             mask = _shape(int(rng.integers(_SHAPES)), self.settings.mask_area)
             mask = mask[:, ::-1] if rng.random() < 0.5 else mask
         inside = mask > 127
-        rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
         if inside.mean() < _LEAST:
             return None
-        box = float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+        rows, columns = box_around(inside)
+        box = float(columns.start), float(rows.start), float(columns.stop), float(rows.stop)
         content = resize_box(photo, _scaled(box, mask.shape, photo.shape), crop)
         masks[0] = _resized(mask, box, crop)
         if own:

@@ -247,20 +247,14 @@ def open_source(
         Nothing of that name is there, it holds no photographs (of the part), the column is not in it, or the hub cannot
         be reached.
     """
+    options: dict[str, Any] = {
+        "config": config, "split": split, "column": column, "revision": revision, "streaming": streaming,
+        "masks": masks, "min_side": min_side, "max_pixels": max_pixels,
+    }  # fmt: skip
     if part != "all" or masked or limit is not None:
         from sshbench.triplets.selection import Selection
 
-        whole = open_source(
-            spec,
-            config=config,
-            split=split,
-            column=column,
-            revision=revision,
-            streaming=streaming,
-            masks=masks,
-            min_side=min_side,
-            max_pixels=max_pixels,
-        )
+        whole = open_source(spec, **options)
         return Selection(whole, part, masked=masked, limit=limit)
     from sshbench.triplets import source_files, source_hub, source_tables
 
@@ -271,17 +265,7 @@ def open_source(
     if found is None:
         if not _HUB_ID.fullmatch(spec):
             raise SourceError(f"{spec}: no such folder or file")
-        return source_hub.open_hub(
-            spec,
-            config=config,
-            split=split,
-            column=column,
-            revision=revision,
-            streaming=streaming,
-            masks=masks,
-            min_side=min_side,
-            max_pixels=max_pixels,
-        )
+        return source_hub.open_hub(spec, **options)
     for_datasets: dict[str, object] = {"config": config, "revision": revision, "streaming": streaming or None}
     if found.kind == "images":
         for_datasets |= {"split": split, "column": column}

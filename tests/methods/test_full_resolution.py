@@ -14,9 +14,10 @@ from scipy.ndimage import gaussian_filter
 from sshbench import Lut, apply_lut
 from sshbench.folders import data_folder
 from sshbench.lut.files import read_lut
+from sshbench.lut.srgb import decode
 from sshbench.lut.table import identity_table
 from sshbench.methods import MethodError
-from sshbench.methods.full_resolution import ColourMap, decode, fit_map, fit_published, through_linear
+from sshbench.methods.full_resolution import ColourMap, fit_map, fit_published, through_linear
 from tests.golden.golden_helper import image_u8, mask_soft, style_u8
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "vectors" / "ssh_colour_transfer.npz")

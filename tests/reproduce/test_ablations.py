@@ -22,6 +22,7 @@ from sshbench.results.published import published_on
 from sshbench.results.tables import Table
 from sshbench.training.recipe import read_recipe
 from sshbench.triplets.held_out import is_held_out
+from tests.reproduce.samples import write_two_samples
 
 RECIPE = """
 method = "ssh"
@@ -44,14 +45,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         coarse = np.random.default_rng(number).integers(0, 256, (6, 8, 3), np.uint8)
         Image.fromarray(coarse).resize((360, 270)).save(folder / "photos" / f"{name}.png")
     (folder / "recipe.toml").write_text(RECIPE)
-    for i in range(2):
-        for role in ("composite", "mask", "target"):
-            (folder / "two" / role).mkdir(parents=True, exist_ok=True)
-            image = np.random.default_rng(i).integers(0, 256, (40, 48, 3), np.uint8)
-            if role == "mask":
-                image = np.zeros((40, 48, 3), np.uint8)
-                image[10:30, 10:30] = 255
-            Image.fromarray(image).save(folder / "two" / role / f"{i}.png")
+    write_two_samples(folder / "two")
     return folder
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from PIL import Image
 
 from sshbench.benchmarks.folder import Folder
 from sshbench.cli.main import cli
@@ -19,6 +17,7 @@ from sshbench.networks.s2am import S2AM
 from sshbench.networks.ssh import SSH
 from sshbench.reproduce import table1
 from sshbench.results.tables import Table
+from tests.reproduce.samples import write_two_samples
 
 pytestmark = pytest.mark.filterwarnings("ignore:LPIPS")  # whose weights are not there
 
@@ -26,14 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:LPIPS")  # whose weights are not
 @pytest.fixture(autouse=True)
 def two_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In place of the embedded sample and RealHM a folder of two samples, and no weights but those of the test."""
-    for i in range(2):
-        for role in ("composite", "mask", "target"):
-            (tmp_path / "two" / role).mkdir(parents=True, exist_ok=True)
-            image = np.random.default_rng(i).integers(0, 256, (40, 48, 3), np.uint8)
-            if role == "mask":
-                image = np.zeros((40, 48, 3), np.uint8)
-                image[10:30, 10:30] = 255
-            Image.fromarray(image).save(tmp_path / "two" / role / f"{i}.png")
+    write_two_samples(tmp_path / "two")
     monkeypatch.setattr(table1, "open_benchmark", lambda name, *_, **__: Folder(tmp_path / "two", name=name))
     monkeypatch.setenv("SSHBENCH_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SSHBENCH_LPIPS_WEIGHTS", str(tmp_path / "none.pth"))

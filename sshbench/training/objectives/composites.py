@@ -2,47 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sshbench.training.objectives import Batch
 from sshbench.training.recipe import Recipe, RecipeError
-
-Network = TypeVar("Network", bound=nn.Module)
-
-
-def made_with(network: Callable[..., Network], arguments: Mapping[str, Any]) -> Network:
-    """A network by the arguments of a recipe.
-
-    Raises
-    ------
-    RecipeError
-        It does not take one of them.
-    """
-    try:
-        return network(**arguments)
-    except TypeError as error:
-        raise RecipeError(f"the section network does not fit ({error})") from error
-
-
-def begin(network: Network, start: str, at_identity: Callable[[Network], None]) -> None:
-    """Let training start where the recipe says, `random` or `identity`.
-
-    Raises
-    ------
-    RecipeError
-        It says something else, or the network cannot.
-    """
-    if start not in ("random", "identity"):
-        raise RecipeError(f"network.start is random or identity, not {start!r}")
-    if start == "identity":
-        try:
-            at_identity(network)
-        except ValueError as error:
-            raise RecipeError(str(error)) from error
 
 
 def check_crop(recipe: Recipe, multiple: int) -> None:

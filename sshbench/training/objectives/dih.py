@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from sshbench.networks.dih import DIH
 from sshbench.training.objectives import Batch, Phase
+from sshbench.training.objectives.network import made_with
 from sshbench.training.recipe import Recipe, RecipeError
 
 UNLABELLED = 255  # in a label map, a pixel that counts for nothing
@@ -26,10 +27,7 @@ class DihObjective:
     def __init__(self, recipe: Recipe) -> None:
         if recipe.data.kind != "composites":
             raise RecipeError('dih trains on composites with their masks; set data.kind="composites"')
-        try:
-            self.network = DIH(**recipe.network)
-        except TypeError as error:
-            raise RecipeError(f"the section network has what DIH does not take ({error})") from error
+        self.network = made_with(DIH, recipe.network)
         depth, crop = len(self.network.encoder), recipe.data.crop
         if crop % (1 << depth) or crop < 4 << depth:
             raise RecipeError(

@@ -14,7 +14,8 @@ from torch.nn import functional as F
 
 from sshbench.networks.dovenet import DoveNetDiscriminator, DoveNetGenerator, start_at_identity
 from sshbench.training.objectives import Batch, Phase
-from sshbench.training.objectives.composites import begin, blended, check_crop, made_with, stacked
+from sshbench.training.objectives.composites import blended, check_crop, stacked
+from sshbench.training.objectives.network import begin, made_with
 from sshbench.training.recipe import Recipe
 
 DISCRIMINATOR = ("d_whole", "d_domains", "d_gradient")

@@ -16,6 +16,7 @@ from sshbench.lut.apply import apply_lut
 from sshbench.networks.ssh_lut import SIDE, SshLut
 from sshbench.training import losses
 from sshbench.training.objectives import Batch, Phase
+from sshbench.training.objectives.network import made_with
 from sshbench.training.recipe import Recipe, RecipeError
 
 _FLOOR = 1e-5  # of a squared error, under which a root would make too much of it
@@ -33,10 +34,7 @@ class SshLutObjective:
     def __init__(self, recipe: Recipe) -> None:
         if recipe.data.crop != SIDE:
             raise RecipeError(f"ssh-lut sees images at {SIDE} x {SIDE}, so data.crop is {SIDE}")
-        try:
-            self.network = SshLut(**recipe.network)
-        except TypeError as error:
-            raise RecipeError(f"the section network has what SSH-LUT does not take ({error})") from error
+        self.network = made_with(SshLut, recipe.network)
         self.architecture = dict(recipe.network)
         self.on = {term for term in ("harm", "recon", "dis", "smooth", "monotone") if recipe.weight(term)}
         self.modules = nn.ModuleDict({"network": self.network})

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from sshbench.networks.wct2 import WCT2
 from sshbench.networks.whitening import LabelMaps
 from sshbench.training.objectives import Batch, Phase
+from sshbench.training.objectives.network import made_with
 from sshbench.training.recipe import Recipe, RecipeError
 
 IMAGES = {"triplets": ("content_alpha", "reference_beta"), "composites": ("composite", "real")}
@@ -26,10 +27,7 @@ class Wct2Objective:
     def __init__(self, recipe: Recipe) -> None:
         if recipe.data.crop % 8:
             raise RecipeError(f"wct2 trains on crops whose sides are a multiple of 8, not data.crop={recipe.data.crop}")
-        try:
-            self.network = WCT2(**recipe.network)
-        except TypeError as error:
-            raise RecipeError(f"the section network has what WCT2 does not take ({error})") from error
+        self.network = made_with(WCT2, recipe.network)
         self.names = IMAGES[recipe.data.kind]
         self.on = {term: recipe.weight(term) != 0 for term in ("recon", "gram")}
         self.architecture = dict(recipe.network)

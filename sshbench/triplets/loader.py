@@ -7,11 +7,10 @@ with another number of ranks, workers or samples a batch without repeating or lo
 
 from __future__ import annotations
 
-import atexit
 import os
 import signal
-import weakref
 from collections.abc import Iterator, Sequence
+from multiprocessing.util import Finalize
 from typing import Any, Literal, Protocol, Self
 
 import numpy as np
@@ -210,8 +209,8 @@ class TripletLoader:
             prefetch_factor=prefetch if workers else None,
             persistent_workers=workers > 0,
         )
-        if workers:
-            atexit.register(_end_workers, weakref.ref(self._loader))
+        # Before Python terminates its children at exit, which workers do not hear, and when this loader is forgotten.
+        Finalize(self, _end_workers, (self._loader,), exitpriority=0)
 
     def __len__(self) -> int:
         """Batches that are left of this epoch on this rank."""
@@ -331,11 +330,13 @@ def _begin_worker(worker: int) -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _end_workers(loader: weakref.ref[DataLoader[Any]]) -> None:
-    """Ask workers to end before Python terminates them when it exits, which they do not hear."""
-    iterator = getattr(loader(), "_iterator", None)
+def _end_workers(loader: DataLoader[Any]) -> None:
+    """Ask workers to end, and end those that do not."""
+    iterator = getattr(loader, "_iterator", None)
     if iterator is not None:
         iterator._shutdown_workers()
+        for worker in iterator._workers:
+            worker.kill()
 
 
 def _distributed() -> tuple[int, int]:

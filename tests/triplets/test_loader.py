@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import multiprocessing
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -135,6 +137,18 @@ def test_workers_change_nothing(
     for epoch in expected:
         for batch, wanted in zip(loader, epoch, strict=True):
             assert same(batch, wanted)
+
+
+def test_workers_end_with_a_loader_that_is_garbage(dataset: TripletDataset) -> None:
+    """Also in a cycle, where Python tears their queues down before they could be told."""
+    before = set(multiprocessing.active_children())
+    loader: Any = TripletLoader(dataset, 4, workers=2)
+    loader.me = loader
+    assert next(iter(loader))
+    assert len(set(multiprocessing.active_children()) - before) == 2
+    del loader
+    gc.collect()
+    assert not set(multiprocessing.active_children()) - before
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -109,7 +109,7 @@ class DeepImageHarmonization:
         self.network, found = load_network(self.name, weights, _network)
         form = found.card.architecture.get("form", "tensorflow")
         self.device = torch.device(device or "cpu")
-        self.network.to(self.device).eval()
+        self.network.to(self.device).to(memory_format=torch.channels_last).eval()
         self.convention = CONVENTIONS[form]
         if form == "tensorflow" and found.card.preprocessing.input_size:  # weights that were trained here
             self.convention = replace(self.convention, size=found.card.preprocessing.input_size)

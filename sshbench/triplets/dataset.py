@@ -25,7 +25,7 @@ from sshbench.triplets.luts import Places, open_bank
 from sshbench.triplets.recipe import Recipe, make_recipe
 from sshbench.triplets.render import RenderedComposite, render, render_crops
 from sshbench.triplets.settings import Settings
-from sshbench.triplets.sources import Partners, Photo, SkippedImage, Source, open_source
+from sshbench.triplets.sources import Partners, Photo, SkippedImage, SkippedWarning, Source, open_source
 
 Pixels = NDArray[np.uint8]
 Unreadable = Literal["replace", "raise"]
@@ -178,7 +178,7 @@ def first_usable(render: Callable[[int], Sample], i: int, step: int, count: int)
         try:
             return render((i + tried * step) % count)
         except SkippedImage as skipped:
-            warnings.warn(f"{skipped}; the next photograph takes its place", RuntimeWarning, stacklevel=3)
+            warnings.warn(f"{skipped}; the next photograph takes its place", SkippedWarning, stacklevel=3)
             reasons.append(str(skipped))
     raise SshbenchError(f"{_TRIES} photographs in a row cannot be used, the first because {reasons[0]}")
 

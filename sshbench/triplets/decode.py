@@ -55,6 +55,10 @@ class SkippedImage(Exception):
         return f"{self.row}: {self.reason}"
 
 
+class SkippedWarning(RuntimeWarning):
+    """A photograph was left out, and why."""
+
+
 def decode_photo(
     data: bytes,
     row: str,

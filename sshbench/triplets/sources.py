@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from sshbench.errors import SshbenchError
 from sshbench.folders import data_folder
-from sshbench.triplets.decode import MAX_PIXELS, MIN_SIDE, SkippedImage, decode_mask, decode_photo
+from sshbench.triplets.decode import MAX_PIXELS, MIN_SIDE, SkippedImage, SkippedWarning, decode_mask, decode_photo
 
 if TYPE_CHECKING:
     from sshbench.triplets.held_out import Part
 
-__all__ = ["FileSource", "Partners", "Photo", "SkippedImage", "Source", "SourceError", "open_source"]
+__all__ = ["FileSource", "Partners", "Photo", "SkippedImage", "SkippedWarning", "Source", "SourceError", "open_source"]
 
 SAMPLE = "sample"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")

@@ -14,7 +14,7 @@ from sshbench.errors import SshbenchError
 from sshbench.triplets.dataset import Sample, TripletDataset
 from sshbench.triplets.loader import TripletSampler
 from sshbench.triplets.recipe import make_recipe
-from sshbench.triplets.sources import Photo, SkippedImage
+from sshbench.triplets.sources import Photo, SkippedImage, SkippedWarning
 
 
 class TripletStream(IterableDataset[Sample]):
@@ -126,5 +126,5 @@ class TripletStream(IterableDataset[Sample]):
         except SkippedImage as skipped:
             if self.dataset.unreadable == "raise":
                 raise
-            warnings.warn(f"{skipped}; it is left out", RuntimeWarning, stacklevel=2)
+            warnings.warn(f"{skipped}; it is left out", SkippedWarning, stacklevel=2)
             return None

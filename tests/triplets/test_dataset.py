@@ -17,7 +17,7 @@ from sshbench.triplets.dataset import VIEWS, TripletDataset
 from sshbench.triplets.recipe import make_recipe
 from sshbench.triplets.render import Rendered, render
 from sshbench.triplets.settings import Settings
-from sshbench.triplets.sources import SkippedImage
+from sshbench.triplets.sources import SkippedImage, SkippedWarning
 from tests.triplets.memory_source import MemorySource, photo
 
 SETTINGS = Settings(seed=5, draws=2, crop=32, scale=(36, 48))
@@ -86,7 +86,7 @@ def test_composites_have_a_mask_and_the_real_image(bank: LutBank) -> None:
 
 def test_the_next_photograph_takes_the_place_of_a_broken_one(bank: LutBank) -> None:
     dataset = TripletDataset(MemorySource(4, broken=(2, 3)), bank, SETTINGS)
-    with pytest.warns(RuntimeWarning, match="is broken; the next photograph takes its place") as warned:
+    with pytest.warns(SkippedWarning, match="is broken; the next photograph takes its place") as warned:
         sample = dataset[5]  # draw 1 of photograph 2
     assert [str(warning.message)[:4] for warning in warned] == ["0002", "0003"]
     assert (sample["row"], sample["draw"]) == ("0000", 1)

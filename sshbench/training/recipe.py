@@ -73,7 +73,7 @@ class Data(_Section):
     """The samples a step, and what they are.
 
     The rest is as for `sshbench.triplets.settings.Settings`; `flip`, `window` and `cache_mb` as for `open_training`;
-    `own`, `cross`, `natural`, `jitter`, `grades` and `same` as for `sshbench.training.scenes.Shares`.
+    `own` to `same` as for `sshbench.training.scenes.Shares`.
     """
 
     batch: int = Field(default=64, ge=1, description="samples a step, over all processes and accumulated parts")
@@ -94,6 +94,8 @@ class Data(_Section):
     cache_mb: int = Field(default=0, ge=0)
     own: Share = 0.0
     cross: Share = 0.0
+    objects: Share = 0.0
+    cropped: Share = 0.0
     natural: Share = 0.0
     jitter: Share = 0.0
     grades: Share = 0.0

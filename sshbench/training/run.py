@@ -13,7 +13,7 @@ import time
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +114,7 @@ def run(
             _begin_with(objective, recipe.method, init_from)
         asked: dict[str, Any] = {"masks": masks} if masks else {}
         data, settings = recipe.data, recipe.data.settings(recipe.loop.seed)
-        shares = Shares(data.own, data.cross, data.natural, data.jitter, data.grades, data.same)
+        shares = Shares(**{share.name: getattr(data, share.name) for share in fields(Shares)})
         dataset = open_training(
             source, luts, settings, flip=data.flip, window=data.window, cache_mb=data.cache_mb, shares=shares, **asked,
         )  # fmt: skip

@@ -29,6 +29,7 @@ Pixels = NDArray[np.uint8]
 
 _GRADES = 400
 _SHAPES = 512  # generated masks that recur
+_LOOKS_AT = 8  # photographs, to find one with a mask
 _LEAST = 0.005  # part of a photograph that a mask covers
 
 
@@ -40,6 +41,11 @@ class Shares:
     ----------
     own, cross
         Composites of a photograph with itself, and of two; the rest are triplets.
+    objects
+        Of composites: those whose foreground is of a photograph that has a mask, if some have. Where most have none,
+        most foregrounds are else generated shapes, which are much like their surroundings and so easier than objects.
+    cropped
+        Of composites: those that are a part of a photograph, so that its edge may cut the foreground.
     natural
         Of composites: the background as photographed, without a look.
     jitter
@@ -52,6 +58,8 @@ class Shares:
 
     own: float = 0.0
     cross: float = 0.0
+    objects: float = 0.0
+    cropped: float = 0.0
     natural: float = 0.0
     jitter: float = 0.0
     grades: float = 0.0
@@ -146,11 +154,16 @@ class Scenes:
         """Foreground and background, and their masks into `masks`; None where the mask shows too little."""
         source, side, crop = self.triplets.source, self.settings.short_side, self.settings.crop
         row = source.index(recipe.row)
+        if self.shares.objects and rng.random() < self.shares.objects:
+            row, mask = self._object(rng, row)
+        else:
+            mask = source.read_mask(row, side) if rng.random() < 0.75 else None
         photo = source.read(row, side)
-        mask = source.read_mask(row, side) if rng.random() < 0.75 else None
         if mask is None:
             mask = _shape(int(rng.integers(_SHAPES)), self.settings.mask_area)
             mask = mask[:, ::-1] if rng.random() < 0.5 else mask
+        if self.shares.cropped and rng.random() < self.shares.cropped:
+            photo, mask = _part(rng, photo, mask)
         inside = mask > 127
         if inside.mean() < _LEAST:
             return None
@@ -170,10 +183,30 @@ class Scenes:
             masks[1] = outside * np.uint8(255)
         return content, resize_box(background, _whole(background), crop)
 
+    def _object(self, rng: np.random.Generator, row: int) -> tuple[int, Pixels | None]:
+        """A photograph with a mask, and that: `row` if it has one, else the first of a few drawn at random."""
+        source, side = self.triplets.source, self.settings.short_side
+        for candidate in (row, *rng.integers(len(source), size=_LOOKS_AT)):
+            mask = source.read_mask(int(candidate), side)
+            if mask is not None:
+                return int(candidate), mask
+        return row, None
+
 
 @lru_cache(maxsize=_SHAPES)
 def _shape(seed: int, area: tuple[float, float]) -> Pixels:
     return generate_mask(seed, 96, area)
+
+
+def _part(rng: np.random.Generator, photo: Pixels, mask: Pixels) -> tuple[Pixels, Pixels]:
+    """The same part of both, of 70 to 90% of the short side, as crops of `generate-triplets` are."""
+    share, *corner = rng.uniform((0.7, 0.0, 0.0), (0.9, 1.0, 1.0))
+    parts = []
+    for image in (photo, mask):
+        side = round(share * min(image.shape[:2]))
+        top, left = (round(at * (extent - side)) for at, extent in zip(corner, image.shape, strict=False))
+        parts.append(image[top : top + side, left : left + side])
+    return parts[0], parts[1]
 
 
 def _whole(image: Pixels) -> Box:

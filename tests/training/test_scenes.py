@@ -12,6 +12,7 @@ from sshbench.training.grades import random_grades
 from sshbench.training.scenes import Scenes, Shares
 from sshbench.triplets.dataset import VIEWS, TripletDataset
 from sshbench.triplets.settings import Settings
+from tests.triplets.memory_source import MemorySource
 
 SETTINGS = Settings(crop=64, scale=(73, 91))
 
@@ -83,6 +84,43 @@ def test_masks_of_the_photographs_are_used(shared) -> None:
     generated = [scenes(own=1.0)[e, 0]["content_mask"] for e in range(8)]
     jagged = [np.abs(np.diff((m > 127).astype(int))).sum() for m in (*found, *generated)]
     assert sorted(jagged[:8])[-2] > 1.2 * max(jagged[8:])
+
+
+class Discs(MemorySource):
+    """A red disc in each photograph; every third one has its mask."""
+
+    def read(self, i: int, short_side: int | None = None) -> np.ndarray:
+        photo = super().read(i, short_side).copy()
+        photo[..., 0] = self.disc(i)
+        return photo
+
+    def read_mask(self, i: int, short_side: int | None = None) -> np.ndarray | None:  # type: ignore[override]
+        return None if i % 3 else self.disc(i)
+
+    def disc(self, i: int) -> np.ndarray:
+        y, x = np.mgrid[:60, :80]
+        return np.where((y - 30) ** 2 + (x - 20 - i) ** 2 < 24**2, 255, 0).astype(np.uint8)
+
+
+def discs(**shares: float) -> list[dict[str, np.ndarray]]:
+    dataset = Scenes(TripletDataset(Discs(30), settings=SETTINGS), Shares(own=1.0, natural=1.0, **shares))
+    return [dataset[0, i] for i in range(30)]
+
+
+def shows_its_mask(sample: dict[str, np.ndarray]) -> bool:
+    return bool(((sample["content_beta"][..., 0] > 127) == (sample["content_mask"] > 127)).mean() > 0.97)
+
+
+def test_objects_are_looked_for_where_a_photograph_has_no_mask() -> None:
+    assert sum(map(shows_its_mask, discs())) < 15
+    assert sum(map(shows_its_mask, discs(objects=1.0))) > 25
+
+
+def test_a_part_of_a_photograph_is_the_same_of_its_mask_and_may_cut_it() -> None:
+    whole, parts = discs(objects=1.0), discs(objects=1.0, cropped=1.0)
+    assert sum(map(shows_its_mask, parts)) > 25
+    covered = [np.mean([(sample["content_mask"] > 127).mean() for sample in samples]) for samples in (whole, parts)]
+    assert covered[1] > covered[0] + 0.02  # of its rectangle, which a disc fills to 79% where nothing cuts it
 
 
 def test_a_loader_gives_masks_beside_the_views() -> None:

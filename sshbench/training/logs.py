@@ -137,7 +137,7 @@ def draw_curve(folder: Path) -> Path | None:
         right.set(ylabel="PSNR of held-out images (dB)")
     for axes in (left, *rest):
         axes.set(xlabel="training samples")
-        axes.legend(frameon=False)
+        axes.legend(fontsize="small", framealpha=0.8)
         axes.spines[["top", "right"]].set_visible(False)
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.grid(alpha=0.3)

@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sshbench.benchmarks.composite import FAINT
+from sshbench.benchmarks.composite import FAINT, surroundings
 from sshbench.compositing.photo import CompositingError, MaskArray, as_floats
 
 _ROWS = 256
-_AROUND = 3.0  # `auto` takes this times the foreground's width and height
-_LEAST = 0.25  # and at least this of the background's shorter side
 
 
 @dataclass(frozen=True)
@@ -191,14 +189,8 @@ def reference_box(reference: str | tuple[int, int, int, int], landing: Box, canv
     if reference == "full":
         return canvas
     if reference == "auto":
-        least = _LEAST * min(canvas.width, canvas.height)
-        sides = [
-            _span(low, high, max(_AROUND * (high - low), least), limit)
-            for low, high, limit in (
-                (landing.left, landing.right, canvas.right), (landing.top, landing.bottom, canvas.bottom)
-            )
-        ]  # fmt: skip
-        return Box(sides[0][0], sides[1][0], sides[0][1], sides[1][1])
+        rows, columns = surroundings(landing.slices, (canvas.bottom, canvas.right))
+        return Box(columns.start, rows.start, columns.stop, rows.stop)
     try:
         x, y, width, height = (int(v) for v in (reference.split(",") if isinstance(reference, str) else reference))
     except ValueError:
@@ -210,13 +202,6 @@ def reference_box(reference: str | tuple[int, int, int, int], landing: Box, canv
             f"{canvas.height} pixels; give x,y,w,h inside it"
         )
     return box
-
-
-def _span(low: int, high: int, length: float, limit: int) -> tuple[int, int]:
-    """A stretch of a length about the middle of another one, moved to lie within 0..limit."""
-    whole_length = min(round(length), limit)
-    start = min(max(0, (low + high - whole_length) // 2), limit - whole_length)
-    return start, start + whole_length
 
 
 def widened(box: Box, part: float, limit: Box) -> Box:

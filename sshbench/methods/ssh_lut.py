@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sshbench.benchmarks.composite import FOREGROUND, Composite, box_around, paste
+from sshbench.benchmarks.composite import FOREGROUND, Composite, box_around, paste, surroundings
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.fit_smooth import limited
 from sshbench.lut.table import Lut, identity_table
@@ -28,8 +28,8 @@ _FAINT = 6 / 255  # of a pixel of the small background that is foreground; with 
 class SshLutMethod:
     """Give the foreground the appearance of the background by a LUT.
 
-    The network sees the rectangle around the mask and the whole background, both at 64 x 64; where the background is
-    only known around the foreground, it looks at what is outside of the mask.
+    The network sees the rectangle around the mask, and the background around that (`surroundings`), both at 64 x 64;
+    where no background is known beneath the foreground, it looks at what is outside of the mask.
 
     Parameters
     ----------
@@ -113,13 +113,14 @@ def _safe(table: NDArray[np.float32], colours: NDArray[np.float32]) -> NDArray[n
 
 
 def view_of(composite: Composite) -> View | None:
-    """The rectangle around the mask, and the background; None where there is no foreground."""
+    """The rectangle around the mask, and the background around it; None where there is no foreground."""
     inside = composite.mask >= FOREGROUND
     if not inside.any():
         return None
     box = box_around(inside)
-    outside = None if composite.has_background else 1 - composite.mask
-    return View(composite.foreground[box], composite.background, composite.mask[box], outside)
+    around = surroundings(box, composite.mask.shape)
+    outside = None if composite.has_background else (1 - composite.mask)[around]
+    return View(composite.foreground[box], composite.background[around], composite.mask[box], outside)
 
 
 def _small(image: NDArray[Any]) -> NDArray[Any]:

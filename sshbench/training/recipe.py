@@ -96,6 +96,7 @@ class Data(_Section):
     cross: Share = 0.0
     objects: Share = 0.0
     cropped: Share = 0.0
+    near: Share = 0.0
     natural: Share = 0.0
     jitter: Share = 0.0
     grades: Share = 0.0

@@ -30,6 +30,7 @@ Pixels = NDArray[np.uint8]
 _GRADES = 400
 _SHAPES = 512  # generated masks that recur
 _LOOKS_AT = 8  # photographs, to find one with a mask
+_NEAR = (1.2, 3.0)
 _LEAST = 0.005  # part of a photograph that a mask covers
 
 
@@ -46,6 +47,9 @@ class Shares:
         most foregrounds are else generated shapes, which are much like their surroundings and so easier than objects.
     cropped
         Of composites: those that are a part of a photograph, so that its edge may cut the foreground.
+    near
+        Of composites of a photograph with itself: those whose background is what is around the foreground and no more,
+        a rectangle 1.2 to 3 times as wide and high.
     natural
         Of composites: the background as photographed, without a look.
     jitter
@@ -60,6 +64,7 @@ class Shares:
     cross: float = 0.0
     objects: float = 0.0
     cropped: float = 0.0
+    near: float = 0.0
     natural: float = 0.0
     jitter: float = 0.0
     grades: float = 0.0
@@ -172,16 +177,21 @@ class Scenes:
         content = resize_box(photo, _scaled(box, mask.shape, photo.shape), crop)
         masks[0] = _resized(mask, box, crop)
         if own:
-            background = photo
+            background, around = photo, _whole(mask)
+            if self.shares.near and rng.random() < self.shares.near:
+                around = _grown(box, float(np.exp(rng.uniform(*np.log(_NEAR)))), around)
         else:
             background = source.read(int(rng.integers(len(source))), side)
             if rng.random() < 0.5:
                 return content, resize_box(background, _whole(background), crop)
             mask = _shape(int(rng.integers(_SHAPES)), self.settings.mask_area)
-        outside = _resized(mask, _whole(mask), crop) < 6
+            around = _whole(mask)
+        outside = _resized(mask, around, crop) < 6
         if outside.mean() > 0.02:
             masks[1] = outside * np.uint8(255)
-        return content, resize_box(background, _whole(background), crop)
+        elif own:  # the background would show the foreground as it should be
+            return None
+        return content, resize_box(background, _scaled(around, mask.shape, background.shape), crop)
 
     def _object(self, rng: np.random.Generator, row: int) -> tuple[int, Pixels | None]:
         """A photograph with a mask, and that: `row` if it has one, else the first of a few drawn at random."""
@@ -211,6 +221,14 @@ def _part(rng: np.random.Generator, photo: Pixels, mask: Pixels) -> tuple[Pixels
 
 def _whole(image: Pixels) -> Box:
     return 0.0, 0.0, float(image.shape[1]), float(image.shape[0])
+
+
+def _grown(box: Box, times: float, limits: Box) -> Box:
+    """The box so many times as wide and high, as far as its limits go."""
+    left, top, right, bottom = box
+    across, down = (times - 1) / 2 * (right - left), (times - 1) / 2 * (bottom - top)
+    grown = left - across, top - down, right + across, bottom + down
+    return max(grown[0], limits[0]), max(grown[1], limits[1]), min(grown[2], limits[2]), min(grown[3], limits[3])
 
 
 def _scaled(box: Box, here: tuple[int, ...], there: tuple[int, ...]) -> Box:

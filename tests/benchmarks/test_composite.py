@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from sshbench.benchmarks.composite import BenchmarkError, Composite, check_mask, paste
+from sshbench.benchmarks.composite import BenchmarkError, Composite, check_mask, paste, surroundings
 
 
 def test_pasting_follows_the_mask_and_rounds() -> None:
@@ -52,3 +52,16 @@ def test_a_composite_survives_pickling_and_cannot_be_changed() -> None:
     assert made.foreground_ratio == pytest.approx(4 / 24)
     with pytest.raises(TypeError):
         made.attributes["subset"] = "two"  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        ((40, 60, 100, 130), (30, 70, 85, 145)),  # twice as much about the same middle
+        ((0, 20, 270, 300), (0, 40, 240, 300)),  # moved to lie within the image
+        ((50, 52, 10, 300), (38, 63, 0, 300)),  # a quarter of the shorter side at least, and no more than there is
+    ],
+)
+def test_surroundings_lie_within_the_image(box: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    rows, columns = surroundings((slice(*box[:2]), slice(*box[2:])), (100, 300))
+    assert (rows.start, rows.stop, columns.start, columns.stop) == expected

@@ -85,6 +85,21 @@ def test_without_a_background_it_looks_at_what_is_outside_of_the_mask(method: Ss
     assert np.abs(seen[0] - whole).max() > 0.02
 
 
+def test_what_is_far_from_the_foreground_does_not_matter(method: SshLutMethod) -> None:
+    mask = np.zeros((96, 96), np.float32)
+    mask[40:60, 10:30] = 1
+    random = np.random.default_rng(0)
+    foreground, near = random.integers(0, 256, (2, 96, 96, 3), np.uint8)
+    far, here = near.copy(), near.copy()
+    far[:, 60:], here[:, 30:40] = 0, 0
+    results = [
+        method.harmonize([Composite("x", foreground, foreground, background, mask)])[0][mask == 1]
+        for background in (near, far, here)
+    ]
+    assert np.array_equal(results[0], results[1])
+    assert not np.array_equal(results[0], results[2])
+
+
 def test_the_lut_gives_the_same_pixels_in_pillow(method: SshLutMethod) -> None:
     sample = composite(0)
     (found,) = method.colour_maps([View(sample.foreground, sample.background, sample.mask)])

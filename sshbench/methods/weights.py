@@ -64,6 +64,8 @@ class WeightsCard(BaseModel):
         Of sshbench.
     samples_seen, seconds
         How long it was trained.
+    begun_with
+        Of the weights that training started from, if any: `hash`, and of their card what trained them.
     licence
         Of the weights.
     file
@@ -80,6 +82,7 @@ class WeightsCard(BaseModel):
     git_revision: str = ""
     samples_seen: int = 0
     seconds: float = 0.0
+    begun_with: dict[str, Any] = Field(default_factory=dict)
     machine: str = ""
     metrics: dict[str, float] = Field(default_factory=dict)
     licence: str = ""

@@ -110,8 +110,9 @@ def run(
         state = checkpoints.load_last(folder / "checkpoints") if resume else None
         torch.manual_seed(recipe.loop.seed)
         objective = make_objective(recipe.method, recipe)
+        begun_with: dict[str, Any] = {} if state is None else state.get("begun_with", {})
         if state is None and init_from is not None:
-            _begin_with(objective, recipe.method, init_from)
+            begun_with = _begin_with(objective, recipe.method, init_from)
         asked: dict[str, Any] = {"masks": masks} if masks else {}
         data, settings = recipe.data, recipe.data.settings(recipe.loop.seed)
         shares = Shares(**{share.name: getattr(data, share.name) for share in fields(Shares)})
@@ -129,7 +130,7 @@ def run(
                 crop=recipe.validation.crop,
                 **asked,
             )
-        keeper = _Keeper(trainer, folder, described(dataset), held_out, quiet)
+        keeper = _Keeper(trainer, folder, described(dataset), held_out, begun_with, quiet)
         if state is not None:
             trainer.load_state_dict(state)
         if here.first and overwrite:  # not before all that was asked for has proved usable
@@ -156,9 +157,16 @@ class _Keeper:
     """What the first process writes while training; in the others it does nothing."""
 
     def __init__(
-        self, trainer: Trainer, folder: Path, data: dict[str, Any], held_out: HeldOut | None, quiet: bool
+        self,
+        trainer: Trainer,
+        folder: Path,
+        data: dict[str, Any],
+        held_out: HeldOut | None,
+        begun_with: dict[str, Any],
+        quiet: bool,
     ) -> None:
         self.trainer, self.folder, self.held_out, self.quiet = trainer, folder, held_out, quiet
+        self.begun_with = begun_with
         self.data = data | ({"validation": held_out.description} if held_out else {})
         self.first = trainer.world.first
         self.scores: dict[str, float] = {}
@@ -212,7 +220,8 @@ class _Keeper:
     def checkpoint(self, best: bool) -> None:
         if not self.first:
             return
-        path = checkpoints.save(self.folder / "checkpoints", self.trainer.step, self.trainer.state_dict())
+        state = self.trainer.state_dict() | {"begun_with": self.begun_with}
+        path = checkpoints.save(self.folder / "checkpoints", self.trainer.step, state)
         if best:
             with whole_file(path.with_name("best.pt")) as temporary:
                 shutil.copyfile(path, temporary)
@@ -233,6 +242,7 @@ class _Keeper:
             git_revision=revision(),
             samples_seen=trainer.samples,
             seconds=round(trainer.seconds, 1),
+            begun_with=self.begun_with,
             machine=machine(),
             metrics=self.scores if self._measured == trainer.step else {},
         )
@@ -296,8 +306,10 @@ def _batches(recipe: Recipe, dataset: Training, here: World, workers: int) -> Tr
     )  # fmt: skip
 
 
-def _begin_with(objective: Objective, method: str, where: str) -> None:
-    given, (state, _) = load_weights(method, where).state, objective.weights()
+def _begin_with(objective: Objective, method: str, where: str) -> dict[str, Any]:
+    """Fill the network, and return what a card says of the weights that were given."""
+    found = load_weights(method, where)
+    given, (state, _) = found.state, objective.weights()
     wrong = given.keys() ^ state.keys() | {n for n in given.keys() & state.keys() if given[n].shape != state[n].shape}
     if wrong:
         raise SshbenchError(
@@ -307,6 +319,8 @@ def _begin_with(objective: Objective, method: str, where: str) -> None:
     with torch.no_grad():
         for name, value in state.items():
             value.copy_(given[name])
+    kept = {"trained_by", "samples_seen", "seconds", "recipe", "data", "begun_with", "file"}
+    return {"hash": found.hash} | found.card.model_dump(mode="json", include=kept, exclude_defaults=True)
 
 
 @contextmanager

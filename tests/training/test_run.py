@@ -187,6 +187,11 @@ def test_a_run_begins_with_the_weights_it_is_given(recipe, photographs, tmp_path
     go(still, photographs, tmp_path / "second", init_from=str(tmp_path / "first" / "last"))
     begun = state(tmp_path / "second", 1)["modules"]
     assert torch.equal(begun["network.conv10.weight"].float(), given["conv10.weight"])
+    go(changed(still, "schedule", steps=2), photographs, tmp_path / "second", resume=True)
+    first, second = (load_weights(TOY, tmp_path / name / "last") for name in ("first", "second"))
+    told = second.card.begun_with
+    assert (told["hash"], told["samples_seen"], told["data"]) == (first.hash, 24, first.card.data)
+    assert first.card.begun_with == {}
     with pytest.raises(SshbenchError, match="another network than the recipe asks for"):
         go(changed(recipe, "network", width=4), photographs, tmp_path / "third",
            init_from=str(tmp_path / "first" / "last"))  # fmt: skip

@@ -17,7 +17,7 @@ Image = NDArray[np.uint8]
 Mask = NDArray[np.float32]
 
 FOREGROUND = 0.5  # a pixel whose mask is at least this is foreground
-AROUND = 2.0  # times a foreground's width and height, of the surroundings that it should suit
+AROUND = 1.5  # times a foreground's width and height, of the surroundings that it should suit
 FAINT = 1 / 32  # JPEG masks are noisy by a few codes everywhere; below this a pixel is not of the foreground
 
 

@@ -63,5 +63,5 @@ def test_a_composite_survives_pickling_and_cannot_be_changed() -> None:
     ],
 )
 def test_surroundings_lie_within_the_image(box: tuple[int, ...], expected: tuple[int, ...]) -> None:
-    rows, columns = surroundings((slice(*box[:2]), slice(*box[2:])), (100, 300))
+    rows, columns = surroundings((slice(*box[:2]), slice(*box[2:])), (100, 300), times=2)
     assert (rows.start, rows.stop, columns.start, columns.stop) == expected

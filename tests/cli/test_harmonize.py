@@ -61,7 +61,8 @@ def test_a_foreground_onto_a_background(capsys: pytest.CaptureFixture[str]) -> N
     assert np.array_equal(read_image("new/out.png").pixels, expected())
     assert np.allclose(read_lut("new/look.cube").values, look().values, atol=1e-5)
     assert Image.open("new/both.png").size[0] == 2 * 300 + 8
-    assert capsys.readouterr().out == "new/out.png: known, lut map, reference 0,0,300,200\n"
+    # The mask reaches over 158 x 104 pixels from 71,48 on; the reference is 1.5 times as wide and high.
+    assert capsys.readouterr().out == "new/out.png: known, lut map, reference 31,22,237,156\n"
 
 
 def test_a_cut_out_needs_no_mask_and_may_be_placed() -> None:

@@ -190,6 +190,7 @@ class Scenes:
         if outside.mean() > 0.02:
             masks[1] = outside * np.uint8(255)
         elif own:  # the background would show the foreground as it should be
+            masks[0] = 255
             return None
         return content, resize_box(background, _scaled(around, mask.shape, background.shape), crop)
 

@@ -123,6 +123,23 @@ def test_a_part_of_a_photograph_is_the_same_of_its_mask_and_may_cut_it() -> None
     assert covered[1] > covered[0] + 0.02  # of its rectangle, which a disc fills to 79% where nothing cuts it
 
 
+def test_near_the_foreground_less_of_the_background_is_seen() -> None:
+    whole, near = discs(objects=1.0), discs(objects=1.0, near=1.0)
+    hidden = [np.mean([(sample["reference_mask"] == 0).mean() for sample in samples]) for samples in (whole, near)]
+    assert 0.3 < hidden[0] + 0.05 < hidden[1] < 0.9  # the disc's part of what is shown
+
+
+def test_where_hardly_anything_is_outside_of_the_mask_it_is_a_triplet() -> None:
+    class Covered(Discs):
+        def disc(self, i: int) -> np.ndarray:
+            mask = np.full((60, 80), 255, np.uint8)
+            mask[:6, :8] = 0
+            return mask
+
+    sample = Scenes(TripletDataset(Covered(30), settings=SETTINGS), Shares(own=1.0, objects=1.0))[0, 0]
+    assert sample["content_mask"].min() == sample["reference_mask"].min() == 255
+
+
 def test_a_loader_gives_masks_beside_the_views() -> None:
     batch = next(iter(make_loader(scenes(own=0.5, cross=0.5), 4)))
     assert batch["content_alpha"].shape == batch["reference_beta"].shape == (4, 3, 64, 64)

@@ -16,7 +16,7 @@ from sshbench.benchmarks.composite import (
     check_mask,
     paste,
 )
-from sshbench.lut.imagefile import SUFFIXES, ImageFileError, read_image
+from sshbench.images.files import SUFFIXES, ImageFileError, read_image
 
 ROLES = ("composite", "foreground", "background", "mask", "target", "foreground_photo")
 """What a file or a column can be: the names of `Composite`'s images."""

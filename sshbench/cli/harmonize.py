@@ -164,7 +164,7 @@ def _make(
     from sshbench.compositing.harmonize import harmonize_scene, plain_composite
     from sshbench.compositing.preview import side_by_side
     from sshbench.compositing.scene import open_scene
-    from sshbench.lut.imagefile import BITS, format_of
+    from sshbench.images.files import BITS, format_of
     from sshbench.whole_file import whole_file
 
     scene = open_scene(job.foreground, job.background, job.mask, at=at, scale=scale)
@@ -203,7 +203,7 @@ def plan(
     SshbenchError
         The options do not go together, a folder has no image, or a file has no partner of its name.
     """
-    from sshbench.lut.imagefile import format_of
+    from sshbench.images.files import format_of
 
     if composite is not None and (foreground is not None or background is not None):
         raise SshbenchError("give --composite, or --foreground and --background, not both")
@@ -266,7 +266,7 @@ def _pairs(
 
 
 def _by_name(folder: Path, output: str) -> dict[str, Path]:
-    from sshbench.lut.imagefile import SUFFIXES
+    from sshbench.images.files import SUFFIXES
 
     found: dict[str, Path] = {}
     for path in images_below(folder, [*SUFFIXES], without=Path(output)):

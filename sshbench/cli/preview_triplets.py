@@ -52,7 +52,7 @@ def preview_triplets(store: str | None, output: str, count: int, tile: int, **op
     """
     import numpy as np
 
-    from sshbench.lut.imagefile import ImageFile, format_of, write_image
+    from sshbench.images.files import ImageFile, format_of, write_image
     from sshbench.triplets.preview import would_be, written
     from sshbench.triplets.settings import Settings
     from sshbench.triplets.sheet import triplet_sheet

@@ -13,8 +13,8 @@ from sshbench.compositing.pasting import by_map, paste_layer
 from sshbench.compositing.photo import CompositingError, Photo, Source
 from sshbench.compositing.placement import Box, reference_box
 from sshbench.compositing.scene import Scene, open_scene
+from sshbench.images.files import ImageFile, write_image
 from sshbench.lut.cube import write_cube
-from sshbench.lut.imagefile import ImageFile, write_image
 from sshbench.lut.table import Lut
 from sshbench.methods.base import Method, MissingWeights
 from sshbench.methods.full_resolution import ColourMap
@@ -59,7 +59,7 @@ class Harmonized:
         return self.photo.stored(self.pixels, self.alpha)
 
     def save(self, path: str | os.PathLike[str], *, quality: int | None = None) -> None:
-        """Write a PNG, TIFF, JPEG or WebP file, as `sshbench.lut.imagefile.write_image` does.
+        """Write a PNG, TIFF, JPEG or WebP file, as `sshbench.images.files.write_image` does.
 
         Raises
         ------

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sshbench.errors import SshbenchError
+from sshbench.images.exif import stored_layout, without_thumbnail
+from sshbench.images.files import Coding, ImageFile, read_image
 from sshbench.lut.apply import apply_lut
-from sshbench.lut.imagecodecs import stored_layout, without_thumbnail
-from sshbench.lut.imagefile import Coding, ImageFile, read_image
 from sshbench.lut.table import Lut, identity_table
 
 Source: TypeAlias = str | os.PathLike[str] | NDArray[Any] | Image.Image

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from sshbench.errors import SshbenchError
+from sshbench.images.files import ImageFile, read_image, write_image
 from sshbench.lut.apply import apply_lut
-from sshbench.lut.imagefile import ImageFile, read_image, write_image
 from sshbench.lut.table import Lut, identity_table
 
 MIN_LEVEL = 2

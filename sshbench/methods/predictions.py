@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sshbench.benchmarks.composite import Composite
-from sshbench.lut.imagefile import SUFFIXES, read_image
+from sshbench.images.files import SUFFIXES, read_image
 from sshbench.methods.base import MethodError
 
 

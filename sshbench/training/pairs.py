@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from sshbench.benchmarks.iharmony4 import SUBSETS, IHarmony4
 from sshbench.errors import SshbenchError
+from sshbench.images.decode import decode_mask, decode_photo
 from sshbench.triplets.dataset import Sample, first_usable
-from sshbench.triplets.decode import decode_mask, decode_photo
 from sshbench.triplets.held_out import Part, in_part
 from sshbench.triplets.resize import resize_box
 from sshbench.triplets.settings import SettingsError

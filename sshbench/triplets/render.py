@@ -9,10 +9,10 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from sshbench.images.decode import SkippedImage
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.bank import LutBank
 from sshbench.triplets.appearance import TRANSFER_FUNCTIONS, saturate
-from sshbench.triplets.decode import SkippedImage
 from sshbench.triplets.masks import generate_mask, mask_part
 from sshbench.triplets.recipe import Box, Recipe, boxes
 from sshbench.triplets.resize import resize_box

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from sshbench.triplets.decode import MAX_BYTES, SkippedImage
+from sshbench.images.decode import MAX_BYTES, SkippedImage
 from sshbench.triplets.sources import SAMPLE, FileSource, SourceError, fingerprint_of
 
 # Also kinds that are not read, so that they are listed with the reason rather than passed over.

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from sshbench.triplets.decode import SkippedImage, decode_mask, decode_photo
+from sshbench.images.decode import SkippedImage, decode_mask, decode_photo
 from sshbench.triplets.source_tables import choose_column
 from sshbench.triplets.sources import FileSource, Photo, Source, SourceError, fingerprint_of
 

@@ -12,7 +12,7 @@ from itertools import accumulate
 from pathlib import PurePosixPath
 from typing import Any, Protocol
 
-from sshbench.triplets.decode import SkippedImage
+from sshbench.images.decode import SkippedImage
 from sshbench.triplets.source_files import IMAGES, Found
 from sshbench.triplets.sources import FileSource, SourceError, fingerprint_of
 

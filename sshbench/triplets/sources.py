@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from sshbench.errors import SshbenchError
 from sshbench.folders import data_folder
-from sshbench.triplets.decode import MAX_PIXELS, MIN_SIDE, SkippedImage, SkippedWarning, decode_mask, decode_photo
+from sshbench.images.decode import MAX_PIXELS, MIN_SIDE, SkippedImage, SkippedWarning, decode_mask, decode_photo
 
 if TYPE_CHECKING:
     from sshbench.triplets.held_out import Part

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from sshbench.cli.main import main
+from sshbench.images.files import ImageFile, read_image, write_image
 from sshbench.lut.files import read_lut
-from sshbench.lut.imagefile import ImageFile, read_image, write_image
 from tests.compositing.standin import ellipse, look, pasted, photo
 
 F, B, M = photo("coffee"), photo("rocket"), ellipse(200, 300)

@@ -19,7 +19,7 @@ from sshbench.compositing.harmonize import PREFERRED, open_method
 from sshbench.compositing.photo import CompositingError
 from sshbench.compositing.placement import whole, widened
 from sshbench.errors import SshbenchError
-from sshbench.lut.imagefile import ImageFile, read_image, write_image
+from sshbench.images.files import ImageFile, read_image, write_image
 from sshbench.methods import get_method
 from tests.compositing.standin import Known, Painter, ellipse, look, pasted, photo
 

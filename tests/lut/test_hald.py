@@ -12,10 +12,10 @@ import pytest
 import tifffile
 from PIL import Image
 
+from sshbench.images.files import ImageFileError
 from sshbench.lut.cube import CubeFormatError, read_cube, write_cube
 from sshbench.lut.files import find_luts, read_lut
 from sshbench.lut.hald import HaldError, HaldWarning, read_hald, write_hald
-from sshbench.lut.imagefile import ImageFileError
 from sshbench.lut.table import Domain, Lut, LutError
 from tests.lut.peers import Points, with_opencolorio
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sshbench.lut.imagefile import ImageFile, write_image
+from sshbench.images.files import ImageFile, write_image
 from sshbench.methods import MethodError
 from sshbench.methods.predictions import FolderPredictions
 from tests.results.standin import Standin, composite

@@ -89,7 +89,7 @@ PARTS: dict[str, Callable[[Path, Scene, dict[str, Method]], Any]] = {
 
 
 def _write(files: Path, scene: Scene) -> None:
-    from sshbench.lut.imagefile import write_image
+    from sshbench.images.files import write_image
 
     write_image(files / "out.jpg", scene.background.image)
 

@@ -25,10 +25,10 @@ from PIL import Image, ImageFilter
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from sshbench.folders import data_folder
+from sshbench.images.decode import decode_photo
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.bank import LutBank
 from sshbench.triplets.codecs import Codec
-from sshbench.triplets.decode import decode_photo
 from sshbench.triplets.engine import generate, plan
 from sshbench.triplets.luts import open_bank
 from sshbench.triplets.recipe import Recipe, boxes, make_recipes

@@ -20,8 +20,8 @@ from PIL import Image, ImageOps
 from scipy import stats
 
 from sshbench.folders import data_folder
+from sshbench.images.decode import decode_photo
 from sshbench.lut.bank import LutBank
-from sshbench.triplets.decode import decode_photo
 from sshbench.triplets.recipe import boxes, make_recipe, make_recipes, overlap
 from sshbench.triplets.render import render
 from sshbench.triplets.resize import resize_box

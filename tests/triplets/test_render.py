@@ -11,11 +11,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from sshbench.images.decode import decode_photo
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.bank import LutBank
 from sshbench.lut.table import Lut, identity_table
 from sshbench.triplets.appearance import TRANSFER_FUNCTIONS, saturate
-from sshbench.triplets.decode import decode_photo
 from sshbench.triplets.masks import generate_mask, mask_part
 from sshbench.triplets.recipe import Crop, Recipe, boxes, make_recipe
 from sshbench.triplets.render import Rendered, RenderedComposite, render

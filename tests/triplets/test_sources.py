@@ -24,7 +24,7 @@ from PIL import Image
 from sshbench.triplets.recipe import make_recipe
 from sshbench.triplets.settings import Settings
 from sshbench.triplets.sources import Partners, SkippedImage, Source, SourceError, open_source
-from tests.triplets.odd_images import photo, saved
+from tests.images.odd_images import photo, saved
 
 COUNT = 40
 

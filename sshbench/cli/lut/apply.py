@@ -113,7 +113,7 @@ def plan_jobs(images: Sequence[str], output: str) -> list[Job]:
     SshbenchError
         A folder or pattern without images, a file name as `output` for several, or two images that become one file.
     """
-    from sshbench.lut.imagefile import SUFFIXES, format_of
+    from sshbench.images.files import SUFFIXES, format_of
 
     sources: dict[Path, Path] = {}  # image -> its path below the output folder
     for text in images:
@@ -183,9 +183,9 @@ def _run(
 
 def _apply(job: Job, table: Lut, strength: float, interpolation: Interpolation, quality: int | None) -> str:
     """Do one image; return what the user should know of it."""
+    from sshbench.images.exif import without_thumbnail
+    from sshbench.images.files import BITS, format_of, read_image, write_image
     from sshbench.lut.apply import apply_lut
-    from sshbench.lut.imagecodecs import without_thumbnail
-    from sshbench.lut.imagefile import BITS, format_of, read_image, write_image
 
     image = read_image(job.source)
     kind = format_of(job.target)

@@ -12,7 +12,7 @@ from sshbench.cli.lut.arguments import LutName, find_all_luts
 from sshbench.errors import SshbenchError
 
 if TYPE_CHECKING:
-    from sshbench.lut.imagefile import ImageFile
+    from sshbench.images.files import ImageFile
 
 PHOTOS = Path(__file__).resolve().parents[2] / "data" / "photos"
 
@@ -47,8 +47,8 @@ def preview(luts: tuple[str, ...], output: str, photos: tuple[str, ...], columns
     """
     import numpy as np
 
+    from sshbench.images.files import ImageFile, format_of, read_image, write_image
     from sshbench.lut.files import read_lut
-    from sshbench.lut.imagefile import ImageFile, format_of, read_image, write_image
     from sshbench.lut.sheet import contact_sheet
 
     format_of(output)

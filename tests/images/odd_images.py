@@ -1,6 +1,6 @@
 """Corrupt, truncated, hostile and odd-mode image files, made on the spot, each with the end it has to come to.
 
-`python -m tests.triplets.odd_images` prints the table of docs/triplets.md.
+`python -m tests.images.odd_images` prints the table of docs/triplets.md.
 """
 
 from __future__ import annotations
@@ -452,7 +452,7 @@ SKIPPED = [
 
 def table() -> str:
     """The Markdown table of docs/triplets.md."""
-    from sshbench.triplets.decode import SkippedImage, decode_photo
+    from sshbench.images.decode import SkippedImage, decode_photo
 
     lines = ["| file | what is odd | end |", "|---|---|---|"]
     for case in DECODED:

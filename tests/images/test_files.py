@@ -17,8 +17,8 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms, PngImagePlugin
 
-from sshbench.lut.imagecodecs import without_thumbnail
-from sshbench.lut.imagefile import ImageFile, ImageFileError, read_image, write_image
+from sshbench.images.exif import without_thumbnail
+from sshbench.images.files import ImageFile, ImageFileError, read_image, write_image
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF/></x:xmpmeta>'
@@ -489,7 +489,7 @@ def test_thumbnail_is_unlinked_and_nothing_else_moves() -> None:
 
 
 def test_import_leaves_torch_alone() -> None:
-    code = "import sys, sshbench.lut.imagefile; assert 'torch' not in sys.modules"
+    code = "import sys, sshbench.images.files; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

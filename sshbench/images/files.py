@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
 from sshbench.errors import SshbenchError
-from sshbench.lut import imagecodecs
+from sshbench.images import codecs
+from sshbench.images.exif import exif_of_tiff, stored_layout
 from sshbench.whole_file import whole_file
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
@@ -177,14 +178,14 @@ def _decoded(path: Path, image: Any) -> ImageFile:
         raise ImageFileError(path, f"{_REFUSED_MODES[image.mode]}; convert it to 8 or 16-bit RGB first")
     if image.format == "TIFF" and image.tag_v2.get(284, 1) != 1 and max(image.tag_v2.get(258, (1,))) > 8:
         raise ImageFileError(path, "stores 16-bit channels in separate planes; save it with interleaved channels")
-    mode = imagecodecs.raw_mode(image)
+    mode = codecs.raw_mode(image)
     coding = _coding(path, image)
     orientation, info, exif = 1, image.info, None
     if image.format == "TIFF":  # loading turns it upright, and its tags with it
-        orientation, info, exif = image.getexif().get(0x0112, 1), dict(info), imagecodecs.exif_of_tiff(image)
+        orientation, info, exif = image.getexif().get(0x0112, 1), dict(info), exif_of_tiff(image)
     samples = _samples(path, image, mode)
     image.load()  # reads what stands behind the pixels, such as a PNG's EXIF
-    samples = imagecodecs.stored_layout(samples, orientation)
+    samples = stored_layout(samples, orientation)
     exif = exif or info.get("exif")
     icc = info.get("icc_profile") or None
     dpi = info.get("dpi")
@@ -251,7 +252,7 @@ def _samples(path: Path, image: Any, mode: str) -> Any:
         samples = np.repeat(grey[..., None], 3, axis=-1)
         return samples if transparent is None else _with_key_as_alpha(samples, (transparent,) * 3)
     if ";16" in mode:
-        samples = imagecodecs.decode_16_bit(path, image, mode)
+        samples = codecs.decode_16_bit(path, image, mode)
         if mode.startswith("RGBa"):
             return _unmultiplied(samples)
         return samples if transparent is None else _with_key_as_alpha(samples, transparent)
@@ -309,9 +310,9 @@ def write_image(path: str | os.PathLike[str], image: ImageFile, *, quality: int 
     try:
         with whole_file(path) as temporary, open(temporary, "xb") as file:
             if kind == "TIFF":
-                imagecodecs.write_tiff(file, samples, **metadata)  # type: ignore[arg-type]
+                codecs.write_tiff(file, samples, **metadata)  # type: ignore[arg-type]
             elif kind == "PNG" and image.bits == 16:
-                imagecodecs.write_png_16(file, samples, **metadata)  # type: ignore[arg-type]
+                codecs.write_png_16(file, samples, **metadata)  # type: ignore[arg-type]
             else:
                 _write_with_pillow(file, kind, samples, image, quality)
     except OSError as error:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sshbench.triplets import decode
-from sshbench.triplets.decode import SkippedImage, decode_mask, decode_photo
-from tests.triplets import odd_images
-from tests.triplets.odd_images import DECODED, SKIPPED, Case, jpeg, photo, saved
+from sshbench.images import decode
+from sshbench.images.decode import SkippedImage, decode_mask, decode_photo
+from tests.images import odd_images
+from tests.images.odd_images import DECODED, SKIPPED, Case, jpeg, photo, saved
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "triplets.md"
 

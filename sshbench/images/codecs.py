@@ -17,13 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
+from sshbench.images.exif import DESCRIPTIVE_TAGS, EXIF_IFD, GPS_IFD, sub_directory
+
 _ROWS = 64  # filtered and compressed at a time, so that temporaries stay small
 _SWAPPED = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
-
-# Tags of a TIFF's first directory that describe the photograph and not the layout of the file (EXIF 2.32, table 4;
-# ratings and titles as Windows writes them).
-_DESCRIPTIVE_TAGS = (270, 271, 272, 274, 305, 306, 315, 316, 33432, 18246, 18249, *range(40091, 40096))
-_EXIF_IFD, _GPS_IFD, _INTEROPERABILITY_IFD = 0x8769, 0x8825, 0xA005
 
 
 def raw_mode(image: Any) -> str:
@@ -61,26 +58,6 @@ def _joined(high: NDArray[np.uint8], low: NDArray[np.uint8]) -> NDArray[np.uint1
     out <<= 8
     out |= low
     return out
-
-
-def stored_layout(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Undo the turn that Pillow gives a TIFF when it loads it, so that its orientation tag stays true."""
-    match orientation:
-        case 2:
-            return pixels[:, ::-1]
-        case 3:
-            return pixels[::-1, ::-1]
-        case 4:
-            return pixels[::-1]
-        case 5:
-            return pixels.swapaxes(0, 1)
-        case 6:
-            return np.rot90(pixels)
-        case 7:
-            return pixels[::-1, ::-1].swapaxes(0, 1)
-        case 8:
-            return np.rot90(pixels, -1)
-    return pixels
 
 
 def write_png_16(
@@ -183,47 +160,10 @@ def write_tiff(
 def _put_exif(ifd: TiffImagePlugin.ImageFileDirectory_v2, exif: bytes) -> None:
     block = Image.Exif()
     block.load(b"Exif\0\0" + exif)
-    for tag in _DESCRIPTIVE_TAGS:
+    for tag in DESCRIPTIVE_TAGS:
         if tag in block:
             ifd[tag] = block[tag]
-    for group in (_EXIF_IFD, _GPS_IFD):
+    for group in (EXIF_IFD, GPS_IFD):
         if group in block:
             ifd.tagtype[group] = 4
-            ifd[group] = _sub_directory(block, group)
-
-
-def _sub_directory(block: Image.Exif, group: int) -> dict[int, Any]:
-    entries = dict(block.get_ifd(group))
-    if _INTEROPERABILITY_IFD in entries:
-        entries[_INTEROPERABILITY_IFD] = dict(block.get_ifd(_INTEROPERABILITY_IFD))
-    return entries
-
-
-def exif_of_tiff(image: Any) -> bytes | None:
-    """The EXIF block, as JPEG and PNG carry one, of an open TIFF whose directories hold the same tags."""
-    source, out = image.getexif(), Image.Exif()
-    for tag in _DESCRIPTIVE_TAGS:
-        if tag in source:
-            out[tag] = source[tag]
-    for group in (_EXIF_IFD, _GPS_IFD):
-        if group in source:
-            out.get_ifd(group).update(_sub_directory(source, group))
-    if not (len(out) or out.get_ifd(_EXIF_IFD) or out.get_ifd(_GPS_IFD)):
-        return None
-    return out.tobytes().removeprefix(b"Exif\0\0")
-
-
-def without_thumbnail(exif: bytes) -> bytes:
-    """Cut an EXIF block's link to its second directory, the thumbnail, which shows the pixels as they were.
-
-    Nothing else moves, since makers' notes point at places in the block.
-    """
-    order = "<" if exif[:2] == b"II" else ">"
-    try:
-        (start,) = struct.unpack_from(order + "I", exif, 4)
-        (count,) = struct.unpack_from(order + "H", exif, start)
-        link = start + 2 + 12 * count
-        struct.unpack_from(order + "I", exif, link)
-    except struct.error:
-        return exif
-    return exif[:link] + bytes(4) + exif[link + 4 :]
+            ifd[group] = sub_directory(block, group)

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+LONGEST = 2000
+"""Characters that a sentence may have; more of them come from a file that is not what it says it is."""
+
 
 class SshbenchError(Exception):
-    """Base of every error that bad input can cause; its text is one sentence with the way out."""
+    """Base of every error that bad input can cause; its text is one sentence with the way out.
+
+    What it quotes of a file or a name may be anything, so its text is made printable; see `printable`.
+    """
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 def sentence(error: BaseException) -> str:
     """What to tell the user of an error: for the system's own, the file and the reason without its number."""
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)
+        return printable(f"{error.filename}: {error.strerror}")
+    return printable(str(error))
+
+
+def printable(text: str) -> str:
+    r"""Return the text as one line that is safe to print, to log and to store as UTF-8.
+
+    Line ends become spaces. Characters that do not print, such as those that steer a terminal or stand for the bytes of
+    a file name that is not UTF-8, become escapes like `\x1b`. Of a text of more than `LONGEST` characters, the middle
+    is left out.
+    """
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST // 2]} [...] {text[-LONGEST // 4 :]}"
+    if not text.isprintable():
+        text = " ".join(line.strip() for line in text.splitlines())
+        text = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+    return text if len(text) <= LONGEST else printable(text)

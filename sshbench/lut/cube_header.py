@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sshbench.errors import SshbenchError
+from sshbench.errors import SshbenchError, printable
 from sshbench.lut import cube_rows
 from sshbench.lut.table import MAX_SIZE_1D, MAX_SIZE_3D, MIN_SIZE, Domain, LutError
 
@@ -33,7 +33,7 @@ class CubeFormatError(SshbenchError, ValueError):
 
     def __str__(self) -> str:
         where = self.path if self.line is None else f"{self.path}, line {self.line}"
-        return f"{where}: {self.reason}"
+        return printable(f"{where}: {self.reason}")
 
 
 class CubeWarning(UserWarning):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import warnings
 from pathlib import Path
 
@@ -115,20 +117,35 @@ def test_identity_changes_no_byte(size: int, kernel: str) -> None:
 
 
 @pytest.mark.skipif(len(cpu.kernels()) < 2, reason="this processor can run one kernel only")
-@pytest.mark.parametrize("layout", ["HWC", "CHW"])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float16", "float32"])
+@pytest.mark.parametrize("interpolation", ["trilinear", "tetrahedral"])
 @pytest.mark.parametrize("strength", [1.0, 0.37])
-@pytest.mark.parametrize("name", ["smooth 2", "smooth 17", "smooth 33", "smooth 65", "shaper and table"])
-def test_all_kernels_give_the_same_bytes(name: str, strength: float, layout: str) -> None:
-    image = RNG.integers(0, 256, (203, 77, 3), np.uint8)
-    if layout == "CHW":
-        image = np.ascontiguousarray(image.transpose(2, 0, 1))
+@pytest.mark.parametrize("name", LUTS)
+def test_all_kernels_give_the_same_bytes(name: str, strength: float, interpolation: str, dtype: str) -> None:
+    """Smooth tables go through integers; noise, tetrahedral interpolation and other types through fused floats."""
+    scale = {"uint8": 255, "uint16": 65535}.get(dtype, 1)
+    last = (RNG.uniform(0, scale, (203, 77, 3))).astype(dtype)
+    first = np.ascontiguousarray(last.transpose(2, 0, 1))
     results = []
     for kernel in cpu.kernels():
         cpu._cpu.choose(kernel)
-        results.append(apply_lut(image, LUTS[name], strength=strength, layout=layout))
+        for image, layout in ((last, "HWC"), (first, "CHW")):
+            done = apply_lut(image, LUTS[name], strength=strength, interpolation=interpolation, layout=layout)
+            results.append(done if layout == "HWC" else done.transpose(1, 2, 0))
     cpu._cpu.choose(cpu.kernels()[0])
     for other in results[1:]:
         np.testing.assert_array_equal(results[0], other)
+
+
+@pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler is installed")
+def test_a_processor_without_fused_operations_rounds_as_if_it_had_them(tmp_path: Path) -> None:
+    """`multiply_add` of trilinear.h against the C library's fma, where two roundings would show."""
+    here = Path(__file__).parent
+    kernels = here.parents[1] / "sshbench/lut/kernels"
+    options = ["-std=c++17", "-O2", "-ffp-contract=off", "-I", str(kernels)]
+    subprocess.run(["c++", *options, str(here / "multiply_add.cpp"), "-o", str(tmp_path / "run")], check=True)
+    run = subprocess.run([tmp_path / "run"], capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout
 
 
 @pytest.mark.skipif(not cpu.kernels(), reason="there are no native kernels to compare with")

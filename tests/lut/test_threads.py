@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -58,3 +60,48 @@ def test_the_kernel_is_told(threads: int, monkeypatch: pytest.MonkeyPatch) -> No
 def test_no_threads_at_all_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one thread"):
         cpu.set_threads(0)
+
+
+SHORT_OF_MEMORY = """
+import resource, sys
+import numpy as np
+from sshbench import Lut, LutBank, apply_lut
+from sshbench.lut.kernels import cpu
+
+megabytes, what = int(sys.argv[1]), sys.argv[2]
+cpu.set_threads(8)
+size = 65
+bank = LutBank(np.zeros((8, size, size, size, 3), np.float32), tuple("abcdefgh"), (0.0,) * 8)
+photo, out = np.full((1500, 1500, 3), 7, np.uint8), np.empty((1500, 1500, 3), np.uint8)
+identity = Lut.identity(9)
+apply_lut(photo[:1, :1], identity), apply_lut(photo[:1, :1], Lut.identity(2))
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+table = 8 * (size**3 + size**2 + size + 1) * 16 if what == "packing" else 0
+hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+resource.setrlimit(resource.RLIMIT_AS, (used + table + (megabytes << 20), hard))
+try:
+    if what == "threads":
+        apply_lut(photo, identity, out=out)
+        resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+        done = (out == 7).all()
+    else:
+        done = apply_lut(np.zeros((8, 4, 4, 3), np.uint8), bank).shape == (8, 4, 4, 3)
+    print("done" if done else "wrong")
+except MemoryError as error:
+    print("MemoryError", error)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of memory are those of Linux")
+@pytest.mark.skipif(not cpu.available(), reason="the native kernels were not built")
+@pytest.mark.parametrize("megabytes", [1, 12, 30])
+@pytest.mark.parametrize("what", ["threads", "packing"])
+def test_no_room_for_threads_ends_no_process(what: str, megabytes: int) -> None:
+    """A thread takes 8 MiB of addresses for its stack: none, one, or a few of the eight can start."""
+    command = [sys.executable, "-c", SHORT_OF_MEMORY, str(megabytes), what]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    if what == "threads":
+        assert run.stdout == "done\n"
+    else:
+        assert run.stdout == "done\n" or run.stdout.startswith("MemoryError the memory does not suffice"), run.stdout

@@ -10,8 +10,11 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
+#include <exception>
+#include <new>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -35,17 +38,30 @@ T* at(uintptr_t address) {
 }
 
 // Calls work(i) for i in 0..count-1. Threads live for one call: a pool would not survive the fork of a data loader's
-// workers, and starting a thread costs less than the smallest piece it is given.
+// workers, and starting a thread costs less than the smallest piece it is given. Where the system starts no more threads,
+// those there are do all the work. What `work` throws first is thrown here when all threads have ended.
 template <class Work>
 void in_threads(size_t count, size_t threads, const Work& work) {
     std::atomic<size_t> next{0};
-    const auto run = [&] {
-        for (size_t i; (i = next.fetch_add(1)) < count;) work(i);
+    std::atomic<bool> failed{false};
+    std::exception_ptr error;
+    const auto run = [&]() noexcept {
+        try {
+            for (size_t i; !failed && (i = next.fetch_add(1)) < count;) work(i);
+        } catch (...) {
+            if (!failed.exchange(true)) error = std::current_exception();
+        }
     };
     std::vector<std::thread> others;
-    for (size_t i = 1; i < std::min(threads, count); ++i) others.emplace_back(run);
+    try {
+        others.reserve(std::min(threads, count));
+        for (size_t i = 1; i < std::min(threads, count); ++i) others.emplace_back(run);
+    } catch (const std::system_error&) {  // no thread left: a limit on processes, or no memory for a stack
+    } catch (const std::bad_alloc&) {
+    }
     run();
     for (std::thread& t : others) t.join();
+    if (error) std::rethrow_exception(error);
 }
 
 constexpr size_t kWorthAThread = 1 << 16;  // pixels

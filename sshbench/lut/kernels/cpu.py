@@ -127,8 +127,11 @@ class PackedLuts:
         """The table for uint8 images, and each LUT's fraction bits (0 where its values do not fit)."""
         assert self.values is not None
         n = self.size
-        packed = np.empty((self.count, n**3 + n**2 + n + 1, 8), np.int16)
-        bits = _cpu.pack_bytes(address(self.values), self.count, n, address(packed), default_threads())
+        try:
+            packed = np.empty((self.count, n**3 + n**2 + n + 1, 8), np.int16)
+            bits = _cpu.pack_bytes(address(self.values), self.count, n, address(packed), default_threads())
+        except MemoryError as error:
+            raise MemoryError(f"the memory does not suffice to prepare {self.count} LUTs of {n}^3 points") from error
         return packed, list(bits)
 
     @cached_property

@@ -1,8 +1,17 @@
 // Everything but uint8 -> uint8: pixels of any type through float32, a chunk at a time. Compiled once a processor.
+//
+// Every product that a sum follows is a multiply_add, which rounds once on every processor, and the compiler fuses no
+// others (-ffp-contract=off), so that all processors give the same bits.
 #pragma once
 #include <cstring>
 
 #include "cpu.h"
+
+#if defined(__FMA__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
 
 namespace sshbench {
 namespace {
@@ -13,6 +22,35 @@ typedef float f8 __attribute__((vector_size(32)));
 struct Chunk {
     alignas(64) float channel[3][kChunk];
 };
+
+// a * b + c in each lane, rounded once. Inlined always, as there is no one way to pass vectors of 32 bytes on.
+template <class V>
+__attribute__((always_inline)) inline V multiply_add_lanes(V a, float b, V c) {
+    if constexpr (sizeof(V) == sizeof(f8)) {
+#if defined(__FMA__)
+        return V(_mm256_fmadd_ps(__m256(a), _mm256_set1_ps(b), __m256(c)));
+#else
+        const f4 low = multiply_add_lanes(f4(__builtin_shufflevector(a, a, 0, 1, 2, 3)), b,
+                                          f4(__builtin_shufflevector(c, c, 0, 1, 2, 3)));
+        const f4 high = multiply_add_lanes(f4(__builtin_shufflevector(a, a, 4, 5, 6, 7)), b,
+                                           f4(__builtin_shufflevector(c, c, 4, 5, 6, 7)));
+        return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7);
+#endif
+    } else {
+#if defined(__FMA__)
+        return V(_mm_fmadd_ps(__m128(a), _mm_set1_ps(b), __m128(c)));
+#elif defined(__aarch64__)
+        return V(vfmaq_n_f32(float32x4_t(c), float32x4_t(a), b));
+#else
+        for (int i = 0; i < 4; ++i) c[i] = multiply_add(a[i], b, c[i]);
+        return c;
+#endif
+    }
+}
+template <class V>
+__attribute__((always_inline)) inline V lerp_lanes(V a, V b, float t) {
+    return multiply_add_lanes(V(b - a), t, a);
+}
 
 template <class To, class From>
 inline To bits_of(From value) {
@@ -32,12 +70,12 @@ inline T load(const float* p) {
 struct U8 {
     typedef uint8_t Stored;
     static float read(uint8_t v) { return v * (1.0f / 255.0f); }
-    static uint8_t write(float v) { return v > 0.0f ? uint8_t((v < 1.0f ? v : 1.0f) * 255.0f + 0.5f) : 0; }
+    static uint8_t write(float v) { return v > 0.0f ? uint8_t(multiply_add(v < 1.0f ? v : 1.0f, 255.0f, 0.5f)) : 0; }
 };
 struct U16 {
     typedef uint16_t Stored;
     static float read(uint16_t v) { return v * (1.0f / 65535.0f); }
-    static uint16_t write(float v) { return v > 0.0f ? uint16_t((v < 1.0f ? v : 1.0f) * 65535.0f + 0.5f) : 0; }
+    static uint16_t write(float v) { return v > 0.0f ? uint16_t(multiply_add(v < 1.0f ? v : 1.0f, 65535.0f, 0.5f)) : 0; }
 };
 struct F16 {
     typedef uint16_t Stored;
@@ -159,10 +197,10 @@ void interpolate_trilinear(const FloatLut& lut, const Chunk& x, Chunk& y) {
             // Each load takes the two neighbours in red.
             const float fr = cells.fraction[0][j], fg = cells.fraction[1][j], fb = cells.fraction[2][j];
             const f8 g0 = load<f8>(corner), g1 = load<f8>(corner + row);
-            const f8 low = g0 + (load<f8>(corner + plane) - g0) * fb, high = g1 + (load<f8>(corner + plane + row) - g1) * fb;
-            const f8 pair = low + (high - low) * fg;
+            const f8 low = lerp_lanes(g0, load<f8>(corner + plane), fb), high = lerp_lanes(g1, load<f8>(corner + plane + row), fb);
+            const f8 pair = lerp_lanes(low, high, fg);
             const f4 r0 = __builtin_shufflevector(pair, pair, 0, 1, 2, 3), r1 = __builtin_shufflevector(pair, pair, 4, 5, 6, 7);
-            value[j - i] = r0 + (r1 - r0) * fr;
+            value[j - i] = lerp_lanes(r0, r1, fr);
         }
         store_channels(value, y, i);
     }
@@ -187,8 +225,10 @@ void interpolate_tetrahedral(const FloatLut& lut, const Chunk& x, Chunk& y) {
     for (int i = 0; i < kChunk; i += 4) {
         f4 value[4];
         for (int j = i; j < i + 4; ++j) {
-            value[j - i] = load<f4>(lut.table + step[0][j]) * weight[0][j];
-            for (int k = 1; k < 4; ++k) value[j - i] += load<f4>(lut.table + step[k][j]) * weight[k][j];
+            const auto corner = [&](int k) { return load<f4>(lut.table + step[k][j]); };
+            f4 sum = multiply_add_lanes(corner(0), weight[0][j], f4(corner(1) * weight[1][j]));
+            sum = multiply_add_lanes(corner(2), weight[2][j], sum);
+            value[j - i] = multiply_add_lanes(corner(3), weight[3][j], sum);
         }
         store_channels(value, y, i);
     }
@@ -228,7 +268,7 @@ void floats(const FloatLut& lut, const FloatImage& image, size_t begin, size_t e
             for (int c = 0; c < 3; ++c)
                 for (int i = 0; i < kChunk; ++i) {
                     const float v = y.channel[c][i], clamped = v < 0.0f ? 0.0f : (v > 1.0f ? 1.0f : v);
-                    y.channel[c][i] = clamped * image.affine[c] + image.affine[3 + c];
+                    y.channel[c][i] = multiply_add(clamped, image.affine[c], image.affine[3 + c]);
                 }
         write(image, at, count, y);
     }

@@ -42,7 +42,20 @@ SSHBENCH_FN float multiply_add(float a, float b, float c) {
 #elif defined(__FMA__) || defined(__ARM_FEATURE_FMA)
     return __builtin_fmaf(a, b, c);
 #else
-    return static_cast<float>(static_cast<double>(a) * b + c);  // rounded once, as a fused operation
+    const double product = static_cast<double>(a) * b;  // exact: 24 bits times 24 bits
+    double sum = product + c;
+    long long bits;
+    __builtin_memcpy(&bits, &sum, sizeof bits);
+    // A fused operation rounds once. The sum has been rounded to double, so rounding it to float would round a second
+    // time, which matters only where the sum lies halfway between two floats, or has fewer bits than a normal float.
+    const double size = sum < 0 ? -sum : sum;
+    if ((bits & 0x1fffffff) == 0x10000000 || (size < 1.1754943508222875e-38 && size > 0)) {
+        const double back = sum - product, lost = (product - (sum - back)) + (c - back);
+        // The sum rounded to odd (Boldo and Melquiond 2008): its last bit stands for all that was lost.
+        if (lost != 0 && bits % 2 == 0) bits += (lost > 0) == (sum > 0) ? 1 : -1;
+        __builtin_memcpy(&sum, &bits, sizeof bits);
+    }
+    return static_cast<float>(sum);
 #endif
 }
 
@@ -76,7 +89,7 @@ SSHBENCH_FN Place<T> locate(T value, const Axis<T>& axis) {
     const T coordinate = offset * axis.scale;
     const T last = static_cast<T>(axis.size - 2);
     const int cell = static_cast<int>(coordinate < last ? coordinate : last);
-    const T fraction = multiply_add(offset, axis.scale, T(-cell)) + offset * axis.scale_low;
+    const T fraction = multiply_add(offset, axis.scale_low, multiply_add(offset, axis.scale, T(-cell)));
     return {cell, fraction, inside};
 }
 

@@ -15,6 +15,7 @@ from sshbench.benchmarks.open import open_benchmark
 from sshbench.benchmarks.protocol import PROTOCOLS, ProtocolError, get_protocol
 from sshbench.metrics.prepare import prepare
 from sshbench.metrics.suite import score
+from tests.golden.golden_helper import mask_soft
 from tests.metrics.compare_protocols import PAGE, definitions
 from tests.metrics.oracles import ORACLES
 
@@ -117,6 +118,34 @@ def test_golden_vectors(shared: Path) -> None:
     assert found["issam"]["fmse"] == pytest.approx(golden["own_fmse"], rel=1e-6)
     as_saved = replace(PROTOCOLS["ssh-iccv21"], quantise="truncate")  # the vector leaves the JPEG out
     assert score(prediction, composite, as_saved)["psnr"] == pytest.approx(golden["ssh_psnr_u8"], rel=1e-6)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("kind", ["hard", "soft"])
+def test_golden_vectors_of_later_authors(shared: Path, kind: str) -> None:
+    folder = shared / "facts/golden/vectors"
+    golden = json.loads((folder / "metrics_modern.json").read_text())
+    inputs = np.load(folder / "metrics_inputs.npz")
+    mask = inputs["mask"].astype(np.float32) if kind == "hard" else mask_soft(256, 256)
+    prediction = inputs["pred"]
+    composite = Composite("golden", prediction, prediction, prediction, mask, inputs["real"])
+    expected = {"pct-fullres": "pct", "issam": "saic"}
+    metrics = {"pct": ("MSE", "PSNR", "fMSE", "SSIM"), "saic": ("MSE", "PSNR", "fMSE")}
+    for protocol, authors in expected.items():
+        found = score(prediction, composite, PROTOCOLS[protocol])
+        for name in metrics[authors]:
+            assert found[name.lower()] == pytest.approx(golden[f"{authors}_{kind}_{name}"], rel=2e-6), (protocol, name)
+    if kind == "soft":
+        return
+    found = score(prediction, composite, PROTOCOLS["hdnet-gtbg"])
+    assert [found[n] for n in ("mse", "psnr", "ssim")] == pytest.approx(
+        [golden[f"hdnet_{n}"] for n in ("mse", "psnr", "ssim")]
+    )
+    found = score(prediction, composite, PROTOCOLS["harmonizer"])
+    assert [found[n] for n in ("mse", "psnr", "fmse")] == pytest.approx(
+        [golden[f"harmonizer_{n}"] for n in ("mse", "psnr", "fmse")]
+    )
+    assert found["ssim"] == pytest.approx(golden["harmonizer_ssim_data_range_2"], abs=1e-5)
 
 
 def test_tensor2im_takes_one_from_the_levels_1_to_63() -> None:

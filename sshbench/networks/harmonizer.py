@@ -1,0 +1,157 @@
+"""Harmonizer (Ke et al., ECCV 2022): six numbers of a composite, arguments of filters that any editor knows.
+
+The encoder is EfficientNet-B0 (Tan and Le 2019), whose first convolution gives way to one that sees the foreground and
+one that sees the background. Module names follow the published code (github.com/ZHKKKe/Harmonizer, commit 48ecd70), so
+that `harmonizer.pth` loads by its own keys. The filters are in `harmonizer_filters`.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sshbench.networks.harmonizer_filters import FILTERS
+
+# Repeats, kernel, stride, expansion, and channels out: the blocks of EfficientNet-B0.
+_BLOCKS = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+_STEM, _HEAD, _REGRESSED = 32, 1280, 160
+_DROP = 0.2  # of the last block in training; it grows with the depth
+
+
+class Harmonizer(nn.Module):
+    """Composite and mask in, the arguments of the filters out.
+
+    Parameters
+    ----------
+    width
+        Times the published channels of the encoder, rounded to multiples of 8.
+    """
+
+    def __init__(self, *, width: float = 1.0) -> None:
+        super().__init__()
+        self.backbone = _Backbone(width)
+        self.regressor = _Cascade(self.backbone.channels, _REGRESSED, len(FILTERS))
+        self.multiple = 32
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Find the arguments of a batch.
+
+        Parameters
+        ----------
+        image
+            `[B, 4, H, W]` over 0..1: the composite, R, G, B, and the mask, soft. H and W are multiples of `multiple`;
+            the published network sees 256 x 256 alone.
+
+        Returns
+        -------
+        `[B, 6]`, one for each of `FILTERS` and in their order, not clamped.
+        """
+        features: Tensor = self.backbone(image)[-1]
+        arguments: Tensor = self.regressor(features.mean((2, 3)))
+        return arguments
+
+
+class _Backbone(nn.Module):
+    """Foreground and background through a convolution each, then the blocks of EfficientNet."""
+
+    def __init__(self, width: float) -> None:
+        super().__init__()
+        stem, self.channels = _rounded(_STEM * width), _rounded(_HEAD * width)
+        self._blocks = nn.ModuleList()
+        given, count = stem, sum(block[0] for block in _BLOCKS)
+        for repeats, kernel, stride, expansion, channels in _BLOCKS:
+            made = _rounded(channels * width)
+            for i in range(repeats):
+                drop = _DROP * len(self._blocks) / count
+                self._blocks.append(_InvertedResidual(given, made, kernel, stride if i == 0 else 1, expansion, drop))
+                given = made
+        self._conv_head, self._bn1 = _SameConv2d(given, self.channels, 1), _norm(self.channels)
+        self._conv_fg, self._bn_fg = _SameConv2d(4, stem // 2, 3, 2), _norm(stem // 2)
+        self._conv_bg, self._bn_bg = _SameConv2d(4, stem // 2, 3, 2), _norm(stem // 2)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """The last features of each size, from a half of the image's sides to a 32nd."""
+        composite, mask = image[:, :3], image[:, 3:]
+        foreground = F.silu(self._bn_fg(self._conv_fg(image)))
+        background = F.silu(self._bn_bg(self._conv_bg(torch.cat([composite, 1 - mask], 1))))
+        x, found = torch.cat([foreground, background], 1), []
+        for block in self._blocks:
+            made = block(x)
+            if made.shape[2] < x.shape[2]:
+                found.append(x)
+            x = made
+        return [*found, F.silu(self._bn1(self._conv_head(x)))]
+
+
+class _InvertedResidual(nn.Module):
+    """Expand, convolve each channel by itself, weight the channels, project, and add what came in where it fits."""
+
+    def __init__(self, given: int, made: int, kernel: int, stride: int, expansion: int, drop: float) -> None:
+        super().__init__()
+        hidden, squeezed = given * expansion, max(1, given // 4)
+        if expansion > 1:
+            self._expand_conv, self._bn0 = _SameConv2d(given, hidden, 1), _norm(hidden)
+        self._depthwise_conv, self._bn1 = _SameConv2d(hidden, hidden, kernel, stride, groups=hidden), _norm(hidden)
+        self._se_reduce, self._se_expand = nn.Conv2d(hidden, squeezed, 1), nn.Conv2d(squeezed, hidden, 1)
+        self._project_conv, self._bn2 = _SameConv2d(hidden, made, 1), _norm(made)
+        self.skips, self.drop = stride == 1 and given == made, drop
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = F.silu(self._bn0(self._expand_conv(x))) if "_expand_conv" in self._modules else x
+        hidden = F.silu(self._bn1(self._depthwise_conv(hidden)))
+        weight = self._se_expand(F.silu(self._se_reduce(hidden.mean((2, 3), keepdim=True))))
+        made: Tensor = self._bn2(self._project_conv(torch.sigmoid(weight) * hidden))
+        if not self.skips:
+            return made
+        if self.training and self.drop:
+            kept = torch.rand(len(x), 1, 1, 1, dtype=x.dtype, device=x.device) >= self.drop
+            made = made / (1 - self.drop) * kept
+        return made + x
+
+
+class _SameConv2d(nn.Conv2d):
+    """A convolution without a bias whose padding is TensorFlow's `SAME` for even sides: with stride 2 less in front."""
+
+    def __init__(self, given: int, made: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
+        super().__init__(given, made, kernel, stride, groups=groups, bias=False)
+        front, behind = (kernel - stride) // 2, (kernel - stride + 1) // 2
+        self.around = (front, behind, front, behind)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.pad(x, self.around) if any(self.around) else x)
+
+
+class _Cascade(nn.Module):
+    """Each argument is found from the features and from what led to the one before; there is no activation anywhere."""
+
+    def __init__(self, given: int, channels: int, arguments: int) -> None:
+        super().__init__()
+        self.f, self.g = nn.Linear(given, channels), nn.Linear(given, channels)
+        self.headers = nn.ModuleList(
+            nn.Sequential(nn.Linear(2 * channels, channels), nn.Linear(channels, 1)) for _ in range(arguments)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        features, state, found = self.f(x), self.g(x), []
+        for header in self.headers:
+            assert isinstance(header, nn.Sequential)
+            state = header[0](torch.cat([features, state], 1))
+            found.append(header[1](state))
+        return torch.cat(found, 1)
+
+
+def _norm(channels: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
+
+
+def _rounded(channels: float) -> int:
+    return max(8, 8 * round(channels / 8))

@@ -1,0 +1,145 @@
+"""Harmonizer's six filters (Ke et al. 2022, section 3.2): each of one argument, -1..1, of which 0 changes nothing.
+
+All take and give images `[B, 3, H, W]` over 0..1, R, G, B, and one argument an image, `[B]`. `temperature` and
+`contrast` look at the means of the whole image; with these given, each is a map of colours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+_TINY = 1e-6
+
+
+def temperature(image: Tensor, x: Tensor, means: Tensor | None = None) -> Tensor:
+    """Shift the balance of the channels, to yellow below 0 and to blue above.
+
+    Parameters
+    ----------
+    means
+        `[B, 3]` to take in place of the image's own.
+    """
+    means = image.mean((2, 3)) if means is None else means
+    return (image * temperature_factors(means, x)[:, :, None, None]).clamp(0, 1)
+
+
+def temperature_factors(means: Tensor, x: Tensor) -> Tensor:
+    """What the channels are multiplied by, `[B, 3]`, of their means `[B, 3]`."""
+    shift = torch.stack([(-x).clamp_min(0), 0.5 * x.abs(), x.clamp_min(0)], 1)
+    shifted = means + shift
+    grey, shifted_grey = means.mean(1, keepdim=True), shifted.mean(1, keepdim=True)
+    return shifted_grey / (shifted + _TINY) + 1 - grey / (means + _TINY)
+
+
+def brightness(image: Tensor, x: Tensor) -> Tensor:
+    """Multiply the value of HSV, which is to multiply all channels."""
+    return (image * brightness_factor(x)[:, None, None, None]).clamp(0, 1)
+
+
+def brightness_factor(x: Tensor) -> Tensor:
+    """What all channels are multiplied by, `[B]`: up to a million."""
+    return torch.where(x >= 0, 1 / (1 - x + _TINY), 1 + x)
+
+
+def contrast(image: Tensor, x: Tensor, mean: Tensor | None = None) -> Tensor:
+    """Move all values away from their mean, or towards it.
+
+    Parameters
+    ----------
+    mean
+        `[B]`, of all pixels and channels, to take in place of the image's own.
+    """
+    mean = image.mean((1, 2, 3)) if mean is None else mean
+    middle = mean[:, None, None, None]
+    return (image + (image - middle) * contrast_factor(x)[:, None, None, None]).clamp(0, 1)
+
+
+def contrast_factor(x: Tensor) -> Tensor:
+    """By how much distances to the mean grow, `[B]`.
+
+    Above 0 the argument is cut off to 255 steps, which has no gradient; that of the argument itself is passed on.
+    """
+    steps = 255 * x
+    steps = steps + (steps.floor() - steps).detach()
+    return torch.where(x > 0, 255 / (256 - steps.clamp_max(255)) - 1, x)
+
+
+def saturation(image: Tensor, x: Tensor) -> Tensor:
+    """Move colours away from the grey of their lightness (of HSL), the less saturated ones further."""
+    low, high = image.amin(1), image.amax(1)
+    lightness, span = (low + high) / 2, high - low
+    saturated = span / torch.where(lightness < 0.5, low + high + _TINY, 2 - high - low + _TINY)
+    x = x[:, None, None]
+    least = torch.where(x + saturated > 1, saturated, 1 - x)
+    more = torch.where(x >= 0, 1 / (least + _TINY) - 1, x)
+    grey = lightness[:, None]
+    return (image + (image - grey) * more[:, None]).clamp(0, 1)
+
+
+def highlight(image: Tensor, x: Tensor) -> Tensor:
+    """A power of the negative, which changes light values most."""
+    return 1 - (1 - image + 1e-9).pow(1 + x[:, None, None, None]).clamp(0, 1)
+
+
+def shadow(image: Tensor, x: Tensor) -> Tensor:
+    """A power, which changes dark values most."""
+    return (image + 1e-9).pow(1 - x[:, None, None, None]).clamp(0, 1)
+
+
+FILTERS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "temperature": temperature,
+    "brightness": brightness,
+    "contrast": contrast,
+    "saturation": saturation,
+    "highlight": highlight,
+    "shadow": shadow,
+}
+"""In the order in which they are applied."""
+
+RANGES = (0.3, 0.5, 0.5, 0.6, 0.4, 0.4)
+"""The largest arguments, of either sign, of the disturbances that published training makes its composites by."""
+
+
+def restored(image: Tensor, mask: Tensor, arguments: Tensor) -> list[Tensor]:
+    """Apply the filters one after the other to the whole image, and blend what each makes into the composite.
+
+    Parameters
+    ----------
+    image, mask
+        `[B, 3, H, W]` over 0..1, and `[B, 1, H, W]`.
+    arguments
+        `[B, 6]`; beyond -1..1 they are clamped.
+
+    Returns
+    -------
+    The composite after each filter; the last is the result. What a filter is given is not blended, so that the means
+    that filters look at are of the background too.
+    """
+    found, filtered = [], image
+    for x, apply in zip(arguments.clamp(-1, 1).unbind(1), FILTERS.values(), strict=True):
+        filtered = apply(filtered, x)
+        found.append(filtered * mask + image * (1 - mask))
+    return found
+
+
+def disturbed(image: Tensor, mask: Tensor, arguments: Tensor) -> list[Tensor]:
+    """Make composites of real images: apply the filters in the reverse order, the last one first.
+
+    Parameters
+    ----------
+    image, mask, arguments
+        As for `restored`; published training draws the arguments within `RANGES`.
+
+    Returns
+    -------
+    For each of `FILTERS` the image after it was applied; the first is the composite. What restoring by filter i should
+    give is thus element i + 1, or the real image for the last.
+    """
+    found, filtered = [], image
+    for x, apply in zip(reversed(arguments.clamp(-1, 1).unbind(1)), reversed([*FILTERS.values()]), strict=True):
+        filtered = apply(filtered, x)
+        found.append(filtered * mask + image * (1 - mask))
+    return found[::-1]

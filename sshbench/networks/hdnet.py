@@ -1,0 +1,182 @@
+"""HDNet (Chen et al., ACM MM 2023): local dynamics within the encoder, and convolutions of each image's own.
+
+Module names follow the published code (github.com/chenhaoxing/HDNet, commit dcabe92). Its authors release no weights.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Harmonized(NamedTuple):
+    """What the network makes, over -1..1.
+
+    Parameters
+    ----------
+    image
+        `[B, 3, H, W]`: the output in the foreground, the input elsewhere; what is trained and scored.
+    output
+        `[B, 3, H, W]`, background and all.
+    """
+
+    image: Tensor
+    output: Tensor
+
+
+class HDNet(nn.Module):
+    """Composite and mask in, harmonized image out.
+
+    Parameters
+    ----------
+    width
+        Channels of the first level. Published: 32; 8 is HDNet-lite.
+    """
+
+    def __init__(self, *, width: int = 32) -> None:
+        super().__init__()
+        w = width
+        self.model_layer0 = nn.Conv2d(3, w, 3, 1, 1, bias=False)
+        down = [(w, 2 * w, 4), (2 * w, 4 * w, 3), (4 * w, 8 * w, 4), (8 * w, 8 * w, 3), (8 * w, 8 * w, 4)]
+        for level, (given, made, kernel) in enumerate([*down, (8 * w, 8 * w, 3)], start=1):
+            self.add_module(f"model_layer{level}", _down(given, made, kernel))
+        self.model_layer71 = _down(8 * w, 8 * w, 3)
+        for name, given, made, kernel in (
+            ("72", 8 * w, 8 * w, 3),
+            ("8", 16 * w, 8 * w, 3),
+            ("9", 16 * w, 8 * w, 4),
+            ("10", 16 * w, 8 * w, 3),
+            ("11", 16 * w, 4 * w, 4),
+            ("12", 8 * w, 2 * w, 3),
+            ("13", 4 * w, w, 4),
+        ):
+            self.add_module(f"model_layer{name}", _up(given, made, kernel))
+            self.add_module(f"model_layer{name}norm", _RegionNorm(made))
+            if int(name) in _DYNAMIC:
+                self.add_module(f"model_layer{name}att", _RegionConv(2 * made))
+        self.model_out = nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(2 * w, 3, 3, 1, 1), nn.Tanh())
+        self.LD = _LocalDynamics(8 * w)
+        self.multiple = 8
+
+    def forward(self, image: Tensor) -> Harmonized:
+        """Harmonize a batch.
+
+        Parameters
+        ----------
+        image
+            `[B, 4, H, W]`: the composite, R, G, B over -1..1, and the mask, 0 or 1. H and W are multiples of
+            `multiple`. The authors put the ground truth's background behind the foreground, in training and in test.
+        """
+        composite, mask = image[:, :3], image[:, 3:]
+        skips = [F.leaky_relu(self.model_layer0(composite), 0.2)]
+        for level in range(1, 7):
+            # The published activations work in place: what skips, and what the next level sees, is their output.
+            x = F.instance_norm(self._layer(str(level))(skips[-1]))
+            skips.append(F.leaky_relu(x, 0.2))
+        x = self.LD(self._layer("71")(skips[-1]), _at(mask, 8))
+        for name, skip in zip(("72", "8", "9", "10", "11", "12", "13"), reversed(skips), strict=True):
+            x = self._layer(name)(x)
+            region = _at(mask, composite.shape[2] // x.shape[2])
+            x = torch.cat([skip, self._layer(f"{name}norm")(x, region)], 1)
+            if int(name) in _DYNAMIC:
+                x = self._layer(f"{name}att")(x, region)
+        output = self.model_out(x)
+        return Harmonized(output * mask + composite * (1 - mask), output)
+
+    def _layer(self, name: str) -> nn.Module:
+        return self.get_submodule(f"model_layer{name}")
+
+
+_DYNAMIC = (11, 12, 13)  # levels with convolutions of their own for each image
+
+
+def _down(given: int, made: int, kernel: int) -> nn.Sequential:
+    """The activation stands in front of it, where `HDNet.forward` applies it."""
+    return nn.Sequential(nn.Identity(), nn.Conv2d(given, made, kernel, 2 if kernel == 4 else 1, 1, bias=False))
+
+
+def _up(given: int, made: int, kernel: int) -> nn.Sequential:
+    stride = 2 if kernel == 4 else 1
+    return nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(given, made, kernel, stride, 1, bias=False))
+
+
+def _at(mask: Tensor, factor: int) -> Tensor:
+    """Every `factor`-th pixel of the mask, as `interpolate(mode="nearest")` takes them."""
+    return mask[:, :, ::factor, ::factor]
+
+
+class _LocalDynamics(nn.Module):
+    """Each place of the foreground gets the background's features that are most alike (section 3.2)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.linear = nn.Conv1d(2 * channels, channels, 1)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Change features `[B, C, h, w]` where the mask `[B, 1, h, w]` is 1.
+
+        Matches are looked for among all places, those of the foreground being 0, and weighted by the softmax of their
+        likeness over all places, so that a few of them take nearly all of the weight, as in the published code.
+        """
+        query, source = (x * mask).flatten(2), (x * (1 - mask)).flatten(2)
+        best, index = torch.einsum("bcn,bcm->bnm", query, source).max(2)
+        matched = source.gather(2, index[:, None].expand_as(source)) * best.softmax(1)[:, None]
+        hybrid = self.linear(torch.cat([matched, query], 1)).unflatten(2, x.shape[2:])
+        made: Tensor = hybrid * mask + x * (1 - mask)
+        return made
+
+
+class _RegionNorm(nn.Module):
+    """RainNet's norm: the foreground gets the background's mean and deviation, then each region its own affine map."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.foreground_gamma, self.foreground_beta, self.background_gamma, self.background_beta = (
+            nn.Parameter(torch.zeros(channels)) for _ in range(4)
+        )
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        mean, deviation = _moments(x, mask)
+        around, other = _moments(x, 1 - mask)
+        foreground = (x - mean) / deviation * other + around
+        foreground = foreground * (1 + _planes(self.foreground_gamma)) + _planes(self.foreground_beta)
+        background = (x - around) / other
+        background = background * (1 + _planes(self.background_gamma)) + _planes(self.background_beta)
+        made: Tensor = foreground * mask + background * (1 - mask)
+        return made
+
+
+def _moments(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of each channel within a mask, `[B, C, 1, 1]`."""
+    count = mask.sum((2, 3), keepdim=True) + 1e-5
+    mean = (x * mask).sum((2, 3), keepdim=True) / count
+    variance = (((x - mean) * mask) ** 2).sum((2, 3), keepdim=True) / count
+    return mean, (variance + 1e-5).sqrt()
+
+
+def _planes(values: Tensor) -> Tensor:
+    return values[:, None, None]
+
+
+class _RegionConv(nn.Module):
+    """A 1 x 1 convolution for the foreground and one for the background, both predicted from the image's mean."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv_kernel = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1),
+            nn.Conv2d(channels, 4, 1),
+            nn.Sigmoid(),
+            nn.Conv2d(4, 2 * channels**2, 1, groups=2),
+        )
+        self.conv_guide = nn.Conv2d(channels, 2, 1)  # in the published files, and of no use there either
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        channels = x.shape[1]
+        kernels = self.conv_kernel(x).view(len(x), 2, channels, channels)
+        foreground, background = torch.einsum("brij,bjhw->rbihw", kernels, x)
+        made: Tensor = foreground * mask + background * (1 - mask)
+        return made

@@ -1,0 +1,173 @@
+"""iDIH (Sofiiuk et al., WACV 2021): DIH's encoder and decoder with a predicted blend of input and output.
+
+Module names follow the published code (github.com/saic-vul/image_harmonization, commit 7f71cc1), so that `idih256.pth`
+and `hrnet18s_idih256.pth` load by their own keys.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from sshbench.networks.hrnet import HRNetOCR
+
+Backbone = Literal["none", "hrnet18s", "hrnet18", "hrnet32"]
+
+
+class Fused(NamedTuple):
+    """What a network with a predicted blend makes.
+
+    Parameters
+    ----------
+    image
+        `[B, 3, H, W]`, normalised as the input: `attention * input + (1 - attention) * rgb`.
+    attention
+        `[B, 1, H, W]`, 0..1: how much of the input stays.
+    rgb
+        `[B, 3, H, W]`: what is blended in.
+    """
+
+    image: Tensor
+    attention: Tensor
+    rgb: Tensor
+
+
+class Fusion(nn.Module):
+    """The last step of section 3.1: image and attention from a decoder's features; decoders derive from this."""
+
+    def add_heads(self, channels: int) -> None:
+        """Make the two convolutions; a decoder does so last, as their weights stand last in the published files."""
+        self.conv_attention = nn.Conv2d(channels, 1, 1)
+        self.to_rgb = nn.Conv2d(channels, 3, 1)
+
+    def attention(self, features: Tensor) -> Tensor:
+        """`[B, 1, H, W]` over 0..1; the published factor 3 makes it decide faster."""
+        return torch.sigmoid(3.0 * self.conv_attention(features))
+
+    def fused(self, image: Tensor, features: Tensor) -> Fused:
+        """Blend what the features say into the input, background and all; the mask has no say."""
+        attention, rgb = self.attention(features), self.to_rgb(features)
+        return Fused(attention * image + (1 - attention) * rgb, attention, rgb)
+
+
+class IDIH(nn.Module):
+    """Composite and mask in, harmonized image out; with a backbone the HRNet variants of section 3.2.
+
+    Parameters
+    ----------
+    backbone
+        What else looks at the image, `"none"` for iDIH alone. Published weights with `hrnet18s` were held against
+        outputs of the authors' code here, the larger ones by names and shapes alone.
+    width, depth
+        Channels of the first level (they double with every other level up to 8 times it), and how often the image is
+        halved. Published: 64, 7.
+    """
+
+    def __init__(self, backbone: Backbone = "none", *, width: int = 64, depth: int = 7) -> None:
+        super().__init__()
+        seen = None if backbone == "none" else HRNetOCR.published(backbone)
+        core = _EncoderDecoder(width, depth, 0 if seen is None else seen.channels)
+        if seen is None:
+            self.encoder, self.decoder = core.encoder, core.decoder
+        else:
+            self.backbone = nn.ModuleDict({"hrnet": seen})
+            self.model = core
+            self.mask_conv = nn.Sequential(nn.Conv2d(1, 64, 3, 2, 1), _Scale(0.1))
+        self.least, self.multiple = 2 ** (depth + 1), 2**depth
+
+    def forward(self, image: Tensor) -> Fused:
+        """Harmonize a batch.
+
+        Parameters
+        ----------
+        image
+            `[B, 4, H, W]`: the composite, R, G, B, as `imagenet.normalised` gives it, and the mask, 0..1, soft. H and W
+            are multiples of `multiple`, and at least `least`: as published 128 and 256.
+        """
+        composite, mask = image[:, :3], image[:, 3:]
+        if "backbone" not in self._modules:
+            features = self.decoder(self.encoder(image, None))
+            return self.decoder.fused(composite, features)
+        seen = self.backbone["hrnet"](composite, mask, self.mask_conv(mask))
+        features = self.model.decoder(self.model.encoder(image, seen))
+        return self.model.decoder.fused(composite, features)
+
+
+class _EncoderDecoder(nn.Module):
+    def __init__(self, width: int, depth: int, backbone: int) -> None:
+        super().__init__()
+        channels = [width * min(2 ** (level // 2), 8) for level in range(depth)]
+        self.encoder = _Encoder(channels, backbone)
+        self.decoder = _Decoder(channels)
+
+
+class _Encoder(nn.Module):
+    """Halve the image `len(channels)` times; features of a backbone come in behind the second time."""
+
+    def __init__(self, channels: list[int], backbone: int) -> None:
+        super().__init__()
+        self.block0 = _Block(nn.Conv2d(4, channels[0], 4, 2, 1), norm=False)
+        self.block1 = _Block(nn.Conv2d(channels[0], channels[1], 4, 2, 1), norm=False)
+        self.blocks_connected = nn.ModuleDict()
+        last = len(channels) - 1
+        for level in range(2, last + 1):
+            given = channels[level - 1] + (backbone if level == 2 else 0)
+            halve = nn.Conv2d(given, channels[level], 4, 2, int(level < last))  # the last one does not pad
+            self.blocks_connected[f"block{level}"] = _Block(halve, norm=True)
+
+    def forward(self, image: Tensor, seen: Tensor | None) -> list[Tensor]:
+        """The features of all levels, the coarsest first."""
+        made = [self.block0(image)]
+        made.append(self.block1(made[0]))
+        x = made[1] if seen is None else torch.cat([made[1], seen], 1)
+        for block in self.blocks_connected.values():
+            x = block(x)
+            made.append(x)
+        return made[::-1]
+
+
+class _Decoder(Fusion):
+    """Double as often, and add the encoder's features of each size."""
+
+    def __init__(self, channels: list[int]) -> None:
+        super().__init__()
+        made = [*channels[-2::-1], channels[0] // 2]
+        given = [channels[-1], *made[:-1]]
+        doubles = [
+            nn.ConvTranspose2d(a, b, 4, 2, int(level > 0)) for level, (a, b) in enumerate(zip(given, made, strict=True))
+        ]
+        self.deconv_blocks = nn.ModuleList(_Block(double, norm=True) for double in doubles)
+        self.add_heads(made[-1])
+
+    def forward(self, encoded: list[Tensor]) -> Tensor:
+        x, *skips = encoded
+        for block, skip in zip(self.deconv_blocks, [*skips, None], strict=True):
+            x = block(x)
+            if skip is not None:
+                x = x + skip
+        return x
+
+
+class _Block(nn.Module):
+    """A convolution, batch norm, and ELU."""
+
+    def __init__(self, conv: nn.Conv2d | nn.ConvTranspose2d, *, norm: bool) -> None:
+        super().__init__()
+        self.block = nn.Sequential(conv, nn.BatchNorm2d(conv.out_channels) if norm else nn.Identity(), nn.ELU())
+
+    def forward(self, x: Tensor) -> Tensor:
+        made: Tensor = self.block(x)
+        return made
+
+
+class _Scale(nn.Module):
+    """Multiply by the size of one learned number."""
+
+    def __init__(self, start: float) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.full((1,), start))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.scale.abs()

@@ -1,0 +1,159 @@
+"""PCT-Net (Guerreiro et al., CVPR 2023): an affine map of colours for each pixel, found small and applied at any size.
+
+Module names follow the published code (github.com/rakutentech/PCT-Net-Image-Harmonization, commit 1572176), so that
+`PCTNet_CNN.pth` and `PCTNet_ViT.pth` load by their own keys.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sshbench.networks import imagenet
+from sshbench.networks.issam import Decoder, Encoder
+
+PARAMETERS = 12  # a 3 x 3 matrix, row by row, and an offset
+
+
+class ColourTransform(NamedTuple):
+    """What the network says of a small composite.
+
+    Parameters
+    ----------
+    parameters
+        `[B, 12, h, w]`: for each pixel a 3 x 3 matrix, row by row, and an offset, of colours as `encode` gives them.
+    attention
+        `[B, 1, h, w]`: how much of the mapped colour is taken; None where the mask says so.
+    """
+
+    parameters: Tensor
+    attention: Tensor | None
+
+
+def mapped(image: Tensor, parameters: Tensor, weight: Tensor) -> Tensor:
+    """Map the colours of images and blend the result in.
+
+    Parameters
+    ----------
+    image
+        `[..., 3, H, W]` over 0..1.
+    parameters
+        `[..., 12, H, W]` of such colours, as `of_plain_colours` gives them.
+    weight
+        `[..., 1, H, W]`: how much of the mapped colour is taken.
+
+    Returns
+    -------
+    `[..., 3, H, W]`; beyond 0..1 where the weight is.
+    """
+    size = parameters.shape[-2:]
+    matrix, offset = parameters[..., :9, :, :].reshape(*parameters.shape[:-3], 3, 3, *size), parameters[..., 9:, :, :]
+    made = ((matrix * image[..., None, :, :, :]).sum(-3) + offset).clamp(0, 1)
+    blended: Tensor = image + weight * (made - image)
+    return blended
+
+
+def enlarged(transform: ColourTransform, size: tuple[int, int]) -> ColourTransform:
+    """Bring maps to a (height, width), bicubically, without clamping what goes beyond; gradients pass."""
+    parameters, attention = (
+        None if x is None else F.interpolate(x, size=size, mode="bicubic", align_corners=False) for x in transform
+    )
+    assert parameters is not None
+    return ColourTransform(parameters, attention)
+
+
+class PCTNetCNN(nn.Module):
+    """The convolutional variant: iSSAM's encoder and decoder, with an attention that takes the mask's place.
+
+    Its colours are normalised as ImageNet's; the affine map takes them to 0..1.
+
+    Parameters
+    ----------
+    width, depth
+        As for `ISSAM`. Published: 32, 4.
+    """
+
+    def __init__(self, *, width: int = 32, depth: int = 4) -> None:
+        super().__init__()
+        self.encoder, self.decoder = Encoder(width, depth), Decoder(width, depth)
+        self.get_params = nn.Conv2d(width, PARAMETERS, 1)
+        self.multiple = 2 ** (depth - 1)
+
+    def forward(self, image: Tensor) -> ColourTransform:
+        """Find the maps of a batch.
+
+        Parameters
+        ----------
+        image
+            `[B, 4, h, w]`: what `encode` gives of the small composite, and the mask, 0..1, soft. h and w are multiples
+            of `multiple`; 256 as published.
+        """
+        features = self.decoder(self.encoder(image), image[:, 3:])
+        return ColourTransform(self.get_params(features), self.decoder.attention(features))
+
+    @staticmethod
+    def encode(image: Tensor) -> Tensor:
+        """Images over 0..1 as the network is given them, and as its loss compares them."""
+        return imagenet.normalised(image)
+
+    @staticmethod
+    def of_plain_colours(parameters: Tensor) -> Tensor:
+        """The same maps `[B, 12, h, w]` for colours over 0..1 that `encode` was not applied to."""
+        matrix, offset = parameters[:, :9].reshape(-1, 3, 3, *parameters.shape[2:]), parameters[:, 9:]
+        black = imagenet.normalised(matrix.new_zeros(3, 1, 1))
+        scaled = matrix / matrix.new_tensor(imagenet.DEVIATION)[:, None, None]
+        return torch.cat([scaled.flatten(1, 2), offset + (matrix * black).sum(2)], 1)
+
+
+class PCTNetViT(nn.Module):
+    """The transformer variant: patches of 4 x 4 pixels without positions; the result is blended by the mask.
+
+    Parameters
+    ----------
+    width, layers, heads, hidden
+        Of the transformer's encoder. Published: 256, 9, 2, 512.
+    """
+
+    def __init__(self, *, width: int = 256, layers: int = 9, heads: int = 2, hidden: int = 512) -> None:
+        super().__init__()
+        self.encoder = _PatchTransformer(width, layers, heads, hidden)
+        self.get_params = nn.Conv2d(PARAMETERS, PARAMETERS, 1)
+        self.multiple = _PATCH
+
+    def forward(self, image: Tensor) -> ColourTransform:
+        """Find the maps of a batch, `[B, 4, h, w]` as for `PCTNetCNN`, of colours over 0..1."""
+        return ColourTransform(self.get_params(self.encoder(image)), None)
+
+    @staticmethod
+    def encode(image: Tensor) -> Tensor:
+        """Images over 0..1 stay as they are."""
+        return image
+
+    @staticmethod
+    def of_plain_colours(parameters: Tensor) -> Tensor:
+        """The maps are of such colours already."""
+        return parameters
+
+
+_PATCH = 4
+
+
+class _PatchTransformer(nn.Module):
+    def __init__(self, width: int, layers: int, heads: int, hidden: int) -> None:
+        super().__init__()
+        self.patch_to_embedding = nn.Sequential(nn.Identity(), nn.Linear(4 * _PATCH**2, width))
+        made = [nn.TransformerEncoderLayer(width, heads, hidden, 0.1, "gelu", batch_first=True) for _ in range(layers)]
+        self.transformer_enc = nn.ModuleDict({"layers": nn.Sequential(*made)})
+        self.dec = nn.Sequential(nn.ConvTranspose2d(width, PARAMETERS, _PATCH, _PATCH), nn.Tanh())
+
+    def forward(self, image: Tensor) -> Tensor:
+        batch, channels, height, width = image.shape
+        rows, columns = height // _PATCH, width // _PATCH
+        cut = image.view(batch, channels, rows, _PATCH, columns, _PATCH)
+        x = self.patch_to_embedding(cut.permute(0, 2, 4, 3, 5, 1).reshape(batch, rows * columns, -1))
+        x = self.transformer_enc["layers"](x)
+        made: Tensor = self.dec(x.transpose(1, 2).reshape(batch, -1, rows, columns))
+        return made

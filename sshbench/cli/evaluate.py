@@ -95,6 +95,7 @@ if TYPE_CHECKING:
     default=True,
     help="Use what an earlier run left and still holds, or make all of it again.  [default: resume]",
 )
+@click.option("--strict", is_flag=True, help="Exit with 1 if any method lacks an image or a metric.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress and no tables.")
 @click.argument("more", nargs=-1, metavar="[METHOD]...")
 @click.pass_context
@@ -137,7 +138,7 @@ def evaluate(ctx: click.Context, /, **options: Any) -> None:
     device = _device(o["device"])
     names = _names((*o["methods"], *o["more"]))
     weights = _weights(o["weights"], names)
-    scored = 0
+    failures: list[str] = []
     for split, benchmark in zip(splits, benchmarks, strict=True):
         out = _out(o["out"], split, len(splits))
         with _Progress(o["quiet"], split) as progress:
@@ -155,13 +156,43 @@ def evaluate(ctx: click.Context, /, **options: Any) -> None:
                 weights=weights,
                 progress=progress,
             )
-        scored += sum(record.failed is None for record in records)
+        failures += _failures(
+            records, {protocol.name: chosen(protocol, metrics) for protocol in protocols}, o["strict"]
+        )
         if not o["quiet"]:
             _print(records, metrics)
         click.echo(f"Records and predictions: {out}; next: sshbench report {shlex.quote(str(out))}", err=True)
-    if not scored:
-        click.echo("sshbench: nothing could be scored; the tables say why", err=True)
+    if failures:
+        for text in dict.fromkeys(failures):
+            click.echo(f"sshbench: {text}", err=True)
         ctx.exit(1)
+
+
+def _failures(records: list[Record], asked: dict[str, tuple[str, ...]], strict: bool) -> list[str]:
+    """Sentences about what makes the exit code 1: a method without any score; if strict, any score that is missing."""
+    from sshbench.results.tables import MISSING
+
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(record.method, []).append(record)
+    if not any(record.metrics for record in records):
+        return ["nothing could be scored; the tables say why"]
+    found = [
+        f"{method} was scored on no image; the tables say why"
+        for method, group in groups.items()
+        if not any(record.metrics for record in group) and group[0].trained_by != MISSING
+    ]
+    if strict:
+        for method, group in groups.items():
+            failed = {record.id for record in group if record.failed is not None}
+            lacking = {name for r in group if r.failed is None for name in asked[r.protocol]} - {
+                n for r in group for n in r.metrics
+            }
+            if failed:
+                found.append(f"--strict: {method} failed on {len(failed)} of {len({r.id for r in group})} images")
+            elif lacking:
+                found.append(f"--strict: {method} has no {', '.join(sorted(lacking))}")
+    return found
 
 
 def _parts(values: tuple[str, ...]) -> list[str]:

@@ -123,7 +123,7 @@ def figure(
     columns = columns or [row.method for row in reversed(summary.rows) if not row.sees_target and row.method != "dc"]
     _known("method", columns, there)
     _known("image", ids, [record.id for record in records])
-    chosen = list(ids) or list(spread(records, summary.metrics[0]))[:rows]
+    chosen = list(ids) or (list(spread(records, summary.metrics[0]))[:rows] if summary.metrics else [])
     if not chosen:
         raise SshbenchError("nothing in these records was scored, so there is nothing to compare")
     shown = load_pictures(_benchmark(records, root), records, results_folders(results), chosen, cell)

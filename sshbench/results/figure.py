@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from sshbench.errors import SshbenchError
+from sshbench.errors import SshbenchError, printable
 from sshbench.results.pdf import pdf_page
 from sshbench.results.pictures import Pictures, Pixels
 from sshbench.whole_file import whole_file
@@ -64,7 +64,7 @@ def grid(
     names = ["composite", *methods, "ground truth"]
     step, line = 1 + GAP, LETTERS * 1.35
     cells: list[tuple[Pixels, Box]] = []
-    labels = [((titles or {}).get(n, n), c * step + 0.5, LETTERS, True) for c, n in enumerate(names)]
+    labels = [(printable((titles or {}).get(n, n)), c * step + 0.5, LETTERS, True) for c, n in enumerate(names)]
     y = line
     for row in rows:
         height, width = row.composite.shape[:2]

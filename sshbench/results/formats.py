@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable
+from typing import Any
 
+from sshbench.errors import printable
 from sshbench.results.frame import frame
 from sshbench.results.summary import Summary
 from sshbench.results.tables import Table, tables
@@ -16,7 +19,19 @@ def csv_text(summary: Summary) -> str:
     found.insert(0, "benchmark", summary.benchmark)
     found.insert(1, "protocol", summary.protocol)
     found.insert(2, "protocol_version", summary.protocol_version)
+    found = found.map(_cell).rename(columns=_cell)
     return str(found.to_csv(index=False, lineterminator="\n"))
+
+
+def _cell(value: Any) -> Any:
+    """The value, its text such that no spreadsheet takes it for a formula.
+
+    The quote in front is what OWASP advises (CSV injection); numbers stay numbers.
+    """
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 def plain_text(
@@ -65,7 +80,7 @@ def markdown(summary: Summary) -> str:
 
 def markdown_table(table: Table) -> str:
     """One table as `markdown` writes it."""
-    lines = [f"**{table.title}**", ""]
+    lines = [f"**{_escaped(table.title)}**", ""]
     lines.append("| " + " | ".join(_escaped(c) for c in table.columns) + " |")
     lines.append("|---" + "|---:" * (len(table.columns) - 1) + "|")
     for i, row in enumerate(table.rows):
@@ -75,14 +90,19 @@ def markdown_table(table: Table) -> str:
     return "\n".join([*lines, *(f"\n{_escaped(note)}" for note in table.notes)])
 
 
+# What GitHub reads as markup, wherever it stands; an underscore only at the edge of a word, a bracket only where a link
+# or a footnote could follow or begin, so that an interval stays as it is.
+_MARKUP = re.compile(r"[\\`*<>|~$&]|(?<![^\W_])_|_(?![^\W_])|\](?=[(\[:])|\[(?=[\^!])|!(?=\[)|^[#+-](?=\s)")
+
+
 def _escaped(text: str) -> str:
-    return text.replace("|", "\\|").replace("*", "\\*").replace("<", "\\<")
+    return _MARKUP.sub(lambda found: "&amp;" if found[0] == "&" else f"\\{found[0]}", text)
 
 
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "±": r"$\pm$",
-    "Δ": r"$\Delta$", "‡": r"$\ddagger$", "†": r"$\dagger$", "<": r"$<$", ">": r"$>$",
+    "Δ": r"$\Delta$", "‡": r"$\ddagger$", "†": r"$\dagger$", "<": r"$<$", ">": r"$>$", "|": r"\textbar{}",
 }  # fmt: skip
 
 
@@ -99,12 +119,18 @@ def latex(summary: Summary) -> str:
                 lines.append(r"\midrule")
             cells = [_tex(cell) for cell in row]
             cells = [rf"\textbf{{{cell}}}" if (i, c) in table.strong else cell for c, cell in enumerate(cells)]
-            lines.append(" & ".join(cells) + r" \\")
+            lines.append(_after_break(" & ".join(cells)) + r" \\")
         lines += [r"\bottomrule", r"\end{tabular}"]
         if table.notes:
-            lines += ["", r"\smallskip", r"{\footnotesize " + r" \\ ".join(_tex(note) for note in table.notes) + "}"]
+            notes = r" \\ ".join(_after_break(_tex(note)) for note in table.notes)
+            lines += ["", r"\smallskip", rf"{{\footnotesize {notes}}}"]
         parts.append("\n".join([*lines, r"\end{table}"]))
     return "\n\n".join(parts) + "\n"
+
+
+def _after_break(text: str) -> str:
+    r"""The text guarded, since ``\\`` and ``\midrule`` take ``[`` or ``*`` behind them for an argument of theirs."""
+    return f"{{}}{text}" if text.startswith(("[", "*")) else text
 
 
 def _tex(text: str) -> str:
@@ -123,7 +149,7 @@ _STYLE = (
 
 def html_page(summary: Summary) -> str:
     """One page without scripts or anything from elsewhere."""
-    title = html.escape(f"{summary.benchmark} under {summary.protocol}")
+    title = html.escape(printable(f"{summary.benchmark} under {summary.protocol}"))
     parts = [
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>',
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>',

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from sshbench.errors import printable
 from sshbench.results.statistics import Estimate
 from sshbench.results.summary import Row, Summary
 
@@ -31,12 +32,12 @@ def frame(summary: Summary, *, by: str | None = None) -> pandas.DataFrame:
 
     rows = []
     for row in summary.rows:
-        head: dict[str, Any] = {"method": row.method}
+        head: dict[str, Any] = {"method": printable(row.method)}
         tail: dict[str, Any] = {
             "failed": len(row.failures),
             "sees_target": row.sees_target,
             "ms": row.milliseconds,
-            "trained_by": row.trained_by,
+            "trained_by": printable(row.trained_by),
         }
         if by is None:
             rows.append({**head, "n": row.n, **tail, **_columns(row, summary.metrics)})

@@ -91,12 +91,26 @@ def load_pictures(
         size = max(round(width * scale), 1), max(round(height * scale), 1)
         predictions = {}
         for record in group:
-            path = next((p for f in folders if record.prediction and (p := f / record.prediction).is_file()), None)
-            if path is not None:
-                with Image.open(path) as image:
-                    predictions[record.method] = _resized(np.asarray(image.convert("RGB")), size)
+            image = next((one for f in folders if (one := _prediction(f, record)) is not None), None)
+            if image is not None:
+                predictions[record.method] = _resized(image, size)
         target = None if sample.target is None else _resized(sample.target, size)
         yield Pictures(id, _resized(sample.composite, size), target, predictions)
+
+
+def _prediction(folder: Path, record: Record) -> Pixels | None:
+    """Read the picture that a record names; None where there is none within the folder, or none that can be read.
+
+    Records may come from elsewhere, so what they name is followed to nothing outside of their folder of results.
+    """
+    try:
+        path = (folder / record.prediction).resolve()
+        if not (path.is_relative_to(folder.resolve() / "predictions") and path.is_file()):
+            return None
+        with Image.open(path, formats=["PNG"]) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, SyntaxError, ValueError, RuntimeError, Image.DecompressionBombError):
+        return None
 
 
 def _resized(image: Pixels, size: tuple[int, int]) -> Pixels:

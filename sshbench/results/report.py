@@ -22,6 +22,7 @@ from PIL import Image, features
 from sshbench import __version__
 from sshbench.benchmarks.composite import Benchmark
 from sshbench.benchmarks.protocol import PROTOCOLS
+from sshbench.errors import printable
 from sshbench.metrics.suite import METRICS
 from sshbench.results.pictures import ERROR_SPAN, Pictures, Pixels, error_colours, load_pictures, spread
 from sshbench.results.records import Record
@@ -90,7 +91,12 @@ def payload(
         "metrics": [_metric(name) for name in summary.metrics],
         "methods": [_method(row, summary) for row in summary.rows],
         "images": [
-            {"id": id, "about": dict(attributes[id]), "values": by_method, "pictures": (shown or {}).get(id)}
+            {
+                "id": id,
+                "about": {name: _plain(value) for name, value in attributes[id].items()},
+                "values": by_method,
+                "pictures": (shown or {}).get(id),
+            }
             for id, by_method in values.items()
         ],
     }
@@ -101,6 +107,11 @@ def _number(value: float | None) -> float | None:
     if value is None or np.isnan(value):
         return None
     return float(f"{float(capped(value)):.6g}")
+
+
+def _plain(value: str | float) -> str | float | None:
+    """An attribute as JSON has it, which knows no NaN and no infinity."""
+    return value if isinstance(value, str) or np.isfinite(value) else None
 
 
 def _metric(name: str) -> dict[str, Any]:
@@ -153,17 +164,18 @@ def page(summary: Summary, data: Mapping[str, Any]) -> str:
         parts.joinpath("page.html")
         .read_text(encoding="utf-8")
         .format(
-            title=html.escape(f"{summary.benchmark} under {summary.protocol}"),
+            title=html.escape(printable(f"{summary.benchmark} under {summary.protocol}")),
             style=style.replace("ERROR-RAMP", ramp),
-            benchmark=html.escape(summary.benchmark),
+            benchmark=html.escape(printable(summary.benchmark)),
             images=summary.images,
-            protocol=html.escape(f"{summary.protocol}, version {summary.protocol_version}"),
+            protocol=html.escape(printable(f"{summary.protocol}, version {summary.protocol_version}")),
             about_protocol=html.escape(protocol.description) if protocol else "",
             tables="\n".join([_table(main), *map(_table, others)]),
             error_span=ERROR_SPAN,
             no_pictures="" if has_pictures else "<p>This page was made without pictures.</p>",
             version=html.escape(__version__),
-            data=json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
+            # In ASCII, as an id may hold the bytes of a file name that is not UTF-8.
+            data=json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"),
             script=script,
         )
     )

@@ -43,7 +43,8 @@ class Summary:
     metrics
         In the order of columns; the first is the one that rows are sorted by.
     best
-        By metric, the method that leads: ceilings do not count, nor do methods that failed on an image, unless all did.
+        By metric, the method that leads. Ceilings do not count, nor do methods that lack an image that another method
+        or a ceiling was asked for; a metric has no entry where that leaves none.
     strata
         Name of a division -> its parts with their number of images.
     """
@@ -60,6 +61,8 @@ class Summary:
     @property
     def resolution(self) -> float | None:
         """Half of the interval of a paired difference in the first metric, the median over methods."""
+        if not self.metrics:
+            return None
         halves = [(v.high - v.low) / 2 for row in self.rows if (v := row.versus.get(self.metrics[0]))]
         halves = [half for half in halves if np.isfinite(half)]
         return median(halves) if halves else None
@@ -134,7 +137,7 @@ def summarise(records: Sequence[Record], *, metrics: Sequence[str] | None = None
     strata = _strata(records)
     ids = {record.id for record in records}
     values = {method: _values(group, names) for method, group in groups.items()}
-    best = {name: leader for name in names if (leader := _leader(name, groups, values, len(ids)))}
+    best = {name: leader for name in names if (leader := _leader(name, groups, values, ids))}
     compared = _compared(groups, values, best)
     rows = [
         _row(method, group, names, values[method], compared[method], strata, len(ids))
@@ -167,13 +170,25 @@ def _values(group: Iterable[Record], names: Iterable[str]) -> Values:
     }
 
 
-def _leader(name: str, groups: Mapping[str, list[Record]], values: Mapping[str, Values], images: int) -> str | None:
-    rivals = [m for m, group in groups.items() if not group[0].sees_target and values[m][name]]
-    whole = [m for m in rivals if len(values[m][name]) == images]
-    means = {m: estimate(list(values[m][name].values()), resamples=1).mean for m in whole or rivals}
-    if not means:
+def _leader(name: str, groups: Mapping[str, list[Record]], values: Mapping[str, Values], ids: set[str]) -> str | None:
+    """The method with the best mean among those that were scored on every image; None where there is none.
+
+    An image on which no method has the metric, such as the foreground's where the mask is empty at the protocol's size,
+    does not count against any.
+    """
+    defined = {id for found in values.values() for id in found[name]}
+    whole = [
+        method
+        for method, group in groups.items()
+        if not group[0].sees_target
+        and {record.id for record in group if record.failed is None} == ids
+        and defined
+        and values[method][name].keys() == defined
+    ]
+    if not whole:
         return None
-    return (max if higher_is_better(name) else min)(means, key=lambda m: means[m])
+    means = {method: estimate(list(values[method][name].values()), resamples=1).mean for method in whole}
+    return (max if higher_is_better(name) else min)(means, key=lambda method: means[method])
 
 
 def _compared(
@@ -226,7 +241,7 @@ def _row(
     return Row(
         method=method,
         sees_target=group[0].sees_target,
-        n=sum(record.failed is None for record in group),
+        n=sum(record.failed is None and bool(record.metrics) for record in group),
         images=images,
         milliseconds=1000 * median(seconds) if seconds else None,
         trained_by=" and ".join(dict.fromkeys(record.trained_by for record in group if record.trained_by)),

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from sshbench.errors import printable
 from sshbench.metrics.suite import METRICS
 from sshbench.results.published import Published, published_on
 from sshbench.results.statistics import Estimate, Versus
 from sshbench.results.summary import Row, Summary, higher_is_better
-
-if TYPE_CHECKING:
-    pass
 
 MISSING = "missing"  # of a method whose weights are not here
 CEILING = "ceiling: sees the ground truth"
@@ -21,7 +18,7 @@ SIGNIFICANT = 0.05
 
 @dataclass(frozen=True)
 class Table:
-    """Cells of text.
+    """Cells of text, each one printable line, whatever the records hold.
 
     Parameters
     ----------
@@ -40,11 +37,20 @@ class Table:
     breaks: frozenset[int] = frozenset()
     notes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        set_ = object.__setattr__
+        set_(self, "title", printable(self.title))
+        set_(self, "columns", tuple(map(printable, self.columns)))
+        set_(self, "rows", tuple(tuple(map(printable, row)) for row in self.rows))
+        set_(self, "notes", tuple(map(printable, self.notes)))
+
 
 def tables(summary: Summary, *, published: bool = True) -> list[Table]:
     """All tables of a summary: the first metric in full, all metrics, the strata, and what is published."""
-    found = [_leading(summary), _means(summary)] if summary.metrics else [_failures_only(summary)]
-    found += [_stratum(summary, division) for division in summary.strata]
+    if summary.metrics:
+        found = [_leading(summary), _means(summary), *(_stratum(summary, division) for division in summary.strata)]
+    else:
+        found = [_failures_only(summary)]
     printed = published_table(summary.benchmark) if published else None
     return [*found, printed] if printed else found
 
@@ -160,6 +166,8 @@ def _notes(summary: Summary) -> list[str]:
             f"±{number(metric, summary.resolution)} (half of its 95% interval, median over methods)."
         )
     notes.append("Intervals: bootstrap over images. p: Wilcoxon's signed-rank test against the best, Holm-corrected.")
+    if summary.metrics[0] not in summary.best and not all(row.sees_target for row in summary.rows):
+        notes.append("No method is called the best, since none was scored on every image.")
     if any(row.sees_target for row in summary.rows):
         notes.append(f"‡ {CEILING}, so it is no rival and cannot be the best.")
     counts = {row.n + len(row.failures) for row in summary.rows}

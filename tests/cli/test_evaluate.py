@@ -107,6 +107,15 @@ class TestPredictions:
         assert "theirs failed on 2 images; its means are over the other 1" in result.stdout
         assert "100 x 80" in result.stdout
 
+    def test_they_are_not_the_best_and_strictly_a_failure(self, tmp_path: Path, predictions: Path) -> None:
+        result = evaluate("-p", "theirs", "--strict", cwd=tmp_path)
+        assert result.returncode == 1
+        assert "sshbench: --strict: theirs failed on 2 of 3 images" in result.stderr
+        assert "theirs †" in result.stdout
+        assert "No method is called the best" in result.stdout
+        whole = evaluate("-m", "dc", "--strict", cwd=tmp_path)
+        assert whole.returncode == 0, whole.stderr
+
     def test_a_name_of_ones_own(self, tmp_path: Path, predictions: Path) -> None:
         result = evaluate("-p", "ours=theirs", cwd=tmp_path)
         assert "\nours †" in result.stdout
@@ -152,6 +161,29 @@ class TestRefusals:
         assert "mine failed on 3 images" in result.stdout
         assert "ValueError: broken" in result.stdout
         assert "nothing could be scored" in result.stderr
+
+    def test_so_is_a_method_without_a_score_beside_others(self, tmp_path: Path) -> None:
+        (tmp_path / "mine.py").write_text(MINE.replace("return", "raise ValueError('broken')  #"))
+        result = evaluate("-m", "mine.py", "-m", "dc", cwd=tmp_path)
+        assert result.returncode == 1
+        assert "sshbench: mine was scored on no image; the tables say why" in result.stderr
+        assert "\ndc " in result.stdout
+
+    def test_a_metric_whose_weights_are_not_here_is_no_error(self, tmp_path: Path) -> None:
+        nowhere = {"SSHBENCH_LPIPS_WEIGHTS": str(tmp_path)}
+        result = evaluate("-m", "dc", "--metrics", "lpips", cwd=tmp_path, **nowhere)
+        assert result.returncode == 0, result.stderr  # there is PSNR too
+        assert "its column stays empty" in result.stderr
+        alone = run(
+            "evaluate", "-m", "dc", "--metrics", "lpips", "--limit", "2", "-o", "alone", cwd=tmp_path, **nowhere
+        )
+        assert alone.returncode == 1
+        assert "nothing was scored" in alone.stdout
+        assert "nothing could be scored" in alone.stderr
+        assert "Traceback" not in alone.stderr
+        strict = evaluate("-m", "dc", "--metrics", "lpips", "--strict", "-q", cwd=tmp_path, **nowhere)
+        assert strict.returncode == 1
+        assert "--strict: dc has no lpips" in strict.stderr
 
 
 @pytest.fixture(scope="module")

@@ -130,6 +130,39 @@ def test_spread_is_between_the_best_and_the_worst_rival(results: Results) -> Non
     assert math.isinf(max(v["ceiling-copy"] for v in by_image.values()))  # was left out
 
 
+def test_what_json_lacks_is_empty(results: Results, tmp_path: Path) -> None:
+    odd = {"ratio": math.nan, "far": -math.inf, "raw": "\udcff"}
+    records = [replace(r, attributes=odd, benchmark="b\udcff") for r in results[1]]
+    write_report(tmp_path / "page.html", records)
+    about = data_of(tmp_path / "page.html")["images"][0]["about"]
+    assert about == {"ratio": None, "far": None, "raw": "\udcff"}
+
+
+@pytest.mark.parametrize(
+    "name", ["{outside}/private.png", "../private.png", "predictions/../../private.png", "predictions/link.png", "a\0b"]
+)
+def test_records_show_no_picture_from_elsewhere(results: Results, tmp_path: Path, name: str) -> None:
+    Image.new("RGB", (40, 30), "red").save(tmp_path / "private.png")
+    folder = tmp_path / "out"
+    (folder / "predictions").mkdir(parents=True)
+    (folder / "predictions/link.png").symlink_to(tmp_path / "private.png")
+    records = [replace(r, prediction=name.format(outside=tmp_path)) for r in results[1]]
+    write_report(tmp_path / "page.html", records, open_benchmark("sample"), [folder])
+    shown = data_of(tmp_path / "page.html")["images"][0]["pictures"]["images"]
+    assert sorted(shown) == ["composite", "ground truth"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"not an image", b"\x89PNG\r\n\x1a\n"])
+def test_a_damaged_prediction_has_no_picture(results: Results, tmp_path: Path, damage: bytes) -> None:
+    folder = tmp_path / "out"
+    records = [r for r in results[1] if r.method == "grey"]
+    for record in records:
+        (folder / record.prediction).parent.mkdir(parents=True, exist_ok=True)
+        (folder / record.prediction).write_bytes(damage)
+    write_report(tmp_path / "page.html", records, open_benchmark("sample"), [folder])
+    assert "grey" not in data_of(tmp_path / "page.html")["images"][0]["pictures"]["images"]
+
+
 def test_names_cannot_break_out_of_the_page(results: Results, tmp_path: Path) -> None:
     evil = "</script><script>window.hurt = 1</script>"
     records = [replace(r, id=evil + r.id, method="<i>" + r.method, attributes={"subset": evil}) for r in results[1]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,6 +110,27 @@ class TestFailures:
         one = row(summary, "lucky")
         assert (one.n, one.images, one.failures) == (29, 30, {"b/3": "no memory"})
 
+    def test_a_method_that_lacks_an_image_is_never_the_best(self) -> None:
+        summary = summarise([*records_of("lucky", self.LUCKY), *records_of("ceiling-x", BASE.tolist(), ceiling=True)])
+        assert summary.best == {}
+        assert row(summary, "lucky").versus == {}
+        assert r"\textbf" not in FORMATS["latex"](summary)
+        assert "<b>" not in FORMATS["html"](summary)
+        assert not any("best" in cell for table in tables(summary) for line in table.rows for cell in line)
+        assert "No method is called the best, since none was scored on every image." in plain_text(summary)
+
+    def test_nor_is_one_that_was_asked_for_fewer(self) -> None:
+        fewer = records_of("fewer", (BASE[:29] + 9).tolist())
+        assert summarise([*fewer, *records_of("poor", POOR.tolist())]).best["psnr"] == "poor"
+        assert summarise([*fewer, *records_of("ceiling-x", BASE.tolist(), ceiling=True)]).best == {}
+
+    def test_a_metric_that_an_image_does_not_have_counts_against_none(self) -> None:
+        def without(records: list[Record]) -> list[Record]:
+            return [replace(r, metrics={"psnr": r.metrics["psnr"]}) if r.id == "b/3" else r for r in records]
+
+        summary = summarise(without([*records_of("good", GOOD.tolist()), *records_of("poor", POOR.tolist())]))
+        assert summary.best == {"psnr": "good", "mse": "good"}
+
     def test_pairs_are_those_that_both_have(self) -> None:
         summary = summarise([*RECORDS, *records_of("lucky", self.LUCKY)])
         both = np.arange(30) != 3
@@ -128,6 +150,15 @@ class TestFailures:
             write(summary)
         assert "nothing was scored" in plain_text(summary)
         assert "none failed on 3 images. First: a/0: no memory" in plain_text(summary)
+
+    def test_where_no_metric_could_be_computed_there_is_a_table_still(self) -> None:
+        summary = summarise([replace(record, metrics={}) for record in RECORDS])
+        for write in FORMATS.values():
+            write(summary)
+        assert "nothing was scored" in plain_text(summary)
+        assert [row.n for row in summary.rows] == [0] * 4
+        assert frame(summary).index.tolist() == ["poor", "good", "ceiling-x", "fair"]
+        assert summary.resolution is None
 
     def test_a_method_that_saw_fewer_images_is_said_to(self) -> None:
         text = plain_text(summarise([*RECORDS, *records_of("short", BASE[:8].tolist())]))
@@ -197,6 +228,47 @@ class TestFormats:
         assert "<script" not in text
         assert "&lt;script&gt;" in text
         assert "http" not in text
+
+    @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", "\n@"])
+    def test_no_cell_of_a_csv_is_a_formula(self, start: str) -> None:
+        odd = [replace(r, method=f"{start}cmd|' /C calc'!A0", trained_by=f"{start}1") for r in RECORDS[:30]]
+        below = [replace(r, metrics={"psnr": -r.metrics["psnr"]}) for r in RECORDS[30:60]]
+        lines = list(csv.reader(io.StringIO(FORMATS["csv"](summarise([*odd, *below])))))
+        for line in lines:
+            for cell in line:
+                assert cell[:1] not in "=+-@\t\r\n" or cell[:1] == "" or re.fullmatch(r"-[0-9.e-]+", cell)
+        assert any(cell.startswith("-2") for line in lines for cell in line)  # numbers are numbers still
+
+    def test_what_names_hold_stays_in_its_cell(self) -> None:
+        odd = "a\nb\r\n|c| \\| <img src=x> [x](http://y) `z` \x1b[31m \u202e $1$ \ud800"
+        summary = summarise([replace(r, method=odd) if r.method == "good" else r for r in RECORDS])
+        for name, write in FORMATS.items():
+            text = write(summary)
+            text.encode()
+            assert "\x1b" not in text
+            assert "\u202e" not in text
+            if name != "text":
+                assert len(text.splitlines()) == len(write(summarise(RECORDS)).splitlines())
+        wide = [len(plain_text(one, width=1000).splitlines()) for one in (summary, summarise(RECORDS))]
+        assert wide[0] == wide[1]
+        text = FORMATS["markdown"](summary)
+        assert "\\|c\\|" in text
+        assert "\\<img" in text
+        assert "[x\\](http" in text
+        assert "\\`z\\`" in text
+        for line in text.splitlines():
+            if line.startswith("| a"):
+                assert len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) in (9, 4, 5)  # of the kinds of table
+
+    @pytest.mark.parametrize("start", ["[", "*"])
+    def test_latex_takes_no_name_for_an_argument(self, start: str) -> None:
+        renamed = [
+            replace(r, method=f"{start}x]" if r.method == "good" else r.method, benchmark="iharmony4") for r in RECORDS
+        ]
+        text = FORMATS["latex"](summarise(renamed))
+        assert f"{{}}{start}x]" in text
+        assert "[1] " in text  # the sources of what is published, which follow a line break
+        assert not re.search(r"(\\\\|rule)\s*[\[*]", text)
 
     @pytest.mark.parametrize("width", [80, 120, 300])
     def test_text_keeps_to_the_width(self, width: int) -> None:

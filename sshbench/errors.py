@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+
 LONGEST = 2000
 """Characters that a sentence may have; more of them come from a file that is not what it says it is."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""The system's numbers of errors that say that there is no space for a file."""
 
 
 class SshbenchError(Exception):
@@ -18,9 +23,14 @@ class SshbenchError(Exception):
 
 def sentence(error: BaseException) -> str:
     """What to tell the user of an error: for the system's own, the file and the reason without its number."""
-    if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return printable(f"{error.filename}: {error.strerror}")
-    return printable(str(error))
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        where = "the output" if error.filename is None else error.filename
+        if error.errno in FULL:
+            text = f"{where}: no space to write it ({error.strerror}); make room and run the same command again"
+        elif error.filename is not None:
+            text = f"{where}: {error.strerror}"
+    return printable(text)
 
 
 def printable(text: str) -> str:

@@ -1,37 +1,222 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all.
+
+A file is written under a temporary name beside its own, `.sshbench-` and a random number, which a lock holds for as
+long as its process lives. A process that is killed leaves that file behind, and the next one that writes into the
+folder removes it.
+"""
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
+import re
 import secrets
+import shutil
+import signal
 import stat
+import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NoReturn
+
+from sshbench.errors import FULL, SshbenchError
+
+_PREFIX = ".sshbench-"
+_NAME = re.compile(re.escape(_PREFIX) + r"[0-9a-f]{16}(\.[^/]*)?")
+_STALE_AFTER = 24 * 3600.0
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
+_SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")  # as libraries in Rust say it, of which some reserve space first
+_READER_COMES_WITHIN = 10.0
+
+_cleared: set[Path] = set()
+_unfinished: set[Path] = set()
 
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary name beside `path` to write to; it becomes `path` when the block ends without an error.
+    """Give a temporary file beside `path` to write to; it becomes `path` when the block ends without an error.
 
     The temporary name ends as `path` does, so that libraries that go by the suffix write the right format. A file that
-    is replaced leaves its permissions to the new one, and a symbolic link stays one.
+    is replaced leaves its permissions to the new one, and a symbolic link stays one. A device or a pipe is not
+    replaced: it is sent the file's bytes when the block ends.
 
     Raises
     ------
     OSError
-        The folder does not exist or cannot be written.
+        The folder does not exist or cannot be written, or there is no space left; its `filename` is `path`. Whatever
+        a library raises where a disk is full, this is what the caller gets.
     """
+    if is_stream(path):
+        with _sent(path) as temporary:
+            yield temporary
+        return
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{secrets.token_hex(8)}{Path(path).suffix}")
+    _clear(target.parent)
+    temporary = target.with_name(f"{_PREFIX}{secrets.token_hex(8)}{Path(path).suffix}")
+    with _named(path, temporary):
+        lock = hold(temporary)
+    _unfinished.add(temporary)
     try:
-        yield temporary
-        with suppress(FileNotFoundError):
-            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
-        os.replace(temporary, target)
-    except OSError as error:
-        if error.filename == os.fspath(temporary):
-            error.filename, error.filename2 = os.fspath(path), None  # the name that the user knows
-        raise
+        with _named(path, temporary, lock):
+            yield temporary
+            with suppress(FileNotFoundError):
+                temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+            flush(temporary)
+            os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+        _unfinished.discard(temporary)
+        os.close(lock)
+
+
+def end_at_once(number: int = signal.SIGTERM, frame: object = None) -> NoReturn:
+    """End this process without leaving its blocks, but for the files that it has begun; a handler of signals too."""
+    for path in list(_unfinished):
+        path.unlink(missing_ok=True)
+    os._exit(128 + number)
+
+
+def is_stream(path: str | os.PathLike[str]) -> bool:
+    """Whether `path` is a device, a pipe or a socket, or stands for an open file, as `/dev/stdout` does."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) or _descriptor(path) is not None
+
+
+def would_replace(path: str | os.PathLike[str]) -> bool:
+    """Whether something is at `path` that a new file would take the place of."""
+    return os.path.lexists(path) and not is_stream(path)
+
+
+def hold(path: Path) -> int:
+    """Create a file and lock it; the descriptor that is returned holds the lock until it is closed."""
+    while True:
+        lock = os.open(path, os.O_CREAT | os.O_WRONLY, 0o666)
+        with suppress(OSError):  # not every file system has locks
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if path.exists():  # else it was cleared before the lock was there
+            return lock
+        os.close(lock)
+
+
+def is_abandoned(path: Path) -> bool:
+    """Whether the process that held a file is gone; also of any file that has not been written to for a day."""
+    if path.stat().st_mtime < time.time() - _STALE_AFTER:
+        return True
+    with open(path, "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+    return True
+
+
+def flush(path: Path) -> None:
+    """Have a file's bytes on the disk; without this a full disk or a power cut may show only after the rename."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+
+
+def _clear(folder: Path) -> None:
+    """Remove what killed processes have left in a folder, once in the life of this process."""
+    if folder in _cleared:
+        return
+    _cleared.add(folder)
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            if _NAME.fullmatch(name):
+                with suppress(OSError):  # another process clears too, or the file is somebody else's
+                    if is_abandoned(folder / name):
+                        (folder / name).unlink()
+
+
+@contextmanager
+def _named(path: str | os.PathLike[str], temporary: Path, lock: int | None = None) -> Iterator[None]:
+    """Let errors name the file that the user knows, and a full disk be an OSError whatever a library makes of it."""
+    try:
+        yield
+    except SshbenchError:
+        raise
+    except Exception as error:
+        temporary_name, code = os.fspath(temporary), None
+        if not isinstance(error, OSError) or error.errno is None:  # of a library, which may say anything
+            said = _SYSTEM_ERROR.search(str(error))
+            code = int(said[1]) if said else None if lock is None else _no_room(lock)
+        elif error.filename in (None, temporary_name):
+            code = error.errno
+        if code is not None and code in FULL:
+            raise OSError(code, os.strerror(code), os.fspath(path)) from error
+        if isinstance(error, OSError) and error.filename == temporary_name:
+            error.filename, error.filename2 = os.fspath(path), None
+        raise
+
+
+def _no_room(lock: int) -> int | None:
+    """The system's reason why the file behind a descriptor cannot grow, if that is so."""
+    try:
+        for _ in range(2):  # the first may be cut short without an error
+            os.pwrite(lock, bytes(1 << 16), os.fstat(lock).st_size)
+        os.fsync(lock)
+    except OSError as error:
+        return error.errno
+    return None
+
+
+@contextmanager
+def _sent(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a file elsewhere to write to, whose bytes then go to a device or a pipe."""
+    handle, name = tempfile.mkstemp(prefix=_PREFIX, suffix=Path(path).suffix)
+    temporary = Path(name)
+    _unfinished.add(temporary)
+    try:
+        with _named(name, temporary, handle):
+            yield temporary
+        try:
+            with open(temporary, "rb") as source, os.fdopen(_open_stream(path), "wb") as sink:
+                shutil.copyfileobj(source, sink)
+        except BrokenPipeError as error:
+            raise SshbenchError(f"{path}: its reader has gone before it had all") from error
+        except OSError as error:
+            error.filename, error.filename2 = os.fspath(path), None
+            raise
+    finally:
+        os.close(handle)
+        temporary.unlink(missing_ok=True)
+        _unfinished.discard(temporary)
+
+
+def _open_stream(path: str | os.PathLike[str]) -> int:
+    if (number := _descriptor(path)) is not None:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()  # what was said before comes before
+        return os.dup(number)
+    deadline = time.monotonic() + _READER_COMES_WITHIN
+    while True:
+        try:
+            opened = os.open(path, os.O_WRONLY | os.O_NONBLOCK)  # else opening a pipe waits for a reader for ever
+            os.set_blocking(opened, True)
+            return opened
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            if time.monotonic() > deadline:
+                raise OSError(errno.ENXIO, "nobody reads from this pipe", os.fspath(path)) from error
+        time.sleep(0.05)
+
+
+def _descriptor(path: str | os.PathLike[str]) -> int | None:
+    """The number of the open file that a path stands for, by itself or through symbolic links."""
+    place = os.path.abspath(path)
+    for _ in range(40):
+        if found := _DESCRIPTOR.fullmatch(place):
+            return int(found[1])
+        if not os.path.islink(place):
+            return None
+        place = os.path.normpath(os.path.join(os.path.dirname(place), os.readlink(place)))
+    return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sshbench.cli.lut.arguments import images_below
+from sshbench.cli.progress import Progress
+from sshbench.cli.stopping import go_on
 from sshbench.errors import SshbenchError, sentence
+from sshbench.whole_file import whole_file, would_replace
 
 if TYPE_CHECKING:
     from sshbench.compositing.harmonize import MapChoice
@@ -28,6 +31,11 @@ class Job:
     output: Path
     lut: Path | None
     preview: Path | None
+
+    @property
+    def files(self) -> list[Path]:
+        """What is to be written."""
+        return [path for path in (self.lut, self.preview, self.output) if path is not None]
 
 
 class Place(click.ParamType[tuple[int, int]]):
@@ -70,8 +78,10 @@ class Place(click.ParamType[tuple[int, int]]):
 @click.option("--device", metavar="DEVICE", help="Such as cpu or cuda:0, for methods that run on one.")
 @click.option("--overwrite", "existing", flag_value="overwrite", help="Replace files that exist.")
 @click.option(
-    "--skip-existing", "existing", flag_value="skip", help="Leave pictures that exist: goes on after a break."
-)
+    "--skip-existing", "existing", flag_value="skip",
+    help="Leave files that exist and make those that are missing: goes on after a break.",
+)  # fmt: skip
+@click.option("--quiet", "-q", is_flag=True, help="Nothing but errors and warnings.")
 @click.pass_context
 def harmonize(
     ctx: click.Context,
@@ -92,6 +102,7 @@ def harmonize(
     quality: int | None,
     device: str | None,
     existing: str | None,
+    quiet: bool,
 ) -> None:
     """Paste a foreground onto a background in the background's light and colours.
 
@@ -110,29 +121,33 @@ def harmonize(
     jobs = plan(foreground, background, composite, mask, output, export_lut, preview)
     if export_lut and kind == "none":
         raise SshbenchError("--map none pastes a picture, so there is no LUT to export; choose lut or polynomial")
-    done = {job.output for job in jobs if os.path.lexists(job.output)}
-    if existing != "skip":
-        done |= {path for job in jobs for path in (job.lut, job.preview) if path and os.path.lexists(path)}
-    if done and existing is None:
-        others = f" and {len(done) - 1} more" if len(done) > 1 else ""
-        raise SshbenchError(f"{min(done)}{others} already there; add --overwrite or --skip-existing")
-    todo = [job for job in jobs if existing != "skip" or job.output not in done]
+    there = {path for job in jobs for path in job.files if would_replace(path)}
+    if there and existing is None:
+        others = f" and {len(there) - 1} more" if len(there) > 1 else ""
+        raise SshbenchError(f"{min(there)}{others} already there; add --overwrite or --skip-existing")
+    kept = there if existing == "skip" else set()
+    todo = [job for job in jobs if not kept.issuperset(job.files)]
 
     chosen = open_method(method, weights=weights, device=device)
-    if method is None:
+    if method is None and not quiet:
         click.echo(_why(chosen.name))
     failed = 0
-    for job in todo:
-        try:
-            line = _make(job, chosen, at, scale, kind, reference, strength, quality)
-        except (SshbenchError, OSError) as error:
-            if len(jobs) == 1 or ctx.find_root().params.get("debug"):
-                raise
-            failed += 1
-            click.echo(f"sshbench: {sentence(error)}", err=True)
-        else:
-            click.echo(line)
     if len(jobs) > 1:
+        go_on("pictures that are finished are kept; the same command with --skip-existing goes on")
+    with Progress("picture", len(todo), quiet=quiet) as progress:
+        for job in todo:
+            try:
+                line = _make(job, kept, chosen, at, scale, kind, reference, strength, quality)
+            except (SshbenchError, OSError) as error:
+                if len(jobs) == 1 or ctx.find_root().params.get("debug"):
+                    raise
+                failed += 1
+                progress.say(f"sshbench: {sentence(error)}", err=True)
+            else:
+                if not quiet:
+                    progress.say(line)
+            progress.step()
+    if len(jobs) > 1 and not quiet:
         notes = [f"{n} {what}" for n, what in ((len(jobs) - len(todo), "already there"), (failed, "failed")) if n]
         made = len(todo) - failed
         click.echo(
@@ -152,6 +167,7 @@ def _why(chosen: str) -> str:
 
 def _make(
     job: Job,
+    kept: Container[Path],
     method: Method,
     at: tuple[int, int] | None,
     scale: float,
@@ -160,31 +176,31 @@ def _make(
     strength: float,
     quality: int | None,
 ) -> str:
-    """Make one picture; return a line on it."""
+    """Make what is missing of one picture, itself last; return a line on it."""
     from sshbench.compositing.harmonize import harmonize_scene, plain_composite
     from sshbench.compositing.preview import side_by_side
     from sshbench.compositing.scene import open_scene
     from sshbench.images.files import BITS, format_of
-    from sshbench.whole_file import whole_file
 
     scene = open_scene(job.foreground, job.background, job.mask, at=at, scale=scale)
-    before = {"before": plain_composite(scene)} if job.preview else {}
+    missing = [path for path in job.files if path not in kept]
+    before = {"before": plain_composite(scene)} if job.preview in missing else {}
     result = harmonize_scene(scene, method, map=kind, reference=reference, strength=strength, in_place=True)
-    for path in (job.output, job.lut, job.preview):
-        if path:
-            path.parent.mkdir(parents=True, exist_ok=True)
-    result.save(job.output, quality=quality)
-    if job.lut:
-        result.export_lut(job.lut)
-    if job.preview:
-        with whole_file(job.preview) as temporary:
-            side_by_side({**before, "after": result.pixels}).save(temporary, "PNG")
+    for path in missing:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path == job.lut:
+            result.export_lut(path)
+        elif path == job.preview:
+            with whole_file(path) as temporary:
+                side_by_side({**before, "after": result.pixels}).save(temporary, "PNG")
+        else:
+            result.save(path, quality=quality)
     box, image = result.reference, result.photo.image
     how = "its own picture, enlarged" if kind == "none" else f"{kind} map"
     format = format_of(job.output)
     rounded = "" if image.bits in BITS[format] else f", rounded to 8 bits a channel, which {format} holds"
     around = f"{box.left},{box.top},{box.width},{box.height}"
-    return f"{job.output}: {result.method}, {how}, reference {around}{rounded}"
+    return f"{missing[-1]}: {result.method}, {how}, reference {around}{rounded}"
 
 
 def plan(
@@ -283,7 +299,12 @@ def _check_inputs_survive(jobs: Sequence[Job]) -> None:
     inputs = {
         os.path.realpath(path): path for job in jobs for path in (job.foreground, job.background, job.mask) if path
     }
+    targets: set[str] = set()
     for job in jobs:
-        for target in (job.output, job.lut, job.preview):
-            if target and os.path.realpath(target) in inputs:
-                raise SshbenchError(f"{target} would overwrite the input {inputs[os.path.realpath(target)]}")
+        for target in job.files:
+            place = os.path.realpath(target)
+            if place in inputs:
+                raise SshbenchError(f"{target} would overwrite the input {inputs[place]}")
+            if place in targets:
+                raise SshbenchError(f"{target} would be written twice; give --output and --preview different places")
+            targets.add(place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -11,7 +12,8 @@ from typing import Any, NoReturn
 import click
 
 from sshbench.cli.lazy import LazyGroup
-from sshbench.errors import SshbenchError, sentence
+from sshbench.cli.stopping import said_of, stoppable
+from sshbench.errors import FULL, SshbenchError, sentence
 
 COMMANDS = {
     "completion": ("sshbench.cli.completion:completion", "Print the shell completion script for bash, zsh or fish."),
@@ -48,7 +50,7 @@ def cli(debug: bool) -> None:
 
 
 def main(args: list[str] | None = None) -> NoReturn:
-    """Run the command line and exit: 0 when all went well, 2 for bad input, 1 when interrupted."""
+    """Run the command line and exit: 0 when all went well, 2 for bad input, 130 when interrupted (143 by SIGTERM)."""
     words = _debug_first(sys.argv[1:] if args is None else args)
     debug = words[:1] == ["--debug"]
     for stream in (sys.stdout, sys.stderr):
@@ -56,9 +58,11 @@ def main(args: list[str] | None = None) -> NoReturn:
             stream.reconfigure(errors="backslashreplace")  # a title may have letters that the terminal lacks
     warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd tags, and of sizes from half of its limit on
     warnings.showwarning = _show_warning  # type: ignore[assignment]
+    state: dict[str, str] = {}
     try:
-        code = cli.main(args=words, prog_name="sshbench", standalone_mode=False)
-        sys.stdout.flush()
+        with stoppable():
+            code = cli.main(args=words, prog_name="sshbench", standalone_mode=False, obj=state)
+            sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
@@ -68,14 +72,19 @@ def main(args: list[str] | None = None) -> NoReturn:
         where = context.command_path if context else "sshbench"
         click.echo(f"{where}: {error.format_message()} See '{where} --help'.", err=True)
         sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("sshbench: interrupted", err=True)
-        sys.exit(1)
-    except BrokenPipeError:
-        # The reader has gone (`sshbench ... | head`); nothing is left to say, nor anyone to say it to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    except (click.Abort, KeyboardInterrupt) as error:
+        cause = error.__cause__ if isinstance(error, click.Abort) else error
+        if isinstance(cause, EOFError):  # click takes it for Ctrl-D, but nothing here asks questions
+            raise cause from None
+        said, code = said_of(cause or error, state)
+        click.echo(f"sshbench: {said}", err=True)
+        sys.exit(code)
     except (SshbenchError, OSError) as error:
+        if isinstance(error, OSError) and error.filename is None and error.errno in (errno.EPIPE, *FULL):
+            # The reader has gone (`sshbench ... | head`), or the disk is full: what is left must not be tried again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            if error.errno == errno.EPIPE:
+                sys.exit(1)
         if debug:
             raise
         click.echo(f"sshbench: {sentence(error)}", err=True)

@@ -308,7 +308,7 @@ def write_image(path: str | os.PathLike[str], image: ImageFile, *, quality: int 
     samples: NDArray[Any] = image.pixels if image.alpha is None else np.dstack([image.pixels, image.alpha])
     metadata = {"icc": image.icc, "exif": image.exif, "xmp": image.xmp, "dpi": image.dpi}
     try:
-        with whole_file(path) as temporary, open(temporary, "xb") as file:
+        with whole_file(path) as temporary, open(temporary, "wb") as file:
             if kind == "TIFF":
                 codecs.write_tiff(file, samples, **metadata)  # type: ignore[arg-type]
             elif kind == "PNG" and image.bits == 16:

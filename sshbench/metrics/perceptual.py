@@ -122,7 +122,7 @@ def _cached(net: Net) -> Path:
         with (
             urllib.request.urlopen(url, timeout=10) as source,
             whole_file(path) as temporary,
-            open(temporary, "xb") as file,
+            open(temporary, "wb") as file,
         ):
             shutil.copyfileobj(source, file)
     except OSError as error:

@@ -12,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from sshbench.errors import SshbenchError
+from sshbench.whole_file import end_at_once
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -69,6 +70,7 @@ def _begin(start: Callable[..., Any], args: tuple[Any, ...]) -> None:
     from sshbench.lut.kernels import cpu
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears of Ctrl-C and ends its workers
+    signal.signal(signal.SIGTERM, end_at_once)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     cpu.set_threads(1)
     _state = start(*args)
@@ -79,7 +81,7 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
-    os._exit(1)
+    end_at_once()
 
 
 def _do(work: Callable[[Any, Any], Any], task: Any) -> Any:

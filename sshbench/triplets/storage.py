@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sshbench.errors import SshbenchError
+from sshbench.errors import FULL, SshbenchError
+from sshbench.whole_file import flush, hold, is_abandoned
 
 _BLOCK = 1 << 20
 # Stores in which an upload becomes visible when it is complete; a rename there is a copy of all bytes.
 _OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "r2"}
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_STALE_AFTER = 24 * 3600.0
 
 
 class StorageError(SshbenchError):
@@ -78,7 +75,7 @@ class Storage:
             raise error
         assert isinstance(error, OSError)
         where = f"{self.url}/{name}" if name else self.url
-        if error.errno in _FULL:
+        if error.errno in FULL:
             raise StorageError(
                 f"{where}: no space to write it ({os.strerror(error.errno)}); what is finished is kept, so make room "
                 "and run the same command again"
@@ -160,7 +157,7 @@ class Storage:
                 yield temporary
             except OSError as error:
                 # Others may come from what the block reads, and are not for the output to explain.
-                if error.errno in _FULL:
+                if error.errno in FULL:
                     self._explain(error, name)
                 raise
             if temporary.exists():
@@ -182,12 +179,7 @@ class Storage:
             while True:
                 path.parent.mkdir(exist_ok=True)
                 with suppress(FileNotFoundError):  # another run has just removed the empty folder
-                    lock = os.open(path, os.O_CREAT | os.O_WRONLY, 0o666)
-                    with suppress(OSError):  # not every file system has locks
-                        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    if path.exists():  # else it was cleared before the lock was there
-                        return path, lock
-                    os.close(lock)
+                    return path, hold(path)
         except FileExistsError as error:
             raise StorageError(f"{error.filename} is a file and not a folder; choose another --output") from error
         except OSError as error:
@@ -196,9 +188,7 @@ class Storage:
     def _publish(self, temporary: Path, name: str) -> None:
         try:
             if self.local:
-                # Without this a full disk or a power cut may show only after the rename.
-                with open(temporary, "rb") as file:
-                    os.fsync(file.fileno())
+                flush(temporary)
                 os.replace(temporary, self.local / name)
                 return
             with self._call(name) as (fs, path):
@@ -235,15 +225,6 @@ class Storage:
         with suppress(OSError):
             for path in (self.local / self.scratch).iterdir():
                 with suppress(FileNotFoundError):  # another run clears too
-                    if path.stat().st_mtime < time.time() - _STALE_AFTER or not _locked(path):
+                    if is_abandoned(path):
                         path.unlink()
             (self.local / self.scratch).rmdir()
-
-
-def _locked(path: Path) -> bool:
-    with open(path, "rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return True
-    return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +108,47 @@ def test_folders_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.endswith("1 picture in out (1 already there)\n")
 
 
+def test_what_a_kill_left_out_is_made_and_what_is_there_is_left(capsys: pytest.CaptureFixture[str]) -> None:
+    words = "--foreground cut --background rooms --method known.py -o out --export-lut luts --preview both"
+    assert run(*words.split()) == 0
+    whole = {path: path.read_bytes() for folder in ("out", "luts", "both") for path in Path(folder).iterdir()}
+    for missing in (["luts/1.cube", "both/1.png"], ["both/2.png"], ["out/1.png", "luts/2.cube"], []):
+        times = {path: path.stat().st_mtime_ns for path in whole}
+        for name in missing:
+            Path(name).unlink()
+        capsys.readouterr()
+        assert run(*words.split(), "--skip-existing") == 0
+        made = len({Path(name).stem for name in missing})
+        assert f"{made} picture{'' if made == 1 else 's'} in out" in capsys.readouterr().out
+        assert {path: path.read_bytes() for path in whole} == whole
+        assert {str(path) for path in whole if path.stat().st_mtime_ns != times[path]} == set(missing)
+
+
+def test_a_single_picture_goes_on_too(capsys: pytest.CaptureFixture[str]) -> None:
+    words = "--foreground cut.png --background b.png --method known.py -o out.png --preview both.png --skip-existing"
+    assert run(*words.split()) == 0
+    before = Path("out.png").stat().st_mtime_ns
+    Path("both.png").unlink()
+    assert run(*words.split()) == 0
+    assert Path("both.png").is_file()
+    assert Path("out.png").stat().st_mtime_ns == before
+    assert run(*words.split(), "--quiet") == 0
+    assert capsys.readouterr().out.count("\n") == 2
+
+
+def test_a_pipe_is_no_file_that_exists() -> None:
+    os.mkfifo("pipe.png")
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append(Path("pipe.png").read_bytes()))
+    reader.start()
+    words = "--foreground cut.png --background b.png --method known.py -o pipe.png"
+    assert run(*words.split()) == 0
+    reader.join(30)
+    Path("read.png").write_bytes(read[0])
+    assert np.array_equal(read_image("read.png").pixels, expected())
+    assert Path("pipe.png").is_fifo()
+
+
 def test_one_background_for_all_and_a_file_that_is_broken(capsys: pytest.CaptureFixture[str]) -> None:
     Path("cut/1.png").write_bytes(b"\x89PNG nothing")
     words = "--foreground cut --background b.png --method known.py -o out"
@@ -137,6 +180,8 @@ def test_the_default_is_said_in_one_sentence(capsys: pytest.CaptureFixture[str])
         ("--foreground cut.png --background b.png -o cut.png", "would overwrite the input cut.png"),
         ("--foreground cut.png --background b.png -o out.bmp", "has the suffix '.bmp'"),
         ("--foreground cut.png --background b.png -o o.png --preview p.jpg", "is a PNG; name it .png"),
+        ("--foreground cut.png --background b.png -o o.png --preview ./o.png", "would be written twice"),
+        ("--foreground cut --background rooms -o o.png --preview o.png", "would be written twice"),
         ("--foreground cut.png --background b.png -o o.png --export-lut l.txt", "is a .cube file; name it so"),
         (
             "--foreground cut.png --background b.png -o o.png --map none --export-lut l.cube",

@@ -73,7 +73,7 @@ class TestErrors:
         assert result.returncode == 0
         assert "\\u65e5\\u672c" in result.stdout
 
-    def test_interrupt_says_so_and_exits_1(self) -> None:
+    def test_interrupt_says_so_and_exits_130(self) -> None:
         code = (
             "import os, signal, sshbench.cli.main as m, click\n"
             "m.cli.lazy = {'wait': ('__main__:wait', '')}\n"
@@ -81,7 +81,7 @@ class TestErrors:
             "m.main(['wait'])"
         )
         result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-        assert result.returncode == 1
+        assert result.returncode == 130
         assert result.stderr.strip() == "sshbench: interrupted"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -13,7 +12,10 @@ from typing import TYPE_CHECKING
 import click
 
 from sshbench.cli.lut.arguments import LutName, find_lut, fixed_part, images_below, is_pattern, matches
+from sshbench.cli.progress import Progress
+from sshbench.cli.stopping import go_on
 from sshbench.errors import SshbenchError, sentence
+from sshbench.whole_file import would_replace
 
 if TYPE_CHECKING:
     from sshbench.lut.arguments import Interpolation
@@ -54,6 +56,7 @@ class Job:
     show_default="number of processors, at most 4",
     help="Images worked on at a time.",
 )
+@click.option("--quiet", "-q", is_flag=True, help="Nothing but errors and warnings.")
 @click.pass_context
 def apply(
     ctx: click.Context,
@@ -65,6 +68,7 @@ def apply(
     quality: int | None,
     existing: str | None,
     jobs: int,
+    quiet: bool,
 ) -> None:
     """Put images through a LUT.
 
@@ -88,19 +92,22 @@ def apply(
     lut_path = find_lut(lut)
     plan = plan_jobs(images, output)
     _check(plan, [lut_path])
-    done = [job for job in plan if os.path.lexists(job.target)]
+    done = [job for job in plan if would_replace(job.target)]
     if done and existing is None:
         others = f" and {len(done) - 1} more" if len(done) > 1 else ""
         raise SshbenchError(f"{done[0].target}{others} already there; add --overwrite or --skip-existing")
     todo = plan if existing != "skip" else [job for job in plan if job not in set(done)]
 
-    failures = _run(todo, read_lut(lut_path), strength, interpolation, quality, jobs)
+    if len(plan) > 1:
+        go_on("images that are finished are kept; the same command with --skip-existing goes on")
+    failures = _run(todo, read_lut(lut_path), strength, interpolation, quality, jobs, quiet)
     for job in todo:
         if job in failures:
             if ctx.find_root().params.get("debug"):
                 raise failures[job]
             click.echo(f"sshbench: {sentence(failures[job])}", err=True)
-    click.echo(_summary(len(todo) - len(failures), len(plan) - len(todo), len(failures), output))
+    if not quiet:
+        click.echo(_summary(len(todo) - len(failures), len(plan) - len(todo), len(failures), output))
     if failures:
         ctx.exit(2)
 
@@ -154,18 +161,21 @@ def _check(plan: Sequence[Job], others: Sequence[Path]) -> None:
 
 
 def _run(
-    todo: Sequence[Job], table: Lut, strength: float, interpolation: Interpolation, quality: int | None, jobs: int
+    todo: Sequence[Job],
+    table: Lut,
+    strength: float,
+    interpolation: Interpolation,
+    quality: int | None,
+    jobs: int,
+    quiet: bool,
 ) -> dict[Job, Exception]:
-    from tqdm import tqdm
-
     failures: dict[Job, Exception] = {}
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         futures = {pool.submit(_apply, job, table, strength, interpolation, quality): job for job in todo}
-        # No bar for a single image, nor where nobody watches (tqdm's None).
-        with tqdm(total=len(todo), unit="image", disable=True if len(todo) == 1 else None) as bar:
+        with Progress("image", len(todo), quiet=quiet) as progress:
             try:
                 for future in as_completed(futures):
-                    bar.update()
+                    progress.step()
                     error = future.exception()
                     if isinstance(error, SshbenchError | OSError):
                         failures[futures[future]] = error
@@ -173,8 +183,8 @@ def _run(
                         failures[futures[future]] = SshbenchError(f"{futures[future].source}: not enough memory")
                     elif error is not None:
                         raise error
-                    elif note := future.result():
-                        bar.write(note, file=sys.stderr)
+                    elif (note := future.result()) and not quiet:
+                        progress.say(note, err=True)
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
 from sshbench.cli.lut.arguments import LutName, find_lut
 from sshbench.errors import SshbenchError
+from sshbench.whole_file import is_stream, would_replace
 
 HALD_SUFFIXES = (".png", ".tif", ".tiff")
 
@@ -52,7 +52,7 @@ def convert(source: str, output: str, size: int | None, level: int | None, bits:
         raise SshbenchError(f"{output}: --level and --bits are for Hald images; a .cube has --size")
     if suffix != ".cube" and size:
         raise SshbenchError(f"{output}: a Hald image has --level (level^2 points an axis), not --size")
-    if os.path.lexists(output) and not overwrite:
+    if would_replace(output) and not overwrite:
         raise SshbenchError(f"{output} exists; add --overwrite to replace it")
 
     lut = read_lut(find_lut(source))
@@ -60,6 +60,8 @@ def convert(source: str, output: str, size: int | None, level: int | None, bits:
         write_cube(resized(lut, size or lut.size), output)
     else:
         write_hald(lut, output, level=level, bits=int(bits or 16))
+    if is_stream(output):  # what went into a pipe cannot be read again
+        return
     written = read_lut(output)
     click.echo(f"{output}: {written.kind}, {written.size} points an axis, from {lut.kind}, {lut.size}")
     click.echo(f"largest difference: {largest_difference(lut, written):.2g}")

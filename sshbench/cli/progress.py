@@ -1,0 +1,59 @@
+"""How far a long command is: on a terminal one line that moves, in a log a line every half minute."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Any
+
+import click
+
+_BETWEEN_LINES = 30.0
+
+
+class Progress:
+    """A bar on the standard error; for a single thing, or where `quiet` is set, nothing is shown.
+
+    Parameters
+    ----------
+    unit
+        What is counted, such as `"image"`.
+    total
+        How many there are; `progress(done, total)` may say so later.
+    what
+        Stands in front of the bar.
+    """
+
+    def __init__(self, unit: str, total: int | None = None, *, quiet: bool = False, what: str | None = None) -> None:
+        from tqdm import tqdm
+
+        terminal = sys.stderr.isatty()
+        self._bar: Any = tqdm(
+            desc=what,
+            total=total,
+            unit=f" {unit}",
+            disable=quiet or total in (0, 1),
+            dynamic_ncols=terminal,
+            mininterval=0.2 if terminal else _BETWEEN_LINES,
+            delay=0 if terminal else _BETWEEN_LINES,  # a short command leaves no trace in a log
+        )
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show that so many of so many are done."""
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)
+
+    def step(self) -> None:
+        """Show that one more is done."""
+        self._bar.update()
+
+    def say(self, line: str, *, err: bool = False) -> None:
+        """Write a line that stays, above the bar."""
+        with self._bar.external_write_mode(file=sys.stderr if err else sys.stdout):
+            click.echo(line, err=err)
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self._bar.close()

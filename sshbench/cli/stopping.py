@@ -1,0 +1,62 @@
+"""How a command ends before it is done: by Ctrl-C, SIGTERM, or a terminal that closes.
+
+Each becomes an exception, so that blocks remove what is unfinished, and the exit code is 128 and the signal's number,
+as shells have it: 130, 143 and 129.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import click
+
+from sshbench.whole_file import end_at_once
+
+_HOW = "sshbench.how_to_go_on"
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal that asks the process to end; `number` is the signal's."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Raise `Stopped` at the first SIGTERM or SIGHUP within the block, and end at once at the second one."""
+    before = {}
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:  # nohup has a process ignore SIGHUP
+            try:
+                before[number] = signal.signal(number, _stop)
+            except ValueError:  # not the main thread, which alone hears of signals
+                break
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, end_at_once)
+    raise Stopped(number)
+
+
+def go_on(how: str) -> None:
+    """Say how the command at work goes on if it is stopped from here on: the rest of a sentence."""
+    context = click.get_current_context(silent=True)
+    if context is not None and isinstance(root := context.find_root().obj, dict):
+        root[_HOW] = how
+
+
+def said_of(stop: BaseException, state: dict[str, str]) -> tuple[str, int]:
+    """What to tell the user of a stop, and the exit code."""
+    number = stop.number if isinstance(stop, Stopped) else signal.SIGINT
+    what = "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
+    return "; ".join(filter(None, (what, state.get(_HOW)))), 128 + number

@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sshbench.benchmarks.prediction import Pixels, PredictionError, as_prediction
 from sshbench.compositing.pasting import Paint, by_map, by_picture
 from sshbench.compositing.photo import CompositingError
 from sshbench.compositing.placement import Box, placed, widened
 from sshbench.compositing.scene import Scene
 from sshbench.compositing.views import mask_of, region_composite, small
 from sshbench.methods.base import Method
+from sshbench.methods.calling import MethodFailed, harmonize
 from sshbench.methods.full_resolution import ColourMap, MapKind, PredictsMap, PredictsPicture, View, fit_map
 from sshbench.methods.views import SIDE, at_side, filled
 
@@ -65,7 +67,10 @@ def find_painting(
     else:
         region = reference.around(scene.landing)
         composite = region_composite(scene.background.image.pixels, scene.layer, region, hole=scene.is_composite)
-        picture = _checked(method.harmonize([composite])[0], method)
+        try:
+            (picture,) = (_unit(image) for image in harmonize(method, [composite]))
+        except MethodFailed as error:
+            raise CompositingError(f"{method.name}: {error}") from error
         if kind == "none":
             return Painting(by_picture(picture, region, scene.layer, strength), None)
         before, mask = _at_size_of(picture, composite.foreground), _at_size_of(picture, composite.mask)
@@ -98,13 +103,14 @@ def view_of(scene: Scene, reference: Box) -> tuple[View, Box]:
 
 def _checked(picture: NDArray[np.generic], method: Method) -> NDArray[np.float32]:
     """A method's picture as floats over 0..1."""
-    array = np.asarray(picture)
-    if array.ndim != 3 or array.shape[2] != 3 or not (array.dtype == np.uint8 or array.dtype.kind == "f"):
-        raise CompositingError(f"{method.name} returned {array.dtype} {list(array.shape)} and no RGB image")
-    values = array.astype(np.float32) / (255 if array.dtype == np.uint8 else 1)
-    if not np.isfinite(values).all():
-        raise CompositingError(f"{method.name} returned an image with NaN or infinities")
-    return np.clip(values, 0, 1)
+    try:
+        return _unit(as_prediction(picture))
+    except PredictionError as error:
+        raise CompositingError(f"{method.name}: {error}") from error
+
+
+def _unit(picture: Pixels) -> NDArray[np.float32]:
+    return np.clip(picture.astype(np.float32) / (255 if picture.dtype == np.uint8 else 1), 0, 1)
 
 
 def _at_size_of(picture: NDArray[np.float32], image: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import Counter
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,8 +20,9 @@ class FolderPredictions:
     """Reads what a method made elsewhere.
 
     The prediction for the id `a/b/c` is `a/b/c.png` in the folder (or .tif, .webp, .jpg), or `a__b__c.png`,
-    `a_b_c.png`, or, where no two ids end alike, `c.png` anywhere in it. An id that is itself the name of an image, such
-    as `HCOCO/composite_images/c1_1.jpg`, is taken with and without its suffix.
+    `a_b_c.png`, or, where no two ids end alike and there is none of these, `c.png` anywhere in it. An id that is itself
+    the name of an image, such as `HCOCO/composite_images/c1_1.jpg`, is taken with and without its suffix. A name that
+    could be of two ids is taken for neither.
 
     Parameters
     ----------
@@ -89,27 +90,53 @@ class FolderPredictions:
         return image.pixels.astype(np.uint8, copy=False)
 
     def _matched(self, files: Sequence[Path], ids: Sequence[str]) -> dict[str, Path]:
-        by_name: dict[str, set[Path]] = {}
+        names = [_Names(ids, mark) for mark in ("/", "__", "_")]
+        ends = _Names([_end(id) for id in ids], "/", list(ids))
+        whole: dict[str, list[Path]] = {}
+        by_end: dict[str, list[Path]] = {}
         for path in files:
-            inside = path.relative_to(self.folder)
-            for name in {inside.as_posix(), inside.with_suffix("").as_posix()}:
-                by_name.setdefault(name, set()).add(path)
-        by_end: dict[str, set[Path]] = {}
-        for name, paths in by_name.items():
-            by_end.setdefault(name.rpartition("/")[2], set()).update(paths)
-        ends = Counter(_end(id) for id in ids)
-        found: dict[str, Path] = {}
+            inside = path.relative_to(self.folder).as_posix()
+            claimed = next((found for one in names if (found := one.of(inside))), [])
+            if len(claimed) == 1:
+                whole.setdefault(claimed[0], []).append(path)
+            elif not claimed and len(found := ends.any_of(path.name)) == 1:
+                by_end.setdefault(found[0], []).append(path)
+        matched: dict[str, Path] = {}
         for id in ids:
-            paths = set()
-            for name in dict.fromkeys(n.replace("/", mark) for mark in ("/", "__", "_") for n in (id, _stem(id))):
-                paths = paths or by_name.get(name, set())
-            if not paths and ends[_end(id)] == 1:
-                paths = by_end.get(id.rpartition("/")[2], set()) or by_end.get(_end(id), set())
+            paths = whole.get(id) or by_end.get(id) or []
             if len(paths) > 1:
                 first, second = sorted(path.relative_to(self.folder).as_posix() for path in paths)[:2]
                 raise MethodError(f"{self.folder} has two predictions for {id}: {first} and {second}; keep one of them")
-            found.update((id, path) for path in paths)
-        return found
+            matched.update((id, path) for path in paths)
+        return matched
+
+
+class _Names:
+    """Which ids a name may stand for: by the whole name, by it without its suffix, or by both without their suffixes.
+
+    Names are compared in one form of Unicode, since file systems keep letters with accents in either.
+    """
+
+    def __init__(self, names: Sequence[str], mark: str, ids: Sequence[str] | None = None) -> None:
+        self.exact: dict[str, list[str]] = {}
+        self.bare: dict[str, list[str]] = {}
+        for name, id in zip(names, ids or names, strict=True):
+            form = unicodedata.normalize("NFC", name).replace("/", mark)
+            self.exact.setdefault(form, []).append(id)
+            self.bare.setdefault(_stem(form), []).append(id)
+
+    def of(self, name: str) -> list[str]:
+        """The ids of a file's name; several where it could be of each."""
+        name = unicodedata.normalize("NFC", name)
+        return self.exact.get(name) or self.exact.get(_stem(name)) or self.bare.get(_stem(name)) or []
+
+    def any_of(self, name: str) -> list[str]:
+        """As `of`, whatever the suffixes of the ids."""
+        stem = _stem(unicodedata.normalize("NFC", name))
+        return [
+            *self.exact.get(stem, []),
+            *(id for id in self.bare.get(stem, []) if id not in self.exact.get(stem, [])),
+        ]
 
 
 def _stem(id: str) -> str:
@@ -118,4 +145,4 @@ def _stem(id: str) -> str:
 
 
 def _end(id: str) -> str:
-    return _stem(id).rpartition("/")[2]
+    return id.rpartition("/")[2]

@@ -10,18 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from sshbench.benchmarks.composite import Composite
+from sshbench.benchmarks.prediction import Pixels, PredictionError, as_prediction
 from sshbench.benchmarks.protocol import Protocol
-from sshbench.errors import SshbenchError
 from sshbench.metrics.resize import Samples, black_and_white, resized
 
 Prediction = NDArray[np.uint8] | NDArray[np.floating]
-
-
-_FAR_OUT = 16.0  # no float image of the range 0..1 goes beyond this, and nearly every one of the range 0..255 does
-
-
-class PredictionError(SshbenchError):
-    """A prediction that cannot be scored, and why."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,12 +47,12 @@ def prepare(prediction: Prediction, composite: Composite, protocol: Protocol) ->
     PredictionError
         The prediction is of another size or kind, or holds NaN; or the composite has no ground truth.
     """
-    check_prediction(prediction, composite, protocol)
+    pixels = check_prediction(prediction, composite, protocol)
     if composite.target is None:
         raise PredictionError(f"{composite.id}: there is no ground truth to score against")
-    values: Samples = prediction
-    if prediction.dtype != np.uint8:
-        values = np.float32(255) * prediction.astype(np.float32)
+    values: Samples = pixels
+    if pixels.dtype != np.uint8:
+        values = np.float32(255) * pixels
         if protocol.quantise == "round":
             values = np.clip(np.rint(values), 0, 255).astype(np.uint8)
     if protocol.quantise == "jpeg-75":
@@ -90,20 +83,20 @@ def prepare(prediction: Prediction, composite: Composite, protocol: Protocol) ->
     return Prepared(values, target, mask)
 
 
-def check_prediction(prediction: Prediction, composite: Composite, protocol: Protocol) -> None:
-    """Refuse what cannot be scored.
+def check_prediction(prediction: Prediction, composite: Composite, protocol: Protocol) -> Pixels:
+    """Return a prediction as an array that can be scored.
 
     Raises
     ------
     PredictionError
         As for `prepare`.
     """
-    name, shape = composite.id, prediction.shape
-    if prediction.ndim != 3 or shape[2] != 3:
-        raise PredictionError(f"{name}: the prediction has the shape {list(shape)}; give [height, width, 3]")
-    if prediction.dtype != np.uint8 and not np.issubdtype(prediction.dtype, np.floating):
-        raise PredictionError(f"{name}: the prediction is {prediction.dtype}; give uint8, or floats of the range 0..1")
-    size = (shape[1], shape[0])
+    name = composite.id
+    try:
+        pixels = as_prediction(prediction)
+    except PredictionError as error:
+        raise PredictionError(f"{name}: {error}") from error
+    size = pixels.shape[1::-1]
     if size not in (composite.composite.shape[1::-1], protocol.size):
         also = f" or {protocol.size[0]} x {protocol.size[1]}" if protocol.size else ""
         height, width = composite.composite.shape[:2]
@@ -111,11 +104,7 @@ def check_prediction(prediction: Prediction, composite: Composite, protocol: Pro
             f"{name}: the prediction is {size[0]} x {size[1]}; it has to have the composite's size, "
             f"{width} x {height}{also}"
         )
-    if prediction.dtype != np.uint8:
-        if not np.isfinite(prediction).all():
-            raise PredictionError(f"{name}: the prediction holds values that are not finite (NaN or infinity)")
-        if np.abs(prediction).max() > _FAR_OUT:
-            raise PredictionError(f"{name}: the prediction has values of 0 to 255 as floats; divide it by 255")
+    return pixels
 
 
 def _resized(image: Samples, protocol: Protocol) -> Samples:

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sshbench.benchmarks.composite import FOREGROUND, Composite
+from sshbench.benchmarks.prediction import PredictionError
 from sshbench.benchmarks.protocol import EXTRA, Protocol, ProtocolError
 from sshbench.metrics import colour, perceptual, pixel, structural
 from sshbench.metrics.arrays import MetricError, planes
-from sshbench.metrics.prepare import Prediction, PredictionError, Prepared, prepare
+from sshbench.metrics.prepare import Prediction, Prepared, prepare
 
 if TYPE_CHECKING:
     from torch import Tensor

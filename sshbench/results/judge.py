@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from sshbench.benchmarks.composite import Benchmark, Composite
+from sshbench.benchmarks.prediction import Pixels
 from sshbench.benchmarks.protocol import Protocol
 from sshbench.errors import SshbenchError
 from sshbench.methods.base import Method, MissingWeights, WithoutWeights, code_hash
+from sshbench.methods.calling import MethodFailed
 from sshbench.methods.registry import get_method, split_options
 from sshbench.metrics import suite
 from sshbench.results.predict import (
-    Pixels,
-    PredictionFailed,
     Stored,
     input_hash,
     pixels_hash,
@@ -138,7 +138,7 @@ def _predicted(job: Job, method: Method, loaded: Sequence[_Loaded]) -> list[_Fou
     missing = [one.composite for one in loaded if one.composite.id not in found]
     for composite, outcome in zip(missing, _made(method, missing), strict=True):
         id, path = composite.id, prediction_file(job.out, method.name, composite.id)
-        if isinstance(outcome, PredictionFailed):
+        if isinstance(outcome, MethodFailed):
             path.unlink(missing_ok=True)
             found[id] = _Found(failed=str(outcome))
         else:
@@ -154,7 +154,7 @@ def _made(method: Method, batch: Sequence[Composite]) -> list[Any]:
     try:
         pixels, costs = predict(method, batch)
         return [(image, costs) for image in pixels]
-    except PredictionFailed as error:
+    except MethodFailed as error:
         if len(batch) == 1:
             return [error]
         return [outcome for composite in batch for outcome in _made(method, [composite])]

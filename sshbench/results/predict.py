@@ -25,18 +25,13 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from sshbench.benchmarks.composite import Composite
-from sshbench.errors import SshbenchError
+from sshbench.benchmarks.prediction import Pixels
 from sshbench.methods.base import Method, code_hash
+from sshbench.methods.calling import harmonize
 from sshbench.whole_file import whole_file
-
-Pixels = NDArray[np.uint8] | NDArray[np.floating]
 
 _TEXT = "sshbench"
 _HEADER_END = 33  # of a PNG: signature and IHDR
-
-
-class PredictionFailed(Exception):
-    """A method gave no image that can be scored, and why; recorded, never ends a run."""
 
 
 @dataclass(frozen=True)
@@ -141,39 +136,13 @@ def predict(method: Method, batch: Sequence[Composite]) -> tuple[list[Pixels], C
 
     Raises
     ------
-    PredictionFailed
-        The method raised an error, or returned anything but one image of finite values a composite.
+    MethodFailed
+        As for `sshbench.methods.calling.harmonize`.
     """
     with _Meter() as meter:
-        try:
-            images = list(method.harmonize(batch))
-        except SshbenchError as error:
-            raise PredictionFailed(str(error)) from error
-        except Exception as error:
-            raise PredictionFailed(" ".join(f"{type(error).__name__}: {error}".split())) from error
-    if len(images) != len(batch):
-        raise PredictionFailed(f"the method returned {len(images)} images for {len(batch)}")
-    pixels = [_checked(image) for image in images]
+        pixels = harmonize(method, batch)
     timed = getattr(method, "timed", True)
     return pixels, Costs(meter.seconds / len(batch), meter.peak_memory) if timed else Costs()
-
-
-def _checked(image: Any) -> Pixels:
-    if hasattr(image, "detach"):
-        image = image.detach().cpu()
-    pixels = np.asarray(image)
-    if pixels.ndim != 3 or pixels.shape[2] != 3:
-        raise PredictionFailed(f"the prediction has the shape {list(pixels.shape)}, not [height, width, 3]")
-    if pixels.dtype == np.uint8:
-        return pixels
-    if not np.issubdtype(pixels.dtype, np.floating):
-        raise PredictionFailed(f"the prediction is {pixels.dtype}, not uint8 or floats over 0..1")
-    bad = pixels.size - np.count_nonzero(np.isfinite(pixels))
-    if bad:
-        raise PredictionFailed(f"the prediction holds NaN or infinity ({bad} of {pixels.size} values)")
-    if pixels.max() > 8:
-        raise PredictionFailed(f"the prediction is floats up to {pixels.max():.4g}, not over 0..1")
-    return pixels.astype(np.float32)
 
 
 def _png(pixels: NDArray[np.uint8]) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,8 @@ from sshbench.methods import MethodError
 from sshbench.methods.predictions import FolderPredictions
 from tests.results.standin import Standin, composite
 
-IDS = ["v1/a/01", "v2/a/02", "HCOCO/composite_images/c1_1_2.jpg"]
+NAMED = "HCOCO/composite_images/c1_1_2.jpg"
+IDS = ["v1/a/01", "v2/a/02", NAMED]
 
 
 def save(path: Path, value: int = 0) -> None:
@@ -50,11 +53,48 @@ def test_an_end_that_two_ids_share_finds_neither(tmp_path: Path) -> None:
     assert found.extra == [Path("01.png")]
 
 
-def test_two_for_one_id_are_refused(tmp_path: Path) -> None:
-    save(tmp_path / "v1/a/01.png")
-    save(tmp_path / "v1/a/01.jpg")
-    with pytest.raises(MethodError, match=r"two predictions for v1/a/01: v1/a/01.jpg and v1/a/01.png"):
+@pytest.mark.parametrize(
+    ("one", "other", "id"),
+    [
+        ("v1/a/01.jpg", "v1/a/01.png", "v1/a/01"),
+        ("v1/a/01.PNG", "v1/a/01.png", "v1/a/01"),
+        ("v1/a/01.png", "v1__a__01.png", "v1/a/01"),
+        ("v1__a__01.png", "v1_a_01.png", "v1/a/01"),
+        ("deep/01.jpg", "deep/01.png", "v1/a/01"),
+        ("01.png", "deep/01.png", "v1/a/01"),
+        (f"{NAMED}", f"{NAMED[:-4]}.png", NAMED),
+        (f"{NAMED}.png", f"{NAMED[:-4]}.png", NAMED),
+        ("c1_1_2.jpg", "c1_1_2.png", NAMED),
+    ],
+)  # fmt: skip
+def test_two_for_one_id_are_refused(tmp_path: Path, one: str, other: str, id: str) -> None:
+    save(tmp_path / one)
+    save(tmp_path / other)
+    with pytest.raises(MethodError, match=re.escape(f"two predictions for {id}: {one} and {other}; keep one of them")):
         FolderPredictions(tmp_path, IDS)
+
+
+def test_a_name_that_could_be_of_two_ids_is_of_neither(tmp_path: Path) -> None:
+    save(tmp_path / "a_b_c.png")
+    save(tmp_path / "d.png")
+    save(tmp_path / "x.png")
+    found = FolderPredictions(tmp_path, ["a/b_c", "a_b/c", "d", "p/x.jpg", "q/x.png"])
+    assert found.missing == ["a/b_c", "a_b/c", "p/x.jpg", "q/x.png"]
+    assert found.extra == [Path("a_b_c.png"), Path("x.png")]
+
+
+def test_ids_that_differ_by_their_suffix_have_files_of_their_own(tmp_path: Path) -> None:
+    save(tmp_path / "a/x.jpg.png")
+    save(tmp_path / "a/x.png")
+    found = FolderPredictions(tmp_path, ["a/x.jpg", "a/x.png"])
+    assert {id: path.name for id, path in found._files.items()} == {"a/x.jpg": "x.jpg.png", "a/x.png": "x.png"}
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_accents_are_the_same_in_both_forms(tmp_path: Path, form: str) -> None:
+    save(tmp_path / unicodedata.normalize(form, "café/größe.png"))
+    for other in ("NFC", "NFD"):
+        assert FolderPredictions(tmp_path, [unicodedata.normalize(other, "café/größe")]).missing == []
 
 
 def test_none_for_any_id_says_how_to_name_them(tmp_path: Path) -> None:

@@ -256,7 +256,7 @@ class TestFailures:
             (np.zeros((48, 64), np.uint8), "the prediction has the shape [48, 64]"),
             (np.zeros((3, 48, 64), np.uint8), "the prediction has the shape [3, 48, 64]"),
             (np.zeros((48, 64, 3), np.int32), "the prediction is int32"),
-            (np.full((48, 64, 3), 200.0, np.float32), "floats up to 200, not over 0..1"),
+            (np.full((48, 64, 3), 200.0, np.float32), "floats from 200 to 200, far outside of 0..1"),
             (np.zeros((40, 64, 3), np.uint8), "the prediction is 64 x 40"),
             ("an image", "the prediction has the shape []"),
         ],

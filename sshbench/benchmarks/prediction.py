@@ -1,0 +1,75 @@
+"""The one check of what a method returns for a composite, or what a file of predictions holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sshbench.errors import SshbenchError, printable
+
+Pixels = NDArray[np.uint8] | NDArray[np.float32]
+
+FAR_OUT = 8.0
+"""No image of floats over 0..1 goes beyond this, and nearly every one over 0..255 does."""
+
+
+class PredictionError(SshbenchError):
+    """A prediction that cannot be scored, and why."""
+
+
+def as_prediction(value: Any) -> Pixels:
+    """Return a prediction as an array.
+
+    Parameters
+    ----------
+    value
+        Anything that numpy takes for an array `[H, W, 3]`, or a torch tensor `[3, H, W]` or `[H, W, 3]`, on any device:
+        uint8, or floats where 0..1 is the range. A tensor with three rows is taken for `[3, H, W]`.
+
+    Returns
+    -------
+    uint8 or float32 `[H, W, 3]`. Floats may lie a little outside of 0..1.
+
+    Raises
+    ------
+    PredictionError
+        It is something else, is empty, or has values that are not finite or far outside of 0..1.
+    """
+    array = _array(value)
+    if array.ndim != 3 or array.shape[2] != 3:
+        raise PredictionError(f"the prediction has the shape {list(array.shape)}; give [height, width, 3]")
+    if not array.size:
+        raise PredictionError(f"the prediction has the shape {list(array.shape)} and is empty")
+    if array.dtype == np.uint8:
+        return array
+    if not np.issubdtype(array.dtype, np.floating):
+        raise PredictionError(f"the prediction is {array.dtype}; give uint8, or floats of the range 0..1")
+    low, high = float(array.min()), float(array.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        bad = array.size - np.count_nonzero(np.isfinite(array))
+        raise PredictionError(f"the prediction is not finite: it holds NaN or infinity ({bad} of {array.size} values)")
+    if max(-low, high) > FAR_OUT:
+        raise PredictionError(
+            f"the prediction has floats from {low:.4g} to {high:.4g}, far outside of 0..1; if white is 255 in them, "
+            "divide it by 255"
+        )
+    return array.astype(np.float32, copy=False)
+
+
+def _array(value: Any) -> NDArray[Any]:
+    try:
+        if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+            raise PredictionError("the prediction is a masked array with values left out; fill them")
+        if hasattr(value, "detach"):  # a tensor of torch, which is not imported for this
+            value = value.detach().cpu()
+            value = value.float() if value.is_floating_point() and value.element_size() == 2 else value
+            if value.ndim == 3 and value.shape[0] == 3:
+                value = value.permute(1, 2, 0)
+        return np.asarray(value)
+    except PredictionError:
+        raise
+    except Exception as error:  # of a value's own conversion to an array, which may be anything
+        why = printable(f"{type(error).__name__}: {error}")
+        raise PredictionError(f"the prediction is {type(value).__name__} and no array of numbers ({why})") from error

@@ -1,0 +1,112 @@
+"""Calls a method, whoever wrote it: it returns one good image a composite, or there is an error that says why not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from sshbench.benchmarks.composite import Composite
+from sshbench.benchmarks.prediction import Pixels, PredictionError, as_prediction
+from sshbench.errors import SshbenchError
+from sshbench.methods.base import Method, MethodError
+
+_OURS = str(Path(__file__).resolve().parents[1]) + os.sep
+
+
+class MethodFailed(MethodError):
+    """A method that gave no image that can be used.
+
+    Attributes
+    ----------
+    traceback
+        Where it failed, from the first line of its own code on; empty where it returned something else than images.
+    """
+
+    def __init__(self, why: str, traceback: str = "") -> None:
+        super().__init__(why)
+        self.traceback = traceback
+
+
+def harmonize(method: Method, batch: Sequence[Composite]) -> list[Pixels]:
+    """Run a method on composites.
+
+    What it changes of this process is changed back: the working directory, numpy's handling of floating-point errors,
+    and torch's default type and number of threads.
+
+    Returns
+    -------
+    For each composite uint8 or float32 `[H, W, 3]`; floats have the range 0..1.
+
+    Raises
+    ------
+    MethodFailed
+        It raised anything, asked to end the process, or returned anything but one image a composite.
+    KeyboardInterrupt
+        The user interrupts, in a process that hears of it; elsewhere it is the method's own.
+    """
+    try:
+        with _undisturbed():
+            images = list(method.harmonize(batch))
+    except KeyboardInterrupt as error:
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            raise
+        raise _failed(error) from error
+    except BaseException as error:  # SystemExit too: what a method calls may end a script, but not a run
+        raise _failed(error) from error
+    if len(images) != len(batch):
+        raise MethodFailed(f"the method returned {len(images)} images for {len(batch)}")
+    try:
+        return [as_prediction(image) for image in images]
+    except PredictionError as error:
+        raise MethodFailed(str(error)) from error
+
+
+def reason(error: BaseException) -> str:
+    """What to tell of an error of foreign code, on one line: of ours the sentence, of others the kind too."""
+    if isinstance(error, SshbenchError):
+        return str(error)
+    if isinstance(error, SystemExit):
+        return f"it asks to end the process: SystemExit({error.code!r})"
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def traceback_of(error: BaseException) -> str:
+    """The traceback of an error as Python prints it, without the frames of this package that lead to foreign code."""
+    found: TracebackType | None = error.__traceback__
+    inner = found
+    while inner is not None and inner.tb_frame.f_code.co_filename.startswith((_OURS, "<frozen importlib")):
+        inner = inner.tb_next
+    return "".join(traceback.format_exception(type(error), error, inner or found, limit=-50))
+
+
+def _failed(error: BaseException) -> MethodFailed:
+    try:
+        return MethodFailed(reason(error), traceback_of(error))
+    except Exception:  # an error whose text cannot be had
+        return MethodFailed(type(error).__name__)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Change back what foreign code may change of this process and what later numbers or files depend on."""
+    folder, torch = os.getcwd(), sys.modules.get("torch")
+    before = (torch.get_default_dtype(), torch.get_num_threads()) if torch is not None else None
+    try:
+        with np.errstate():
+            yield
+    finally:
+        with suppress(OSError):
+            os.chdir(folder)
+        if torch is not None and before is not None:
+            if torch.get_default_dtype() != before[0]:
+                torch.set_default_dtype(before[0])
+            if torch.get_num_threads() != before[1]:
+                torch.set_num_threads(before[1])

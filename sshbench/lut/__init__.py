@@ -1,1 +1,81 @@
-"""The LUT engine: a `.cube` file <-> tables <-> pixels."""
+"""The LUT engine: a `.cube` file <-> tables <-> pixels.
+
+Names load on first use, so that a worker imports what it needs.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sshbench.lut.apply import apply_lut as apply_lut
+    from sshbench.lut.apply import apply_lut_normalized as apply_lut_normalized
+    from sshbench.lut.bank import LutBank as LutBank
+    from sshbench.lut.colour_science import from_colour as from_colour
+    from sshbench.lut.colour_science import to_colour as to_colour
+    from sshbench.lut.cube import CubeFormatError as CubeFormatError
+    from sshbench.lut.cube import CubeWarning as CubeWarning
+    from sshbench.lut.cube import read_cube as read_cube
+    from sshbench.lut.cube import write_cube as write_cube
+    from sshbench.lut.files import find_luts as find_luts
+    from sshbench.lut.files import read_lut as read_lut
+    from sshbench.lut.fit import fit_lut as fit_lut
+    from sshbench.lut.fit import fit_polynomial as fit_polynomial
+    from sshbench.lut.fit_smooth import fit_smooth_lut as fit_smooth_lut
+    from sshbench.lut.hald import HaldError as HaldError
+    from sshbench.lut.hald import HaldWarning as HaldWarning
+    from sshbench.lut.hald import read_hald as read_hald
+    from sshbench.lut.hald import write_hald as write_hald
+    from sshbench.lut.sheet import contact_sheet as contact_sheet
+    from sshbench.lut.table import Domain as Domain
+    from sshbench.lut.table import Lut as Lut
+    from sshbench.lut.table import LutError as LutError
+    from sshbench.lut.tables import read_tables as read_tables
+    from sshbench.lut.transfer import transfer_distribution as transfer_distribution
+    from sshbench.lut.transfer import transfer_histogram as transfer_histogram
+    from sshbench.lut.transfer import transfer_monge_kantorovich as transfer_monge_kantorovich
+    from sshbench.lut.transfer import transfer_reinhard as transfer_reinhard
+    from sshbench.lut.transfer import transfer_xiao as transfer_xiao
+
+_HOMES = {
+    "CubeFormatError": "cube",
+    "CubeWarning": "cube",
+    "Domain": "table",
+    "HaldError": "hald",
+    "HaldWarning": "hald",
+    "Lut": "table",
+    "LutBank": "bank",
+    "LutError": "table",
+    "apply_lut": "apply",
+    "apply_lut_normalized": "apply",
+    "contact_sheet": "sheet",
+    "find_luts": "files",
+    "fit_lut": "fit",
+    "fit_polynomial": "fit",
+    "fit_smooth_lut": "fit_smooth",
+    "from_colour": "colour_science",
+    "read_cube": "cube",
+    "read_hald": "hald",
+    "read_lut": "files",
+    "read_tables": "tables",
+    "to_colour": "colour_science",
+    "transfer_distribution": "transfer",
+    "transfer_histogram": "transfer",
+    "transfer_monge_kantorovich": "transfer",
+    "transfer_reinhard": "transfer",
+    "transfer_xiao": "transfer",
+    "write_cube": "cube",
+    "write_hald": "hald",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"sshbench.lut.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'sshbench.lut' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from sshbench.lut import arguments
+from sshbench.lut import arguments, ranges
 from sshbench.lut.arguments import Index, Interpolation, Layout, Luts, Strength
 from sshbench.lut.bank import LutBank
 from sshbench.lut.kernels import cpu
@@ -37,6 +37,7 @@ def apply_lut(
     strength: Strength = 1.0,
     interpolation: Interpolation = "trilinear",
     layout: Layout = "auto",
+    data_range: float | None = None,
     out: NDArray[Any] | None = None,
 ) -> NDArray[Any]: ...
 
@@ -50,6 +51,7 @@ def apply_lut(
     strength: Strength = 1.0,
     interpolation: Interpolation = "trilinear",
     layout: Layout = "auto",
+    data_range: float | None = None,
     out: torch.Tensor | None = None,
 ) -> torch.Tensor: ...
 
@@ -62,6 +64,7 @@ def apply_lut(
     strength: Strength = 1.0,
     interpolation: Interpolation = "trilinear",
     layout: Layout = "auto",
+    data_range: float | None = None,
     out: Any = None,
 ) -> Any:
     """Send images through lookup tables.
@@ -73,11 +76,11 @@ def apply_lut(
         (numpy only) uint16 span their whole range for 0..1; float16, bfloat16 (torch), float32 and float64 are used as
         they are: outside the domain they are clamped to it, infinities too, and a pixel with a NaN gives NaN.
     luts
-        A `Lut`, a `LutBank`, or tables as a tensor `[B, G, R, 3]` or `[K, B, G, R, 3]` over 0..1, whose gradients are
-        then available.
+        A `Lut`, a `LutBank`, the name of a look that ships with sshbench or the path of a LUT file, or tables as a
+        tensor `[B, G, R, 3]` or `[K, B, G, R, 3]` over 0..1, whose gradients are then available.
     index
-        The LUT of each image, 0..K-1: one for all, or `[N]`. None is LUT 0 of one LUT, or LUT i for image i where there
-        are as many LUTs as images.
+        The LUT of each image, 0..K-1 or its name in the bank: one for all, or `[N]`. None is LUT 0 of one LUT, or LUT i
+        for image i where there are as many LUTs as images.
     strength
         How far to go from the input (0) to the LUT's output (1): one for all, or `[N]`.
     interpolation
@@ -85,25 +88,49 @@ def apply_lut(
     layout
         `"auto"` takes the axis of length 3, and where both could be it, channels last for numpy and uint8 tensors,
         channels first for floating-point tensors.
+    data_range
+        The number that stands for white, which the LUT sees as 1: 255 for floats over 0..255, 4095 for 12 bits in
+        uint16. By default 255 of uint8, 65535 of uint16 and 1 of floats.
     out
-        Where to write the result: contiguous, of the images' shape and type. It may be `images` itself.
+        Where to write the result: contiguous, of the images' shape and type. It may be `images` itself, or overlap it.
 
     Returns
     -------
-    The images' type, shape and layout. uint8 and uint16 are rounded (half up) and clamped; floats are not clamped.
+    The images' type (byte order too), shape, layout and range. uint8 and uint16 are rounded (half up) and clamped;
+    floats are not clamped.
 
     Raises
     ------
     LutError
-        A shape, type, index or strength that does not fit.
+        A shape, type, index, name or strength that does not fit; or floats that are most likely over 0..255, as more of
+        them lie far above the LUT's domain (by more than its width) than inside of it. Images on a device, and in a
+        graph of `torch.compile`, are not checked for that.
+    CubeFormatError, HaldError, OSError
+        As `sshbench.lut.files.read_lut`, where `luts` is a name or a path.
     """
+    luts, index = arguments.named(luts, index)
     if interpolation not in ("trilinear", "tetrahedral"):
         raise LutError(f"interpolation is 'trilinear' or 'tetrahedral', not {interpolation!r}")
-    if isinstance(images, np.ndarray):
-        return _apply_array(images, luts, index, strength, interpolation, layout, out)
-    if not hasattr(images, "data_ptr"):
+    is_array = isinstance(images, np.ndarray)
+    if not is_array and not hasattr(images, "data_ptr"):
         raise LutError(f"images are a numpy array or a torch tensor, not {type(images).__name__}")
-    return _apply_tensor(images, luts, index, strength, interpolation, layout, out)
+    dtype = images.dtype.name if is_array else str(images.dtype).removeprefix("torch.")
+    types = ARRAY_TYPES if is_array else TENSOR_TYPES
+    if dtype not in types:
+        raise LutError(f"{'images' if is_array else 'image tensors'} are of type {', '.join(types)}, not {dtype}")
+    channels_last = arguments.channels_last(images.shape, layout, prefer_last=is_array or dtype == "uint8")
+    apply = _apply_array if is_array else _apply_tensor
+    if data_range is None:
+        return apply(images, luts, index, strength, interpolation, channels_last, out)
+    white = ranges.check_white(data_range)
+    if out is not None:
+        (_check_out_array if is_array else _check_out_tensor)(images, out)
+    unit = ranges.to_unit(images, white)
+    result = ranges.from_unit(apply(unit, luts, index, strength, interpolation, channels_last, None), white, images)
+    if out is None:
+        return result
+    out[...] = result
+    return out
 
 
 def apply_lut_normalized(
@@ -132,15 +159,15 @@ def apply_lut_normalized(
     `[N, 3, H, W]` of `dtype`: (v - mean) / std for the LUT's value v clamped to 0..1, which is not rounded to 8 bits in
     between.
     """
+    luts, index = arguments.named(luts, index)
     is_array = isinstance(images, np.ndarray)
+    if not is_array and not hasattr(images, "data_ptr"):
+        raise LutError(f"images are a numpy array or a torch tensor, not {type(images).__name__}")
     if str(images.dtype).removeprefix("torch.") != "uint8":
         raise LutError(f"apply_lut_normalized takes uint8 images, not {images.dtype}")
     if dtype not in ("float16", "bfloat16", "float32") or (is_array and dtype == "bfloat16"):
         raise LutError(f"the result cannot be {dtype}" + (" in a numpy array" if is_array else ""))
-    scale = 1.0 / np.asarray(std, np.float32)
-    affine = np.stack([scale, -np.asarray(mean, np.float32) * scale])
-    if affine.shape != (2, 3) or not np.isfinite(affine).all():
-        raise LutError("mean and std have three finite numbers each, and no std is 0")
+    affine = _affine(mean, std)
     channels_last = arguments.channels_last(images.shape, layout, prefer_last=True)
     batch = images[None] if images.ndim == 3 else images
     count, height, width = arguments.extent(batch.shape, channels_last)
@@ -164,11 +191,12 @@ def apply_lut_normalized(
                 interpolation=interpolation, out=result,
             )  # fmt: skip
             return result
+    arguments.check_table(luts)
     packed = arguments.packed(luts)
     indices, strengths = arguments.choices(index, strength, packed.count, count)
     if 0 in shape:
         return result
-    if cpu.available():
+    if cpu.available() and arguments.fit_kernels(luts):
         cpu.apply(
             batch, packed, indices, strengths, shape=(count, height, width), dtype="uint8",
             layout="NHWC" if channels_last else "NCHW", interpolation=interpolation, out=result, out_dtype=dtype,
@@ -184,58 +212,98 @@ def apply_lut_normalized(
     return result.copy_(torch.from_numpy(values))
 
 
+def _affine(mean: Sequence[float], std: Sequence[float]) -> NDArray[np.float32]:
+    """Scale and offset a channel, `[2, 3]`."""
+    try:
+        offsets, widths = np.asarray(mean, np.float32), np.asarray(std, np.float32)
+    except (TypeError, ValueError):
+        offsets = widths = np.zeros(0, np.float32)
+    if offsets.shape == widths.shape == (3,) and (widths != 0).all():
+        with np.errstate(over="ignore", invalid="ignore"):
+            scale = np.float32(1) / widths
+            affine = np.stack([scale, -offsets * scale])
+        if np.isfinite(affine).all():
+            return affine
+    raise LutError("mean and std have three finite numbers each, and no std is 0")
+
+
 # --- numpy ------------------------------------------------------------------------------------------------------------
+
+
+def _check_out_array(images: NDArray[Any], out: Any) -> None:
+    if not (isinstance(out, np.ndarray) and out.shape == images.shape and out.dtype == images.dtype):
+        raise LutError(f"out is a numpy array of shape {images.shape} and type {images.dtype}, as the images are")
+    if not (out.flags.c_contiguous and out.flags.writeable):
+        raise LutError("out is C-contiguous and writeable")
 
 
 def _apply_array(
     images: NDArray[Any],
-    luts: Luts,
+    luts: Any,
     index: Index,
     strength: Strength,
     interpolation: Interpolation,
-    layout: Layout,
+    channels_last: bool,
     out: Any,
 ) -> Any:
     dtype = images.dtype.name
-    if dtype not in ARRAY_TYPES:
-        raise LutError(f"images are of type {', '.join(ARRAY_TYPES)}, not {dtype}")
-    channels_last = arguments.channels_last(images.shape, layout, prefer_last=True)
     if out is None:
         out = np.empty(images.shape, images.dtype)
-    elif not (isinstance(out, np.ndarray) and out.shape == images.shape and out.dtype == images.dtype):
-        raise LutError(f"out is a numpy array of shape {images.shape} and type {dtype}, as the images are")
-    elif not (out.flags.c_contiguous and out.flags.writeable):
-        raise LutError("out is C-contiguous and writeable")
+    else:
+        _check_out_array(images, out)
+        images = arguments.separate(images, out)
     count, height, width = arguments.extent(images.shape if images.ndim == 4 else (1, *images.shape), channels_last)
     packed = arguments.packed(luts)
     indices, strengths = arguments.choices(index, strength, packed.count, count)
     if images.size == 0:
         return out
-    batch = np.ascontiguousarray(images).reshape(count, *images.shape[-3:])
-    result = out.reshape(batch.shape)
-    if not batch.dtype.isnative:
-        batch = batch.astype(batch.dtype.newbyteorder("="))
-    if cpu.available() and dtype != "float64":
+    # Kernels read and write numbers at their natural places, in the processor's order of bytes.
+    batch = np.require(images, images.dtype.newbyteorder("="), ["C", "A", "E"]).reshape(count, *images.shape[-3:])
+    if dtype.startswith("float"):
+        ranges.check_floats(batch, luts)
+    else:
+        arguments.check_table(luts)
+    in_place = out.dtype.isnative and out.flags.aligned
+    result = out.reshape(batch.shape) if in_place else np.empty_like(batch)
+    settings = (interpolation, channels_last, (count, height, width))
+    _compute_array(batch, packed, indices, strengths, *settings, arguments.fit_kernels(luts), result)
+    if not in_place:
+        out[...] = result.reshape(out.shape)
+    return out
+
+
+def _compute_array(
+    batch: NDArray[Any],
+    packed: cpu.PackedLuts,
+    indices: NDArray[np.int32] | None,
+    strengths: NDArray[np.float32] | None,
+    interpolation: Interpolation,
+    channels_last: bool,
+    shape: tuple[int, int, int],
+    kernels: bool,
+    result: NDArray[Any],
+) -> None:
+    dtype = batch.dtype.name
+    if cpu.available() and kernels and dtype != "float64":
         cpu.apply(
-            batch, packed, indices, strengths, shape=(count, height, width), dtype=dtype,
-            layout="NHWC" if channels_last else "NCHW", interpolation=interpolation, out=result,
+            batch, packed, indices, strengths, shape=shape, dtype=dtype, layout="NHWC" if channels_last else "NCHW",
+            interpolation=interpolation, out=result,
         )  # fmt: skip
-        return out
+        return
     if not cpu.available():
         _say_once_that_kernels_are_missing()
         if dtype == "uint8" and cpu.apply_plain(
             batch, packed, indices, strengths, interpolation, channels_last, result
         ):
-            return out
+            return
     planar = np.ascontiguousarray(batch.transpose(0, 3, 1, 2) if channels_last else batch)
     if dtype.startswith("uint"):
-        top = np.iinfo(images.dtype).max
+        top = np.iinfo(batch.dtype).max
         values = _reference_array(planar / np.float64(top), packed, indices, strengths, interpolation)
         values = np.floor(np.clip(values * top, 0, top) + 0.5)
     else:
         values = _reference_array(planar, packed, indices, strengths, interpolation)
     result[...] = values.transpose(0, 2, 3, 1) if channels_last else values
-    return out
 
 
 def _reference_array(
@@ -275,37 +343,53 @@ def _say_once_that_kernels_are_missing() -> None:
 # --- torch ------------------------------------------------------------------------------------------------------------
 
 
+def _check_out_tensor(images: torch.Tensor, out: Any) -> None:
+    import torch
+
+    if not (isinstance(out, torch.Tensor) and out.shape == images.shape and out.dtype == images.dtype):
+        raise LutError(f"out is a tensor of shape {tuple(images.shape)} and type {images.dtype}, as the images are")
+    if out.device != images.device or not out.is_contiguous() or out.is_neg():
+        raise LutError(f"out is contiguous and on {images.device}, where the images are")
+
+
 def _apply_tensor(
     images: torch.Tensor,
-    luts: Luts,
+    luts: Any,
     index: Index,
     strength: Strength,
     interpolation: Interpolation,
-    layout: Layout,
+    channels_last: bool,
     out: Any,
 ) -> Any:
     import torch
 
     dtype = str(images.dtype).removeprefix("torch.")
-    if dtype not in TENSOR_TYPES:
-        raise LutError(f"image tensors are of type {', '.join(TENSOR_TYPES)}, not {dtype}")
-    channels_last = arguments.channels_last(images.shape, layout, prefer_last=dtype == "uint8")
+    if images.layout != torch.strided:
+        raise LutError("an image tensor is dense, not sparse")
+    compiling = torch.compiler.is_compiling()
     learns = torch.is_grad_enabled() and any(
         isinstance(t, torch.Tensor) and t.requires_grad for t in (images, luts, strength)
     )
     if out is not None:
         if learns:
             raise LutError("out cannot be given where gradients are needed")
-        if not (isinstance(out, torch.Tensor) and out.shape == images.shape and out.dtype == images.dtype):
-            raise LutError(f"out is a tensor of shape {tuple(images.shape)} and type {dtype}, as the images are")
-        if out.device != images.device or not out.is_contiguous():
-            raise LutError(f"out is contiguous and on {images.device}, where the images are")
+        _check_out_tensor(images, out)
+        if not compiling and images.device.type != "meta":
+            images = arguments.separate(images, out)
+    if not compiling and images.device.type == "cpu":
+        images = (
+            images.resolve_neg()
+        )  # a view that negates what its memory holds, such as the imaginary part of x.conj()
+        if dtype == "uint8":
+            arguments.check_table(luts)
+        elif type(images) is torch.Tensor:
+            ranges.check_floats(images, luts)
     batch = images.unsqueeze(0) if images.ndim == 3 else images
     count, height, width = arguments.extent(batch.shape, channels_last)
 
-    compiling = torch.compiler.is_compiling()
     plain = type(images) is torch.Tensor and images.device.type == "cpu" and not compiling
-    if plain and not learns and isinstance(luts, Lut | LutBank) and dtype != "float64" and cpu.available():
+    kernels = cpu.available() and arguments.fit_kernels(luts)
+    if plain and not learns and isinstance(luts, Lut | LutBank) and dtype != "float64" and kernels:
         packed = luts.packed
         indices, strengths = arguments.choices(index, strength, packed.count, count)
         as_last = not channels_last and out is None and _is_channels_last_memory(batch)
@@ -321,18 +405,16 @@ def _apply_tensor(
         result = result.permute(0, 3, 1, 2) if as_last else result
         return result.squeeze(0) if images.ndim == 3 else result
 
-    if plain and dtype == "uint8" and isinstance(luts, Lut | LutBank) and not cpu.available():
+    if plain and dtype == "uint8" and isinstance(luts, Lut | LutBank) and not kernels:
         target = None if out is None else out.numpy()
-        array = _apply_array(
-            images.numpy(), luts, index, strength, interpolation, "HWC" if channels_last else "CHW", target
-        )
+        array = _apply_array(images.numpy(), luts, index, strength, interpolation, channels_last, target)
         return torch.from_numpy(array) if out is None else out
 
     precision = torch.float64 if dtype == "float64" else torch.float32
     stages = arguments.stages(luts, images.device, precision)
     indices_t = arguments.index_tensor(index, stages.count, count, images.device)
     strengths_t = arguments.strength_tensor(strength, count, images.device, precision)
-    has_kernel = images.device.type == "cuda" or (images.device.type == "cpu" and cpu.available())
+    has_kernel = images.device.type == "cuda" or (images.device.type == "cpu" and kernels)
     if has_kernel:
         from sshbench.lut import operator
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 Interpolation = Literal["trilinear", "tetrahedral"]
 Layout = Literal["auto", "HWC", "CHW"]
-Luts: TypeAlias = "Lut | LutBank | torch.Tensor"
-Index: TypeAlias = "int | Sequence[int] | NDArray[Any] | torch.Tensor | None"
+Luts: TypeAlias = "Lut | LutBank | torch.Tensor | str | os.PathLike[str]"
+Index: TypeAlias = "int | str | Sequence[int] | Sequence[str] | NDArray[Any] | torch.Tensor | None"
 Strength: TypeAlias = "float | Sequence[float] | NDArray[Any] | torch.Tensor"
 
 _OUTSIDE_STRENGTH = "strength is a number from 0 to 1"
@@ -43,12 +44,71 @@ def extent(shape: Sequence[int], channels_last: bool) -> tuple[int, int, int]:
     return (shape[0], shape[1], shape[2]) if channels_last else (shape[0], shape[2], shape[3])
 
 
+def named(luts: Luts, index: Index) -> tuple[Lut | LutBank | torch.Tensor, Index]:
+    """The LUTs, read where a look or a file is named, and `index` with the places of the LUTs that it names."""
+    if isinstance(luts, str) or hasattr(luts, "__fspath__"):
+        from sshbench.lut.files import read_lut
+
+        luts = read_lut(luts)
+    words = index.tolist() if isinstance(index, np.ndarray) and index.dtype.kind in "OU" else index
+    names = [words] if isinstance(words, str) else words
+    if not isinstance(names, list | tuple) or not any(isinstance(name, str) for name in names):
+        return luts, index
+    if not isinstance(luts, LutBank):
+        raise LutError(f"a name, {next(n for n in names if isinstance(n, str))!r}, chooses one of a LutBank's LUTs")
+    places = [luts.position(name) if isinstance(name, str) else name for name in names]
+    return luts, places[0] if isinstance(words, str) else places
+
+
+def separate(images: Any, out: Any) -> Any:
+    """The images, copied where writing `out` would change them before they are read: where the two overlap by a shift.
+
+    Both are arrays, or both are tensors; `out` is contiguous and has the images' shape and type.
+    """
+    if isinstance(images, np.ndarray):
+        same = cpu.address(images) == cpu.address(out) and images.strides == out.strides
+        return images.copy() if np.may_share_memory(images, out) and not same else images
+    (first, last), (start, end) = _span(images), _span(out)
+    same = first == start and images.stride() == out.stride()
+    return images.clone() if first < end and start < last and not same else images
+
+
+def _span(tensor: torch.Tensor) -> tuple[int, int]:
+    """The addresses from the first byte of a tensor to behind its last."""
+    if tensor.numel() == 0:
+        return 0, 0
+    last = sum((length - 1) * step for length, step in zip(tensor.shape, tensor.stride(), strict=True))
+    start = tensor.data_ptr()
+    return start, start + (last + 1) * tensor.element_size()
+
+
+def _host(tensor: Any, dtype: torch.dtype) -> NDArray[Any]:
+    """A tensor as an array of `dtype`."""
+    array: NDArray[Any] = tensor.detach().to("cpu", dtype).resolve_neg().contiguous().numpy()
+    return array
+
+
 def packed(luts: Luts) -> cpu.PackedLuts:
     """The LUTs as the CPU kernels read them."""
     if isinstance(luts, Lut | LutBank):
         return luts.packed
-    table = _table_tensor(luts)
-    return cpu.PackedLuts(table.detach().cpu().float().contiguous().numpy(), None, UNIT, UNIT)
+    import torch
+
+    return cpu.PackedLuts(_host(_table_tensor(luts), torch.float32), None, UNIT, UNIT)
+
+
+def check_table(luts: Any) -> None:
+    """Refuse a table tensor with NaN or infinities for images of integers, which cannot show them.
+
+    A `Lut` and a `LutBank` have none, and a table on a device is not looked at, for that would wait for it.
+    """
+    if hasattr(luts, "data_ptr") and luts.device.type == "cpu" and not bool(luts.isfinite().all()):
+        raise LutError("the table holds NaN or infinities, which images of integers cannot show")
+
+
+def fit_kernels(luts: Any) -> bool:
+    """Whether kernels, which compute in float32, can find places in the LUTs' domains."""
+    return not isinstance(luts, Lut) or (luts.domain.fits_kernels and luts.shaper_domain.fits_kernels)
 
 
 def _check_one_each(luts: int, count: int) -> None:
@@ -70,21 +130,24 @@ def index_array(index: Index, luts: int, count: int) -> NDArray[np.int32] | None
             return None
         _check_one_each(luts, count)
         return np.arange(count, dtype=np.int32)
-    array = np.asarray(index.cpu() if hasattr(index, "cpu") else index)
+    try:
+        array = np.asarray(index.cpu() if hasattr(index, "cpu") else index)
+    except ValueError:
+        raise LutError(f"index is one integer or one an image ({count}), not {index!r}") from None
     if array.shape not in ((), (count,)) or (array.size and array.dtype.kind not in "iu"):
         raise LutError(
             f"index is one integer or one an image ({count}), not {array.dtype} of shape {list(array.shape)}"
         )
     if array.size and (array.min() < 0 or array.max() >= luts):
         raise LutError(f"LUT index {array.min() if array.min() < 0 else array.max()} is outside 0..{luts - 1}")
-    return np.ascontiguousarray(np.broadcast_to(array, (count,)), dtype=np.int32)
+    return np.array(np.broadcast_to(array, (count,)), dtype=np.int32)
 
 
 def strength_array(strength: Strength, count: int) -> NDArray[np.float32] | None:
     """The strength of each image, checked; None where all are 1."""
     if isinstance(strength, float | int) and strength == 1:
         return None
-    array = np.asarray(strength.detach().cpu() if hasattr(strength, "detach") else strength, np.float64)
+    array = _strengths(strength)
     if array.shape not in ((), (count,)):
         raise LutError(f"strength is one number or one an image ({count}), not of shape {list(array.shape)}")
     if not ((array >= 0) & (array <= 1)).all():
@@ -92,6 +155,17 @@ def strength_array(strength: Strength, count: int) -> NDArray[np.float32] | None
     if array.size and (array == 1).all():
         return None
     return np.ascontiguousarray(np.broadcast_to(array, (count,)), dtype=np.float32)
+
+
+def _strengths(strength: Strength) -> NDArray[np.float64]:
+    try:
+        if hasattr(strength, "detach"):
+            import torch
+
+            return _host(strength, torch.float64)
+        return np.asarray(strength, np.float64)
+    except (TypeError, ValueError):
+        raise LutError(f"{_OUTSIDE_STRENGTH} or one such number an image, not {strength!r}") from None
 
 
 class Stages:
@@ -127,6 +201,8 @@ def _table_tensor(luts: Any) -> torch.Tensor:
 
     if not isinstance(luts, torch.Tensor) or not luts.is_floating_point():
         raise LutError("LUTs are a Lut, a LutBank or a floating-point tensor [B, G, R, 3] or [K, B, G, R, 3]")
+    if luts.layout != torch.strided:
+        raise LutError("a table tensor is dense, not sparse")
     table = luts.unsqueeze(0) if luts.ndim == 4 else luts
     size = table.shape[1] if table.ndim == 5 else 0
     if table.ndim != 5 or tuple(table.shape[1:]) != (size, size, size, 3) or not MIN_SIZE <= size <= MAX_SIZE_3D:
@@ -145,6 +221,8 @@ def index_tensor(index: Index, luts: int, count: int, device: torch.device) -> t
             return None
         _check_one_each(luts, count)
         return torch.arange(count, dtype=torch.int32, device=device)
+    if not isinstance(index, torch.Tensor) and not torch.compiler.is_compiling():
+        return torch.from_numpy(index_array(index, luts, count)).to(device)
     tensor = torch.as_tensor(index)
     if tensor.shape not in ((), (count,)) or (count and tensor.is_floating_point()):
         raise LutError(f"index is one integer or one an image ({count}), not {tensor.dtype} {list(tensor.shape)}")
@@ -161,6 +239,8 @@ def strength_tensor(
 
     if isinstance(strength, float | int) and strength == 1:
         return None
+    if not isinstance(strength, torch.Tensor) and not torch.compiler.is_compiling():
+        strength = torch.from_numpy(_strengths(strength))
     tensor = torch.as_tensor(strength)
     if tensor.shape not in ((), (count,)):
         raise LutError(f"strength is one number or one an image ({count}), not of shape {list(tensor.shape)}")

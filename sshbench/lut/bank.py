@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sshbench.lut.kernels.cpu import PackedLuts
-from sshbench.lut.table import MAX_SIZE_3D, UNIT, Lut, LutError, check_size, frozen, identity_table
+from sshbench.lut.table import MAX_SIZE_3D, UNIT, Lut, LutError, brief, check_size, frozen, identity_table
 
 if TYPE_CHECKING:
     import torch
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LutBank:
     """K LUTs over 0..1 with one table size.
 
@@ -82,6 +82,17 @@ class LutBank:
         joined = cls.from_luts([bank[k] for bank in banks for k in range(len(bank))], size, names)
         errors = [a + b for a, b in zip(joined.errors, (e for bank in banks for e in bank.errors), strict=True)]
         return cls(joined.values, joined.names, tuple(errors))
+
+    @classmethod
+    def of_looks(cls, size: int = 17) -> LutBank:
+        """Read the looks that ship with sshbench; names are theirs, such as `"golden-hour"`."""
+        from sshbench.folders import data_folder
+
+        return cls.from_folder(data_folder("luts"), size)
+
+    def __repr__(self) -> str:
+        few = ", ".join(brief(name, 20) for name in self.names[:3])
+        return f"<LutBank of {len(self)} LUTs, {self.size}^3 points: {few}{', ...' if len(self) > 3 else ''}>"
 
     def __len__(self) -> int:
         return len(self.names)

@@ -1,10 +1,14 @@
-"""LUT files of any kind that is read here: `.cube` and Hald CLUT images."""
+"""LUTs by file or name: `.cube` files, Hald CLUT images, and the looks that ship with sshbench."""
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
+from functools import lru_cache
 from pathlib import Path
 
+from sshbench.folders import data_folder
 from sshbench.lut.cube import read_cube
 from sshbench.lut.table import Lut, LutError
 
@@ -12,17 +16,64 @@ _IMAGE_SUFFIXES = (".png", ".tif", ".tiff")
 _IMAGE_SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*")
 
 
+def looks() -> dict[str, Path]:
+    """Return the name and the file of each look that ships with sshbench, by name."""
+    return {path.stem: path for path in sorted(data_folder("luts").glob("*.cube"))}
+
+
+def find_lut(text: str) -> Path:
+    """Return the file that `text` names: its path, or one of the looks, in which blanks and case do not matter.
+
+    Raises
+    ------
+    LutError
+        There is neither; the message has the names that come close.
+    """
+    path = Path(text)
+    if path.is_file():
+        return path
+    known = looks()
+    name = re.sub(r"[\s_]+", "-", text.strip().lower())
+    if name in known:
+        return known[name]
+    if path.exists():
+        return path
+    if path.suffix or os.sep in text:
+        raise LutError(f"{text}: no such LUT file")
+    close = difflib.get_close_matches(name, known, n=3)
+    advice = f"did you mean {' or '.join(close)}?" if close else "`sshbench lut info looks` lists the looks"
+    raise LutError(f"{text}: no LUT file or look of this name; {advice}")
+
+
 def read_lut(path: str | os.PathLike[str]) -> Lut:
     """Read a LUT file; what it holds decides, not its name.
+
+    Parameters
+    ----------
+    path
+        A `.cube` file or a Hald CLUT, or the name of a look that ships with sshbench, such as `"golden-hour"`.
 
     Raises
     ------
     CubeFormatError, HaldError
         The file breaks a rule of its format.
+    LutError
+        There is neither a file nor a look of this name.
     OSError
-        The file does not exist or cannot be read.
+        The file cannot be read.
     """
-    path = Path(path)
+    if not isinstance(path, str):
+        return _read_file(Path(path))
+    found = find_lut(path)
+    return _read_file(found) if Path(path).exists() else _read_look(found)
+
+
+@lru_cache(maxsize=128)
+def _read_look(path: Path) -> Lut:
+    return _read_file(path)
+
+
+def _read_file(path: Path) -> Lut:
     if path.is_file():
         with open(path, "rb") as file:
             if file.read(8).startswith(_IMAGE_SIGNATURES):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sshbench.lut.ranges import unit_colours
 from sshbench.lut.table import Lut, LutError, identity_table
 
 Floats = NDArray[np.float64]
@@ -92,7 +93,7 @@ def fit_lut(source: NDArray[Any], target: NDArray[Any], *, size: int = 17, weigh
     Parameters
     ----------
     source, target
-        `[N, 3]`, 0..1; `source` outside of it is clamped, as when the LUT is applied.
+        `[N, 3]`; uint8, uint16, or floats over 0..1; `source` outside of it is clamped, as when the LUT is applied.
     size
         Points an axis.
     weights
@@ -101,12 +102,12 @@ def fit_lut(source: NDArray[Any], target: NDArray[Any], *, size: int = 17, weigh
     Raises
     ------
     LutError
-        Shapes that do not fit, no colours, or a size that no LUT has.
+        Shapes that do not fit, no colours, floats over 0..255, or a size that no LUT has.
     """
     from scipy import sparse
     from scipy.sparse.linalg import cg
 
-    source, target, weights = checked(source, target, weights)
+    source, target, weights = checked(unit_colours(source), unit_colours(target), weights)
     start = identity_table(size).reshape(-1, 3).astype(np.float64)
     rows = _interpolation(source, size)
     weighted = sparse.diags_array(weights) @ rows

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.fit import Floats, checked
+from sshbench.lut.ranges import unit_colours
 from sshbench.lut.table import MAX_SIZE_3D, Lut, LutError, check_size, identity_table
 
 _SEGMENTS = 5  # of the spline along an axis
@@ -41,7 +42,7 @@ def fit_smooth_lut(
     Parameters
     ----------
     source, target
-        `[N, 3]`, 0..1, sRGB-encoded.
+        `[N, 3]`, sRGB-encoded; uint8, uint16, or floats over 0..1.
     size
         Points an axis.
     weights
@@ -50,9 +51,9 @@ def fit_smooth_lut(
     Raises
     ------
     LutError
-        Shapes that do not fit, no colours, no weight, or a size that no LUT has.
+        Shapes that do not fit, no colours, no weight, floats over 0..255, or a size that no LUT has.
     """
-    source, target, weights = checked(source, target, weights)
+    source, target, weights = checked(unit_colours(source), unit_colours(target), weights)
     check_size(size, MAX_SIZE_3D, "3D table")
     if not weights.any():
         raise LutError("a map cannot be fitted to colours that all weigh nothing")

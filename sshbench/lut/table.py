@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -52,11 +53,18 @@ class Domain:
         """Whether the domain is 0..1 in every channel."""
         return self == UNIT
 
+    @property
+    def fits_kernels(self) -> bool:
+        """Whether float32 holds the domain's width, and the points of a table per unit of it, as kernels need them."""
+        widths = [upper - lower for lower, upper in zip(self.lower, self.upper, strict=True)]
+        return all(_NARROWEST <= width <= _WIDEST for width in widths)
 
+
+_NARROWEST, _WIDEST = 1e-33, 3e38  # 65535 points over less, or a width of more, are infinite in float32
 UNIT = Domain()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Lut:
     """One lookup table: a 1D shaper, a 3D table, or a shaper followed by a table.
 
@@ -104,6 +112,12 @@ class Lut:
                 raise LutError(f"a shaper has shape [S, 3], not {list(shaper.shape)}")
             check_size(shaper.shape[0], MAX_SIZE_1D, "shaper")
             object.__setattr__(self, "shaper_values", shaper)
+
+    def __repr__(self) -> str:
+        name = self.title or os.path.basename(self.source)
+        shaper = "" if self.shaper_values is None else f"{len(self.shaper_values)} points"
+        table = "" if self.values is None else f"{self.size}^3 points"
+        return f"<Lut {brief(name)} {self.kind}, {' and '.join(filter(None, (shaper, table)))}>"
 
     @property
     def kind(self) -> Kind:
@@ -156,6 +170,11 @@ class Lut:
         return cls(values=identity_table(size), title="identity")
 
 
+def brief(name: str, width: int = 40) -> str:
+    """A name in quotes that is short and on one line."""
+    return repr(name if len(name) <= width else f"{name[: width - 3]}...")
+
+
 def identity_table(size: int, domain: Domain = UNIT) -> NDArray[np.float32]:
     """Grid points of a 3D table, `[B, G, R, 3]` float32: the table that maps each point of `domain` to itself."""
     axes = [np.linspace(lo, up, size) for lo, up in zip(domain.lower, domain.upper, strict=True)]
@@ -164,17 +183,30 @@ def identity_table(size: int, domain: Domain = UNIT) -> NDArray[np.float32]:
 
 
 def frozen(array: Any, what: str) -> NDArray[np.float32]:
-    """Return a read-only float32 array in C order, a copy if the caller could still write; refuse NaN and infinity."""
+    """Return a read-only float32 array in C order, a copy if anyone could still write; refuse NaN and infinity."""
     if hasattr(array, "detach"):
-        array = array.detach().cpu().numpy()
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity, and is refused below
-        out = np.asarray(array, dtype=np.float32, order="C")
-    if out.flags.writeable:
-        out = out.copy()  # the caller may go on writing to its array
+        array = array.detach().cpu().resolve_neg().numpy()
+    try:
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity, and is refused below
+            out = np.asarray(array, dtype=np.float32, order="C")
+    except (TypeError, ValueError) as error:
+        raise LutError(f"the {what} is an array of numbers ({error})") from error
+    if _can_be_written(out):
+        out = out.copy()
     if not np.isfinite(out).all():
         raise LutError(f"the {what} holds NaN or infinities")
     out.flags.writeable = False
     return out
+
+
+def _can_be_written(array: NDArray[Any]) -> bool:
+    """Whether the array or what it is a view of may be written, by a caller that goes on using it."""
+    owner: Any = array
+    while isinstance(owner, np.ndarray):
+        if owner.flags.writeable:
+            return True
+        owner = owner.base
+    return owner is not None and not isinstance(owner, bytes)
 
 
 def check_size(size: int, largest: int, what: str) -> None:

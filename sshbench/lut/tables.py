@@ -43,7 +43,7 @@ def read_tables(path: str | os.PathLike[str]) -> LutBank:
             f"{path}: luts has the shape {list(luts.shape)} and there are {len(names)} names; it needs [K, N, N, N, 3] "
             "and K names"
         )
-    if luts.dtype in (np.uint8, np.uint16):
+    if luts.dtype.kind == "u" and luts.dtype.itemsize <= 2:
         values = luts.astype(np.float32) / np.float32(np.iinfo(luts.dtype).max)
     elif np.issubdtype(luts.dtype, np.floating) and np.isfinite(luts).all():
         values = luts.astype(np.float32)

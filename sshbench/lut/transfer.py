@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sshbench.lut.srgb import decode, encode
+from sshbench.lut.table import LutError
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -34,6 +35,11 @@ def transfer_reinhard(image: Pixels, target: Pixels) -> Pixels:
     ----------
     image, target
         `[H, W, 3]` uint8 sRGB, of any sizes.
+
+    Raises
+    ------
+    LutError
+        An image of another type or without pixels.
 
     References
     ----------
@@ -119,6 +125,7 @@ def transfer_histogram(image: Pixels, target: Pixels) -> Pixels:
     Fecker, Barkowsky, Kaup: "Histogram-based prefiltering for luminance and chrominance compensation of multiview
     video", IEEE TCSVT 18 (9), 2008.
     """
+    image, target = _checked(image), _checked(target)
     out = np.empty_like(image)
     for channel in range(3):
         source = np.bincount(image[..., channel].ravel(), minlength=256).cumsum() / (image.size // 3)
@@ -192,8 +199,15 @@ def rotations(count: int) -> Floats:
     return np.moveaxis(np.array(rows), 2, 0)
 
 
+def _checked(image: Pixels) -> Pixels:
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.shape[-1:] != (3,) or not image.size:
+        given = f"{image.dtype} {list(image.shape)}" if hasattr(image, "dtype") else type(image).__name__
+        raise LutError(f"colours are transferred between uint8 images [H, W, 3], not {given}")
+    return image
+
+
 def _flat(image: Pixels) -> Floats:
-    return image.reshape(-1, 3).astype(np.float64)
+    return _checked(image).reshape(-1, 3).astype(np.float64)
 
 
 def _ratio(wanted: Floats, present: Floats) -> Floats:
@@ -212,7 +226,7 @@ def _linear() -> Floats:
 
 
 def _to_lab(image: Pixels) -> Floats:
-    linear = np.maximum(_linear(), _DARKEST)[image].reshape(-1, 3)
+    linear = np.maximum(_linear(), _DARKEST)[_checked(image)].reshape(-1, 3)
     return np.asarray(np.log10(linear @ RGB_TO_LMS.T) @ LMS_TO_LAB.T)
 
 

@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from sshbench.folders import data_folder
 from sshbench.lut.bank import LutBank
 from sshbench.lut.table import LutError
 from sshbench.lut.tables import read_tables
@@ -55,7 +54,7 @@ def open_bank(luts: Places | None = None, part: Part = "all") -> LutBank:
 def _opened(place: str) -> LutBank:
     path = Path(place).expanduser()
     if place == SHIPPED:
-        return LutBank.from_folder(data_folder("luts"), size=17)
+        return LutBank.of_looks(size=17)
     if path.is_dir():
         return LutBank.from_folder(path, size=33)
     if path.suffix.lower() == ".npz" and path.is_file():

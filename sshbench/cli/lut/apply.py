@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sshbench.cli.lut.arguments import LutName, find_lut, fixed_part, images_below, is_pattern, matches
+from sshbench.cli.lut.arguments import LutName, fixed_part, images_below, is_pattern, matches
 from sshbench.cli.progress import Progress
 from sshbench.cli.stopping import go_on
 from sshbench.errors import SshbenchError, sentence
@@ -87,7 +87,7 @@ def apply(
     sshbench lut apply photos/ film.cube -o graded/ --skip-existing
     sshbench lut apply 'raw/**/*.png' hald.png -o graded/ --interpolation tetrahedral
     """
-    from sshbench.lut.files import read_lut
+    from sshbench.lut.files import find_lut, read_lut
 
     lut_path = find_lut(lut)
     plan = plan_jobs(images, output)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import glob
 import os
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,7 +11,6 @@ import click
 from click.shell_completion import CompletionItem
 
 from sshbench.errors import SshbenchError
-from sshbench.folders import data_folder
 
 
 class LutName(click.ParamType[str]):
@@ -22,37 +19,10 @@ class LutName(click.ParamType[str]):
     name = "lut"
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from sshbench.lut.files import looks
+
         names = [name for name in sorted(looks()) if name.startswith(incomplete)]
         return [CompletionItem(incomplete, type="file"), *map(CompletionItem, names)]
-
-
-def looks() -> dict[str, Path]:
-    """Name and file of the looks that ship with sshbench."""
-    return {path.stem: path for path in data_folder("luts").glob("*.cube")}
-
-
-def find_lut(text: str) -> Path:
-    """The file that `text` names: its path, or one of the looks.
-
-    Raises
-    ------
-    SshbenchError
-        There is neither, with the names that come close.
-    """
-    path = Path(text)
-    if path.is_file():
-        return path
-    known = looks()
-    name = re.sub(r"[\s_]+", "-", text.strip().lower())
-    if name in known:
-        return known[name]
-    if path.exists():
-        return path
-    if path.suffix or os.sep in text:
-        raise SshbenchError(f"{text}: no such LUT file")
-    close = difflib.get_close_matches(name, known, n=3)
-    advice = f"did you mean {' or '.join(close)}?" if close else "`sshbench lut info looks` lists the looks"
-    raise SshbenchError(f"{text}: no LUT file or look of this name; {advice}")
 
 
 def find_all_luts(texts: Sequence[str]) -> list[Path]:
@@ -63,7 +33,7 @@ def find_all_luts(texts: Sequence[str]) -> list[Path]:
     SshbenchError
         A folder or pattern without a LUT, or a name that is none.
     """
-    from sshbench.lut.files import find_luts
+    from sshbench.lut.files import find_lut, find_luts, looks
 
     found: list[Path] = []
     for text in texts:

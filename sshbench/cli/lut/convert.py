@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from sshbench.cli.lut.arguments import LutName, find_lut
+from sshbench.cli.lut.arguments import LutName
 from sshbench.errors import SshbenchError
 from sshbench.whole_file import is_stream, would_replace
 
@@ -41,7 +41,7 @@ def convert(source: str, output: str, size: int | None, level: int | None, bits:
     sshbench lut convert golden-hour golden-hour.png --level 8 --bits 8
     """
     from sshbench.lut.cube import write_cube
-    from sshbench.lut.files import read_lut
+    from sshbench.lut.files import find_lut, read_lut
     from sshbench.lut.hald import write_hald
     from sshbench.lut.resize import largest_difference, resized
 

@@ -16,33 +16,53 @@ from sshbench.benchmarks.composite import (
     check_mask,
     paste,
 )
-from sshbench.images.files import SUFFIXES, ImageFileError, read_image
+from sshbench.images.files import SUFFIXES
+from sshbench.images.masks import Beside, as_share, read_mask
+from sshbench.images.opening import MAX_PIXELS, ImageFileError
+from sshbench.images.reading import Source, open_image
 
 ROLES = ("composite", "foreground", "background", "mask", "target", "foreground_photo")
 """What a file or a column can be: the names of `Composite`'s images."""
 
+Images = Mapping[str, Image]
+"""Images by role, without the mask."""
 
-def read_rgb(path: Path) -> Image:
-    """The pixels of an image file, uint8 `[H, W, 3]`, as stored.
+
+def read_roles(
+    names: Mapping[str, str], sources: Mapping[str, Source], max_pixels: int = MAX_PIXELS
+) -> tuple[Images, Mask | None]:
+    """Read the images of a sample by role, each upright, and its mask, float32 `[H, W]` over 0..1.
+
+    Parameters
+    ----------
+    names
+        What messages call the source of a role, where it is no file.
 
     Raises
     ------
     BenchmarkError
-        The file cannot be read.
+        An image cannot be read, or the mask is of a kind that is refused or has another size than the composite.
     """
+    images: dict[str, Image] = {}
+    beside = None
     try:
-        return np.asarray(read_image(path).to_8_bit().pixels, np.uint8)
+        for role, source in sources.items():
+            if role == "mask":
+                continue
+            stored = open_image(source, names[role], max_pixels=max_pixels)
+            images[role] = np.asarray(stored.upright().to_8_bit().pixels, np.uint8)
+            if role == "composite" or (role != "foreground_photo" and beside is None):
+                height, width = images[role].shape[:2]
+                beside = Beside(height, width, stored.orientation, f"the {role}")
+        if "mask" not in sources:
+            return images, None
+        return images, as_share(read_mask(sources["mask"], names["mask"], beside, max_pixels=max_pixels))
     except ImageFileError as error:
         raise BenchmarkError(str(error)) from error
 
 
-def mask_of(image: Image) -> Mask:
-    """The soft mask `[H, W]`, 0..1, of a mask image: its first channel over 255."""
-    return np.asarray(image[..., 0], np.float32) / np.float32(255)
-
-
-def compose(id: str, images: Mapping[str, Image], attributes: Mapping[str, str | float]) -> Composite:
-    """A sample from the images there are, by role; the others follow from them.
+def compose(id: str, images: Images, mask: Mask | None, attributes: Mapping[str, str | float]) -> Composite:
+    """A sample from its mask and the images there are, by role; the others follow from them.
 
     A composite that is missing is made of foreground, background and mask; a foreground or background that is missing
     is the composite itself.
@@ -52,17 +72,17 @@ def compose(id: str, images: Mapping[str, Image], attributes: Mapping[str, str |
     BenchmarkError
         Roles that are needed are missing, sizes differ, or the mask is empty or full.
     """
-    if "mask" not in images or not ("composite" in images or {"foreground", "background"} <= images.keys()):
-        have = ", ".join(images) or "nothing"
+    if mask is None or not ("composite" in images or {"foreground", "background"} <= images.keys()):
+        have = ", ".join([*images, *(["mask"] if mask is not None else [])]) or "nothing"
         raise BenchmarkError(f"{id}: needs a mask, and a composite or foreground and background; there is {have}")
     first = images.get("composite", images.get("background"))
     assert first is not None
-    for role, image in images.items():
-        if role != "foreground_photo" and image.shape[:2] != first.shape[:2]:
-            sizes = [f"{picture.shape[1]} x {picture.shape[0]}" for picture in (image, first)]
+    shapes = {role: image.shape[:2] for role, image in images.items()} | {"mask": mask.shape}
+    for role, shape in shapes.items():
+        if role != "foreground_photo" and shape != first.shape[:2]:
+            sizes = [f"{width} x {height}" for height, width in (shape, first.shape[:2])]
             other = "composite" if "composite" in images else "background"
             raise BenchmarkError(f"{id}: the {role} is {sizes[0]} and the {other} {sizes[1]}; they need one size")
-    mask = mask_of(images["mask"])
     check_mask(id, mask)
     composite = images.get("composite")
     if composite is None:
@@ -93,6 +113,8 @@ class FileBenchmark:
         What is known of a sample beside its foreground ratio, by id.
     """
 
+    max_pixels = MAX_PIXELS
+
     def __init__(
         self,
         name: str,
@@ -117,8 +139,9 @@ class FileBenchmark:
 
     def __getitem__(self, key: int | str, /) -> Composite:
         id = key if isinstance(key, str) else self._ids[key]
-        images = {role: read_rgb(path) for role, path in self.files[id].items()}
-        return compose(id, images, self.attributes_of(id))
+        files = self.files[id]
+        images, mask = read_roles(dict.fromkeys(files, id), files, self.max_pixels)
+        return compose(id, images, mask, self.attributes_of(id))
 
 
 def is_image(path: Path) -> bool:

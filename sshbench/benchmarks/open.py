@@ -68,7 +68,7 @@ def open_benchmark(
     root = _root(split, root)
     if split == "realhm":
         if packed := parquet_files(root):
-            return _packed(os.fspath(root), Table(split, os.fspath(root), ParquetRows(packed)), allow_incomplete)
+            return _packed(os.fspath(root), Table(split, os.fspath(root), ParquetRows(packed, root)), allow_incomplete)
         return RealHM(root, allow_incomplete=allow_incomplete)
     if split in STORES:
         return Store(root, split)
@@ -77,7 +77,7 @@ def open_benchmark(
     if split == "parquet":
         if not (files := parquet_files(root)):
             raise BenchmarkError(f"{root}: is no Parquet file, nor a folder that holds any")
-        return Table(split, os.fspath(root), ParquetRows(files), columns)
+        return Table(split, os.fspath(root), ParquetRows(files, root), columns)
     if split == "hf":
         return open_dataset(os.fspath(root), columns)
     part: Part = "train" if split.endswith("-train") else "test"

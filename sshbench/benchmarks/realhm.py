@@ -16,7 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sshbench.benchmarks.composite import BenchmarkError, check_mask
-from sshbench.benchmarks.files import FileBenchmark, is_image, listed, mask_of, read_attributes, read_rgb
+from sshbench.benchmarks.files import FileBenchmark, is_image, listed, read_attributes
+from sshbench.errors import SshbenchError
+from sshbench.images.masks import Beside, as_share, read_mask
+from sshbench.images.reading import open_image
 
 EXPECTED = 216
 VENDORS = ("vendor_testing_1", "vendor_testing_2", "vendor_testing_3")
@@ -162,19 +165,27 @@ def _examined(item: tuple[str, Mapping[str, Path]]) -> tuple[str, list[str], str
     texts = []
     sizes: dict[str, tuple[int, int]] = {}
     digest = hashlib.sha256()
-    for role, path in files.items():
+    beside = None
+    for role, path in sorted(files.items(), key=lambda item: item[0] == "mask"):  # which may be turned as another is
         try:
-            image = read_rgb(path)
+            if role == "mask":
+                mask = as_share(read_mask(path, role, beside))
+                sizes[role] = mask.shape[1], mask.shape[0]
+                check_mask(path.name, mask)
+                continue
+            stored = open_image(path, role)
+            height, width = stored.upright().pixels.shape[:2]
             if role != "foreground_photo":
-                sizes[role] = image.shape[1], image.shape[0]
+                sizes[role] = width, height
+            if role == "foreground":
+                beside = Beside(height, width, stored.orientation, f"the {role}")
             if role in ("foreground", "background", "target"):
                 digest.update(hashlib.sha256(path.read_bytes()).digest())
-            if role == "mask":
-                check_mask(path.name, mask_of(image))
-        except (BenchmarkError, OSError) as error:
+        except (SshbenchError, OSError) as error:
             texts.append(str(error))
     if len(set(sizes.values())) > 1:
-        texts.append("sizes differ: " + ", ".join(f"{role} {w} x {h}" for role, (w, h) in sizes.items()))
+        said = [f"{role} {' x '.join(map(str, sizes[role]))}" for role in files if role in sizes]
+        texts.append(f"sizes differ: {', '.join(said)}")
     return id, texts, digest.hexdigest()
 
 

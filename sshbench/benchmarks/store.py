@@ -13,7 +13,8 @@ import numpy as np
 
 from sshbench.benchmarks.composite import BenchmarkError, Composite
 from sshbench.benchmarks.files import compose
-from sshbench.benchmarks.table import ParquetRows, decoded, parquet_files
+from sshbench.benchmarks.table import ParquetRows, parquet_files, read_cells
+from sshbench.images.opening import MAX_PIXELS
 
 ROLES = {
     "triplets": {"composite": "foreground", "background": "background", "target": "ground_truth"},
@@ -40,10 +41,12 @@ class Store:
         There is no store of pixels of this kind, or it is not complete or damaged.
     """
 
+    max_pixels = MAX_PIXELS
+
     def __init__(self, root: str | os.PathLike[str], kind: str) -> None:
         self.name, self._roles, self._where = kind, ROLES[kind], Path(root)
         _check(self._where, kind)
-        self._rows = ParquetRows(parquet_files(self._where / "data"))
+        self._rows = ParquetRows(parquet_files(self._where / "data"), self._where)
         missing = [column for column in (*self._roles.values(), "row", "draw") if column not in self._rows.columns]
         if missing:
             raise BenchmarkError(f"{root}: its files have no column {missing[0]!r}; make the store again")
@@ -63,10 +66,12 @@ class Store:
     def __getitem__(self, key: int | str, /) -> Composite:
         id = key if isinstance(key, str) else self.ids()[key]
         row = self._rows[self._index[id]]
-        images = {role: decoded(f"{self._where}: {id}: {column}", row[column]) for role, column in self._roles.items()}
+        images, mask = read_cells(f"{self._where}: {id}", row, self._roles, None, self.max_pixels)
         attributes = {name: row[name] for name in _ATTRIBUTES if name in row}
         if self.name == "composites":
-            return compose(id, images, attributes)
+            return compose(id, images, mask, attributes)
+        if lacking := [role for role in self._roles if role not in images]:
+            raise BenchmarkError(f"{self._where}: {id}: the {lacking[0]} is missing; make the store again")
         content = images["composite"]
         return Composite(
             id=id,

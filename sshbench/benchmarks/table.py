@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
-from sshbench.benchmarks.composite import BenchmarkError, Composite, Image
-from sshbench.benchmarks.files import ROLES, compose, listed
+from sshbench.benchmarks.composite import BenchmarkError, Composite, Mask
+from sshbench.benchmarks.files import ROLES, Images, compose, listed, read_roles
 from sshbench.benchmarks.folder import check_roles
+from sshbench.images.cells import FolderFiles, ReadFile, cell_image
+from sshbench.images.hub import hub_files
+from sshbench.images.opening import MAX_PIXELS, ImageFileError
 
 
 class Rows(Protocol):
@@ -30,6 +30,10 @@ class Rows(Protocol):
 
     def __getitem__(self, i: int, /) -> Mapping[str, Any]: ...
 
+    def files(self, i: int) -> ReadFile | None:
+        """What reads the files that cells of row `i` name; None where they may name none."""
+        ...
+
 
 class Table:
     """Rows with images in columns.
@@ -45,6 +49,8 @@ class Table:
     BenchmarkError
         Columns are missing, or an id stands twice.
     """
+
+    max_pixels = MAX_PIXELS
 
     def __init__(self, name: str, where: str, rows: Rows, columns: Mapping[str, str] | None = None) -> None:
         self.name = name
@@ -74,53 +80,52 @@ class Table:
 
     def __getitem__(self, key: int | str, /) -> Composite:
         id = key if isinstance(key, str) else self.ids()[key]
-        row = self._rows[self._index[id]]
-        images = {}
-        for role, column in self._columns.items():
-            if row[column] is not None:
-                images[role] = decoded(f"{self._where}: {id}: {column}", row[column])
+        i = self._index[id]
+        row = self._rows[i]
+        files = self._rows.files(i)
+        images, mask = read_cells(f"{self._where}: {id}", row, self._columns, files, self.max_pixels)
         used = {*self._columns.values(), self._id_column, "foreground_ratio"}
         attributes = {k: v for k, v in row.items() if k not in used and isinstance(v, str | float | int)}
-        return compose(id, images, attributes)
+        return compose(id, images, mask, attributes)
 
 
-def decoded(where: str, value: Any) -> Image:
-    """The pixels of an image in a cell: its encoded bytes, a path, or an array.
+def read_cells(
+    where: str, row: Mapping[str, Any], columns: Mapping[str, str], read: ReadFile | None, max_pixels: int
+) -> tuple[Images, Mask | None]:
+    """Read the images of a row by role, and its mask; a cell that is empty is left out.
+
+    Parameters
+    ----------
+    where
+        What messages call the row.
+    columns
+        The column of each role.
+    read
+        Reads the files that cells name.
 
     Raises
     ------
     BenchmarkError
-        It is no image of 8-bit RGB; `where` says of what.
+        A cell holds no image that can be read.
     """
-    from PIL import Image as Pillow
-
-    if isinstance(value, Mapping):  # as `datasets` stores an image that it does not decode
-        value = value.get("bytes") or value.get("path")
+    names = {role: f"{where}: {column}" for role, column in columns.items()}
     try:
-        if isinstance(value, bytes | str):
-            value = Pillow.open(io.BytesIO(value) if isinstance(value, bytes) else value)
-        if isinstance(value, Pillow.Image):
-            value = np.asarray(value.convert("RGB"))
-    except (OSError, SyntaxError, Pillow.DecompressionBombError) as error:
-        raise BenchmarkError(f"{where}: is not an image that can be read ({error})") from error
-    array = np.asarray(value)
-    if array.ndim == 2:
-        array = np.repeat(array[..., None], 3, axis=-1)
-    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
-        raise BenchmarkError(f"{where}: is {array.dtype} {array.shape}, not an image of 8-bit RGB")
-    return array
+        cells = {role: cell_image(row[column], names[role], read) for role, column in columns.items()}
+    except ImageFileError as error:
+        raise BenchmarkError(str(error)) from error
+    return read_roles(names, {role: cell for role, cell in cells.items() if cell is not None}, max_pixels)
 
 
 class ParquetRows:
-    """The rows of one or more Parquet files, in order of name."""
+    """The rows of one or more Parquet files, in order of name; `root` is the data set, whose files cells may name."""
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(self, paths: Sequence[Path], root: str | os.PathLike[str]) -> None:
         import pyarrow.parquet as pq
 
         self._groups: list[tuple[Path, int, int, int]] = []  # file, row group, first row, row after the last
         self._plain: dict[str, list[Any]] = {}
         self.columns: list[str] = []
-        self._paths = list(paths)
+        self._paths, self._root = list(paths), Path(root)
         total = 0
         for path in paths:
             try:
@@ -156,20 +161,34 @@ class ParquetRows:
         return rows
 
     def __getitem__(self, i: int, /) -> Mapping[str, Any]:
+        number = self._group_of(i)
+        return self._read(number)[i - self._groups[number][2]]
+
+    def files(self, i: int) -> ReadFile:
+        """What reads the files that cells of row `i` name, relative to the folder of its Parquet file."""
+        folder = self._groups[self._group_of(i)][0].parent.resolve()
+        return FolderFiles(str(self._root.resolve() if self._root.is_dir() else folder), str(folder))
+
+    def _group_of(self, i: int) -> int:
         for number, (_, _, first, after) in enumerate(self._groups):
             if first <= i < after:
-                return self._read(number)[i - first]
+                return number
         raise IndexError(i)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return ParquetRows, (self._paths,)
+        return ParquetRows, (self._paths, self._root)
 
 
 class DatasetRows:
-    """The rows of a Hugging Face dataset that has random access."""
+    """The rows of a Hugging Face dataset that has random access; images stay encoded, so that they are read here."""
 
-    def __init__(self, dataset: Any) -> None:
-        self._dataset = dataset
+    def __init__(self, dataset: Any, read: ReadFile) -> None:
+        import datasets
+
+        for name, kind in dataset.features.items():
+            if isinstance(kind, datasets.Image):
+                dataset = dataset.cast_column(name, datasets.Image(decode=False))
+        self._dataset, self._read = dataset, read
         self.columns = list(dataset.column_names)
 
     def __len__(self) -> int:
@@ -182,6 +201,10 @@ class DatasetRows:
     def __getitem__(self, i: int, /) -> Mapping[str, Any]:
         row: Mapping[str, Any] = self._dataset[i]
         return row
+
+    def files(self, i: int) -> ReadFile:
+        """What reads the files that cells name."""
+        return self._read
 
 
 def parquet_files(root: str | os.PathLike[str]) -> list[Path]:
@@ -206,7 +229,19 @@ def open_dataset(name: str, columns: Mapping[str, str] | None) -> Table:
         raise BenchmarkError("Hugging Face datasets need the package datasets; pip install datasets") from error
     path, _, split = name.partition(":")
     try:
-        dataset = datasets.load_dataset(path, split=split or "test")
+        if saved := saved_dataset(path):
+            dataset = datasets.load_from_disk(path)
+            if saved == "dataset_dict.json":
+                dataset = dataset[split or "test"]
+            builder = None  # what the folder says of that is a claim
+        else:
+            dataset = datasets.load_dataset(path, split=split or "test")
+            builder = dataset.info.builder_name
     except Exception as error:  # the library raises errors of many packages
         raise BenchmarkError(f"{name}: cannot be opened as a dataset ({str(error).splitlines()[0]})") from error
-    return Table("hf", name, DatasetRows(dataset), columns)
+    return Table("hf", name, DatasetRows(dataset, hub_files(path, builder)), columns)
+
+
+def saved_dataset(folder: str) -> str | None:
+    """The file that says that `save_to_disk` of `datasets` wrote a folder, of one split or of several."""
+    return next((name for name in ("dataset_dict.json", "state.json") if os.path.isfile(f"{folder}/{name}")), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +12,15 @@ from PIL import Image
 
 from sshbench.errors import SshbenchError
 from sshbench.images.exif import stored_layout, without_thumbnail
-from sshbench.images.files import Coding, ImageFile, read_image
+from sshbench.images.files import ImageFile
+from sshbench.images.masks import Beside, MaskArray, read_mask
+from sshbench.images.opening import MAX_PIXELS
+from sshbench.images.reading import Source, open_image
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.table import Lut, identity_table
 
-Source: TypeAlias = str | os.PathLike[str] | NDArray[Any] | Image.Image
-MaskArray: TypeAlias = NDArray[Any]  # uint8 or uint16 over their range, or float32 over 0..1
+__all__ = ["CompositingError", "MaskArray", "Photo", "Source", "open_mask", "open_photo"]
 
-_TO_UPRIGHT = {6: 8, 8: 6}  # the turn that undoes the one with this EXIF number; the others undo themselves
 _PROFILE_POINTS = 65
 
 
@@ -62,7 +63,7 @@ class Photo:
         )
 
 
-def open_photo(source: Source, role: str) -> Photo:
+def open_photo(source: Source, role: str, *, max_pixels: int = MAX_PIXELS) -> Photo:
     """Open a photograph.
 
     Parameters
@@ -75,52 +76,23 @@ def open_photo(source: Source, role: str) -> Photo:
     Raises
     ------
     ImageFileError
-        The file cannot be read.
-    CompositingError
-        An array of another shape or type.
+        The file cannot be read, or an array has another shape or type.
     """
-    name = f"the {role}"
-    if isinstance(source, np.ndarray):
-        image = _of_array(source, name)
-    elif isinstance(source, Image.Image):
-        image = _of_pillow(source)
-    else:
-        name, image = str(source), read_image(source)
-    orientation = _orientation(image.exif)
-    return Photo(replace(image, **_upright(image, orientation)), orientation, name)
+    name = str(source) if isinstance(source, str | os.PathLike) else f"the {role}"
+    stored = open_image(source, name, max_pixels=max_pixels)
+    return Photo(replace(stored.upright(), exif=stored.exif, xmp=stored.xmp), stored.orientation, name)
 
 
-def open_mask(source: Source, photo: Photo) -> MaskArray:
-    """Open the mask of a photograph: `[H, W]` as upright as it, white (the top of its type, or 1) for the foreground.
-
-    Of a file the red channel counts, times its alpha. A mask that has no orientation of its own and the size of the
-    stored photograph is turned with it.
+def open_mask(source: Source, photo: Photo, *, max_pixels: int = MAX_PIXELS) -> MaskArray:
+    """Open the mask of a photograph, `[H, W]` and as upright as it, as `sshbench.images.masks.read_mask` does.
 
     Raises
     ------
     ImageFileError
-        The file cannot be read.
-    CompositingError
-        Another size than the photograph, or an array of another shape or type.
+        The file cannot be read, is a mask of a kind that is refused, or has another size than the photograph.
     """
-    if isinstance(source, np.ndarray) and source.ndim == 2 and source.dtype.kind in "bf":
-        mask: MaskArray = np.clip(np.nan_to_num(source), 0, 1).astype(np.float32)
-        name, orientation = "the mask", 1
-    else:
-        opened = open_photo(source, "mask")
-        name, orientation, image = opened.name, opened.orientation, opened.image
-        mask = np.ascontiguousarray(image.pixels[..., 0])
-        if image.alpha is not None:
-            mask = multiplied(mask, image.alpha)
     height, width = photo.size
-    if mask.shape == (width, height) != (height, width) and orientation == 1 and photo.orientation > 4:
-        mask = np.ascontiguousarray(_turned(mask, photo.orientation))
-    if mask.shape != (height, width):
-        raise CompositingError(
-            f"{name} is {mask.shape[1]} x {mask.shape[0]} and {photo.name} {width} x {height}; a mask has the size of "
-            "its photograph"
-        )
-    return mask
+    return read_mask(source, "the mask", Beside(height, width, photo.orientation, photo.name), max_pixels=max_pixels)
 
 
 def multiplied(mask: MaskArray, alpha: NDArray[Any]) -> MaskArray:
@@ -180,44 +152,3 @@ def _between(photo: Photo, other: Photo) -> Lut:
     except ImageCms.PyCMSError as error:
         raise CompositingError(f"{photo.name}: its ICC profile cannot be converted to that of {other.name}") from error
     return Lut(values=(np.asarray(converted) / np.float32(255)).reshape(colours.shape).astype(np.float32))
-
-
-def _of_array(array: NDArray[Any], name: str) -> ImageFile:
-    if array.ndim == 2:
-        array = np.repeat(array[..., None], 3, axis=2)
-    if array.ndim != 3 or array.shape[2] not in (3, 4) or array.dtype not in (np.uint8, np.uint16) or not array.size:
-        raise CompositingError(f"{name} is [H, W, 3 or 4] of uint8 or uint16, not {array.dtype} {list(array.shape)}")
-    alpha = np.ascontiguousarray(array[..., 3]) if array.shape[2] == 4 else None
-    return ImageFile(pixels=np.ascontiguousarray(array[..., :3]), alpha=alpha)
-
-
-def _of_pillow(source: Image.Image) -> ImageFile:
-    see_through = source.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in source.info
-    image = _of_array(np.asarray(source.convert("RGBA" if see_through else "RGB")), "the image")
-    icc, exif = source.info.get("icc_profile"), source.getexif().tobytes().removeprefix(b"Exif\0\0")
-    return replace(image, icc=icc if icc and icc[16:20] == b"RGB " else None, exif=exif or None, coding=Coding())
-
-
-def _orientation(exif: bytes | None) -> int:
-    if not exif:
-        return 1
-    tags = Image.Exif()
-    try:
-        tags.load(exif)
-        turn = tags.get(0x0112, 1)
-    except Exception:  # a damaged block says nothing of the orientation, and is copied as it is
-        return 1
-    return turn if turn in range(1, 9) else 1
-
-
-def _turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    return stored_layout(pixels, _TO_UPRIGHT.get(orientation, orientation))
-
-
-def _upright(image: ImageFile, orientation: int) -> dict[str, Any]:
-    if orientation == 1:
-        return {}
-    return {
-        "pixels": np.ascontiguousarray(_turned(image.pixels, orientation)),
-        "alpha": None if image.alpha is None else np.ascontiguousarray(_turned(image.alpha, orientation)),
-    }

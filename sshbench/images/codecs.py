@@ -10,7 +10,6 @@ import struct
 import sys
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -18,18 +17,39 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from sshbench.images.exif import DESCRIPTIVE_TAGS, EXIF_IFD, GPS_IFD, sub_directory
+from sshbench.images.opening import Encoded
 
 _ROWS = 64  # filtered and compressed at a time, so that temporaries stay small
 _SWAPPED = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 
 
+def is_one_scan(jpeg: bytes) -> bool:
+    """Whether a JPEG holds all its channels in one sequential scan (ITU-T T.81, B.2).
+
+    It then is decoded row by row; of others, progressive ones among them, libjpeg keeps all coefficients in memory.
+    """
+    at, channels = 2, 0
+    while at + 4 <= len(jpeg) and jpeg[at] == 0xFF:
+        marker = jpeg[at + 1]
+        if marker == 0xFF:  # padding
+            at += 1
+            continue
+        if marker in (0xC0, 0xC1) and at + 10 <= len(jpeg):
+            channels = jpeg[at + 9]
+        elif marker == 0xDA:
+            return channels > 0 and jpeg[at + 4] == channels
+        at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
+    return False
+
+
 def raw_mode(image: Any) -> str:
-    """Pillow's name for the samples of an image that is open and not yet decoded, such as `"RGB;16B"`."""
-    arguments = image.tile[0][3] if image.tile else ""
+    """Pillow's name for the samples of an image that is open and not yet decoded, such as `"RGB;16B"`; of others ""."""
+    tiles = getattr(image, "tile", ())
+    arguments = tiles[0][3] if tiles else ""
     return str(arguments[0] if isinstance(arguments, tuple) else arguments)
 
 
-def decode_16_bit(path: Path, image: Any, mode: str) -> NDArray[np.uint16]:
+def decode_16_bit(encoded: Encoded, image: Any, mode: str) -> NDArray[np.uint16]:
     """Decode an open 16-bit PNG or TIFF, whose raw mode ends in `;16B`, `;16L` or `;16N`, to `[H, W, 3 or 4]`.
 
     Premultiplied colours (`RGBa`) are returned as they are stored.
@@ -41,7 +61,7 @@ def decode_16_bit(path: Path, image: Any, mode: str) -> NDArray[np.uint16]:
         return np.stack([grey, grey, grey, alpha], axis=-1)
     mode = mode.replace("RGBa", "RGBA")
     high = _decode_as(image, mode)
-    with Image.open(path, formats=(image.format,)) as again:
+    with encoded.open() as file, Image.open(file, formats=(image.format,)) as again:
         return _joined(high, _decode_as(again, mode[:-1] + _SWAPPED[mode[-1]]))
 
 

@@ -1,4 +1,4 @@
-"""Any image file to upright 8-bit sRGB, or a reason why not.
+"""A photograph's file to upright 8-bit sRGB, as fast as it goes, for training data.
 
 Pillow decides what a file is. Plain JPEGs, nearly all photographs, are then decoded by simplejpeg where it is
 installed: the same pixels (both are libjpeg-turbo with the accurate inverse transform) in half the time.
@@ -6,16 +6,20 @@ installed: the same pixels (both are libjpeg-turbo with the accurate inverse tra
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import io
 import warnings
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps
+
+from sshbench.images import codecs
+from sshbench.images.exif import orientation
+from sshbench.images.files import to_8_bit
+from sshbench.images.icc import srgb, to_srgb
+from sshbench.images.masks import Beside
+from sshbench.images.opening import MAX_BYTES, Encoded, ImageFileError, check_pixels, opened
+from sshbench.images.reading import sixteen_bit_samples
 
 try:
     import simplejpeg
@@ -24,39 +28,9 @@ except ImportError:
 
 MIN_SIDE = 8
 MAX_PIXELS = 100_000_000  # of which a decoded copy takes 0.4 GB
-MAX_BYTES = 1 << 29
 
-# None of these runs another program or reads another file, as EPS does. JPEG includes MPO.
-FORMATS = {
-    "JPEG": "JpegImagePlugin",
-    "PNG": "PngImagePlugin",
-    "WEBP": "WebPImagePlugin",
-    "TIFF": "TiffImagePlugin",
-    "GIF": "GifImagePlugin",
-    "BMP": "BmpImagePlugin",
-    "PPM": "PpmImagePlugin",
-    "JPEG2000": "Jpeg2KImagePlugin",
-    "AVIF": "AvifImagePlugin",
-    "QOI": "QoiImagePlugin",
-}
-_ORIENTATION = 0x0112
 _REDUCIBLE = ("L", "LA", "RGB", "RGBA", "CMYK")
-
-
-class SkippedImage(Exception):
-    """A photograph that makes no triplet, and why; never ends a run."""
-
-    def __init__(self, row: str, reason: str) -> None:
-        self.row = row
-        self.reason = reason
-        super().__init__(row, reason)
-
-    def __str__(self) -> str:
-        return f"{self.row}: {self.reason}"
-
-
-class SkippedWarning(RuntimeWarning):
-    """A photograph was left out, and why."""
+_REDUCED_CLAIM = 4  # times as many pixels may a JPEG claim that is decoded at 1/2 or less
 
 
 def decode_photo(
@@ -81,79 +55,56 @@ def decode_photo(
         another image averaged over blocks, as far as whole pixels come out. (Without the factor of two, aliasing brings
         a crop from 50 dB of a Lanczos resize to 43; with it, to 48: docs/triplets.md.)
 
+    max_pixels
+        How many may be decoded. A JPEG that is decoded smaller may claim four times as many, as its size in memory is
+        that of what is left; phones make photographs of 108 and 200 megapixels.
+
     Raises
     ------
-    SkippedImage
+    ImageFileError
         The bytes are no image, damaged or cut short, or the image is smaller than `min_side` or larger than
         `max_pixels`.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of odd tags, and of sizes from half of its limit on
-            return _decode(data, row, short_side, min_side, max_pixels)
-    except (SkippedImage, MemoryError):
-        raise
-    except Exception as error:  # damaged files make decoders raise anything
-        raise SkippedImage(row, _why(data, error, max_pixels)) from error
+    if len(data) > MAX_BYTES:
+        raise ImageFileError(row, f"is a file of {len(data) >> 20} MiB; at most {MAX_BYTES >> 20} are read")
+    encoded = Encoded(row, data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of odd tags
+        with opened(encoded, None) as image:
+            return _decode(encoded, image, short_side, min_side, max_pixels)
 
 
-def decode_mask(data: bytes, row: str, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
-    """Decode a mask to `[h, w]` uint8, 255 inside.
-
-    The luminance of the image is the mask; where it is transparent somewhere, its alpha is; one whose values are all 0
-    and 1 is stretched.
+def shape_of(data: bytes, row: str) -> Beside:
+    """Return the upright size and the turn of the photograph in a file's bytes, for a mask that may be scaled.
 
     Raises
     ------
-    SkippedImage
-        As `decode_photo`.
+    ImageFileError
+        The bytes are no image, or their header is damaged.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image = _upright(_as_channels(_open(data, row, 1, max_pixels), row))
-            if image.has_transparency_data:
-                alpha = np.asarray(image.convert("RGBA"))[..., 3]
-                if alpha.min() < 255:
-                    return alpha
-            mask = np.asarray(image.convert("L"))
-    except (SkippedImage, MemoryError):
-        raise
-    except Exception as error:
-        raise SkippedImage(row, f"mask: {_why(data, error, max_pixels)}") from error
-    return mask * np.uint8(255) if mask.max() == 1 else mask
+    with opened(Encoded(row, data), None) as image:
+        turn, (width, height) = orientation(image), image.size
+        lies = turn > 4 and image.format != "TIFF"  # whose size Pillow gives upright
+    size = (width, height) if lies else (height, width)
+    return Beside(*size, orientation=turn, scaled=True)
 
 
-@lru_cache(maxsize=1)
-def _formats() -> tuple[str, ...]:
-    """Those of `FORMATS` that this Pillow knows."""
-    for plugin in FORMATS.values():
-        with contextlib.suppress(ImportError):
-            importlib.import_module(f"PIL.{plugin}")
-    return tuple(name for name in FORMATS if name in Image.OPEN)
-
-
-def _open(data: bytes, row: str, min_side: int, max_pixels: int) -> Any:
-    if len(data) > MAX_BYTES:
-        raise SkippedImage(row, f"is a file of {len(data) >> 20} MiB; at most {MAX_BYTES >> 20} are read")
-    image = Image.open(io.BytesIO(data), formats=_formats())
-    width, height = image.size
-    if width * height > max_pixels:
-        raise SkippedImage(row, f"claims {width} x {height} pixels; at most {max_pixels} are decoded")
-    if min(width, height) < min_side:
-        raise SkippedImage(row, f"is {width} x {height} pixels; the short side needs {min_side}")
-    return image
-
-
-def _decode(data: bytes, row: str, short_side: int | None, min_side: int, max_pixels: int) -> NDArray[np.uint8]:
-    image = _open(data, row, min_side, max_pixels)
-    width, height = image.size
+def _decode(encoded: Encoded, image: Any, short_side: int | None, min_side: int, max_pixels: int) -> NDArray[np.uint8]:
+    data, (width, height) = encoded.data, image.size
     spare = max(min(width, height) // (2 * short_side), 1) if short_side else 1
+    is_jpeg = image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB")
+    too_many = width * height > max_pixels
+    part = 1
+    if is_jpeg:
+        part = next(d for d in (8, 4, 2, 1) if spare >= d and (too_many or not (width % d or height % d)))
+    most = min(part**2, _REDUCED_CLAIM) * max_pixels
+    if too_many and not (width * height <= most and data is not None and codecs.is_one_scan(data)):
+        check_pixels(encoded.name, image.size, max_pixels)
+    if min(width, height) < min_side:
+        raise ImageFileError(encoded.name, f"is {width} x {height} pixels; the short side needs {min_side}")
     icc = image.info.get("icc_profile")
-    if image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB"):
-        part = next(d for d in (8, 4, 2, 1) if spare >= d and not (width % d or height % d))
-        turned = "exif" in image.info and image.getexif().get(_ORIENTATION, 1) != 1
-        if simplejpeg is not None and _to_srgb(icc, image.mode) is None and not turned:
+    if is_jpeg:
+        if simplejpeg is not None and not too_many and to_srgb(icc, image.mode) is None and orientation(image) == 1:
             try:
                 return np.asarray(
                     simplejpeg.decode_jpeg(
@@ -169,72 +120,33 @@ def _decode(data: bytes, row: str, short_side: int | None, min_side: int, max_pi
                 pass  # a warning too; Pillow tells what can be read from what cannot
         if part > 1:
             image.draft(image.mode, (width // part, height // part))
-    image = _as_channels(image, row)
-    if image.format not in ("JPEG", "MPO") and image.mode in _REDUCIBLE:
+    image = _as_channels(encoded, image)
+    if not is_jpeg and image.mode in _REDUCIBLE:
         block = next(d for d in range(spare, 0, -1) if not (width % d or height % d))
         image = image.reduce(block) if block > 1 else image
-    image = _upright(image)
+    if orientation(image) != 1:
+        image = ImageOps.exif_transpose(image)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     if image.mode == "LAB":
-        image = ImageCms.profileToProfile(image, ImageCms.createProfile("LAB"), _srgb(), outputMode="RGB")
-    elif (to_srgb := _to_srgb(icc, image.mode)) is not None:
-        image = ImageCms.applyTransform(image, to_srgb)
+        image = ImageCms.profileToProfile(image, ImageCms.createProfile("LAB"), srgb(), outputMode="RGB")
+    elif (conversion := to_srgb(icc, image.mode)) is not None:
+        image = ImageCms.applyTransform(image, conversion)
     return np.asarray(image.convert("RGB"))
 
 
-def _as_channels(image: Any, row: str) -> Any:
+def _as_channels(encoded: Encoded, image: Any) -> Any:
     """Palettes and single bits as colours, 16 bits as 8."""
+    samples = sixteen_bit_samples(image, encoded.name, encoded)
     image.load()
+    if samples is not None:
+        eight = Image.fromarray(to_8_bit(samples))
+        eight.info = {key: value for key, value in image.info.items() if key in ("exif", "xmp", "icc_profile")}
+        return eight
     if image.mode in ("P", "PA", "1"):
         return image.convert("RGBA" if image.has_transparency_data else "RGB")
-    if image.mode.startswith("I;16"):
-        values = np.asarray(image)
-        rounded = np.empty(values.shape, np.uint8)
-        for y in range(0, len(values), 64):  # in bands, as the sums need four times the memory
-            rounded[y : y + 64] = (values[y : y + 64].astype(np.uint32) + 128) // 257
-        eight = Image.fromarray(rounded)
-        eight.info = {key: value for key, value in image.info.items() if key in ("exif", "icc_profile")}
-        return eight
     if image.mode in ("I", "F"):
         kind = "32-bit" if image.mode == "I" else "floating-point"
-        raise SkippedImage(row, f"holds {kind} values, whose range is not known; save it with 8 or 16 bits")
+        raise ImageFileError(encoded.name, f"holds {kind} values, whose range is not known; save it with 8 or 16 bits")
     return image
-
-
-def _upright(image: Any) -> Any:
-    return ImageOps.exif_transpose(image) if _ORIENTATION in image.getexif() else image
-
-
-@lru_cache(maxsize=64)
-def _to_srgb(icc: bytes | None, mode: str) -> Any:
-    """The conversion of an image of that mode from its profile to sRGB; None where there is nothing to convert.
-
-    A profile that is damaged or made for another mode says nothing, so that the image counts as sRGB.
-    """
-    if not icc:
-        return None
-    try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-        if "sRGB" in (ImageCms.getProfileDescription(profile) or ""):
-            return None
-        return ImageCms.buildTransform(profile, _srgb(), mode, "RGB")
-    except (ImageCms.PyCMSError, OSError, ValueError):
-        return None
-
-
-@lru_cache(maxsize=1)
-def _srgb() -> Any:
-    return ImageCms.createProfile("sRGB")
-
-
-def _why(data: bytes, error: Exception, max_pixels: int) -> str:
-    if not data:
-        return "is empty"
-    if isinstance(error, Image.DecompressionBombError):
-        return f"claims too many pixels; at most {max_pixels} are decoded"
-    if isinstance(error, UnidentifiedImageError):
-        return "is not an image of a kind that is read, or its header is damaged"
-    text = " ".join(str(error).split()) or type(error).__name__
-    return f"is damaged or cut short ({text})"

@@ -16,6 +16,33 @@ from PIL import Image
 # ratings and titles as Windows writes them).
 DESCRIPTIVE_TAGS = (270, 271, 272, 274, 305, 306, 315, 316, 33432, 18246, 18249, *range(40091, 40096))
 EXIF_IFD, GPS_IFD, _INTEROPERABILITY_IFD = 0x8769, 0x8825, 0xA005
+ORIENTATION = 0x0112
+
+_TO_UPRIGHT = {6: 8, 8: 6}  # the turn that undoes the one with this number; the others undo themselves
+
+
+def orientation_of(exif: bytes | None, xmp: bytes | None = None) -> int:
+    """Return the orientation that metadata give, 1 to 8; 1, as stored, where they are damaged or do not say.
+
+    EXIF says it, or else XMP, as Pillow reads them.
+    """
+    picture = Image.Image()
+    picture.info = {name: data for name, data in (("exif", exif), ("xmp", xmp)) if data}
+    return orientation(picture)
+
+
+def orientation(image: Image.Image) -> int:
+    """Return the orientation that the metadata of an open image give, as `orientation_of`."""
+    try:
+        turn = image.getexif().get(ORIENTATION, 1)
+    except Exception:  # a damaged block makes Pillow raise anything
+        return 1
+    return turn if isinstance(turn, int) and turn in range(1, 9) else 1
+
+
+def turned_upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Turn stored pixels `[H, W, ...]` by the number that EXIF gives; a view."""
+    return stored_layout(pixels, _TO_UPRIGHT.get(orientation, orientation))
 
 
 def stored_layout(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:

@@ -1,53 +1,36 @@
-"""Photographs in files: RGB pixels of 8 or 16 bits with the colour profile and the metadata that belong to them.
+"""An image as a file holds it, RGB pixels of 8 or 16 bits with their colour profile and metadata, and writing it.
 
-PNG, TIFF, JPEG and WebP. Pixels come as they are stored: not turned upright and not converted to another colour space,
-so that the EXIF orientation and the ICC profile that go with them stay true.
+Pixels are as they are stored: not turned upright and not converted to another colour space, so that the EXIF
+orientation and the ICC profile that go with them stay true.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, JpegImagePlugin, UnidentifiedImageError
+from PIL import Image
 
-from sshbench.errors import SshbenchError
 from sshbench.images import codecs
-from sshbench.images.exif import exif_of_tiff, stored_layout
+from sshbench.images.exif import orientation_of, turned_upright
+from sshbench.images.opening import ImageFileError
 from sshbench.whole_file import whole_file
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
-SUFFIXES = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+SUFFIXES = {
+    ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG",
+    ".webp": "WEBP",
+}  # fmt: skip
+"""The ends of file names, in lower case, of the formats that are written."""
 BITS = {"PNG": (8, 16), "TIFF": (8, 16), "JPEG": (8,), "WEBP": (8,)}
-_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP")
-_SIGNATURES = (b"\x89PNG", b"II*\0", b"MM\0*", b"\xff\xd8\xff", b"RIFF")
 
-_ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
-_OPAQUE_MODES = ("1", "L", "P", "RGB", "RGBX")
-_REFUSED_MODES = {
-    "CMYK": "holds CMYK ink values, whose colours depend on a printing process",
-    "LAB": "holds Lab values",
-    "F": "holds floating-point values",
-    "I": "holds signed or 32-bit values",
-}
 _TABLE_SUM_AT_95 = 369  # of the luminance quantisation table that libjpeg makes for quality 95
-
-
-class ImageFileError(SshbenchError):
-    """An image file that cannot be read or written, and why."""
-
-    def __init__(self, path: str | os.PathLike[str], reason: str) -> None:
-        self.path = Path(path)
-        self.reason = reason
-        super().__init__(f"{self.path}: {reason}")
 
 
 @dataclass(frozen=True)
@@ -111,172 +94,36 @@ class ImageFile:
         """Bits a channel: 8 or 16."""
         return self.pixels.dtype.itemsize * 8
 
+    @property
+    def orientation(self) -> int:
+        """EXIF's number of the turn, 1 to 8, that makes the stored pixels upright; 1: they are."""
+        return orientation_of(self.exif, self.xmp)
+
     def to_8_bit(self) -> ImageFile:
         """The same image with 8 bits a channel, each value rounded to the nearest."""
         if self.bits == 8:
             return self
-        alpha = None if self.alpha is None else _rounded_to_8_bit(self.alpha)
-        return replace(self, pixels=_rounded_to_8_bit(self.pixels), alpha=alpha)
+        alpha = None if self.alpha is None else to_8_bit(self.alpha)
+        return replace(self, pixels=to_8_bit(self.pixels), alpha=alpha)
 
-
-def _rounded_to_8_bit(samples: Pixels) -> NDArray[np.uint8]:
-    return ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
-
-
-def read_image(path: str | os.PathLike[str]) -> ImageFile:
-    """Read a PNG, TIFF, JPEG or WebP image of 8 or 16 bits a channel.
-
-    Grey, 1-bit and palette images become RGB, a transparent palette entry or colour becomes alpha, and colours that
-    were multiplied by alpha are divided by it. A grey ICC profile is left out, as it does not describe RGB.
-
-    Raises
-    ------
-    ImageFileError
-        The file is missing, damaged or cut short, has more than 178 million pixels (a small file can claim any number
-        and exhaust memory), is animated, or holds CMYK, Lab, floating-point or other values that are not RGB.
-    """
-    path = Path(path)
-    with _one_sentence(path):
-        if path.exists() and not path.is_file():  # opening a pipe would wait for ever
-            raise ImageFileError(path, "is a folder" if path.is_dir() else "is not a regular file")
-        with Image.open(path, formats=_FORMATS) as image:
-            return _decoded(path, image)
-
-
-@contextlib.contextmanager
-def _one_sentence(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (ImageFileError, MemoryError):
-        raise
-    except UnidentifiedImageError as error:
-        raise ImageFileError(path, _why_unidentified(path)) from error
-    except Image.DecompressionBombError as error:
-        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
-        raise ImageFileError(path, f"claims more than {limit} pixels; crop or scale it down first") from error
-    except OSError as error:
-        reason = error.strerror if error.errno else f"is damaged or cut short ({error})"
-        raise ImageFileError(path, reason or str(error)) from error
-    except Exception as error:  # damaged files make decoders raise anything
-        raise ImageFileError(path, f"is damaged ({type(error).__name__}: {error})") from error
-
-
-def _why_unidentified(path: Path) -> str:
-    with open(path, "rb") as file:
-        start = file.read(4)
-    if not start:
-        return "is empty"
-    if start.startswith(_SIGNATURES):
-        return "is damaged, or of a kind that is not read; save it as 8 or 16-bit RGB"
-    return "is not a PNG, TIFF, JPEG or WebP image"
-
-
-def _decoded(path: Path, image: Any) -> ImageFile:
-    if image.format != "MPO" and _pages(image) > 1:  # MPO: a phone's JPEG with more pictures behind the first
-        raise ImageFileError(path, f"holds {image.n_frames} images; save one of them to a file of its own")
-    if image.mode in _REFUSED_MODES:
-        raise ImageFileError(path, f"{_REFUSED_MODES[image.mode]}; convert it to 8 or 16-bit RGB first")
-    if image.format == "TIFF" and image.tag_v2.get(284, 1) != 1 and max(image.tag_v2.get(258, (1,))) > 8:
-        raise ImageFileError(path, "stores 16-bit channels in separate planes; save it with interleaved channels")
-    mode = codecs.raw_mode(image)
-    coding = _coding(path, image)
-    orientation, info, exif = 1, image.info, None
-    if image.format == "TIFF":  # loading turns it upright, and its tags with it
-        orientation, info, exif = image.getexif().get(0x0112, 1), dict(info), exif_of_tiff(image)
-    samples = _samples(path, image, mode)
-    image.load()  # reads what stands behind the pixels, such as a PNG's EXIF
-    samples = stored_layout(samples, orientation)
-    exif = exif or info.get("exif")
-    icc = info.get("icc_profile") or None
-    dpi = info.get("dpi")
-    return ImageFile(
-        pixels=np.ascontiguousarray(samples[..., :3]),
-        alpha=np.ascontiguousarray(samples[..., 3]) if samples.shape[2] == 4 else None,
-        icc=icc if icc and icc[16:20] == b"RGB " else None,
-        exif=exif.removeprefix(b"Exif\0\0") if exif else None,
-        xmp=info.get("xmp") or None,
-        dpi=(float(dpi[0]), float(dpi[1])) if dpi and min(dpi) > 0 else None,
-        coding=coding,
-    )
-
-
-def _pages(image: Any) -> int:
-    """Images in the file, without the reduced copies that some cameras store in a TIFF."""
-    count = int(getattr(image, "n_frames", 1))
-    if image.format != "TIFF" or count == 1:
-        return count
-    full = 0
-    for page in range(count):
-        image.seek(page)
-        full += not image.tag_v2.get(254, 0) & 1
-    image.seek(0)
-    return full
-
-
-def _coding(path: Path, image: Any) -> Coding:
-    if image.format in ("JPEG", "MPO"):
-        sampling = JpegImagePlugin.get_sampling(image)
-        return Coding(
-            "JPEG",
-            lossless=False,
-            subsampling=0 if image.mode == "L" or sampling < 0 else sampling,
-            tables=tuple(tuple(table) for _, table in sorted(image.quantization.items())),
-            progressive=bool(image.info.get("progressive")),
+    def upright(self) -> ImageFile:
+        """The image the way up that it is seen, without EXIF and XMP, which say how it was stored."""
+        if (number := self.orientation) == 1:
+            return replace(self, exif=None, xmp=None)
+        alpha = None if self.alpha is None else np.ascontiguousarray(turned_upright(self.alpha, number))
+        return replace(
+            self, pixels=np.ascontiguousarray(turned_upright(self.pixels, number)), alpha=alpha, exif=None, xmp=None
         )
-    if image.format == "WEBP":
-        return Coding("WEBP", lossless=_webp_is_lossless(path))
-    return Coding(image.format, lossless=image.info.get("compression") not in ("jpeg", "tiff_jpeg", "webp"))
 
 
-def _webp_is_lossless(path: Path) -> bool:
-    """Whether the first chunk of pixels is coded without losses (RFC 9649, section 2)."""
-    with open(path, "rb") as file:
-        file.seek(12)
-        while len(head := file.read(8)) == 8:
-            name, size = struct.unpack("<4sI", head)
-            if name in (b"VP8 ", b"VP8L"):
-                return bool(name == b"VP8L")
-            file.seek(size + size % 2, os.SEEK_CUR)
-    return False
-
-
-def _samples(path: Path, image: Any, mode: str) -> Any:
-    """Decode to `[H, W, 3 or 4]` in Pillow's layout."""
-    transparent = image.info.get("transparency")
-    if image.mode.startswith("I"):
-        if ";12" in mode:
-            raise ImageFileError(path, "holds 12-bit values; save it with 8 or 16 bits a channel")
-        grey = np.asarray(image).astype(np.uint16)
-        if image.format == "TIFF" and image.tag_v2.get(262) == 0:  # white is zero
-            grey = ~grey
-        samples = np.repeat(grey[..., None], 3, axis=-1)
-        return samples if transparent is None else _with_key_as_alpha(samples, (transparent,) * 3)
-    if ";16" in mode:
-        samples = codecs.decode_16_bit(path, image, mode)
-        if mode.startswith("RGBa"):
-            return _unmultiplied(samples)
-        return samples if transparent is None else _with_key_as_alpha(samples, transparent)
-    if image.mode in ("1", "L") and transparent is not None:
-        grey = np.asarray(image.convert("L"))
-        key = min(transparent * {"1": 255, "L;2": 85, "L;4": 17}.get(mode, 1), 255)  # Pillow scales pixels to 0..255
-        return np.dstack([grey, grey, grey, np.where(grey == key, 0, 255).astype(np.uint8)])
-    if image.mode in _ALPHA_MODES or (image.mode in _OPAQUE_MODES and transparent is not None):
-        return np.asarray(image.convert("RGBA"))
-    if image.mode in _OPAQUE_MODES:
-        return np.asarray(image.convert("RGB"))
-    raise ImageFileError(path, f"has pixels of the kind {image.mode}; convert it to 8 or 16-bit RGB first")
-
-
-def _with_key_as_alpha(samples: NDArray[np.uint16], key: tuple[int, int, int]) -> NDArray[np.uint16]:
-    """Add an alpha channel that is 0 where a pixel has the colour a PNG declares transparent."""
-    opaque = (samples != np.array(key, np.uint16)).any(axis=-1, keepdims=True)
-    return np.concatenate([samples, opaque * np.uint16(65535)], axis=-1)
-
-
-def _unmultiplied(samples: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    alpha = samples[..., 3:].astype(np.float64)
-    colour = np.rint(samples[..., :3] * (65535.0 / np.maximum(alpha, 1.0)))
-    return np.concatenate([np.minimum(colour, 65535).astype(np.uint16), samples[..., 3:]], axis=-1)
+def to_8_bit(samples: NDArray[Any]) -> NDArray[np.uint8]:
+    """Samples of 16 bits, `[H, ...]` over 0..65535, as 8 bits, each rounded to the nearest."""
+    if samples.dtype == np.uint8:
+        return samples
+    rounded = np.empty(samples.shape, np.uint8)
+    for y in range(0, len(samples), 64):  # in bands, as the sums need twice the memory of the samples
+        rounded[y : y + 64] = (samples[y : y + 64].astype(np.uint32) + 128) // 257
+    return rounded
 
 
 def write_image(path: str | os.PathLike[str], image: ImageFile, *, quality: int | None = None) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from sshbench.errors import SshbenchError
-from sshbench.images.files import ImageFile, read_image, write_image
+from sshbench.images.files import ImageFile, write_image
+from sshbench.images.reading import read_image
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.table import Lut, identity_table
 

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sshbench.benchmarks.composite import Composite
-from sshbench.images.files import SUFFIXES, read_image
+from sshbench.images.files import SUFFIXES
+from sshbench.images.reading import read_image
 from sshbench.methods.base import MethodError
 
 
@@ -84,7 +85,7 @@ class FolderPredictions:
     def _read(self, id: str) -> NDArray[np.uint8] | NDArray[np.float32]:
         if id not in self._files:
             raise MethodError(f"there is no prediction in {self.folder}; name it {id}.png")
-        image = read_image(self._files[id])
+        image = read_image(self._files[id]).upright()
         if image.bits == 16:
             return (image.pixels / 65535).astype(np.float32)
         return image.pixels.astype(np.uint8, copy=False)

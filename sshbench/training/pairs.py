@@ -17,12 +17,15 @@ from numpy.typing import NDArray
 
 from sshbench.benchmarks.iharmony4 import SUBSETS, IHarmony4
 from sshbench.errors import SshbenchError
-from sshbench.images.decode import decode_mask, decode_photo
+from sshbench.images.decode import decode_photo, shape_of
+from sshbench.images.masks import as_8_bit, read_mask
+from sshbench.images.opening import MAX_BYTES
+from sshbench.regular_file import read_regular
 from sshbench.triplets.dataset import Sample, first_usable
 from sshbench.triplets.held_out import Part, in_part
 from sshbench.triplets.resize import resize_box
 from sshbench.triplets.settings import SettingsError
-from sshbench.triplets.sources import SourceError
+from sshbench.triplets.sources import SourceError, skipping
 
 Pixels = NDArray[np.uint8]
 
@@ -113,10 +116,13 @@ class Pairs:
         place = float(x) * (1 - side), float(y) * (1 - side)
         roles, needed = self.files[id], round(crop / side)
         sample: dict[str, Any] = {}
+        files = {role: _read(path) for role, path in roles.items()}
         for name, role in (("composite", "composite"), ("real", "target")):
-            photo = decode_photo(_read(roles[role]), id, short_side=needed, min_side=1)
+            with skipping(id, f"the {role} "):
+                photo = decode_photo(files[role], id, short_side=needed, min_side=1)
             sample[name] = _cut(photo, place, side, crop)
-        mask = decode_mask(_read(roles["mask"]), id)
+        with skipping(id, "its mask "):
+            mask = as_8_bit(read_mask(files["mask"], id, shape_of(files["composite"], id)))
         sample["mask"] = _cut(np.repeat(mask[..., None], 3, axis=2), place, side, crop)[..., 0]
         if self.settings.flip and mirror < 0.5:
             sample = {name: image[:, ::-1] for name, image in sample.items()}
@@ -137,7 +143,7 @@ def _number(value: int) -> bytes:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path, MAX_BYTES)
     except OSError as error:
         raise SshbenchError(f"{path}: cannot be read ({error.strerror})") from error
 

@@ -9,7 +9,6 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from sshbench.images.decode import SkippedImage
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.bank import LutBank
 from sshbench.triplets.appearance import TRANSFER_FUNCTIONS, saturate
@@ -17,7 +16,7 @@ from sshbench.triplets.masks import generate_mask, mask_part
 from sshbench.triplets.recipe import Box, Recipe, boxes
 from sshbench.triplets.resize import resize_box
 from sshbench.triplets.settings import Settings
-from sshbench.triplets.sources import Partners
+from sshbench.triplets.sources import Partners, SkippedImage
 
 Pixels = NDArray[np.uint8]
 

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from sshbench.images.decode import MAX_BYTES, SkippedImage
+from sshbench.file_names import relative_parts, same_name
+from sshbench.images.cells import FolderFiles, OutsideFile, ReadFile
+from sshbench.images.opening import MAX_BYTES, ImageFileError
+from sshbench.regular_file import open_regular
 from sshbench.triplets.sources import SAMPLE, FileSource, SourceError, fingerprint_of
 
 # Also kinds that are not read, so that they are listed with the reason rather than passed over.
@@ -59,7 +62,38 @@ class Found:
             import fsspec
 
             return fsspec.open(f"{self.root}/{name}", "rb").open()
-        return open(os.path.join(self.root, name), "rb")
+        return open_regular(os.path.join(self.root, name))
+
+    def read(self, name: str) -> bytes:
+        """Read one of the files.
+
+        Raises
+        ------
+        ImageFileError
+            The file has more than `MAX_BYTES`.
+        """
+        size = self.files.get(name, 0)
+        if size <= MAX_BYTES:
+            with self.open(name) as file:
+                data = bytes(file.read(MAX_BYTES + 1))
+            size = len(data)
+        if size > MAX_BYTES:
+            raise ImageFileError(name, f"is a file of {size >> 20} MiB; at most {MAX_BYTES >> 20} are read")
+        return data
+
+    def beside(self, name: str) -> ReadFile:
+        """What reads the files that cells of the table `name` name: those below the root, by paths from the table."""
+        folder = str(PurePosixPath(name).parent)
+        if not self.remote:
+            return FolderFiles(os.path.abspath(self.root), os.path.join(os.path.abspath(self.root), folder))
+
+        def read(path: str) -> bytes:
+            parts = relative_parts(path)
+            if parts is None:
+                raise OutsideFile(path)
+            return self.read(PurePosixPath(folder, *parts).as_posix())
+
+        return read
 
 
 def find(place: str) -> Found | None:
@@ -149,8 +183,7 @@ class ImageSource(FileSource):
             self.description["license"] = (
                 "CC0, public domain and CC BY 4.0, by photograph: sshbench/data/sample/README.md"
             )
-        # File names need not be Unicode, but ids end up in tables that are.
-        self.ids = [n.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") for n in self.names]
+        self.ids = _ids(self.names)
         self._index: dict[str, int] | None = None
         self.masks = None if masks is None else _masks(masks, self.names)
         self.masks_found = None if masks is None else find(masks)
@@ -171,25 +204,27 @@ class ImageSource(FileSource):
         return self._index[row]
 
     def encoded(self, i: int) -> bytes:
-        if self.found.files[self.names[i]] > MAX_BYTES:
-            size = self.found.files[self.names[i]]
-            raise SkippedImage(self.row_id(i), f"is a file of {size >> 20} MiB; at most {MAX_BYTES >> 20} are read")
-        return _read(self.found, self.names[i])
+        return self.found.read(self.names[i])
 
     def encoded_mask(self, i: int) -> bytes | None:
         if self.masks is None or self.masks_found is None:
             return None
         name = self.masks.get(_bare(self.names[i]))
-        return None if name is None else _read(self.masks_found, name)
+        return None if name is None else self.masks_found.read(name)
 
 
-def _read(found: Found, name: str) -> bytes:
-    with found.open(name) as file:
-        return bytes(file.read())
+def _ids(names: list[str]) -> list[str]:
+    """The ids of files: their names, in the same form of Unicode whatever system made them.
+
+    File names need not be Unicode, but ids end up in tables that are.
+    """
+    plain = [name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") for name in names]
+    forms = Counter(map(same_name, plain))
+    return [same if forms[same := same_name(name)] == 1 else name for name in plain]
 
 
 def _bare(name: str) -> str:
-    return str(PurePosixPath(name).with_suffix(""))
+    return same_name(str(PurePosixPath(name).with_suffix("")))
 
 
 def _masks(folder: str, names: list[str]) -> dict[str, str]:
@@ -197,7 +232,10 @@ def _masks(folder: str, names: list[str]) -> dict[str, str]:
     found = find(folder)
     if found is None or found.kind != "images":
         raise SourceError(f"{folder}: no such folder with masks")
-    masks = {_bare(name): name for name in found.files}
+    masks: dict[str, str] = {}
+    for name in found.files:
+        if (other := masks.setdefault(_bare(name), name)) != name:
+            raise SourceError(f"{folder}: {other} and {name} are both the mask of {_bare(name)}; keep one of them")
     if not any(_bare(name) in masks for name in names):
         raise SourceError(f"{folder}: no mask has the name of a photograph (photographs: {names[0]}, ...)")
     return masks

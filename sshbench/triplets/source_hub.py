@@ -13,9 +13,11 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from sshbench.images.decode import SkippedImage, decode_mask, decode_photo
+from sshbench.images.cells import ReadFile, cell_bytes
+from sshbench.images.hub import hub_files
+from sshbench.images.opening import ImageFileError
 from sshbench.triplets.source_tables import choose_column
-from sshbench.triplets.sources import FileSource, Photo, Source, SourceError, fingerprint_of
+from sshbench.triplets.sources import FileSource, Photo, Source, SourceError, fingerprint_of, skipping
 
 
 def open_hub(
@@ -76,7 +78,7 @@ def open_hub(
         "revision": commit,
         "license": builder.info.license or None,
     }
-    return HubSource(data, description, min_side, max_pixels)
+    return HubSource(data, description, min_side, max_pixels, hub_files(name, data.info.builder_name))
 
 
 def _spare_the_retries() -> None:
@@ -138,9 +140,16 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 class HubSource(FileSource):
     """Rows of a dataset; a row id is `revision:split:index`."""
 
-    def __init__(self, data: Any, description: dict[str, Any], min_side: int, max_pixels: int) -> None:
+    def __init__(
+        self,
+        data: Any,
+        description: dict[str, Any],
+        min_side: int,
+        max_pixels: int,
+        files: ReadFile | None = None,
+    ) -> None:
         super().__init__(min_side, max_pixels)
-        self.data, self.description = data, description
+        self.data, self.description, self.files = data, description, files
         self.streaming = not hasattr(data, "__len__")
         # Where the stream stands, so that the next part of it goes on from there rather than from the start.
         self._running: tuple[int, Iterator[dict[str, Any]]] | None = None
@@ -174,13 +183,23 @@ class HubSource(FileSource):
 
     def encoded(self, i: int) -> bytes:
         self._not_streaming()
-        return _cell(self.data[i][self.description["column"]], self.row_id(i))
+        return self.cell(self.data[i], self.row_id(i))
 
     def encoded_mask(self, i: int) -> bytes | None:
         self._not_streaming()
+        return None if self.description["masks"] is None else self.mask_cell(self.data[i], self.row_id(i))
+
+    def cell(self, values: dict[str, Any], row: str) -> bytes:
+        """The file of a row's photograph."""
+        data = cell_bytes(values[self.description["column"]], row, self.files)
+        if data is None:
+            raise ImageFileError(row, "the image is missing there")
+        return data
+
+    def mask_cell(self, values: dict[str, Any], row: str) -> bytes | None:
+        """The file of a row's mask, or None."""
         column = self.description["masks"]
-        value = None if column is None else self.data[i][column]
-        return None if value is None else _cell(value, self.row_id(i))
+        return None if column is None else cell_bytes(values[column], row, self.files)
 
     def photos(self, start: int = 0, stop: int | None = None) -> Iterator[Photo]:
         if not self.streaming:
@@ -215,30 +234,12 @@ class _StreamedRow:
         self.source, self.row, self.values = source, row, values
 
     def read(self, short_side: int | None = None) -> NDArray[np.uint8]:
-        source = self.source
-        data = _cell(self.values[source.description["column"]], self.row)
-        return decode_photo(
-            data, self.row, short_side=short_side, min_side=source.min_side, max_pixels=source.max_pixels
-        )
+        with skipping(self.row):
+            return self.source.decoded(self.source.cell(self.values, self.row), self.row, short_side)
 
     def read_mask(self, short_side: int | None = None) -> NDArray[np.uint8] | None:
-        column = self.source.description["masks"]
-        value = None if column is None else self.values[column]
-        return None if value is None else decode_mask(_cell(value, self.row), self.row)
-
-
-def _cell(value: Any, row: str) -> bytes:
-    """An image that is not decoded: its bytes, or those of the file it names."""
-    if isinstance(value, dict):
-        value = value.get("bytes") or value.get("path")
-    if isinstance(value, str):
-        import fsspec
-
-        try:
-            with fsspec.open(value, "rb") as file:
-                return bytes(file.read())
-        except Exception as error:  # every storage has errors of its own
-            raise SkippedImage(row, f"cannot be read ({' '.join(str(error).split())[:200]})") from error
-    if value is None:
-        raise SkippedImage(row, "the image is missing there")
-    return bytes(value)
+        with skipping(self.row, "its mask "):
+            mask = self.source.mask_cell(self.values, self.row)
+        if mask is None:
+            return None
+        return self.source.decoded_mask(mask, self.row, lambda: self.source.cell(self.values, self.row))

@@ -9,10 +9,10 @@ from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import accumulate
-from pathlib import PurePosixPath
 from typing import Any, Protocol
 
-from sshbench.images.decode import SkippedImage
+from sshbench.images.cells import cell_bytes
+from sshbench.images.opening import ImageFileError
 from sshbench.triplets.source_files import IMAGES, Found
 from sshbench.triplets.sources import FileSource, SourceError, fingerprint_of
 
@@ -97,7 +97,7 @@ class TableSource(FileSource):
     def encoded(self, i: int) -> bytes:
         data = self._cell(i, self.column)
         if data is None:
-            raise SkippedImage(self.row_id(i), f"the column {self.column} is empty there")
+            raise ImageFileError(self.row_id(i), f"the column {self.column} is empty there")
         return data
 
     def encoded_mask(self, i: int) -> bytes | None:
@@ -105,13 +105,8 @@ class TableSource(FileSource):
 
     def _cell(self, i: int, column: str) -> bytes | None:
         part, k = self._locate(i)
-        value = self._part(part).value(k, column)
-        if isinstance(value, dict):
-            value = value.get("bytes") or value.get("path")
-        if isinstance(value, str):  # a path, beside the table
-            with self.found.open(str(PurePosixPath(self.names[part]).parent / value)) as file:
-                return bytes(file.read())
-        return None if value is None else bytes(value)
+        name = self.names[part]
+        return cell_bytes(self._part(part).value(k, column), f"{name}:{k}", self.found.beside(name))
 
     def _locate(self, i: int) -> tuple[int, int]:
         if not 0 <= i < len(self):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 
 from sshbench.errors import SshbenchError
 from sshbench.folders import data_folder
-from sshbench.images.decode import MAX_PIXELS, MIN_SIDE, SkippedImage, SkippedWarning, decode_mask, decode_photo
+from sshbench.images.decode import MAX_PIXELS, MIN_SIDE, decode_photo, shape_of
+from sshbench.images.masks import as_8_bit, read_mask
+from sshbench.images.opening import ImageFileError
 
 if TYPE_CHECKING:
     from sshbench.triplets.held_out import Part
@@ -32,6 +34,22 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 class SourceError(SshbenchError):
     """A source that cannot be opened, and the way out."""
+
+
+class SkippedImage(Exception):
+    """A photograph that makes no triplet, and why; never ends a run."""
+
+    def __init__(self, row: str, reason: str) -> None:
+        self.row = row
+        self.reason = reason
+        super().__init__(row, reason)
+
+    def __str__(self) -> str:
+        return f"{self.row}: {self.reason}"
+
+
+class SkippedWarning(RuntimeWarning):
+    """A photograph was left out, and why."""
 
 
 class Photo(Protocol):
@@ -128,30 +146,50 @@ class FileSource(ABC):
 
     def read(self, i: int, short_side: int | None = None) -> NDArray[np.uint8]:
         row = self.row_id(i)
-        with _readable(row, "cannot be read"):
-            data = self.encoded(i)
-        return decode_photo(data, row, short_side=short_side, min_side=self.min_side, max_pixels=self.max_pixels)
+        with skipping(row):
+            return self.decoded(self.encoded(i), row, short_side)
 
     def read_mask(self, i: int, short_side: int | None = None) -> NDArray[np.uint8] | None:
         row = self.row_id(i)
-        with _readable(row, "its mask cannot be read"):
-            data = self.encoded_mask(i)
-        return None if data is None else decode_mask(data, row, max_pixels=self.max_pixels)
+        with skipping(row, "its mask "):
+            mask = self.encoded_mask(i)
+        return None if mask is None else self.decoded_mask(mask, row, lambda: self.encoded(i))
 
     def photos(self, start: int = 0, stop: int | None = None) -> Iterator[Photo]:
         for i in range(start, len(self) if stop is None else min(stop, len(self))):
             yield _Row(self, i)
 
+    def decoded(self, data: bytes, row: str, short_side: int | None) -> NDArray[np.uint8]:
+        """The photograph in a file's bytes, within the limits of this source."""
+        with skipping(row):
+            return decode_photo(data, row, short_side=short_side, min_side=self.min_side, max_pixels=self.max_pixels)
+
+    def decoded_mask(self, data: bytes, row: str, photo: Callable[[], bytes]) -> NDArray[np.uint8]:
+        """The mask in a file's bytes; `photo` gives those of its photograph, whose shape and turn the mask has."""
+        with skipping(row):
+            beside = shape_of(photo(), row)
+        with skipping(row, "its mask "):
+            return as_8_bit(read_mask(data, row, beside, max_pixels=self.max_pixels))
+
 
 @contextmanager
-def _readable(row: str, otherwise: str) -> Iterator[None]:
+def skipping(row: str, what: str = "") -> Iterator[None]:
+    """Raise `SkippedImage` for a row that cannot be read, whatever the library that reads it raises.
+
+    Parameters
+    ----------
+    what
+        Comes before the reason: what of the row it is.
+    """
     try:
         yield
+    except ImageFileError as error:
+        raise SkippedImage(row, f"{what}{error.reason}") from error
     except (SkippedImage, SshbenchError, MemoryError):
         raise
     except Exception as error:  # storages and table formats have errors of their own
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200] or type(error).__name__
-        raise SkippedImage(row, f"{otherwise} ({reason})") from error
+        raise SkippedImage(row, f"{what}cannot be read ({reason})") from error
 
 
 class _Row:

@@ -108,7 +108,7 @@ def test_several_files_are_one_table(tmp_path: Path) -> None:
     [
         ({**MAPPING, "target": "truth"}, "there is no column 'truth'; there are comp, m, gt, key, light"),
         ({**MAPPING, "id": "same"}, "ids that stand twice"),
-        ({**MAPPING, "mask": "light"}, "x.parquet: k0: light: is "),
+        ({**MAPPING, "mask": "light"}, "x.parquet: k0: light: holds a value of the kind float"),
     ],
 )
 def test_columns_that_cannot_be_are_refused(tmp_path: Path, columns: dict[str, str], message: str) -> None:

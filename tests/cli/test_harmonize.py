@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from sshbench.cli.main import main
-from sshbench.images.files import ImageFile, read_image, write_image
+from sshbench.images.files import ImageFile, write_image
+from sshbench.images.reading import read_image
 from sshbench.lut.files import read_lut
 from tests.compositing.standin import ellipse, look, pasted, photo
 

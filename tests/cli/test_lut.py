@@ -21,7 +21,8 @@ from scipy.interpolate import RegularGridInterpolator
 
 from sshbench.cli.main import cli
 from sshbench.folders import data_folder
-from sshbench.images.files import ImageFile, read_image, write_image
+from sshbench.images.files import ImageFile, write_image
+from sshbench.images.reading import read_image
 from sshbench.lut.cube import read_cube, write_cube
 from sshbench.lut.kernels import cpu
 from sshbench.lut.table import Domain, Lut, identity_table

@@ -19,7 +19,8 @@ from sshbench.compositing.harmonize import PREFERRED, open_method
 from sshbench.compositing.photo import CompositingError
 from sshbench.compositing.placement import whole, widened
 from sshbench.errors import SshbenchError
-from sshbench.images.files import ImageFile, read_image, write_image
+from sshbench.images.files import ImageFile, write_image
+from sshbench.images.reading import read_image
 from sshbench.methods import get_method
 from tests.compositing.standin import Known, Painter, ellipse, look, pasted, photo
 
@@ -383,7 +384,7 @@ def test_by_default_the_first_method_of_ours_that_is_there() -> None:
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "mask of another size": ({"mask": M[:100]}, "the mask is 300 x 100 and the foreground 300 x 200"),
+    "mask of another size": ({"mask": M[:100]}, "the mask: is 300 x 100 and the foreground 300 x 200"),
     "empty mask": ({"mask": M * 0}, "is empty; white marks the foreground"),
     "no mask": ({"mask": None}, "the foreground has no transparency"),
     "composite without mask": ({"background": None, "mask": None}, "a composite needs a mask"),

@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from sshbench.images.files import ImageFileError
+from sshbench.images.opening import ImageFileError
 from sshbench.lut.cube import CubeFormatError, read_cube, write_cube
 from sshbench.lut.files import find_luts, read_lut
 from sshbench.lut.hald import HaldError, HaldWarning, read_hald, write_hald

@@ -194,7 +194,8 @@ def _run(
 def _apply(job: Job, table: Lut, strength: float, interpolation: Interpolation, quality: int | None) -> str:
     """Do one image; return what the user should know of it."""
     from sshbench.images.exif import without_thumbnail
-    from sshbench.images.files import BITS, format_of, read_image, write_image
+    from sshbench.images.files import BITS, format_of, write_image
+    from sshbench.images.reading import read_image
     from sshbench.lut.apply import apply_lut
 
     image = read_image(job.source)

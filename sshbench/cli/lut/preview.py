@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from sshbench.cli.lut.arguments import LutName, find_all_luts
 from sshbench.errors import SshbenchError
-
-if TYPE_CHECKING:
-    from sshbench.images.files import ImageFile
 
 PHOTOS = Path(__file__).resolve().parents[2] / "data" / "photos"
 
@@ -47,7 +43,8 @@ def preview(luts: tuple[str, ...], output: str, photos: tuple[str, ...], columns
     """
     import numpy as np
 
-    from sshbench.images.files import ImageFile, format_of, read_image, write_image
+    from sshbench.images.files import ImageFile, format_of, write_image
+    from sshbench.images.reading import read_rgb
     from sshbench.lut.files import read_lut
     from sshbench.lut.sheet import contact_sheet
 
@@ -56,18 +53,7 @@ def preview(luts: tuple[str, ...], output: str, photos: tuple[str, ...], columns
     if os.path.realpath(output) in {os.path.realpath(path) for path in [*files, *map(Path, photos)]}:
         raise SshbenchError(f"{output} would overwrite an input; choose another -o")
     tables = [read_lut(path) for path in files]
-    pictures = [upright(read_image(photo)) for photo in photos or sorted(PHOTOS.glob("*.jpg"))]
+    pictures = [read_rgb(photo) for photo in photos or sorted(PHOTOS.glob("*.jpg"))]
     sheet = contact_sheet(tables, pictures, columns=columns, tile=tile)
     write_image(output, ImageFile(np.asarray(sheet.convert("RGB"))))
     click.echo(f"{len(tables)} LUT{'' if len(tables) == 1 else 's'} on {output}")
-
-
-def upright(image: ImageFile) -> Any:
-    """uint8 `[H, W, 3]`, turned as EXIF says it is to be seen."""
-    import numpy as np
-    from PIL import Image, ImageOps
-
-    picture = Image.fromarray(image.to_8_bit().pixels)
-    if image.exif:
-        picture.info["exif"] = b"Exif\0\0" + image.exif
-    return np.asarray(ImageOps.exif_transpose(picture))

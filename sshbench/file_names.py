@@ -1,0 +1,56 @@
+"""Names of files as people mean them: what they compare equal by, and the names that stay in a folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from pathlib import Path, PurePosixPath
+
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+def same_name(name: str) -> str:
+    """Return the form of a name by which two names are compared: Unicode's composed form, NFC.
+
+    A letter with an accent is one character in names made on Linux and Windows, and two in names made on macOS, which
+    look the same.
+    """
+    return unicodedata.normalize("NFC", name)
+
+
+def relative_parts(name: str) -> tuple[str, ...] | None:
+    """Return the parts of a relative path; None where it is empty, absolute, an URL, or leads out of where it starts.
+
+    `./` and `//` are passed over, and `\\` counts as `/`.
+    """
+    name = name.replace("\\", "/")
+    if "\0" in name or "://" in name or name.startswith("/") or _DRIVE.match(name):
+        return None
+    parts = PurePosixPath(name).parts
+    return None if not parts or ".." in parts else parts
+
+
+def inside(folder: str | os.PathLike[str], name: str | os.PathLike[str]) -> Path | None:
+    """Return the path that a name has in a folder; None where the name leads out of the folder.
+
+    The name is relative to the folder, or absolute. Links are followed before it is decided.
+    """
+    text = os.fspath(name)
+    try:
+        root = os.path.realpath(folder)
+        path = os.path.realpath(os.path.join(root, text))
+    except (OSError, ValueError):  # a loop of links, or a NUL
+        return None
+    return Path(path) if path.startswith(os.path.join(root, "")) else None
+
+
+def as_on_disk(path: str) -> str:
+    """Return a path as it is on the disk where one with the same name is there, in either of Unicode's forms."""
+    for form in (path, unicodedata.normalize("NFC", path), unicodedata.normalize("NFD", path)):
+        try:
+            if os.path.lexists(form):
+                return form
+        except ValueError:  # a NUL, or a character that no file name has
+            break
+    return path

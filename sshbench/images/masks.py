@@ -1,0 +1,263 @@
+"""Reading a mask, whatever it comes as: one rule for each kind, or a refusal that names the kind.
+
+White, the top of the type, is foreground. The rules, which docs/images.md lists:
+
+- Grey of 8 or 16 bits counts as it is. Values of only 0 and 1 are stretched to the top.
+- An image that is more transparent than opaque somewhere: its alpha is the mask, whatever the colours show; where
+  these are black and white, alpha times their grey.
+- A palette, or colours, of black and one other colour: that colour is foreground.
+- Floats are 0..1.
+- Refused: several labels or colours; grey that nowhere reaches half of white, or has few values and none near white,
+  which is a label map; floats beyond 0..1; integers of other types beyond 0..255.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sshbench.images.exif import orientation, turned_upright
+from sshbench.images.files import ImageFile, to_8_bit
+from sshbench.images.opening import MAX_PIXELS, Encoded, ImageFileError, opened
+from sshbench.images.reading import Source, check_single, decoded, image_of_array, open_image, sixteen_bit_samples
+
+MaskArray: TypeAlias = NDArray[Any]
+"""`[H, W]` of uint8 or uint16 over their range, or of float32 over 0..1."""
+
+_WAY_OUT = "make the foreground white (255) and the rest black (0)"
+_GREY = 32  # codes of 255 by which the channels of a grey JPEG, or one that was edited, may differ
+_DARK = 16
+_BEYOND = 0.25  # what filters may add to floats over 0..1; such values are clipped
+_FEW = 32  # values that a label map may have, and a soft mask has more of
+_NEAR_WHITE = 0.9
+_SINGLE = ("1", "L", "P", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+
+
+@dataclass(frozen=True)
+class Beside:
+    """The photograph that a mask is of.
+
+    Parameters
+    ----------
+    height, width
+        Of the upright photograph.
+    orientation
+        EXIF's number of the turn that its stored pixels needed.
+    name
+        What messages call the photograph.
+    scaled
+        Whether a mask may be a smaller or larger one of the same shape.
+    """
+
+    height: int
+    width: int
+    orientation: int = 1
+    name: str = "its photograph"
+    scaled: bool = False
+
+
+def read_mask(source: Source, name: str, beside: Beside | None = None, *, max_pixels: int = MAX_PIXELS) -> MaskArray:
+    """Read a mask as `[H, W]`, upright.
+
+    Parameters
+    ----------
+    source
+        A file, the bytes of one, an image of Pillow, or an array: `[H, W]` of booleans, integers or floats, or
+        `[H, W, 3 or 4]` of uint8 or uint16.
+    name
+        What messages call the mask where it is no file.
+    beside
+        The photograph that the mask is of. A mask without an orientation of its own that has the size of the stored
+        photograph is turned with it.
+
+    Returns
+    -------
+    uint8 or uint16 over their range, or float32 over 0..1.
+
+    Raises
+    ------
+    ImageFileError
+        The mask cannot be read, is of a kind that is refused, or has another size than the photograph.
+    """
+    turn = 1
+    if isinstance(source, np.ndarray):
+        if source.ndim == 3 and source.shape[2] == 1:
+            source = source[..., 0]
+        mask = _of_values(source, name) if source.ndim == 2 else _of_image(image_of_array(source, name), name)
+    elif isinstance(source, Image.Image):
+        mask, turn = _of_pillow(source, name)
+    else:
+        encoded = Encoded(name, source) if isinstance(source, bytes) else Encoded(os.fspath(source))
+        name = encoded.name
+        with opened(encoded, max_pixels) as image:
+            check_single(image, name)
+            single = _of_single_channel(image, name)
+            if single is not None:
+                mask, turn = single
+            else:
+                held = decoded(encoded, image)
+                mask, turn = _of_image(held, name), held.orientation
+    mask = np.ascontiguousarray(turned_upright(mask, turn))
+    return mask if beside is None else _fitted(mask, name, beside, turned=turn != 1)
+
+
+def as_8_bit(mask: MaskArray) -> NDArray[np.uint8]:
+    """The mask with values 0..255, rounded to the nearest."""
+    return np.rint(mask * np.float32(255)).astype(np.uint8) if mask.dtype == np.float32 else to_8_bit(mask)
+
+
+def as_share(mask: MaskArray) -> NDArray[np.float32]:
+    """The mask as float32 over 0..1."""
+    if mask.dtype == np.float32:
+        return mask
+    return np.asarray(mask, np.float32) / np.float32(np.iinfo(mask.dtype).max)
+
+
+def _fitted(mask: MaskArray, name: str, beside: Beside, *, turned: bool) -> MaskArray:
+    height, width = beside.height, beside.width
+    fits = _same_shape(mask.shape, (height, width), beside.scaled)
+    if not fits and beside.orientation > 4 and not turned and _same_shape(mask.shape, (width, height), beside.scaled):
+        return np.ascontiguousarray(turned_upright(mask, beside.orientation))
+    if not fits:
+        wanted = "the shape" if beside.scaled else "the size"
+        raise ImageFileError(
+            name,
+            f"is {mask.shape[1]} x {mask.shape[0]} and {beside.name} {width} x {height}; a mask has {wanted} of its "
+            "photograph",
+        )
+    return mask
+
+
+def _same_shape(one: tuple[int, ...], other: tuple[int, int], scaled: bool) -> bool:
+    """Whether two sizes are equal, or may be one another's scaled by a factor and rounded to whole pixels."""
+    if not scaled:
+        return one == other
+    return abs(one[0] * other[1] - one[1] * other[0]) <= max(sum(one), sum(other))
+
+
+def _of_pillow(image: Image.Image, name: str) -> tuple[MaskArray, int]:
+    try:
+        single = _of_single_channel(image, name)
+    except (ImageFileError, MemoryError):
+        raise
+    except Exception as error:  # Pillow decodes only now
+        raise ImageFileError(name, f"cannot be decoded ({' '.join(str(error).split())})") from error
+    if single is not None:
+        return single
+    held = open_image(image, name)
+    return _of_image(held, name), held.orientation
+
+
+def _of_single_channel(image: Any, name: str) -> tuple[MaskArray, int] | None:
+    """The mask in an image of labels or of one number a pixel, and its turn; None for another kind."""
+    if image.has_transparency_data or image.mode not in _SINGLE:
+        return None
+    if image.mode == "P":
+        return _of_palette(image, name), orientation(image)
+    values = sixteen_bit_samples(image, name, None)
+    if values is None:
+        values = np.asarray(image.convert("L") if image.mode == "1" else image)
+    return _of_values(values, name), orientation(image)
+
+
+def _of_palette(image: Any, name: str) -> MaskArray:
+    labels = np.asarray(image)
+    used = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
+    table = np.zeros((256, 3), np.uint8)
+    given = np.array(image.getpalette("RGB") or np.repeat(np.arange(256), 3), np.uint8).reshape(-1, 3)
+    table[: len(given)] = given[:256]
+    colours = table[used].astype(int)
+    dark = colours.max(axis=1) <= _DARK
+    if len(used) - dark.sum() <= 1 and dark.sum() <= 1:
+        inside = used[~dark]
+        return np.isin(labels, inside).astype(np.uint8) * np.uint8(255)
+    if (colours.max(axis=1) - colours.min(axis=1) <= _GREY).all():
+        return _of_values(table[labels][..., 0], name)
+    said = ", ".join(str(label) for label in used[:6]) + (" and more" if len(used) > 6 else "")
+    raise ImageFileError(name, f"is a palette mask of {len(used)} labels ({said}), not of one object; {_WAY_OUT}")
+
+
+def _of_image(image: ImageFile, name: str) -> MaskArray:
+    """The mask that an image of three channels, and perhaps alpha, stands for."""
+    top = np.iinfo(image.pixels.dtype).max
+    alpha = image.alpha
+    if alpha is not None and 2 * int(alpha.min()) < top:
+        seen = image.pixels[alpha > 0]
+        grey = seen[:, 0]
+        is_grey = bool(seen.size) and _spread(seen, top) <= _GREY
+        black, white = (grey <= top // 32), (grey >= top - top // 32)
+        if is_grey and black.any() and white.any() and (black | white).mean() >= _NEAR_WHITE:
+            return _times(image.pixels[..., 0], alpha)
+        return alpha
+    if _spread(image.pixels.reshape(-1, 3), top) > _GREY:
+        return _of_colours(to_8_bit(image.pixels), name)
+    return _of_values(image.pixels[..., 0], name)
+
+
+def _spread(colours: NDArray[Any], top: int) -> int:
+    """The largest difference between the channels of a pixel, in codes of 255."""
+    largest = 0
+    for start in range(0, len(colours), 1 << 20):
+        part = colours[start : start + (1 << 20)]
+        largest = max(largest, int((part.max(axis=1) - part.min(axis=1)).max()))
+    return largest * 255 // top
+
+
+def _of_colours(pixels: NDArray[np.uint8], name: str) -> MaskArray:
+    codes = pixels[..., 0].astype(np.uint32) << 16 | pixels[..., 1].astype(np.uint32) << 8 | pixels[..., 2]
+    found = np.unique(codes)
+    if len(found) == 2 and found[0] == 0:
+        return (codes > 0).astype(np.uint8) * np.uint8(255)
+    kind = f"shows {len(found)} colours: a picture, or a mask of several labels" if len(found) > 2 else "is one colour"
+    raise ImageFileError(name, f"{kind}; {_WAY_OUT}")
+
+
+def _times(mask: MaskArray, alpha: NDArray[Any]) -> MaskArray:
+    out = np.empty_like(alpha)
+    top = np.uint64(np.iinfo(alpha.dtype).max)
+    for start in range(0, len(mask), 256):
+        rows = slice(start, start + 256)
+        out[rows] = (mask[rows].astype(np.uint64) * alpha[rows] + top // np.uint64(2)) // top
+    return out
+
+
+def _of_values(values: NDArray[Any], name: str) -> MaskArray:
+    """The mask that numbers `[H, W]` stand for."""
+    if not values.size:
+        raise ImageFileError(name, f"is empty: {list(values.shape)}")
+    values = values.astype(values.dtype.newbyteorder("="), copy=False)
+    if values.dtype.kind == "b":
+        return values.astype(np.uint8) * np.uint8(255)
+    if values.dtype.kind == "f":
+        return _of_floats(values, name)
+    if values.dtype.kind not in "iu":
+        raise ImageFileError(name, f"holds {values.dtype}; a mask is of booleans, uint8, uint16 or floats over 0..1")
+    low, peak = int(values.min()), int(values.max())
+    if values.dtype not in (np.uint8, np.uint16):
+        if low < 0 or peak > 255:
+            raise ImageFileError(name, f"holds {values.dtype} from {low} to {peak}; give it as uint8, 0 to 255")
+        values = values.astype(np.uint8)
+    top = np.iinfo(values.dtype).max
+    if peak == 1:
+        return np.asarray(values * values.dtype.type(top))
+    if 0 < peak < _NEAR_WHITE * top:
+        count = np.count_nonzero(np.bincount(values.ravel()))
+        if 2 * peak < top or count <= _FEW:
+            kind = "a label mask" if count <= _FEW else "a faint mask"
+            raise ImageFileError(name, f"looks like {kind}, as its largest value is {peak} of {top}; {_WAY_OUT}")
+    return values
+
+
+def _of_floats(values: NDArray[Any], name: str) -> MaskArray:
+    low, high = float(values.min()), float(values.max())  # either is NaN where one value is
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ImageFileError(name, "holds floats that are no numbers or infinite; floats of a mask are 0 to 1")
+    if low < -_BEYOND or high > 1 + _BEYOND:
+        way_out = "divide it by 255" if low >= 0 and 2 < high <= 255 else _WAY_OUT
+        raise ImageFileError(name, f"holds floats from {low:g} to {high:g}, not 0 to 1; {way_out}")
+    return np.asarray(np.clip(values, 0, 1), np.float32)

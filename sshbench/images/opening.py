@@ -1,0 +1,166 @@
+"""Opening image files that anybody may have made: which formats, how large, and what is wrong in one sentence.
+
+None of the formats runs another program or reads another file, as EPS does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from PIL import Image, UnidentifiedImageError
+
+from sshbench.errors import SshbenchError
+from sshbench.regular_file import open_regular
+
+MAX_PIXELS = 178_956_970
+"""Pixels that an image may claim unless the caller says otherwise: what Pillow opens, 0.5 GB as RGB."""
+MAX_BYTES = 1 << 29
+"""Bytes that an image of a data set may have as a file."""
+FORMATS = {
+    "JPEG": "JpegImagePlugin",
+    "PNG": "PngImagePlugin",
+    "WEBP": "WebPImagePlugin",
+    "TIFF": "TiffImagePlugin",
+    "GIF": "GifImagePlugin",
+    "BMP": "BmpImagePlugin",
+    "PPM": "PpmImagePlugin",
+    "JPEG2000": "Jpeg2KImagePlugin",
+    "AVIF": "AvifImagePlugin",
+    "QOI": "QoiImagePlugin",
+}
+"""Formats that are read, whatever a file is called, and Pillow's modules for them. JPEG includes MPO."""
+
+_SIGNATURES = (b"\x89PNG", b"II*\0", b"MM\0*", b"\xff\xd8\xff", b"RIFF")
+
+
+class ImageFileError(SshbenchError):
+    """An image that cannot be read or written, and why.
+
+    Parameters
+    ----------
+    name
+        The file, or for an image in a table or in memory what to call it.
+    reason
+        What is wrong, and the way out; follows the name and a colon.
+    """
+
+    def __init__(self, name: str | os.PathLike[str], reason: str) -> None:
+        self.name = os.fspath(name)
+        self.path = Path(self.name)
+        self.reason = reason
+        super().__init__(f"{self.name}: {reason}")
+
+    def __reduce__(self) -> tuple[type[ImageFileError], tuple[str, str]]:  # data loaders send it between processes
+        return type(self), (self.name, self.reason)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """An image file: where it is, or its bytes.
+
+    Parameters
+    ----------
+    name
+        What messages call it.
+    data
+        The bytes; None where `name` is the path of the file.
+    """
+
+    name: str
+    data: bytes | None = None
+
+    def open(self) -> BinaryIO:
+        """Open the file, which has to be a regular one."""
+        return open_regular(self.name) if self.data is None else io.BytesIO(self.data)
+
+
+@contextlib.contextmanager
+def opened(encoded: Encoded, max_pixels: int | None) -> Iterator[Any]:
+    """Open an image with Pillow; nothing is decoded yet, and what decoding raises becomes an `ImageFileError`.
+
+    Parameters
+    ----------
+    max_pixels
+        How many pixels the image may claim; None: the caller checks that before decoding.
+
+    Raises
+    ------
+    ImageFileError
+        The file is missing, not a regular file, damaged or cut short, of another format, or claims too many pixels.
+    """
+    try:
+        with encoded.open() as file, _identified(file) as image:
+            if max_pixels is not None:
+                check_pixels(encoded.name, image.size, max_pixels)
+            yield image
+    except (ImageFileError, MemoryError):
+        raise
+    except UnidentifiedImageError as error:
+        raise ImageFileError(encoded.name, _why_unidentified(encoded)) from error
+    except Image.DecompressionBombError as error:
+        raise ImageFileError(encoded.name, "claims more pixels than Pillow decodes; scale it down") from error
+    except OSError as error:
+        # Of the system's own errors the reason alone; those of Pillow are about the bytes.
+        reason = error.strerror or f"is damaged or cut short ({_flat(error)})"
+        raise ImageFileError(encoded.name, reason) from error
+    except Exception as error:  # damaged files make decoders raise anything
+        raise ImageFileError(
+            encoded.name, f"is damaged or cut short ({type(error).__name__}: {_flat(error)})"
+        ) from error
+
+
+def _identified(file: BinaryIO) -> Any:
+    """Open an image as `PIL.Image.open` does, whose limit on pixels is one for the whole process."""
+    start = file.read(16)
+    for name in known_formats():
+        plugin, accepts = Image.OPEN[name]
+        try:
+            if accepts is None or accepts(start) is True:
+                file.seek(0)
+                return plugin(file, "")
+        except (SyntaxError, IndexError, TypeError, struct.error):
+            continue
+    raise UnidentifiedImageError
+
+
+def check_pixels(name: str, size: tuple[int, int], max_pixels: int) -> None:
+    """Refuse an image of more than `max_pixels` pixels; `size` is (width, height)."""
+    if size[0] * size[1] > max_pixels:
+        width, height = size
+        raise ImageFileError(
+            name,
+            f"claims {width} x {height} pixels and at most {max_pixels} are decoded; scale it down, or raise the limit "
+            f"with --max-megapixels {-(-width * height // 1_000_000)}",
+        )
+
+
+@lru_cache(maxsize=1)
+def known_formats() -> tuple[str, ...]:
+    """Those of `FORMATS` that this Pillow knows."""
+    for plugin in FORMATS.values():
+        with contextlib.suppress(ImportError):
+            importlib.import_module(f"PIL.{plugin}")
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+def _why_unidentified(encoded: Encoded) -> str:
+    with encoded.open() as file:
+        start = file.read(4)
+    if not start:
+        return "is empty"
+    if start.startswith(_SIGNATURES):
+        return "is damaged, or of a kind that is not read; save it as 8 or 16-bit RGB"
+    return "is not an image of a format that is read; save it as PNG, TIFF, JPEG or WebP"
+
+
+def _flat(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,271 @@
+"""Reading an image, whatever it comes as: a file, the bytes of one, an array, or an image of Pillow.
+
+Every command reads through this module, so that 16 bits, transparency and orientation mean the same everywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, JpegImagePlugin
+
+from sshbench.images import codecs
+from sshbench.images.exif import exif_of_tiff, stored_layout
+from sshbench.images.files import Coding, ImageFile
+from sshbench.images.opening import MAX_PIXELS, Encoded, ImageFileError, opened
+
+Source: TypeAlias = str | os.PathLike[str] | bytes | NDArray[Any] | Image.Image
+"""A file by its path, the bytes of an image file, an array, or an image of Pillow."""
+
+_ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
+_OPAQUE_MODES = ("1", "L", "P", "RGB", "RGBX", "YCbCr", "HSV")
+_REFUSED_MODES = {
+    "CMYK": "holds CMYK ink values, whose colours depend on a printing process",
+    "LAB": "holds Lab values",
+    "F": "holds floating-point values",
+    "I": "holds signed or 32-bit values",
+}
+_LOSSLESS = ("PNG", "TIFF", "BMP", "GIF", "PPM", "QOI")
+
+
+def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> ImageFile:
+    """Read an image file of 8 or 16 bits a channel, of any of `opening.FORMATS`.
+
+    Grey, 1-bit and palette images become RGB, a transparent palette entry or colour becomes alpha, and colours that
+    were multiplied by alpha are divided by it. A grey ICC profile is left out, as it does not describe RGB.
+
+    Parameters
+    ----------
+    max_pixels
+        A small file can claim any number of pixels and exhaust memory.
+
+    Raises
+    ------
+    ImageFileError
+        The file is missing, not a regular file, damaged or cut short, has more pixels than `max_pixels`, is animated,
+        or holds CMYK, Lab, floating-point or other values that are not RGB.
+    """
+    return _read(Encoded(os.fspath(path)), max_pixels)
+
+
+def open_image(source: Source, name: str, *, max_pixels: int = MAX_PIXELS) -> ImageFile:
+    """Read an image as `read_image` does, whatever it comes as.
+
+    Parameters
+    ----------
+    source
+        Arrays are `[H, W]` or `[H, W, 3 or 4]`, uint8 or uint16 over their range.
+    name
+        What messages call the image where it is no file.
+
+    Raises
+    ------
+    ImageFileError
+        As `read_image`; also for arrays of another shape or type.
+    """
+    if isinstance(source, np.ndarray):
+        return image_of_array(source, name)
+    if isinstance(source, Image.Image):
+        return _of_pillow(source, name)
+    if isinstance(source, bytes):
+        return _read(Encoded(name, source), max_pixels)
+    return read_image(source, max_pixels=max_pixels)
+
+
+def read_rgb(source: Source, name: str = "the image", *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+    """Read an image as upright pixels, uint8 `[H, W, 3]`; 16 bits are rounded to 8, and alpha is left out.
+
+    Colours are as they are stored: an ICC profile is not applied.
+
+    Raises
+    ------
+    ImageFileError
+        As `open_image`.
+    """
+    return np.asarray(open_image(source, name, max_pixels=max_pixels).upright().to_8_bit().pixels, np.uint8)
+
+
+def image_of_array(array: NDArray[Any], name: str) -> ImageFile:
+    """Return the image that an array `[H, W]` or `[H, W, 3 or 4]` of uint8 or uint16 is.
+
+    Raises
+    ------
+    ImageFileError
+        It has another shape or type, or no pixels.
+    """
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    if array.ndim == 2:
+        array = np.repeat(array[..., None], 3, axis=2)
+    if array.ndim != 3 or array.shape[2] not in (3, 4) or array.dtype not in (np.uint8, np.uint16) or not array.size:
+        raise ImageFileError(name, f"is [H, W, 3 or 4] of uint8 or uint16, not {array.dtype} {list(array.shape)}")
+    alpha = np.ascontiguousarray(array[..., 3]) if array.shape[2] == 4 else None
+    return ImageFile(pixels=np.ascontiguousarray(array[..., :3]), alpha=alpha)
+
+
+def _of_pillow(image: Image.Image, name: str) -> ImageFile:
+    try:
+        _check_mode(image, name)
+        found = image_of_array(_samples(image, name, None), name)
+        exif, xmp, icc = image.getexif().tobytes(), image.info.get("xmp"), image.info.get("icc_profile")
+    except (ImageFileError, MemoryError):
+        raise
+    except Exception as error:  # Pillow decodes only now, and damaged files make decoders raise anything
+        raise ImageFileError(name, f"cannot be decoded ({' '.join(str(error).split())})") from error
+    return replace(
+        found,
+        icc=_profile(icc),
+        exif=exif.removeprefix(b"Exif\0\0") or None,
+        xmp=xmp if isinstance(xmp, bytes) else None,
+    )
+
+
+def _read(encoded: Encoded, max_pixels: int) -> ImageFile:
+    with opened(encoded, max_pixels) as image:
+        return decoded(encoded, image)
+
+
+def decoded(encoded: Encoded, image: Any) -> ImageFile:
+    """Decode an image that `opening.opened` gave.
+
+    Raises
+    ------
+    ImageFileError
+        It is animated, or holds values that are not RGB; and what Pillow raises for damaged files.
+    """
+    name = encoded.name
+    check_single(image, name)
+    _check_mode(image, name)
+    if image.format == "TIFF" and image.tag_v2.get(284, 1) != 1 and max(image.tag_v2.get(258, (1,))) > 8:
+        raise ImageFileError(name, "stores 16-bit channels in separate planes; save it with interleaved channels")
+    coding = _coding(encoded, image)
+    turn, info, exif = 1, image.info, None
+    if image.format == "TIFF":  # loading turns it upright, and its tags with it
+        turn, info, exif = image.getexif().get(0x0112, 1), dict(info), exif_of_tiff(image)
+    samples = _samples(image, name, encoded)
+    image.load()  # reads what stands behind the pixels, such as a PNG's EXIF
+    samples = stored_layout(samples, turn)
+    exif = exif or info.get("exif")
+    dpi = info.get("dpi")
+    return ImageFile(
+        pixels=np.ascontiguousarray(samples[..., :3]),
+        alpha=np.ascontiguousarray(samples[..., 3]) if samples.shape[2] == 4 else None,
+        icc=_profile(info.get("icc_profile")),
+        exif=exif.removeprefix(b"Exif\0\0") if exif else None,
+        xmp=info.get("xmp") or None,
+        dpi=(float(dpi[0]), float(dpi[1])) if dpi and min(dpi) > 0 else None,
+        coding=coding,
+    )
+
+
+def check_single(image: Any, name: str) -> None:
+    """Refuse an animation or a file of several pages."""
+    if image.format != "MPO" and _pages(image) > 1:  # MPO: a phone's JPEG with more pictures behind the first
+        raise ImageFileError(name, f"holds {image.n_frames} images; save one of them to a file of its own")
+
+
+def _check_mode(image: Any, name: str) -> None:
+    if image.mode in _REFUSED_MODES and (image.format, image.mode) != ("PPM", "I"):  # 16 bits, for Pillow
+        raise ImageFileError(name, f"{_REFUSED_MODES[image.mode]}; convert it to 8 or 16-bit RGB first")
+
+
+def _profile(icc: bytes | None) -> bytes | None:
+    return icc if icc and icc[16:20] == b"RGB " else None
+
+
+def _pages(image: Any) -> int:
+    """Images in the file, without the reduced copies that some cameras store in a TIFF."""
+    count = int(getattr(image, "n_frames", 1))
+    if image.format != "TIFF" or count == 1:
+        return count
+    full = 0
+    for page in range(count):
+        image.seek(page)
+        full += not image.tag_v2.get(254, 0) & 1
+    image.seek(0)
+    return full
+
+
+def _coding(encoded: Encoded, image: Any) -> Coding:
+    if image.format in ("JPEG", "MPO"):
+        sampling = JpegImagePlugin.get_sampling(image)
+        return Coding(
+            "JPEG",
+            lossless=False,
+            subsampling=0 if image.mode == "L" or sampling < 0 else sampling,
+            tables=tuple(tuple(table) for _, table in sorted(image.quantization.items())),
+            progressive=bool(image.info.get("progressive")),
+        )
+    if image.format == "WEBP":
+        return Coding("WEBP", lossless=_webp_is_lossless(encoded))
+    lossy = image.info.get("compression") in ("jpeg", "tiff_jpeg", "webp") or image.format not in _LOSSLESS
+    return Coding(image.format, lossless=not lossy)
+
+
+def _webp_is_lossless(encoded: Encoded) -> bool:
+    """Whether the first chunk of pixels is coded without losses (RFC 9649, section 2)."""
+    with encoded.open() as file:
+        file.seek(12)
+        while len(head := file.read(8)) == 8:
+            name, size = struct.unpack("<4sI", head)
+            if name in (b"VP8 ", b"VP8L"):
+                return bool(name == b"VP8L")
+            file.seek(size + size % 2, os.SEEK_CUR)
+    return False
+
+
+def sixteen_bit_samples(image: Any, name: str, encoded: Encoded | None) -> NDArray[np.uint16] | None:
+    """Decode an open image of 16 bits a channel to `[H, W]` grey or `[H, W, 3 or 4]`; None for one of other depth.
+
+    A TIFF comes turned upright, as Pillow loads it. Without `encoded`, of which a colour image is decoded twice, Pillow
+    gives colours 8 bits.
+    """
+    mode, transparent = codecs.raw_mode(image), image.info.get("transparency")
+    if image.mode.startswith("I;16") or (image.format == "PPM" and image.mode == "I"):
+        if ";12" in mode:
+            raise ImageFileError(name, "holds 12-bit values; save it with 8 or 16 bits a channel")
+        grey = np.asarray(image).astype(np.uint16)
+        if image.format == "TIFF" and image.tag_v2.get(262) == 0:  # white is zero
+            grey = ~grey
+        if transparent is None:
+            return grey
+        return _with_key_as_alpha(np.repeat(grey[..., None], 3, axis=-1), (transparent,) * 3)
+    if ";16" not in mode or encoded is None:
+        return None
+    samples = codecs.decode_16_bit(encoded, image, mode)
+    if mode.startswith("RGBa"):
+        return _unmultiplied(samples)
+    return samples if transparent is None else _with_key_as_alpha(samples, transparent)
+
+
+def _samples(image: Any, name: str, encoded: Encoded | None) -> Any:
+    """Decode to `[H, W, 3 or 4]` in Pillow's layout."""
+    mode, transparent = codecs.raw_mode(image), image.info.get("transparency")
+    wide = sixteen_bit_samples(image, name, encoded)
+    if wide is not None:
+        return wide if wide.ndim == 3 else np.repeat(wide[..., None], 3, axis=-1)
+    if image.mode in ("1", "L") and transparent is not None:
+        grey = np.asarray(image.convert("L"))
+        key = min(transparent * {"1": 255, "L;2": 85, "L;4": 17}.get(mode, 1), 255)  # Pillow scales pixels to 0..255
+        return np.dstack([grey, grey, grey, np.where(grey == key, 0, 255).astype(np.uint8)])
+    if image.mode in _ALPHA_MODES or (image.mode in _OPAQUE_MODES and transparent is not None):
+        return np.asarray(image.convert("RGBA"))
+    if image.mode in _OPAQUE_MODES:
+        return np.asarray(image.convert("RGB"))
+    raise ImageFileError(name, f"has pixels of the kind {image.mode}; convert it to 8 or 16-bit RGB first")
+
+
+def _with_key_as_alpha(samples: NDArray[np.uint16], key: tuple[int, int, int]) -> NDArray[np.uint16]:
+    """Add an alpha channel that is 0 where a pixel has the colour a PNG declares transparent."""
+    opaque = (samples != np.array(key, np.uint16)).any(axis=-1, keepdims=True)
+    return np.concatenate([samples, opaque * np.uint16(65535)], axis=-1)
+
+
+def _unmultiplied(samples: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    alpha = samples[..., 3:].astype(np.float64)
+    colour = np.rint(samples[..., :3] * (65535.0 / np.maximum(alpha, 1.0)))
+    return np.concatenate([np.minimum(colour, 65535).astype(np.uint16), samples[..., 3:]], axis=-1)

@@ -40,8 +40,11 @@ class Selection:
             raise SourceError(f"the limit is 1 photograph or more, not {limit}")
         self.source, self._part = source, part
         rows = [i for i in range(len(source)) if in_part(source.row_id(i), part)]
+        refused: list[SkippedImage] = []
         if masked:
-            rows = [i for i in rows if _has_mask(source, i)]
+            rows = [i for i in rows if _has_mask(source, i, refused)]
+        if not rows and refused:
+            raise SourceError(f"none of {len(refused)} masks can be used, the first because {refused[0]}")
         if not rows:
             with_masks = " with masks" if masked else ""
             raise SourceError(
@@ -79,8 +82,9 @@ class Selection:
             yield from self.source.photos(i, i + 1)
 
 
-def _has_mask(source: Source, i: int) -> bool:
+def _has_mask(source: Source, i: int, refused: list[SkippedImage]) -> bool:
     try:
         return source.read_mask(i) is not None
-    except SkippedImage:
+    except SkippedImage as skipped:
+        refused.append(skipped)
         return False

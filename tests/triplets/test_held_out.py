@@ -84,7 +84,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "masks").mkdir(exist_ok=True)
         Image.fromarray(coarse).resize((96, 72)).save(folder / "photos" / f"{i:02}.png")
         if i % 2:
-            Image.fromarray(np.pad(np.full((36, 48), 255, np.uint8), 18)).save(folder / "masks" / f"{i:02}.png")
+            Image.fromarray(np.pad(np.full((36, 48), 255, np.uint8), ((18,), (24,)))).save(folder / "masks" / f"{i:02}.png")
     return folder
 
 
@@ -124,3 +124,11 @@ def test_photographs_without_a_mask_can_be_left_out(photos: Path, tmp_path: Path
     assert "--masked is for --masks" in run(*options, "-o", tmp_path / "a")
     run(*options, "--masks", photos / "masks", "-o", tmp_path / "b")
     assert load_triplets(tmp_path / "b").column("row") == [f"{i:02}.png" for i in range(1, 40, 2)]
+
+
+def test_masks_that_are_all_refused_are_named_with_the_reason(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "masks").mkdir()
+    for path in (photos / "masks").iterdir():
+        Image.new("L", (10, 50), 255).save(tmp_path / "masks" / path.name)
+    with pytest.raises(SourceError, match=r"01\.png: its mask is 10 x 50 and its photograph 96 x 72"):
+        open_source(str(photos / "photos"), masks=str(tmp_path / "masks"), masked=True)

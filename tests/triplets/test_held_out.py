@@ -84,7 +84,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "masks").mkdir(exist_ok=True)
         Image.fromarray(coarse).resize((96, 72)).save(folder / "photos" / f"{i:02}.png")
         if i % 2:
-            Image.fromarray(np.pad(np.full((36, 48), 255, np.uint8), ((18,), (24,)))).save(folder / "masks" / f"{i:02}.png")
+            mask = np.pad(np.full((36, 48), 255, np.uint8), ((18,), (24,)))
+            Image.fromarray(mask).save(folder / "masks" / f"{i:02}.png")
     return folder
 
 

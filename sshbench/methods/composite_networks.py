@@ -4,22 +4,129 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import groupby
-from typing import Literal
+from pathlib import Path
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sshbench.benchmarks.composite import Composite, Image, paste
+from sshbench.benchmarks.protocol import Resize
 from sshbench.methods.full_resolution import MapKind, fit_map
+from sshbench.methods.weights import load_network
+from sshbench.metrics.resize import resized
 
 SIZE = 256
 
 Size = Literal["256", "full"]
 Output = Literal["network", "map"]
+Around = Literal["repeat", "black"]
 Floats = NDArray[np.float32]
+
+
+class LoadedNetwork:
+    """A method with the network of its weights, ready to be run.
+
+    Parameters
+    ----------
+    make
+        The network's class, or what makes one of the arguments on the weights' card.
+    device, weights
+        As for `get_method`.
+    """
+
+    name: str
+    needs_background = False
+    needs_mask = True
+    sees_target = False
+    input_size: int | None = SIZE
+
+    def __init__(self, make: Callable[..., nn.Module], device: str | None, weights: str | Path | None) -> None:
+        network, found = load_network(self.name, weights, make)
+        self.network: Any = network
+        self.device = torch.device(device or "cpu")
+        self.network.to(self.device).to(memory_format=torch.channels_last).eval()
+        self.card, self.weights_hash, self.trained_by = found.card, found.hash, found.card.trained_by
+
+
+class CompositeNetwork(LoadedNetwork):
+    """A method whose network makes an image of a composite and its mask, at the size that it is given them.
+
+    A method says how its network is given them (`resize`, `around`, `mask_at`) and what comes out of it (`made_of`).
+
+    Parameters
+    ----------
+    make, device, weights
+        As for `LoadedNetwork`.
+    size
+        `"256"`, or `"full"`: the composite at its own size, padded to multiples of what the network needs.
+    output
+        `"network"`: what the network makes, of the size that it works at. `"map"`: the composite at its own size, its
+        foreground through the map of colours that the network made, of the kind `map`.
+    """
+
+    resize: ClassVar[Resize] = "pil-bilinear"
+    around: ClassVar[Around] = "repeat"
+
+    def __init__(
+        self,
+        make: Callable[..., nn.Module],
+        device: str | None,
+        weights: str | Path | None,
+        size: Size,
+        output: Output,
+        map: MapKind,
+    ) -> None:
+        super().__init__(make, device, weights)
+        self.size, self.map = size, map if output == "map" else None
+        self.input_size = SIZE if size == "256" else None
+
+    @property
+    def multiple(self) -> int:
+        """What the sides of an image are padded to multiples of."""
+        return int(self.network.multiple)
+
+    def harmonize(self, batch: Sequence[Composite]) -> list[Floats | Image]:
+        """Return images: float32 over 0..1, `[256, 256, 3]` or of the composite's size; of a map uint8 of that size."""
+        given = [self.given(composite) for composite in batch]
+        made = [image.cpu() for image in self.run(given, batch)]
+        if self.map is not None:
+            return [mapped(*one, self.map) for one in zip(batch, given, made, strict=True)]
+        return [pixels(self.finished(*one)) for one in zip(made, given, strict=True)]
+
+    def given(self, composite: Composite) -> Tensor:
+        """What the network is given of a composite, `[4, h, w]` over 0..1: the image, R, G, B, and the mask."""
+        side = side_of(self.size)
+        return planes(self._at(composite.composite, side), self.mask_at(composite.mask, side))
+
+    def image_of(self, image: Image) -> Tensor:
+        """Another image of the composite's size as the network would be given it, `[3, h, w]` over 0..1."""
+        return torch.from_numpy(self._at(image, side_of(self.size)).transpose(2, 0, 1) / np.float32(255))
+
+    def _at(self, image: Image, side: tuple[int, int] | None) -> Image:
+        return image if side is None else resized(image, self.resize, side)
+
+    def mask_at(self, mask: Floats, side: tuple[int, int] | None) -> Floats:
+        """The mask at a (width, height), by default soft and resized as the image is; None leaves its size."""
+        if side is None:
+            return mask
+        codes = np.rint(mask * 255).astype(np.uint8)
+        return np.asarray(resized(codes, self.resize, side), np.float32) / np.float32(255)
+
+    def run(self, given: Sequence[Tensor], batch: Sequence[Composite]) -> list[Tensor]:
+        """The network's images `[3, h, w]` of what it was given."""
+        return run(self.made_of, given, self.multiple, self.device, self.around)
+
+    def made_of(self, given: Tensor) -> Tensor:
+        """The network's images `[N, 3, h, w]` over 0..1 of `[N, 4, h, w]` over 0..1."""
+        raise NotImplementedError
+
+    def finished(self, made: Tensor, given: Tensor) -> Tensor:
+        """What is returned of the network's image, both of one composite; by default all of it, as it is."""
+        return made
 
 
 def side_of(size: Size) -> tuple[int, int] | None:
@@ -27,8 +134,8 @@ def side_of(size: Size) -> tuple[int, int] | None:
     return (SIZE, SIZE) if size == "256" else None
 
 
-def planes(image: NDArray[np.uint8], mask: Floats) -> Tensor:
-    """`[4, H, W]` over 0..1 of an image `[H, W, 3]` and its mask `[H, W]`."""
+def planes(image: NDArray[np.uint8] | Floats, mask: Floats) -> Tensor:
+    """`[4, H, W]` over 0..1 of an image `[H, W, 3]`, 0..255, and its mask `[H, W]`, 0..1."""
     return torch.from_numpy(np.concatenate([image / np.float32(255), mask[..., None]], 2).transpose(2, 0, 1).copy())
 
 
@@ -38,18 +145,26 @@ def pixels(image: Tensor) -> Floats:
 
 
 def run(
-    network: Callable[[Tensor], Tensor], given: Sequence[Tensor], multiple: int, device: torch.device
+    network: Callable[[Tensor], Tensor],
+    given: Sequence[Tensor],
+    multiple: int,
+    device: torch.device,
+    around: Around = "repeat",
 ) -> list[Tensor]:
     """Run a network on `[C, H, W]` each, neighbours of one size as one batch.
 
-    Its sides have to be multiples, so the last row and column are repeated as often as needed, and cut off again.
+    Its sides have to be multiples. `"repeat"` repeats the last row and column as often as needed; `"black"` puts zeros
+    around, on the right and at the bottom one more where their number is odd. What is added is cut off again.
     """
     made: list[Tensor] = []
     with torch.inference_mode():
         for (_, height, width), alike in groupby(given, lambda one: one.shape):
             batch = torch.stack(list(alike)).to(device)
-            batch = F.pad(batch, (0, -width % multiple, 0, -height % multiple), mode="replicate")
-            made += network(batch)[..., :height, :width]
+            down, across = -height % multiple, -width % multiple
+            top, left = (down // 2, across // 2) if around == "black" else (0, 0)
+            sides = (left, across - left, top, down - top)
+            batch = F.pad(batch, sides, mode="constant" if around == "black" else "replicate")
+            made += network(batch)[..., top : top + height, left : left + width]
     return made
 
 

@@ -16,8 +16,8 @@ from sshbench.benchmarks.protocol import Resize
 from sshbench.methods import composite_networks as common
 from sshbench.methods.checkpoints.dih import FORMS
 from sshbench.methods.full_resolution import MapKind
-from sshbench.methods.weights import load_network
 from sshbench.metrics.resize import resized
+from sshbench.networks import imagenet
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,6 @@ def _planes(*values: float) -> Tensor:
 
 
 _BGR_MEANS = _planes(104.00699, 116.66877, 122.67892, 128.0)
-_RGB_MEANS, _RGB_DEVIATIONS = _planes(0.485, 0.456, 0.406, 0.0), _planes(0.229, 0.224, 0.225, 1.0)
 
 
 def _bgr(x: Tensor) -> Tensor:
@@ -66,8 +65,8 @@ CONVENTIONS = {
     "saic": Convention(
         512,
         "pil-bilinear",
-        lambda x: (x / 255 - _RGB_MEANS.to(x.device)) / _RGB_DEVIATIONS.to(x.device),
-        lambda y: y * _RGB_DEVIATIONS[:3].to(y.device) + _RGB_MEANS[:3].to(y.device),
+        lambda x: torch.cat([imagenet.normalised(x[:, :3] / 255), x[:, 3:] / 255], dim=1),
+        imagenet.restored,
     ),
 }
 """Of each form of `sshbench.methods.checkpoints.dih.FORMS`."""
@@ -78,7 +77,7 @@ def _network(form: str = "tensorflow", **arguments: Any) -> nn.Module:
     return network
 
 
-class DeepImageHarmonization:
+class DeepImageHarmonization(common.LoadedNetwork):
     """Harmonize by DIH (Tsai et al., CVPR 2017), in whichever of its forms the weights are.
 
     As published, what the network makes is taken whole, background and all.
@@ -94,9 +93,6 @@ class DeepImageHarmonization:
     """
 
     name = "dih"
-    needs_background = False
-    needs_mask = True
-    sees_target = False
 
     def __init__(
         self,
@@ -106,16 +102,13 @@ class DeepImageHarmonization:
         output: common.Output = "network",
         map: MapKind = "lut",
     ) -> None:
-        self.network, found = load_network(self.name, weights, _network)
-        form = found.card.architecture.get("form", "tensorflow")
-        self.device = torch.device(device or "cpu")
-        self.network.to(self.device).to(memory_format=torch.channels_last).eval()
+        super().__init__(_network, device, weights)
+        form = self.card.architecture.get("form", "tensorflow")
         self.convention = CONVENTIONS[form]
-        if form == "tensorflow" and found.card.preprocessing.input_size:  # weights that were trained here
-            self.convention = replace(self.convention, size=found.card.preprocessing.input_size)
-        self.input_size: int | None = self.convention.size
+        if form == "tensorflow" and self.card.preprocessing.input_size:  # weights that were trained here
+            self.convention = replace(self.convention, size=self.card.preprocessing.input_size)
+        self.input_size = self.convention.size
         self.map = map if output == "map" else None
-        self.weights_hash, self.trained_by = found.hash, found.card.trained_by
 
     def harmonize(self, batch: Sequence[Composite]) -> list[common.Floats | Image]:
         """Return images: float32 over 0..1, `[256, 256, 3]` or of the composite's size; of a map uint8 of that size."""

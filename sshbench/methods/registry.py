@@ -40,9 +40,14 @@ METHODS: dict[str, str] = {
     "s2am": "sshbench.methods.s2am:SpatialSeparatedAttention",
     "dih": "sshbench.methods.dih:DeepImageHarmonization",
     "wct2": "sshbench.methods.wct2:Wct2",
+    "idih": "sshbench.methods.idih:ImprovedDih",
+    "issam": "sshbench.methods.issam:ImprovedSsam",
+    "pct-net": "sshbench.methods.pct_net:PctNet",
+    "harmonizer": "sshbench.methods.harmonizer:Harmonizer",
+    "hdnet": "sshbench.methods.hdnet:HdNet",
 }
 
-UNSHIPPED: tuple[str, ...] = ("dovenet", "s2am", "dih", "wct2")
+UNSHIPPED: tuple[str, ...] = ("dovenet", "s2am", "dih", "wct2", "idih", "issam", "pct-net", "harmonizer", "hdnet")
 """Those of them that need weights which do not come along."""
 
 DEFAULTS = tuple(name for name in METHODS if name not in UNSHIPPED)

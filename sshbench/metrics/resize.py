@@ -37,6 +37,14 @@ def resized(image: Samples, kind: Resize, size: tuple[int, int]) -> Samples:
     return _linear(image, *(_linear_steps(n, m) for n, m in zip(image.shape[1::-1], size, strict=True)))
 
 
+def sampled(image: Samples, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Bring an image of any type to `size` (width, height) as PyTorch's bilinear resize does, without a filter.
+
+    The result is float32, in the units of the image. Of a large image only the samples that count are read.
+    """
+    return _linear_floats(image, *(_linear_steps(n, m) for n, m in zip(image.shape[1::-1], size, strict=True)))
+
+
 def black_and_white(mask: NDArray[np.float32], size: tuple[int, int] | None) -> NDArray[np.float32]:
     """A mask, 0..1, through Pillow's mode `1`: greys are dithered, and it resizes to the nearest."""
     image = Pillow.fromarray(np.rint(mask * 255).astype(np.uint8)).convert("1")
@@ -114,20 +122,34 @@ def _enlarging_steps(source: int, target: int) -> Steps:
     return left, weight
 
 
+def _linear_floats(image: Samples, across: Steps, down: Steps) -> NDArray[np.float32]:
+    left, right, top, bottom = _neighbours(image, across, down)
+    x, y = _weights(image, across, down)
+    upper, lower = (row[:, left] * (1 - x) + row[:, right] * x for row in (image[top], image[bottom]))
+    return np.asarray(upper * (1 - y) + lower * y, np.float32)
+
+
 def _linear(image: Samples, across: Steps, down: Steps) -> Samples:
-    height, width = image.shape[:2]
-    left, right, top, bottom = (
-        np.clip(index + step, 0, edge - 1) for (index, _), edge in ((across, width), (down, height)) for step in (0, 1)
-    )
-    x, y = across[1].reshape(1, -1, *(1,) * (image.ndim - 2)), down[1].reshape(-1, *(1,) * (image.ndim - 1))
     if image.dtype != np.uint8:
-        mixed = image[:, left] * (1 - x) + image[:, right] * x
-        return np.asarray(mixed[top] * (1 - y) + mixed[bottom] * y, np.float32)
-    x = np.where((across[0] < 0) | (across[0] >= width - 1), 0, across[1]).reshape(x.shape)
+        return _linear_floats(image, across, down)
+    left, right, top, bottom = _neighbours(image, across, down)
+    x, y = _weights(image, across, down)
+    x = np.where((across[0] < 0) | (across[0] >= image.shape[1] - 1), 0, across[1]).reshape(x.shape)
     x0, x1, y0, y1 = (_fixed(weight) for weight in (1 - x, x, 1 - y, y))
     wide: NDArray[np.int32] = image.astype(np.int32)
     rows = wide[:, left] * x0 + wide[:, right] * x1 >> 4
     return np.asarray(((rows[top] * y0 >> 16) + (rows[bottom] * y1 >> 16) + 2) >> 2, np.uint8)
+
+
+def _neighbours(image: Samples, across: Steps, down: Steps) -> list[NDArray[np.intp]]:
+    """Columns to the left and right of each sample, and rows above and below."""
+    pairs = ((across[0], image.shape[1]), (down[0], image.shape[0]))
+    return [np.clip(index + step, 0, edge - 1) for index, edge in pairs for step in (0, 1)]
+
+
+def _weights(image: Samples, across: Steps, down: Steps) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Of the right and of the lower neighbour, in shapes that go with the image's."""
+    return across[1].reshape(1, -1, *(1,) * (image.ndim - 2)), down[1].reshape(-1, *(1,) * (image.ndim - 1))
 
 
 def _fixed(weight: NDArray[np.float32]) -> NDArray[np.int32]:

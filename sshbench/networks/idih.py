@@ -75,7 +75,7 @@ class IDIH(nn.Module):
             self.backbone = nn.ModuleDict({"hrnet": seen})
             self.model = core
             self.mask_conv = nn.Sequential(nn.Conv2d(1, 64, 3, 2, 1), _Scale(0.1))
-        self.least, self.multiple = 2 ** (depth + 1), 2**depth
+        self.multiple, self.padded = 2**depth, 2 ** (depth + 1)
 
     def forward(self, image: Tensor) -> Fused:
         """Harmonize a batch.
@@ -84,7 +84,8 @@ class IDIH(nn.Module):
         ----------
         image
             `[B, 4, H, W]`: the composite, R, G, B, as `imagenet.normalised` gives it, and the mask, 0..1, soft. H and W
-            are multiples of `multiple`, and at least `least`: as published 128 and 256.
+            are multiples of `multiple`, and at least `padded`, whose multiples the authors pad to: as published 128
+            and 256.
         """
         composite, mask = image[:, :3], image[:, 3:]
         if "backbone" not in self._modules:

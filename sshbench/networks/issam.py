@@ -25,7 +25,7 @@ class ISSAM(nn.Module):
     def __init__(self, *, width: int = 32, depth: int = 4) -> None:
         super().__init__()
         self.encoder, self.decoder = Encoder(width, depth), Decoder(width, depth)
-        self.multiple = 2 ** (depth - 1)
+        self.multiple, self.padded = 2 ** (depth - 1), 2 ** (depth + 1)
 
     def forward(self, image: Tensor) -> Fused:
         """Harmonize a batch.
@@ -34,7 +34,7 @@ class ISSAM(nn.Module):
         ----------
         image
             `[B, 4, H, W]`: the composite, R, G, B, as `imagenet.normalised` gives it, and the mask, 0..1, soft. H and W
-            are multiples of `multiple`, 8 as published.
+            are multiples of `multiple`, 8 as published; the authors pad to multiples of `padded`, 32.
         """
         composite, mask = image[:, :3], image[:, 3:]
         fused: Fused = self.decoder.fused(composite, self.decoder(self.encoder(image), mask))

@@ -89,7 +89,7 @@ def test_the_blend_weighs_the_input() -> None:
 @pytest.mark.parametrize("size", [(16, 16), (24, 40)])
 def test_a_smaller_one_takes_smaller_images_and_learns(size) -> None:
     network = IDIH(width=8, depth=3)
-    assert (network.least, network.multiple) == (16, 8)
+    assert (network.padded, network.multiple) == (16, 8)
     image = given(imagenet(picture(0, *size)), mask_soft(*size)).repeat(2, 1, 1, 1)
     output = network(image).image
     assert output.shape == (2, 3, *size)

@@ -24,6 +24,11 @@ CONTAINERS: dict[str, str] = {
     "dovenet": "sshbench.methods.checkpoints.dovenet",
     "s2am": "sshbench.methods.checkpoints.s2am",
     "wct2": "sshbench.methods.checkpoints.wct2",
+    "idih": "sshbench.methods.checkpoints.idih",
+    "issam": "sshbench.methods.checkpoints.issam",
+    "pct-net": "sshbench.methods.checkpoints.pct_net",
+    "harmonizer": "sshbench.methods.checkpoints.harmonizer",
+    "hdnet": "sshbench.methods.checkpoints.hdnet",
 }
 """Method -> the module whose `read(path)` gives its state dict and the arguments of its network."""
 
@@ -166,6 +171,12 @@ def shape_of(state: Mapping[str, Tensor], name: str, path: Path) -> tuple[int, .
     if name not in state:
         raise WeightsError(f"{path} lacks {name}; it has {_listed(list(state))}, so it is of another network")
     return tuple(state[name].shape)
+
+
+def count_of(state: Mapping[str, Tensor], prefix: str) -> int:
+    """How many different numbers stand behind a prefix in the names of a state dict: how many layers of a kind."""
+    rest = (name.removeprefix(prefix).partition(".")[0] for name in state if name.startswith(prefix))
+    return len({number for number in rest if number.isdigit()})
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -1,0 +1,37 @@
+"""Harmonizer's `harmonizer.pth`: a PyTorch file of the bare state dict; or what its training code leaves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sshbench.methods.base import WeightsError
+from sshbench.methods.checkpoints import count_of, read_state, shape_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_STEM = 32  # channels of the published encoder's first features
+_TRAINED = "model."  # in front of names in checkpoints of the training code, behind the `module.` of several GPUs
+_ARGUMENTS = 6
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The state dict, and the width of the encoder relative to the published one.
+
+    Raises
+    ------
+    WeightsError
+        As for `read_state`, or the file is of another network, such as the same authors' Enhancer.
+    """
+    state = read_state(path, "model")
+    if all(name.startswith(_TRAINED) for name in state):
+        state = {name.removeprefix(_TRAINED): value for name, value in state.items()}
+    shape_of(state, "regressor.f.weight", path)
+    arguments = count_of(state, "regressor.headers.")
+    if "backbone._conv_fg.weight" not in state or arguments != _ARGUMENTS:
+        raise WeightsError(
+            f"{path} is of another network: it finds {arguments} arguments and sees no mask, as Enhancer of the same "
+            "authors, which does not harmonize"
+        )
+    return state, {"width": 2 * shape_of(state, "backbone._conv_fg.weight", path)[0] / _STEM}

@@ -1,0 +1,24 @@
+"""HDNet's `<epoch>_net_G.pth`, as its authors' training leaves it: a PyTorch file of the bare state dict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sshbench.methods.checkpoints import read_state, shape_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The state dict, and the width of the network that it is of.
+
+    Raises
+    ------
+    WeightsError
+        As for `read_state`, or the file is of another network, such as RainNet.
+    """
+    state = read_state(path)
+    shape_of(state, "LD.linear.weight", path)
+    return state, {"width": shape_of(state, "model_layer0.weight", path)[0]}

@@ -1,0 +1,153 @@
+"""Harmonizer as a method: six arguments found of a small composite, and filters applied to it at its own size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sshbench.benchmarks.composite import Composite, Image
+from sshbench.lut.table import Lut, identity_table
+from sshbench.methods import composite_networks as common
+from sshbench.methods.full_resolution import ColourMap
+from sshbench.metrics.resize import black_and_white, resized, sampled
+from sshbench.networks import harmonizer_filters as filters
+from sshbench.networks.harmonizer import Harmonizer as Network
+
+POINTS = 65
+"""An axis of the LUT of the filters."""
+
+_ROWS = 1 << 15  # pixels worked on at a time, which then stay in the cache
+
+
+class Harmonizer(common.LoadedNetwork):
+    """Harmonize by Harmonizer (Ke et al., ECCV 2022). Its authors' weights are for non-commercial use alone.
+
+    As published, the network sees the composite and the mask at 256 x 256 (PyTorch's bilinear resize, which does not
+    filter), and the filters run on the whole composite, whose means two of them look at; what comes of them is blended
+    in by the mask.
+
+    Parameters
+    ----------
+    device, weights
+        As for `get_method`.
+    size
+        `"full"`: the filters run on the composite at its own size. `"256"`: on it at 256 x 256 (Pillow's bilinear, the
+        mask in black and white), as the authors' evaluation at that size does; the network sees the same in both.
+    """
+
+    name = "harmonizer"
+
+    def __init__(
+        self, *, device: str | None = None, weights: str | Path | None = None, size: common.Size = "full"
+    ) -> None:
+        super().__init__(Network, device, weights)
+        self.size = size
+        self.input_size = self.card.preprocessing.input_size or common.SIZE
+
+    def harmonize(self, batch: Sequence[Composite]) -> list[common.Floats]:
+        """Return images, float32 over 0..1, of the composites' sizes or `[256, 256, 3]`."""
+        arguments = self.arguments(batch)
+        return [self._filtered(composite, one) for composite, one in zip(batch, arguments, strict=True)]
+
+    def composite_maps(self, batch: Sequence[Composite]) -> list[ColourMap]:
+        """The filters as maps of the composites' colours."""
+        arguments = self.arguments(batch)
+        return [
+            chain_of(composite.composite, one).colour_map() for composite, one in zip(batch, arguments, strict=True)
+        ]
+
+    def arguments(self, batch: Sequence[Composite]) -> Tensor:
+        """The six arguments of each composite, `[N, 6]`, not clamped."""
+        side = (self.input_size or common.SIZE,) * 2
+        small = [common.planes(sampled(one.composite, side), sampled(one.mask, side)) for one in batch]
+        with torch.inference_mode():
+            found: Tensor = self.network(torch.stack(small).to(self.device))
+        return found.cpu()
+
+    def _filtered(self, composite: Composite, arguments: Tensor) -> common.Floats:
+        image, mask = composite.composite, composite.mask
+        if self.size == "256":
+            side = common.side_of("256")
+            assert side is not None
+            image, mask = resized(image, "pil-bilinear", side), black_and_white(mask, side)
+        return chain_of(image, arguments)(image, mask)
+
+
+@dataclass(frozen=True, eq=False)
+class FilterChain:
+    """The filters with given arguments and means, which make them a map of colours.
+
+    Parameters
+    ----------
+    curves
+        float32 `[256, 3]`: what temperature, brightness and contrast, which do not mix channels, make of each byte.
+    arguments
+        `[6]`, within -1..1.
+    means
+        `[3]` of the image's channels, and `[1]` of all of what contrast is given.
+    """
+
+    curves: NDArray[np.float32]
+    arguments: Tensor
+    means: tuple[Tensor, Tensor]
+
+    def __call__(self, image: Image, mask: common.Floats) -> common.Floats:
+        """Filter an image, uint8 `[H, W, 3]`, and blend by its mask `[H, W]`: float32 over 0..1."""
+        made = np.empty(image.shape, np.float32)
+        step = max(1, _ROWS // image.shape[1])
+
+        def work(start: int) -> None:
+            rows = slice(start, start + step)
+            before = image[rows].transpose(2, 0, 1) * np.float32(1 / 255)
+            if mask[rows].any():
+                curved = np.stack([self.curves[:, c][image[rows, :, c]] for c in range(3)])
+                after = self._mixed(torch.from_numpy(curved)[None])[0].numpy()
+                before = after * mask[rows] + before * (1 - mask[rows])
+            made[rows] = before.transpose(1, 2, 0)
+
+        with torch.inference_mode(), ThreadPoolExecutor(torch.get_num_threads()) as pool:
+            for _ in pool.map(work, range(0, len(image), step)):
+                pass
+        return made
+
+    def colour_map(self, points: int = POINTS) -> ColourMap:
+        """The same as a LUT over 0..1, between whose points it is interpolated."""
+        grid = torch.from_numpy(identity_table(points)).reshape(1, -1, 1, 3).permute(0, 3, 1, 2)
+        with torch.inference_mode():
+            values = self._mixed(_curved(grid, self.arguments, self.means))
+        table = values[0, :, :, 0].T.reshape(points, points, points, 3).contiguous().numpy()
+        return ColourMap("filters", Lut(values=table, title="Harmonizer's filters"))
+
+    def _mixed(self, image: Tensor) -> Tensor:
+        """The filters behind the curves, `[N, 3, H, W]`."""
+        for x, apply in zip(self.arguments[3:, None], [*filters.FILTERS.values()][3:], strict=True):
+            image = apply(image, x)
+        return image
+
+
+def chain_of(image: Image, arguments: Tensor) -> FilterChain:
+    """The filters for an image, uint8 `[H, W, 3]`: its means are those that they look at."""
+    arguments = arguments.clamp(-1, 1)
+    counts = np.stack([np.bincount(image[..., c].ravel(), minlength=256) for c in range(3)])
+    shares = torch.from_numpy(counts / counts.sum(1, keepdims=True))  # [3, 256]
+    levels = torch.arange(256, dtype=torch.float64) / 255
+    means = (shares @ levels).float()
+    bytes_ = levels.float().expand(1, 3, 1, 256)
+    given = _curved(bytes_, arguments, (means,))[0, :, 0].double()
+    middle = (given * shares).sum().div(3).float()[None]
+    curves = _curved(bytes_, arguments, (means, middle))[0, :, 0].T.contiguous().numpy()
+    return FilterChain(curves, arguments, (means, middle))
+
+
+def _curved(image: Tensor, arguments: Tensor, means: tuple[Tensor, Tensor] | tuple[Tensor]) -> Tensor:
+    """The filters that do not mix channels, `[1, 3, H, W]`; without the mean that contrast looks at the first two."""
+    temperature, brightness, contrast = arguments[:3, None]
+    image = filters.brightness(filters.temperature(image, temperature, means[0][None]), brightness)
+    return filters.contrast(image, contrast, means[1]) if len(means) == 2 else image

@@ -1,0 +1,77 @@
+"""HDNet as a method: the composite as it is, or with the ground truth's background, as its authors score it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from sshbench.benchmarks.composite import Composite
+from sshbench.methods import composite_networks as common
+from sshbench.methods.base import MethodError
+from sshbench.methods.full_resolution import MapKind
+from sshbench.metrics.resize import black_and_white
+from sshbench.networks.hdnet import HDNet
+
+
+class HdNet(common.CompositeNetwork):
+    """Harmonize by HDNet (Chen et al., ACM MM 2023), whose authors release no weights.
+
+    The network gets the composite at 256 x 256 (Pillow's bilinear) over -1..1 with the mask in black and white
+    (Pillow's mode `1`, nearest), and changes what is inside of the mask.
+
+    Parameters
+    ----------
+    device, weights
+        As for `get_method`.
+    background
+        `"composite"`, what there is without the ground truth; or `"target"`: the authors put the ground truth's
+        background behind the foreground before the network sees it, so that no error of the background is left (JPEG
+        and resampling), and the network sees what it is measured against. Tables mark it as they mark ceilings.
+    size
+        `"256"`, or `"full"`: the composite at its own size, padded to multiples of 8 by repeating its border.
+    output, map
+        As for `CompositeNetwork`.
+    """
+
+    name = "hdnet"
+
+    def __init__(
+        self,
+        *,
+        device: str | None = None,
+        weights: str | Path | None = None,
+        background: Literal["composite", "target"] = "composite",
+        size: common.Size = "256",
+        output: common.Output = "network",
+        map: MapKind = "lut",
+    ) -> None:
+        super().__init__(HDNet, device, weights, size, output, map)
+        self.sees_target = background == "target"
+
+    def given(self, composite: Composite) -> Tensor:
+        """The composite and its mask, or the ground truth around the foreground.
+
+        Raises
+        ------
+        MethodError
+            The ground truth is asked for and there is none.
+        """
+        given = super().given(composite)
+        if not self.sees_target:
+            return given
+        if composite.target is None:
+            raise MethodError(f"hdnet:background=target needs the ground truth, which {composite.id} has not")
+        mask = given[3:]
+        return torch.cat([given[:3] * mask + self.image_of(composite.target) * (1 - mask), mask])
+
+    def mask_at(self, mask: common.Floats, side: tuple[int, int] | None) -> common.Floats:
+        """The mask in black and white."""
+        return black_and_white(mask, side)
+
+    def made_of(self, given: Tensor) -> Tensor:
+        """The network's images."""
+        made: Tensor = self.network(torch.cat([given[:, :3] * 2 - 1, given[:, 3:]], 1)).image
+        return made / 2 + 0.5

@@ -1,0 +1,96 @@
+"""PCT-Net as a method: maps found of a small composite and applied to it at its own size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sshbench.benchmarks.composite import Composite
+from sshbench.methods import composite_networks as common
+from sshbench.metrics.resize import resized
+from sshbench.networks.colour_field import each_tile
+from sshbench.networks.pct_net import PARAMETERS, PCTNetCNN, PCTNetViT, mapped
+
+
+def network_of(variant: Literal["cnn", "vit"] = "vit", **sizes: Any) -> PCTNetCNN | PCTNetViT:
+    """The network of a variant, with the other arguments of its class."""
+    return PCTNetCNN(**sizes) if variant == "cnn" else PCTNetViT(**sizes)
+
+
+class PctNet(common.LoadedNetwork):
+    """Harmonize by PCT-Net (Guerreiro et al., CVPR 2023), in whichever of its variants the weights are.
+
+    As in the authors' predictor, the network sees the composite and the soft mask at 256 x 256 (OpenCV's linear resize,
+    which does not filter); its maps are enlarged bicubically and applied to the composite, where they are blended in by
+    the attention that it predicts (`cnn`) or by the mask (`vit`).
+
+    Parameters
+    ----------
+    device, weights
+        As for `get_method`.
+    size
+        `"full"`: the maps are applied to the composite at its own size. `"256"`: to the small one.
+    """
+
+    name = "pct-net"
+    network: PCTNetCNN | PCTNetViT
+
+    def __init__(
+        self, *, device: str | None = None, weights: str | Path | None = None, size: common.Size = "full"
+    ) -> None:
+        super().__init__(network_of, device, weights)
+        self.size = size
+        self.input_size = self.card.preprocessing.input_size or common.SIZE
+
+    def harmonize(self, batch: Sequence[Composite]) -> list[common.Floats]:
+        """Return images, float32 over 0..1, of the composites' sizes or `[256, 256, 3]`."""
+        given = torch.stack([self._small(composite) for composite in batch]).to(self.device)
+        colours, masks = given[:, :3], given[:, 3:]
+        with torch.inference_mode():
+            found = self.network(torch.cat([self.network.encode(colours), masks], 1))
+            maps = self.network.of_plain_colours(found.parameters)
+            if self.size == "256":
+                weights = masks if found.attention is None else found.attention
+                return [common.pixels(image) for image in mapped(colours, maps, weights).clamp(0, 1)]
+            fields = maps if found.attention is None else torch.cat([maps, found.attention], 1)
+            return [applied(composite, field) for composite, field in zip(batch, fields, strict=True)]
+
+    def _small(self, composite: Composite) -> Tensor:
+        side = (self.input_size or common.SIZE,) * 2
+        image, mask = (resized(one, "opencv-linear", side) for one in (composite.composite, composite.mask))
+        return common.planes(image, np.asarray(mask, np.float32))
+
+
+def applied(composite: Composite, field: Tensor) -> common.Floats:
+    """Apply maps to a composite at its own size, tile by tile.
+
+    Parameters
+    ----------
+    field
+        `[12 or 13, h, w]`: maps of colours over 0..1 and, last, how much of the mapped colour is taken; without it the
+        composite's mask says so.
+
+    Returns
+    -------
+    float32 `[H, W, 3]` over 0..1.
+    """
+    image, mask = composite.composite, composite.mask
+    made = np.empty(image.shape, np.float32)
+
+    def work(rows: slice, columns: slice, tile: Tensor) -> None:
+        part = torch.from_numpy(np.ascontiguousarray(image[rows, columns].transpose(2, 0, 1))).to(tile.device)
+        weight = tile[PARAMETERS:]
+        if not len(weight):
+            weight = torch.from_numpy(mask[None, rows, columns]).to(tile.device)
+        with torch.inference_mode():
+            done = mapped(part.float().mul_(1 / 255), tile[:PARAMETERS], weight).clamp_(0, 1)
+        made[rows, columns] = done.cpu().numpy().transpose(1, 2, 0)
+
+    height, width = mask.shape
+    each_tile(field, (height, width), work, threads=torch.get_num_threads() if field.device.type == "cpu" else 1)
+    return made

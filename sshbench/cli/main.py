@@ -37,7 +37,7 @@ COMMANDS = {
     "realhm": ("sshbench.cli.realhm:realhm", "Check and pack the benchmark RealHM."),
     "reproduce": ("sshbench.cli.reproduce:reproduce", "Make a table of the paper again, measured beside published."),
     "train": ("sshbench.cli.train:train", "Train a method on photographs, with what is held out measured beside."),
-    "weights": ("sshbench.cli.weights:weights", "List, check, import and export weights of networks."),
+    "weights": ("sshbench.cli.weights:weights", "List, fetch, check, import and export weights of networks."),
     "lut": ("sshbench.cli.lut:lut", "Inspect, apply, preview, convert and bake colour lookup tables."),
 }
 

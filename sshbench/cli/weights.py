@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +17,11 @@ if TYPE_CHECKING:
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def weights() -> None:
-    """List, check, import and export weights of networks.
+    """List, fetch, check, import and export weights of networks.
 
     \b
     sshbench weights list ~/Downloads
+    sshbench weights get pct-net
     sshbench weights import ~/Downloads/checkpoint --method ssh
     sshbench weights check runs/ssh/best
     sshbench weights export ssh -o ssh.onnx
@@ -64,6 +67,8 @@ def _say_where(card: Card, folders: tuple[Path, ...]) -> None:
         files = " and ".join(release.files)
         if path is None:
             click.echo(f"  authors, {release.name}: not here; {files} from {release.where}")
+            if release.has_addresses:
+                click.echo(f"    fetch: sshbench weights get {card.method} --release {_quoted(Path(release.name))}")
         else:
             click.echo(f"  authors, {release.name}: found as {path}")
         click.echo(f"    licence: {release.licence}")
@@ -103,12 +108,19 @@ def import_(file: Path, method: str | None, trained_by: str) -> None:
 
     A pickle is read as data; one that would have to run code is refused.
     """
-    from sshbench.methods.check import check_weights
     from sshbench.methods.tensor_files import is_tensor_file
-    from sshbench.methods.weights import cache_folder, save_weights
 
     if file.exists() and is_tensor_file(file):
         raise SshbenchError(f"{file} is not the authors'; use it where it is, with --weights {_quoted(file)}")
+    _keep(file, method, trained_by)
+
+
+def _keep(file: Path, method: str | None, trained_by: str) -> None:
+    """Check a file of the authors and keep it, so that its method uses it."""
+    from sshbench.methods.cards import terms_of
+    from sshbench.methods.check import check_weights
+    from sshbench.methods.weights import cache_folder, save_weights
+
     checked = check_weights(file, method)
     for what, text in checked.findings.items():
         click.echo(f"{what + ':':9} {text}")
@@ -116,6 +128,46 @@ def import_(file: Path, method: str | None, trained_by: str) -> None:
     folder = cache_folder(card.method)
     save_weights(folder, checked.weights.state, card, dtype="float32")
     click.echo(f"Kept in {folder}; --method {card.method} now uses it.")
+    terms = terms_of(card.method, trained_by)
+    if terms:
+        click.echo(f"{terms}.")
+
+
+@weights.command()
+@click.argument("method")
+@click.option("--release", metavar="NAME", help="Which of the authors' releases.  [default: the first of weights list]")
+@click.option("--from", "address", metavar="URL", help="Another address of the same file, such as a mirror's.")
+def get(method: str, release: str | None, address: str | None) -> None:
+    """Fetch the authors' weights of METHOD, where they have a direct address, and import them.
+
+    The file is held against the size and the hash on the method's card before it is read. What broke off goes on where
+    it was when the command is run again.
+    """
+    from sshbench.methods.get import get_release, release_of
+
+    card, chosen = release_of(method, release)
+    click.echo(f"{card.title}: {' and '.join(chosen.files)}, {chosen.name}. Licence: {chosen.licence}.")
+    with _bytes_bar() as show:
+        files = get_release(card, chosen, address, show)
+    _keep(files[0], method, "authors")
+    for file in files:
+        file.unlink()
+
+
+@contextmanager
+def _bytes_bar() -> Iterator[Callable[[int, int | None], None]]:
+    """A progress bar of bytes on a terminal's stderr."""
+    import sys
+
+    from tqdm import tqdm
+
+    with tqdm(unit="B", unit_scale=True, unit_divisor=1024, leave=False, disable=not sys.stderr.isatty()) as bar:
+
+        def show(here: int, whole: int | None) -> None:
+            bar.total = whole
+            bar.update(here - bar.n)
+
+        yield show
 
 
 @weights.command()

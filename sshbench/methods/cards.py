@@ -10,13 +10,15 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from sshbench.folders import data_folder
 from sshbench.methods.base import MethodError
 
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+GitBlob = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+Address = Annotated[str, StringConstraints(pattern=r"^https://\S+$")]
 Range = Literal["-1..1", "0..1", "0..255", "mean-subtracted"]
 
 
@@ -80,6 +82,22 @@ class Input(_Strict):
     mask: Text
 
 
+class Download(_Strict):
+    """A direct address of a file, which `sshbench weights get` fetches.
+
+    Parameters
+    ----------
+    size
+        In bytes, where it is known.
+    git_blob
+        The id that Git gives a file of these bytes (SHA-1 of them and their number), where it lies in a repository.
+    """
+
+    url: Address
+    size: int | None = None
+    git_blob: GitBlob | None = None
+
+
 class Checkpoint(_Strict):
     """One release of the authors, of one or several files that belong together.
 
@@ -101,6 +119,12 @@ class Checkpoint(_Strict):
         Of the weights; `none stated` where nothing is said.
     sha256
         By file, where it is known.
+    download
+        By file, where it has a direct address.
+    released
+        Whether the authors released it; else it is what their training leaves, and `where` says why.
+    published_as
+        In place of the card's, of a release that is published under a name of its own.
     confirmed
         Whether a real file was read here; else its form is what the authors' loader expects.
     """
@@ -114,7 +138,22 @@ class Checkpoint(_Strict):
     architecture: dict[str, Any] = Field(default_factory=dict)
     licence: Text
     sha256: dict[str, Sha256] = Field(default_factory=dict)
+    download: dict[str, Download] = Field(default_factory=dict)
+    released: bool = True
+    published_as: Text | None = None
     confirmed: bool = False
+
+    @model_validator(mode="after")
+    def _of_its_files(self) -> Checkpoint:
+        for name in (*self.sha256, *self.download):
+            if name not in self.files:
+                raise ValueError(f"{name} is not one of its files")
+        return self
+
+    @property
+    def has_addresses(self) -> bool:
+        """Whether each of its files has a direct address."""
+        return set(self.files) == set(self.download)
 
 
 class Card(_Strict):
@@ -124,6 +163,10 @@ class Card(_Strict):
     ----------
     published_as
         The name of the method in `sshbench/results/published.csv`.
+    protocol
+        The protocol that its authors score by; None where none of sshbench's is theirs.
+    terms
+        What has to be said at every use of the authors' weights, the start of a sentence; None where nothing has.
     verified, unverified
         Sentences: what was shown to be equal with the published network, and what could not be.
     traps
@@ -137,6 +180,8 @@ class Card(_Strict):
     input: Input
     checkpoint: tuple[Checkpoint, ...] = Field(min_length=1)
     published_as: Text
+    protocol: Text | None = None
+    terms: Text | None = None
     verified: tuple[Text, ...]
     unverified: tuple[Text, ...]
     traps: tuple[Text, ...] = ()
@@ -155,6 +200,16 @@ def read_card(method: str) -> Card:
     if not path.is_file():
         raise CardError(f"{method} has no card; there are cards of {', '.join(carded()) or 'no method'}")
     return parse_card(path)
+
+
+def terms_of(method: str, trained_by: str | None) -> str | None:
+    """What has to be said wherever the authors' weights of a method are used, of which its name may have options."""
+    if trained_by != "authors":
+        return None
+    try:
+        return read_card(method.partition("+")[0]).terms
+    except CardError:
+        return None
 
 
 def carded() -> list[str]:

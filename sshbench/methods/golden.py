@@ -36,15 +36,19 @@ class Case:
     architecture
         Arguments of the network that the case is of, those that matter.
     run
-        From them to the output, `[1, 3, H, W]`.
+        From them to the output, `[1, 3, 256, 256]`.
+    step
+        Pixels between the samples that are known of it.
     """
 
     architecture: Mapping[str, Any]
     run: Callable[[], Tensor]
+    step: int = 64
 
 
 def cases(method: str) -> dict[str, Case]:
     """By name, the cases of a method's networks; none for methods without."""
+    published_dih = {"width": 64, "depth": 7}
     dih = {"form": "tensorflow", "widths": None}  # None: as published, where weights do not say it
     found = {
         "ssh": {"ssh_ref_256": Case({"width": 32}, _ssh)},
@@ -64,6 +68,19 @@ def cases(method: str) -> dict[str, Case]:
             "wct2_cat5_transfer_esd": Case({"unpool": "cat5", "width": 64}, lambda: _wct2("cat5")),
             "wct2_sum_transfer_esd": Case({"unpool": "sum", "width": 64}, lambda: _wct2("sum")),
         },
+        "idih": {
+            "idih256_256": Case({"backbone": "none", **published_dih}, lambda: _modern("idih", "none")),
+            "hrnet18s_idih256_256": Case(
+                {"backbone": "hrnet18s", **published_dih}, lambda: _modern("idih", "hrnet18s")
+            ),
+        },
+        "issam": {"issam256_256": Case({"width": 32, "depth": 4}, lambda: _modern("issam"))},
+        "pct-net": {
+            "pctnet_cnn_256_203x309": Case({"variant": "cnn", "width": 32}, lambda: _modern("pct_net", "cnn"), 80),
+            "pctnet_vit_256_203x309": Case({"variant": "vit", "width": 256}, lambda: _modern("pct_net", "vit"), 80),
+        },
+        "harmonizer": {"harmonizer_256": Case({"width": 1.0}, lambda: _modern("harmonizer"), 66)},
+        "hdnet": {"hdnet_256": Case({"width": 32}, lambda: _modern("hdnet"), 70)},
     }
     return found.get(method, {})
 
@@ -72,13 +89,13 @@ def difference(method: str, architecture: Mapping[str, Any]) -> float | None:
     """Largest difference between a network here and the published one; None where no case is of this architecture."""
     for name, case in cases(method).items():
         if all(architecture.get(key) == value for key, value in case.architecture.items()):
-            return float(np.abs(samples(case.run().numpy()) - expected(name)).max())
+            return float(np.abs(samples(case.run().numpy(), case.step) - expected(name)).max())
     return None
 
 
-def samples(output: NDArray[np.float32]) -> NDArray[np.float64]:
-    """48 values of an output `[1, 3, 256, 256]`, at every 64th pixel."""
-    return output[0, :, ::64, ::64].astype(np.float64).ravel()
+def samples(output: NDArray[np.float32], step: int = 64) -> NDArray[np.float64]:
+    """48 values of an output `[1, 3, 256, 256]`, four an axis and channel, so many pixels apart."""
+    return output[0, :, ::step, ::step].astype(np.float64).ravel()
 
 
 @cache
@@ -88,20 +105,30 @@ def expected(name: str) -> NDArray[np.float64]:
     return np.array(known[name])
 
 
-def fill(network: nn.Module, constants: tuple[str, ...] = ()) -> nn.Module:
-    """Give every weight and statistic of a network its value of the rule; names that hold a constant keep theirs."""
+def fill(network: nn.Module, constants: tuple[str, ...] = (), *, gain: float = 2, prefix: str = "") -> nn.Module:
+    """Give every weight and statistic of a network its value of the rule; names that hold a constant keep theirs.
+
+    Parameters
+    ----------
+    gain
+        Of kernels and matrices: the variance of a sum of as many products as one of their outputs has.
+    prefix
+        In front of names, for a part of a network.
+    """
     import torch
 
     own = network.state_dict()
     values = {
-        name: value if any(one in name for one in constants) else torch.from_numpy(filled(name, tuple(value.shape)))
+        name: value
+        if any(one in name for one in constants)
+        else torch.from_numpy(filled(prefix + name, tuple(value.shape), gain))
         for name, value in own.items()
     }
     network.load_state_dict({name: value.reshape(own[name].shape) for name, value in values.items()})
     return network.eval()
 
 
-def filled(name: str, shape: tuple[int, ...]) -> NDArray[Any]:
+def filled(name: str, shape: tuple[int, ...], gain: float = 2) -> NDArray[Any]:
     """Values of one entry of a state dict: normal numbers seeded by its name, scaled by what it is."""
     noise = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape)
     kind = name.rpartition(".")[2]
@@ -110,7 +137,7 @@ def filled(name: str, shape: tuple[int, ...]) -> NDArray[Any]:
     if kind == "running_var":
         values = 1 + np.abs(0.1 * noise)
     elif len(shape) >= 2:
-        values = noise * np.sqrt(2 / float(np.prod(shape[1:])))
+        values = noise * np.sqrt(gain / float(np.prod(shape[1:])))
     elif kind in ("weight", "running_mean"):
         values = (kind == "weight") + 0.1 * noise
     else:
@@ -220,6 +247,13 @@ def _dih(semantics: bool) -> Tensor:
     network.load_state_dict(from_tensorflow(variables, "golden", semantics=semantics), strict=False)  # but counters
     given = torch.cat([_nchw(image(0)).flip(1), 255 * _nchw(ellipse()[..., None])], dim=1) / 127.5 - 1
     return _without_gradients(lambda: network(given).image)
+
+
+def _modern(name: str, *arguments: str) -> Tensor:
+    from sshbench.methods import golden_modern
+
+    run: Callable[..., Tensor] = getattr(golden_modern, name)
+    return run(*arguments)
 
 
 def _wct2(unpool: Literal["cat5", "sum"]) -> Tensor:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sshbench.folders import data_folder
 from sshbench.methods import tensor_files
 from sshbench.methods.base import MissingWeights, WeightsError
-from sshbench.methods.cards import CardError, Range, read_card
+from sshbench.methods.cards import CardError, Checkpoint, Range, read_card
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -213,7 +213,7 @@ def read_authors(method: str, path: Path, trained_by: TrainedBy = "authors") -> 
         architecture=architecture,
         trained_by=trained_by,
         preprocessing=_published_preprocessing(method),
-        licence="as their authors say; see the method's card",
+        licence=_published_licence(method, architecture),
         file=f"{path.name}, SHA-256 {file_hash(path)}" if path.is_file() else path.name,
     )
     return Weights(state, card, tensor_files.tensors_hash(state), str(path))
@@ -221,8 +221,17 @@ def read_authors(method: str, path: Path, trained_by: TrainedBy = "authors") -> 
 
 def cache_folder(method: str) -> Path:
     """Where imported weights of a method are kept: `$SSHBENCH_HOME/weights/<method>`, or under `~/.cache/sshbench`."""
+    return _home() / "weights" / method
+
+
+def downloads_folder(method: str) -> Path:
+    """Where files of the authors lie while they are fetched, beside the imported weights."""
+    return _home() / "downloads" / method
+
+
+def _home() -> Path:
     home = os.environ.get("SSHBENCH_HOME")
-    return (Path(home).expanduser() if home else Path.home() / ".cache" / "sshbench") / "weights" / method
+    return Path(home).expanduser() if home else Path.home() / ".cache" / "sshbench"
 
 
 def shipped_folder(method: str) -> Path:
@@ -234,16 +243,26 @@ def way_to_weights(method: str, which: str | None = None) -> str:
     """How to get weights that are missing, as the rest of a sentence."""
     train = f"train some with sshbench train {method} and give them with --weights"
     try:
-        release = read_card(method).checkpoint[0]
+        card = read_card(method)
     except CardError:
         return train
-    if which == SSHBENCH:
-        return train
-    fetch = (
+    release = card.checkpoint[0]
+    if which == SSHBENCH or not release.released:
+        return train if release.released else f"its authors' are {release.where}; {train}"
+    fetch = by_hand(method, release)
+    if release.has_addresses:
+        fetch = f"run sshbench weights get {method}, or {fetch}"
+    if card.terms:
+        fetch = f"{fetch} ({card.terms})"
+    return fetch if which == AUTHORS else f"{fetch}, or {train}"
+
+
+def by_hand(method: str, release: Checkpoint) -> str:
+    """How to get the weights of a release without `sshbench weights get`, as a part of a sentence."""
+    return (
         f"get {' and '.join(release.files)} of the authors from {release.where} and run sshbench weights import "
         f"{release.files[0]} --method {method}"
     )
-    return fetch if which == AUTHORS else f"{fetch}, or {train}"
 
 
 def _own(method: str, which: str | os.PathLike[str] | None) -> Weights:
@@ -293,6 +312,16 @@ def file_hash(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _published_licence(method: str, architecture: Mapping[str, Any]) -> str:
+    """Of the release that has this architecture."""
+    try:
+        releases = read_card(method).checkpoint
+    except CardError:
+        return "as their authors say"
+    alike = [one for one in releases if one.architecture.items() <= architecture.items()]
+    return (alike or list(releases))[0].licence
 
 
 def _published_preprocessing(method: str) -> Preprocessing:

@@ -16,8 +16,11 @@ class Published:
     ----------
     value, n
         As printed, and over how many images.
-    source, note
-        Where it stands, and what is known of how it was scored.
+    source
+        Where it stands.
+    protocol, note
+        The protocol of sshbench's that it was scored by, "" where none is known to be that; and what else is known of
+        how it was scored.
     """
 
     benchmark: str
@@ -27,6 +30,7 @@ class Published:
     value: str
     n: int
     source: str
+    protocol: str
     note: str
 
 
@@ -41,6 +45,6 @@ def read_published() -> tuple[Published, ...]:
     return tuple(found)
 
 
-def published_on(benchmark: str) -> list[Published]:
-    """Those on a benchmark, all of its images; none where nothing is printed, as for `sample`."""
-    return [p for p in read_published() if p.benchmark == benchmark and p.subset == "all"]
+def published_on(benchmark: str, subset: str = "all") -> list[Published]:
+    """Those on a benchmark, or on a subset of it; none where nothing is printed, as for `sample`."""
+    return [p for p in read_published() if p.benchmark == benchmark and p.subset == subset]

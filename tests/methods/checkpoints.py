@@ -13,6 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from sshbench.networks.dovenet import DoveNetGenerator
+from sshbench.networks.harmonizer import Harmonizer
+from sshbench.networks.hdnet import HDNet
+from sshbench.networks.idih import IDIH
+from sshbench.networks.issam import ISSAM
+from sshbench.networks.pct_net import PCTNetCNN, PCTNetViT
 from sshbench.networks.s2am import S2AM
 from tests.golden.golden_helper import fill_value
 
@@ -62,6 +67,11 @@ class Container:
         return path
 
 
+def bare(method: str, network: Callable[[], nn.Module], file: str, architecture: Mapping[str, Any]) -> Container:
+    """A file of nothing but the state dict."""
+    return Container(method, lambda: narrow(network()), lambda state: state, file, architecture)
+
+
 OPTIMIZER = {"state": {0: {"step": 5, "exp_avg": torch.zeros(3)}}, "param_groups": [{"lr": 2e-4, "params": [0]}]}
 
 SYNTHETIC: dict[str, Container] = {
@@ -99,5 +109,18 @@ SYNTHETIC: dict[str, Container] = {
         "model_best.pth.tar",
         {"variant": "rascv2", "residual": False, "width": 4, "depth": 8},
     ),
+    "idih": bare("idih", lambda: IDIH(width=4), "idih256.pth", {"backbone": "none", "width": 4, "depth": 7}),
+    "issam": bare("issam", lambda: ISSAM(width=4), "issam256.pth", {"width": 4, "depth": 4}),
+    "pct-net, CNN": bare(
+        "pct-net", lambda: PCTNetCNN(width=4), "PCTNet_CNN.pth", {"variant": "cnn", "width": 4, "depth": 4}
+    ),
+    "pct-net, ViT": bare(
+        "pct-net",
+        lambda: PCTNetViT(width=8, layers=2, hidden=6),
+        "PCTNet_ViT.pth",
+        {"variant": "vit", "width": 8, "layers": 2, "heads": 2, "hidden": 6},
+    ),
+    "harmonizer": bare("harmonizer", lambda: Harmonizer(width=0.25), "harmonizer.pth", {"width": 0.25}),
+    "hdnet": bare("hdnet", lambda: HDNet(width=2), "latest_net_G.pth", {"width": 2}),
 }
 """Of PyTorch files of one network; what comes otherwise has tests of its own."""

@@ -14,8 +14,10 @@ import torch
 
 from sshbench.methods import get_method
 from sshbench.methods.base import WeightsError
-from sshbench.methods.checkpoints import read_pickle, read_state, strict_load
+from sshbench.methods.check import method_of
+from sshbench.methods.checkpoints import read_checkpoint, read_pickle, read_state, strict_load
 from sshbench.methods.weights import load_weights, read_authors
+from sshbench.networks.idih import IDIH
 from tests.methods.checkpoints import SYNTHETIC, Container
 
 
@@ -73,6 +75,45 @@ class TestContainers:
         state[name].view(-1)[0] = torch.nan
         with pytest.raises(WeightsError, match=f"{name} holds NaN"):
             load_weights(container.method, container.write(tmp_path, state))
+
+
+class TestTellingApart:
+    @pytest.mark.parametrize("name", SYNTHETIC)
+    def test_each_file_is_of_one_method(self, name: str, tmp_path: Path) -> None:
+        container = SYNTHETIC[name]
+        assert method_of(container.write(tmp_path)) == container.method
+
+    @pytest.mark.parametrize(("backbone", "width"), [("hrnet18s", 18), ("hrnet18", 18), ("hrnet32", 32)])
+    def test_the_backbone_of_idih_is_found_out(self, backbone: str, width: int, tmp_path: Path) -> None:
+        with torch.device("meta"):
+            network = IDIH(backbone, width=4)  # type: ignore[arg-type]
+        shapes = {name: value.shape for name, value in network.state_dict().items()}
+        # one value, which all places of a tensor share, so that the file stays small
+        torch.save({name: torch.zeros(()).expand(shape) for name, shape in shapes.items()}, tmp_path / "f.pth")
+        _, architecture = read_checkpoint("idih", tmp_path / "f.pth")
+        assert architecture == {"backbone": backbone, "width": 4, "depth": 7}
+
+    def test_a_backbone_that_is_not_here_is_named(self, tmp_path: Path) -> None:
+        torch.save({"backbone.deeplab.conv.weight": torch.zeros(1, 1, 1, 1)}, tmp_path / "f.pth")
+        with pytest.raises(WeightsError, match="iDIH with a backbone that is not here; there are hrnet18s"):
+            read_checkpoint("idih", tmp_path / "f.pth")
+
+    def test_what_harmonizer_s_training_leaves_is_read(self, tmp_path: Path) -> None:
+        state = SYNTHETIC["harmonizer"].state()
+        held = {"epoch": 3, "model": {f"module.model.{name}": value for name, value in state.items()}, "optimizer": {}}
+        torch.save(held, tmp_path / "f.pth")
+        found, architecture = read_checkpoint("harmonizer", tmp_path / "f.pth")
+        assert architecture == {"width": 0.25}
+        assert found.keys() == state.keys()
+
+    def test_enhancer_is_not_harmonizer(self, tmp_path: Path) -> None:
+        torch.save({f"regressor.headers.{i}.0.weight": torch.zeros(2, 2) for i in range(5)}, tmp_path / "f.pth")
+        with pytest.raises(WeightsError, match="finds 5 arguments and sees no mask, as Enhancer"):
+            read_checkpoint("harmonizer", tmp_path / "f.pth")
+
+    def test_pct_net_is_not_issam(self, tmp_path: Path) -> None:
+        with pytest.raises(WeightsError, match="is of PCT-Net, which has iSSAM's encoder"):
+            read_checkpoint("issam", SYNTHETIC["pct-net, CNN"].write(tmp_path))
 
 
 class TestStrictness:

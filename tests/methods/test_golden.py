@@ -11,15 +11,24 @@ from sshbench.methods import golden
 from tests.golden import golden_helper
 
 VECTORS = Path(__file__).parents[1] / "golden" / "vectors"
-CASES = [(method, name) for method in ("ssh", "dovenet", "s2am", "dih", "wct2") for name in golden.cases(method)]
+OUTPUTS = {
+    **dict.fromkeys(("ssh", "dovenet", "s2am", "wct2"), "output"),
+    "dih": "pre_clip",
+    **dict.fromkeys(("idih", "issam", "pct-net"), "images"),
+    "harmonizer": "stage_shadow",
+    "hdnet": "attentioned",
+}
+CASES = [(method, name) for method in OUTPUTS for name in golden.cases(method)]
 
 
 @pytest.mark.parametrize(("method", "name"), CASES)
 def test_the_samples_are_of_the_published_output(method: str, name: str) -> None:
     known = np.load(VECTORS / f"{name}.npz")
-    output = "pre_clip" if method == "dih" else "output"
-    assert known[f"{output}.stride_step"] == 4
-    assert golden.expected(name) == pytest.approx(known[f"{output}.stride"][0, :, ::16, ::16].ravel(), abs=1e-6)
+    output = OUTPUTS[method]
+    each, uneven = divmod(golden.cases(method)[name].step, int(known[f"{output}.stride_step"][0]))
+    assert not uneven
+    assert golden.expected(name) == pytest.approx(known[f"{output}.stride"][0, :, ::each, ::each].ravel(), abs=1e-6)
+    assert len(golden.expected(name)) == 48
 
 
 @pytest.mark.parametrize(
@@ -46,6 +55,12 @@ def test_images_are_those_of_the_rule() -> None:
 
 def test_the_network_here_is_the_published_one() -> None:
     assert golden.difference("ssh", {"width": 32}) < 5e-5
+
+
+@pytest.mark.parametrize("name", ["idih", "issam", "pct-net", "harmonizer", "hdnet"])
+def test_the_later_networks_are_too(name: str) -> None:
+    for case in golden.cases(name).values():
+        assert golden.difference(name, case.architecture) < 5e-5
 
 
 @pytest.mark.parametrize("semantics", [False, True])

@@ -278,7 +278,7 @@ class TestFormats:
 
 class TestPublished:
     def test_each_number_has_a_source(self) -> None:
-        assert len(read_published()) == 77
+        assert len(read_published()) == 213
         assert all(one.source and float(one.value) >= 0 and one.n > 0 for one in read_published())
 
     def test_table_1_of_the_paper(self) -> None:

@@ -27,9 +27,8 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     state = read_state(path, "model")
     if all(name.startswith(_TRAINED) for name in state):
         state = {name.removeprefix(_TRAINED): value for name, value in state.items()}
-    shape_of(state, "regressor.f.weight", path)
     arguments = count_of(state, "regressor.headers.")
-    if "backbone._conv_fg.weight" not in state or arguments != _ARGUMENTS:
+    if arguments and (arguments != _ARGUMENTS or "backbone._conv_fg.weight" not in state):
         raise WeightsError(
             f"{path} is of another network: it finds {arguments} arguments and sees no mask, as Enhancer of the same "
             "authors, which does not harmonize"

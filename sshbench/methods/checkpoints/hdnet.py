@@ -20,5 +20,5 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         As for `read_state`, or the file is of another network, such as RainNet.
     """
     state = read_state(path)
-    shape_of(state, "LD.linear.weight", path)
+    shape_of(state, "model_layer13att.conv_kernel.1.weight", path)  # which RainNet has not
     return state, {"width": shape_of(state, "model_layer0.weight", path)[0]}

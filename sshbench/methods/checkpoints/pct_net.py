@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sshbench.methods.base import WeightsError
 from sshbench.methods.checkpoints import count_of, read_state, shape_of
 from sshbench.methods.checkpoints.issam import architecture_of
 
@@ -28,6 +29,9 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     shape_of(state, "get_params.weight", path)
     if "encoder.patch_to_embedding.1.weight" not in state:
         return state, {"variant": "cnn", **architecture_of(state, path)}
-    width = shape_of(state, "encoder.patch_to_embedding.1.weight", path)[0]
-    hidden = shape_of(state, f"{_LAYERS}0.linear1.weight", path)[0]
-    return state, {"variant": "vit", "width": width, "layers": count_of(state, _LAYERS), "heads": 2, "hidden": hidden}
+    width = shape_of(state, "encoder.dec.0.weight", path)[0]
+    bias = state.get(f"{_LAYERS}0.linear1.bias")
+    if bias is None or bias.ndim != 1:
+        raise WeightsError(f"{path} is of another network: it has no {_LAYERS}0.linear1.bias of one axis")
+    layers, hidden = count_of(state, _LAYERS), len(bias)
+    return state, {"variant": "vit", "width": width, "layers": layers, "heads": 2, "hidden": hidden}

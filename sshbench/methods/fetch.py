@@ -1,0 +1,199 @@
+"""Files of weights from a direct address: what was cut off goes on, and what is not the file is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPMessage
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+from sshbench.methods.base import WeightsError
+
+Progress = Callable[[int, int | None], None]
+"""Called with the bytes that are here and how many there are to be, where that is known."""
+
+_CHUNK = 1 << 18
+_PATIENCE = 30.0  # seconds without a byte
+_WEB_PAGE = re.compile(rb"\s*<(!doctype|html|head|script)", re.IGNORECASE)
+
+
+class FetchError(WeightsError):
+    """A file that did not come whole, or is not what it should be."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What is known of a file beforehand.
+
+    Parameters
+    ----------
+    size
+        In bytes; None where it is not known.
+    sha256, git_blob
+        Hexadecimal, where they are known: SHA-256 of the bytes, and the id that Git gives a file of them.
+    most
+        No such file is larger, in bytes.
+    """
+
+    size: int | None = None
+    sha256: str | None = None
+    git_blob: str | None = None
+    most: int = 1 << 32
+
+    @property
+    def known(self) -> bool:
+        """Whether a hash says which file it has to be."""
+        return bool(self.sha256 or self.git_blob)
+
+
+def fetch(url: str, path: Path, expected: Expected, progress: Progress | None = None) -> Path:
+    """Fetch a file; it appears under its name when all of it is here and is what is expected.
+
+    Until then it is `<name>.part`, which the next call goes on with where the server allows it and still has the same.
+
+    Raises
+    ------
+    FetchError
+        The address cannot be reached, gives a web page or another file, or broke off.
+    """
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise FetchError(f"{url} is no address of the web")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    try:
+        whole = _receive(url, part, expected, progress)
+    except HTTPError as error:
+        raise FetchError(f"{url} answers {error.code} ({error.reason})") from error
+    except (URLError, TimeoutError, ConnectionError, HTTPException) as error:
+        why = getattr(error, "reason", None) or error
+        here = part.stat().st_size if part.exists() else 0
+        if here:
+            raise FetchError(
+                f"{url} broke off after {here:,} bytes ({_said(why)}); run the same again, which goes on from there"
+            ) from error
+        raise FetchError(f"{url} cannot be reached ({_said(why)})") from error
+    here = part.stat().st_size
+    if whole is not None and here < whole:
+        raise FetchError(
+            f"{url} broke off after {here:,} of {whole:,} bytes; run the same again, which goes on from there"
+        )
+    try:
+        check_file(part, expected, url)
+    except FetchError:
+        _forget(part)
+        raise
+    os.replace(part, path)
+    _forget(part)
+    return path
+
+
+def check_file(path: Path, expected: Expected, called: str) -> None:
+    """Refuse a file that is not what is expected; `called` is what the error calls it.
+
+    Raises
+    ------
+    FetchError
+        It is a web page, or its size or its hash is another.
+    """
+    with open(path, "rb") as file:
+        if _WEB_PAGE.match(file.read(256)):
+            raise FetchError(f"{called} gives a web page and not the file; it may ask to log in")
+    size = path.stat().st_size
+    if expected.size is not None and size != expected.size:
+        raise FetchError(f"{called} gives {size:,} bytes, and the file has {expected.size:,}; it has been changed")
+    for kind, wanted, digest in (
+        ("SHA-256", expected.sha256, hashlib.sha256()),
+        ("Git's id", expected.git_blob, hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)),
+    ):
+        if wanted is not None:
+            with open(path, "rb") as file:
+                while chunk := file.read(1 << 20):
+                    digest.update(chunk)
+            if digest.hexdigest() != wanted:
+                raise FetchError(
+                    f"{called} gives another file than its authors released: {kind} {digest.hexdigest()}, not {wanted}"
+                )
+
+
+def _receive(url: str, part: Path, expected: Expected, progress: Progress | None) -> int | None:
+    """Add to `part` what is missing of it; return how many bytes there are to be, where the server says so."""
+    start, stamp = _begun(url, part)
+    headers = {"User-Agent": "sshbench", "Accept-Encoding": "identity"}
+    if start:
+        headers |= {"Range": f"bytes={start}-", "If-Range": stamp}
+    try:
+        response = urlopen(Request(url, headers=headers), timeout=_PATIENCE)
+    except HTTPError as error:
+        if error.code == 416 and start:  # nothing is behind what is here, so that it is all, or of another file
+            return None
+        raise
+    with response:
+        if response.headers.get_content_type() == "text/html":
+            _forget(part)
+            where = "" if response.geturl() == url else f" from {urlsplit(response.geturl()).netloc}"
+            raise FetchError(f"{url} gives a web page{where} and not the file; it may ask to log in")
+        goes_on = response.status == 206 and _first(response.headers) == start
+        here = start if goes_on else 0
+        length = response.headers.get("Content-Length")
+        whole = here + int(length) if length and length.isdigit() else None
+        told = max(whole or 0, here)
+        if told > expected.most:
+            _forget(part)
+            raise FetchError(f"{url} gives {told:,} bytes, more than such weights have")
+        _note(url, part, response.headers)
+        with open(part, "ab" if goes_on else "wb") as file:
+            while chunk := response.read(_CHUNK):
+                file.write(chunk)
+                here += len(chunk)
+                if here > expected.most:
+                    break
+                if progress:
+                    progress(here, whole)
+    if here > expected.most:
+        _forget(part)
+        raise FetchError(f"{url} gives more than {expected.most:,} bytes, more than such weights have")
+    return whole
+
+
+def _begun(url: str, part: Path) -> tuple[int, str]:
+    """How many bytes an earlier call left, and the server's stamp of the file that they are of."""
+    try:
+        said: Any = json.loads(_notes(part).read_text("utf-8"))
+        if said["url"] == url and said["stamp"]:
+            return part.stat().st_size, str(said["stamp"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return 0, ""
+
+
+def _note(url: str, part: Path, headers: HTTPMessage) -> None:
+    """Keep the stamp by which the next call can tell that the server still has the same file."""
+    tag = headers.get("ETag", "")
+    stamp = headers.get("Last-Modified", "") if tag.startswith("W/") or not tag else tag
+    _notes(part).write_text(json.dumps({"url": url, "stamp": stamp}), "utf-8")
+
+
+def _notes(part: Path) -> Path:
+    return part.with_name(f"{part.name}.json")
+
+
+def _forget(part: Path) -> None:
+    part.unlink(missing_ok=True)
+    _notes(part).unlink(missing_ok=True)
+
+
+def _first(headers: HTTPMessage) -> int | None:
+    found = re.match(r"bytes (\d+)-", headers.get("Content-Range", ""))
+    return int(found.group(1)) if found else None
+
+
+def _said(error: object) -> str:
+    return " ".join(str(getattr(error, "strerror", None) or error).split()) or type(error).__name__

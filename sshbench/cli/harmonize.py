@@ -117,6 +117,7 @@ def harmonize(
     sshbench harmonize --foreground cut/ --background rooms/ -o out/ --method reinhard --skip-existing
     """
     from sshbench.compositing.harmonize import open_method
+    from sshbench.methods.cards import terms_of
 
     jobs = plan(foreground, background, composite, mask, output, export_lut, preview)
     if export_lut and kind == "none":
@@ -131,6 +132,9 @@ def harmonize(
     chosen = open_method(method, weights=weights, device=device)
     if method is None and not quiet:
         click.echo(_why(chosen.name))
+    terms = terms_of(chosen.name, chosen.trained_by)
+    if terms:
+        click.echo(f"{terms}.", err=True)
     failed = 0
     if len(jobs) > 1:
         go_on("pictures that are finished are kept; the same command with --skip-existing goes on")
@@ -196,7 +200,7 @@ def _make(
         else:
             result.save(path, quality=quality)
     box, image = result.reference, result.photo.image
-    how = "its own picture, enlarged" if kind == "none" else f"{kind} map"
+    how = "its own picture, enlarged" if result.colour_map is None else f"{result.colour_map.kind} map"
     format = format_of(job.output)
     rounded = "" if image.bits in BITS[format] else f", rounded to 8 bits a channel, which {format} holds"
     around = f"{box.left},{box.top},{box.width},{box.height}"

@@ -17,7 +17,15 @@ from sshbench.compositing.scene import Scene
 from sshbench.compositing.views import mask_of, region_composite, small
 from sshbench.methods.base import Method
 from sshbench.methods.calling import MethodFailed, harmonize
-from sshbench.methods.full_resolution import ColourMap, MapKind, PredictsMap, PredictsPicture, View, fit_map
+from sshbench.methods.full_resolution import (
+    ColourMap,
+    MapKind,
+    MapsComposites,
+    PredictsMap,
+    PredictsPicture,
+    View,
+    fit_map,
+)
 from sshbench.methods.views import SIDE, at_side, filled
 
 _MARGIN = 0.1  # around the foreground in its photograph, of its width and height
@@ -41,9 +49,10 @@ def find_painting(
     ----------
     method
         If it predicts maps (`PredictsMap`), it sees the foreground's photograph and the reference; otherwise a small
-        composite of the reference and the foreground, and a map is fitted to what it makes of the foreground.
+        composite of the reference and the foreground, of which it gives a map (`MapsComposites`), or a map is fitted to
+        what it makes of the foreground.
     kind
-        Of the map: `"lut"` or `"polynomial"`; or `"none"` for the method's own picture, enlarged.
+        Of a map that is fitted: `"lut"` or `"polynomial"`; or `"none"` for the method's own picture, enlarged.
     reference
         The part of the background whose appearance the foreground should take.
     strength
@@ -67,6 +76,9 @@ def find_painting(
     else:
         region = reference.around(scene.landing)
         composite = region_composite(scene.background.image.pixels, scene.layer, region, hole=scene.is_composite)
+        if isinstance(method, MapsComposites) and kind != "none":
+            colour_map = method.composite_maps([composite])[0].at_strength(strength)
+            return Painting(by_map(colour_map), colour_map)
         try:
             (picture,) = (_unit(image) for image in harmonize(method, [composite]))
         except MethodFailed as error:

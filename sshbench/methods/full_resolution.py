@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol, get_args, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from sshbench.benchmarks.composite import Composite
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.fit import PolynomialMap, fit_polynomial
 from sshbench.lut.fit_smooth import fit_smooth_lut
@@ -90,6 +91,15 @@ class PredictsMap(Protocol):
 
     def colour_maps(self, views: Sequence[View], kind: MapKind) -> list[ColourMap]:
         """A map for each view, of the kind asked for where there is a choice."""
+        ...
+
+
+@runtime_checkable
+class MapsComposites(Protocol):
+    """A method that sees a composite and whose result is a map of all of its colours."""
+
+    def composite_maps(self, batch: Sequence[Composite]) -> list[ColourMap]:
+        """A map for each composite, to be applied to its foreground at any size."""
         ...
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,12 @@ from sshbench.cli.weights import weights
 from sshbench.errors import SshbenchError
 from sshbench.methods.base import WeightsError
 from sshbench.methods.cards import carded
+from sshbench.methods.fetch import Expected, fetch
+from sshbench.methods.get import release_of
 from sshbench.methods.weights import WeightsCard, load_weights, save_weights
 from sshbench.networks.ssh import SSH
+from tests.methods.checkpoints import SYNTHETIC
+from tests.methods.server import Served, serving
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +59,81 @@ class TestList:
     def test_those_that_were_imported_are_named(self, checkpoint: Path) -> None:
         run("import", checkpoint, "-m", "ssh")
         assert f"hash {load_weights('ssh').hash}; weights of authors" in run("list").output
+
+
+class TestGet:
+    @pytest.fixture
+    def served(self, tmp_path: Path) -> Iterator[Served]:
+        """A narrow iSSAM in its authors' container, of whose release no hash is known."""
+        with serving(SYNTHETIC["issam"].write(tmp_path).read_bytes()) as there:
+            yield there
+
+    def test_the_file_is_fetched_checked_and_kept(self, served: Served, home: Path) -> None:
+        result = run("get", "issam", "--from", served.url)
+        assert "Licence: none stated for the weights; the repository is MPL 2.0." in result.output
+        assert "names and shapes are the network's, none are missing" in result.output
+        assert load_weights("issam").card.trained_by == "authors"
+        assert not list((home / "downloads").rglob("*.*"))
+
+    def test_what_broke_off_goes_on_when_it_is_run_again(self, served: Served) -> None:
+        served.cut = 3000
+        with pytest.raises(WeightsError, match=r"broke off after 3,000 of .*; run the same again, which goes on"):
+            run("get", "issam", "--from", served.url)
+        served.cut = None
+        assert "Kept in" in run("get", "issam", "--from", served.url).output
+        assert served.asked[-1] == "bytes=3000-"
+
+    def test_a_page_that_asks_to_log_in_says_what_to_do_by_hand(self, served: Served, home: Path) -> None:
+        served.page = "login"
+        with pytest.raises(WeightsError, match=r"it may ask to log in; get issam256\.pth of the authors from https://"):
+            run("get", "issam", "--from", served.url)
+        assert not (home / "weights").exists()
+
+    def test_another_file_than_the_released_one_is_not_even_read(self, served: Served, home: Path) -> None:
+        with pytest.raises(WeightsError, match=r"another file than its authors released: Git's id .*; get PCTNet_ViT"):
+            run("get", "pct-net", "--from", served.url)
+        assert not (home / "weights").exists()
+        assert not list((home / "downloads").rglob("*.*"))
+
+    def test_the_address_is_the_card_s(self, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked = []
+
+        def fetched(url: str, path: Path, expected: Expected, progress: object) -> Path:
+            asked.append((url, expected))
+            return fetch(served.url, path, replace(expected, git_blob=None))
+
+        monkeypatch.setattr("sshbench.methods.get.fetch", fetched)
+        run("get", "issam")
+        ((url, expected),) = asked
+        assert url == "https://github.com/saic-vul/image_harmonization/releases/download/v1.0/issam256.pth"
+        assert expected == Expected(most=16 * 2185340 + 2**24)
+
+    def test_a_release_is_chosen_by_its_name(self) -> None:
+        _, release = release_of("pct-net", "CNN")
+        assert release.download["PCTNet_CNN.pth"].git_blob == "fb02dd3048483fef8bcb16caeb9b18224e2ccc2b"
+        with pytest.raises(WeightsError, match=r"pct-net has no release 'RNN'; there are ViT, CNN"):
+            run("get", "pct-net", "--release", "RNN")
+
+    def test_terms_are_said(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        result = run("import", SYNTHETIC["harmonizer"].write(tmp_path), "-m", "harmonizer")
+        assert "for non-commercial use alone" in result.output
+        assert load_weights("harmonizer").card.licence == "CC BY-NC-SA 4.0: non-commercial use alone"
+
+    @pytest.mark.parametrize(
+        ("method", "sentence"),
+        [
+            ("dovenet", r"have no direct address; get latest_net_G\.pth of the authors from https://pan\.baidu\.com"),
+            ("hdnet", "have no direct address; the weights are not released: the authors decline"),
+            ("ssh-lut", "ssh-lut has no card"),
+        ],
+    )
+    def test_without_an_address_it_says_what_to_do(self, method: str, sentence: str) -> None:
+        with pytest.raises(SshbenchError, match=sentence):
+            run("get", method)
+
+    def test_without_a_network_it_says_what_to_do(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with pytest.raises(WeightsError, match=r"cannot be reached .*; get issam256\.pth of the authors from"):
+            run("get", "issam", "--from", "http://127.0.0.1:9/issam256.pth")
 
 
 class TestImport:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     "methods",
     multiple=True,
     metavar="NAME",
-    help="A method by name, or path.py:Class for one of your own. May be repeated.  [default: dc, the colour transfers "
-    "and the ceilings]",
+    help="A method by name, or path.py:Class for one of your own. May be repeated.  [default: dc, gain, shift, the "
+    "colour transfers, ssh, ssh-lut and the ceilings]",
 )
 @click.option(
     "--predictions",

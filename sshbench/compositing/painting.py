@@ -15,6 +15,7 @@ from sshbench.compositing.photo import CompositingError
 from sshbench.compositing.placement import Box, placed, widened
 from sshbench.compositing.scene import Scene
 from sshbench.compositing.views import mask_of, region_composite, small
+from sshbench.lut.strength import Amount
 from sshbench.methods.base import Method
 from sshbench.methods.calling import MethodFailed, harmonize
 from sshbench.methods.full_resolution import (
@@ -88,7 +89,7 @@ def find_painting(
         before, mask = _at_size_of(picture, composite.foreground), _at_size_of(picture, composite.mask)
         core = (mask >= _CORE).astype(np.float32)
         colour_map = fit_map(kind, before, picture, mask=core if core.any() else mask)
-    colour_map = colour_map.at_strength(strength)
+    colour_map = colour_map.followed(Amount(strength, strength))
     return Painting(by_map(colour_map), colour_map)
 
 

@@ -182,6 +182,19 @@ def identity_table(size: int, domain: Domain = UNIT) -> NDArray[np.float32]:
     return np.stack([red, green, blue], axis=-1).astype(np.float32)
 
 
+def rising(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a table `[B, G, R, 3]` in which no channel falls where it should rise itself.
+
+    It lies in the middle of the two ways to raise what fell: the largest value so far, and the smallest yet to come.
+    """
+    values = values.copy()
+    for axis, channel in ((0, 2), (1, 1), (2, 0)):
+        along = np.moveaxis(values[..., channel], axis, 0)
+        highest, lowest = np.maximum.accumulate(along), np.minimum.accumulate(along[::-1])[::-1]
+        values[..., channel] = np.moveaxis((highest + lowest) / 2, 0, axis)
+    return values
+
+
 def frozen(array: Any, what: str) -> NDArray[np.float32]:
     """Return a read-only float32 array in C order, a copy if anyone could still write; refuse NaN and infinity."""
     if hasattr(array, "detach"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +23,101 @@ Floats = NDArray[np.float64]
 # Reinhard et al. 2001, equations 4 and 6: linear RGB to LMS, and log LMS to the decorrelated l, alpha, beta.
 RGB_TO_LMS = np.array([[0.3811, 0.5783, 0.0402], [0.1967, 0.7244, 0.0782], [0.0241, 0.1288, 0.8444]])
 LMS_TO_LAB = np.diag(1 / np.sqrt([3.0, 6.0, 2.0])) @ np.array([[1.0, 1.0, 1.0], [1.0, 1.0, -2.0], [1.0, -1.0, 0.0]])
+# ITU-R BT.601: luma, and the differences of blue and red to it, without the offsets, which cancel.
+RGB_TO_YCBCR = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 _DARKEST = 1 / 255 / 12.92  # linear light of the level 1, so that black has a logarithm
 
 ITERATIONS = 12
 _BINS = 300
+
+
+ColourFunction = Callable[[Floats], Floats]
+"""From colours `[N, 3]` to as many, both in one space and unbounded."""
+
+Space = Literal["srgb", "linear", "lab", "ycbcr"]
+SPACES: tuple[Space, ...] = get_args(Space)
+
+
+def in_space(space: Space, fit: Callable[[Floats, Floats], ColourFunction], source: Floats, target: Floats) -> Floats:
+    """Match `source` to `target` in a space of colours, and return it in the codes that it came in.
+
+    Parameters
+    ----------
+    space
+        `srgb`, encoded values; `linear`, their light; `lab`, l-alpha-beta (Reinhard et al. 2001, equations 4 and 6);
+        `ycbcr`, luma and chroma of encoded values (ITU-R BT.601).
+    fit
+        One of the `match_` functions.
+    source, target
+        Codes `[N, 3]` and `[M, 3]`, 0..255.
+    """
+    return function_in_space(space, fit, source, target)(source)
+
+
+def function_in_space(
+    space: Space, fit: Callable[[Floats, Floats], ColourFunction], source: Floats, target: Floats
+) -> ColourFunction:
+    """Return the map of codes 0..255 that `in_space` applies; what it makes of them is within 0..255."""
+    to, back = _WAYS[space]
+    own = to(source)
+    function = fit(own, to(target))
+    return lambda codes: np.clip(back(function(own if codes is source else to(codes))), 0.0, 255.0)
+
+
+def match_deviation(source: Floats, target: Floats) -> ColourFunction:
+    """Return the map of each axis that gives `source` `[N, 3]` the mean and the deviation of `target` `[M, 3]`."""
+    mean, other, scale = source.mean(axis=0), target.mean(axis=0), _ratio(target.std(axis=0), source.std(axis=0))
+    return lambda colours: (colours - mean) * scale + other
+
+
+def match_covariance(source: Floats, target: Floats) -> ColourFunction:
+    """Return the affine map that gives `source` `[N, 3]` the mean and the covariance of `target` `[M, 3]`."""
+    mean, (other, matrix) = source.mean(axis=0), covariance_map(source, target)
+    return lambda colours: (colours - mean) @ matrix.T + other
+
+
+def match_covariance_optimally(source: Floats, target: Floats) -> ColourFunction:
+    """Return the affine map that does so and moves colours least (Monge-Kantorovich)."""
+    mean, other = source.mean(axis=0), target.mean(axis=0)
+    matrix = optimal_map(np.cov(source, rowvar=False), np.cov(target, rowvar=False))
+    return lambda colours: (colours - mean) @ matrix + other
+
+
+def match_histograms(source: Floats, target: Floats) -> ColourFunction:
+    """Return the map of each axis that gives `source` `[N, 3]` the histogram of `target` `[M, 3]`.
+
+    A value goes to where the cumulative histogram of `target` reaches the same share, interpolated between its values;
+    one that `source` does not have goes where the next smaller one does.
+    """
+    curves = []
+    for own, other in zip(source.T, target.T, strict=True):
+        levels, counts = np.unique(own, return_counts=True)
+        others, other_counts = np.unique(other, return_counts=True)
+        curves.append((levels, np.interp(counts.cumsum() / len(own), other_counts.cumsum() / len(other), others)))
+
+    def function(colours: Floats) -> Floats:
+        places = [np.searchsorted(curve[0], axis, "right") - 1 for curve, axis in zip(curves, colours.T, strict=True)]
+        return np.stack([curve[1][np.maximum(at, 0)] for curve, at in zip(curves, places, strict=True)], axis=1)
+
+    return function
+
+
+def match_distribution(source: Floats, target: Floats, iterations: int = ITERATIONS) -> ColourFunction:
+    """Return the map that gives `source` `[N, 3]` the distribution of `target` `[M, 3]`: `transfer_distribution`."""
+    matched, steps = _distribution(source, target, iterations)
+
+    def function(colours: Floats) -> Floats:
+        if colours is source:  # which the iterations have mapped already
+            return matched
+        colours = np.ascontiguousarray(colours.T)
+        for rotation, curves in steps:
+            turned = rotation @ colours
+            for along, curve in zip(turned, curves, strict=True):
+                along[:] = curve(along)
+            colours = rotation.T @ turned
+        return colours.T
+
+    return function
 
 
 def transfer_reinhard(image: Pixels, target: Pixels) -> Pixels:
@@ -46,9 +138,7 @@ def transfer_reinhard(image: Pixels, target: Pixels) -> Pixels:
     Reinhard, Ashikhmin, Gooch, Shirley: "Color transfer between images", IEEE CG&A 21 (5), 2001. sRGB is decoded to
     linear light before equation 4, which expects it.
     """
-    source, other = _to_lab(image), _to_lab(target)
-    scale = _ratio(other.std(axis=0), source.std(axis=0))
-    return _from_lab((source - source.mean(axis=0)) * scale + other.mean(axis=0), image.shape)
+    return _rounded(in_space("lab", match_deviation, _flat(image), _flat(target)), image.shape)
 
 
 def transfer_xiao(image: Pixels, target: Pixels) -> Pixels:
@@ -65,9 +155,7 @@ def transfer_xiao(image: Pixels, target: Pixels) -> Pixels:
     to the principal axes, scale, and back along the target's. The axes are matched by their variance and turned to
     the side that is nearest, which the paper leaves to the decomposition.
     """
-    source, other = _flat(image), _flat(target)
-    mean, matrix = covariance_map(source, other)
-    return _rounded((source - source.mean(axis=0)) @ matrix.T + mean, image.shape)
+    return _rounded(in_space("srgb", match_covariance, _flat(image), _flat(target)), image.shape)
 
 
 def covariance_map(source: Floats, target: Floats) -> tuple[Floats, Floats]:
@@ -93,9 +181,7 @@ def transfer_monge_kantorovich(image: Pixels, target: Pixels) -> Pixels:
     Pitie, Kokaram: "The linear Monge-Kantorovitch linear colour mapping for example-based colour transfer", CVMP 2007,
     section 3.3.
     """
-    source, other = _flat(image), _flat(target)
-    matrix = optimal_map(np.cov(source, rowvar=False), np.cov(other, rowvar=False))
-    return _rounded((source - source.mean(axis=0)) @ matrix + other.mean(axis=0), image.shape)
+    return _rounded(in_space("srgb", match_covariance_optimally, _flat(image), _flat(target)), image.shape)
 
 
 def optimal_map(source: Floats, target: Floats) -> Floats:
@@ -152,13 +238,7 @@ def transfer_distribution(image: Pixels, target: Pixels, iterations: int = ITERA
     ----------
     Pitie, Kokaram, Dahyot: "Automated colour grading using colour distribution transfer", CVIU 107, 2007.
     """
-    colours, other = np.ascontiguousarray(_flat(image).T), _flat(target).T
-    for rotation in rotations(iterations):
-        turned = rotation @ colours
-        for along, wanted in zip(turned, rotation @ other, strict=True):
-            along[:] = _matched(along, wanted)
-        colours = rotation.T @ turned
-    return _rounded(colours.T, image.shape)
+    return _rounded(_distribution(_flat(image), _flat(target), iterations)[0], image.shape)
 
 
 TRANSFER_FUNCTIONS: dict[str, Callable[[Pixels, Pixels], Pixels]] = {
@@ -169,20 +249,45 @@ TRANSFER_FUNCTIONS: dict[str, Callable[[Pixels, Pixels], Pixels]] = {
 }
 
 
-def _matched(source: Floats, target: Floats) -> Floats:
-    """Bring numbers to the histogram of others, by the monotonous map between their cumulative histograms."""
+def _distribution(
+    source: Floats, target: Floats, iterations: int
+) -> tuple[Floats, list[tuple[Floats, list[Callable[[Floats], Floats]]]]]:
+    """`source` `[N, 3]` with the distribution of `target`, and what was done: rotations, and a curve for each axis."""
+    colours, other, steps = np.ascontiguousarray(source.T), target.T, []
+    for rotation in rotations(iterations):
+        turned = rotation @ colours
+        curves = [_curve(along, wanted) for along, wanted in zip(turned, rotation @ other, strict=True)]
+        for along, curve in zip(turned, curves, strict=True):
+            along[:] = curve(along)
+        colours = rotation.T @ turned
+        steps.append((rotation, curves))
+    return colours.T, steps
+
+
+def _curve(source: Floats, target: Floats) -> Callable[[Floats], Floats]:
+    """The monotonous map that brings numbers to the histogram of others, between their cumulative histograms."""
     low, high = min(source.min(), target.min()), max(source.max(), target.max())
     if high - low < 1e-9:
-        return source
+        return lambda values: values
     unit = _BINS / (high - low)
-    place = (source - low) * unit
-    bins, others = (np.minimum(p.astype(np.int32), _BINS - 1) for p in (place, (target - low) * unit))
+
+    def place(values: Floats) -> tuple[Floats, NDArray[np.int32]]:
+        places = (values - low) * unit
+        return places, np.clip(places.astype(np.int32), 0, _BINS - 1)
+
     rising = np.arange(_BINS + 1) * 1e-9  # so that both can be inverted where they are flat
     reached, reached_by_target = (
-        np.concatenate([[0.0], np.bincount(b, minlength=_BINS).cumsum() / len(b)]) + rising for b in (bins, others)
+        np.concatenate([[0.0], np.bincount(place(values)[1], minlength=_BINS).cumsum() / len(values)]) + rising
+        for values in (source, target)
     )
     table = np.interp(reached, reached_by_target, np.linspace(low, high, _BINS + 1))
-    return np.asarray(np.clip(table[bins] + (place - bins) * np.diff(table)[bins], target.min(), target.max()))
+    slopes, bounds = np.diff(table), (target.min(), target.max())
+
+    def curve(values: Floats) -> Floats:
+        places, bins = place(values)
+        return np.asarray(np.clip(table[bins] + (places - bins) * slopes[bins], *bounds))
+
+    return curve
 
 
 @lru_cache(maxsize=4)
@@ -219,17 +324,30 @@ def _rounded(values: Floats, shape: tuple[int, ...]) -> Pixels:
     return np.floor(np.clip(values, 0.0, 255.0) + 0.5).astype(np.uint8).reshape(shape)
 
 
-@lru_cache(maxsize=1)
-def _linear() -> Floats:
-    """Linear light of the 256 levels of sRGB."""
-    return decode(np.arange(256) / 255.0)
+def _to_linear(codes: Floats) -> Floats:
+    return decode(codes / 255.0)
 
 
-def _to_lab(image: Pixels) -> Floats:
-    linear = np.maximum(_linear(), _DARKEST)[_checked(image)].reshape(-1, 3)
+def _from_linear(linear: Floats) -> Floats:
+    return 255.0 * encode(np.clip(linear, 0.0, 1.0))
+
+
+def _to_lab(codes: Floats) -> Floats:
+    linear = np.maximum(_to_linear(codes), _DARKEST)
     return np.asarray(np.log10(linear @ RGB_TO_LMS.T) @ LMS_TO_LAB.T)
 
 
-def _from_lab(lab: Floats, shape: tuple[int, ...]) -> Pixels:
-    linear = 10.0 ** (lab @ np.linalg.inv(LMS_TO_LAB).T) @ np.linalg.inv(RGB_TO_LMS).T
-    return _rounded(255.0 * encode(np.clip(linear, 0.0, 1.0)), shape)
+def _from_lab(lab: Floats) -> Floats:
+    return _from_linear(10.0 ** (lab @ np.linalg.inv(LMS_TO_LAB).T) @ np.linalg.inv(RGB_TO_LMS).T)
+
+
+def _same(codes: Floats) -> Floats:
+    return codes
+
+
+_WAYS: dict[Space, tuple[ColourFunction, ColourFunction]] = {
+    "srgb": (_same, _same),
+    "linear": (_to_linear, _from_linear),
+    "lab": (_to_lab, _from_lab),
+    "ycbcr": (lambda codes: codes @ RGB_TO_YCBCR.T, lambda values: values @ np.linalg.inv(RGB_TO_YCBCR).T),
+}

@@ -17,9 +17,11 @@ from sshbench.benchmarks.composite import Composite
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.fit import PolynomialMap, fit_polynomial
 from sshbench.lut.fit_smooth import fit_smooth_lut
+from sshbench.lut.measure import is_monotone
 from sshbench.lut.resize import resized
 from sshbench.lut.srgb import decode, encode
-from sshbench.lut.table import Lut, identity_table
+from sshbench.lut.strength import Amount, followed
+from sshbench.lut.table import Lut, identity_table, rising
 from sshbench.methods.base import MethodError
 
 Floats = NDArray[np.float64]
@@ -72,12 +74,22 @@ class ColourMap:
         mapped: NDArray[Any] = apply_lut(image, self.lut, layout="HWC")
         return mapped
 
-    def at_strength(self, strength: float) -> ColourMap:
-        """The map that goes this part of the way: 0 changes nothing, 1 is this map."""
-        if strength == 1:
+    def followed(self, amount: Amount) -> ColourMap:
+        """Return the map that goes as far as `amount` says: 0 changes nothing, 1 is this map, more goes on along it.
+
+        Where this map rises along each channel, so does the result.
+        """
+        if amount.is_whole:
             return self
         assert self.lut.values is not None
-        values = (1 - strength) * identity_table(self.lut.size) + strength * self.lut.values
+        grid = identity_table(self.lut.size)
+        if amount.lightness == amount.colour < 1:
+            values = (1 - amount.colour) * grid + amount.colour * self.lut.values
+        else:
+            follow = followed(lambda colours: self(colours.astype(np.float32)).astype(np.float64), amount)
+            values = np.asarray(follow(grid.astype(np.float64)), np.float32)
+            if is_monotone(self.lut):
+                values = rising(values)
         return replace(self, lut=replace(self.lut, values=values))
 
     def to_lut(self, size: int | None = None) -> Lut:

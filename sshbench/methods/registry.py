@@ -26,6 +26,8 @@ ENTRY_POINTS = "sshbench.methods"
 # Name -> "module:attribute", a class or a function that makes the method; imported when asked for.
 METHODS: dict[str, str] = {
     "dc": "sshbench.methods.dc:DirectComposition",
+    "gain": "sshbench.methods.gains:gain",
+    "shift": "sshbench.methods.gains:shift",
     "reinhard": "sshbench.methods.transfers:reinhard",
     "xiao": "sshbench.methods.transfers:xiao",
     "fecker": "sshbench.methods.transfers:fecker",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from sshbench.benchmarks.composite import Composite, paste
+from sshbench.lut.strength import Amount
 from sshbench.methods.base import MethodError
 from sshbench.methods.full_resolution import ColourMap, MapKind, View, fit_map, fit_published, through_linear
 from sshbench.methods.views import SIDE, at_side, canvas_view, view_of
@@ -45,6 +46,8 @@ class SshMethod:
         sides of the network, and codes cut off, not rounded.
     precision
         That the network computes in.
+    strength, lightness, colour
+        As for `Amount.of`: how far the map is followed; not for what is no map.
 
     Raises
     ------
@@ -67,10 +70,18 @@ class SshMethod:
         map: MapKind = "lut",
         notebook: bool = False,
         precision: Literal["float32", "bfloat16"] = "float32",
+        strength: float = 1.0,
+        lightness: float = 1.0,
+        colour: float = 1.0,
     ) -> None:
         import torch
 
         from sshbench.networks.ssh import SSH
+
+        self.amount = Amount.of(strength, lightness, colour)
+        if (notebook or output == "network") and not self.amount.is_whole:
+            what = "notebook=true" if notebook else "output=network"
+            raise MethodError(f"ssh: {what} has no strength, lightness or colour; leave one of them out")
 
         self.network, found = load_network("ssh", weights, SSH)
         self.network.eval().requires_grad_(False).to(device or "cpu").to(memory_format=torch.channels_last)
@@ -139,7 +150,8 @@ class SshMethod:
     def _map(self, view: View, result: Floats, kind: MapKind | None = None) -> ColourMap:
         side = self._side
         mask = None if view.mask is None else at_side(view.mask, side)
-        return fit_map(kind or self.map, at_side(view.foreground, side) / 255, np.clip(result, 0, 1), mask=mask)
+        found = fit_map(kind or self.map, at_side(view.foreground, side) / 255, np.clip(result, 0, 1), mask=mask)
+        return found.followed(self.amount)
 
     def _mapped(self, composite: Composite, view: View, result: Floats) -> Pixels:
         mapped = self._map(view, result)(composite.foreground)

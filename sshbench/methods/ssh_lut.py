@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from sshbench.benchmarks.composite import FOREGROUND, Composite, box_around, paste, surroundings
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.fit_smooth import limited
-from sshbench.lut.table import Lut, identity_table
+from sshbench.lut.strength import Amount
+from sshbench.lut.table import Lut, identity_table, rising
 from sshbench.methods.full_resolution import ColourMap, MapKind, View
 from sshbench.methods.weights import load_network
 from sshbench.metrics.resize import resized
@@ -35,8 +36,8 @@ class SshLutMethod:
     ----------
     weights, device
         As for `load_weights`, and where the network runs.
-    strength
-        How far to go: 0 changes nothing, 1 is what the network finds.
+    strength, lightness, colour
+        As for `Amount.of`: how far the LUT is followed.
 
     Raises
     ------
@@ -50,7 +51,15 @@ class SshLutMethod:
     sees_target = False
     input_size: int | None = None
 
-    def __init__(self, *, weights: str | None = None, device: str | None = None, strength: float = 1.0) -> None:
+    def __init__(
+        self,
+        *,
+        weights: str | None = None,
+        device: str | None = None,
+        strength: float = 1.0,
+        lightness: float = 1.0,
+        colour: float = 1.0,
+    ) -> None:
         from sshbench.networks.ssh_lut import SshLut
 
         self.network, found = load_network("ssh-lut", weights, SshLut)
@@ -58,7 +67,7 @@ class SshLutMethod:
         self.card = found.card
         self.weights_hash: str | None = found.hash
         self.trained_by: str | None = found.card.trained_by
-        self.strength = strength
+        self.amount = Amount.of(strength, lightness, colour)
 
     def harmonize(self, batch: Sequence[Composite]) -> list[Pixels]:
         """Return the composites with a changed foreground, uint8 `[H, W, 3]` each."""
@@ -67,9 +76,7 @@ class SshLutMethod:
         return [
             composite.composite
             if view is None
-            else paste(
-                next(maps).at_strength(self.strength)(composite.foreground), composite.background, composite.mask
-            )
+            else paste(next(maps)(composite.foreground), composite.background, composite.mask)
             for composite, view in zip(batch, views, strict=True)
         ]
 
@@ -90,7 +97,7 @@ class SshLutMethod:
         inside = masks[0][:, 0].cpu().numpy() >= FOREGROUND
         pixels = content.permute(0, 2, 3, 1).cpu().numpy()
         return [
-            ColourMap("ssh-lut", Lut(values=_safe(table, image[seen]), title="ssh-lut"))
+            ColourMap("ssh-lut", Lut(values=_safe(table, image[seen]), title="ssh-lut")).followed(self.amount)
             for table, image, seen in zip(tables, pixels, inside, strict=True)
         ]
 
@@ -104,12 +111,7 @@ def _safe(table: NDArray[np.float32], colours: NDArray[np.float32]) -> NDArray[n
         grid = identity_table(len(table))
         moved = apply_lut(colours[None], Lut(values=table), layout="HWC")[0].astype(np.float64) - colours
         table = np.asarray(grid + limited(np.asarray(table - grid, np.float64), moved), np.float32)
-    table = np.clip(table, 0, 1)
-    for axis, channel in ((0, 2), (1, 1), (2, 0)):
-        values = np.moveaxis(table[..., channel], axis, 0)
-        highest, lowest = np.maximum.accumulate(values), np.minimum.accumulate(values[::-1])[::-1]
-        table[..., channel] = np.moveaxis((highest + lowest) / 2, 0, axis)  # between the two ways to have it rise
-    return table
+    return rising(np.clip(table, 0, 1))
 
 
 def view_of(composite: Composite) -> View | None:

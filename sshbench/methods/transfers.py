@@ -8,13 +8,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sshbench.benchmarks.composite import FAINT, Composite, paste
-from sshbench.lut import transfer
+from sshbench.lut.strength import Amount, followed
+from sshbench.lut.transfer import (
+    ColourFunction,
+    Floats,
+    Space,
+    function_in_space,
+    match_covariance,
+    match_covariance_optimally,
+    match_deviation,
+    match_distribution,
+    match_histograms,
+)
 
 Pixels = NDArray[np.uint8]
+Match = Callable[[Floats, Floats], ColourFunction]
+"""From values of the foreground `[N, 3]` and of the background `[M, 3]`, in some space, to a map of values."""
 
 
 class StatisticsTransfer:
-    """Harmonize by a transfer between two sets of pixels.
+    """Harmonize by a map of colours that is found from two sets of pixels.
 
     The pixels of the foreground (mask over 1/32) are given the statistics of the background's pixels where the mask is
     under 0.5 (all of them where it nowhere is), at full resolution, and laid over the background with the soft mask.
@@ -23,8 +36,10 @@ class StatisticsTransfer:
     ----------
     name
         The method's name.
-    transfer
-        From pixels `[1, N, 3]` and others `[1, M, 3]` (uint8) to the first with the statistics of the second.
+    match, space
+        What finds the map, and the space of colours that it works in (`function_in_space`).
+    amount
+        How far it is followed.
     """
 
     needs_background = True
@@ -34,44 +49,76 @@ class StatisticsTransfer:
     weights_hash: str | None = None
     trained_by: str | None = None
 
-    def __init__(self, name: str, transfer: Callable[[Pixels, Pixels], Pixels]) -> None:
+    def __init__(self, name: str, match: Match, space: Space, amount: Amount) -> None:
         self.name = name
-        self.transfer = transfer
+        self.match = match
+        self.space = space
+        self.amount = amount
 
     def harmonize(self, batch: Sequence[Composite]) -> list[Pixels]:
         """Return the composites with a changed foreground, uint8 `[H, W, 3]` each."""
         return [self._harmonize(composite) for composite in batch]
 
     def _harmonize(self, composite: Composite) -> Pixels:
-        inside, outside = composite.mask > FAINT, composite.mask < 0.5
+        inside = composite.mask > FAINT
         if np.count_nonzero(inside) < 2:  # nothing that has a deviation
             return composite.composite
-        around = composite.background[outside if outside.any() else slice(None)].reshape(1, -1, 3)
+        pixels = composite.foreground[inside].astype(np.float64)
+        around = background_of(composite.background, 1 - composite.mask)
+        function = function_in_space(self.space, self.match, pixels, around)
+        if not self.amount.is_whole:
+            function = _of_codes(followed(_of_shares(function), self.amount))
         foreground = composite.foreground.copy()
-        foreground[inside] = self.transfer(foreground[inside][None], around)[0]
+        foreground[inside] = np.floor(function(pixels) + 0.5).astype(np.uint8)
         return paste(foreground, composite.background, composite.mask)
 
 
-def reinhard() -> StatisticsTransfer:
-    """Reinhard et al. 2001: mean and deviation in l-alpha-beta."""
-    return StatisticsTransfer("reinhard", transfer.transfer_reinhard)
+def background_of(image: Pixels, weight: NDArray[np.float32]) -> Floats:
+    """Codes `[N, 3]` of the pixels of an image whose weight as background is over 0.5; of all where none is."""
+    outside = weight > 0.5
+    return image[outside if outside.any() else slice(None)].reshape(-1, 3).astype(np.float64)
 
 
-def xiao() -> StatisticsTransfer:
-    """Xiao and Ma 2006: mean and covariance in RGB."""
-    return StatisticsTransfer("xiao", transfer.transfer_xiao)
+def _of_shares(function: ColourFunction) -> ColourFunction:
+    return lambda colours: function(colours * 255) / 255
 
 
-def fecker() -> StatisticsTransfer:
-    """Fecker et al. 2008: the histogram of each channel."""
-    return StatisticsTransfer("fecker", transfer.transfer_histogram)
+def _of_codes(function: ColourFunction) -> ColourFunction:
+    return lambda codes: function(codes / 255) * 255
 
 
-def pitie() -> StatisticsTransfer:
-    """Pitie et al. 2007: the whole distribution, by iterated one-dimensional matching."""
-    return StatisticsTransfer("pitie", transfer.transfer_distribution)
+def reinhard(
+    *, space: Space = "lab", strength: float = 1.0, lightness: float = 1.0, colour: float = 1.0
+) -> StatisticsTransfer:
+    """Reinhard et al. 2001: mean and deviation along each axis; theirs are l-alpha-beta."""
+    return StatisticsTransfer("reinhard", match_deviation, space, Amount.of(strength, lightness, colour))
 
 
-def monge_kantorovich() -> StatisticsTransfer:
-    """Pitie and Kokaram 2007: mean and covariance by the linear map that moves colours least."""
-    return StatisticsTransfer("monge-kantorovich", transfer.transfer_monge_kantorovich)
+def xiao(
+    *, space: Space = "srgb", strength: float = 1.0, lightness: float = 1.0, colour: float = 1.0
+) -> StatisticsTransfer:
+    """Xiao and Ma 2006: mean and covariance; theirs are of RGB."""
+    return StatisticsTransfer("xiao", match_covariance, space, Amount.of(strength, lightness, colour))
+
+
+def fecker(
+    *, space: Space = "ycbcr", strength: float = 1.0, lightness: float = 1.0, colour: float = 1.0
+) -> StatisticsTransfer:
+    """Fecker et al. 2008: the histogram along each axis; theirs are luma and chroma."""
+    return StatisticsTransfer("fecker", match_histograms, space, Amount.of(strength, lightness, colour))
+
+
+def pitie(
+    *, space: Space = "srgb", strength: float = 1.0, lightness: float = 1.0, colour: float = 1.0
+) -> StatisticsTransfer:
+    """Pitie et al. 2007: the whole distribution, by iterated one-dimensional matching; theirs is of RGB."""
+    return StatisticsTransfer("pitie", match_distribution, space, Amount.of(strength, lightness, colour))
+
+
+def monge_kantorovich(
+    *, space: Space = "srgb", strength: float = 1.0, lightness: float = 1.0, colour: float = 1.0
+) -> StatisticsTransfer:
+    """Pitie and Kokaram 2007: mean and covariance by the linear map that moves colours least; theirs are of RGB."""
+    return StatisticsTransfer(
+        "monge-kantorovich", match_covariance_optimally, space, Amount.of(strength, lightness, colour)
+    )

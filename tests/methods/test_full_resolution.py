@@ -15,6 +15,7 @@ from sshbench import Lut, apply_lut
 from sshbench.folders import data_folder
 from sshbench.lut.files import read_lut
 from sshbench.lut.srgb import decode
+from sshbench.lut.strength import Amount
 from sshbench.lut.table import identity_table
 from sshbench.methods import MethodError
 from sshbench.methods.full_resolution import ColourMap, fit_map, fit_published, through_linear
@@ -172,9 +173,9 @@ def test_strength_goes_part_of_the_way() -> None:
     fitted = ColourMap("lut", look("moonlight"))
     image = np.random.default_rng(0).random((20, 30, 3)).astype(np.float32)
     half = image + 0.25 * (fitted(image) - image)
-    assert np.allclose(fitted.at_strength(0.25)(image), half, atol=1e-5)
-    assert np.allclose(fitted.at_strength(0)(image), image, atol=1e-6)
-    assert fitted.at_strength(1) is fitted
+    assert np.allclose(fitted.followed(Amount.of(0.25))(image), half, atol=1e-5)
+    assert np.allclose(fitted.followed(Amount.of(0))(image), image, atol=1e-6)
+    assert fitted.followed(Amount.of(1)) is fitted
 
 
 def test_another_size_of_table() -> None:

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from sshbench.benchmarks.composite import paste
-from sshbench.methods import Method, get_method
+from sshbench.lut.strength import Amount
+from sshbench.methods import Method, MethodError, get_method
 from sshbench.methods.base import WeightsError
 from sshbench.methods.full_resolution import PredictsMap, View
 from sshbench.methods.ssh import SshMethod, published_composite
@@ -60,6 +61,23 @@ def affine(small: Path) -> SshMethod:
     method = SshMethod(weights=str(small))
     method.network = Affine()
     return method
+
+
+def test_its_maps_follow_its_options(small: Path) -> None:
+    given = composite(1)
+    view = View(given.foreground, given.background)
+    whole, part = (get_method(f"ssh{options}", weights=small) for options in ("", ":lightness=0.5,colour=2"))
+    assert isinstance(whole, PredictsMap)
+    assert isinstance(part, PredictsMap)
+    found = part.colour_maps([view], "lut")[0].lut.values
+    assert np.array_equal(found, whole.colour_maps([view], "lut")[0].followed(Amount(0.5, 2)).lut.values)
+    assert not np.array_equal(part.harmonize([given])[0], whole.harmonize([given])[0])
+
+
+@pytest.mark.parametrize("option", ["notebook=true", "output=network"])
+def test_what_is_no_map_has_no_strength(small: Path, option: str) -> None:
+    with pytest.raises(MethodError, match=f"ssh: {option} has no strength"):
+        get_method(f"ssh:{option},strength=0.5", weights=small)
 
 
 def test_it_keeps_to_the_interfaces(small: Path) -> None:

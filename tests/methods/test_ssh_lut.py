@@ -11,6 +11,7 @@ import torch
 from PIL import Image, ImageFilter
 
 from sshbench.benchmarks.composite import Composite, paste
+from sshbench.lut.strength import Amount
 from sshbench.lut.table import identity_table
 from sshbench.methods import Method, get_method
 from sshbench.methods.full_resolution import PredictsMap, View
@@ -69,6 +70,16 @@ def test_strength_goes_from_nothing_to_all(weights: Path) -> None:
     )
     assert np.array_equal(nothing, paste(sample.foreground, sample.background, sample.mask))
     assert np.abs(half - (nothing + whole) / 2).max() <= 1.5
+
+
+def test_its_maps_follow_its_options(weights: Path) -> None:
+    view = View(composite(1).foreground, composite(1).background)
+    whole, plain = (
+        get_method(name, weights=weights).colour_maps([view], "lut")[0]  # type: ignore[attr-defined]
+        for name in ("ssh-lut", "ssh-lut:strength=0.5,colour=0")
+    )
+    assert np.array_equal(plain.lut.values, whole.followed(Amount(0.5, 0)).lut.values)
+    assert not np.array_equal(plain.lut.values, whole.lut.values)
 
 
 def test_without_a_background_it_looks_at_what_is_outside_of_the_mask(method: SshLutMethod) -> None:

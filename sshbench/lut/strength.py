@@ -1,0 +1,144 @@
+"""How far a map of colours is followed: in part, to the end or beyond it, for lightness and colour apart.
+
+A map is split in linear light. Its lightness is the gain by which it multiplies the luminance of a colour, its colour
+is what it does to the chromaticity, which is the light over its luminance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sshbench.errors import SshbenchError
+from sshbench.lut.difference import luminance
+from sshbench.lut.srgb import decode, encode
+
+Floats = NDArray[np.float64]
+ColourFunction = Callable[[Floats], Floats]
+
+MOST = 2.0
+_FLARE = 1e-3  # light added to all luminances while a gain is taken, for that of black has no end
+_LIMIT = 4.0  # of the gain of differences from grey
+
+
+class AmountError(SshbenchError, ValueError):
+    """A strength that is not from 0 to 2."""
+
+
+@dataclass(frozen=True)
+class Amount:
+    """How far to go: 0 changes nothing, 1 is the map, and more goes on along it.
+
+    Parameters
+    ----------
+    lightness
+        The power of the gain of luminance.
+    colour
+        The part of the change of chromaticity.
+    """
+
+    lightness: float = 1.0
+    colour: float = 1.0
+
+    @classmethod
+    def of(cls, strength: float = 1.0, lightness: float = 1.0, colour: float = 1.0) -> Amount:
+        """Return the amount for a strength of the whole map and strengths of its two parts, which it multiplies.
+
+        Raises
+        ------
+        AmountError
+            One of them is not from 0 to 2.
+        """
+        for name, value in (("strength", strength), ("lightness", lightness), ("colour", colour)):
+            if not 0 <= value <= MOST:
+                raise AmountError(f"the {name} is 0 to {MOST:g}, not {value:g}")
+        return cls(strength * lightness, strength * colour)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the map stays as it is."""
+        return self.lightness == self.colour == 1
+
+
+def followed(function: ColourFunction, amount: Amount) -> ColourFunction:
+    """Return the map that follows `function` as far as `amount` says.
+
+    Beyond 1 the map is applied again, to what it made of a colour, so a gain of one stop becomes one of two; and where
+    the map rises, so does its second application.
+
+    Parameters
+    ----------
+    function
+        From colours `[..., 3]` to as many, sRGB-encoded, 0..1.
+    """
+    if amount.is_whole:
+        return function
+
+    def follow(colours: Floats) -> Floats:
+        first = Amount(min(amount.lightness, 1.0), min(amount.colour, 1.0))
+        here = between(colours, function(colours), first)
+        lightness, colour = amount.lightness - 1, amount.colour - 1
+        while lightness > 0 or colour > 0:
+            step = Amount(min(max(lightness, 0.0), 1.0), min(max(colour, 0.0), 1.0))
+            here = moved(here, function(here), step)
+            lightness, colour = lightness - 1, colour - 1
+        return here
+
+    return follow
+
+
+def between(before: Floats, after: Floats, amount: Amount) -> Floats:
+    """Return colours on the way from `before` to `after`, `[..., 3]` each, sRGB-encoded, 0..1.
+
+    Where both parts go equally far, the way is straight in encoded values; where one of them stays, it is `moved`; and
+    what lies between is mixed of these two.
+
+    Parameters
+    ----------
+    amount
+        0..1 each.
+    """
+    most, least = max(amount.lightness, amount.colour), min(amount.lightness, amount.colour)
+    if least == 1:
+        return after
+    straight = before + most * (after - before)
+    if most == least:
+        return straight
+    alone = Amount(most, 0.0) if amount.lightness > amount.colour else Amount(0.0, most)
+    share = least / most
+    return np.asarray(share * straight + (1 - share) * moved(before, after, alone))
+
+
+def moved(before: Floats, after: Floats, amount: Amount) -> Floats:
+    """Return colours whose luminance and chromaticity lie on the ways from `before` to `after`, each at its own amount.
+
+    In linear light: the luminance is multiplied by a power of the map's gain; what a colour differs by from the grey of
+    its luminance is scaled as the luminance is, and mixed from both ends. That scale is limited: where black becomes
+    grey it has no end, and would make colours of the noise in shadows.
+
+    Parameters
+    ----------
+    before, after
+        `[..., 3]`, sRGB-encoded, 0..1.
+    amount
+        0..1 each.
+
+    Returns
+    -------
+    Colours `[..., 3]`; what leaves 0..1 is cut off.
+    """
+    one, other = decode(before), decode(after)
+    from_light, to_light = (np.asarray(luminance(values))[..., None] for values in (one, other))
+    gain = (to_light + _FLARE) / (from_light + _FLARE)
+    light = np.maximum((from_light + _FLARE) * gain**amount.lightness - _FLARE, 0.0)
+    own, new = (_scaled(values, was, light) for values, was in ((one, from_light), (other, to_light)))
+    return encode(np.clip(light + own + amount.colour * (new - own), 0.0, 1.0))
+
+
+def _scaled(linear: Floats, light: Floats, wanted: Floats) -> Floats:
+    """How colours `[..., 3]` of luminance `light` differ from grey, once their luminance is `wanted`."""
+    gain = np.divide(wanted, light, out=np.full_like(light, _LIMIT), where=light * _LIMIT > wanted)
+    return (linear - light) * gain

@@ -78,7 +78,7 @@ def find_painting(
         region = reference.around(scene.landing)
         composite = region_composite(scene.background.image.pixels, scene.layer, region, hole=scene.is_composite)
         if isinstance(method, MapsComposites) and kind != "none":
-            colour_map = method.composite_maps([composite])[0].at_strength(strength)
+            colour_map = method.composite_maps([composite])[0].followed(Amount(strength, strength))
             return Painting(by_map(colour_map), colour_map)
         try:
             (picture,) = (_unit(image) for image in harmonize(method, [composite]))

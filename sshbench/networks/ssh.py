@@ -1,8 +1,9 @@
 """The network of SSH: content network, reference network and fusion.
 
-Jiang, Zhang, Chen, Lu, Zhang, Wang et al., "SSH: A Self-Supervised Framework for Image Harmonization", ICCV 2021,
-section 3.2. Names of modules are those of the authors' checkpoint (github.com/VITA-Group/SSHarmonization, commit
-0bb4ce8), which calls the reference network a style encoder; with `width=32` it loads strictly.
+Jiang, Zhang, Zhang, Wang, Lin, Sunkavalli, Chen, Amirghodsi, Kong, Wang: "SSH: A Self-Supervised Framework for Image
+Harmonization", ICCV 2021, section 3.2. Names of modules are those of the authors' checkpoint
+(github.com/VITA-Group/SSHarmonization, commit 0bb4ce8), which calls the reference network a style encoder; with
+`width=32` it loads strictly.
 """
 
 from __future__ import annotations

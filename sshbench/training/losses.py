@@ -1,46 +1,69 @@
-"""The losses of SSH (paper section 3.2, equations 2 to 7), as functions of images and features.
+"""The losses of SSH (Jiang et al. 2021, section 3.2, equations 4 to 7), as functions of images and features.
 
-The weights are the paper's; it is the mean over all elements of the batch that is taken here, so that a loss does not
-depend on the sizes of crop, batch and network.
+The equations are squared distances. The mean over all elements is taken here, so that a loss does not depend on the
+sizes of crop, batch and network, and the paper's weights hold for all of them.
 """
 
 from __future__ import annotations
 
 from torch import Tensor
 
-
-def distance(a: Tensor, b: Tensor) -> Tensor:
-    """Mean absolute difference, computed in float32 whatever the precision of the arguments."""
-    return (a.float() - b.float()).abs().mean()
+from sshbench.training.recipe import Distance
 
 
-def harmonization(result: Tensor, content_beta: Tensor) -> Tensor:
-    """L_harm: the content under alpha, translated by the reference under beta, is the content under beta.
+def distance(a: Tensor, b: Tensor, kind: Distance = "squared", mask: Tensor | None = None) -> Tensor:
+    """Mean squared or mean absolute difference, computed in float32 whatever the precision of the arguments.
 
-    Both are `[N, 3, H, W]`, -1..1.
+    Parameters
+    ----------
+    a, b
+        `[N, C, H, W]`.
+    mask
+        `[N, 1, H, W]`, 0..1: the weight of each pixel. The mean is then that of each image's own pixels, and of these
+        the mean over images, so that a small foreground counts as much as a large one.
     """
-    return distance(result, content_beta)
+    differences = a.float() - b.float()
+    each = differences.square() if kind == "squared" else differences.abs()
+    if mask is None:
+        return each.mean()
+    pixels = (each * mask).sum((1, 2, 3)) / (each.shape[1] * mask.sum((1, 2, 3))).clamp(min=1)
+    return pixels.mean()
 
 
-def reconstruction(result: Tensor, content_alpha: Tensor) -> Tensor:
-    """L_recon: translated by the reference under its own appearance, alpha, the content stays as it is."""
-    return distance(result, content_alpha)
+def harmonization(
+    result: Tensor, content_beta: Tensor, kind: Distance = "squared", mask: Tensor | None = None
+) -> Tensor:
+    """L_harm (equation 4): the content under alpha, translated by the reference under beta, is the content under beta.
+
+    The images are `[N, 3, H, W]`, -1..1.
+    """
+    return distance(result, content_beta, kind, mask)
 
 
-def content_disentanglement(content_alpha: Tensor, content_beta: Tensor) -> Tensor:
-    """First term of L_dis: the features of the content `[N, c, h, w]` do not depend on its appearance."""
-    return distance(content_alpha, content_beta)
+def reconstruction(
+    result: Tensor, content_alpha: Tensor, kind: Distance = "squared", mask: Tensor | None = None
+) -> Tensor:
+    """L_recon (equation 5): translated by the reference under its own appearance, alpha, the content stays as it is."""
+    return distance(result, content_alpha, kind, mask)
 
 
-def reference_disentanglement(content_style: Tensor, reference_style: Tensor) -> Tensor:
-    """Second term of L_dis: the appearance `[N, c, 1, 1]` of two crops under one look, alpha, is the same."""
-    return distance(content_style, reference_style)
+def content_disentanglement(content_alpha: Tensor, content_beta: Tensor, kind: Distance = "squared") -> Tensor:
+    """First term of L_dis (equation 6): features of the content `[N, c, h, w]` do not depend on its appearance."""
+    return distance(content_alpha, content_beta, kind)
+
+
+def reference_disentanglement(content_style: Tensor, reference_style: Tensor, kind: Distance = "squared") -> Tensor:
+    """Second term of L_dis (equation 6): the appearances `[N, c, 1, 1]` of two crops under alpha are the same."""
+    return distance(content_style, reference_style, kind)
 
 
 def disentanglement(
-    content_alpha: Tensor, content_beta: Tensor, content_style: Tensor, reference_style: Tensor
+    content_alpha: Tensor,
+    content_beta: Tensor,
+    content_style: Tensor,
+    reference_style: Tensor,
+    kind: Distance = "squared",
 ) -> Tensor:
-    """L_dis: the sum of both terms."""
-    return content_disentanglement(content_alpha, content_beta) + reference_disentanglement(
-        content_style, reference_style
-    )
+    """L_dis (equation 6): the sum of both terms."""
+    contents = content_disentanglement(content_alpha, content_beta, kind)
+    return contents + reference_disentanglement(content_style, reference_style, kind)

@@ -61,6 +61,7 @@ def _steps_or_duration(value: Any) -> Any:
 
 Seconds = Annotated[float, BeforeValidator(_duration), Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Distance = Literal["squared", "absolute"]
 Interval = Annotated[int | str, BeforeValidator(_steps_or_duration)]
 """Every so many steps (a whole number), or every so long (a duration such as "2m")."""
 
@@ -179,7 +180,11 @@ class Validation(_Section):
 
 
 class Recipe(_Section):
-    """A training run. `loss` gives each term of the objective its weight; 0 switches it off."""
+    """A training run.
+
+    `loss` gives each term of the objective its weight, and 0 switches a term off. The same section of a file may say
+    `distance`, which SSH's terms take: `"squared"` as the paper prints them, or `"absolute"`.
+    """
 
     method: str
     network: dict[str, Any] = {}
@@ -187,8 +192,18 @@ class Recipe(_Section):
     optimizer: Optimizer = Optimizer()
     schedule: Schedule
     loss: dict[str, float]
+    distance: Distance = "squared"
     loop: Loop = Loop()
     validation: Validation = Validation()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _distance_apart(cls, values: Any) -> Any:
+        """Take `distance` out of the section loss, whose other keys are terms."""
+        if isinstance(values, dict) and isinstance(values.get("loss"), dict) and "distance" in values["loss"]:
+            terms = dict(values["loss"])
+            return values | {"distance": terms.pop("distance"), "loss": terms}
+        return values
 
     def weight(self, term: str) -> float:
         """The weight of a term of the loss; 0 where the recipe does not name it."""
@@ -211,6 +226,7 @@ class Recipe(_Section):
     def to_toml(self) -> str:
         """The recipe as a file, every value written out."""
         values = self.model_dump(exclude_none=True)
+        values["loss"] |= {"distance": values.pop("distance")}
         lines = [f"method = {_toml(values.pop('method'))}"]
         for section, entries in values.items():
             lines += ["", f"[{section}]", *(f"{key} = {_toml(value)}" for key, value in entries.items())]

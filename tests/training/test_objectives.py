@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sshbench.training.objectives import OBJECTIVES, ObjectiveError, make_objective
-from sshbench.training.recipe import Recipe, read_recipe
+from sshbench.training.recipe import Recipe, RecipeError, read_recipe
 from tests.training.toy import Toy
 
 
@@ -47,6 +47,12 @@ def test_what_cannot_be_made_is_told(recipe, tmp_path, monkeypatch, name, messag
     with pytest.raises(ObjectiveError, match=message) as caught:
         make_objective(name, recipe)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", sorted(set(OBJECTIVES) - {"ssh"}))
+def test_a_distance_that_would_not_be_read_is_refused(name):
+    with pytest.raises(RecipeError, match=f"loss.distance is for ssh; the terms of {name} have"):
+        make_objective(name, read_recipe("small", ["loss.distance=absolute"], method=name))
 
 
 @pytest.mark.parametrize("name", sorted(OBJECTIVES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ def test_the_recipe_of_ssh_has_the_numbers_of_the_paper():
     assert (paper.data.kind, paper.data.crops, paper.data.appearance) == ("triplets", "multi", "lut")
     assert (paper.optimizer.lr, paper.optimizer.weight_decay, paper.optimizer.clip) == (2e-4, 0, 0)
     assert paper.loss == {"harm": 1.0, "recon": 0.4, "dis": 0.05}
+    assert paper.distance == "squared"
     rate = [paper.schedule.factor(epoch / 100) for epoch in (0, 69, 70, 85, 100)]
     assert paper.schedule.epochs == 100
     assert rate == pytest.approx([1, 1, 1, 0.5, 0])
@@ -34,7 +36,7 @@ def test_the_recipe_of_ssh_has_the_numbers_of_the_paper():
 @pytest.mark.parametrize("name", ["small", "gpu"])
 def test_other_recipes_of_ssh_keep_the_losses_and_the_proportions_of_the_crops(name):
     recipe, paper = read_recipe(name, method="ssh"), read_recipe("paper", method="ssh")
-    assert recipe.loss == paper.loss
+    assert (recipe.loss, recipe.distance) == (paper.loss, paper.distance)
     assert [s / recipe.data.crop for s in recipe.data.scale] == pytest.approx([256 / 224, 320 / 224], abs=0.01)
 
 
@@ -103,6 +105,18 @@ def test_a_recipe_written_out_is_the_same_recipe(tmp_path):
     path = tmp_path / "again.toml"
     path.write_text(recipe.to_toml())
     assert read_recipe(path) == recipe
+
+
+def test_the_distance_stands_in_the_section_of_the_loss_and_is_no_term(tmp_path):
+    recipe = read_recipe("small", ["loss.distance=absolute"], method="ssh")
+    assert recipe.distance == "absolute"
+    assert recipe.loss == {"harm": 1.0, "recon": 0.4, "dis": 0.05}
+    path = tmp_path / "again.toml"
+    path.write_text(recipe.to_toml())
+    assert tomllib.loads(path.read_text())["loss"]["distance"] == "absolute"
+    assert read_recipe(path) == recipe
+    with pytest.raises(RecipeError, match="distance: input should be 'squared' or 'absolute'"):
+        read_recipe("small", ["loss.distance=huber"], method="ssh")
 
 
 def test_differences_name_keys_and_both_values():

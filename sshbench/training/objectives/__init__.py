@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from sshbench.errors import SshbenchError
-from sshbench.training.recipe import Recipe
+from sshbench.training.recipe import Recipe, RecipeError
 
 ENTRY_POINTS = "sshbench.objectives"
 
@@ -84,6 +84,8 @@ def make_objective(name: str, recipe: Recipe) -> Objective:
         Nothing has this name, it cannot be imported, or the recipe does not fit.
     """
     objective: Objective = find_objective(name)(recipe)
+    if recipe.distance != "squared" and not hasattr(objective, "distance"):
+        raise RecipeError(f"loss.distance is for ssh; the terms of {name} have distances of their own, so leave it out")
     for attribute in ("modules", "phases", "predict", "weights"):
         if not hasattr(objective, attribute):
             raise ObjectiveError(f"the objective of {name} has no {attribute!r}; docs/training.md says what it needs")

@@ -39,12 +39,13 @@ class SshObjective:
         elif start != "random":
             raise RecipeError(f"network.start is random or identity, not {start!r}")
         self.on = {term: recipe.weight(term) != 0 for term in ("harm", "recon", "dis")}
+        self.distance = recipe.distance
         self.modules = nn.ModuleDict({"network": self.network})
         self.phases = (Phase("ssh", list(self.network.parameters()), self.terms),)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
         """The terms of the loss that are on."""
-        network, content, n = self.network, batch["content_alpha"], len(batch["content_alpha"])
+        network, content, n, kind = self.network, batch["content_alpha"], len(batch["content_alpha"]), self.distance
         harm, recon, dis = (self.on[term] for term in ("harm", "recon", "dis"))
         # Contents: alpha for both translations, beta to compare its features with.
         features, skips = network.encode_content(torch.cat([content, batch["content_beta"]]) if dis else content)
@@ -53,14 +54,14 @@ class SshObjective:
         styles = torch.split(network.encode_style(torch.cat(images)), n)
         found: dict[str, Tensor] = {}
         if dis:
-            found["dis"] = losses.disentanglement(features[:n], features[n:], styles[-1], styles[-2])
+            found["dis"] = losses.disentanglement(features[:n], features[n:], styles[-1], styles[-2], kind)
         if times := harm + recon:
             both = [torch.cat([one[:n]] * times) for one in (features, *skips)]
             results = torch.split(network.fuse(both[0], both[1:], torch.cat(styles[:times])), n)
             if harm:
-                found["harm"] = losses.harmonization(results[0], batch["content_beta"])
+                found["harm"] = losses.harmonization(results[0], batch["content_beta"], kind)
             if recon:
-                found["recon"] = losses.reconstruction(results[-1], content)
+                found["recon"] = losses.reconstruction(results[-1], content, kind)
         return found
 
     def predict(self, batch: Batch) -> Tensor:

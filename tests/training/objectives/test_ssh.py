@@ -34,17 +34,21 @@ def objective(*changes: str) -> SshObjective:
     return made
 
 
-def test_terms_are_those_of_the_paper_on_two_plain_passes(batch):
-    ssh = objective()
+DISTANCES = {"squared": lambda a, b: (a - b).square().mean(), "absolute": lambda a, b: (a - b).abs().mean()}
+
+
+@pytest.mark.parametrize("distance", [None, "squared", "absolute"])
+def test_terms_are_those_of_the_paper_on_two_plain_passes(batch, distance):
+    ssh = objective(*([f"loss.distance={distance}"] if distance else []))
+    between = DISTANCES[distance or "squared"]
     ssh.modules.eval()  # so that what goes through together does not share the statistics of batch norm
     to_beta = ssh.network(batch["content_alpha"], batch["reference_beta"])
     to_alpha = ssh.network(batch["content_alpha"], batch["reference_alpha"])
     of_beta = ssh.network(batch["content_beta"])
     expected = {
-        "harm": (to_beta.image - batch["content_beta"]).abs().mean(),
-        "recon": (to_alpha.image - batch["content_alpha"]).abs().mean(),
-        "dis": (to_beta.content - of_beta.content).abs().mean()
-        + (to_beta.content_style - to_alpha.reference_style).abs().mean(),
+        "harm": between(to_beta.image, batch["content_beta"]),
+        "recon": between(to_alpha.image, batch["content_alpha"]),
+        "dis": between(to_beta.content, of_beta.content) + between(to_beta.content_style, to_alpha.reference_style),
     }
     terms = ssh.terms(batch)
     assert {name: term.item() for name, term in terms.items()} == pytest.approx(

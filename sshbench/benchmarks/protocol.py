@@ -83,6 +83,9 @@ class Protocol:
         The metrics that it defines, in the order of tables.
     description, source
         What it is, and where it is from.
+    gives_away
+        What of the ground truth a result is helped by before it is scored, a sentence that every table says; "" for
+        protocols that give nothing away.
     """
 
     name: str
@@ -100,6 +103,7 @@ class Protocol:
     region: Region = "whole"
     fmse: ForegroundMse = "threshold"
     ssim: Ssim | None = None
+    gives_away: str = ""
     notes: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
@@ -216,6 +220,7 @@ _ALL = (
         region="mask-weighted",
         fmse="weighted",
         ssim=Ssim("gaussian", 255.0, background="target"),
+        gives_away="SSIM is of the ground truth's background, and the other errors are multiplied by the mask",
     ),
     Protocol(
         name="dccf",
@@ -228,6 +233,7 @@ _ALL = (
         region="mask-weighted",
         fmse="weighted",
         ssim=Ssim("gaussian", 255.0, background="target"),
+        gives_away="SSIM is of the ground truth's background, and the other errors are multiplied by the mask",
     ),
     Protocol(
         name="harmonizer",
@@ -252,6 +258,7 @@ _ALL = (
         quantise="tensor2im",
         background="target",
         ssim=Ssim("uniform", 255.0),
+        gives_away="The ground truth's background stands behind every result, so that no error of it counts",
     ),
 )
 

@@ -27,6 +27,10 @@ COMMANDS = {
         "sshbench.cli.harmonize:harmonize",
         "Paste a foreground onto a background in the background's light and colours.",
     ),
+    "import-records": (
+        "sshbench.cli.import_records:import_records",
+        "Import results that others made, image by image, beside one's own.",
+    ),
     "leaderboard": ("sshbench.cli.leaderboard:leaderboard", "Merge the records of evaluations into one table."),
     "preview-triplets": (
         "sshbench.cli.preview_triplets:preview_triplets",
@@ -35,7 +39,10 @@ COMMANDS = {
     "protocols": ("sshbench.cli.protocols:protocols", "List the ways to score, ours and those of published code."),
     "report": ("sshbench.cli.report:report", "Make one HTML page of results: tables, charts, images under a slider."),
     "realhm": ("sshbench.cli.realhm:realhm", "Check and pack the benchmark RealHM."),
-    "reproduce": ("sshbench.cli.reproduce:reproduce", "Make a table of the paper again, measured beside published."),
+    "reproduce": (
+        "sshbench.cli.reproduce:reproduce",
+        "Make a table of the paper or the field again, measured beside published.",
+    ),
     "train": ("sshbench.cli.train:train", "Train a method on photographs, with what is held out measured beside."),
     "weights": ("sshbench.cli.weights:weights", "List, fetch, check, import and export weights of networks."),
     "lut": ("sshbench.cli.lut:lut", "Inspect, apply, preview, convert and bake colour lookup tables."),

@@ -52,6 +52,7 @@ def _in_full(protocol: Protocol) -> str:
         "metrics": ", ".join(protocol.metrics),
         "source": protocol.source,
     }
+    lines |= {"gives away": f"{protocol.gives_away}."} if protocol.gives_away else {}
     lines |= {"note": " ".join(protocol.notes)} if protocol.notes else {}
     body = "\n".join(f"  {name:<12} {text}" for name, text in lines.items())
     return f"{protocol.name}: {protocol.description}\n{body}"

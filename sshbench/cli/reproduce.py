@@ -21,7 +21,7 @@ ABLATIONS = {
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def reproduce() -> None:
-    """Make a table of the paper again: what is measured here beside what is published."""
+    """Make a table of the paper or of the field again: what is measured here beside what is published."""
 
 
 _OPTIONS = [
@@ -129,6 +129,58 @@ def table1(
         allow_incomplete=allow_incomplete,
     )
     _show(made, out / "table1.md")
+
+
+@reproduce.command(short_help="iHarmony4 by subset, each method by its authors' protocol.")
+@click.option("--root", metavar="DIR", help="iHarmony4, to measure there.  [default: the embedded sample]")
+@click.option("--allow-incomplete", is_flag=True, help="Go on with what there is of iHarmony4.")
+@click.option("--method", "-m", "methods", multiple=True, metavar="NAME", help="May be repeated.  [default: all]")
+@click.option(
+    "--weights",
+    multiple=True,
+    metavar="METHOD=FILE",
+    help="As for evaluate. May be repeated.  [default: the authors' where imported, else those that ship]",
+)
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take the first N images.")
+@click.option("--out", "-o", type=click.Path(path_type=Path), default=Path("runs/reproduce"), show_default=True)
+@click.option("--workers", "-w", type=click.IntRange(min=1), metavar="N", help="Processes, as for evaluate.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+def iharmony4(
+    root: str | None,
+    allow_incomplete: bool,
+    methods: tuple[str, ...],
+    weights: tuple[str, ...],
+    limit: int | None,
+    out: Path,
+    workers: int | None,
+    device: str,
+) -> None:
+    """The field's table: subsets by metrics, the authors' numbers beside those measured here, and whose weights.
+
+    Each method is scored by the protocol of its authors, and stands in a table with those that share it; no table mixes
+    protocols, and each says what its protocol gives away. Nothing is trained.
+
+    \b
+      sshbench reproduce iharmony4 --root iHarmony4/
+      sshbench reproduce iharmony4 --root iHarmony4/ -m pct-net --weights pct-net=PCTNet_CNN.pth
+    """
+    from sshbench.cli.evaluate import _device, _weights
+    from sshbench.methods.registry import split_options
+    from sshbench.reproduce.iharmony4 import METHODS
+    from sshbench.reproduce.iharmony4 import reproduce as tables_of
+
+    names = methods or METHODS
+    made = tables_of(
+        out / "iharmony4",
+        root=root,
+        methods=names,
+        weights=_weights(weights, list(dict.fromkeys(split_options(name)[0] for name in names))),
+        device=_device(device),
+        workers=workers,
+        limit=limit,
+        allow_incomplete=allow_incomplete,
+    )
+    _show(made, out / "iharmony4.md")
 
 
 def _run(

@@ -65,6 +65,9 @@ def _say_where(card: Card, folders: tuple[Path, ...]) -> None:
     for release in card.checkpoint:
         path = next((path for folder in folders for path in folder.rglob(release.files[0])), None)
         files = " and ".join(release.files)
+        if path is None and not release.released:
+            click.echo(f"  authors, {release.name}: {release.where}")
+            continue
         if path is None:
             click.echo(f"  authors, {release.name}: not here; {files} from {release.where}")
             if release.has_addresses:

@@ -122,7 +122,7 @@ class Checkpoint(_Strict):
     download
         By file, where it has a direct address.
     released
-        Whether the authors released it; else it is what their training leaves, and `where` says why.
+        Whether the authors released it; else `where` says why not, and the file is what their training leaves.
     published_as
         In place of the card's, of a release that is published under a name of its own.
     confirmed

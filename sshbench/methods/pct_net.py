@@ -86,7 +86,7 @@ def applied(composite: Composite, field: Tensor) -> common.Floats:
         part = torch.from_numpy(np.ascontiguousarray(image[rows, columns].transpose(2, 0, 1))).to(tile.device)
         weight = tile[PARAMETERS:]
         if not len(weight):
-            weight = torch.from_numpy(mask[None, rows, columns]).to(tile.device)
+            weight = torch.from_numpy(mask[None, rows, columns].copy()).to(tile.device)
         with torch.inference_mode():
             done = mapped(part.float().mul_(1 / 255), tile[:PARAMETERS], weight).clamp_(0, 1)
         made[rows, columns] = done.cpu().numpy().transpose(1, 2, 0)

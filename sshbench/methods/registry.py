@@ -55,7 +55,9 @@ UNSHIPPED: tuple[str, ...] = ("dovenet", "s2am", "dih", "wct2", "idih", "issam",
 DEFAULTS = tuple(name for name in METHODS if name not in UNSHIPPED)
 """What `sshbench evaluate` runs where no method is named: all that need nothing else."""
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+"""What a method may be called, which is a part of the names of files."""
+
 _GIVEN = ("device", "weights")  # options that have arguments of their own and do not make another method
 
 
@@ -123,6 +125,12 @@ def split_options(name: str) -> tuple[str, dict[str, str]]:
             raise MethodError(f"{name}: an option is key=value, not {part!r}")
         options[key.strip()] = value.strip()
     return plain, options
+
+
+def listed_name(name: str) -> str:
+    """What tables call the method of a name with options, `"ssh:map=lut"` -> `"ssh+map-lut"`."""
+    plain, options = split_options(name)
+    return plain + _suffix(options)
 
 
 def takes_weights(name: str) -> bool:
@@ -276,7 +284,7 @@ def _complete(method: Any, asked: str, listed_as: str | None = None) -> Method:
     for attribute, value in own.items():
         if not hasattr(method, attribute):
             setattr(method, attribute, value)
-    if not _NAME.fullmatch(str(method.name)):
+    if not NAME.fullmatch(str(method.name)):
         raise MethodError(f"{asked}: the name {method.name!r} has more than letters, digits and . _ + -")
     complete: Method = method
     return complete

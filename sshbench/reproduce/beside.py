@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sshbench.results.published import Published, published_on
 from sshbench.results.summary import Summary
-from sshbench.results.tables import Table, failures, interval, number, title_of
+from sshbench.results.tables import Table, failures, interval, number, stated, title_of
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,10 @@ def beside(
             ]
         cells.append((*found, line.says, line.trained, where if row and row.n else "not measured"))
     return Table(
-        title, tuple(columns), tuple(cells), notes=(*_notes(lines, published, summary, benchmark), *failures(summary))
+        title,
+        tuple(columns),
+        tuple(cells),
+        notes=(*_notes(lines, published, summary, benchmark), *stated(summary), *failures(summary)),
     )
 
 

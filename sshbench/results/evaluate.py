@@ -178,7 +178,7 @@ class _Run:
         device: str,
     ) -> None:
         self.path = out / "run.json"
-        self._refuse_another(benchmark)
+        refuse_another(out, benchmark)
         out.mkdir(parents=True, exist_ok=True)
         self.said: dict[str, Any] = {
             "benchmark": benchmark,
@@ -212,17 +212,24 @@ class _Run:
         with whole_file(self.path) as temporary:
             temporary.write_text(json.dumps(self.said, indent=2) + "\n")
 
-    def _refuse_another(self, benchmark: str) -> None:
-        if not self.path.exists():
-            return
-        try:
-            other = json.loads(self.path.read_text())["benchmark"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise RecordsError(f"{self.path} is damaged; delete it, and what is beside it stays usable") from error
-        if other != benchmark:
-            raise RecordsError(
-                f"{self.path.parent} holds results on {other}; give results on {benchmark} another --out"
-            )
+
+def refuse_another(out: Path, benchmark: str) -> None:
+    """Refuse a folder of results that holds another benchmark's.
+
+    Raises
+    ------
+    RecordsError
+        It does, or what it says of its benchmark is damaged.
+    """
+    path = out / "run.json"
+    if not path.exists():
+        return
+    try:
+        other = json.loads(path.read_text())["benchmark"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise RecordsError(f"{path} is damaged; delete it, and what is beside it stays usable") from error
+    if other != benchmark:
+        raise RecordsError(f"{out} holds results on {other}; give results on {benchmark} another --out")
 
 
 def _now() -> str:

@@ -16,7 +16,7 @@ from sshbench.benchmarks.protocol import Protocol
 from sshbench.errors import SshbenchError
 from sshbench.methods.base import Method, MissingWeights, WithoutWeights, code_hash
 from sshbench.methods.calling import MethodFailed
-from sshbench.methods.registry import get_method, split_options
+from sshbench.methods.registry import get_method, listed_name
 from sshbench.metrics import suite
 from sshbench.results.predict import (
     Stored,
@@ -64,18 +64,16 @@ class Job:
         Raises
         ------
         MethodError
-            One cannot be made, or all of them lack weights.
+            One cannot be made, or the only one lacks weights.
         """
         made: list[Method] = []
-        lacking: list[MissingWeights] = []
         for method in self.methods:
             try:
                 made.append(self._make(method) if isinstance(method, str) else method)
             except MissingWeights as error:
-                lacking.append(error)
-                made.append(WithoutWeights(split_options(str(method))[0], str(error)))
-        if lacking and len(lacking) == len(made):
-            raise lacking[0]
+                if len(self.methods) == 1:
+                    raise
+                made.append(WithoutWeights(listed_name(str(method)), str(error)))
         return made
 
     def _make(self, name: str) -> Method:

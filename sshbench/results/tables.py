@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from sshbench.benchmarks.protocol import PROTOCOLS
 from sshbench.errors import printable
+from sshbench.methods.cards import terms_of
 from sshbench.metrics.suite import METRICS
 from sshbench.results.published import Published, published_on
 from sshbench.results.statistics import Estimate, Versus
@@ -106,6 +108,7 @@ def _means(summary: Summary) -> Table:
     strong = _strong(summary, dict(enumerate(summary.metrics, start=1)))
     note = f"* differs from the best of its column: p < {SIGNIFICANT}, Wilcoxon's signed-rank test, Holm-corrected."
     notes = (note,) if any(_is_worse(row, m) for row in summary.rows for m in summary.metrics) else ()
+    notes = (*notes, *stated(summary))
     return Table("All metrics, mean and 95% interval", head, rows, strong, _breaks(summary), notes)
 
 
@@ -123,7 +126,8 @@ def _stratum(summary: Summary, division: str) -> Table:
         for row in summary.rows
     )
     named = {"foreground": "part of the image that is foreground"}.get(division, division)
-    return Table(f"{title_of(metric)} by {named} (images)", head, rows, breaks=_breaks(summary))
+    title = f"{title_of(metric)} by {named} (images)"
+    return Table(title, head, rows, breaks=_breaks(summary), notes=tuple(stated(summary)))
 
 
 def _failures_only(summary: Summary) -> Table:
@@ -138,22 +142,29 @@ def published_table(benchmark: str) -> Table | None:
     if not printed:
         return None
     metrics = list(dict.fromkeys(p.metric for p in printed))
-    sources = list(dict.fromkeys((p.source, p.note) for p in printed))
-    lines: dict[tuple[str, str, str, int], dict[str, Published]] = {}
+    sources = list(dict.fromkeys(_origin(p) for p in printed))
+    lines: dict[tuple[str, tuple[str, str, str], int], dict[str, Published]] = {}
     for p in printed:
-        lines.setdefault((p.method, p.source, p.note, p.n), {})[p.metric] = p
+        lines.setdefault((p.method, _origin(p), p.n), {})[p.metric] = p
     rows = tuple(
         (
             method,
             *(cells[m].value if m in cells else "" for m in metrics),
             str(n),
-            f"[{sources.index((source, note)) + 1}]",
+            f"[{sources.index(origin) + 1}]",
         )
-        for (method, source, note, n), cells in lines.items()
+        for (method, origin, n), cells in lines.items()
     )
     head = ("method", *(title_of(metric) for metric in metrics), "n", "source")
-    notes = tuple(f"[{i}] {source}: {note}." for i, (source, note) in enumerate(sources, start=1))
+    notes = tuple(
+        f"[{i}] {source}{f', protocol {protocol}' if protocol else ''}: {note}."
+        for i, (source, protocol, note) in enumerate(sources, start=1)
+    )
     return Table(f"Published on {benchmark}: printed by others, not measured here", head, rows, notes=notes)
+
+
+def _origin(p: Published) -> tuple[str, str, str]:
+    return p.source, p.protocol, p.note
 
 
 def _notes(summary: Summary) -> list[str]:
@@ -173,7 +184,15 @@ def _notes(summary: Summary) -> list[str]:
     counts = {row.n + len(row.failures) for row in summary.rows}
     if len(counts) > 1:
         notes.append("Means are over different images: not every method was run on all of them.")
-    return notes + failures(summary)
+    return notes + stated(summary) + failures(summary)
+
+
+def stated(summary: Summary) -> list[str]:
+    """What every table of these records has to say: what its protocol gives away, and terms of the authors' weights."""
+    protocol = PROTOCOLS.get(summary.protocol)
+    found = [f"{summary.protocol}: {protocol.gives_away}."] if protocol and protocol.gives_away else []
+    terms = (terms_of(row.method, row.trained_by) for row in summary.rows)
+    return found + list(dict.fromkeys(f"{one}." for one in terms if one))
 
 
 def failures(summary: Summary) -> list[str]:

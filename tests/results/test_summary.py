@@ -21,7 +21,7 @@ from sshbench.results.published import published_on, read_published
 from sshbench.results.records import Record, RecordsError, records_file, write_records
 from sshbench.results.statistics import estimate, holm, versus
 from sshbench.results.summary import Row, Summary, one_of, summarise
-from sshbench.results.tables import published_table, tables
+from sshbench.results.tables import Table, published_table, tables
 
 
 def records_of(method: str, psnr: list[float], *, ceiling: bool = False, benchmark: str = "standin") -> list[Record]:
@@ -274,6 +274,34 @@ class TestFormats:
     def test_text_keeps_to_the_width(self, width: int) -> None:
         for line in plain_text(summarise(RECORDS), width=width).splitlines():
             assert len(line) <= width or not line.startswith(("good", "fair", "poor", "method", "-"))
+
+
+class TestStated:
+    """What has to be said in every table, whichever of them is read alone."""
+
+    def tables_of(self, protocol: str, method: str, trained_by: str) -> list[Table]:
+        records = [
+            replace(record, protocol=protocol, trained_by=trained_by) for record in records_of(method, BASE.tolist())
+        ]
+        found = tables(summarise(records))
+        assert len(found) == 4  # the leading one, all metrics, and two divisions
+        return found
+
+    def test_what_a_protocol_gives_away(self) -> None:
+        for table in self.tables_of("hdnet-gtbg", "x", ""):
+            assert any("The ground truth's background stands behind every result" in note for note in table.notes)
+        assert not any(
+            "gives" in note or "ground truth" in note for t in self.tables_of("issam", "x", "") for note in t.notes
+        )
+
+    def test_terms_of_the_authors_weights(self) -> None:
+        for table in self.tables_of("sshbench-v1", "harmonizer+size-256", "authors"):
+            assert any("for non-commercial use alone" in note for note in table.notes)
+
+    @pytest.mark.parametrize(("method", "trained_by"), [("harmonizer", "user"), ("issam", "authors"), ("x", "authors")])
+    def test_no_terms_where_there_are_none(self, method: str, trained_by: str) -> None:
+        for table in self.tables_of("sshbench-v1", method, trained_by):
+            assert not any("non-commercial" in note for note in table.notes)
 
 
 class TestPublished:

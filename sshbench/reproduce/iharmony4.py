@@ -1,0 +1,184 @@
+"""The field's table: iHarmony4 by subset, each method by its authors' protocol, measured beside published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sshbench.benchmarks.iharmony4 import SUBSETS
+from sshbench.benchmarks.open import open_benchmark
+from sshbench.benchmarks.protocol import Protocol, get_protocol
+from sshbench.errors import SshbenchError
+from sshbench.methods.base import MissingWeights
+from sshbench.methods.cards import Card, Checkpoint, read_card
+from sshbench.methods.registry import listed_name, split_options
+from sshbench.methods.weights import load_weights
+from sshbench.results.evaluate import evaluate
+from sshbench.results.published import Published, read_published
+from sshbench.results.summary import Row, Summary, summarise
+from sshbench.results.tables import MISSING, Table, failures, number, stated, title_of
+
+BENCHMARK = "iharmony4"
+METHODS = (
+    "dih",
+    "s2am:blend=false",
+    "dovenet",
+    "idih",
+    "issam",
+    "harmonizer",
+    "pct-net",
+    "hdnet:background=target",
+    "hdnet",
+)
+"""Those that are published on iHarmony4 and have weights to be had or trained, as their authors run them."""
+
+METRICS = ("mse", "psnr", "fmse")  # of the field's tables
+PARTS = ("all", *SUBSETS)
+
+_WHOSE = {"": "needs no weights", MISSING: "no weights here"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A method as it is run here, and what it is called in `published.csv`."""
+
+    method: str
+    published_as: str
+
+    @property
+    def name(self) -> str:
+        """What records call it."""
+        return listed_name(self.method)
+
+
+def reproduce(
+    out: Path,
+    *,
+    root: str | None = None,
+    methods: Sequence[str] = METHODS,
+    weights: Mapping[str, str | Path] | None = None,
+    device: str = "cpu",
+    workers: int | None = None,
+    limit: int | None = None,
+    allow_incomplete: bool = False,
+) -> Iterator[Table]:
+    """Measure methods, each by the protocol of its authors, protocol by protocol; composites as they are stand by.
+
+    Parameters
+    ----------
+    out
+        Folder of the results; what an earlier call left there is used.
+    root
+        iHarmony4's; by default the embedded sample takes its place, and the tables say so.
+    methods
+        Names as for `get_method`, of methods whose cards name a protocol.
+    weights
+        By method, as for `load_weights`; by default the authors' where they were imported, else those that ship.
+    limit, allow_incomplete
+        As for `evaluate` and `open_benchmark`.
+
+    Raises
+    ------
+    SshbenchError
+        A benchmark, method or weights that are given and cannot be used.
+    """
+    given = dict(weights or {})
+    by_protocol: dict[str, list[Line]] = {}
+    for method in methods:
+        plain = split_options(method)[0]
+        card = read_card(plain)
+        if card.protocol is None:
+            raise SshbenchError(
+                f"the card of {plain} names no protocol of its authors, so it has no place in this table"
+            )
+        line = Line(method, _release_of(card, given.get(plain)).published_as or card.published_as)
+        by_protocol.setdefault(card.protocol, []).append(line)
+    if root is not None:
+        benchmark, said = open_benchmark(BENCHMARK, root, allow_incomplete=allow_incomplete), "iHarmony4"
+    else:
+        benchmark, said = open_benchmark("sample"), "the embedded sample"
+    for name, lines in by_protocol.items():
+        protocol = get_protocol(name)
+        records = evaluate(
+            benchmark,
+            ["dc", *(line.method for line in lines)],
+            [protocol],
+            out / benchmark.name,
+            metrics=[metric for metric in METRICS if metric in protocol.metrics],
+            device=device,
+            workers=workers,
+            limit=limit,
+            weights={line.method: given[plain] for line in lines if (plain := split_options(line.method)[0]) in given},
+        )
+        yield beside([Line("dc", "composite"), *lines], summarise(records), protocol, said)
+
+
+def beside(lines: Sequence[Line], summary: Summary, protocol: Protocol, said: str) -> Table:
+    """One table: of each method a row that is measured and the rows that are published, by subsets and metrics.
+
+    Parameters
+    ----------
+    said
+        What the summary's images are, in words.
+    """
+    metrics = [metric for metric in METRICS if metric in protocol.metrics]
+    cells = [(part, metric) for part in PARTS for metric in metrics]
+    head = ("method", "whose", *(f"{part} {title_of(metric)}" for part, metric in cells), "n", "by")
+    rows: list[tuple[str, ...]] = []
+    breaks, sources = set(), list[tuple[str, str, str]]()
+    by_method = {row.method: row for row in summary.rows}
+    for line in lines:
+        breaks.add(len(rows))
+        row = by_method[line.name]
+        mark = "".join(f" {sign}" for sign, is_so in (("‡", row.sees_target), ("†", bool(row.failures))) if is_so)
+        measured = [_measured(row, *cell) for cell in cells]
+        whose = _WHOSE.get(row.trained_by, f"weights of {row.trained_by}")
+        rows.append((f"{line.name}{mark}", whose, *measured, str(row.n), protocol.name if row.n else ""))
+        for origin, printed in _published(line.published_as, protocol.name).items():
+            if origin not in sources:
+                sources.append(origin)
+            values = {(p.subset, p.metric): p for p in printed}
+            count = next((p.n for p in printed if p.subset == "all"), max(p.n for p in printed))
+            found = [values[cell].value if cell in values else "" for cell in cells]
+            if any(found):
+                by = f"{origin[1] or 'not said'} [{sources.index(origin) + 1}]"
+                rows.append((line.published_as, "published", *found, f"{count}", by))
+    notes = [f"Measured on {said}, {summary.images} images. Published: printed by others, not measured here."]
+    notes += [f"[{i}] {source}: {note}." for i, (source, _, note) in enumerate(sources, start=1)]
+    if summary.benchmark != BENCHMARK:
+        notes.append(
+            "Measured on other images than those of iHarmony4: compare differences between rows, not values; "
+            "give its folder with --root."
+        )
+    if any(row.sees_target for row in summary.rows):
+        notes.append("‡ sees the ground truth, so it is no rival of those that do not.")
+    breaks.discard(0)
+    title = f"iHarmony4 by {protocol.name}: subsets, measured beside published"
+    return Table(
+        title, head, tuple(rows), breaks=frozenset(breaks), notes=(*notes, *stated(summary), *failures(summary))
+    )
+
+
+def _measured(row: Row, part: str, metric: str) -> str:
+    estimates = row.estimates if part == "all" else row.strata.get(("subset", part), {})
+    return number(metric, estimates[metric].mean) if metric in estimates and row.n else ""
+
+
+def _published(method: str, protocol: str) -> dict[tuple[str, str, str], list[Published]]:
+    """What is printed of a method on iHarmony4 by a protocol, or by one that is not said: by where it stands."""
+    found: dict[tuple[str, str, str], list[Published]] = {}
+    for p in read_published():
+        if p.benchmark == BENCHMARK and p.method == method and p.protocol in ("", protocol):
+            found.setdefault((p.source, p.protocol, p.note), []).append(p)
+    return found
+
+
+def _release_of(card: Card, given: str | Path | None) -> Checkpoint:
+    """The release of the authors that has the architecture of the weights here; without any the first."""
+    try:
+        architecture = load_weights(card.method, given).card.architecture
+    except MissingWeights:
+        return card.checkpoint[0]
+    alike = [one for one in card.checkpoint if one.architecture.items() <= architecture.items()]
+    return max(alike, key=lambda one: len(one.architecture), default=card.checkpoint[0])

@@ -18,6 +18,7 @@ from sshbench.whole_file import whole_file, would_replace
 
 if TYPE_CHECKING:
     from sshbench.compositing.harmonize import MapChoice
+    from sshbench.lut.strength import Amount
     from sshbench.methods.base import Method
 
 
@@ -71,7 +72,18 @@ class Place(click.ParamType[tuple[int, int]]):
     "--reference", metavar="auto|full|x,y,w,h", default="auto", show_default=True,
     help="Part of the background whose light and colours count; auto is what surrounds the foreground.",
 )  # fmt: skip
-@click.option("--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="0 only pastes.")
+@click.option(
+    "--strength", type=click.FloatRange(0, 2), default=1.0, show_default=True,
+    help="0 only pastes; beyond 1 the map is applied again.",
+)  # fmt: skip
+@click.option(
+    "--lightness", type=click.FloatRange(0, 2), default=1.0, show_default=True,
+    help="The strength of the change of luminance; times --strength.",
+)  # fmt: skip
+@click.option(
+    "--colour", type=click.FloatRange(0, 2), default=1.0, show_default=True,
+    help="The strength of the change of chromaticity; times --strength.",
+)  # fmt: skip
 @click.option("--export-lut", metavar="CUBE", help="Write the colour map as a .cube file; a folder for folders.")
 @click.option("--preview", metavar="PNG", help="Write before and after side by side; a folder for folders.")
 @click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG and WebP; by default as sshbench lut apply.")
@@ -97,6 +109,8 @@ def harmonize(
     kind: MapChoice,
     reference: str,
     strength: float,
+    lightness: float,
+    colour: float,
     export_lut: str | None,
     preview: str | None,
     quality: int | None,
@@ -114,12 +128,17 @@ def harmonize(
     sshbench harmonize --foreground dog.png --background beach.jpg --at 800,1200 --scale 0.5 -o out.jpg
     sshbench harmonize --foreground cup.jpg --mask cup_mask.png --background desk.jpg -o out.png --preview both.png
     sshbench harmonize --composite pasted.jpg --mask mask.png -o out.jpg --export-lut look.cube
+    sshbench harmonize --composite pasted.jpg --mask mask.png -o out.jpg --lightness 1.5 --colour 0.5
     sshbench harmonize --foreground cut/ --background rooms/ -o out/ --method reinhard --skip-existing
     """
     from sshbench.compositing.harmonize import open_method
+    from sshbench.compositing.painting import check_amount
+    from sshbench.lut.strength import Amount
     from sshbench.methods.cards import terms_of
 
     jobs = plan(foreground, background, composite, mask, output, export_lut, preview)
+    amount = Amount.of(strength, lightness, colour)
+    check_amount(kind, amount)
     if export_lut and kind == "none":
         raise SshbenchError("--map none pastes a picture, so there is no LUT to export; choose lut or polynomial")
     there = {path for job in jobs for path in job.files if would_replace(path)}
@@ -141,7 +160,7 @@ def harmonize(
     with Progress("picture", len(todo), quiet=quiet) as progress:
         for job in todo:
             try:
-                line = _make(job, kept, chosen, at, scale, kind, reference, strength, quality)
+                line = _make(job, kept, chosen, at, scale, kind, reference, amount, quality)
             except (SshbenchError, OSError) as error:
                 if len(jobs) == 1 or ctx.find_root().params.get("debug"):
                     raise
@@ -177,7 +196,7 @@ def _make(
     scale: float,
     kind: MapChoice,
     reference: str,
-    strength: float,
+    amount: Amount,
     quality: int | None,
 ) -> str:
     """Make what is missing of one picture, itself last; return a line on it."""
@@ -189,7 +208,7 @@ def _make(
     scene = open_scene(job.foreground, job.background, job.mask, at=at, scale=scale)
     missing = [path for path in job.files if path not in kept]
     before = {"before": plain_composite(scene)} if job.preview in missing else {}
-    result = harmonize_scene(scene, method, map=kind, reference=reference, strength=strength, in_place=True)
+    result = harmonize_scene(scene, method, map=kind, reference=reference, amount=amount, in_place=True)
     for path in missing:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path == job.lut:

@@ -15,6 +15,7 @@ from sshbench.compositing.placement import Box, reference_box
 from sshbench.compositing.scene import Scene, open_scene
 from sshbench.images.files import ImageFile, write_image
 from sshbench.lut.cube import write_cube
+from sshbench.lut.strength import WHOLE, Amount
 from sshbench.lut.table import Lut
 from sshbench.methods.base import Method, MissingWeights
 from sshbench.methods.full_resolution import ColourMap
@@ -99,6 +100,8 @@ def harmonize(
     scale: float = 1.0,
     reference: str | tuple[int, int, int, int] = "auto",
     strength: float = 1.0,
+    lightness: float = 1.0,
+    colour: float = 1.0,
 ) -> Harmonized:
     """Paste a foreground onto a background and give it the background's light and colours.
 
@@ -117,8 +120,9 @@ def harmonize(
         Where the foreground's left top corner goes, in pixels of the background, and its scale.
     reference
         `"auto"` (the surroundings of where the foreground lands), `"full"`, or left, top, width and height.
-    strength
-        How far to go from the foreground's own colours (0) to the new ones (1).
+    strength, lightness, colour
+        How far to go from the foreground's own colours (0) to the new ones (1) and on along the map (up to 2): with
+        all, with luminance and with chromaticity alone. With `map="none"` 1 is the most.
 
     Returns
     -------
@@ -131,13 +135,12 @@ def harmonize(
     """
     if map not in MAPS:
         raise CompositingError(f"there is no map {map!r}; there are {', '.join(MAPS)}")
-    if not 0 <= strength <= 1:
-        raise CompositingError(f"the strength is 0 to 1, not {strength:g}")
+    amount = Amount.of(strength, lightness, colour)
     if method is None or isinstance(method, str):
         method = open_method(method, weights=weights, device=device)
     scene = open_scene(foreground, background, mask, at=at, scale=scale)
     ours = isinstance(foreground if background is None else background, str | os.PathLike)
-    return harmonize_scene(scene, method, map=map, reference=reference, strength=strength, in_place=ours)
+    return harmonize_scene(scene, method, map=map, reference=reference, amount=amount, in_place=ours)
 
 
 def open_method(
@@ -164,15 +167,15 @@ def harmonize_scene(
     *,
     map: MapChoice,
     reference: str | tuple[int, int, int, int],
-    strength: float,
+    amount: Amount = WHOLE,
     in_place: bool = False,
 ) -> Harmonized:
-    """Harmonize what is opened already; the arguments are those of `harmonize`.
+    """Harmonize what is opened already; the arguments are those of `harmonize`, its strengths as an `Amount`.
 
     In place, the scene's background becomes the result where it can be written to, which saves the memory of a copy.
     """
     around = reference_box(reference, scene.landing, scene.canvas)
-    painting = find_painting(scene, method, map, around, strength)
+    painting = find_painting(scene, method, map, around, amount)
     image = scene.background.image
     pixels, alpha = image.pixels, image.alpha
     if not (in_place and pixels.flags.writeable and (alpha is None or alpha.flags.writeable)):

@@ -15,7 +15,7 @@ from sshbench.compositing.photo import CompositingError
 from sshbench.compositing.placement import Box, placed, widened
 from sshbench.compositing.scene import Scene
 from sshbench.compositing.views import mask_of, region_composite, small
-from sshbench.lut.strength import Amount
+from sshbench.lut.strength import WHOLE, Amount
 from sshbench.methods.base import Method
 from sshbench.methods.calling import MethodFailed, harmonize
 from sshbench.methods.full_resolution import (
@@ -42,7 +42,7 @@ class Painting:
 
 
 def find_painting(
-    scene: Scene, method: Method, kind: MapKind | Literal["none"], reference: Box, strength: float = 1.0
+    scene: Scene, method: Method, kind: MapKind | Literal["none"], reference: Box, amount: Amount = WHOLE
 ) -> Painting:
     """Ask a method for the foreground's new colours.
 
@@ -56,14 +56,15 @@ def find_painting(
         Of a map that is fitted: `"lut"` or `"polynomial"`; or `"none"` for the method's own picture, enlarged.
     reference
         The part of the background whose appearance the foreground should take.
-    strength
-        How far to go, 0 to 1.
+    amount
+        How far to go; for a picture 1 at most.
 
     Raises
     ------
     CompositingError
         The method cannot do it.
     """
+    check_amount(kind, amount)
     if method.sees_target:
         raise CompositingError(f"{method.name} needs the ground truth, which a photograph of your own does not have")
     if isinstance(method, PredictsMap) and kind != "none":
@@ -71,26 +72,35 @@ def find_painting(
     elif isinstance(method, PredictsPicture) and kind == "none":
         view, place = view_of(scene, reference)
         (picture,) = method.pictures([view])
-        return Painting(by_picture(_checked(picture, method), place, scene.layer, strength), None)
+        return Painting(by_picture(_checked(picture, method), place, scene.layer, amount), None)
     elif isinstance(method, PredictsMap):
         raise CompositingError(f"{method.name} predicts a colour map and no picture, so there is none without --map")
     else:
         region = reference.around(scene.landing)
         composite = region_composite(scene.background.image.pixels, scene.layer, region, hole=scene.is_composite)
         if isinstance(method, MapsComposites) and kind != "none":
-            colour_map = method.composite_maps([composite])[0].followed(Amount(strength, strength))
+            colour_map = method.composite_maps([composite])[0].followed(amount)
             return Painting(by_map(colour_map), colour_map)
         try:
             (picture,) = (_unit(image) for image in harmonize(method, [composite]))
         except MethodFailed as error:
             raise CompositingError(f"{method.name}: {error}") from error
         if kind == "none":
-            return Painting(by_picture(picture, region, scene.layer, strength), None)
+            return Painting(by_picture(picture, region, scene.layer, amount), None)
         before, mask = _at_size_of(picture, composite.foreground), _at_size_of(picture, composite.mask)
         core = (mask >= _CORE).astype(np.float32)
         colour_map = fit_map(kind, before, picture, mask=core if core.any() else mask)
-    colour_map = colour_map.followed(Amount(strength, strength))
+    colour_map = colour_map.followed(amount)
     return Painting(by_map(colour_map), colour_map)
+
+
+def check_amount(kind: MapKind | Literal["none"], amount: Amount) -> None:
+    """Refuse to go beyond a picture, which is no map to go on along."""
+    if kind == "none" and max(amount.lightness, amount.colour) > 1:
+        raise CompositingError(
+            "with map none a picture is pasted, and nothing lies beyond it; choose lut or polynomial, or strengths "
+            "that come to 1 at most"
+        )
 
 
 def view_of(scene: Scene, reference: Box) -> tuple[View, Box]:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from sshbench.compositing.photo import as_floats
 from sshbench.compositing.placement import Box, Layer
+from sshbench.lut.strength import Amount, between
 from sshbench.methods.full_resolution import ColourMap
 
 _PIXELS = 1 << 18  # at a time; what is computed with then stays in the cache
@@ -83,7 +84,7 @@ def by_map(colour_map: ColourMap) -> Paint:
     return lambda rows, pixels: colour_map(pixels)
 
 
-def by_picture(picture: NDArray[np.float32], box: Box, layer: Layer, strength: float) -> Paint:
+def by_picture(picture: NDArray[np.float32], box: Box, layer: Layer, amount: Amount) -> Paint:
     """Paint with a network's own picture, enlarged.
 
     Parameters
@@ -94,8 +95,8 @@ def by_picture(picture: NDArray[np.float32], box: Box, layer: Layer, strength: f
         Where on the background it lies.
     layer
         What is painted.
-    strength
-        How far to go from the layer's colours to the picture's.
+    amount
+        How far to go from the layer's colours to the picture's: 0..1 each.
     """
     planes = [Image.fromarray(np.ascontiguousarray(plane)) for plane in np.moveaxis(picture, 2, 0)]
     by = picture.shape[1] / box.width, picture.shape[0] / box.height
@@ -107,6 +108,9 @@ def by_picture(picture: NDArray[np.float32], box: Box, layer: Layer, strength: f
         most = np.iinfo(pixels.dtype).max
         painted = [np.asarray(plane.resize(size, Image.Resampling.BICUBIC, part)) for plane in planes]
         large = np.clip(np.stack(painted, axis=2), 0, 1) * most
-        return np.asarray(np.rint(pixels + strength * (large - pixels)).astype(pixels.dtype))
+        if amount.lightness == amount.colour:
+            return np.asarray(np.rint(pixels + amount.colour * (large - pixels)).astype(pixels.dtype))
+        mixed = between(pixels / np.float64(most), large / np.float64(most), amount)
+        return np.asarray(np.rint(mixed * most).astype(pixels.dtype))
 
     return paint

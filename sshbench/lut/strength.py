@@ -63,6 +63,10 @@ class Amount:
         return self.lightness == self.colour == 1
 
 
+WHOLE = Amount()
+"""The map itself."""
+
+
 def followed(function: ColourFunction, amount: Amount) -> ColourFunction:
     """Return the map that follows `function` as far as `amount` says.
 

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import sshbench
 from sshbench.cli.main import main
 from sshbench.images.files import ImageFile, write_image
 from sshbench.images.reading import read_image
 from sshbench.lut.files import read_lut
-from tests.compositing.standin import ellipse, look, pasted, photo
+from tests.compositing.standin import Known, ellipse, look, pasted, photo
 
 F, B, M = photo("coffee"), photo("rocket"), ellipse(200, 300)
 
@@ -81,6 +82,27 @@ def test_a_composite(tmp_path: Path) -> None:
     words = "--composite f.png --mask m.png --method known.py -o out.png --strength 0"
     assert run(*words.split()) == 0
     assert np.array_equal(read_image("out.png").pixels, F)
+
+
+def test_lightness_and_colour() -> None:
+    words = "--composite f.png --mask m.png --method known.py -o out.png --lightness 1.5 --colour 0.5"
+    assert run(*words.split()) == 0
+    by_hand = sshbench.harmonize(F, None, M, method=Known(), lightness=1.5, colour=0.5)
+    assert np.array_equal(read_image("out.png").pixels, by_hand.pixels)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--strength 2.5", "2.5 is not in the range 0<=x<=2"),
+        ("--colour -1", "-1.0 is not in the range 0<=x<=2"),
+        ("--map none --lightness 2", "nothing lies beyond it"),
+    ],
+)
+def test_other_strengths(words: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*f"--composite f.png --mask m.png --method known.py -o out.png {words}".split()) == 2
+    assert said in capsys.readouterr().err
+    assert not Path("out.png").exists()
 
 
 def test_folders_by_name(capsys: pytest.CaptureFixture[str]) -> None:

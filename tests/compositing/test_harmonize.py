@@ -21,6 +21,8 @@ from sshbench.compositing.placement import whole, widened
 from sshbench.errors import SshbenchError
 from sshbench.images.files import ImageFile, write_image
 from sshbench.images.reading import read_image
+from sshbench.lut.difference import luminance
+from sshbench.lut.srgb import decode
 from sshbench.methods import get_method
 from tests.compositing.standin import Known, Painter, ellipse, look, pasted, photo
 
@@ -101,6 +103,56 @@ def test_strength_goes_part_of_the_way() -> None:
     expected = pasted(apply_lut(F, look(), strength=0.5, layout="HWC"), B, M)
     assert np.abs(half.pixels.astype(int) - expected).max() <= 1
     assert np.abs(half.lut().values - 0.5 * (look().values + sshbench.Lut.identity(17).values)).max() < 1e-6
+
+
+def test_the_whole_strength_is_the_methods_own_map() -> None:
+    known = Known()
+    result = sshbench.harmonize(F, B, M, method=known, strength=1, lightness=1, colour=1)
+    assert result.colour_map is not None
+    assert result.colour_map.lut is known.lut
+    assert np.array_equal(result.pixels, pasted(mapped(F), B, M))
+
+
+def test_beyond_1_the_map_is_applied_again() -> None:
+    twice = sshbench.harmonize(F, B, M, method=Known(), strength=2)
+    expected = pasted(apply_lut(apply_lut(F / 255, look(), layout="HWC"), look(), layout="HWC") * 255, B, M)
+    inside = M == 255
+    assert np.abs(twice.pixels.astype(float) - expected)[inside].mean() < 0.5  # of a table of 17 points
+    assert np.abs(twice.pixels.astype(int) - mapped(F))[inside].mean() > 3
+
+
+def test_lightness_and_colour_go_their_own_ways() -> None:
+    def light(**amount: float) -> NDArray[np.float64]:
+        pixels = sshbench.harmonize(F, B, M, method=Known(look("moonlight")), **amount).pixels  # type: ignore[arg-type]
+        return np.asarray(luminance(decode(pixels[M == 255] / 255)))
+
+    nothing, whole = light(strength=0), light()
+    assert np.abs(whole - nothing).mean() > 0.05
+    assert np.abs(light(lightness=0) - nothing).mean() < 0.01
+    assert np.abs(light(colour=0) - whole).mean() < 0.01
+    both = sshbench.harmonize(F, B, M, method=Known(), lightness=0.5, colour=0.5).pixels
+    assert np.array_equal(both, sshbench.harmonize(F, B, M, method=Known(), strength=0.5).pixels)
+    halved = sshbench.harmonize(F, B, M, method=Known(), strength=0.5, lightness=2, colour=0).pixels
+    assert np.array_equal(halved, sshbench.harmonize(F, B, M, method=Known(), lightness=1, colour=0).pixels)
+
+
+@pytest.mark.parametrize("amount", [{"strength": 2}, {"lightness": 0}, {"lightness": 1.5, "colour": 0.3}])
+def test_the_exported_lut_has_the_strength_in_it(amount: dict[str, float], tmp_path: Path) -> None:
+    result = sshbench.harmonize(F, B, M, method=Known(), **amount)
+    result.export_lut(tmp_path / "look.cube")
+    other = apply_lut(F, sshbench.read_cube(tmp_path / "look.cube"), layout="HWC")
+    assert np.abs(other.astype(int) - result.pixels)[M == 255].max() <= 1
+    assert np.abs(other.astype(int) - mapped(F))[M == 255].max() > 3
+
+
+def test_a_picture_has_lightness_and_colour_too() -> None:
+    whole, plain, grey = (
+        sshbench.harmonize(F, B, M, method=Painter(), map="none", **amount).pixels[M == 255].astype(float)
+        for amount in ({}, {"strength": 0}, {"colour": 0})
+    )
+    assert np.array_equal(plain, F[M == 255])
+    assert np.abs(luminance(decode(grey / 255)) - luminance(decode(whole / 255))).mean() < 0.02
+    assert np.abs(grey - whole).mean() > 20  # the red is gone
 
 
 def test_a_transparent_background_becomes_as_opaque_as_the_foreground_on_it() -> None:
@@ -396,7 +448,9 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no such method": ({"method": "reinhart"}, "no method 'reinhart'; did you mean reinhard"),
     "ceiling": ({"method": "ceiling-lut"}, "needs the ground truth"),
     "no such map": ({"map": "linear"}, "there is no map 'linear'; there are lut, polynomial, none"),
-    "strength": ({"strength": 1.5}, "the strength is 0 to 1, not 1.5"),
+    "strength": ({"strength": 2.5}, "the strength is 0 to 2, not 2.5"),
+    "lightness": ({"lightness": -1}, "the lightness is 0 to 2, not -1"),
+    "beyond a picture": ({"map": "none", "strength": 0.8, "colour": 1.5}, "nothing lies beyond it"),
     "reference": ({"reference": "here"}, "'here' is not auto, full or x,y,w,h"),
     "reference outside": ({"reference": "200,100,150,10"}, "reaches outside the background of 300 x 200"),
     "no picture": ({"map": "none"}, "known predicts a colour map and no picture"),

@@ -61,7 +61,7 @@ def opened(files: Path) -> Scene:
 
 
 def whole(files: Path, method: Method, out: Path) -> None:
-    result = harmonize_scene(opened(files), method, map="lut", reference="auto", strength=1, in_place=True)
+    result = harmonize_scene(opened(files), method, map="lut", reference="auto", in_place=True)
     result.save(out)
 
 

@@ -82,7 +82,7 @@ def _loaded(net: Net, given: str | None) -> Any:
             import lpips as package
     except ImportError as error:
         raise LpipsError(f"LPIPS needs the package lpips ({error}); install it with pip install lpips") from error
-    path = _given(net, Path(given)) if given else _cached(net)
+    path = backbone_file(net, given)
     try:
         weights = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, pickle.UnpicklingError, EOFError) as error:
@@ -97,6 +97,18 @@ def _loaded(net: Net, given: str | None) -> Any:
     except (RuntimeError, AttributeError) as error:
         raise LpipsError(f"LPIPS: {path}: does not hold torchvision's weights of {_MODELS[net]}") from error
     return model.eval().requires_grad_(False)
+
+
+def backbone_file(net: Net, given: str | None = None) -> Path:
+    """The file of torchvision's weights of a backbone: of the variable, or of a place, else of its cache.
+
+    Raises
+    ------
+    LpipsError
+        There is none and it could not be fetched.
+    """
+    given = given or os.environ.get(VARIABLE)
+    return _given(net, Path(given)) if given else _cached(net)
 
 
 def _given(net: Net, path: Path) -> Path:

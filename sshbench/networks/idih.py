@@ -77,6 +77,11 @@ class IDIH(nn.Module):
             self.mask_conv = nn.Sequential(nn.Conv2d(1, 64, 3, 2, 1), _Scale(0.1))
         self.multiple, self.padded = 2**depth, 2 ** (depth + 1)
 
+    @property
+    def fusion(self) -> Fusion:
+        """The decoder, which blends."""
+        return self.decoder if "decoder" in self._modules else self.model.decoder
+
     def forward(self, image: Tensor) -> Fused:
         """Harmonize a batch.
 
@@ -94,6 +99,14 @@ class IDIH(nn.Module):
         seen = self.backbone["hrnet"](composite, mask, self.mask_conv(mask))
         features = self.model.decoder(self.model.encoder(image, seen))
         return self.model.decoder.fused(composite, features)
+
+
+@torch.no_grad()
+def start_near_identity(fusion: Fusion) -> None:
+    """Let the attention begin with 0.95 of the input, so that training starts near a copy; published at random."""
+    assert fusion.conv_attention.bias is not None
+    fusion.conv_attention.weight.zero_()
+    fusion.conv_attention.bias.fill_(1)
 
 
 class _EncoderDecoder(nn.Module):

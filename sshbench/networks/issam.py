@@ -27,6 +27,11 @@ class ISSAM(nn.Module):
         self.encoder, self.decoder = Encoder(width, depth), Decoder(width, depth)
         self.multiple, self.padded = 2 ** (depth - 1), 2 ** (depth + 1)
 
+    @property
+    def fusion(self) -> Fusion:
+        """The decoder, which blends."""
+        return self.decoder
+
     def forward(self, image: Tensor) -> Fused:
         """Harmonize a batch.
 

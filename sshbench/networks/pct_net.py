@@ -138,6 +138,17 @@ class PCTNetViT(nn.Module):
         return parameters
 
 
+@torch.no_grad()
+def start_at_identity(network: PCTNetCNN | PCTNetViT) -> None:
+    """Let the maps begin with giving each colour back, and differ little from pixel to pixel; published at random."""
+    scale = imagenet.DEVIATION if isinstance(network, PCTNetCNN) else (1.0, 1.0, 1.0)
+    offset = imagenet.MEAN if isinstance(network, PCTNetCNN) else (0.0, 0.0, 0.0)
+    assert network.get_params.bias is not None
+    network.get_params.weight.mul_(0.1)
+    network.get_params.bias[:9] = torch.diag(torch.tensor(scale)).flatten()
+    network.get_params.bias[9:] = torch.tensor(offset)
+
+
 _PATCH = 4
 
 

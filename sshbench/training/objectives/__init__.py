@@ -21,6 +21,11 @@ ENTRY_POINTS = "sshbench.objectives"
 OBJECTIVES: dict[str, str] = {
     "dih": "sshbench.training.objectives.dih:make",
     "dovenet": "sshbench.training.objectives.dovenet:make",
+    "harmonizer": "sshbench.training.objectives.harmonizer:make",
+    "hdnet": "sshbench.training.objectives.hdnet:make",
+    "idih": "sshbench.training.objectives.idih:make",
+    "issam": "sshbench.training.objectives.idih:make_issam",
+    "pct-net": "sshbench.training.objectives.pct_net:make",
     "s2am": "sshbench.training.objectives.s2am:make",
     "ssh": "sshbench.training.objectives.ssh:make",
     "ssh-lut": "sshbench.training.objectives.ssh_lut:make",

@@ -32,6 +32,30 @@ def stacked(composite: Tensor, mask: Tensor) -> Tensor:
     return torch.cat([composite, mask.to(composite.dtype)], 1)
 
 
+def unit(image: Tensor) -> Tensor:
+    """Images over -1..1, as batches have them, over 0..1."""
+    return image.float() / 2 + 0.5
+
+
+def mask_normalised(made: Tensor, real: Tensor, mask: Tensor, least_area: float) -> Tensor:
+    """The squared error over all pixels, divided by the foreground's pixels, so that small foregrounds count as much.
+
+    Sofiiuk et al. 2021, section 3.3.
+
+    Parameters
+    ----------
+    made, real
+        `[B, 3, c, c]` in the units of the loss.
+    mask
+        `[B, 1, c, c]`, 0..1.
+    least_area
+        Pixels that it is divided by at least.
+    """
+    error = (made.float() - real.float()).square().sum((1, 2, 3))
+    area = mask.float().sum((1, 2, 3)).clamp_min(least_area)
+    return (error / (made.shape[1] * area)).mean()
+
+
 def blended(made: Tensor, batch: Batch) -> Tensor:
     """What a network made, `[B, 3, c, c]` over 0..1, blended into the composite by the soft mask, as it is scored."""
     composite, mask = batch["composite"].float() / 2 + 0.5, batch["mask"].float()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -25,6 +26,22 @@ def made_with(network: Callable[..., Network], arguments: Mapping[str, Any]) -> 
     except TypeError as error:
         name = getattr(network, "__name__", "the network")
         raise RecipeError(f"the section network does not fit: {name} does not take all of it ({error})") from error
+
+
+def xavier(network: nn.Module, magnitude: float) -> None:
+    """Draw the weights of convolutions and matrices after Glorot and Bengio 2010; biases are 0, scales of norms 1.
+
+    Parameters
+    ----------
+    magnitude
+        The variance is this over the mean of the numbers of inputs and outputs.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            fans = nn.init._calculate_fan_in_and_fan_out(module.weight)
+            nn.init.normal_(module.weight, 0.0, math.sqrt(2 * magnitude / sum(fans)))
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
 
 
 def begin(network: Network, start: str, at_identity: Callable[[Network], None]) -> None:

@@ -1,0 +1,94 @@
+"""What Harmonizer is trained for (Ke et al. 2022, section 3.3; numbers of the published code).
+
+Half of a batch are real images that the filters themselves disturb, so that what each filter should restore is known;
+the others are composites, of which only the end is.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sshbench.networks.harmonizer import Harmonizer, start_at_identity
+from sshbench.networks.harmonizer_filters import FILTERS, RANGES, disturbed, restored
+from sshbench.training.objectives import Batch, Phase
+from sshbench.training.objectives.composites import check_crop, unit
+from sshbench.training.objectives.network import begin, made_with
+from sshbench.training.recipe import Recipe
+
+
+class HarmonizerObjective:
+    """Trains `Harmonizer`; terms `fine`, of the disturbed images after each filter, and `coarse`, of the composites.
+
+    The section `network` takes the network's arguments and `start`, `random` or `identity`. Where one of the terms has
+    no weight, the whole batch serves the other.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.architecture = dict(recipe.network)
+        start = self.architecture.pop("start", "random")
+        self.network = made_with(Harmonizer, self.architecture)
+        check_crop(recipe, self.network.multiple)
+        begin(self.network, start, start_at_identity)
+        self.on = {term for term in ("fine", "coarse") if recipe.weight(term) != 0}
+        self.modules = nn.ModuleDict({"network": self.network})
+        self.phases = (Phase("harmonizer", list(self.network.parameters()), self.terms),)
+
+    def terms(self, batch: Batch) -> dict[str, Tensor]:
+        """The terms that have weights, of one pass of the network."""
+        real, mask = unit(batch["real"]), batch["mask"].float()
+        count = (len(real) + 1) // 2 if len(self.on) == 2 else len(real) * ("fine" in self.on)
+        ranges = mask.new_tensor(RANGES)
+        steps = disturbed(real[:count], mask[:count], (2 * torch.rand_like(ranges.expand(count, -1)) - 1) * ranges)
+        given = torch.cat([steps[0], unit(batch["composite"][count:])])
+        made = restored(given, mask, self._arguments(given, mask))
+        found = {}
+        if count:
+            stages = zip([one[:count] for one in made], [*steps[1:], real[:count]], strict=True)
+            found["fine"] = in_turn([foreground_error(one, to, mask[:count]) for one, to in stages])
+        if count < len(real):
+            found["coarse"] = foreground_error(made[-1][count:], real[count:], mask[count:]).mean()
+        return found
+
+    def predict(self, batch: Batch) -> Tensor:
+        """The composite after all filters."""
+        composite, mask = unit(batch["composite"]), batch["mask"].float()
+        return restored(composite, mask, self._arguments(composite, mask))[-1]
+
+    def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The network's state, with the names of the authors' file."""
+        return self.network.state_dict(), self.architecture
+
+    def _arguments(self, image: Tensor, mask: Tensor) -> Tensor:
+        arguments: Tensor = self.network(torch.cat([image, mask], 1))
+        return arguments.float()
+
+
+def foreground_error(made: Tensor, real: Tensor, mask: Tensor) -> Tensor:
+    """Of each image `[B, 3, c, c]`, over 0..1: absolute and ten times the squared error, by the foreground's pixels."""
+    squared = (made - real).square()
+    error = ((squared + 1e-6).sqrt() + 10 * squared) * mask
+    return error.sum((1, 2, 3)) / (mask.sum((1, 2, 3)) + 1e-6)
+
+
+def in_turn(errors: list[Tensor]) -> Tensor:
+    """The dynamic loss: what each filter adds to the error of the one before, by its part in the whole.
+
+    Parameters
+    ----------
+    errors
+        `[B]` after each of `FILTERS`. A filter is not charged for what the one before left.
+    """
+    assert len(errors) == len(FILTERS)
+    added = [errors[0]]
+    added += [(after - before.detach()).clamp_min(0) for before, after in pairwise(errors)]
+    whole = torch.stack(added).sum(0).detach() + 1e-9
+    return torch.stack([(one / whole).mean() for one in added]).sum()
+
+
+def make(recipe: Recipe) -> HarmonizerObjective:
+    """The objective of a recipe."""
+    return HarmonizerObjective(recipe)

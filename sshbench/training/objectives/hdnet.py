@@ -1,0 +1,72 @@
+"""What HDNet is trained for (numbers of the published code): the error of the composite over the foreground's area."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sshbench.networks.hdnet import HDNet
+from sshbench.training.objectives import Batch, Phase
+from sshbench.training.objectives.composites import blended, check_crop, mask_normalised
+from sshbench.training.objectives.network import made_with
+from sshbench.training.recipe import Recipe, RecipeError
+
+
+class HdnetObjective:
+    """Trains `HDNet`; the one term, `mse`, is of the composite with the network's foreground, over -1..1.
+
+    The section `network` takes the network's arguments; `least_area`, the pixels of foreground that the error is
+    divided by at least; and `background`: `target`, as its authors train, puts the ground truth's background behind the
+    foreground before the network sees it, `composite` does not. What is validated is the foreground in the composite,
+    though with `target` the network was shown the rest.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.architecture = dict(recipe.network)
+        self.least_area = float(self.architecture.pop("least_area", 100))
+        self.background = self.architecture.pop("background", "target")
+        if self.background not in ("target", "composite"):
+            raise RecipeError(f"network.background is target or composite, not {self.background!r}")
+        self.network = made_with(HDNet, self.architecture)
+        check_crop(recipe, self.network.multiple)
+        self.network.apply(_initialise)
+        self.modules = nn.ModuleDict({"network": self.network})
+        self.phases = (Phase("hdnet", list(self.network.parameters()), self.terms),)
+
+    def terms(self, batch: Batch) -> dict[str, Tensor]:
+        """The only term."""
+        made, mask = self._made(batch)
+        return {"mse": mask_normalised(made, batch["real"], mask, self.least_area)}
+
+    def predict(self, batch: Batch) -> Tensor:
+        """The composite with the network's foreground blended in."""
+        return blended(self._made(batch)[0] / 2 + 0.5, batch)
+
+    def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The network's state, with the names of the published code."""
+        return self.network.state_dict(), self.architecture
+
+    def _made(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        composite = batch["composite"]
+        mask = (batch["mask"] >= 0.5).to(composite.dtype)
+        if self.background == "target":
+            composite = composite * mask + batch["real"] * (1 - mask)
+        made: Tensor = self.network(torch.cat([composite, mask], 1)).image
+        return made, mask
+
+
+@torch.no_grad()
+def _initialise(module: nn.Module) -> None:
+    """Weights of N(0, 0.02), no biases; the norms' affine maps begin with nothing."""
+    for name, parameter in module.named_parameters(recurse=False):
+        if parameter.ndim > 1:
+            parameter.normal_(0, 0.02)
+        elif name == "bias":
+            parameter.zero_()
+
+
+def make(recipe: Recipe) -> HdnetObjective:
+    """The objective of a recipe."""
+    return HdnetObjective(recipe)

@@ -211,8 +211,12 @@ class Recipe(_Section):
 
     @property
     def input_size(self) -> int:
-        """Side of the images that the network is measured on, and is for: few networks work as well at another."""
-        return self.validation.crop or self.data.crop
+        """Side of what the network sees, and is for: few networks work as well at another.
+
+        It is that of the images that it is measured on, unless the section `network` has a `side` that these are
+        brought to.
+        """
+        return int(self.network.get("side") or self.validation.crop or self.data.crop)
 
     def differences(self, other: Recipe) -> list[str]:
         """Where `other` differs, each as `section.key: this value, not that one`."""

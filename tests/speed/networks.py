@@ -23,6 +23,13 @@ NETWORKS: dict[str, tuple[str, str, dict[str, Any], tuple[int, ...], int]] = {
     "dih caffe": ("dih", "DIHCaffe", {}, (4,), 512),
     "wct2 cat5": ("wct2", "WCT2", {}, (3, 3), 256),
     "wct2 sum": ("wct2", "WCT2", {"unpool": "sum"}, (3, 3), 256),
+    "idih": ("idih", "IDIH", {}, (4,), 256),
+    "idih hrnet18s": ("idih", "IDIH", {"backbone": "hrnet18s"}, (4,), 256),
+    "issam": ("issam", "ISSAM", {}, (4,), 256),
+    "pct-net cnn": ("pct_net", "PCTNetCNN", {}, (4,), 256),
+    "pct-net vit": ("pct_net", "PCTNetViT", {}, (4,), 256),
+    "harmonizer": ("harmonizer", "Harmonizer", {}, (4,), 256),
+    "hdnet": ("hdnet", "HDNet", {}, (4,), 256),
 }
 
 

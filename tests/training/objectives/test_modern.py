@@ -189,6 +189,10 @@ class TestPctNet:
         with pytest.raises(RecipeError, match=r"network\.side is a multiple of 4 up to the crop of 64, not 128"):
             objective("pct-net", "network.side=128")
 
+    def test_weights_are_for_the_side_that_the_network_sees(self) -> None:
+        assert read_recipe("paper", method="pct-net").input_size == 256
+        assert read_recipe("small", method="pct-net").input_size == 64
+
     def test_a_slope_by_hand(self) -> None:
         ramp = torch.arange(8.0).expand(1, 1, 8, 8)
         inside = slope(torch.cat([ramp, ramp.transpose(2, 3)], 1))

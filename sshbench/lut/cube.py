@@ -1,8 +1,9 @@
 """Read and write `.cube` files: 1D, 3D, and Resolve's shaper followed by a 3D table.
 
 The format is the Adobe Cube LUT Specification 1.0 (2013) with DaVinci Resolve's extensions (`LUT_1D_INPUT_RANGE`,
-`LUT_3D_INPUT_RANGE`, a 1D table before the 3D one). `docs/cube-rules.md` lists every rule with our answer. What the
-two texts forbid is refused with file, line and reason; nothing is repaired in silence.
+`LUT_3D_INPUT_RANGE`, `LUT_IN_VIDEO_RANGE`, `LUT_OUT_VIDEO_RANGE`, a 1D table before the 3D one).
+`docs/cube-rules.md` lists every rule with our answer. What the two texts forbid is refused with file, line and reason;
+nothing is repaired in silence.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ _SIGNATURES = {
     b"\x1f\x8b": "gzip",
     b"PK\x03\x04": "zip",
     b"\x89PNG": "PNG",
+    b"\xff\xd8\xff": "JPEG",
     b"BZh": "bzip2",
     b"\xfd7zXZ": "xz",
     b"\x28\xb5\x2f\xfd": "Zstandard",
@@ -49,8 +51,10 @@ def read_cube(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> Lu
     Returns
     -------
     Lut
-        Numbers are the float32 nearest to the file's decimals. Keywords without a meaning here are in `metadata`, the
-        values of a repeated one separated by newlines. The domain of a 1D table is `shaper_domain`.
+        Numbers are the float32 nearest to the file's decimals. A LUT for video range (black at 16, white at 235) is
+        brought to full range: its domain with `LUT_IN_VIDEO_RANGE`, its values with `LUT_OUT_VIDEO_RANGE`. Keywords
+        without a meaning here are in `metadata`, the values of a repeated one separated by newlines. The domain of a
+        1D table is `shaper_domain`.
 
     Raises
     ------
@@ -62,7 +66,8 @@ def read_cube(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> Lu
     Warns
     -----
     CubeWarning
-        Once a file, where it has unknown keywords or a title without quotes.
+        Once a file, where it has unknown keywords, a title without quotes, or the input range 0 to 1 for a table that
+        it does not have.
     """
     source = os.fspath(path)
     data = _text(source, _read_bytes(source, max_bytes))
@@ -76,10 +81,15 @@ def read_cube(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> Lu
         raise CubeFormatError(source, line, cube_rows.line_fault(cube_rows.line_at(data, offset)[0]) or reason)
     domain_1d, domain_3d = header.domains()
     rows = _rows(source, data, offset, line, size_1d, size_3d)
+    shaper, table = rows[:size_1d], rows[size_1d:]
+    if size_3d:
+        table = header.in_full_range(table)
+    else:
+        shaper = header.in_full_range(shaper)
     header.warn()
     return Lut(
-        values=rows[size_1d:].reshape(size_3d, size_3d, size_3d, 3) if size_3d else None,
-        shaper_values=rows[:size_1d] if size_1d else None,
+        values=table.reshape(size_3d, size_3d, size_3d, 3) if size_3d else None,
+        shaper_values=shaper if size_1d else None,
         domain=domain_3d,
         shaper_domain=domain_1d,
         title=header.title,

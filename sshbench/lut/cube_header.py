@@ -8,6 +8,7 @@ import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sshbench.errors import SshbenchError, printable
 from sshbench.lut import cube_rows
@@ -21,7 +22,10 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _TITLE = re.compile(rb'"([^"]*)"[ \t]*(?:#.*)?')
 _SIZES = {b"LUT_1D_SIZE": MAX_SIZE_1D, b"LUT_3D_SIZE": MAX_SIZE_3D}
 _BOUNDS = {b"DOMAIN_MIN": 3, b"DOMAIN_MAX": 3, b"LUT_1D_INPUT_RANGE": 2, b"LUT_3D_INPUT_RANGE": 2}
-_KNOWN = {b"TITLE", *_SIZES, *_BOUNDS}
+_IN_VIDEO, _OUT_VIDEO = b"LUT_IN_VIDEO_RANGE", b"LUT_OUT_VIDEO_RANGE"
+_KNOWN = {b"TITLE", *_SIZES, *_BOUNDS, _IN_VIDEO, _OUT_VIDEO}
+# Video range keeps black at 16 and white at 235 of 255; the numbers of a table are over 0..255 of it.
+_VIDEO_BLACK, _VIDEO_WIDTH = 16 / 255, 219 / 255
 
 
 class CubeFormatError(SshbenchError, ValueError):
@@ -77,6 +81,7 @@ class Header:
     lines: dict[bytes, int] = field(default_factory=dict)
     sizes: dict[bytes, int] = field(default_factory=dict)
     bounds: dict[bytes, tuple[float, ...]] = field(default_factory=dict)
+    flags: set[bytes] = field(default_factory=set)
     remarks: list[str] = field(default_factory=list)
 
     def read(self, data: bytes) -> tuple[int, int]:
@@ -101,35 +106,57 @@ class Header:
         return self.sizes.get(keyword, 0)
 
     def domains(self) -> tuple[Domain, Domain]:
-        """The domains of the 1D and the 3D table."""
-        both = len(self.sizes) == 2
-        domains = []
-        for name in ("1D", "3D"):
-            range_keyword = f"LUT_{name}_INPUT_RANGE".encode()
-            bounds = self.bounds.get(range_keyword)
-            if f"LUT_{name}_SIZE".encode() not in self.sizes:
-                if bounds is not None:
-                    other = {"1D": "3D", "3D": "1D"}[name]
+        """The domains of the 1D and the 3D table, in full range."""
+        domains = {name: self._domain_of(name) for name in ("1D", "3D")}
+        if _IN_VIDEO in self.flags:
+            first = "1D" if b"LUT_1D_SIZE" in self.sizes else "3D"
+            with np.errstate(over="ignore"):
+                ends = full_range(np.array([domains[first].lower, domains[first].upper])).astype(np.float32)
+            if not np.isfinite(ends).all():
+                raise self._error(_IN_VIDEO, "the domain in full range is too large for a 32-bit float")
+            lower, upper = (tuple(bound) for bound in ends.tolist())
+            domains[first] = self._domain(_IN_VIDEO, b"the domain in full range", lower, upper)
+        return domains["1D"], domains["3D"]
+
+    def in_full_range(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The values of the last table as LUT_OUT_VIDEO_RANGE says: black and white at 0 and 1."""
+        if _OUT_VIDEO not in self.flags:
+            return values
+        with np.errstate(over="ignore"):
+            full = full_range(values.astype(np.float64)).astype(np.float32)
+        if not np.isfinite(full).all():
+            raise self._error(_OUT_VIDEO, "a value in full range is too large for a 32-bit float")
+        full.flags.writeable = False
+        return full
+
+    def _domain_of(self, name: str) -> Domain:
+        """The domain of the 1D or the 3D table, as it is stated."""
+        range_keyword = f"LUT_{name}_INPUT_RANGE".encode()
+        bounds = self.bounds.get(range_keyword)
+        if f"LUT_{name}_SIZE".encode() not in self.sizes:
+            if bounds is not None:
+                other = {"1D": "3D", "3D": "1D"}[name]
+                said = f"{range_keyword.decode()} without LUT_{name}_SIZE"
+                if bounds != (0.0, 1.0) or not self._domain_of(other).is_unit:
                     reason = f"the range of the {other} table is stated by LUT_{other}_INPUT_RANGE"
-                    raise self._error(range_keyword, f"{range_keyword.decode()} without LUT_{name}_SIZE; {reason}")
-                domains.append(Domain())
-                continue
-            by_range = bounds and self._domain(range_keyword, range_keyword, (bounds[0],) * 3, (bounds[1],) * 3)
-            by_channel = None
-            if stated := [key for key in (b"DOMAIN_MIN", b"DOMAIN_MAX") if key in self.bounds]:
-                last = max(stated, key=lambda key: self.lines[key])
-                if both:
-                    reason = "with a 1D and a 3D table, LUT_1D_INPUT_RANGE and LUT_3D_INPUT_RANGE state the domains"
-                    raise self._error(last, f"{last.decode()} does not say which table it is for; {reason}")
-                lower, upper = self.bounds.get(b"DOMAIN_MIN", (0.0,) * 3), self.bounds.get(b"DOMAIN_MAX", (1.0,) * 3)
-                by_channel = self._domain(last, b"DOMAIN_MIN to DOMAIN_MAX", lower, upper)
-                if by_range and by_range != by_channel:
-                    raise self._error(
-                        max(last, range_keyword, key=lambda key: self.lines[key]),
-                        f"LUT_{name}_INPUT_RANGE and DOMAIN_MIN, DOMAIN_MAX state different domains",
-                    )
-            domains.append(by_channel or by_range or Domain())
-        return domains[0], domains[1]
+                    raise self._error(range_keyword, f"{said}; {reason}")
+                self.remarks.append(f"{said}: 0 to 1, which is the range of the {other} table too")
+            return Domain()
+        by_range = bounds and self._domain(range_keyword, range_keyword, (bounds[0],) * 3, (bounds[1],) * 3)
+        by_channel = None
+        if stated := [key for key in (b"DOMAIN_MIN", b"DOMAIN_MAX") if key in self.bounds]:
+            last = max(stated, key=lambda key: self.lines[key])
+            if len(self.sizes) == 2:
+                reason = "with a 1D and a 3D table, LUT_1D_INPUT_RANGE and LUT_3D_INPUT_RANGE state the domains"
+                raise self._error(last, f"{last.decode()} does not say which table it is for; {reason}")
+            lower, upper = self.bounds.get(b"DOMAIN_MIN", (0.0,) * 3), self.bounds.get(b"DOMAIN_MAX", (1.0,) * 3)
+            by_channel = self._domain(last, b"DOMAIN_MIN to DOMAIN_MAX", lower, upper)
+            if by_range and by_range != by_channel:
+                raise self._error(
+                    max(last, range_keyword, key=lambda key: self.lines[key]),
+                    f"LUT_{name}_INPUT_RANGE and DOMAIN_MIN, DOMAIN_MAX state different domains",
+                )
+        return by_channel or by_range or Domain()
 
     def warn(self) -> None:
         """Warn once of all that the format does not know."""
@@ -156,6 +183,11 @@ class Header:
             self.sizes[keyword] = self._size(keyword, rest)
         elif keyword in _BOUNDS:
             self.bounds[keyword] = self._bounds(keyword, rest)
+        elif keyword in (_IN_VIDEO, _OUT_VIDEO):
+            if words := cube_rows.split_words(rest):
+                shown = cube_rows.quote(b" ".join(words))
+                raise self._error(keyword, f"{keyword.decode()} stands alone on its line, not before {shown}")
+            self.flags.add(keyword)
         elif keyword == b"TITLE":
             self.title = self._title(rest.strip(b" \t"))
         else:
@@ -197,6 +229,11 @@ class Header:
 
     def _error(self, keyword: bytes, reason: str) -> CubeFormatError:
         return CubeFormatError(self.path, self.lines[keyword], reason)
+
+
+def full_range(video: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Numbers of video range, where black is 16/255 and white 235/255, with black at 0 and white at 1."""
+    return np.asarray((video - _VIDEO_BLACK) / _VIDEO_WIDTH)
 
 
 def _decode(text: bytes) -> str:

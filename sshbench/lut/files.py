@@ -13,7 +13,15 @@ from sshbench.lut.cube import read_cube
 from sshbench.lut.table import Lut, LutError
 
 _IMAGE_SUFFIXES = (".png", ".tif", ".tiff")
-_IMAGE_SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*")
+_PICTURES = {
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",
+    b"MM\0+": "TIFF",
+    b"\xff\xd8\xff": "JPEG",
+    b"GIF8": "GIF",
+}
 
 
 def looks() -> dict[str, Path]:
@@ -76,11 +84,26 @@ def _read_look(path: Path) -> Lut:
 def _read_file(path: Path) -> Lut:
     if path.is_file():
         with open(path, "rb") as file:
-            if file.read(8).startswith(_IMAGE_SIGNATURES):
-                from sshbench.lut.hald import read_hald
+            start = file.read(16)
+        if picture_kind(start) is not None:
+            from sshbench.lut.hald import read_hald
 
-                return read_hald(path)
+            return read_hald(path)
     return read_cube(path)
+
+
+def picture_kind(start: bytes) -> str | None:
+    """The format of a picture that starts with these 16 bytes; None for what is no picture."""
+    for signature, kind in _PICTURES.items():
+        if start.startswith(signature):
+            return kind
+    if start.startswith(b"RIFF") and start[8:12] == b"WEBP":
+        return "WebP"
+    if start.startswith(b"BM") and start[6:10] == b"\0\0\0\0":
+        return "BMP"
+    if start[4:8] == b"ftyp":
+        return "AVIF" if start[8:12] in (b"avif", b"avis") else "HEIC or a video"
+    return None
 
 
 def find_luts(folder: str | os.PathLike[str]) -> list[Path]:

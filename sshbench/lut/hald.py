@@ -2,6 +2,9 @@
 
 A Hald of level L is L^3 x L^3 pixels, read row by row: the table of L^2 points an axis in `.cube` order, red fastest
 (Eskil Steenberg's "Hald CLUT", as in ImageMagick and RawTherapee). It has no domain: inputs and values are 0..1.
+
+A square lookup picture, as GPUImage and MetalPetal take it, has the same size and another order: L x L tiles, one for
+each blue, with red along and green down. Its table is smooth in that order alone, which tells the two apart.
 """
 
 from __future__ import annotations
@@ -11,15 +14,21 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sshbench.errors import SshbenchError
 from sshbench.images.files import ImageFile, write_image
 from sshbench.images.reading import read_image
 from sshbench.lut.apply import apply_lut
+from sshbench.lut.files import picture_kind
 from sshbench.lut.table import Lut, identity_table
 
 MIN_LEVEL = 2
 MAX_LEVEL = 16  # 256 points an axis
+
+_SMALLEST_LOOKUP = 3  # of level 2 there are too few points to tell
+_ROUGHER = 1.5  # looks are at least 1.7 times as rough in the order of the other kind, and noise as rough in both
+_LOSSLESS = "a Hald CLUT is a PNG or TIFF without compression losses"
 
 
 class HaldError(SshbenchError, ValueError):
@@ -27,7 +36,7 @@ class HaldError(SshbenchError, ValueError):
 
 
 class HaldWarning(UserWarning):
-    """What a LUT loses when it is written as a Hald CLUT."""
+    """What a LUT loses when it is written as a Hald CLUT; or that a picture is no Hald CLUT and is read as a lookup."""
 
 
 def level_of(width: int, height: int) -> int | None:
@@ -37,7 +46,7 @@ def level_of(width: int, height: int) -> int | None:
 
 
 def read_hald(path: str | os.PathLike[str]) -> Lut:
-    """Read a Hald CLUT from a PNG or TIFF with 8 or 16 bits a channel.
+    """Read a Hald CLUT, or a square lookup picture, from a PNG or TIFF with 8 or 16 bits a channel.
 
     Returns
     -------
@@ -51,23 +60,56 @@ def read_hald(path: str | os.PathLike[str]) -> Lut:
         losses.
     ImageFileError
         The file is no image that can be read.
+
+    Warns
+    -----
+    HaldWarning
+        The picture is laid out as a square lookup and read as one.
     """
     path = Path(path)
+    check_lossless(path)
     image = read_image(path)
+    if not image.coding.lossless or image.coding.format not in ("PNG", "TIFF"):
+        raise HaldError(f"{path}: {_LOSSLESS}")
     height, width = image.pixels.shape[:2]
     level = level_of(width, height)
     if level is None:
         sides = f"the side of a Hald CLUT is the cube of a level {MIN_LEVEL} to {MAX_LEVEL}"
         raise HaldError(f"{path}: {width} x {height} pixels is no Hald CLUT; {sides}: 8, 27, 64, 125, ... 4096")
-    if not image.coding.lossless or image.coding.format not in ("PNG", "TIFF"):
-        raise HaldError(f"{path}: a Hald CLUT is a PNG or TIFF without compression losses")
     largest = np.iinfo(image.pixels.dtype).max
     if image.alpha is not None and (image.alpha != largest).any():
         raise HaldError(f"{path}: has transparent pixels; save the Hald CLUT without an alpha channel")
     size = level**2
     values = (image.pixels.reshape(size, size, size, 3) / np.float64(largest)).astype(np.float32)
+    lookup = values.reshape(level, size, level, size, 3).swapaxes(1, 2).reshape(values.shape)
+    if level >= _SMALLEST_LOOKUP and _roughness(values) > _ROUGHER * _roughness(lookup):
+        tiles = f"{level} x {level} tiles of {size} x {size} pixels"
+        warnings.warn(
+            f"{path}: is a square lookup of {tiles}, not a Hald CLUT, and is read as one", HaldWarning, stacklevel=2
+        )
+        values = lookup
     values.flags.writeable = False
     return Lut(values=values, title=path.stem, source=os.fspath(path))
+
+
+def check_lossless(path: Path) -> None:
+    """Refuse a picture of a format that no Hald CLUT has.
+
+    Raises
+    ------
+    HaldError
+        The file is a JPEG, WebP, GIF, BMP, HEIC or AVIF picture, which keep colours roughly, or few of them, or are not
+        read here.
+    """
+    with open(path, "rb") as file:
+        kind = picture_kind(file.read(16))
+    if kind is not None and kind not in ("PNG", "TIFF"):
+        raise HaldError(f"{path}: {_LOSSLESS}, and this is {kind}")
+
+
+def _roughness(table: NDArray[np.float32]) -> float:
+    """How far neighbours along the three axes of a table lie apart."""
+    return sum(float(np.abs(np.diff(table, axis=axis)).mean(dtype=np.float64)) for axis in range(3))
 
 
 def default_level(lut: Lut) -> int:

@@ -19,6 +19,9 @@ _SPLICES += [
     "DOMAIN_MAX -1 2 2",
     "LUT_1D_INPUT_RANGE 0 1",
     "LUT_3D_INPUT_RANGE 0 1",
+    "LUT_IN_VIDEO_RANGE",
+    "LUT_OUT_VIDEO_RANGE",
+    "lut_out_video_range 1",
     'TITLE "x"',
     "TITLE",
     "END",
@@ -45,7 +48,9 @@ def valid_file(random: Random) -> bytes:
         title = random.choice(_TITLES)
         header.append(("TITLE", title if random.random() < 0.2 and title == "Look" else f'"{title}"'))
     if random.random() < 0.3:
-        header.append(("LUT_IN_VIDEO_RANGE", ""))
+        header.append((random.choice(["LUT_IN_VIDEO_RANGE", "LUT_OUT_VIDEO_RANGE"]), ""))
+    if random.random() < 0.1:
+        header.append((random.choice(["LUT_IN_FULL_RANGE", "END_OF_HEADER"]), ""))
     if random.random() < 0.3:
         header.append(("Vendor_7", random.choice(["", "text # more", "0 0 0", "ü"])))
     random.shuffle(header)

@@ -40,10 +40,16 @@ Beside the files: a folder, a pipe or a device is refused, and so is a file of m
 
 ## Choices where the texts are silent or unkind
 
-- **`LUT_1D_INPUT_RANGE` in a file with a 3D table alone** is refused. Resolve's text gives that keyword to the 1D
-  table. colour-science and OpenColorIO (where the file has no title) ignore it and read the table over 0..1; a sample
-  file of colour-science, `eotf_sRGB_3D.cube`, has it with a table that was plainly computed over that range. Reading
-  it either way gives wrong colours to someone, so the file has to say `LUT_3D_INPUT_RANGE`.
+- **`LUT_1D_INPUT_RANGE` in a file with a 3D table alone** (or the other way round) is read with a warning where it says
+  0 to 1 and so does the table that is there, since the range then is the same whichever table it was meant for. Another
+  range is refused. Resolve's text gives that keyword to the 1D table. colour-science and OpenColorIO (where the file
+  has no title) ignore it and read the table over 0..1; a sample file of colour-science, `eotf_sRGB_3D.cube`, has it
+  with a table that was plainly computed over that range. Reading it either way gives wrong colours to someone, so the
+  file has to say `LUT_3D_INPUT_RANGE`.
+- **`LUT_IN_VIDEO_RANGE` and `LUT_OUT_VIDEO_RANGE`** (Resolve) say that the table expects, or gives, values with black
+  at 16/255 and white at 235/255. Both are honoured as the file is read: the domain of the first table, and the values
+  of the last one, are brought to full range, x to (255 x - 16) / 219, so that the LUT takes photographs as any other
+  does. `write_cube` writes the table in full range, with the domain that this makes.
 - **A 1D and a 3D size** make Resolve's layout: the rows of the 1D table, then those of the 3D table. Adobe's
   specification forbids the pair, so `DOMAIN_MIN` and `DOMAIN_MAX`, which would not say which table they are for, are
   refused there.

@@ -55,7 +55,7 @@ def read(data: bytes) -> Found:
         if any((c < " " and c != "\t") or c == "\x7f" for c in rest):
             raise Refused(number)
         known = word.upper()
-        if known not in ("TITLE", "LUT_1D_SIZE", "LUT_3D_SIZE", *_COUNTS):
+        if known not in ("TITLE", "LUT_1D_SIZE", "LUT_3D_SIZE", *_COUNTS, *_FLAGS):
             if rest and rest[0] not in " \t":
                 raise Refused(number)
             value = _text(rest.strip(" \t"))
@@ -66,6 +66,9 @@ def read(data: bytes) -> Found:
         seen[known] = number
         if known == "TITLE":
             found.title = _title(rest.strip(" \t"), number)
+        elif known in _FLAGS:
+            if _words(rest):
+                raise Refused(number)
         elif known in _COUNTS:
             numbers[known] = _row(_words(rest), _COUNTS[known], number)
         else:
@@ -92,15 +95,29 @@ def read(data: bytes) -> Found:
         found.rows.append(row)
     if len(found.rows) < needed:
         raise Refused(last)
+    if "LUT_OUT_VIDEO_RANGE" in seen:
+        start = found.size_1d if found.size_3d else 0
+        for row in found.rows[start:]:
+            row[:] = [_from_video(value, seen["LUT_OUT_VIDEO_RANGE"]) for value in row]
     return found
 
 
+def _from_video(value: float, line: int) -> np.float32:
+    """Black from 16/255 to 0 and white from 235/255 to 1."""
+    with np.errstate(over="ignore"):
+        full = np.float32((float(value) - 16 / 255) / (219 / 255))
+    if not np.isfinite(full):
+        raise Refused(line)
+    return full
+
+
 _COUNTS = {"DOMAIN_MIN": 3, "DOMAIN_MAX": 3, "LUT_1D_INPUT_RANGE": 2, "LUT_3D_INPUT_RANGE": 2}
+_FLAGS = ("LUT_IN_VIDEO_RANGE", "LUT_OUT_VIDEO_RANGE")
 
 
 def _lines(data: bytes) -> list[str]:
     """Lines of characters that are one byte each, as they stand in UTF-8 or Latin-1."""
-    for magic in (b"\x1f\x8b", b"PK\x03\x04", b"\x89PNG", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"):
+    for magic in (b"\x1f\x8b", b"PK\x03\x04", b"\x89PNG", b"\xff\xd8\xff", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"):
         if data[: len(magic)] == magic:
             raise Refused(1)
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -208,15 +225,18 @@ def _fraction(bits: int) -> Fraction:
 
 
 def _set_domains(found: Found, seen: dict[str, int], numbers: dict[str, list[np.float32]]) -> None:
+    domains, of_no_table = [], None
     for name, size in (("1D", found.size_1d), ("3D", found.size_3d)):
         keyword = f"LUT_{name}_INPUT_RANGE"
         by_range = by_channel = None
         if keyword in numbers:
-            if not size:
-                raise Refused(seen[keyword])
             low, high = map(float, numbers[keyword])
             by_range = ((low,) * 3, (high,) * 3)
-            if not low < high:
+            if not size:
+                if (low, high) != (0, 1):
+                    raise Refused(seen[keyword])
+                of_no_table, by_range = seen[keyword], None
+            elif not low < high:
                 raise Refused(seen[keyword])
         if size and {"DOMAIN_MIN", "DOMAIN_MAX"} & set(numbers):
             line = max(seen.get("DOMAIN_MIN", 0), seen.get("DOMAIN_MAX", 0))
@@ -229,8 +249,13 @@ def _set_domains(found: Found, seen: dict[str, int], numbers: dict[str, list[np.
             by_channel = (low3, high3)
             if by_range and by_range != by_channel:
                 raise Refused(max(line, seen[keyword]))
-        domain = by_channel or by_range or ((0.0,) * 3, (1.0,) * 3)
-        if name == "1D":
-            found.shaper_domain = domain
-        else:
-            found.domain = domain
+        domains.append(by_channel or by_range or ((0.0,) * 3, (1.0,) * 3))
+    if of_no_table and any(domain != ((0.0,) * 3, (1.0,) * 3) for domain in domains):
+        raise Refused(of_no_table)
+    if line := seen.get("LUT_IN_VIDEO_RANGE"):
+        first = 0 if found.size_1d else 1
+        lower, upper = (tuple(float(_from_video(bound, line)) for bound in end) for end in domains[first])
+        if not all(low < high for low, high in zip(lower, upper, strict=True)):
+            raise Refused(line)
+        domains[first] = (lower, upper)
+    found.shaper_domain, found.domain = domains

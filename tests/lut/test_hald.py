@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 import zlib
 from pathlib import Path
 
@@ -13,8 +14,9 @@ import tifffile
 from PIL import Image
 
 from sshbench.images.opening import ImageFileError
+from sshbench.lut.bank import LutBank
 from sshbench.lut.cube import CubeFormatError, read_cube, write_cube
-from sshbench.lut.files import find_luts, read_lut
+from sshbench.lut.files import find_luts, looks, read_lut
 from sshbench.lut.hald import HaldError, HaldWarning, read_hald, write_hald
 from sshbench.lut.table import Domain, Lut, LutError
 from tests.lut.peers import Points, with_opencolorio
@@ -195,3 +197,89 @@ def test_luts_of_a_folder_are_found_in_order(tmp_path: Path) -> None:
     assert found == ["A.CUBE", "b.cube", "hald.png", "sub/c.cube"]
     with pytest.raises(LutError, match="is not a folder"):
         find_luts(tmp_path / "none")
+
+
+def as_lookup(table: np.ndarray) -> np.ndarray:
+    """A square lookup picture of a table `[B, G, R, 3]`, pixel by pixel: the tile of a blue, red along, green down."""
+    size = len(table)
+    level = round(size**0.5)
+    picture = np.zeros((level**3, level**3, 3), np.uint8)
+    for blue in range(size):
+        top, left = blue // level * size, blue % level * size
+        picture[top : top + size, left : left + size] = np.rint(table[blue] * 255)
+    return picture
+
+
+@pytest.mark.parametrize("level", [3, 4, 8])
+@pytest.mark.parametrize("name", ["identity", "golden-hour", "cross-process", "teal"])
+def test_a_square_lookup_is_read_as_what_it_is(tmp_path: Path, name: str, level: int) -> None:
+    looks_like = Lut.identity(17) if name == "identity" else read_lut(next(n for n in sorted(looks()) if n >= name))
+    table = LutBank.from_luts([looks_like], size=level**2).values[0]
+    picture = as_lookup(table)
+    Image.fromarray(picture).save(tmp_path / "lookup.png")
+    with pytest.warns(
+        HaldWarning, match=rf"square lookup of {level} x {level} tiles of {level**2} x {level**2} pixels"
+    ):
+        lut = read_lut(tmp_path / "lookup.png")
+    assert lut.values is not None
+    assert np.abs(lut.values - table).max() <= 0.5 / 255 + 1e-6
+    hald = np.rint(table * 255).astype(np.uint8).reshape(picture.shape)
+    Image.fromarray(hald).save(tmp_path / "hald.png")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read = read_lut(tmp_path / "hald.png")
+    np.testing.assert_array_equal(read.values, lut.values)
+
+
+@pytest.mark.parametrize("level", [2, 3, 4, 8])
+def test_noise_and_flat_colours_stay_hald_cluts(tmp_path: Path, level: int) -> None:
+    for number, pixels in enumerate((random_pixels(level, 8), np.full((level**3, level**3, 3), 9, np.uint8))):
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            values = read_hald(tmp_path / f"{number}.png").values
+        assert np.array_equal(np.ravel(values), (np.ravel(pixels) / np.float64(255)).astype(np.float32))
+
+
+def test_every_look_is_told_from_its_lookup(tmp_path: Path) -> None:
+    bank = LutBank.of_looks(size=16)
+    wrong = []
+    for name, table in zip(bank.names, bank.values, strict=True):
+        for kind, pixels in (("hald", table.reshape(64, 64, 3)), ("lookup", as_lookup(table) / 255)):
+            Image.fromarray(np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)).save(tmp_path / "x.png")
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                read_lut(tmp_path / "x.png")
+            if bool(said) != (kind == "lookup"):
+                wrong.append((name, kind))
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("suffix", "kind", "options"),
+    [
+        ("jpg", "JPEG", {"quality": 98}),
+        ("webp", "WebP", {"lossless": True}),
+        ("webp", "WebP", {}),
+        ("gif", "GIF", {}),
+        ("bmp", "BMP", {}),
+        ("avif", "AVIF", {}),
+    ],
+)
+@pytest.mark.parametrize("name", ["look.{}", "look.cube", "look.png"])
+def test_other_pictures_are_named(tmp_path: Path, suffix: str, kind: str, options: dict, name: str) -> None:
+    """As which a Hald CLUT was saved, or which was given by mistake; whatever the file is called."""
+    picture = tmp_path / f"picture.{suffix}"
+    try:
+        Image.fromarray(random_pixels(4, 8)).save(picture, **options)
+    except (KeyError, OSError):
+        pytest.skip(f"Pillow was built without {kind}")
+    file = picture.rename(tmp_path / name.format(suffix))
+    with pytest.raises(HaldError, match=f"a Hald CLUT is a PNG or TIFF without compression losses, and this is {kind}"):
+        read_lut(file)
+
+
+def test_a_tiff_of_jpeg_data_is_named(tmp_path: Path) -> None:
+    Image.fromarray(random_pixels(4, 8)).save(tmp_path / "look.tif", compression="jpeg")
+    with pytest.raises(HaldError, match="without compression losses"):
+        read_lut(tmp_path / "look.tif")

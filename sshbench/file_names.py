@@ -5,9 +5,15 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 _DRIVE = re.compile(r"[A-Za-z]:")
+_SPLITS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
+    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
+}
 
 
 def same_name(name: str) -> str:
@@ -54,3 +60,32 @@ def as_on_disk(path: str) -> str:
         except ValueError:  # a NUL, or a character that no file name has
             break
     return path
+
+
+def split_of(name: str) -> str | None:
+    """Return the split that a file's path names: `"train"`, `"test"` or `"validation"`; None where it names none.
+
+    The words are those by which the Hugging Face hub tells files apart, as in `data/train-00000-of-00002.parquet`. The
+    last part of the path counts before the folders.
+    """
+    for part in reversed(PurePosixPath(name).parts):
+        for word in re.split(r"[^A-Za-z]+", part):
+            if word.lower() in _SPLITS:
+                return _SPLITS[word.lower()]
+    return None
+
+
+def of_one_split(names: Sequence[str], wanted: str) -> tuple[list[str], str | None]:
+    """Return the files of one split, where files of several lie together, and which split that is.
+
+    Without files of several splits all are returned, and None. Those of the split `wanted` come first, then those whose
+    names say nothing; where there are neither, the list is empty and the splits are said, as in `"test or validation"`.
+    """
+    splits = {name: split_of(name) for name in names}
+    found = set(splits.values())
+    if len(found) < 2:
+        return list(names), None
+    for split in (wanted, None):
+        if split in found:
+            return [name for name in names if splits[name] == split], split
+    return [], " or ".join(sorted(filter(None, found)))

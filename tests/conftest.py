@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -44,3 +45,13 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip("the development data is not here; set SSHBENCH_SHARED to its folder to run this test")
     return folder
+
+
+@pytest.fixture
+def no_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail where a test starts a program, such as Ghostscript for an EPS."""
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise AssertionError(f"a program is started: {arguments}")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)

@@ -16,6 +16,7 @@ from sshbench.benchmarks.composite import (
     check_mask,
     paste,
 )
+from sshbench.file_names import same_name
 from sshbench.images.files import SUFFIXES
 from sshbench.images.masks import Beside, as_share, read_mask
 from sshbench.images.opening import MAX_PIXELS, ImageFileError
@@ -158,13 +159,13 @@ def read_attributes(path: Path) -> dict[str, dict[str, str | float]]:
         There is no such column, an id stands twice, or the file is no text.
     """
     try:
-        with open(path, newline="", encoding="utf-8") as file:
+        with open(path, newline="", encoding="utf-8-sig") as file:  # spreadsheets put a byte order mark before it
             reader = csv.DictReader(file)
             if "id" not in (reader.fieldnames or ()):
                 raise BenchmarkError(f"{path}: line 1: there is no column 'id'")
             table: dict[str, dict[str, str | float]] = {}
             for row in reader:
-                id = row.pop("id")
+                id = same_name(row.pop("id") or "")
                 if id in table:
                     raise BenchmarkError(f"{path}: line {reader.line_num}: the id {id!r} stands twice")
                 table[id] = {name: _value(text) for name, text in row.items() if isinstance(text, str) and text}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sshbench.benchmarks.composite import BenchmarkError
 from sshbench.benchmarks.files import ROLES, FileBenchmark, is_image, listed, read_attributes
+from sshbench.file_names import as_on_disk, same_name
 
 ATTRIBUTES = "attributes.csv"
 
@@ -86,10 +87,11 @@ def _matches(root: Path, role: str, pattern: str) -> dict[str, Path]:
         raise BenchmarkError(f"the pattern of {role}, {pattern!r}, has not one '*' for the id")
     if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
         raise BenchmarkError(f"the pattern of {role}, {pattern!r}, leads out of the folder")
-    start, end = pattern.split("*")
+    start, end = same_name(pattern).split("*")
+    below = Path(as_on_disk(os.path.join(root, start)))
     found: dict[str, Path] = {}
-    for path in sorted((root / start).parent.rglob("*") if not start.endswith("/") else (root / start).rglob("*")):
-        name = path.relative_to(root).as_posix()
+    for path in sorted((below if start.endswith("/") or not start else below.parent).rglob("*")):
+        name = same_name(path.relative_to(root).as_posix())
         bare = name[: -len(path.suffix)] if path.suffix else name
         for candidate in (name, bare):
             id = candidate[len(start) : len(candidate) - len(end)]

@@ -7,12 +7,13 @@ is that name less its last part (`masks/a0041_1.png`), the real image less its l
 from __future__ import annotations
 
 import os
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 from sshbench.benchmarks.composite import BenchmarkError
 from sshbench.benchmarks.files import FileBenchmark, listed
 from sshbench.benchmarks.realhm import VENDORS
+from sshbench.file_names import relative_parts, same_name
 
 SUBSETS = ("HCOCO", "HAdobe5k", "HFlickr", "Hday2night")
 
@@ -51,10 +52,15 @@ class IHarmony4(FileBenchmark):
         root = Path(root)
         ids = [id for id in _lines(root, subset, part) if subset is None or id.startswith(f"{subset}/")]
         files = {id: _files(root, id) for id in ids}
-        there: dict[Path, set[str]] = {}
-        missing = [
-            (id, path) for id, roles in files.items() for path in roles.values() if path.name not in _names(path, there)
-        ]
+        there: dict[Path, dict[str, str]] = {}
+        missing = []
+        for id, roles in files.items():
+            for role, path in roles.items():
+                on_disk = _names(path, there).get(path.name)
+                if on_disk is None:
+                    missing.append((id, path))
+                else:
+                    roles[role] = path.with_name(on_disk)
         if missing and not allow_incomplete:
             raise BenchmarkError(
                 f"{root}: {len(missing)} listed files are missing, such as {missing[0][1].relative_to(root)}; "
@@ -77,29 +83,32 @@ def _lines(root: Path, subset: str | None, part: Part) -> list[str]:
     ids: dict[str, None] = {}
     for path in lists:
         try:
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8-sig")  # Windows puts a byte order mark before it
         except UnicodeDecodeError as error:
             raise BenchmarkError(f"{path}: is not UTF-8 text") from error
         for number, line in enumerate(text.splitlines(), 1):
             if not (line := line.strip()):
                 continue
-            id = line if "/" in line else f"{path.parent.name}/composite_images/{line}"
-            _check_line(path, number, id)
+            id = _id(path, number, line)
             if id in ids:
                 raise BenchmarkError(f"{path}: line {number}: {id} stands twice")
             ids[id] = None
     return list(ids)
 
 
-def _check_line(path: Path, number: int, id: str) -> None:
-    parts = PurePosixPath(id).parts
-    if id.startswith("/") or "\\" in id or ".." in parts or ":" in parts[0]:
-        raise BenchmarkError(f"{path}: line {number}: {id!r} leads out of the root")
+def _id(path: Path, number: int, line: str) -> str:
+    """The id of a line: a path relative to the root, as `find`, Windows and macOS may write it, or a bare name."""
+    parts = relative_parts(same_name(line))
+    if parts is None:
+        raise BenchmarkError(f"{path}: line {number}: {line!r} leads out of the root")
+    if len(parts) == 1:
+        parts = (path.parent.name, "composite_images", *parts)
     if len(parts) != 3 or parts[0] not in SUBSETS or parts[1] != "composite_images" or parts[2].count("_") < 2:
         raise BenchmarkError(
-            f"{path}: line {number}: {id!r} is not of the form SUBSET/composite_images/IMAGE_MASK_VARIANT.jpg with one "
-            f"of {', '.join(SUBSETS)}"
+            f"{path}: line {number}: {line!r} is not of the form SUBSET/composite_images/IMAGE_MASK_VARIANT.jpg with "
+            f"one of {', '.join(SUBSETS)}"
         )
+    return "/".join(parts)
 
 
 def _files(root: Path, id: str) -> dict[str, Path]:
@@ -113,11 +122,14 @@ def _files(root: Path, id: str) -> dict[str, Path]:
     }
 
 
-def _names(path: Path, there: dict[Path, set[str]]) -> set[str]:
-    """The names in the folder of a file: one listing is quicker than asking for thousands of files."""
+def _names(path: Path, there: dict[Path, dict[str, str]]) -> dict[str, str]:
+    """The names in the folder of a file as they compare equal, and as they are on the disk.
+
+    One listing is quicker than asking for thousands of files.
+    """
     folder = path.parent
     if folder not in there:
-        there[folder] = set(os.listdir(folder)) if folder.is_dir() else set()
+        there[folder] = {same_name(name): name for name in os.listdir(folder)} if folder.is_dir() else {}
     return there[folder]
 
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 
 from sshbench.benchmarks.composite import Benchmark, BenchmarkError
+from sshbench.benchmarks.files import FileBenchmark
 from sshbench.benchmarks.folder import Folder
 from sshbench.benchmarks.iharmony4 import SUBSETS, IHarmony4, Part
 from sshbench.benchmarks.realhm import EXPECTED, RealHM
@@ -14,6 +15,7 @@ from sshbench.benchmarks.store import ROLES as STORES
 from sshbench.benchmarks.store import Store
 from sshbench.benchmarks.table import ParquetRows, Table, open_dataset, parquet_files
 from sshbench.folders import data_folder
+from sshbench.images.opening import MAX_PIXELS
 
 SPLITS = (
     "sample",
@@ -35,6 +37,7 @@ def open_benchmark(
     *,
     allow_incomplete: bool = False,
     columns: Mapping[str, str] | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> Benchmark:
     """Open a benchmark; samples are loaded when they are asked for.
 
@@ -52,6 +55,8 @@ def open_benchmark(
     columns
         For `"folder"`, the pattern of each role, such as `{"composite": "images/*", "mask": "masks/*_mask"}`; for
         `"parquet"` and `"hf"` the column of each.
+    max_pixels
+        How many pixels an image may have: a small file can claim any number.
 
     Raises
     ------
@@ -62,6 +67,14 @@ def open_benchmark(
         near = difflib.get_close_matches(split, SPLITS, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(SPLITS)}"
         raise BenchmarkError(f"there is no split {split!r}; {hint}")
+    benchmark = _open(split, root, allow_incomplete, columns)
+    benchmark.max_pixels = max_pixels
+    return benchmark
+
+
+def _open(
+    split: str, root: str | os.PathLike[str] | None, allow_incomplete: bool, columns: Mapping[str, str] | None
+) -> FileBenchmark | Table | Store:
     if split == "sample":
         folder = data_folder("realhm") / "sample" if root is None else root
         return RealHM(folder, expected=None, name="sample", allow_incomplete=allow_incomplete)

@@ -18,6 +18,7 @@ from pathlib import Path
 from sshbench.benchmarks.composite import BenchmarkError, check_mask
 from sshbench.benchmarks.files import FileBenchmark, is_image, listed, read_attributes
 from sshbench.errors import SshbenchError
+from sshbench.file_names import same_name
 from sshbench.images.masks import Beside, as_share, read_mask
 from sshbench.images.reading import open_image
 
@@ -83,7 +84,7 @@ def list_tuples(root: str | os.PathLike[str], expected: int | None = EXPECTED) -
     for vendor in vendors:
         for path in _images(root / vendor):
             stem, role = _role(path.stem)
-            found[path.relative_to(root).with_name(stem).as_posix()][role].append(path)
+            found[same_name(path.relative_to(root).with_name(stem).as_posix())][role].append(path)
 
     tuples: Tuples = {}
     problems = []

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from sshbench.benchmarks.composite import BenchmarkError, Composite, Mask
 from sshbench.benchmarks.files import ROLES, Images, compose, listed, read_roles
 from sshbench.benchmarks.folder import check_roles
+from sshbench.file_names import of_one_split
 from sshbench.images.cells import FolderFiles, ReadFile, cell_image
 from sshbench.images.hub import hub_files
 from sshbench.images.opening import MAX_PIXELS, ImageFileError
@@ -208,10 +209,22 @@ class DatasetRows:
 
 
 def parquet_files(root: str | os.PathLike[str]) -> list[Path]:
-    """The Parquet file, or those in a folder, in order of name; none where there are none."""
+    """The Parquet file, or those in a folder, in order of name; none where there are none.
+
+    Where files of several splits lie in the folder, such as `train-0.parquet` beside `test-0.parquet`, those of `test`.
+
+    Raises
+    ------
+    BenchmarkError
+        There are several splits and none to test on.
+    """
     path = Path(root)
     if path.is_dir():
-        return sorted(file for file in path.glob("*.parquet") if not file.name.startswith("."))
+        names = sorted(file.name for file in path.glob("*.parquet") if not file.name.startswith("."))
+        chosen, split = of_one_split(names, "test")
+        if names and not chosen:
+            raise BenchmarkError(f"{root}: holds Parquet files of {split}; give one of these files")
+        return [path / name for name in chosen]
     return [path] if path.suffix == ".parquet" and path.is_file() else []
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sshbench.cli.image_limit import limits, max_megapixels
 from sshbench.errors import SshbenchError
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
 @click.option("--out", "-o", metavar="DIR", help="Folder of results.  [default: results/SPLIT]")
+@max_megapixels
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take the first N images.")
 @click.option(
     "--workers",
@@ -132,7 +134,9 @@ def evaluate(ctx: click.Context, /, **options: Any) -> None:
     roots = _roots(o["roots"], splits)
     columns = dict(_pair("--column", text) for text in o["columns"]) or None
     benchmarks = [
-        open_benchmark(split, roots.get(split), allow_incomplete=o["allow_incomplete"], columns=columns)
+        open_benchmark(
+            split, roots.get(split), allow_incomplete=o["allow_incomplete"], columns=columns, **limits(o["max_pixels"])
+        )
         for split in splits
     ]
     device = _device(o["device"])

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from sshbench.cli.image_limit import limits, max_megapixels
 from sshbench.errors import SshbenchError
 from sshbench.triplets.settings import TRANSFERS, Settings
 
@@ -101,6 +102,7 @@ def _pair(kind: type, name: str, text: str) -> _Decorator:
 )
 @click.option("--masked", is_flag=True, help="Leave photographs out that have no mask in --masks.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take N of the photographs, spread over them.")
+@max_megapixels
 @click.option("--lut-part", type=click.Choice(PARTS), help="The same for the LUTs.  [default: as --part]")
 @click.option(
     "--weight",
@@ -236,7 +238,7 @@ def generate_triplets(ctx: click.Context, /, **options: Any) -> None:
     )
     asked = {
         name: o[name] for name in ("config", "split", "column", "revision", "masks", "part", "masked", "limit")
-    } | {"streaming": o["streaming"]}
+    } | {"streaming": o["streaming"], **limits(o["max_pixels"])}
     source = open_source(o["source"], **asked)
     run = plan(
         settings,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sshbench.cli.image_limit import limits, max_megapixels
 from sshbench.cli.lut.arguments import images_below
 from sshbench.cli.progress import Progress
 from sshbench.cli.stopping import go_on
@@ -88,6 +89,7 @@ class Place(click.ParamType[tuple[int, int]]):
 @click.option("--preview", metavar="PNG", help="Write before and after side by side; a folder for folders.")
 @click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG and WebP; by default as sshbench lut apply.")
 @click.option("--device", metavar="DEVICE", help="Such as cpu or cuda:0, for methods that run on one.")
+@max_megapixels
 @click.option("--overwrite", "existing", flag_value="overwrite", help="Replace files that exist.")
 @click.option(
     "--skip-existing", "existing", flag_value="skip",
@@ -115,6 +117,7 @@ def harmonize(
     preview: str | None,
     quality: int | None,
     device: str | None,
+    max_pixels: int | None,
     existing: str | None,
     quiet: bool,
 ) -> None:
@@ -160,7 +163,7 @@ def harmonize(
     with Progress("picture", len(todo), quiet=quiet) as progress:
         for job in todo:
             try:
-                line = _make(job, kept, chosen, at, scale, kind, reference, amount, quality)
+                line = _make(job, kept, chosen, at, scale, kind, reference, amount, quality, max_pixels)
             except (SshbenchError, OSError) as error:
                 if len(jobs) == 1 or ctx.find_root().params.get("debug"):
                     raise
@@ -198,6 +201,7 @@ def _make(
     reference: str,
     amount: Amount,
     quality: int | None,
+    max_pixels: int | None,
 ) -> str:
     """Make what is missing of one picture, itself last; return a line on it."""
     from sshbench.compositing.harmonize import harmonize_scene, plain_composite
@@ -205,7 +209,7 @@ def _make(
     from sshbench.compositing.scene import open_scene
     from sshbench.images.files import BITS, format_of
 
-    scene = open_scene(job.foreground, job.background, job.mask, at=at, scale=scale)
+    scene = open_scene(job.foreground, job.background, job.mask, at=at, scale=scale, **limits(max_pixels))
     missing = [path for path in job.files if path not in kept]
     before = {"before": plain_composite(scene)} if job.preview in missing else {}
     result = harmonize_scene(scene, method, map=kind, reference=reference, amount=amount, in_place=True)
@@ -305,11 +309,12 @@ def _pairs(
 
 
 def _by_name(folder: Path, output: str) -> dict[str, Path]:
+    from sshbench.file_names import same_name
     from sshbench.images.files import SUFFIXES
 
     found: dict[str, Path] = {}
     for path in images_below(folder, [*SUFFIXES], without=Path(output)):
-        name = path.relative_to(folder).with_suffix("").as_posix()
+        name = same_name(path.relative_to(folder).with_suffix("").as_posix())
         if name in found:
             raise SshbenchError(f"{found[name]} and {path} have one name; keep one of them in the folder")
         found[name] = path

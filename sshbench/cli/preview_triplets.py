@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from sshbench.cli.image_limit import limits, max_megapixels
+
 
 @click.command("preview-triplets")
 @click.argument("store", required=False, metavar="[STORE]")
@@ -27,6 +29,7 @@ import click
 @click.option(
     "--masks", metavar="WHAT", help="For composites: a folder of masks named as the photographs, or a column."
 )
+@max_megapixels
 @click.option("--kind", type=click.Choice(["triplets", "composites"]), default="triplets", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed, other triplets.")
 @click.option("--crops", type=click.Choice(["multi", "single"]), default="multi", show_default=True)
@@ -61,6 +64,7 @@ def preview_triplets(store: str | None, output: str, count: int, tile: int, **op
     if store is None:
         settings = Settings(**{name: options[name] for name in ("kind", "seed", "crops", "appearance")})
         where = {name: options[name] for name in ("config", "split", "column", "revision", "masks")}
+        where |= limits(options["max_pixels"])
         rows = would_be(count, options["source"] or "sample", options["luts"], settings=settings, **where)
     else:
         rows = written(count, store, options["source"], options["luts"])

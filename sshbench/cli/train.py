@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sshbench.cli.image_limit import limits, max_megapixels
+
 if TYPE_CHECKING:
     from sshbench.training.run import Outcome
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     help="Folder of .cube files, or .npz of tables; luts: the looks of sshbench. May be repeated.  [default: luts]",
 )
 @click.option("--masks", metavar="WHAT", help="For composites: a folder of masks named as the photographs.")
+@max_megapixels
 @click.option(
     "--measure-on",
     metavar="WHAT",
@@ -61,6 +64,7 @@ def train(
     source: str,
     luts: tuple[str, ...],
     masks: str | None,
+    max_pixels: int | None,
     measure_on: str | None,
     recipe: str | None,
     changes: tuple[str, ...],
@@ -105,6 +109,7 @@ def train(
     outcome = run(
         plan, source, luts or None, folder, device=device, workers=workers, time_limit=limit, resume=resume,
         overwrite=overwrite, init_from=init_from, masks=masks, measure_on=measure_on, quiet=quiet,
+        **limits(max_pixels),
     )  # fmt: skip
     if os.environ.get("RANK", "0") == "0":
         click.echo(_said(outcome, method, ctx))

@@ -14,6 +14,7 @@ from sshbench.compositing.photo import CompositingError, Photo, Source
 from sshbench.compositing.placement import Box, reference_box
 from sshbench.compositing.scene import Scene, open_scene
 from sshbench.images.files import ImageFile, write_image
+from sshbench.images.opening import MAX_PIXELS
 from sshbench.lut.cube import write_cube
 from sshbench.lut.strength import WHOLE, Amount
 from sshbench.lut.table import Lut
@@ -102,6 +103,7 @@ def harmonize(
     strength: float = 1.0,
     lightness: float = 1.0,
     colour: float = 1.0,
+    max_pixels: int = MAX_PIXELS,
 ) -> Harmonized:
     """Paste a foreground onto a background and give it the background's light and colours.
 
@@ -123,6 +125,8 @@ def harmonize(
     strength, lightness, colour
         How far to go from the foreground's own colours (0) to the new ones (1) and on along the map (up to 2): with
         all, with luminance and with chromaticity alone. With `map="none"` 1 is the most.
+    max_pixels
+        How many pixels an image may have: a small file can claim any number.
 
     Returns
     -------
@@ -138,7 +142,7 @@ def harmonize(
     amount = Amount.of(strength, lightness, colour)
     if method is None or isinstance(method, str):
         method = open_method(method, weights=weights, device=device)
-    scene = open_scene(foreground, background, mask, at=at, scale=scale)
+    scene = open_scene(foreground, background, mask, at=at, scale=scale, max_pixels=max_pixels)
     ours = isinstance(foreground if background is None else background, str | os.PathLike)
     return harmonize_scene(scene, method, map=map, reference=reference, amount=amount, in_place=ours)
 

@@ -17,6 +17,7 @@ from sshbench.compositing.photo import (
     open_photo,
 )  # fmt: skip
 from sshbench.compositing.placement import Box, Layer, extent, place, placed, whole, whole_scale
+from sshbench.images.opening import MAX_PIXELS
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +69,7 @@ def open_scene(
     *,
     at: tuple[int, int] | None = None,
     scale: float = 1.0,
+    max_pixels: int = MAX_PIXELS,
 ) -> Scene:
     """Open photographs and lay the foreground on the background.
 
@@ -84,6 +86,8 @@ def open_scene(
         0, 0, which asks for two images of one size.
     scale
         Pixels of the background a pixel of the foreground.
+    max_pixels
+        How many pixels an image may have.
 
     Raises
     ------
@@ -96,20 +100,20 @@ def open_scene(
         raise CompositingError("a composite is placed already; leave out the place and the scale, or give a background")
     if not (math.isfinite(scale) and scale > 0):
         raise CompositingError(f"the scale is a number above 0, not {scale:g}")
-    front = open_photo(foreground, "foreground" if background is not None else "composite")
+    front = open_photo(foreground, "foreground" if background is not None else "composite", max_pixels=max_pixels)
     alpha: Any = front.image.alpha
     if mask is None and (alpha is None or background is None):
         if background is None:
             raise CompositingError(f"{front.name}: a composite needs a mask; white marks the foreground")
         raise CompositingError(f"{front.name} has no transparency to cut it out with; give a mask")
-    shape = alpha if mask is None else open_mask(mask, front)
+    shape = alpha if mask is None else open_mask(mask, front, max_pixels=max_pixels)
     hidden = alpha is not None and background is not None
     if hidden and mask is not None:
         shape = multiplied(shape, alpha)
     inside = extent(shape, f"the mask of {front.name}")
     behind = front
     if background is not None:
-        behind = open_photo(background, "background")
+        behind = open_photo(background, "background", max_pixels=max_pixels)
         front = in_space_of(front, behind)
         if at is None and (front.size != behind.size or scale != 1):
             raise CompositingError(

@@ -139,7 +139,7 @@ def check_pixels(name: str, size: tuple[int, int], max_pixels: int) -> None:
         raise ImageFileError(
             name,
             f"claims {width} x {height} pixels and at most {max_pixels} are decoded; scale it down, or raise the limit "
-            f"with --max-megapixels {-(-width * height // 1_000_000)}",
+            f"with --max-megapixels {-(-width * height // 1_000_000)} (in Python, max_pixels)",
         )
 
 

@@ -135,7 +135,7 @@ def _has_hald_size(path: Path) -> bool:
     from sshbench.lut.hald import level_of
 
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=["PNG", "TIFF"]) as image:
             return level_of(*image.size) is not None
     except (OSError, ValueError, Image.DecompressionBombError):
         return False

@@ -56,7 +56,7 @@ class Stored:
         if array.exists():
             values: Pixels = np.load(array)
             return values
-        with Image.open(self.path) as image:
+        with Image.open(self.path, formats=["PNG"]) as image:
             return np.asarray(image.convert("RGB"))
 
 

@@ -73,6 +73,7 @@ def run(
     overwrite: bool = False,
     init_from: str | None = None,
     masks: str | None = None,
+    max_pixels: int | None = None,
     measure_on: str | None = None,
     quiet: bool = False,
 ) -> Outcome:
@@ -92,7 +93,7 @@ def run(
         Remove the run that is in `out` first.
     init_from
         Weights to begin with, as `sshbench evaluate --weights` takes them; a run that goes on has its own.
-    masks
+    masks, max_pixels
         As for `sshbench.triplets.sources.open_source`.
     measure_on
         A store or photographs whose held-out part is measured on in place of the source's.
@@ -113,7 +114,7 @@ def run(
         begun_with: dict[str, Any] = {} if state is None else state.get("begun_with", {})
         if state is None and init_from is not None:
             begun_with = _begin_with(objective, recipe.method, init_from)
-        asked: dict[str, Any] = {"masks": masks} if masks else {}
+        asked: dict[str, Any] = {name: value for name, value in (("masks", masks), ("max_pixels", max_pixels)) if value}
         data, settings = recipe.data, recipe.data.settings(recipe.loop.seed)
         shares = Shares(**{share.name: getattr(data, share.name) for share in fields(Shares)})
         dataset = open_training(

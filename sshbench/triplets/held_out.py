@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Literal, TypeVar
 
+from sshbench.file_names import same_name
 from sshbench.lut.bank import LutBank
 from sshbench.lut.table import LutError
 from sshbench.triplets.source_files import IMAGES
@@ -27,9 +28,10 @@ _NUMBER = re.compile(r" \(\d+\)$")  # by which a bank tells looks of one name ap
 def is_held_out(name: str) -> bool:
     """Whether the photograph or look of this name is in the held-out tenth.
 
-    The first eight bytes of the SHA-256 of the name in UTF-8, as a big-endian number, are a multiple of ten.
+    The first eight bytes of the SHA-256 of the name in UTF-8 and Unicode's form NFC, as a big-endian number, are a
+    multiple of ten.
     """
-    digest = sha256(name.encode("utf-8", "surrogateescape")).digest()
+    digest = sha256(same_name(name).encode("utf-8", "surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") % 10 == 0
 
 

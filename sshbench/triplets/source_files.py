@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import stat
@@ -27,6 +28,8 @@ IMAGES = [
 ]
 KINDS = dict.fromkeys(IMAGES, "images") | {".parquet": "parquet", ".arrow": "arrow", ".tar": "webdataset"}
 _PATTERN = re.compile(r"[*?\[]")
+_CACHE = re.compile(r"cache-.*\.arrow")
+_LARGEST_STATE = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,8 @@ def find(place: str) -> Found | None:
         root, listed = os.path.dirname(place) or ".", {os.path.basename(place): os.path.getsize(place)}
     else:
         return None
+    if not os.path.isfile(place):
+        listed = without_caches(Found(root, listed, "arrow"))
     kinds = Counter(kind for name in listed if (kind := KINDS.get(PurePosixPath(name).suffix.lower())))
     if not kinds:
         what = f"{len(listed)} files, but no" if listed else "no"
@@ -125,6 +130,51 @@ def find(place: str) -> Found | None:
     kind = kinds.most_common(1)[0][0]
     names = sorted(name for name in listed if KINDS.get(PurePosixPath(name).suffix.lower()) == kind)
     return Found(root, {name: listed[name] for name in names}, kind)
+
+
+def without_caches(found: Found) -> dict[str, int]:
+    """The listed files without what `datasets` keeps beside a saved dataset: results of `map` and `filter`.
+
+    A folder that `save_to_disk` wrote holds `state.json`, which says what its data files are; all other Arrow files in
+    it are caches, which hold photographs a second time. Elsewhere caches are known by their names.
+
+    Raises
+    ------
+    SourceError
+        A `state.json` that is damaged, or names a file that is not there.
+    """
+    by_folder: dict[PurePosixPath, set[str]] = {}
+    for path in map(PurePosixPath, found.files):
+        if path.suffix.lower() == ".arrow":
+            by_folder.setdefault(path.parent, set()).add(path.name)
+    caches = set()
+    for folder, names in by_folder.items():
+        data = _data_files(found, folder)
+        extra = {name for name in names if _CACHE.fullmatch(name)} if data is None else names - data
+        caches |= {(folder / name).as_posix() for name in extra}
+    return {name: size for name, size in found.files.items() if name not in caches}
+
+
+def _data_files(found: Found, folder: PurePosixPath) -> set[str] | None:
+    """The names of the data files of a folder that `save_to_disk` wrote; None for another folder."""
+    state = (folder / "state.json").as_posix()
+    if state not in found.files and (found.remote or not os.path.isfile(os.path.join(found.root, state))):
+        return None
+    where = f"{found.root}/{state}"
+    try:
+        with found.open(state) as file:
+            said = json.loads(file.read(_LARGEST_STATE))
+        names = {str(entry["filename"]) for entry in said["_data_files"]}
+        picked = said.get("_indices_data_files") or said.get("_indices_files")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise SourceError(f"{where} is damaged; save the dataset again with save_to_disk") from error
+    if picked:
+        raise SourceError(f"{where} picks some of the rows; save the dataset again with a newer version of datasets")
+    for name in sorted(names):
+        path = (folder / name).as_posix()
+        if path not in found.files and (found.remote or not os.path.isfile(os.path.join(found.root, path))):
+            raise SourceError(f"{where} names {name}, which is not there; save the dataset again with save_to_disk")
+    return names
 
 
 def _walk(root: str) -> Iterator[tuple[str, int]]:
@@ -199,6 +249,7 @@ class ImageSource(FileSource):
     def index(self, row: str) -> int:
         if self._index is None:
             self._index = {name: i for i, name in enumerate(self.ids)}
+        row = row if row in self._index else same_name(row)
         if row not in self._index:
             raise SourceError(f"{self.found.root} no longer holds {row}")
         return self._index[row]

@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any, Protocol
 
+from sshbench.file_names import of_one_split
 from sshbench.images.cells import cell_bytes
-from sshbench.images.opening import ImageFileError
+from sshbench.images.opening import MAX_BYTES, ImageFileError
 from sshbench.triplets.source_files import IMAGES, Found
 from sshbench.triplets.sources import FileSource, SourceError, fingerprint_of
 
 _BATCH = 16
+_Surveyed = tuple[int, dict[str, bool], set[frozenset[str]]]
 
 
 class _Part(Protocol):
@@ -52,19 +54,20 @@ class TableSource(FileSource):
         max_pixels: int,
     ) -> None:
         super().__init__(min_side, max_pixels)
-        names = [n for n in found.files if split is None or split in re.split(r"[/_.\-]", n)]
-        if not names:
-            raise SourceError(f"{spec}: no file has the split {split!r} in its name ({next(iter(found.files))}, ...)")
+        names, split = _of_split(spec, list(found.files), split)
         self.found, self.names = found, names
-        self.counts, columns = _survey(found, names)
+        self.counts, columns, samples = _survey(found, names)
         self.ends = list(accumulate(self.counts))
         if not self.ends[-1]:
             raise SourceError(f"{spec} holds no rows")
         self.mask_column = None if masks is None else choose_column(spec, columns, masks)
+        if column is None and found.kind == "webdataset":
+            column = _one_each(columns, samples, self.mask_column)
         self.column = choose_column(spec, columns, column, but=self.mask_column)
-        self.fingerprint = fingerprint_of(
-            [f"{n} {found.files[n]} {c}" for n, c in zip(names, self.counts, strict=True)]
-        )
+        lines = [f"{n} {found.files[n]} {c}" for n, c in zip(names, self.counts, strict=True)]
+        if sum(columns.values()) > 1:  # other photographs are in another column
+            lines.append(f"column {self.column}")
+        self.fingerprint = fingerprint_of(lines)
         self.description = {
             "kind": found.kind,
             "spec": spec,
@@ -121,6 +124,27 @@ class TableSource(FileSource):
         return self._open[1]
 
 
+def _of_split(spec: str, names: list[str], split: str | None) -> tuple[list[str], str | None]:
+    """The files of a split; by default of `train`, where files of several splits lie together."""
+    if split is None:
+        chosen, split = of_one_split(names, "train")
+        if not chosen:
+            raise SourceError(f"{spec} holds files of several splits and none to train on; choose --split {split}")
+        return chosen, split
+    chosen = names if split == "all" else [name for name in names if split in re.split(r"[/_.\-]", name)]
+    if not chosen:
+        raise SourceError(f"{spec}: no file has the split {split!r} in its name ({names[0]}, ...)")
+    return chosen, split
+
+
+def _one_each(columns: dict[str, bool], samples: set[frozenset[str]], masks: str | None) -> str | None:
+    """All suffixes of images, as one column, where no sample has more than one of them; else None."""
+    images = [name for name, able in columns.items() if able and name not in (masks or "").split(";")]
+    if len(images) > 1 and all(len(sample & set(images)) <= 1 for sample in samples):
+        return ";".join(images)
+    return None
+
+
 def choose_column(spec: str, columns: dict[str, bool], column: str | None, but: str | None = None) -> str:
     """The column `column`, or the only one that holds images.
 
@@ -128,9 +152,13 @@ def choose_column(spec: str, columns: dict[str, bool], column: str | None, but: 
     ----------
     columns
         Names, and whether they can hold images.
+    column
+        Suffixes of a WebDataset file may be joined by `;`: the first that a sample has counts.
     but
         The column with the masks, which is not meant.
     """
+    if column is not None and ";" in column:
+        return ";".join(choose_column(spec, columns, part) for part in column.split(";"))
     able = [name for name, images in columns.items() if images and name != but]
     if column is None:
         if len(able) == 1:
@@ -152,18 +180,25 @@ def choose_column(spec: str, columns: dict[str, bool], column: str | None, but: 
     return column
 
 
-def _survey(found: Found, names: list[str]) -> tuple[list[int], dict[str, bool]]:
-    """Rows of each file, and the columns of the first with whether they can hold images."""
-    counts, columns = [], None
+def _survey(found: Found, names: list[str]) -> tuple[list[int], dict[str, bool], set[frozenset[str]]]:
+    """Rows of each file, the columns with whether they can hold images, and the columns that go together in samples.
+
+    The columns are those of the first file, but for WebDataset files, whose samples need not have the same.
+    """
+    counts: list[int] = []
+    columns: dict[str, bool] = {}
+    samples: set[frozenset[str]] = set()
     for name in names:
         try:
-            count, here = _SURVEYS[found.kind](found, name)
+            count, here, sets = _SURVEYS[found.kind](found, name)
         except Exception as error:  # every library has errors of its own
             text = " ".join(str(error).split())[:200]
             raise SourceError(f"{found.root}/{name} is damaged or not a {found.kind} file ({text})") from error
         counts.append(count)
-        columns = columns or here
-    return counts, columns or {}
+        samples |= sets
+        if found.kind == "webdataset" or not columns:
+            columns = columns | here
+    return counts, columns, samples
 
 
 def _arrow_columns(schema: Any) -> dict[str, bool]:
@@ -180,12 +215,12 @@ def _arrow_columns(schema: Any) -> dict[str, bool]:
     return {name: name in images for name in columns} if images else columns
 
 
-def _survey_parquet(found: Found, name: str) -> tuple[int, dict[str, bool]]:
+def _survey_parquet(found: Found, name: str) -> _Surveyed:
     import pyarrow.parquet as pq
 
     with found.open(name) as file:
         metadata = pq.ParquetFile(file)
-        return int(metadata.metadata.num_rows), _arrow_columns(metadata.schema_arrow)
+        return int(metadata.metadata.num_rows), _arrow_columns(metadata.schema_arrow), set()
 
 
 class _Numbered(ABC):
@@ -246,9 +281,9 @@ def _arrow_table(found: Found, name: str) -> Any:
         return pa.ipc.open_file(data).read_all()
 
 
-def _survey_arrow(found: Found, name: str) -> tuple[int, dict[str, bool]]:
+def _survey_arrow(found: Found, name: str) -> _Surveyed:
     table = _arrow_table(found, name)
-    return len(table), _arrow_columns(table.schema)
+    return len(table), _arrow_columns(table.schema), set()
 
 
 class _Arrow(_Numbered):
@@ -278,10 +313,11 @@ def _tar_index(found: Found, name: str) -> tuple[list[str], list[Members]]:
     return list(samples), list(samples.values())
 
 
-def _survey_tar(found: Found, name: str) -> tuple[int, dict[str, bool]]:
+def _survey_tar(found: Found, name: str) -> _Surveyed:
     keys, members = _tar_index(found, name)
     suffixes = dict.fromkeys(suffix for sample in members for suffix in sample)
-    return len(keys), {s: f".{s.rpartition('.')[2]}" in IMAGES for s in suffixes}
+    columns = {s: f".{s.rpartition('.')[2]}" in IMAGES for s in suffixes}
+    return len(keys), columns, {frozenset(sample) for sample in members}
 
 
 class _Tar:
@@ -300,9 +336,12 @@ class _Tar:
         return self.places.get(row)
 
     def value(self, k: int, column: str) -> bytes | None:
-        if column not in self.members[k]:
+        suffix = next((one for one in column.split(";") if one in self.members[k]), None)
+        if suffix is None:
             return None
-        offset, size = self.members[k][column]
+        offset, size = self.members[k][suffix]
+        if size > MAX_BYTES:
+            raise OSError(f"is a file of {size >> 20} MiB; at most {MAX_BYTES >> 20} are read")
         self.file.seek(offset)
         return bytes(self.file.read(size))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import warnings
 from bisect import bisect_right
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sshbench.errors import SshbenchError
+from sshbench.images.opening import MAX_PIXELS, Encoded, opened
 from sshbench.lut.bank import LutBank
 from sshbench.triplets.dataset import Sample, Unreadable, first_usable
 from sshbench.triplets.luts import Places, open_bank, places_of
@@ -74,7 +74,10 @@ class StoredTriplets:
                 return self.render(self.recipe(i))
             return first_usable(lambda k: self.render(self.recipe(k)), i, self.settings.draws, len(self))
         row = self._stored(i % len(self))
-        return {name: _decoded(value["bytes"]) if isinstance(value, dict) else value for name, value in row.items()}
+        return {
+            name: _decoded(value["bytes"], f"{self.url}: row {i}: {name}") if isinstance(value, dict) else value
+            for name, value in row.items()
+        }
 
     def recipe(self, i: int) -> Recipe:
         """The recipe of row `i` of a store of recipes."""
@@ -164,10 +167,10 @@ def sample_of(run: Run, recipe: Recipe, rendered: Rendered | RenderedComposite) 
     return sample | {name: list(getattr(rendered, name)) for name in boxes}
 
 
-def _decoded(data: bytes) -> NDArray[np.uint8]:
-    from PIL import Image
-
-    return np.asarray(Image.open(io.BytesIO(data)))
+def _decoded(data: bytes, name: str) -> NDArray[np.uint8]:
+    """An image `[H, W, 3]` or a mask `[H, W]` of a shard; both are of 8 bits."""
+    with opened(Encoded(name, data), MAX_PIXELS) as image:
+        return np.asarray(image)
 
 
 def load_triplets(

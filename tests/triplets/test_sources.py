@@ -301,8 +301,9 @@ def test_cells_may_be_paths_or_empty(tmp_path: Path) -> None:
 def test_splits_go_by_the_files_names(tmp_path: Path) -> None:
     for split, count in (("train", 5), ("test", 3)):
         pq.write_table(table(0, count), tmp_path / f"{split}-00000-of-00001.parquet")
-    assert len(open_source(str(tmp_path), column="image")) == 8
+    assert len(open_source(str(tmp_path), column="image")) == 5
     assert len(open_source(str(tmp_path), column="image", split="test")) == 3
+    assert len(open_source(str(tmp_path), column="image", split="all")) == 8
     with pytest.raises(SourceError, match="no file has the split 'valid' in its name"):
         open_source(str(tmp_path), split="valid")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sshbench.cli.image_limit import limits, max_megapixels
 from sshbench.cli.lut.arguments import LutName, fixed_part, images_below, is_pattern, matches
 from sshbench.cli.progress import Progress
 from sshbench.cli.stopping import go_on
@@ -47,6 +48,7 @@ class Job:
     type=click.IntRange(1, 100),
     help="Of JPEG and WebP. Without it 95, or the quality of a source JPEG that is finer; lossless WebP stays so.",
 )
+@max_megapixels
 @click.option("--overwrite", "existing", flag_value="overwrite", help="Replace files that exist.")
 @click.option("--skip-existing", "existing", flag_value="skip", help="Leave files that exist: goes on after a break.")
 @click.option(
@@ -66,6 +68,7 @@ def apply(
     strength: float,
     interpolation: Interpolation,
     quality: int | None,
+    max_pixels: int | None,
     existing: str | None,
     jobs: int,
     quiet: bool,
@@ -100,7 +103,7 @@ def apply(
 
     if len(plan) > 1:
         go_on("images that are finished are kept; the same command with --skip-existing goes on")
-    failures = _run(todo, read_lut(lut_path), strength, interpolation, quality, jobs, quiet)
+    failures = _run(todo, read_lut(lut_path), strength, interpolation, quality, max_pixels, jobs, quiet)
     for job in todo:
         if job in failures:
             if ctx.find_root().params.get("debug"):
@@ -166,12 +169,13 @@ def _run(
     strength: float,
     interpolation: Interpolation,
     quality: int | None,
+    max_pixels: int | None,
     jobs: int,
     quiet: bool,
 ) -> dict[Job, Exception]:
     failures: dict[Job, Exception] = {}
     with ThreadPoolExecutor(max_workers=jobs) as pool:
-        futures = {pool.submit(_apply, job, table, strength, interpolation, quality): job for job in todo}
+        futures = {pool.submit(_apply, job, table, strength, interpolation, quality, max_pixels): job for job in todo}
         with Progress("image", len(todo), quiet=quiet) as progress:
             try:
                 for future in as_completed(futures):
@@ -191,14 +195,21 @@ def _run(
     return failures
 
 
-def _apply(job: Job, table: Lut, strength: float, interpolation: Interpolation, quality: int | None) -> str:
+def _apply(
+    job: Job,
+    table: Lut,
+    strength: float,
+    interpolation: Interpolation,
+    quality: int | None,
+    max_pixels: int | None,
+) -> str:
     """Do one image; return what the user should know of it."""
     from sshbench.images.exif import without_thumbnail
     from sshbench.images.files import BITS, format_of, write_image
     from sshbench.images.reading import read_image
     from sshbench.lut.apply import apply_lut
 
-    image = read_image(job.source)
+    image = read_image(job.source, **limits(max_pixels))
     kind = format_of(job.target)
     pixels = apply_lut(image.pixels, table, strength=strength, interpolation=interpolation, layout="HWC")
     exif = without_thumbnail(image.exif) if image.exif else None

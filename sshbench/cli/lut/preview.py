@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from sshbench.cli.image_limit import limits, max_megapixels
 from sshbench.cli.lut.arguments import LutName, find_all_luts
 from sshbench.errors import SshbenchError
 
@@ -30,7 +31,15 @@ PHOTOS = Path(__file__).resolve().parents[2] / "data" / "photos"
     metavar="W H",
     help="Pixels of a tile.",
 )
-def preview(luts: tuple[str, ...], output: str, photos: tuple[str, ...], columns: int, tile: tuple[int, int]) -> None:
+@max_megapixels
+def preview(
+    luts: tuple[str, ...],
+    output: str,
+    photos: tuple[str, ...],
+    columns: int,
+    tile: tuple[int, int],
+    max_pixels: int | None,
+) -> None:
     """Show what LUTs do to photographs, on one contact sheet.
 
     LUT is a .cube file, a Hald image, the name of a look, a folder, or a pattern in quotes; `looks` stands for all
@@ -53,7 +62,7 @@ def preview(luts: tuple[str, ...], output: str, photos: tuple[str, ...], columns
     if os.path.realpath(output) in {os.path.realpath(path) for path in [*files, *map(Path, photos)]}:
         raise SshbenchError(f"{output} would overwrite an input; choose another -o")
     tables = [read_lut(path) for path in files]
-    pictures = [read_rgb(photo) for photo in photos or sorted(PHOTOS.glob("*.jpg"))]
+    pictures = [read_rgb(photo, **limits(max_pixels)) for photo in photos or sorted(PHOTOS.glob("*.jpg"))]
     sheet = contact_sheet(tables, pictures, columns=columns, tile=tile)
     write_image(output, ImageFile(np.asarray(sheet.convert("RGB"))))
     click.echo(f"{len(tables)} LUT{'' if len(tables) == 1 else 's'} on {output}")

@@ -1,0 +1,22 @@
+"""The option that says how large images may be, the same for all commands that read some."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+max_megapixels = click.option(
+    "--max-megapixels",
+    "max_pixels",
+    type=click.FloatRange(min=0, min_open=True),
+    callback=lambda ctx, param, value: None if value is None else max(round(value * 1e6), 1),
+    metavar="MP",
+    help="Largest image that is read: a small file can claim any size.  [default: 178; photographs to train on: 100]",
+)
+"""Gives `max_pixels`, a number of pixels, or None."""
+
+
+def limits(max_pixels: int | None) -> dict[str, Any]:
+    """Return the argument `max_pixels` of what reads images, or none where the option was not given."""
+    return {} if max_pixels is None else {"max_pixels": max_pixels}

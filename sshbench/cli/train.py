@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from sshbench.cli.image_limit import limits, max_megapixels
+from sshbench.cli.stopping import go_on
+from sshbench.errors import SshbenchError
 
 if TYPE_CHECKING:
     from sshbench.training.run import Outcome
 
 
 @click.command(epilog="All of this in Python: sshbench.training.run.run. Own methods: docs/training.md.")
-@click.argument("method")
+@click.argument("method", required=False)
 @click.option(
     "--source",
     default="sample",
@@ -57,10 +60,11 @@ if TYPE_CHECKING:
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of torch.  [default: torch's]")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@click.option("--plot", metavar="DIR", help="Train nothing; draw curve.png of the run in DIR.")
 @click.pass_context
 def train(
     ctx: click.Context,
-    method: str,
+    method: str | None,
     source: str,
     luts: tuple[str, ...],
     masks: str | None,
@@ -77,11 +81,14 @@ def train(
     threads: int | None,
     device: str,
     quiet: bool,
+    plot: str | None,
 ) -> None:
-    """Train METHOD: ssh, or path.py:make for one of your own.
+    """Train METHOD: ssh, ssh-lut, dovenet, s2am, dih or wct2, or path.py:make for one of your own.
 
     A tenth of the photographs and looks, told by their names, is held out: training never sees it, and is measured on
     it as it goes. A run that was stopped goes on with --resume as if it had not been; Ctrl-C stops one well.
+
+    Numbers go to CSV files, to TensorBoard where it is installed, and to Weights & Biases where WANDB_PROJECT is set.
 
     \b
       sshbench train ssh --source ~/photos                          half an hour on two processors
@@ -90,6 +97,13 @@ def train(
       sshbench train ssh --source ~/photos --recipe gpu --time-limit 9m --resume -o runs/gpu     again and again
       torchrun --nproc-per-node 4 -m sshbench train ssh --source ~/photos --recipe paper -w 8
     """
+    if plot is not None:
+        if method is not None:
+            raise SshbenchError(f"--plot draws the curves of a run and trains nothing; leave {method} out")
+        click.echo(_drawn(Path(plot)))
+        return
+    if method is None:
+        raise click.MissingParameter(ctx=ctx, param_hint="'METHOD'", param_type="argument")
     from sshbench.training.objectives import find_objective
     from sshbench.training.recipe import read_recipe, seconds
 
@@ -106,25 +120,47 @@ def train(
 
     if threads:
         torch.set_num_threads(threads)
+    go_on(f"the last checkpoint is in {folder}/checkpoints, and the same with --resume goes on from it")
     outcome = run(
         plan, source, luts or None, folder, device=device, workers=workers, time_limit=limit, resume=resume,
         overwrite=overwrite, init_from=init_from, masks=masks, measure_on=measure_on, quiet=quiet,
         **limits(max_pixels),
     )  # fmt: skip
     if os.environ.get("RANK", "0") == "0":
-        click.echo(_said(outcome, method, ctx))
+        click.echo(_said(outcome, method))
     if outcome.reason == "interrupted":
-        ctx.exit(1)
+        ctx.exit(128 + (outcome.signal or signal.SIGINT))
 
 
-def _said(outcome: Outcome, method: str, ctx: click.Context) -> str:
+def _drawn(folder: Path) -> str:
+    from sshbench.training.logs import draw_curve
+
+    path = draw_curve(folder)
+    if path is None:
+        raise SshbenchError(f"{folder}: there is no log.csv with a line of a training to draw")
+    return f"Wrote {path}."
+
+
+def _said(outcome: Outcome, method: str) -> str:
     from sshbench.training.run import clock, said
 
     measured = f", {said(outcome.scores)}" if outcome.scores else ""
     trained = f"{method}: {outcome.step:,} steps, {outcome.samples:,} samples in {clock(outcome.seconds)}{measured}"
     if outcome.reason == "complete":
-        return (
-            f"{trained}; weights in {outcome.weights}; next: sshbench evaluate --method {method} "
-            f"--weights {shlex.quote(str(outcome.weights))}"
-        )
-    return f"{trained}; stopped ({outcome.reason}) with a checkpoint in {outcome.folder}; next: the same with --resume"
+        return f"{trained}; weights in {outcome.weights}; next: {_next(method, shlex.quote(str(outcome.weights)))}"
+    return (
+        f"{trained}; stopped ({outcome.reason}) with a checkpoint in {outcome.folder}, weights so far in "
+        f"{outcome.weights}; next: the same with --resume"
+    )
+
+
+def _next(method: str, weights: str) -> str:
+    from sshbench.methods.registry import METHODS, installed_methods
+
+    if method not in METHODS and method not in installed_methods():
+        return f"sshbench evaluate --method YOURS --weights {weights}, YOURS being your method that reads them"
+    given = f"--method {method} --weights {weights}"
+    return (
+        f"sshbench evaluate {given}, or sshbench harmonize {given} --foreground cutout.png --background photo.jpg "
+        "-o out.jpg"
+    )

@@ -52,7 +52,10 @@ def is_tensor_file(path: Path) -> bool:
 def write_tensors(
     folder: Path, state: Mapping[str, Tensor], metadata: Mapping[str, str], shard_bytes: int
 ) -> list[Path]:
-    """Write a folder; each file appears whole or not at all, the index last, and older ones go.
+    """Write a folder; what is read from it is the tensors of before or these, also where this ends in the middle.
+
+    Each file appears whole or not at all. Shards beside older ones have names of their own, so that the index, which
+    comes last, tells which count; then the older ones go.
 
     Parameters
     ----------
@@ -68,8 +71,10 @@ def write_tensors(
     folder.mkdir(parents=True, exist_ok=True)
     shards = _shards(state, shard_bytes)
     count = len(shards)
-    names = [FILE] if count == 1 else [f"model-{i:05}-of-{count:05}.safetensors" for i in range(1, count + 1)]
-    metadata = {"format": "pt", **metadata, _HASH: tensors_hash(state)}
+    found = tensors_hash(state)
+    stem = f"model-{found[:8]}" if (folder / INDEX).exists() else "model"
+    names = [FILE] if count == 1 else [f"{stem}-{i:05}-of-{count:05}.safetensors" for i in range(1, count + 1)]
+    metadata = {"format": "pt", **metadata, _HASH: found}
     for name, shard in zip(names, shards, strict=True):
         with whole_file(folder / name) as temporary:
             save_file(shard, temporary, metadata)

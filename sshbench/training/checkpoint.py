@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import warnings
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from sshbench.errors import SshbenchError
 from sshbench.whole_file import whole_file
 
 KEPT = 3
+BEST = "best.pt"
 _NAME = re.compile(r"step-(\d+)\.pt")
 
 
@@ -20,12 +22,15 @@ class CheckpointError(SshbenchError):
     """A checkpoint that cannot be read, or belongs to another run."""
 
 
-def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
-    """Write `state` as the checkpoint of `step` and remove all but the last three."""
+def save(folder: Path, step: int, state: dict[str, Any], *, best: bool = False) -> Path:
+    """Write `state` as the checkpoint of `step`, and before it as `best.pt` if it is the best; keep the last three."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"step-{step:09d}.pt"
     with whole_file(path) as temporary:
         torch.save(state, temporary)
+        if best:  # first: the checkpoint says that the best is there
+            with whole_file(folder / BEST) as copy:
+                shutil.copyfile(temporary, copy)
     for old in checkpoints(folder)[:-KEPT]:
         old.unlink(missing_ok=True)
     return path
@@ -45,10 +50,12 @@ def load(path: Path) -> dict[str, Any]:
         It is damaged, or no checkpoint.
     """
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"{path} is damaged or no checkpoint of a training ({reason})") from error
+    if not isinstance(state, dict) or "step" not in state:
+        raise CheckpointError(f"{path} is no checkpoint of a training (it does not say its step)")
     return state
 
 

@@ -1,16 +1,28 @@
-"""What a run tells: a line on the terminal, CSV files, TensorBoard where it is installed, and the curve as a PNG."""
+"""What a run tells: a line on the terminal, CSV files, boards of others, and the curve as a PNG."""
 
 from __future__ import annotations
 
 import csv
+import io
+import math
+import os
+import shlex
 import sys
 import time
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sshbench.errors import SshbenchError
+from sshbench.training.boards import open_boards
 from sshbench.whole_file import whole_file
 
 Row = dict[str, float | int]
+
+
+class LogError(SshbenchError):
+    """A file of a run's numbers that is none, or curves that cannot be drawn."""
 
 
 class Table:
@@ -20,6 +32,11 @@ class Table:
     ----------
     path
         Where; rows that are there stay if their `step` is at most `step`, as a run that goes on makes the rest again.
+
+    Raises
+    ------
+    LogError
+        The file there is not one of a run.
     """
 
     def __init__(self, path: Path, step: int) -> None:
@@ -27,55 +44,111 @@ class Table:
         rows = [row for row in read_rows(path) if row["step"] <= step]
         self._columns: list[str] = list(rows[0]) if rows else []
         if rows:
-            with whole_file(path) as temporary, temporary.open("w", newline="") as file:
-                writer = csv.DictWriter(file, self._columns)
-                writer.writeheader()
-                writer.writerows(rows)
+            lines = [self._line({name: name for name in self._columns}), *(self._line(row) for row in rows)]
+            with whole_file(path) as temporary:
+                temporary.write_bytes("".join(lines).encode())
         else:
             path.unlink(missing_ok=True)
 
     def add(self, row: Row) -> None:
-        """Write a row; columns that the first row lacked are left out."""
-        with self.path.open("a", newline="") as file:
-            new = not self._columns
-            self._columns = self._columns or list(row)
-            writer = csv.DictWriter(file, self._columns, extrasaction="ignore")
-            if new:
-                writer.writeheader()
-            writer.writerow(
-                {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in row.items()}
-            )
+        """Write a row; columns that the first row lacked are left out.
+
+        Raises
+        ------
+        OSError
+            There is no space, or no permission; the file is then as before.
+        """
+        header = {} if self._columns else {name: name for name in row}
+        self._columns = self._columns or list(row)
+        shown = {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in row.items()}
+        text = "".join(self._line(line) for line in (header, shown) if line)
+        with open(self.path, "ab", buffering=0) as file:
+            before = file.tell()
+            try:
+                data = text.encode()
+                while data:
+                    data = data[file.write(data) :]
+            except OSError as error:
+                file.truncate(before)
+                error.filename = os.fspath(self.path)
+                raise
+
+    def _line(self, values: Mapping[str, Any]) -> str:
+        out = io.StringIO()
+        csv.writer(out).writerow([values.get(name, "") for name in self._columns])
+        return out.getvalue()
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows of a CSV file of a run, whole numbers as int; empty where there is none."""
+    """Read the rows of a CSV file of a run, whole numbers as int and cells without a number as NaN.
+
+    Rows that are not whole are left out with a warning, but for one at the end that a kill has cut off. Without a file
+    there are no rows.
+
+    Raises
+    ------
+    LogError
+        The file is not one of a run: it has no column `step`.
+    """
     if not path.is_file():
         return []
-    with path.open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if None not in row.values()]  # a row may have been cut off
-    return [{name: int(text) if text.isdigit() else float(text) for name, text in row.items()} for row in rows]
+    text = path.read_bytes().decode("utf-8", "replace")
+    lines = text.splitlines(keepends=True)
+    if lines and not lines[-1].endswith("\n"):
+        lines.pop()  # a number in it may have been cut too
+    names = next(csv.reader(lines[:1]), [])
+    if not lines:
+        return []
+    if "step" not in names or len(set(names)) < len(names):
+        raise LogError(f"{path}: it is no log of a training, or its first line is damaged; move it away")
+    rows, damaged = [], []
+    for number, line in enumerate(lines[1:], start=2):
+        try:
+            cells = next(csv.reader([line]))
+            row = {name: _number(cell) for name, cell in zip(names, cells, strict=True)}
+            if not isinstance(row["step"], int):
+                raise ValueError
+            rows.append(row)
+        except (ValueError, StopIteration, csv.Error):
+            damaged.append(number)
+    if damaged:
+        more = f" and {len(damaged) - 1} more" if len(damaged) > 1 else ""
+        warnings.warn(f"{path}: line {damaged[0]}{more} is damaged and left out", RuntimeWarning, stacklevel=2)
+    return rows
+
+
+def _number(text: str) -> float | int:
+    if not text:
+        return math.nan
+    if not text.isascii() or "_" in text:  # float() takes more than was ever written
+        raise ValueError
+    return int(text) if text.isdigit() else float(text)
 
 
 class Logs:
-    """`log.csv`, `validation.csv` and, where TensorBoard is installed, its event files, in the folder of a run."""
+    """`log.csv` and `validation.csv` in the folder of a run, and what else is installed and asked for.
 
-    def __init__(self, folder: Path, step: int, *, quiet: bool = False) -> None:
+    TensorBoard's event files where it is installed; Weights & Biases where its variable `WANDB_PROJECT` is set.
+
+    Parameters
+    ----------
+    config
+        What Weights & Biases is told of the run.
+    """
+
+    def __init__(
+        self, folder: Path, step: int, *, quiet: bool = False, config: Mapping[str, Any] | None = None
+    ) -> None:
         self.folder, self.quiet = folder, quiet
         self.training, self.validation = Table(folder / "log.csv", step), Table(folder / "validation.csv", step)
-        self._board: Any = None
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
-        except ImportError:
-            pass
+        self._boards = open_boards(folder, step, config or {})
         self._terminal = sys.stderr.isatty()
         self._said = float("-inf")
 
     def trained(self, row: Row, line: str) -> None:
         """Log a row of training, and show a line: on a terminal over the last one, elsewhere every half minute."""
         self.training.add(row)
-        self._to_board("training", row)
+        self._boards.add("training", row)
         now = time.monotonic()
         if not self.quiet and (self._terminal or now - self._said >= 30):
             self._said = now
@@ -85,7 +158,7 @@ class Logs:
     def validated(self, row: Row, line: str) -> None:
         """Log a row of validation, and show a line that stays."""
         self.validation.add(row)
-        self._to_board("validation", row)
+        self._boards.add("validation", row)
         self.say(line)
 
     def say(self, line: str) -> None:
@@ -95,21 +168,20 @@ class Logs:
             sys.stderr.flush()
 
     def close(self) -> None:
-        """End the line and the event file."""
+        """End the line and the boards."""
         if self._terminal and not self.quiet:
             sys.stderr.write("\r\x1b[K")
-        if self._board is not None:
-            self._board.close()
-
-    def _to_board(self, group: str, row: Row) -> None:
-        if self._board is not None:
-            for name, value in row.items():
-                if name != "step":
-                    self._board.add_scalar(f"{group}/{name}", value, row["step"])
+        self._boards.close()
 
 
 def draw_curve(folder: Path) -> Path | None:
-    """Draw `curve.png` of a run's CSV files; None without matplotlib or anything to draw."""
+    """Draw `curve.png` of a run's CSV files; None where there is nothing to draw.
+
+    Raises
+    ------
+    LogError
+        matplotlib is not installed, or a file is not one of a run.
+    """
     training, validation = read_rows(folder / "log.csv"), read_rows(folder / "validation.csv")
     if not training:
         return None
@@ -117,8 +189,9 @@ def draw_curve(folder: Path) -> Path | None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
         from matplotlib.ticker import EngFormatter
-    except ImportError:
-        return None
+    except ImportError as error:
+        later = f"sshbench train --plot {shlex.quote(str(folder))}"
+        raise LogError(f"curves need matplotlib: pip install 'sshbench[train]', then {later}") from error
     panels = 2 if validation else 1
     figure = Figure(figsize=(5.5 * panels, 4), layout="constrained")
     FigureCanvasAgg(figure)
@@ -127,13 +200,13 @@ def draw_curve(folder: Path) -> Path | None:
     for name in names:
         total = "." not in name
         _line(left, training, name, label=name.removeprefix("loss/"), linewidth=1.6 if total else 0.8)
-    positive = all(row[name] > 0 for row in training for name in names)
+    positive = all(row[name] > 0 or math.isnan(row[name]) for row in training for name in names)
     left.set(ylabel="loss", yscale="log" if positive else "symlog")
     for right in rest:
         for name, label, colour in (("psnr", "method", "C0"), ("dc_psnr", "untouched", "0.5")):
             _line(right, validation, name, label=label, color=colour)
-            low, high = ([row[f"{name}_{end}"] for row in validation] for end in ("low", "high"))
-            right.fill_between(_samples(validation), low, high, color=colour, alpha=0.2, linewidth=0)
+            low, high = (_column(validation, f"{name}_{end}") for end in ("low", "high"))
+            right.fill_between(_column(validation, "samples"), low, high, color=colour, alpha=0.2, linewidth=0)
         right.set(ylabel="PSNR of held-out images (dB)")
     for axes in (left, *rest):
         axes.set(xlabel="training samples")
@@ -147,9 +220,9 @@ def draw_curve(folder: Path) -> Path | None:
     return path
 
 
-def _samples(rows: list[Row]) -> list[float]:
-    return [row["samples"] for row in rows]
+def _column(rows: list[Row], name: str) -> list[float]:
+    return [row.get(name, math.nan) for row in rows]
 
 
 def _line(axes: Any, rows: list[Row], name: str, **style: Any) -> None:
-    axes.plot(_samples(rows), [row[name] for row in rows], marker="." if len(rows) < 20 else "", **style)
+    axes.plot(_column(rows, "samples"), _column(rows, name), marker="." if len(rows) < 20 else "", **style)

@@ -24,14 +24,24 @@ from sshbench.training.distributed import World
 from sshbench.training.ema import Average
 from sshbench.training.objectives import Batch, Objective, Phase
 from sshbench.training.recipe import Interval, Recipe, RecipeError, seconds
+from sshbench.triplets.data_workers import WorkersError
 from sshbench.triplets.loader import TripletLoader
 
 Reason = Literal["complete", "time limit", "interrupted"]
 Row = dict[str, float | int]
 
+_NUMBER = (int, float)
+_KINDS: dict[str, Any] = {
+    "step": int, "samples": int, "seconds": _NUMBER, "best": _NUMBER, "recipe": str, "average": dict,
+}  # fmt: skip
+
 
 class Diverged(SshbenchError):
     """The loss is no number any more, or far above where it began."""
+
+
+class StoppedWaiting(SshbenchError):
+    """The run is to end while it waits for data."""
 
 
 class Trainer:
@@ -167,6 +177,9 @@ class Trainer:
         SshbenchError
             It belongs to another network, to another choice of averaging, or to other data.
         """
+        for name, kind in _KINDS.items():
+            if not isinstance(state[name], kind):
+                raise TypeError(f"{name} is {state[name]!r:.80}")
         try:
             self.modules.load_state_dict(state["modules"])
         except RuntimeError as error:
@@ -206,7 +219,7 @@ def train(
     Parameters
     ----------
     stop
-        Asked before each step.
+        Asked before each step, and while data workers prepare the next batch.
     log
         Takes a row of what the last steps had on average.
     validate
@@ -218,6 +231,8 @@ def train(
     ------
     Diverged
         The loss is no number any more, or far above where it began.
+    WorkersError
+        No more data comes; of one process alone the state has been kept.
     """
     recipe, world = trainer.recipe, trainer.world
     validating, saving = Due(recipe.validation.every, trainer), Due(recipe.loop.checkpoint, trainer)
@@ -225,6 +240,18 @@ def train(
     meter = Meter(trainer)
     parts = trainer.parts()
     reasons: list[Reason] = ["time limit", "interrupted"]
+
+    def wait() -> None:
+        if asked := stop():
+            raise StoppedWaiting(f"stopped ({asked}) while waiting for data")
+
+    def settle() -> None:
+        if meter.steps:
+            row = meter.row()
+            trainer.check(row)
+            log(row)
+
+    trainer.batches.while_waiting = wait
     while True:
         asked = stop()
         code, trainer.seconds = world.largest(
@@ -233,10 +260,8 @@ def train(
         ended: Reason | None = "complete" if trainer.progress >= 1 else reasons[int(code) - 1] if code else None
         validate_now = validating(trainer) or ended == "complete"
         save_now = saving(trainer) or ended is not None
-        if meter.steps and (validate_now or save_now or trainer.step % recipe.loop.log == 0):
-            row = meter.row()
-            trainer.check(row)
-            log(row)
+        if validate_now or save_now or trainer.step % recipe.loop.log == 0:
+            settle()
         if validate_now and (score := validate()) is not None and score > trainer.best:
             trainer.best = score
             checkpoint(True)
@@ -244,8 +269,21 @@ def train(
             checkpoint(False)
         if ended is not None:
             return ended
-        with meter.waiting():
-            batches = next(parts)
+        sampler = trainer.batches.sampler
+        place = sampler.epoch, sampler.consumed
+        try:
+            with meter.waiting():
+                batches = next(parts)
+        except (StoppedWaiting, WorkersError) as error:
+            if world.size > 1:  # the others wait for this process, which cannot ask them any more
+                raise
+            sampler.epoch, sampler.consumed = place  # parts of a step that is not made come again
+            if isinstance(error, WorkersError):
+                settle()
+                checkpoint(False)
+                raise
+            parts = trainer.parts()
+            continue
         meter.add(trainer.train_on(batches))
 
 

@@ -6,37 +6,37 @@ validation) and `last/`.
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
-import signal
 import time
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from sshbench.errors import SshbenchError
-from sshbench.methods.weights import Preprocessing, WeightsCard, load_weights, save_weights
+from sshbench.methods.weights import Preprocessing, WeightsCard, load_weights, read_weights, save_weights
 from sshbench.results.machine import machine, revision
 from sshbench.training import checkpoint as checkpoints
 from sshbench.training.data import Training, described, make_loader, open_training
 from sshbench.training.distributed import World, world
-from sshbench.training.logs import Logs, Row, draw_curve
+from sshbench.training.interrupts import interrupts
+from sshbench.training.logs import LogError, Logs, Row, draw_curve
 from sshbench.training.loop import Diverged, Reason, Trainer, train
 from sshbench.training.objectives import Objective, make_objective
 from sshbench.training.recipe import Recipe, RecipeError
 from sshbench.training.scenes import Shares
 from sshbench.training.validation import HeldOut, evaluating, open_held_out, validate
+from sshbench.triplets.data_workers import WorkersError
 from sshbench.triplets.loader import TripletLoader
 from sshbench.triplets.luts import Places
 from sshbench.whole_file import whole_file
 
 FILES = ("recipe.toml", "log.csv", "validation.csv", "curve.png")
-FOLDERS = ("checkpoints", "tensorboard", "best", "last")
+FOLDERS = ("checkpoints", "tensorboard", "wandb", "best", "last")
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ class Outcome:
         The folder of the best weights by validation, or else of the last ones.
     scores
         What the last validation of this call measured, as `sshbench.training.validation.validate` names it.
+    signal
+        The signal that this process was interrupted by; None where it was not.
     """
 
     reason: Reason
@@ -58,6 +60,7 @@ class Outcome:
     samples: int
     seconds: float
     scores: dict[str, float]
+    signal: int | None = None
 
 
 def run(
@@ -101,17 +104,18 @@ def run(
     Raises
     ------
     SshbenchError
-        Input that cannot be used, or a run that has diverged (`Diverged`).
+        Input that cannot be used, a run that has diverged (`Diverged`), or data workers that died (`WorkersError`); of
+        the latter the state has been kept.
     """
     started, folder = time.monotonic(), Path(out)
-    with world(device) as here, _interrupts() as interrupted:
+    with world(device) as here, interrupts() as interrupted:
         if here.first:
             _check(folder, resume, overwrite)
         here.wait()
         state = checkpoints.load_last(folder / "checkpoints") if resume else None
         torch.manual_seed(recipe.loop.seed)
         objective = make_objective(recipe.method, recipe)
-        begun_with: dict[str, Any] = {} if state is None else state.get("begun_with", {})
+        begun_with: dict[str, Any] = {} if state is None else dict(state.get("begun_with") or {})
         if state is None and init_from is not None:
             begun_with = _begin_with(objective, recipe.method, init_from)
         asked: dict[str, Any] = {name: value for name, value in (("masks", masks), ("max_pixels", max_pixels)) if value}
@@ -133,13 +137,13 @@ def run(
             )
         keeper = _Keeper(trainer, folder, described(dataset), held_out, begun_with, quiet)
         if state is not None:
-            trainer.load_state_dict(state)
+            _restore(trainer, state, folder)
         if here.first and overwrite:  # not before all that was asked for has proved usable
             _remove_run(folder)
-        keeper.begin(None if state is None else state["recipe"])
+        keeper.begin(state)
 
         def stop() -> Reason | None:
-            if interrupted():
+            if interrupted:
                 return "interrupted"
             return "time limit" if time_limit and time.monotonic() - started >= time_limit else None
 
@@ -149,9 +153,13 @@ def run(
             found = checkpoints.checkpoints(folder / "checkpoints")
             kept = f"the last good checkpoint is {found[-1]}" if found else "no checkpoint had been written"
             raise Diverged(f"{error}; {kept}; a smaller optimizer.lr or optimizer.clip=1 may help") from error
+        except WorkersError as error:
+            found = checkpoints.checkpoints(folder / "checkpoints")
+            kept = f"all steps are in {found[-1]}; go on with --resume" if found else "no checkpoint had been written"
+            raise WorkersError(f"{error}; {kept}") from error
         finally:
             keeper.close()
-        return keeper.outcome(reason)
+        return replace(keeper.outcome(reason), signal=interrupted[0] if interrupted else None)
 
 
 class _Keeper:
@@ -174,18 +182,57 @@ class _Keeper:
         self._measured = -1
         self._logs: Logs | None = None
 
-    def begin(self, kept: str | None) -> None:
-        """Open the logs; `kept` is the recipe of the checkpoint that the run goes on from."""
+    def begin(self, kept: dict[str, Any] | None) -> None:
+        """Open the logs; `kept` is the checkpoint that the run goes on from."""
         if not self.first:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         with whole_file(self.folder / "recipe.toml") as temporary:
             temporary.write_text(self.trainer.recipe.to_toml(), encoding="utf-8")
-        self._logs = Logs(self.folder, self.trainer.step, quiet=self.quiet)
+        config = self.trainer.recipe.model_dump(mode="json", exclude_none=True)
+        self._logs = Logs(self.folder, self.trainer.step, quiet=self.quiet, config=config)
         if kept is not None:
-            changes = self.trainer.recipe.differences(Recipe.model_validate(tomllib.loads(kept)))
-            changed = f" with another recipe: {'; '.join(changes)}" if changes else ""
+            changed = _changed(self.trainer.recipe, kept["recipe"])
             self._logs.say(f"goes on from step {self.trainer.step:,}{changed}")
+            self._verify_best(kept)
+
+    def _verify_best(self, kept: dict[str, Any]) -> None:
+        """See to it that the best weights that a checkpoint counts are in `best/`, whatever a kill or a user has done.
+
+        Newer ones, which were written before a checkpoint that is lost, are better and stay.
+        """
+        counted, folder = self.trainer.best, self.folder / "best"
+        if counted == -math.inf:
+            return
+        try:
+            there: float | None = read_weights(folder, str(folder)).card.metrics.get("psnr", -math.inf)
+        except SshbenchError:
+            there = None
+        if there is not None and there >= counted:
+            return
+        path = self.folder / "checkpoints" / checkpoints.BEST
+        try:
+            best = checkpoints.load(path)
+            if best["best"] >= counted:
+                _restore(self.trainer, best, path)
+                self.scores, self._measured = best.get("scores", {"psnr": best["best"]}), self.trainer.step
+                self.save_weights("best")
+                self._say(f"{folder} is written again from {path}")
+                return
+        except SshbenchError:
+            pass
+        finally:
+            self.trainer.load_state_dict(kept)
+            self.scores, self._measured = {}, -1
+        self.trainer.best = -math.inf if there is None else there
+        self._say(
+            f"the best weights so far are lost ({counted:.2f} dB); from here on the best is what is better than "
+            + ("nothing" if there is None else f"the {there:.2f} dB of those in {folder}")
+        )
+
+    def _say(self, line: str) -> None:
+        if self._logs is not None:
+            self._logs.say(line)
 
     def log(self, row: Row) -> None:
         if self._logs is None:
@@ -221,12 +268,12 @@ class _Keeper:
     def checkpoint(self, best: bool) -> None:
         if not self.first:
             return
-        state = self.trainer.state_dict() | {"begun_with": self.begun_with}
-        path = checkpoints.save(self.folder / "checkpoints", self.trainer.step, state)
-        if best:
-            with whole_file(path.with_name("best.pt")) as temporary:
-                shutil.copyfile(path, temporary)
+        if best:  # before the checkpoint that counts it
             self.save_weights("best")
+        state = self.trainer.state_dict() | {"begun_with": self.begun_with}
+        if best:
+            state["scores"] = self.scores
+        checkpoints.save(self.folder / "checkpoints", self.trainer.step, state, best=best)
 
     def save_weights(self, name: str) -> None:
         trainer = self.trainer
@@ -256,7 +303,10 @@ class _Keeper:
     def outcome(self, reason: Reason) -> Outcome:
         if self.first:
             self.save_weights("last")
-            draw_curve(self.folder)
+            try:
+                draw_curve(self.folder)
+            except LogError as error:
+                self._say(str(error))
         best = self.folder / "best"
         trainer = self.trainer
         return Outcome(
@@ -277,6 +327,25 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+def _restore(trainer: Trainer, state: dict[str, Any], where: Path) -> None:
+    try:
+        trainer.load_state_dict(state)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise checkpoints.CheckpointError(
+            f"{where}: the checkpoint is damaged or of another training ({reason}); start over with --overwrite"
+        ) from error
+
+
+def _changed(recipe: Recipe, kept: str) -> str:
+    """What is another recipe than that of a checkpoint, as the rest of a sentence."""
+    try:
+        changes = recipe.differences(Recipe.model_validate(tomllib.loads(kept)))
+    except ValueError:
+        return " with another recipe, which was one of another version of sshbench"
+    return f" with another recipe: {'; '.join(changes)}" if changes else ""
 
 
 def _check(folder: Path, resume: bool, overwrite: bool) -> None:
@@ -322,24 +391,3 @@ def _begin_with(objective: Objective, method: str, where: str) -> dict[str, Any]
             value.copy_(given[name])
     kept = {"trained_by", "samples_seen", "seconds", "recipe", "data", "begun_with", "file"}
     return {"hash": found.hash} | found.card.model_dump(mode="json", include=kept, exclude_defaults=True)
-
-
-@contextmanager
-def _interrupts() -> Iterator[Any]:
-    """Take note of the first SIGINT or SIGTERM, so that a checkpoint can be written; the second one interrupts."""
-    seen: list[int] = []
-
-    def note(number: int, frame: object) -> None:
-        if seen:
-            raise KeyboardInterrupt
-        seen.append(number)
-
-    try:
-        before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread, which alone hears of signals
-        before = {}
-    try:
-        yield lambda: bool(seen)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

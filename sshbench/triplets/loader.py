@@ -8,21 +8,20 @@ with another number of ranks, workers or samples a batch without repeating or lo
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.util import Finalize
 from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import Sampler
 
 from sshbench.errors import SshbenchError
 from sshbench.lut.apply import apply_lut_normalized
 from sshbench.lut.bank import LutBank
-from sshbench.triplets.dataset import VIEWS, TripletDataset, collate
+from sshbench.triplets.data_workers import PatientLoader
+from sshbench.triplets.dataset import VIEWS, TripletDataset
 from sshbench.triplets.order import shuffled
-from sshbench.triplets.threads import one_thread
 
 Batch = dict[str, Any]
 
@@ -198,19 +197,26 @@ class TripletLoader:
         self.dataset = dataset
         self.sampler = TripletSampler(len(dataset), batch_size, **sampler_options)
         self._format: dict[str, Any] = {"mean": mean, "std": std, "dtype": dtype}
-        self._loader: DataLoader[Any] = DataLoader(
-            dataset,  # type: ignore[arg-type]  # a map-style dataset of torch's needs no base class
+        self._loader = PatientLoader(
+            dataset,
             batch_sampler=self.sampler,
             num_workers=workers,
-            collate_fn=collate,
-            worker_init_fn=_begin_worker,
             pin_memory=self.device.type == "cuda",
             multiprocessing_context=start_method if workers else None,
             prefetch_factor=prefetch if workers else None,
             persistent_workers=workers > 0,
         )
         # Before Python terminates its children at exit, which workers do not hear, and when this loader is forgotten.
-        Finalize(self, _end_workers, (self._loader,), exitpriority=0)
+        Finalize(self, PatientLoader.end_workers, (self._loader,), exitpriority=0)
+
+    @property
+    def while_waiting(self) -> Callable[[], None]:
+        """Called a few times a second while workers prepare a batch; what it raises ends the waiting."""
+        return self._loader.while_waiting
+
+    @while_waiting.setter
+    def while_waiting(self, call: Callable[[], None]) -> None:
+        self._loader.while_waiting = call
 
     def __len__(self) -> int:
         """Batches that are left of this epoch on this rank."""
@@ -321,22 +327,6 @@ def views_of(
         dtype=dtype, layout="HWC",
     )  # fmt: skip
     return dict(zip(VIEWS, out.chunk(4), strict=True))
-
-
-def _begin_worker(worker: int) -> None:
-    """Leave interrupts, which a terminal sends to workers too, to the process that trains; they end with it."""
-    one_thread(worker)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-
-
-def _end_workers(loader: DataLoader[Any]) -> None:
-    """Ask workers to end, and end those that do not."""
-    iterator = getattr(loader, "_iterator", None)
-    if iterator is not None:
-        iterator._shutdown_workers()
-        for worker in iterator._workers:
-            worker.kill()
 
 
 def _distributed() -> tuple[int, int]:

@@ -1,0 +1,171 @@
+"""Worker processes of a loader: waited for in short pieces, ended well, and what goes wrong in them is one sentence.
+
+torch's `DataLoader` waits for a batch without end, and hears of a worker's death in the middle of whatever this process
+is at. Here a caller may end the waiting, and a death is told where a batch is waited for.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, get_worker_info
+from torch.utils.data._utils import signal_handling
+from torch.utils.data.dataloader import _BaseDataLoaderIter, _MultiProcessingDataLoaderIter
+
+from sshbench.errors import SshbenchError
+from sshbench.triplets.dataset import collate
+from sshbench.triplets.threads import one_thread
+
+_PIECE = 0.2  # seconds of waiting
+_SHARED = "shared memory (/dev/shm)"
+_MORE = "give the machine more of it (a container: --shm-size=2g)"
+
+
+class WorkersError(SshbenchError):
+    """Data workers cannot go on: killed, or without shared memory; whoever waits for a batch gets this."""
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """What comes in the place of a batch that cannot be made."""
+
+    reason: str
+
+
+class Told:
+    """A dataset whose errors come from a worker as a sentence, where torch would send a traceback."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitems__(self, keys: Sequence[Any]) -> list[Any] | _Failure:
+        try:
+            return [self.dataset[key] for key in keys]
+        except (SshbenchError, MemoryError) as error:
+            if get_worker_info() is None:
+                raise
+            text = "a data worker has not enough memory; take fewer workers or a smaller batch"
+            return _Failure(text if isinstance(error, MemoryError) else str(error))
+
+
+def collate_in_worker(samples: list[Any] | _Failure) -> dict[str, Any] | _Failure:
+    """Collate samples; in a worker, into shared memory, where a lack of it shows before the batch is on its way."""
+    if isinstance(samples, _Failure):
+        return samples
+    batch = collate(samples)
+    if get_worker_info() is None:
+        return batch
+    tensors = [value for value in batch.values() if isinstance(value, torch.Tensor)]
+    try:
+        for tensor in tensors:
+            tensor.share_memory_()  # type: ignore[no-untyped-call]
+    except (RuntimeError, OSError) as error:
+        megabytes = sum(tensor.nbytes for tensor in tensors) / 1e6
+        reason = " ".join(str(error).split())[:200]
+        return _Failure(
+            f"a data worker found no {_SHARED} for a batch of {megabytes:.1f} MB ({reason}); {_MORE}, or take fewer "
+            "workers or a smaller batch"
+        )
+    return batch
+
+
+def begin_worker(worker: int) -> None:
+    """Leave interrupts, which a terminal sends to workers too, to the process that trains; they end with it."""
+    one_thread(worker)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+class PatientLoader(DataLoader[Any]):
+    """torch's `DataLoader` that calls `while_waiting` about five times a second while workers prepare a batch.
+
+    What `while_waiting` raises ends the waiting, after which the same batch may be asked for again.
+
+    Raises
+    ------
+    WorkersError
+        Where a batch is asked for: a worker has died, or cannot send what it has made. The next one who asks gets new
+        workers.
+    """
+
+    def __init__(self, dataset: Any, **options: Any) -> None:
+        self.while_waiting: Callable[[], None] = _nothing
+        super().__init__(
+            Told(dataset),  # type: ignore[arg-type]  # a map-style dataset of torch's needs no base class
+            collate_fn=collate_in_worker,
+            worker_init_fn=begin_worker,
+            **options,
+        )
+
+    def _get_iterator(self) -> _BaseDataLoaderIter:
+        return _PatientIterator(self) if self.num_workers else super()._get_iterator()
+
+    def end_workers(self, *, at_once: bool = False) -> None:
+        """Ask workers to end, and end those that do not."""
+        iterator: Any = self._iterator
+        self._iterator = None
+        if iterator is None:
+            return
+        if at_once:
+            for worker in iterator._workers:
+                worker.kill()
+        iterator._shutdown_workers()
+        for worker in iterator._workers:
+            worker.kill()
+
+
+class _PatientIterator(_MultiProcessingDataLoaderIter):
+    def __init__(self, loader: PatientLoader) -> None:
+        self._loader = loader
+        super().__init__(loader)
+        # torch has a signal of a worker's death raise an error wherever this process is, in the middle of a step too.
+        signal_handling._remove_worker_pids(id(self))  # type: ignore[attr-defined]
+        self._worker_pids_set = False
+
+    def _try_get_data(self, timeout: float = _PIECE) -> tuple[bool, Any]:
+        self._loader.while_waiting()
+        try:
+            found: tuple[bool, Any] = super()._try_get_data(_PIECE)  # type: ignore[no-untyped-call]
+        except Exception as error:
+            reason = self._reason(error)
+            self._loader.end_workers(at_once=True)
+            raise WorkersError(reason) from error
+        return found
+
+    def _next_data(self) -> Any:
+        data = super()._next_data()  # type: ignore[no-untyped-call]
+        if isinstance(data, _Failure):
+            raise WorkersError(data.reason)
+        return data
+
+    def _reason(self, error: Exception) -> str:
+        """Why no batch comes, by how the workers ended, else by what torch says."""
+        for worker in self._workers:
+            worker.join(0.5)  # one whose connection broke may be about to end
+        codes = [worker.exitcode for worker in self._workers if worker.exitcode is not None]
+        if codes:
+            code = min(codes)
+            name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+            fewer = "take fewer workers or a smaller batch"
+            if code == -signal.SIGBUS:
+                return f"a data worker was killed ({name}), most often for want of {_SHARED}; {_MORE}, or {fewer}"
+            if code == -signal.SIGKILL:
+                return f"a data worker was killed ({name}), most often because memory is short; {fewer}"
+            return f"a data worker ended ({name}); {fewer}"
+        text = " ".join(str(error).split())
+        if "open files" in text or "ancdata" in text:
+            return (
+                "data workers need more open files than this process may have; raise ulimit -n, or take fewer workers"
+            )
+        return f"data workers cannot be heard any more ({type(error).__name__}: {text[:200]}); take fewer workers"
+
+
+def _nothing() -> None:
+    pass

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sshbench.lut.cube import write_cube as write_cube
     from sshbench.lut.table import Domain as Domain
     from sshbench.lut.table import Lut as Lut
+    from sshbench.metrics.pair import score as score
     from sshbench.triplets.dataset import TripletDataset as TripletDataset
     from sshbench.triplets.loader import TripletLoader as TripletLoader
     from sshbench.triplets.stored import load_triplets as load_triplets
@@ -34,6 +35,7 @@ _HOMES = {
     "harmonize": "sshbench.compositing.harmonize",
     "load_triplets": "sshbench.triplets.stored",
     "read_cube": "sshbench.lut.cube",
+    "score": "sshbench.metrics.pair",
     "write_cube": "sshbench.lut.cube",
 }
 __all__ = [*sorted(_HOMES), "__version__"]

@@ -1,4 +1,4 @@
-"""One body for arrays and tensors: metrics are written for batches of planes and called with either."""
+"""One body for arrays and tensors: metrics are written for batches over 0..255 and called with what people have."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,16 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Images = Any
-"""A numpy array `[H, W, 3]` or `[N, H, W, 3]`, or a torch tensor `[3, H, W]` or `[N, 3, H, W]`."""
+"""A numpy array `[H, W, C]` or `[N, H, W, C]`, or a torch tensor `[C, H, W]` or `[N, C, H, W]`; C is 1 or 3."""
 Masks = Any
 """A numpy array or torch tensor `[H, W]` or `[N, H, W]`."""
+Layout = Literal["auto", "HWC", "CHW"]
 
 _STRIP = 1 << 15
 """Pixels that are worked on at once: their floats fit the cache, and the memory for them stays with the process."""
+_WHITE = {"uint8": 255.0, "uint16": 65535.0, "float16": 1.0, "bfloat16": 1.0, "float32": 1.0, "float64": 1.0}
+_LOWEST, _HIGHEST = -0.5, 2.0
+"""Of white: what a network or a filter leaves may lie a little outside; images over -1..1 or 0..255 lie beyond."""
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -33,42 +37,162 @@ class MetricError(SshbenchError):
     """A metric that cannot be computed, and why."""
 
 
-def for_arrays(function: Callable[P, Tensor]) -> Callable[P, Any]:
-    """Let a metric of batches `[N, C, H, W] -> [N]` take single images and numpy arrays too.
+class ForArrays(Protocol[P]):
+    """A metric of arrays and tensors, and the one of batches that it calls, which checks and scales nothing."""
+
+    __name__: str
+    of_batches: Callable[P, Tensor]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
+def for_arrays(function: Callable[P, Tensor]) -> ForArrays[P]:
+    """Let a metric of batches `[N, C, H, W]` over 0..255 take single images, numpy arrays and other ranges too.
 
     A numpy image gives a float, a numpy batch an array `[N]`, a tensor image a tensor without axes, a tensor batch
-    a tensor `[N]`. The first two arguments are images, a third is a mask.
+    a tensor `[N]`. The first two arguments are images, a third is a mask. Two keywords join those of the function:
+    `data_range`, the number that stands for white (by default 255 of uint8, 65535 of uint16 and 1 of floats), and
+    `layout`, `"HWC"` or `"CHW"` (by default channels last for numpy and first for torch).
     """
+    signature = inspect.signature(function)
+    keyword = functools.partial(inspect.Parameter, kind=inspect.Parameter.KEYWORD_ONLY)
+    extra = [
+        keyword("data_range", default=None, annotation="float | None"),
+        keyword("layout", default="auto", annotation="Layout"),
+    ]
 
     @functools.wraps(function)
-    def call(*args: P.args, **kwargs: P.kwargs) -> Any:
+    def call(*args: Any, data_range: float | None = None, layout: Layout = "auto", **kwargs: Any) -> Any:
         given = signature.bind(*args, **kwargs)
-        first, *_ = given.arguments.values()
-        for i, (name, value) in enumerate(given.arguments.items()):
-            if i < 2:
-                given.arguments[name] = _images(value)
-            elif name == "mask":
-                given.arguments[name] = _masks(value)
+        names = list(given.arguments)
+        first = given.arguments[names[0]]
+        batches = [images(given.arguments[name], name, layout, data_range) for name in names[:2]]
+        _check_pair(first, given.arguments[names[1]], *batches)
+        given.arguments.update(zip(names, batches, strict=False))
+        if "mask" in names:
+            given.arguments["mask"] = masks(given.arguments["mask"], batches[0])
         result: Any = function(*given.args, **given.kwargs)
         single = first.ndim == 3
         if isinstance(first, np.ndarray):
-            return float(result[0]) if single else result.cpu().numpy()
+            return float(result[0]) if single else result.detach().cpu().numpy()
         return result[0] if single else result
 
-    signature = inspect.signature(function)
-    return call
+    call.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *extra])  # type: ignore[attr-defined]
+    call.of_batches = function  # type: ignore[attr-defined]
+    return cast("ForArrays[P]", call)
 
 
-def _images(images: Any) -> Tensor:
-    if isinstance(images, np.ndarray):
-        images = planes(np.moveaxis(images, -1, -3))
-    return cast("Tensor", images.reshape(-1, *images.shape[-3:]))
+def images(given: Any, name: str, layout: Layout, data_range: float | None) -> Tensor:
+    """Images of any kind as a batch `[N, C, H, W]` over 0..255: uint8 as it is, else floats in the widest type."""
+    is_array = isinstance(given, np.ndarray)
+    if not is_array and not hasattr(given, "data_ptr"):
+        raise MetricError(f"the {name} is {type(given).__name__}; give a numpy array or a torch tensor")
+    if layout not in ("auto", "HWC", "CHW"):
+        raise MetricError(f"layout is 'auto', 'HWC' or 'CHW', not {layout!r}")
+    if given.ndim not in (3, 4) or 0 in given.shape[-3:]:
+        raise MetricError(
+            f"the {name} has the shape {list(given.shape)}; give an image or a batch: [H, W, 3] or [N, H, W, 3] of "
+            "numpy, [3, H, W] or [N, 3, H, W] of torch"
+        )
+    last = is_array if layout == "auto" else layout == "HWC"
+    channels = given.shape[-1] if last else given.shape[-3]
+    if channels not in (1, 3):
+        where, other = ("last", "CHW") if last else ("first", "HWC")
+        raise MetricError(
+            f"the {name} has the shape {list(given.shape)}, whose {where} axis has {channels} channels and not 1 or 3; "
+            f"give layout={other!r} if they lie elsewhere"
+        )
+    white = _white(given, name, data_range)
+    tensor = _tensor(given)
+    if last:
+        tensor = tensor.movedim(-1, -3)
+    tensor = tensor.reshape(-1, *tensor.shape[-3:])
+    if str(tensor.dtype) == "torch.uint8" and white == 255:
+        return cast("Tensor", tensor)
+    wide = precise(tensor)
+    _check_range(wide, name, white, str(given.dtype).removeprefix("torch."))
+    return wide * (255.0 / white)
 
 
-def _masks(masks: Any) -> Tensor:
-    if isinstance(masks, np.ndarray):
-        masks = planes(masks)
-    return cast("Tensor", masks.reshape(-1, 1, *masks.shape[-2:]))
+def _white(images: Any, name: str, data_range: float | None) -> float:
+    dtype = images.dtype.name if isinstance(images, np.ndarray) else str(images.dtype).removeprefix("torch.")
+    if data_range is None:
+        if dtype not in _WHITE:
+            raise MetricError(
+                f"the {name} is {dtype}, which says nothing of its range; give uint8, uint16, floats over 0..1, or "
+                "data_range, the number that stands for white"
+            )
+        return _WHITE[dtype]
+    number = isinstance(data_range, int | float | np.number) and not isinstance(data_range, bool)
+    if not (number and math.isfinite(data_range) and data_range > 0):
+        raise MetricError(f"data_range is the number that stands for white, finite and above 0, not {data_range!r}")
+    if dtype in ("bool", "object") or dtype.startswith(("complex", "str", "q")):
+        raise MetricError(f"the {name} is {dtype}; give numbers")
+    return float(data_range)
+
+
+def _tensor(array: Any) -> Any:
+    """A tensor with the numbers of an array, of any byte order, or of a tensor."""
+    if not isinstance(array, np.ndarray):
+        return array
+    if array.dtype != np.uint8:
+        array = array.astype(np.float64)
+    return planes(np.asarray(array))
+
+
+def _check_range(images: Tensor, name: str, white: float, dtype: str) -> None:
+    if not images.numel():
+        return
+    low, high = (float(value) for value in images.detach().aminmax())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise MetricError(f"the {name} holds values that are not finite (NaN or infinity)")
+    if low > _LOWEST * white and high < _HIGHEST * white:
+        return
+    way_out = "give data_range, the number that stands for white"
+    if low <= _LOWEST * white and low >= -1.1 * white and high <= 1.1 * white:
+        way_out = f"bring values over {-white:g}..{white:g} to 0..{white:g} first"
+    elif white == 1 and low >= 0:
+        way_out = "give data_range=255 if white is 255 in them"
+    raise MetricError(
+        f"the {name} is {dtype} with values from {low:.5g} to {high:.5g}, far outside of 0..{white:g}; {way_out}"
+    )
+
+
+def _check_pair(one: Any, other: Any, first: Tensor, second: Tensor) -> None:
+    if isinstance(one, np.ndarray) != isinstance(other, np.ndarray):
+        raise MetricError("one of the images is a numpy array and the other a torch tensor; give two of one kind")
+    if one.ndim != other.ndim or first.shape != second.shape:
+        raise MetricError(f"the images differ in shape: {list(one.shape)} and {list(other.shape)}")
+    if first.device != second.device:
+        raise MetricError(f"one of the images is on {first.device} and the other on {second.device}")
+
+
+def masks(given: Any, batch: Tensor) -> Tensor:
+    """Masks of any kind as float32 `[N, 1, H, W]` over 0..1, on the device of the batch `[N, C, H, W]`."""
+    import torch
+
+    from sshbench.images.masks import as_share, read_mask
+
+    if hasattr(given, "data_ptr"):
+        values = given.detach().cpu()
+        values = (values.float() if values.dtype in (torch.bfloat16, torch.float16) else values).numpy()
+    elif isinstance(given, np.ndarray):
+        values = given
+    else:
+        raise MetricError(f"the mask is {type(given).__name__}; give a numpy array or a torch tensor")
+    count, _, height, width = batch.shape
+    shapes = [(height, width), (count, height, width), (count, 1, height, width), (count, height, width, 1)]
+    if count == 1:
+        shapes += [(1, height, width), (height, width, 1)]
+    if values.shape not in shapes:
+        raise MetricError(
+            f"the mask has the shape {list(values.shape)}, and there are {count} images of {height} rows and {width} "
+            "columns; give [H, W], or [N, H, W] with a mask for each image"
+        )
+    each = np.broadcast_to(values, (count, height, width)) if values.ndim == 2 else values.reshape(count, height, width)
+    shares = [as_share(read_mask(mask, "the mask")) for mask in each]
+    stacked = np.stack(shares) if shares else np.zeros((0, height, width), np.float32)
+    return planes(stacked)[:, None].to(batch.device)
 
 
 def planes(array: NDArray[Any]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Visible colour differences. Images are sRGB-encoded, uint8 or float, 0..255."""
+"""Visible colour differences of sRGB-encoded images; parameters and ranges are those of `metrics.pixel`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sshbench.lut.difference import RGB_TO_RATIOS, ciede2000_of_planes, lab_planes, linear_of_srgb
-from sshbench.metrics.arrays import Images, Masks, for_arrays, in_one_thread, precise, strips, working
+from sshbench.metrics.arrays import Images, Masks, MetricError, for_arrays, in_one_thread, precise, strips, working
+from sshbench.metrics.pixel import foreground_of
 
 if TYPE_CHECKING:
     import torch
@@ -43,7 +44,7 @@ def ciede2000_means(prediction: Tensor, target: Tensor, mask: Tensor | None = No
         whole = whole + map_.sum(dim=1)
         if mask is not None:
             by_mask = by_mask + (map_ * mask[:, 0, rows, :].flatten(1)).sum(dim=1)
-    mean = whole / target[0, 0].numel()
+    mean = whole / target.shape[-2:].numel()
     if mask is None:
         return mean, None
     return mean, by_mask / precise(mask).sum(dim=(1, 2, 3))
@@ -51,13 +52,25 @@ def ciede2000_means(prediction: Tensor, target: Tensor, mask: Tensor | None = No
 
 @for_arrays
 def ciede2000(prediction: Images, target: Images) -> Tensor:
-    """Mean CIEDE2000 under D65; about 1 is just visible."""
-    return ciede2000_means(prediction, target)[0]
+    """Mean CIEDE2000 under D65; about 1 is just visible.
+
+    Parameters, result and errors are those of `sshbench.metrics.mse`; images have three channels.
+    """
+    return ciede2000_means(_of_colours(prediction), target)[0]
 
 
 @for_arrays
 def fciede2000(prediction: Images, target: Images, mask: Masks) -> Tensor:
-    """Mean CIEDE2000 weighted by the mask; NaN for an empty mask."""
-    mean = ciede2000_means(prediction, target, mask)[1]
+    """Mean CIEDE2000 of the foreground; NaN without one.
+
+    Parameters, result and errors are those of `sshbench.metrics.fmse`; images have three channels.
+    """
+    mean = ciede2000_means(_of_colours(prediction), target, foreground_of(mask))[1]
     assert mean is not None
     return mean
+
+
+def _of_colours(images: Tensor) -> Tensor:
+    if images.shape[1] != 3:
+        raise MetricError(f"CIEDE2000 needs three channels, R, G and B, not {images.shape[1]}")
+    return images

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Net = Literal["alex", "squeeze", "vgg"]
 
 VARIABLE = "SSHBENCH_LPIPS_WEIGHTS"
+_SMALLEST = 32  # pixels; smaller images vanish between the layers of the backbones
 _MODELS = {"alex": "alexnet", "squeeze": "squeezenet1_1", "vgg": "vgg16"}
 
 
@@ -34,15 +35,29 @@ class LpipsError(MetricError):
 
 @for_arrays
 def lpips(prediction: Images, target: Images, *, net: Net = "alex") -> Tensor:
-    """Perceptual distance of images, uint8 or float, 0..255, scaled to -1..1; 0 for identical images.
+    """Perceptual distance v0.1 (Zhang et al. 2018); 0 for identical images.
+
+    Parameters, result and errors are those of `sshbench.metrics.mse`; images have three channels.
+
+    Parameters
+    ----------
+    net
+        The backbone: `"alex"`, `"squeeze"` or `"vgg"`.
 
     Raises
     ------
     LpipsError
-        The package or the weights of `net` are not there.
+        The package or the weights of `net` are not there, or the images are too small for it.
     """
     import torch
 
+    if net not in _MODELS:
+        raise LpipsError(f"there is no network {net!r} for LPIPS; there are {', '.join(_MODELS)}")
+    if target.shape[1] != 3:
+        raise LpipsError(f"LPIPS needs three channels, R, G and B, not {target.shape[1]}")
+    if min(target.shape[-2:]) < _SMALLEST:
+        height, width = target.shape[-2:]
+        raise LpipsError(f"LPIPS needs images of at least {_SMALLEST} x {_SMALLEST} pixels, not {width} x {height}")
     model = load(net).to(target.device)
     with torch.no_grad():
         one, other = (image.float() / 127.5 - 1 for image in (prediction, target))

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, Literal
 
 from sshbench.metrics.arrays import Images, Masks, MetricError, for_arrays, in_one_thread, precise, tiles, working
+from sshbench.metrics.pixel import foreground_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -76,6 +77,8 @@ def ssim_means(
     """
     import torch
 
+    if window not in _RADIUS:
+        raise MetricError(f"the window of SSIM is {' or '.join(_RADIUS)}, not {window!r}")
     weights = _weights(window)
     size, radius = len(weights), _RADIUS[window]
     height, width = target.shape[-2:]
@@ -111,25 +114,26 @@ def ssim_means(
 
 
 @for_arrays
-def ssim(prediction: Images, target: Images, *, peak: float = 255.0, window: Window = "gaussian") -> Tensor:
+def ssim(prediction: Images, target: Images, *, window: Window = "gaussian") -> Tensor:
     """Mean structural similarity, per channel; 1 for identical images.
+
+    Parameters, result and errors are those of `sshbench.metrics.mse`; the dynamic range is white.
 
     Parameters
     ----------
-    peak
-        The dynamic range of the values.
     window
         `"gaussian"`: 11 x 11, sigma 1.5, population covariance, as the paper; `"uniform"`: 7 x 7, sample covariance, as
-        scikit-image by default.
+        scikit-image by default. Images are at least as large.
     """
-    return ssim_means(prediction, target, peak=peak, window=window)[0]
+    return ssim_means(prediction, target, window=window)[0]
 
 
 @for_arrays
-def fssim(
-    prediction: Images, target: Images, mask: Masks, *, peak: float = 255.0, window: Window = "gaussian"
-) -> Tensor:
-    """Mean of the SSIM map weighted by the mask; NaN for an empty mask."""
-    mean = ssim_means(prediction, target, mask, peak=peak, window=window)[1]
+def fssim(prediction: Images, target: Images, mask: Masks, *, window: Window = "gaussian") -> Tensor:
+    """Mean of the SSIM map over the foreground; NaN without one.
+
+    Parameters, result and errors are those of `sshbench.metrics.fmse`, `window` that of `ssim`.
+    """
+    mean = ssim_means(prediction, target, foreground_of(mask), window=window)[1]
     assert mean is not None
     return mean

@@ -126,14 +126,14 @@ Values = dict[str, "Tensor | None"]
 
 def _errors(pair: _Pair) -> Values:
     if pair.protocol.region == "mask-weighted":
-        mse = pixel.mse_weighted_by_mask(pair.prediction, pair.target, pair.mask)
+        mse = pixel.mse_weighted_by_mask.of_batches(pair.prediction, pair.target, pair.mask)
     else:
-        mse = pixel.mse(pair.prediction, pair.target)
+        mse = pixel.mse.of_batches(pair.prediction, pair.target)
     return {"mse": mse, "psnr": pixel.psnr_of(mse, pair.peak, pair.protocol.epsilon)}
 
 
 def _absolute(pair: _Pair) -> Values:
-    return {"mae": pixel.mae(pair.prediction, pair.target)}
+    return {"mae": pixel.mae.of_batches(pair.prediction, pair.target)}
 
 
 def _foreground_errors(pair: _Pair) -> Values:
@@ -141,11 +141,11 @@ def _foreground_errors(pair: _Pair) -> Values:
     if not pair.has_foreground:
         return {}
     if how == "scaled":
-        fmse = pixel.fmse_scaled(pair.prediction, pair.target, pair.mask)
+        fmse = pixel.fmse_scaled.of_batches(pair.prediction, pair.target, pair.mask)
     elif how == "weighted":
-        fmse = pixel.fmse_weighted(pair.prediction, pair.target, pair.mask, epsilon=pair.protocol.epsilon)
+        fmse = pixel.fmse_weighted.of_batches(pair.prediction, pair.target, pair.mask, epsilon=pair.protocol.epsilon)
     else:
-        fmse = pixel.fmse_weighted(pair.prediction, pair.target, pair.foreground)
+        fmse = pixel.fmse_weighted.of_batches(pair.prediction, pair.target, pair.foreground)
     return {"fmse": fmse, "fpsnr": pixel.psnr_of(fmse, pair.peak)}
 
 
@@ -169,13 +169,17 @@ def _boundary(pair: _Pair) -> Values:
     band = pixel.boundary_band(pair.prepared.mask >= FOREGROUND)
     if not band.any():
         return {}
-    return {"boundary_mse": pixel.fmse_weighted(pair.prediction, pair.target, pair._planes(band.astype(np.uint8)))}
+    return {
+        "boundary_mse": pixel.fmse_weighted.of_batches(
+            pair.prediction, pair.target, pair._planes(band.astype(np.uint8))
+        )
+    }
 
 
 def _perceptual(name: str, net: perceptual.Net) -> Callable[[_Pair], Values]:
     def distance(pair: _Pair) -> Values:
         try:
-            return {name: perceptual.lpips(pair.prediction, pair.target, net=net)}
+            return {name: perceptual.lpips.of_batches(pair.prediction, pair.target, net=net)}
         except perceptual.LpipsError as error:
             warnings.warn(f"{error}; its column stays empty", MetricWarning, stacklevel=2)
             return {}

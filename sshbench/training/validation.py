@@ -142,7 +142,7 @@ def validate(
                 scores.setdefault(f"{prefix}psnr", []).extend(_psnr(codes, wanted))
                 if with_lpips:
                     try:
-                        scores.setdefault(f"{prefix}lpips", []).extend(lpips(codes, wanted).tolist())
+                        scores.setdefault(f"{prefix}lpips", []).extend(lpips.of_batches(codes, wanted).tolist())
                     except LpipsError:
                         scores.pop(f"{prefix}lpips")
                         with_lpips = False

@@ -23,7 +23,9 @@ def test_a_constant_error() -> None:
     assert pixel.mse(target - np.uint8(5), target) == 25
     assert pixel.mae(target - np.uint8(5), target) == 5
     assert pixel.psnr(target - np.uint8(5), target) == pytest.approx(20 * math.log10(255 / 5))
-    assert pixel.psnr(target - np.uint8(5), target, peak=100) == pytest.approx(20 * math.log10(100 / 5))
+    assert pixel.psnr(target - np.uint8(5), target, data_range=100) == pytest.approx(20 * math.log10(100 / 5))
+    errors = torch.tensor([25.0])
+    assert float(pixel.psnr_of(errors, 100.0)) == pytest.approx(20 * math.log10(100 / 5))
 
 
 def test_identical_images() -> None:

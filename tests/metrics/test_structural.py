@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from skimage.metrics import structural_similarity
 
 from sshbench.metrics import pixel
 from sshbench.metrics.arrays import MetricError
-from sshbench.metrics.structural import fssim, ssim
+from sshbench.metrics.structural import fssim, ssim, ssim_means
 from tests.metrics.test_protocols import made, predicted
 
 
@@ -32,10 +33,12 @@ def test_both_windows_are_those_of_scikit_image(kind: type) -> None:
     )
     uniform = structural_similarity(one, other, data_range=255, channel_axis=-1)
     tolerance = 1e-5 if kind is np.uint8 else 1e-12
-    assert ssim(one, other) == pytest.approx(wang, abs=tolerance)
-    assert ssim(one, other, window="uniform") == pytest.approx(uniform, abs=tolerance)
+    assert ssim(one, other, data_range=255) == pytest.approx(wang, abs=tolerance)
+    assert ssim(one, other, window="uniform", data_range=255) == pytest.approx(uniform, abs=tolerance)
     inside = sample.mask >= 0.5
-    assert fssim(one, other, inside.astype(np.float32)) == pytest.approx(full[inside].mean(), abs=tolerance)
+    assert fssim(one, other, inside.astype(np.float32), data_range=255) == pytest.approx(
+        full[inside].mean(), abs=tolerance
+    )
 
 
 def test_a_small_range_is_exact_with_bytes_too() -> None:
@@ -43,7 +46,8 @@ def test_a_small_range_is_exact_with_bytes_too() -> None:
     one, other = predicted(sample), sample.target
     assert other is not None
     expected = structural_similarity(one.astype(float), other.astype(float), data_range=2, channel_axis=-1)
-    assert ssim(one, other, window="uniform", peak=2.0) == pytest.approx(expected, abs=1e-9)
+    batches = (torch.from_numpy(image.copy()).permute(2, 0, 1)[None] for image in (one, other))
+    assert float(ssim_means(*batches, window="uniform", peak=2.0)[0]) == pytest.approx(expected, abs=1e-9)
 
 
 def test_identical_images_and_images_smaller_than_the_window() -> None:

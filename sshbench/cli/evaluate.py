@@ -14,8 +14,10 @@ from sshbench.errors import SshbenchError
 
 if TYPE_CHECKING:
     from sshbench.benchmarks.composite import Benchmark
+    from sshbench.benchmarks.protocol import Protocol
     from sshbench.methods.base import Method
     from sshbench.results.records import Record
+    from sshbench.results.weighting import Shares
 
 
 @click.command(epilog="All of this in Python: sshbench.results.evaluate.evaluate.")
@@ -71,6 +73,12 @@ if TYPE_CHECKING:
     "--metrics", multiple=True, metavar="NAMES", help="Such as psnr,ssim,lpips.  [default: what the protocol defines]"
 )
 @click.option(
+    "--weight-to",
+    metavar="NAME|CSV",
+    help="Beside the means, estimate those of another set of images, by how many of its composites have which fMSE "
+    "untouched: iharmony4, or a file (docs/evaluate.md). Adds dc and fmse.",
+)
+@click.option(
     "--weights",
     multiple=True,
     metavar="[METHOD=]FILE",
@@ -121,6 +129,7 @@ def evaluate(ctx: click.Context, /, **options: Any) -> None:
     from sshbench.benchmarks.protocol import DEFAULT, PROTOCOLS, get_protocol
     from sshbench.metrics.suite import chosen
     from sshbench.results.evaluate import evaluate as run
+    from sshbench.results.weighting import METRIC
 
     o = options
     asked = _parts(o["protocols"]) or [DEFAULT]
@@ -139,6 +148,7 @@ def evaluate(ctx: click.Context, /, **options: Any) -> None:
         )
         for split in splits
     ]
+    shares = _shares(o["weight_to"], protocols)
     device = _device(o["device"])
     names = _names((*o["methods"], *o["more"]))
     weights = _weights(o["weights"], names)
@@ -148,10 +158,11 @@ def evaluate(ctx: click.Context, /, **options: Any) -> None:
         with _Progress(o["quiet"], split) as progress:
             records = run(
                 benchmark,
-                _methods(names, o["predictions"], benchmark, o["limit"]),
+                _methods(names, o["predictions"], benchmark, o["limit"], untouched=shares is not None),
                 protocols,
                 out,
-                metrics=metrics,
+                metrics=list(dict.fromkeys([*metrics, METRIC])) if metrics and shares else metrics,
+                weight_to=shares,
                 device=device,
                 workers=o["workers"],
                 batch_size=o["batch_size"],
@@ -163,8 +174,7 @@ def evaluate(ctx: click.Context, /, **options: Any) -> None:
         failures += _failures(
             records, {protocol.name: chosen(protocol, metrics) for protocol in protocols}, o["strict"]
         )
-        if not o["quiet"]:
-            _print(records, metrics)
+        failures += _print(records, metrics, shares, o["quiet"])
         click.echo(f"Records and predictions: {out}; next: sshbench report {shlex.quote(str(out))}", err=True)
     if failures:
         for text in dict.fromkeys(failures):
@@ -279,13 +289,26 @@ def _weights(given: tuple[str, ...], names: list[str]) -> dict[str, str]:
     return found
 
 
+def _shares(where: str | None, protocols: list[Protocol]) -> Shares | None:
+    """The shares that means are to be weighted by; every protocol has to have the metric that they go by."""
+    from sshbench.results.weighting import METRIC, read_shares
+
+    for protocol in protocols if where is not None else ():
+        if METRIC not in protocol.metrics:
+            raise SshbenchError(f"--weight-to goes by {METRIC}, which {protocol.name} does not define; leave one out")
+    return None if where is None else read_shares(where)
+
+
 def _methods(
-    names: list[str], predictions: tuple[str, ...], benchmark: Benchmark, limit: int | None
+    names: list[str], predictions: tuple[str, ...], benchmark: Benchmark, limit: int | None, *, untouched: bool
 ) -> list[str | Method]:
     from sshbench.methods.predictions import FolderPredictions
     from sshbench.methods.registry import DEFAULTS
+    from sshbench.results.weighting import UNTOUCHED
 
     methods: list[str | Method] = [*(names or ([] if predictions else DEFAULTS))]
+    if untouched and UNTOUCHED not in methods:
+        methods.insert(0, UNTOUCHED)
     for text in predictions:
         name, sign, folder = text.partition("=")
         if not sign or Path(text).is_dir():
@@ -303,17 +326,30 @@ def _warn(folder: Path, what: str, which: list[str]) -> None:
     click.echo(f"sshbench: warning: {folder} {what} {', '.join(which[:3])}{rest}", err=True)
 
 
-def _print(records: list[Record], metrics: list[str] | None) -> None:
+def _print(records: list[Record], metrics: list[str] | None, shares: Shares | None, quiet: bool) -> list[str]:
+    """Print the tables of each protocol, unless quiet; return sentences about estimates that cannot be made."""
     from sshbench.cli.tables import echo_tables
+    from sshbench.results.records import RecordsError
     from sshbench.results.summary import summarise
+    from sshbench.results.weighting import strata
 
+    failures = []
     protocols = list(dict.fromkeys(record.protocol for record in records))
     for protocol in protocols:
         some = [record for record in records if record.protocol == protocol]
         there = {name for record in some for name in record.metrics}
-        summary = summarise(some, metrics=[name for name in metrics if name in there] if metrics else None)
-        echo_tables(summary, published=protocol == protocols[-1])
-        click.echo()
+        shown = [name for name in metrics if name in there] if metrics else None
+        weight_to = shares
+        try:
+            if shares:
+                strata(some, shares)
+        except RecordsError as error:  # the plain means hold all the same
+            failures.append(f"{protocol}: {error}")
+            weight_to = None
+        if not quiet:
+            echo_tables(summarise(some, metrics=shown, weight_to=weight_to), published=protocol == protocols[-1])
+            click.echo()
+    return failures
 
 
 class _Progress:

@@ -16,6 +16,9 @@ FORMATS = ("text", "csv", "markdown", "latex", "html")
 @click.option("--protocol", metavar="NAME", help="Which protocol, where the records are of several; none are mixed.")
 @click.option("--metrics", multiple=True, metavar="NAMES", help="Such as psnr,ssim.  [default: all]")
 @click.option("--sort", metavar="METRIC", help="Which to sort by and to compare in full.  [default: the first]")
+@click.option(
+    "--weight-to", metavar="NAME|CSV", help="Estimate means for another set of images, as evaluate --weight-to does."
+)
 @click.option("--format", "format_", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="Write to this file.")
 def leaderboard(
@@ -24,6 +27,7 @@ def leaderboard(
     protocol: str | None,
     metrics: tuple[str, ...],
     sort: str | None,
+    weight_to: str | None,
     format_: str,
     out: Path | None,
 ) -> None:
@@ -40,10 +44,12 @@ def leaderboard(
     from sshbench.results.formats import FORMATS as writers
     from sshbench.results.records import read_records
     from sshbench.results.summary import one_of, summarise
+    from sshbench.results.weighting import read_shares
     from sshbench.whole_file import whole_file
 
     records: list[Any] = one_of(read_records(results), benchmark=split, protocol=protocol)
-    summary = summarise(records, metrics=parts(metrics) or None, sort=sort)
+    shares = None if weight_to is None else read_shares(weight_to)
+    summary = summarise(records, metrics=parts(metrics) or None, sort=sort, weight_to=shares)
     if out is None and format_ == "text":
         echo_tables(summary)
     elif out is None:

@@ -35,6 +35,9 @@ def _which(command: Command) -> Command:
 @_which
 @click.option("--out", "-o", type=click.Path(path_type=Path), default="report.html", show_default=True, metavar="FILE")
 @click.option(
+    "--weight-to", metavar="NAME|CSV", help="Estimate means for another set of images, as evaluate --weight-to does."
+)
+@click.option(
     "--pictures", type=click.IntRange(0), default=48, show_default=True, metavar="N",
     help="Show the N images on which methods differ most.",
 )  # fmt: skip
@@ -49,6 +52,7 @@ def report(
     root: str | None,
     sort: str | None,
     out: Path,
+    weight_to: str | None,
     pictures: int,
     side: int,
 ) -> None:
@@ -63,7 +67,9 @@ def report(
     """
     from sshbench.results.pictures import results_folders
     from sshbench.results.report import write_report
+    from sshbench.results.weighting import read_shares
 
+    shares = None if weight_to is None else read_shares(weight_to)
     results = results or (RESULTS,)
     records = _records(results, split, protocol)
     benchmark = None
@@ -74,7 +80,8 @@ def report(
             if root is not None:
                 raise
             click.echo(f"sshbench: warning: the page has no pictures, as {error}", err=True)
-    write_report(out, records, benchmark, results_folders(results), sort=sort, pictures=pictures, side=side)
+    folders = results_folders(results)
+    write_report(out, records, benchmark, folders, sort=sort, weight_to=shares, pictures=pictures, side=side)
     click.echo(f"Wrote {out} ({out.stat().st_size / 1e6:.1f} MB); open it in a browser.", err=True)
 
 

@@ -18,6 +18,7 @@ def leaderboard(
     metrics: Sequence[str] | None = None,
     sort: str | None = None,
     by: str | None = None,
+    weight_to: str | os.PathLike[str] | None = None,
 ) -> pandas.DataFrame:
     """One row a method, from the records in one or more folders of results.
 
@@ -31,6 +32,8 @@ def leaderboard(
         Columns to show, and the metric to sort by; all, and the first.
     by
         `"subset"` or `"foreground"`: a row for each part of the images.
+    weight_to
+        A name or file as for `sshbench.results.weighting.read_shares`: adds estimates for that set of images.
 
     Returns
     -------
@@ -40,11 +43,15 @@ def leaderboard(
     ------
     RecordsError
         Records that are missing, damaged, contradict each other or do not compare.
+    SharesError
+        There are no such shares.
     """
     from sshbench.results.frame import frame
     from sshbench.results.records import read_records
     from sshbench.results.summary import one_of, summarise
+    from sshbench.results.weighting import read_shares
 
     paths = [path] if isinstance(path, str | os.PathLike) else list(path)
     records = one_of(read_records(paths), benchmark=benchmark, protocol=protocol)
-    return frame(summarise(records, metrics=metrics, sort=sort), by=by)
+    shares = None if weight_to is None else read_shares(weight_to)
+    return frame(summarise(records, metrics=metrics, sort=sort, weight_to=shares), by=by)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
@@ -24,6 +24,7 @@ from sshbench.metrics import perceptual, suite
 from sshbench.results import machine
 from sshbench.results.judge import Job, judge
 from sshbench.results.records import Journal, Record, RecordsError
+from sshbench.results.weighting import Shares
 from sshbench.results.workers import in_processes
 from sshbench.whole_file import whole_file
 
@@ -45,6 +46,7 @@ def evaluate(
     limit: int | None = None,
     overwrite: bool = False,
     weights: Mapping[str, str | Path] | None = None,
+    weight_to: Shares | None = None,
     progress: Progress | None = None,
 ) -> list[Record]:
     """Judge methods on a benchmark and keep what was found.
@@ -68,6 +70,8 @@ def evaluate(
         Predict and score again, whatever is there.
     weights
         By name as in `methods`, the weights of those that take some, as for `load_weights`.
+    weight_to
+        The set of images that tables will estimate means for, which `run.json` keeps.
     progress
         Called with images done and images in all.
 
@@ -93,7 +97,7 @@ def evaluate(
     ids = benchmark.ids()[:limit]
     if workers is None:
         workers = min(machine.processors(), 4) if device == "cpu" else 1
-    run = _Run(out, benchmark.name, made, protocols, metrics, workers, batch_size, device)
+    run = _Run(out, benchmark.name, made, protocols, metrics, workers, batch_size, device, weight_to)
     journal = Journal(out)
     pairs = [(name, protocol.name) for name in names for protocol in protocols]
     if overwrite:
@@ -176,6 +180,7 @@ class _Run:
         workers: int,
         batch_size: int,
         device: str,
+        weight_to: Shares | None,
     ) -> None:
         self.path = out / "run.json"
         refuse_another(out, benchmark)
@@ -194,6 +199,7 @@ class _Run:
             ],
             "protocols": [{"name": p.name, "version": p.version} for p in protocols],
             "metrics": list(metrics) if metrics else None,
+            "weight_to": asdict(weight_to) if weight_to else None,
             "device": device,
             "workers": workers,
             "batch_size": batch_size,

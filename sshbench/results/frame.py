@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 def frame(summary: Summary, *, by: str | None = None) -> pandas.DataFrame:
     """One row a method (and part of the division `by`), indexed by its name, best first.
 
-    Columns are `n`, `failed`, `sees_target`, `ms` (median milliseconds an image), `trained_by` (whose
-    weights it has), and for each metric M: `M` (mean),
-    `M_low`, `M_high` (95% bootstrap interval), `M_diff`, `M_diff_low`, `M_diff_high` (to the best method, on the images
-    of both) and `M_p` (Wilcoxon, Holm-corrected). `attrs` holds benchmark, protocol, protocol_version, images and best.
+    Columns are `n`, `failed`, `sees_target`, `ms` (median milliseconds an image), `trained_by` (whose weights it has),
+    and for each metric M: `M` (mean), `M_low`, `M_high` (95% bootstrap interval), `M_diff`, `M_diff_low`, `M_diff_high`
+    (to the best method, on the images of both) and `M_p` (Wilcoxon, Holm-corrected); of a weighted summary also
+    `M_weighted`, `M_weighted_low` and `M_weighted_high`, estimates for the set of images that `attrs["weighted_to"]`
+    names. `attrs` holds benchmark, protocol, protocol_version, images and best, too.
 
     Parameters
     ----------
@@ -54,6 +55,7 @@ def frame(summary: Summary, *, by: str | None = None) -> pandas.DataFrame:
         "protocol_version": summary.protocol_version,
         "images": summary.images,
         "best": dict(summary.best),
+        "weighted_to": summary.weighting.shares.name if summary.weighting else None,
     }
     return found
 
@@ -71,4 +73,6 @@ def _columns(row: Row, metrics: Sequence[str]) -> dict[str, float]:
         found[f"{metric}_diff_low"] = against.low if against else math.nan
         found[f"{metric}_diff_high"] = against.high if against else math.nan
         found[f"{metric}_p"] = against.p if against else math.nan
+        if metric in row.weighted:
+            found.update(_mean_columns(f"{metric}_weighted", row.weighted[metric]))
     return found

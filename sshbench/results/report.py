@@ -29,6 +29,7 @@ from sshbench.results.records import Record
 from sshbench.results.statistics import capped
 from sshbench.results.summary import Row, Summary, higher_is_better, summarise
 from sshbench.results.tables import Table, tables
+from sshbench.results.weighting import Shares
 from sshbench.whole_file import whole_file
 
 PICTURES = 48
@@ -42,6 +43,7 @@ def write_report(
     folders: Sequence[Path] = (),
     *,
     sort: str | None = None,
+    weight_to: Shares | None = None,
     pictures: int = PICTURES,
     side: int = SIDE,
 ) -> None:
@@ -56,6 +58,8 @@ def write_report(
         benchmark: no pictures.
     sort
         The metric that rows are ordered by and charts begin with; the first by default.
+    weight_to
+        Another set of images that means are estimated for.
     pictures
         How many images to show: those on which methods differ most in that metric.
     side
@@ -66,7 +70,7 @@ def write_report(
     RecordsError
         Records of several benchmarks or protocols, or of images that the benchmark lacks.
     """
-    summary = summarise(records, sort=sort)
+    summary = summarise(records, sort=sort, weight_to=weight_to)
     chosen = list(spread(records, summary.metrics[0]))[:pictures] if summary.metrics else []
     shown = {}
     if benchmark is not None:

@@ -68,6 +68,53 @@ def estimate(values: ArrayLike, *, level: float = LEVEL, resamples: int = RESAMP
     return Estimate(mean, float(low), float(high), n)
 
 
+def weighted_estimate(
+    parts: Sequence[ArrayLike], shares: Sequence[float], *, level: float = LEVEL, seed: int = 0
+) -> Estimate:
+    """Mean of the means of parts, weighted by their shares, and its bootstrap interval.
+
+    Images are drawn within their parts, as deviations from the part's mean, which are made as large as an unbiased
+    variance is. A part of one image shows no deviation of its own and takes those of all other parts ("collapsed
+    strata", Cochran, "Sampling techniques", 1977, section 5A.12). The interval is expanded as in `estimate`, by
+    Student's t with the degrees of freedom of Satterthwaite (Biometrics Bulletin 2 (6), 1946).
+
+    Parameters
+    ----------
+    parts
+        Values `[n]` of each part.
+    shares
+        Of each part; their sum is 1. A part of share 0 does not count.
+
+    Returns
+    -------
+    NaN throughout if a part that has a share has no value; an interval of NaN if no part has two.
+    """
+    from scipy.special import ndtr, stdtrit
+
+    counted = [(capped(values), share) for values, share in zip(parts, shares, strict=True) if share]
+    n = sum(len(values) for values, _ in counted)
+    if not all(len(values) for values, _ in counted):
+        return Estimate(np.nan, np.nan, np.nan, n)
+    mean = math.fsum(share * math.fsum(values) / len(values) for values, share in counted)
+    own = [(v - v.mean()) * np.sqrt(len(v) / (len(v) - 1)) if len(v) > 1 else np.empty(0) for v, _ in counted]
+    pooled = np.concatenate(own)
+    if not len(pooled):
+        return Estimate(mean, np.nan, np.nan, n)
+    drawn = np.random.Generator(np.random.PCG64(seed))
+    means = np.full(max(min(RESAMPLES, _DRAWN // n), 200), mean)
+    variances, degrees = [], []
+    for (values, share), deviations in zip(counted, own, strict=True):
+        pool = deviations if len(values) > 1 else pooled
+        means += share * pool[drawn.integers(0, len(pool), (len(means), len(values)))].mean(axis=1)
+        variances.append(share**2 * float(np.mean(pool**2)) / len(values))
+        degrees.append(len(pool) - 1)
+    spread = sum(variances)
+    freedom = spread**2 / sum(v**2 / d for v, d in zip(variances, degrees, strict=True)) if spread else np.inf
+    tail = float(ndtr(stdtrit(freedom, (1 - level) / 2))) if spread else (1 - level) / 2
+    low, high = np.quantile(means, (tail, 1 - tail))
+    return Estimate(mean, float(low), float(high), n)
+
+
 def versus(values: ArrayLike, best: ArrayLike, *, level: float = LEVEL, seed: int = 0) -> Versus:
     """Compare `[n]` values with those of another method on the same images: values - best.
 

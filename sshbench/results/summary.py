@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 import numpy as np
 
 from sshbench.metrics.suite import METRICS
+from sshbench.results import weighting
 from sshbench.results.records import Record, RecordsError
-from sshbench.results.statistics import Estimate, Versus, estimate, holm, versus
+from sshbench.results.statistics import Estimate, Versus, estimate, holm, versus, weighted_estimate
+from sshbench.results.weighting import Shares
 
 RATIOS = ((0.0, 0.05, "0-5%"), (0.05, 0.15, "5-15%"), (0.15, 1.01, "15-100%"))  # DoveNet (CVPR 2020), table 3
 
@@ -32,6 +34,16 @@ class Row:
     versus: Mapping[str, Versus]
     strata: Mapping[tuple[str, str], Mapping[str, Estimate]]
     failures: Mapping[str, str]
+    weighted: Mapping[str, Estimate] = field(default_factory=dict)
+    """By metric, the mean weighted to another set of images; empty where none was asked for."""
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """The set of images that means are weighted to, and how many images each of its parts has here."""
+
+    shares: Shares
+    images: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -47,6 +59,8 @@ class Summary:
         or a ceiling was asked for; a metric has no entry where that leaves none.
     strata
         Name of a division -> its parts with their number of images.
+    weighting
+        What the rows' `weighted` means are estimates for; None where there are none.
     """
 
     benchmark: str
@@ -57,6 +71,7 @@ class Summary:
     rows: tuple[Row, ...]
     best: Mapping[str, str]
     strata: Mapping[str, Mapping[str, int]]
+    weighting: Weighting | None = None
 
     @property
     def resolution(self) -> float | None:
@@ -106,7 +121,13 @@ def one_of(records: Sequence[Record], *, benchmark: str | None = None, protocol:
     return chosen
 
 
-def summarise(records: Sequence[Record], *, metrics: Sequence[str] | None = None, sort: str | None = None) -> Summary:
+def summarise(
+    records: Sequence[Record],
+    *,
+    metrics: Sequence[str] | None = None,
+    sort: str | None = None,
+    weight_to: Shares | None = None,
+) -> Summary:
     """Summarise records of one benchmark under one protocol.
 
     Parameters
@@ -115,11 +136,13 @@ def summarise(records: Sequence[Record], *, metrics: Sequence[str] | None = None
         Which, in this order; all that there are by default.
     sort
         The metric by which methods are ordered and strata are shown; the first by default.
+    weight_to
+        Another set of images that means are to be weighted to beside.
 
     Raises
     ------
     RecordsError
-        Records of several benchmarks or protocols, or a metric that none of them has.
+        Records of several benchmarks or protocols, a metric that none of them has, or nothing to weigh by (`strata`).
     """
     records = one_of(records)
     there = list(dict.fromkeys(name for record in records for name in record.metrics))
@@ -135,12 +158,16 @@ def summarise(records: Sequence[Record], *, metrics: Sequence[str] | None = None
     for record in records:
         groups.setdefault(record.method, []).append(record)
     strata = _strata(records)
+    parts = weighting.strata(records, weight_to) if weight_to else []
     ids = {record.id for record in records}
     values = {method: _values(group, names) for method, group in groups.items()}
     best = {name: leader for name in names if (leader := _leader(name, groups, values, ids))}
     compared = _compared(groups, values, best)
     rows = [
-        _row(method, group, names, values[method], compared[method], strata, len(ids))
+        replace(
+            _row(method, group, names, values[method], compared[method], strata, len(ids)),
+            weighted=_weighted(values[method], parts, weight_to) if weight_to else {},
+        )
         for method, group in groups.items()
     ]
     first = records[0]
@@ -153,6 +180,7 @@ def summarise(records: Sequence[Record], *, metrics: Sequence[str] | None = None
         rows=tuple(_sorted(rows, names[0] if names else None)),
         best=best,
         strata={name: {part: len(set(members)) for part, members in parts.items()} for name, parts in strata.items()},
+        weighting=Weighting(weight_to, tuple(map(len, parts))) if weight_to else None,
     )
 
 
@@ -254,6 +282,14 @@ def _row(
         },
         failures={record.id: record.failed for record in group if record.failed is not None},
     )
+
+
+def _weighted(values: Values, parts: Sequence[Sequence[str]], shares: Shares) -> dict[str, Estimate]:
+    """By metric, the estimate for the set of `shares`, over the images of its parts that the method has."""
+    return {
+        name: weighted_estimate([[found[id] for id in ids if id in found] for ids in parts], shares.shares)
+        for name, found in values.items()
+    }
 
 
 def _sorted(rows: list[Row], metric: str | None) -> list[Row]:

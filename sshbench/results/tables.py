@@ -11,7 +11,7 @@ from sshbench.methods.cards import terms_of
 from sshbench.metrics.suite import METRICS
 from sshbench.results.published import Published, published_on
 from sshbench.results.statistics import Estimate, Versus
-from sshbench.results.summary import Row, Summary, higher_is_better
+from sshbench.results.summary import Row, Summary, Weighting, higher_is_better
 
 MISSING = "missing"  # of a method whose weights are not here
 CEILING = "ceiling: sees the ground truth"
@@ -50,7 +50,9 @@ class Table:
 def tables(summary: Summary, *, published: bool = True) -> list[Table]:
     """All tables of a summary: the first metric in full, all metrics, the strata, and what is published."""
     if summary.metrics:
-        found = [_leading(summary), _means(summary), *(_stratum(summary, division) for division in summary.strata)]
+        found = [_leading(summary), _means(summary)]
+        found += [_weighted(summary, summary.weighting)] if summary.weighting else []
+        found += [_stratum(summary, division) for division in summary.strata]
     else:
         found = [_failures_only(summary)]
     printed = published_table(summary.benchmark) if published else None
@@ -65,13 +67,14 @@ def title_of(metric: str) -> str:
 
 
 def _leading(summary: Summary) -> Table:
-    metric = summary.metrics[0]
+    metric, weighting = summary.metrics[0], summary.weighting
     weighted = any(row.trained_by for row in summary.rows)
     head = (
         "method",
         *(["weights of"] if weighted else []),
         title_of(metric),
         "95% interval",
+        *([f"weighted to {weighting.shares.name} (estimate)", "95% interval"] if weighting else []),
         "to the best",
         "95% interval",
         "p",
@@ -84,7 +87,9 @@ def _leading(summary: Summary) -> Table:
         compared = _difference(metric, against)
         if summary.best.get(metric) == row.method:
             compared = ("best", "", "")
-        cells = number(metric, one.mean), interval(metric, one), *compared, _count(row), _cost(row.milliseconds)
+        estimated = [row.weighted[metric]] if weighting else []
+        means = [cell for e in (one, *estimated) for cell in (number(metric, e.mean), interval(metric, e))]
+        cells = *means, *compared, _count(row), _cost(row.milliseconds)
         rows.append((_name(row), *([row.trained_by] if weighted else []), *cells))
     title = f"{summary.benchmark}, {_images(summary.images)}, {summary.protocol} (version {summary.protocol_version})"
     return Table(
@@ -110,6 +115,34 @@ def _means(summary: Summary) -> Table:
     notes = (note,) if any(_is_worse(row, m) for row in summary.rows for m in summary.metrics) else ()
     notes = (*notes, *stated(summary))
     return Table("All metrics, mean and 95% interval", head, rows, strong, _breaks(summary), notes)
+
+
+def _weighted(summary: Summary, weighting: Weighting) -> Table:
+    name = weighting.shares.name
+    head = ("method", *(title_of(metric) for metric in summary.metrics))
+    rows = tuple(
+        (
+            _name(row),
+            *(f"{number(m, row.weighted[m].mean)} {interval(m, row.weighted[m])}".strip() for m in summary.metrics),
+        )
+        for row in summary.rows
+    )
+    title = f"All metrics weighted to the shares of {name}: estimates from {_images(sum(weighting.images))}"
+    notes = (*_weighting_notes(weighting), *stated(summary))
+    return Table(title, head, rows, breaks=_breaks(summary), notes=notes)
+
+
+def _weighting_notes(weighting: Weighting) -> list[str]:
+    shares = weighting.shares
+    parts = ", ".join(
+        f"{part} {share:.1%} ({count} here)"
+        for part, share, count in zip(shares.parts, shares.shares, weighting.images, strict=True)
+    )
+    return [
+        f"Estimates, no measurements: images are weighed by the fMSE of the untouched composite, as in {shares.name}: "
+        f"{parts}. Intervals draw images within these parts; a part of one image takes its spread from the others.",
+        *([f"Shares: {shares.source}"] if shares.source else []),
+    ]
 
 
 def _stratum(summary: Summary, division: str) -> Table:
@@ -176,6 +209,9 @@ def _notes(summary: Summary) -> list[str]:
             f"With {_images(summary.images)}, a mean difference in {name} is known to about "
             f"±{number(metric, summary.resolution)} (half of its 95% interval, median over methods)."
         )
+    if summary.weighting:
+        name = summary.weighting.shares.name
+        notes.append(f"What is weighted to {name} is an estimate; the table of such estimates says how they are made.")
     notes.append("Intervals: bootstrap over images. p: Wilcoxon's signed-rank test against the best, Holm-corrected.")
     if summary.metrics[0] not in summary.best and not all(row.sees_target for row in summary.rows):
         notes.append("No method is called the best, since none was scored on every image.")

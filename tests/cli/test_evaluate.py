@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import re
 import subprocess
@@ -47,6 +48,32 @@ def test_with_no_options_it_judges_all_that_needs_no_weights(tmp_path: Path) -> 
     assert "sees the ground truth" in result.stdout
     assert (tmp_path / "results/sample/run.json").is_file()
     assert result.stderr == "Records and predictions: results/sample; next: sshbench report results/sample\n"
+
+
+def test_means_weighted_to_another_set(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(MINE)
+    (tmp_path / "shares.csv").write_text("fmse_from,fmse_to,share\n0,,1\n")
+    words = ["-m", "mine.py:Mine", "--weight-to", "shares.csv", "-o", "out"]
+    result = evaluate(*words, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "weighted to shares (estimate)" in result.stdout
+    assert "\ndc " in result.stdout  # whose fMSE is what images are weighed by
+    assert "fMSE ↓" not in result.stdout  # which was not asked for
+    kept = json.loads((tmp_path / "out/run.json").read_text())["weight_to"]
+    assert kept == {"name": "shares", "lower": [0.0], "shares": [1.0], "source": ""}
+    table = run("leaderboard", "out", "--weight-to", "shares.csv", "--format", "csv", cwd=tmp_path)
+    rows = list(csv.DictReader(io.StringIO(table.stdout)))
+    assert all(float(row["psnr_weighted"]) == pytest.approx(float(row["psnr"])) for row in rows)
+
+    (tmp_path / "shares.csv").write_text("fmse_from,fmse_to,share\n0,90000,1\n90000,,1\n")
+    result = evaluate(*words, cwd=tmp_path)
+    assert result.returncode == 1
+    assert "no image has an untouched composite with a fMSE of 90,000 and above" in result.stderr
+    assert "All metrics, mean and 95% interval" in result.stdout  # nothing else is lost
+    assert run("leaderboard", "out", "--weight-to", "shares.csv", cwd=tmp_path).returncode == 2
+    refused = evaluate(*words, "--protocol", "ssh-iccv21", cwd=tmp_path)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "--weight-to goes by fmse, which ssh-iccv21 does not define" in refused.stderr
 
 
 def test_a_file_of_ones_own_and_several_protocols(tmp_path: Path) -> None:

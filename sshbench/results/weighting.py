@@ -1,0 +1,174 @@
+"""Means weighted to another set of images: what a method might reach where composites are as hard as they are there.
+
+A small benchmark may hold harder composites than a large one. Its images are divided by the fMSE of the untouched
+composite, and the mean of each part counts as much as that part has images in the other set. The result is an estimate.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from sshbench.errors import SshbenchError
+from sshbench.results.records import Record, RecordsError
+
+UNTOUCHED, METRIC = "dc", "fmse"
+_COLUMNS = ["fmse_from", "fmse_to", "share"]
+
+
+class SharesError(SshbenchError):
+    """Shares that cannot be read, and the line."""
+
+
+@dataclass(frozen=True)
+class Shares:
+    """How the images of a set are distributed over the fMSE of their untouched composites.
+
+    Parameters
+    ----------
+    name
+        What the set is called in tables.
+    lower
+        Where each part begins, ascending from 0; it ends where the next one begins, and the last one has no end.
+    shares
+        Of the images in each part, which together are 1.
+    source
+        Where they come from.
+    """
+
+    name: str
+    lower: tuple[float, ...]
+    shares: tuple[float, ...]
+    source: str = ""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Each part in words."""
+        ends = (*self.lower[1:], math.inf)
+        return tuple(
+            f"{low:,g} and above" if high == math.inf else f"under {high:,g}" if low == 0 else f"{low:,g} to {high:,g}"
+            for low, high in zip(self.lower, ends, strict=True)
+        )
+
+    def part_of(self, fmse: float) -> int:
+        """Index of the part in which a composite of this fMSE lies."""
+        return sum(fmse >= low for low in self.lower[1:])
+
+
+def known_shares() -> dict[str, str]:
+    """The shares that come along: name -> text of the file."""
+    folder = files(__package__).joinpath("shares")
+    return {
+        entry.name.removesuffix(".csv"): entry.read_text("utf-8")
+        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
+        if entry.name.endswith(".csv")
+    }
+
+
+def read_shares(where: str | os.PathLike[str]) -> Shares:
+    """Read shares by the name of ours, such as `iharmony4`, or from a CSV file.
+
+    The file has the columns `fmse_from`, `fmse_to` and `share` (in percent, or any unit), a line for each part. The
+    first part begins at 0, each begins where the one before ends, and the last one has no end. Lines that begin with
+    `#` say where the shares come from.
+
+    Raises
+    ------
+    SharesError
+        There is no such name or file, or a line is not as it should be.
+    """
+    known = known_shares()
+    if str(where) in known:
+        return _parsed(str(where), str(where), known[str(where)])
+    path = Path(where).expanduser()
+    if path.suffix.lower() != ".csv":
+        raise SharesError(f"there are no shares called {where}; there are {', '.join(known)}, or give a .csv file")
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise SharesError(f"{path}: the shares cannot be read ({reason})") from error
+    return _parsed(path.stem, str(path), text)
+
+
+def _parsed(name: str, where: str, text: str) -> Shares:
+    numbered = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    source = " ".join(line.lstrip("# ") for _, line in numbered if line.startswith("#"))
+    lines = [(number, next(csv.reader([line]))) for number, line in numbered if not line.startswith("#")]
+    if not lines or lines[0][1] != _COLUMNS:
+        raise SharesError(f"{where}: shares have the columns {','.join(_COLUMNS)} in their first line")
+    lower, shares, end = [], [], 0.0
+    for number, cells in lines[1:]:
+        place = f"{where}, line {number}"
+        if end == math.inf:
+            raise SharesError(f"{place}: the part before has no end, so it is the last one")
+        if len(cells) != len(_COLUMNS):
+            raise SharesError(f"{place}: there are {len(cells)} cells instead of {len(_COLUMNS)}")
+        begin, end_here, share = (_number(cell, place, column) for cell, column in zip(cells, _COLUMNS, strict=True))
+        if begin != end:
+            raise SharesError(f"{place}: the part begins at {begin:g} and should begin at {end:g}, without a gap")
+        if end_here <= begin:
+            raise SharesError(f"{place}: the part ends at {end_here:g}, which is not above {begin:g}")
+        if not 0 <= share < math.inf:
+            raise SharesError(f"{place}: the share is {share:g}, and should be 0 or more")
+        lower.append(begin)
+        shares.append(share)
+        end = end_here
+    if end != math.inf:
+        raise SharesError(f"{where}: the last part has no end, so leave its fmse_to empty")
+    if not sum(shares) > 0:
+        raise SharesError(f"{where}: the shares are all 0")
+    return Shares(name, tuple(lower), tuple(share / sum(shares) for share in shares), source)
+
+
+def _number(cell: str, place: str, column: str) -> float:
+    if column == "fmse_to" and not cell.strip():
+        return math.inf
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise SharesError(f"{place}: {column} is a number, not {cell!r}")
+    return value
+
+
+def strata(records: Sequence[Record], shares: Shares) -> list[list[str]]:
+    """Divide the images of records by the fMSE of their untouched composites, which the method `dc` has.
+
+    Parameters
+    ----------
+    records
+        Of one benchmark under one protocol.
+
+    Returns
+    -------
+    The ids of each part of `shares`; images whose composite has no fMSE are in none.
+
+    Raises
+    ------
+    RecordsError
+        No composite's fMSE is known, or a part that has a share has no image.
+    """
+    found: list[list[str]] = [[] for _ in shares.lower]
+    for record in records:
+        fmse = record.metrics.get(METRIC, math.nan) if record.method == UNTOUCHED else math.nan
+        if not math.isnan(fmse):
+            found[shares.part_of(fmse)].append(record.id)
+    if not any(found):
+        raise RecordsError(
+            f"weights to {shares.name} go by the {METRIC} of untouched composites, which these records lack; evaluate "
+            f"{UNTOUCHED} with the metric {METRIC} under the same protocol"
+        )
+    for part, ids, share in zip(shares.parts, found, shares.shares, strict=True):
+        if share and not ids:
+            raise RecordsError(
+                f"there is no estimate for {shares.name}: no image has an untouched composite with a fMSE of {part}, "
+                f"as {share:.1%} of its images have; evaluate more images, or give shares without that part"
+            )
+    return found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sshbench.errors import SshbenchError
+from sshbench.errors import SshbenchError, printable
 
 if TYPE_CHECKING:
     from sshbench.methods.cards import Card
@@ -50,7 +50,8 @@ def list_(folders: tuple[Path, ...]) -> None:
         cached, shipped = cache_folder(method), shipped_folder(method)
         if is_tensor_file(cached):
             found = read_weights(cached, str(cached))
-            click.echo(f"  imported: {found.card.file}, hash {found.hash}; weights of {found.card.trained_by}")
+            file, whose = printable(found.card.file), found.card.trained_by
+            click.echo(f"  imported: {file}, hash {found.hash}; weights of {whose}")
         else:
             _say_where(card, folders)
         if is_tensor_file(shipped):
@@ -93,7 +94,7 @@ def check(file: Path, method: str | None) -> None:
     from sshbench.methods.check import check_weights
 
     for what, text in check_weights(file, method).findings.items():
-        click.echo(f"{what + ':':9} {text}")
+        click.echo(f"{what + ':':9} {printable(text)}")
 
 
 @weights.command(name="import")
@@ -126,7 +127,7 @@ def _keep(file: Path, method: str | None, trained_by: str) -> None:
 
     checked = check_weights(file, method)
     for what, text in checked.findings.items():
-        click.echo(f"{what + ':':9} {text}")
+        click.echo(f"{what + ':':9} {printable(text)}")
     card = checked.weights.card.model_copy(update={"trained_by": trained_by})
     folder = cache_folder(card.method)
     save_weights(folder, checked.weights.state, card, dtype="float32")

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from sshbench.methods import golden, tensor_files
-from sshbench.methods.base import Method, MethodError, WeightsError
+from sshbench.methods.base import Method, WeightsError
 from sshbench.methods.cards import CardError, read_card
 from sshbench.methods.checkpoints import CONTAINERS, read_checkpoint
-from sshbench.methods.registry import get_method
+from sshbench.methods.registry import check_listed, get_method
 from sshbench.methods.weights import Weights, file_hash, load_weights, read_weights
 
 
@@ -72,7 +72,7 @@ def method_of(path: Path) -> str:
     if not path.exists():
         raise WeightsError(f"{path}: there are no such weights")
     if tensor_files.is_tensor_file(path):
-        return read_weights(path, str(path)).card.method
+        return check_listed(read_weights(path, str(path)).card.method, path)
     fits, errors = [], {}
     for method in CONTAINERS:
         try:
@@ -92,7 +92,7 @@ def method_of(path: Path) -> str:
 def _run(method: Method, path: Path) -> str:
     try:
         image = np.asarray(method.harmonize([golden.composite()])[0])
-    except MethodError as error:
+    except Exception as error:  # a network of odd sizes raises anything
         raise WeightsError(f"{path} gives no image of a known composite ({error}); the weights are damaged") from error
     if not np.isfinite(image).all():
         raise WeightsError(f"{path} gives no image of a known composite, only NaN or infinity; the weights are damaged")

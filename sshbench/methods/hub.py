@@ -64,6 +64,8 @@ def download(repo: str) -> Path:
 def from_pretrained(where: str | os.PathLike[str], *, device: str | None = None) -> Method:
     """Make the method whose weights are in a repository `user/name` of the Hub, or in a folder.
 
+    It is one of sshbench or of an installed package: nothing that comes with weights is imported.
+
     Raises
     ------
     WeightsError
@@ -71,10 +73,11 @@ def from_pretrained(where: str | os.PathLike[str], *, device: str | None = None)
     MethodError
         They are of a method that is not here.
     """
-    from sshbench.methods.registry import get_method
+    from sshbench.methods.registry import check_listed, get_method
 
     folder = Path(where) if os.path.isdir(where) else download(str(where).removeprefix(HUB))
-    return get_method(read_weights(folder, str(where)).card.method, weights=folder, device=device)
+    name = check_listed(read_weights(folder, str(where)).card.method, str(where))
+    return get_method(name, weights=folder, device=device)
 
 
 def model_card(card: WeightsCard) -> str:

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sshbench.methods.base import MethodError, WeightsError
-from sshbench.methods.checkpoints import strict_load
-from sshbench.methods.weights import Weights
+from sshbench.methods.weights import Weights, network_of
 from sshbench.whole_file import whole_file
 
 OPSET = 18
@@ -48,8 +47,7 @@ def export_onnx(weights: Weights, path: str | os.PathLike[str]) -> float:
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise MethodError(f"{error.name} is not installed; pip install 'sshbench[onnx]'") from error
-    network = SSH(**weights.card.architecture)
-    strict_load(network, weights.state, weights.source)
+    network = network_of(weights, SSH)
 
     class ImageAlone(nn.Module):
         """Without the padding, which no size that is known only at run time can be told."""

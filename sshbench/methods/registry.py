@@ -19,7 +19,7 @@ from types import ModuleType, NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from sshbench.errors import SshbenchError
-from sshbench.methods.base import ATTRIBUTES, Method, MethodError
+from sshbench.methods.base import ATTRIBUTES, Method, MethodError, WeightsError
 
 ENTRY_POINTS = "sshbench.methods"
 
@@ -105,6 +105,22 @@ def get_method(name: str, *, device: str | None = None, weights: str | Path | No
     if options:
         method.name += _suffix(options)
     return method
+
+
+def check_listed(name: str, where: str | Path) -> str:
+    """Return a method's name that a file says, which is not to be imported if it names a file.
+
+    Raises
+    ------
+    WeightsError
+        It is neither one of `METHODS` nor of an installed package.
+    """
+    if name in METHODS or name in installed_methods():
+        return name
+    raise WeightsError(
+        f"{where} says that it holds weights of {name!r}, and there is no such method here or in an installed package; "
+        "of a method in a file of your own, give the weights to the method"
+    )
 
 
 def split_options(name: str) -> tuple[str, dict[str, str]]:

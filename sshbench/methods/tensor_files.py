@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sshbench.foreign_files import open_regular, size_of
 from sshbench.methods.base import WeightsError
 from sshbench.whole_file import whole_file
 
@@ -24,6 +26,14 @@ INDEX = "model.safetensors.index.json"
 
 _HASH = "sshbench.hash"
 _ROOM = 2**18  # of a shard's size for its header: names, shapes and metadata
+_LARGEST_HEADER = 2**23  # bytes of the header, or of the index, that are read; of large networks they have 100 KB
+_MOST_TENSORS = 20_000
+_SHARD = re.compile(r"[\w.-]+\.safetensors")
+_PART = re.compile(r"([^\[]+)\[(\d{1,15}):(\d{1,15})\]")
+_TYPES = (
+    "float16", "bfloat16", "float32", "float64", "float8_e4m3fn", "float8_e5m2", "int8", "int16", "int32", "int64",
+    "uint8", "bool",
+)  # fmt: skip
 
 
 def plain(value: Tensor) -> Tensor:
@@ -135,7 +145,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str], str]:
         tensors, metadata = _read_file(file)
         pieces |= tensors
         hashes.add(metadata.pop(_HASH, ""))
-    state = _joined(pieces)
+    state = _joined(pieces, path)
     if hashes == {""}:
         raise WeightsError(f"{path} was not written by sshbench: it says nothing of the network that it is of")
     found = tensors_hash(state)
@@ -146,9 +156,11 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str], str]:
 
 def _listed(index: Path) -> list[Path]:
     try:
-        names = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
-        outside = [name for name in names if Path(name).name != name]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        with open_regular(index) as file:
+            text = file.read(_LARGEST_HEADER)
+        names = sorted(set(json.loads(text)["weight_map"].values()))
+        outside = [name for name in names if not _SHARD.fullmatch(name)]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise WeightsError(f"{index} is damaged; copy it again") from error
     if outside:
         raise WeightsError(f"{index} names {outside[0]!r}, a file outside of its folder; do not use it")
@@ -161,22 +173,44 @@ def _read_file(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     if not path.is_file():
         raise WeightsError(f"{path} is missing; copy it from where the files beside it come from")
     try:
+        with open_regular(path) as head:
+            if int.from_bytes(head.read(8), "little") > min(_LARGEST_HEADER, size_of(head)):
+                raise ValueError("its header is too long")
         with safe_open(path, framework="pt") as file:
-            return {name: plain(file.get_tensor(name)) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
+            names = list(file.keys())
+            if len(names) > _MOST_TENSORS:
+                raise ValueError(f"it has {len(names):,} tensors")
+            return {name: _plain_or_refused(name, file.get_tensor(name)) for name in names}, file.metadata() or {}
+    except (SafetensorError, OSError, ValueError, TypeError, RuntimeError) as error:
         raise WeightsError(f"{path} is damaged or no safetensors file ({error}); copy it again") from error
 
 
-def _joined(pieces: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _plain_or_refused(name: str, value: Tensor) -> Tensor:
+    if str(value.dtype).removeprefix("torch.") not in _TYPES:
+        raise ValueError(f"{name} is {value.dtype}, which weights are not")
+    return plain(value)
+
+
+def _joined(pieces: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
     """Put together what `_parts` cut."""
     import torch
 
     state: dict[str, Tensor] = {}
-    cut: dict[str, dict[int, Tensor]] = {}
+    cut: dict[str, list[tuple[int, int, Tensor]]] = {}
     for name, value in pieces.items():
-        whole, bracket, rows = name.partition("[")
-        if bracket:
-            cut.setdefault(whole, {})[int(rows.partition(":")[0])] = value
+        if part := _PART.fullmatch(name):
+            cut.setdefault(part[1], []).append((int(part[2]), int(part[3]), value))
         else:
             state[name] = value
-    return state | {name: torch.cat([parts[start] for start in sorted(parts)]) for name, parts in cut.items()}
+    for name, parts in cut.items():
+        parts.sort(key=lambda part: part[:2])
+        end = 0
+        for start, after, value in parts:
+            if name in state or start != end or value.shape[:1] != (after - start,):
+                raise WeightsError(f"{path}: the parts of {name} do not follow one another; copy its files again")
+            end = after
+        values = [value for _, _, value in parts]
+        if any(value.shape[1:] != values[0].shape[1:] or value.dtype != values[0].dtype for value in values):
+            raise WeightsError(f"{path}: the parts of {name} are of different shapes or types; copy its files again")
+        state[name] = torch.cat(values)
+    return state

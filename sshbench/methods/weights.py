@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SHARD_BYTES = 16 * 2**20
 HUB = "hf://"
+LARGEST_INPUT = 2048
+"""Side of the largest square that weights may ask their network to work at; published ones work at up to 512."""
 AUTHORS, SSHBENCH = "authors", "sshbench"
 
 TrainedBy = Literal["authors", "sshbench", "user"]
@@ -29,6 +31,7 @@ Dtype = Literal["float16", "bfloat16", "float32"]
 Network = TypeVar("Network", bound="nn.Module")
 
 _CARD = "sshbench.card"
+_LARGEST_CARD = 2**22  # characters
 
 
 class Preprocessing(BaseModel):
@@ -43,7 +46,7 @@ class Preprocessing(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    input_size: int | None = None
+    input_size: int | None = Field(default=None, ge=1, le=LARGEST_INPUT)
     range: Range = "-1..1"
     channel_order: Literal["RGB", "BGR"] = "RGB"
     resize: str = "bilinear, antialiased"
@@ -180,14 +183,38 @@ def load_network(
 ) -> tuple[Network, Weights]:
     """A network that `make` makes of the arguments on the card, with all of the weights and no others in it.
 
-    `method`, `weights` and errors are those of `load_weights`; it is also an error where the two do not fit.
+    `make` has to work on the device `meta` too, as the modules of `torch.nn` do. `method`, `weights` and errors are
+    those of `load_weights`; it is also an error where the two do not fit.
     """
-    from sshbench.methods.checkpoints import strict_load
-
     found = load_weights(method, weights)
+    return network_of(found, make), found
+
+
+def network_of(found: Weights, make: Callable[..., Network]) -> Network:
+    """The network of weights that were read, as for `load_network`.
+
+    Raises
+    ------
+    WeightsError
+        The card describes a network that there is not, or the two do not fit.
+    """
+    import torch
+
+    from sshbench.methods.checkpoints import fitting, strict_load
+
+    try:
+        with torch.device("meta"):  # first without memory, for the card can ask for a network of any size
+            shapes = make(**found.card.architecture)
+    except Exception as error:  # the card can hold any arguments
+        why = f"{type(error).__name__}: {error}"
+        raise WeightsError(
+            f"{found.source}: its card describes a network that {found.card.method} does not have ({why}); get the "
+            "weights again from where they come from"
+        ) from error
+    fitting(shapes, found.state, found.source)
     network = make(**found.card.architecture)
     strict_load(network, found.state, found.source)
-    return network, found
+    return network
 
 
 def read_authors(method: str, path: Path, trained_by: TrainedBy = "authors") -> Weights:
@@ -284,6 +311,8 @@ def read_weights(path: Path, source: str) -> Weights:
         A file is missing or damaged, or the card is not of this sshbench.
     """
     state, metadata, found = tensor_files.read_tensors(path)
+    if len(metadata.get(_CARD, "")) > _LARGEST_CARD:
+        raise WeightsError(f"{source}: its card is larger than {_LARGEST_CARD >> 20} MB, as none of sshbench is")
     try:
         card = WeightsCard.model_validate_json(metadata.get(_CARD, ""))
     except ValidationError as error:

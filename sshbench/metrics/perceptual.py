@@ -7,7 +7,6 @@ file or folder that `SSHBENCH_LPIPS_WEIGHTS` names.
 from __future__ import annotations
 
 import os
-import pickle
 import shutil
 import urllib.request
 import warnings
@@ -15,8 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from sshbench.errors import sentence
 from sshbench.metrics.arrays import Images, MetricError, for_arrays
+from sshbench.torch_files import TorchFileError, read_torch
 from sshbench.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -99,9 +98,9 @@ def _loaded(net: Net, given: str | None) -> Any:
         raise LpipsError(f"LPIPS needs the package lpips ({error}); install it with pip install lpips") from error
     path = backbone_file(net, given)
     try:
-        weights = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, pickle.UnpicklingError, EOFError) as error:
-        raise LpipsError(f"LPIPS: {path}: is not a file of torch weights ({sentence(error)})") from error
+        weights = read_torch(path)
+    except TorchFileError as error:
+        raise LpipsError(f"LPIPS: {error}") from error
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torchvision, over arguments that the package passes
         model = package.LPIPS(net=net, pnet_rand=True, verbose=False)

@@ -21,6 +21,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sshbench.networks.limits import check_size, check_widths
+
 
 class DihOutput(NamedTuple):
     """What one pass gives.
@@ -71,6 +73,9 @@ class DIH(nn.Module):
         fixed_norm: bool = False,
     ) -> None:
         super().__init__()
+        check_widths(widths)
+        check_size("bottleneck", bottleneck)
+        check_size("classes", classes)
         self.fixed_norm = fixed_norm
 
         def down(inputs: int, outputs: int) -> Block:

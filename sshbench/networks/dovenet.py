@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import spectral_norm
 
+from sshbench.networks.limits import DEEPEST, check_size
+
 Norm = Literal["batch", "instance"]
 
 
@@ -37,6 +39,8 @@ class DoveNetGenerator(nn.Module):
 
     def __init__(self, norm: Norm = "batch", *, width: int = 64, depth: int = 8, dropout: float = 0.5) -> None:
         super().__init__()
+        check_size("width", width)
+        check_size("depth", depth, 2, DEEPEST)
         widths = [width * min(2**level, 8) for level in range(depth)]
         inner: _Level | None = None
         for level in range(depth - 1, 0, -1):

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sshbench.networks.limits import DEEPEST, check_size
+
 Variant = Literal["rascv2", "rascv1"]
 
 
@@ -31,6 +33,8 @@ class S2AM(nn.Module):
 
     def __init__(self, variant: Variant = "rascv2", *, residual: bool = False, width: int = 64, depth: int = 8) -> None:
         super().__init__()
+        check_size("width", width)
+        check_size("depth", depth, 2, DEEPEST)
         widths = [width * min(2**level, 8) for level in range(depth)]
         inner: _Level | None = None
         for level in range(depth - 1, 0, -1):

@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sshbench.networks.limits import check_size
+
 
 class SshOutput(NamedTuple):
     """What one pass gives, for c = 16 * width.
@@ -47,6 +49,7 @@ class SSH(nn.Module):
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()
+        check_size("width", width)
         w1, w2, w3, w4, w5 = widths = [width << level for level in range(5)]
         self.width = width
         self._block(1, 3, w1)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sshbench.networks.closed_form import closed_form_maps, statistics
+from sshbench.networks.limits import check_size
 
 SIDE = 64
 _TOKENS = SIDE // 16
@@ -69,6 +70,11 @@ class SshLut(nn.Module):
         quantiles: int = 17,
     ) -> None:
         super().__init__()
+        for name, value in (("width", width), ("channels", channels), ("mixtures", mixtures), ("hidden", hidden)):
+            check_size(name, value)
+        for name, value in (("size", size), ("mixture_size", mixture_size), ("quantiles", quantiles)):
+            check_size(name, value, 2, 65)
+        check_size("attention", attention, 0, 16)
         self.size, self.mixture_size, self.quantiles = size, mixture_size, quantiles
         widths = (4, width, 2 * width, 4 * width, channels)
         self.encoder = nn.Sequential(*(_Convolution(one, other) for one, other in pairwise(widths)))

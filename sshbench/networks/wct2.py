@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sshbench.networks.limits import check_size
 from sshbench.networks.whitening import LabelMaps, transfer_statistics
 
 Unpool = Literal["cat5", "sum"]
@@ -49,6 +50,7 @@ class WCT2(nn.Module):
 
     def __init__(self, unpool: Unpool = "cat5", width: int = 64) -> None:
         super().__init__()
+        check_size("width", width)
         self.encoder = Encoder(unpool, width)
         self.decoder = Decoder(unpool, width)
 

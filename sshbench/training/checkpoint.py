@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from sshbench.errors import SshbenchError
+from sshbench.torch_files import TorchFileError, read_torch
 from sshbench.whole_file import whole_file
 
 KEPT = 3
@@ -50,10 +51,9 @@ def load(path: Path) -> dict[str, Any]:
         It is damaged, or no checkpoint.
     """
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        raise CheckpointError(f"{path} is damaged or no checkpoint of a training ({reason})") from error
+        state = read_torch(path)
+    except TorchFileError as error:
+        raise CheckpointError(f"{path} is damaged or no checkpoint of a training ({error})") from error
     if not isinstance(state, dict) or "step" not in state:
         raise CheckpointError(f"{path} is no checkpoint of a training (it does not say its step)")
     return state

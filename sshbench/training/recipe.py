@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from sshbench.errors import SshbenchError
 from sshbench.folders import data_folder
+from sshbench.methods.weights import LARGEST_INPUT
 from sshbench.triplets.settings import TRANSFERS, Appearance, Crops, Kind, Settings, Transfer
 
 
@@ -80,7 +81,7 @@ class Data(_Section):
     batch: int = Field(default=64, ge=1, description="samples a step, over all processes and accumulated parts")
     kind: Kind = "triplets"
     draws: int = Field(default=1, ge=1)
-    crop: int = 224
+    crop: int = Field(default=224, le=LARGEST_INPUT)
     scale: tuple[int, int] = (256, 320)
     crops: Crops = "multi"
     appearance: Appearance = "lut"
@@ -175,7 +176,9 @@ class Validation(_Section):
 
     every: Interval = "3m"
     images: int = Field(default=128, ge=0)
-    crop: int | None = Field(default=None, description="sides of the held-out images; by default those of the training")
+    crop: int | None = Field(
+        default=None, le=LARGEST_INPUT, description="sides of the held-out images; by default those of the training"
+    )
     batch: int = Field(default=16, ge=1)
 
 

@@ -190,7 +190,7 @@ def fuzz(target: Target, folder: Path, seconds: float = SECONDS, seed: str = SEE
         An empty folder; inputs are read in `folder/work`, and those of faults kept in `folder/faults`.
     """
     outcome = run(target, folder, seconds, seed)
-    OUTCOMES[target.make.__module__.rpartition(".")[2]] = outcome
+    OUTCOMES[f"{target.make.__module__.rpartition('.')[2]} {target.read.__name__}"] = outcome
     assert not outcome.faults, "\n".join(f"{fault}\n    input: {kept}" for fault, kept in outcome.faults.items())
     assert outcome.read, "no input was read: the target makes no valid one"
     assert outcome.refused, "no input was refused: the target damages none"

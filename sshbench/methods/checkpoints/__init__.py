@@ -5,15 +5,13 @@ Such files are other people's: a pickle is opened as data, never as code, and wh
 
 from __future__ import annotations
 
-import pickle
-import re
-import warnings
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sshbench.methods.base import WeightsError
+from sshbench.torch_files import TorchFileError, read_torch
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -33,6 +31,7 @@ CONTAINERS: dict[str, str] = {
 """Method -> the module whose `read(path)` gives its state dict and the arguments of its network."""
 
 _LOST = 3  # names of keys that a sentence lists
+_WRAPPERS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")  # modules that torch puts around others
 
 
 def read_checkpoint(method: str, path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -64,39 +63,21 @@ def read_pickle(path: Path) -> Any:
     WeightsError
         The file is missing, damaged or something else, or it holds objects that only code could make.
     """
-    import torch
-
-    head = _head(path)
-    if head.lstrip().lower().startswith((b"<!doctype", b"<html")):
-        raise WeightsError(f"{path} is a web page, not a checkpoint; open its address in a browser and download again")
-    if head.startswith(b"version https://git-lfs"):
-        raise WeightsError(f"{path} only points to a file of Git LFS; fetch it with git lfs pull")
-    damaged = f"{path} is damaged or not a file that torch.save wrote; download it again"
     try:
-        with torch.serialization.safe_globals(_numpy_numbers()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of newer forms of pickles, which are refused
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        # torch says so of a name that is not allowed; and what else a bare pickle has in it is code or as good as code.
-        if not (re.search("GLOBAL|allowlisted|function", str(error)) or head.startswith(b"\x80")):
-            raise WeightsError(damaged) from error
-        raise WeightsError(
-            f"{path} can only be read by running code that it names{_named(str(error))}, and code in a file of weights "
-            "is not run here; ask its authors for the tensors alone, or save them anew where you trust the file"
-        ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        raise WeightsError(damaged) from error
+        return read_torch(path)
+    except TorchFileError as error:
+        raise WeightsError(str(error)) from error
 
 
 def read_state(path: Path, *entries: str) -> dict[str, Tensor]:
     """A state dict from a PyTorch file: bare, or under one of `entries` of a dict that may hold anything else.
 
-    `module.`, which training on several GPUs leaves in front of all names, is taken off.
+    Names are as `unwrapped` makes them.
 
     Raises
     ------
     WeightsError
-        As for `read_pickle`, or there is no state dict in it.
+        As for `read_pickle`; there is no state dict in it, or one with tensors of a kind that weights are not.
     """
     held = read_pickle(path)
     if not isinstance(held, Mapping):
@@ -110,7 +91,7 @@ def read_state(path: Path, *entries: str) -> dict[str, Tensor]:
         names = ", ".join(str(name) for name in list(held)[:_LOST])
         expected = f", nor under {' or '.join(entries)}" if entries else ""
         raise WeightsError(f"{path} holds no tensors at its top{expected}; it has {names or 'nothing'}")
-    return without_module(state)
+    return unwrapped(state, path)
 
 
 def tensors_of(held: Mapping[Any, Any]) -> dict[str, Tensor]:
@@ -120,11 +101,28 @@ def tensors_of(held: Mapping[Any, Any]) -> dict[str, Tensor]:
     return {str(name): value for name, value in held.items() if isinstance(value, torch.Tensor)}
 
 
-def without_module(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Names without `module.` in front, if all have it."""
-    if all(name.startswith("module.") for name in state):
-        return {name.removeprefix("module."): value for name, value in state.items()}
-    return dict(state)
+def unwrapped(state: Mapping[str, Tensor], path: str | Path) -> dict[str, Tensor]:
+    """Return the state dict under the names that the network itself has.
+
+    Saved from what wraps a network, names have `_orig_mod.` (`torch.compile`) and its like anywhere, and all of them
+    have `module.` in front (training on several GPUs), perhaps twice. `AveragedModel` adds its counter `n_averaged`.
+
+    Raises
+    ------
+    WeightsError
+        Two tensors have the same name then.
+    """
+    found = {}
+    for name, value in state.items():
+        plain = ".".join(part for part in name.split(".") if part not in _WRAPPERS)
+        if plain in found:
+            raise WeightsError(f"{path} has {plain} twice, with and without {' or '.join(_WRAPPERS)} in its name")
+        found[plain] = value
+    own = [name for name in found if name != "n_averaged"]
+    while own and all(name.startswith("module.") for name in own):
+        found = {name.removeprefix("module."): found[name] for name in own}
+        own = list(found)
+    return found
 
 
 def strict_load(module: nn.Module, state: Mapping[str, Tensor], path: str | Path) -> None:
@@ -138,6 +136,11 @@ def strict_load(module: nn.Module, state: Mapping[str, Tensor], path: str | Path
     WeightsError
         Names are missing or too many, or shapes differ; the sentence says which.
     """
+    module.load_state_dict(fitting(module, state, path))
+
+
+def fitting(module: nn.Module, state: Mapping[str, Tensor], path: str | Path) -> dict[str, Tensor]:
+    """The state dict that `strict_load` loads, with its errors; the module may be on the device `meta`."""
     own = module.state_dict()
     counters = {name for name in own if name.endswith("num_batches_tracked")}
     given = dict(state)
@@ -157,20 +160,26 @@ def strict_load(module: nn.Module, state: Mapping[str, Tensor], path: str | Path
     ]
     if faults:
         raise WeightsError(f"{path} does not fit {type(module).__name__}: it {'; it '.join(faults)}")
-    module.load_state_dict(given)
+    return given
 
 
-def shape_of(state: Mapping[str, Tensor], name: str, path: Path) -> tuple[int, ...]:
-    """The shape of a tensor that tells which network a state dict is of.
+def shape_of(state: Mapping[str, Tensor], name: str, path: Path) -> tuple[int, int, int, int]:
+    """The shape of a kernel of a convolution, which tells which network a state dict is of.
 
     Raises
     ------
     WeightsError
-        It is missing.
+        It is missing, or is no kernel.
     """
     if name not in state:
+        prefix = next((one.removesuffix(name) for one in state if one.endswith(f".{name}")), None)
+        if prefix:
+            raise WeightsError(f"{path} has {name} as {prefix}{name}; save it again without {prefix!r} in its names")
         raise WeightsError(f"{path} lacks {name}; it has {_listed(list(state))}, so it is of another network")
-    return tuple(state[name].shape)
+    shape = tuple(state[name].shape)
+    if len(shape) != 4 or 0 in shape:
+        raise WeightsError(f"{path} has of another shape {name} ({_shape(state[name])}, not that of a convolution)")
+    return shape
 
 
 def count_of(state: Mapping[str, Tensor], prefix: str) -> int:
@@ -187,30 +196,3 @@ def _listed(names: Iterable[str]) -> str:
 
 def _shape(value: Tensor) -> str:
     return " x ".join(map(str, value.shape)) or "a number"
-
-
-def _head(path: Path) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            head = file.read(64)
-    except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error.strerror}") from error
-    if not head:
-        raise WeightsError(f"{path} is empty; download it again")
-    return head
-
-
-def _named(text: str) -> str:
-    """The object that torch names in its refusal."""
-    found = re.search(r"GLOBAL (\S+)", text)
-    return f" ({found.group(1)})" if found else ""
-
-
-def _numpy_numbers() -> list[Any]:
-    """What a pickled numpy number is made with; it makes nothing else."""
-    import numpy as np
-
-    scalar = np.float64(0).__reduce__()[0]
-    names = "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar"  # before and since numpy 2
-    kinds = [type(np.dtype(kind)) for kind in ("f2", "f4", "f8", "i4", "i8", "b1")]
-    return [*((scalar, name) for name in names), np.dtype, *kinds]

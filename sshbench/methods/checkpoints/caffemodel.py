@@ -6,14 +6,15 @@ Field numbers are those of caffe.proto (github.com/BVLC/caffe): `NetParameter`, 
 
 from __future__ import annotations
 
-from math import prod
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sshbench.foreign_files import read_regular
 from sshbench.methods.base import WeightsError
-from sshbench.methods.checkpoints.protobuf import fields, integers
+from sshbench.methods.checkpoints.protobuf import fields, integers, shape
 
 _LAYERS = {100: (1, 7), 2: (4, 6)}  # fields of a net with layers, and in these the fields of the name and of a blob
 
@@ -27,7 +28,7 @@ def read_caffemodel(path: Path) -> dict[str, NDArray[np.float32]]:
         The file cannot be read, is cut off, or is no Caffe net.
     """
     try:
-        data = memoryview(path.read_bytes())
+        data = memoryview(read_regular(path))
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {error.strerror}") from error
     blobs: dict[str, NDArray[np.float32]] = {}
@@ -55,20 +56,21 @@ def _layer(data: memoryview, name_field: int, blob_field: int) -> tuple[str, lis
 
 def _blob(data: memoryview) -> NDArray[np.float32]:
     legacy: dict[int, int] = {}
-    shape: tuple[int, ...] | None = None
-    values: list[NDArray[np.float32]] = []
+    axes: Iterator[int] | None = None
+    floats, doubles = bytearray(), bytearray()
     for number, value in fields(data):
         if number in (1, 2, 3, 4) and isinstance(value, int):  # num, channels, height, width of before 2015
             legacy[number] = value
         elif number == 5 and isinstance(value, memoryview):  # floats, packed or one by one
-            values.append(np.frombuffer(value, "<f4"))
+            floats += value
         elif number == 8 and isinstance(value, memoryview):
-            values.append(np.frombuffer(value, "<f8").astype(np.float32))
+            doubles += value
         elif number == 7 and isinstance(value, memoryview):
-            shape = tuple(integers(value, 1))
-    if shape is None:
-        shape = tuple(legacy.get(number, 1) for number in (1, 2, 3, 4))
-    flat = np.concatenate(values) if values else np.empty(0, np.float32)
-    if prod(shape) != flat.size:
-        raise ValueError("a blob has more or fewer values than its shape")
-    return flat.reshape(shape)
+            axes = integers(value, 1)
+    if axes is None:
+        axes = (legacy.get(number, 1) for number in (1, 2, 3, 4))
+    if floats and doubles:
+        raise ValueError("a blob of two types")
+    with np.errstate(over="ignore"):
+        flat = np.frombuffer(doubles, "<f8").astype(np.float32) if doubles else np.frombuffer(floats, "<f4")
+    return flat.reshape(shape(axes, flat.size))

@@ -7,13 +7,14 @@ import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from itertools import dropwhile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from sshbench.foreign_files import open_regular, size_of
 from sshbench.methods.base import WeightsError
 from sshbench.methods.checkpoints import read_state, strict_load
 from sshbench.methods.checkpoints.caffemodel import read_caffemodel
@@ -28,6 +29,7 @@ Arrays = Mapping[str, NDArray[Any]]
 # Variables of TensorFlow's optimizer, and its counters.
 _TRAINING = re.compile(r".*/Adam(_\d+)?|(.*/)?beta[12]_power(_\d+)?|global_step|.*/ExponentialMovingAverage")
 _MOST = 3  # names that a sentence lists
+_MOST_TIMES, _ALWAYS = 4, 2**28  # arrays take up to 4 times the bytes of their archive, and 256 MB
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -54,7 +56,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if path.suffix == ".index" or checkpoint:
         arrays: Arrays = read_tensorflow(path.with_name(f"{name}.index") if checkpoint else path)
     elif path.suffix == ".npz":
-        arrays = _read_npz(path)
+        arrays = read_npz(path)
         if "conv0/0" in arrays:
             return from_caffe(arrays, path), {"form": "caffe"}
     else:
@@ -126,8 +128,9 @@ def from_caffe(blobs: Arrays, path: str | Path) -> dict[str, Tensor]:
             used[total] = ()
         if all(part in blobs and blobs[part].shape == used[part] for part in (name, total) if part):
             values = np.asarray(blobs[name], np.float32).reshape(shape)
-            scale = float(blobs[total]) if total else 1.0
-            state[key] = torch.from_numpy(values / np.float32(scale) if scale else np.zeros_like(values))
+            scale = np.float32(blobs[total]) if total else np.float32(1)
+            with np.errstate(all="ignore"):  # what is not finite is refused by name, with all other weights
+                state[key] = torch.from_numpy(values / scale if scale else np.zeros_like(values))
     _check(blobs, used, path)
     return state
 
@@ -204,11 +207,25 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(names[:_MOST]) + (f" and {len(names) - _MOST} more" if len(names) > _MOST else "")
 
 
-def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
+def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        with open_regular(path) as file:
+            return _arrays(file)
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, zipfile.BadZipFile, EOFError, AttributeError) as error:
+    except Exception as error:  # a damaged archive makes its readers raise anything
         raise WeightsError(f"{path} is damaged, or no .npz of plain arrays; write it with numpy.savez") from error
+
+
+def _arrays(file: BinaryIO) -> dict[str, NDArray[Any]]:
+    """The arrays of an archive, which may be compressed, but not to nothing."""
+    with zipfile.ZipFile(file) as archive:
+        entries = archive.infolist()
+        if sum(entry.file_size for entry in entries) > _MOST_TIMES * size_of(file) + _ALWAYS:
+            raise ValueError("values that the file has no room for")
+    file.seek(0)
+    with np.load(file, allow_pickle=False) as archived:
+        arrays = {name: archived[name] for name in archived.files}
+    if any(array.dtype.kind not in "fiub" for array in arrays.values()):
+        raise ValueError("an array of something else than numbers")
+    return arrays

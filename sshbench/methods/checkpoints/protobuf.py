@@ -6,6 +6,10 @@ https://protobuf.dev/programming-guides/encoding/
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
+from math import prod
+
+_MOST_AXES = 32  # of numpy's arrays, and more than any weights have
 
 Field = tuple[int, int | memoryview]
 """Number of a field, and its value: an integer, or the bytes of all else."""
@@ -51,6 +55,20 @@ def varint(data: memoryview, position: int) -> tuple[int, int]:
         shift += 7
         if shift > 63:
             raise ValueError("an integer of more than 64 bits")
+
+
+def shape(sizes: Iterator[int], count: int) -> tuple[int, ...]:
+    """The axes of an array that has `count` values.
+
+    Raises
+    ------
+    ValueError
+        They have another number of values, or are more than 32.
+    """
+    axes = tuple(islice(sizes, _MOST_AXES + 1))
+    if len(axes) > _MOST_AXES or any(axis > 2**40 for axis in axes) or prod(axes) != count:
+        raise ValueError("more or fewer values than their shape")
+    return axes
 
 
 def integers(data: memoryview, number: int) -> Iterator[int]:

@@ -7,18 +7,19 @@ name of a variable to the `BundleEntryProto` of tensorflow/core/protobuf/tensor_
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sshbench.foreign_files import read_regular
 from sshbench.methods.base import WeightsError
-from sshbench.methods.checkpoints.protobuf import fields, integers, varint
+from sshbench.methods.checkpoints.protobuf import fields, shape, varint
 
 _MAGIC = bytes.fromhex("57fb808b247547db")  # the last eight bytes of every such table
 _FOOTER = 48
+_LONGEST_NAME = 1024  # bytes; a name is stored as what it adds to the one before, and would else fill the memory
 _TYPES = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 19: "<f2"}  # of tensorflow/core/framework/types.proto
 
 
@@ -41,9 +42,8 @@ def read_tensorflow(index: Path) -> dict[str, NDArray[Any]]:
     shards: dict[str, memoryview] = {}
     variables = {}
     try:
-        entries = {bytes(key).decode(): value for key, value in _table(table)}
-        header = dict(fields(entries.pop("")))
-        count = header.get(1, 1)
+        entries = {key.decode(): value for key, value in _table(table)}
+        count = _number(entries.pop(""), 1) or 1
         for name, entry in entries.items():
             if (kind := _TYPES.get(_number(entry, 1))) is None:  # text, such as TensorFlow 2's graph of objects
                 continue
@@ -51,7 +51,7 @@ def read_tensorflow(index: Path) -> dict[str, NDArray[Any]]:
             if shard not in shards:
                 shards[shard] = _read(index.with_name(shard))
             variables[name] = _values(entry, kind, shards[shard])
-    except (IndexError, KeyError, ValueError) as error:
+    except (IndexError, KeyError, ValueError, OverflowError) as error:
         raise WeightsError(f"{index} is damaged or has what is not known here ({error}); download it again") from error
     return variables
 
@@ -60,16 +60,12 @@ def _values(entry: memoryview, kind: str, data: memoryview) -> NDArray[Any]:
     offset, size = _number(entry, 4), _number(entry, 5)
     if offset + size > len(data):
         raise ValueError("values beyond the end of their file")
-    shape: tuple[int, ...] = ()
+    axes: Iterator[int] = iter(())
     for number, value in fields(entry):
         if number == 2 and isinstance(value, memoryview):
-            shape = tuple(
-                sum(integers(axis, 1)) for one, axis in fields(value) if one == 2 and not isinstance(axis, int)
-            )
+            axes = (_number(axis, 1) for one, axis in fields(value) if one == 2 and not isinstance(axis, int))
     values = np.frombuffer(data[offset : offset + size], kind)
-    if prod(shape) != values.size:
-        raise ValueError("more or fewer values than their shape")
-    return values.reshape(shape)
+    return values.reshape(shape(axes, values.size))
 
 
 def _number(message: memoryview, field: int) -> int:
@@ -78,11 +74,21 @@ def _number(message: memoryview, field: int) -> int:
 
 
 def _table(table: memoryview) -> Iterator[tuple[bytes, memoryview]]:
+    """Keys and values of all blocks of data.
+
+    Blocks follow one another, so that a small file is not read over and over for handles that are all of one block.
+    """
     footer = table[-_FOOTER:]
     position = 0
     for _ in range(2):  # of where the block of other things is
         _, position = varint(footer, position)
+    end = 0
     for _, handle in _block(table, footer[position:]):
+        offset, behind = varint(handle, 0)
+        size, _ = varint(handle, behind)
+        if offset < end:
+            raise ValueError("blocks that overlap")
+        end = offset + size
         yield from _block(table, handle)
 
 
@@ -99,6 +105,8 @@ def _block(table: memoryview, handle: memoryview) -> Iterator[tuple[bytes, memor
         shared, position = varint(block, position)
         added, position = varint(block, position)
         length, position = varint(block, position)
+        if shared > len(key) or shared + added > _LONGEST_NAME:
+            raise ValueError("a name that no variable has")
         key = key[:shared] + bytes(block[position : position + added])
         position += added
         yield key, block[position : position + length]
@@ -107,6 +115,6 @@ def _block(table: memoryview, handle: memoryview) -> Iterator[tuple[bytes, memor
 
 def _read(path: Path) -> memoryview:
     try:
-        return memoryview(path.read_bytes())
+        return memoryview(read_regular(path))
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {error.strerror}") from error

@@ -19,13 +19,15 @@ def made_with(network: Callable[..., Network], arguments: Mapping[str, Any]) -> 
     Raises
     ------
     RecipeError
-        It does not take one of them.
+        It does not take one of them, or its value.
     """
     try:
         return network(**arguments)
     except TypeError as error:
         name = getattr(network, "__name__", "the network")
         raise RecipeError(f"the section network does not fit: {name} does not take all of it ({error})") from error
+    except ValueError as error:
+        raise RecipeError(f"the section network does not fit: {error}") from error
 
 
 def xavier(network: nn.Module, magnitude: float) -> None:

@@ -1,0 +1,404 @@
+"""Reads what `torch.save` wrote, as data: tensors, numbers, text, and dicts, lists and tuples of them.
+
+A file of weights comes from anybody. `torch.load(weights_only=True)` runs no code that a file names, but it allocates
+what a file claims: a file of 2 KB can ask for a terabyte. Here the pickle inside is read with a table of fourteen
+functions, all of this module, and the opcodes that data needs; a tensor is no larger than the file has values for.
+
+The two forms that torch writes, since 1.6 a zip archive and before that a chain of pickles, are described by
+torch/serialization.py; opcodes by CPython's Lib/pickletools.py.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import re
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
+
+from sshbench.errors import SshbenchError
+from sshbench.foreign_files import open_regular, size_of
+
+if TYPE_CHECKING:
+    from torch import Tensor, dtype
+
+MOST_PICKLED = 8 * 2**20
+"""Bytes of all that is not values of tensors: names, shapes and numbers. Large networks need a few hundred KB."""
+MOST_TIMES = 8
+"""A file's tensors may take this many times its size (and 1 MB), for two tensors can be views of the same values."""
+
+_MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of the older form
+_LARGEST_KEY = 2**60  # beyond it, different integers have equal hashes, and a dict of them takes quadratic time
+
+
+class TorchFileError(SshbenchError):
+    """A file that `torch.save` did not write, that is damaged, or that holds more than data."""
+
+
+class _NotData(Exception):
+    """An object that only code could make; its text names the class or function."""
+
+
+def read_torch(path: Path) -> Any:
+    """Return what a file holds, tensors on the CPU; numpy's scalars become Python's numbers.
+
+    Raises
+    ------
+    TorchFileError
+        The file is missing, damaged or something else, claims more values than it holds, or holds objects that only
+        code could make.
+    """
+    damaged = f"{path} is damaged or not a file that torch.save wrote; download it again"
+    try:
+        with open_regular(path) as file:
+            _refuse_stand_ins(path, file)
+            try:
+                is_zip = zipfile.is_zipfile(file)
+                file.seek(0)
+                return _read_zip(file) if is_zip else _read_chain(file)
+            except _NotData:
+                raise
+            except Exception as error:  # a damaged pickle or archive makes Python's readers raise anything
+                raise TorchFileError(damaged) from error
+    except _NotData as error:
+        raise TorchFileError(
+            f"{path} can only be read by running code that it names ({error}), and code in a file of weights is not "
+            "run here; ask its authors for the tensors alone, or save them anew where you trust the file"
+        ) from error
+    except OSError as error:
+        raise TorchFileError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _refuse_stand_ins(path: Path, file: BinaryIO) -> None:
+    head = file.read(64)
+    file.seek(0)
+    if not head:
+        raise TorchFileError(f"{path} is empty; download it again")
+    if head.lstrip().lower().startswith((b"<!doctype", b"<html")):
+        raise TorchFileError(
+            f"{path} is a web page, not a checkpoint; open its address in a browser and download again"
+        )
+    if head.startswith(b"version https://git-lfs"):
+        raise TorchFileError(f"{path} only points to a file of Git LFS; fetch it with git lfs pull")
+
+
+def _read_zip(file: BinaryIO) -> Any:
+    """Read an archive with `NAME/data.pkl` and the values of storage K in `NAME/data/K`, which are not compressed."""
+    with zipfile.ZipFile(file) as archive:
+        names = [name for name in archive.namelist() if re.fullmatch(r"[^/]*/data\.pkl", name)]
+        if len(names) != 1:
+            raise ValueError("no archive of torch.save")
+        folder = names[0].removesuffix("data.pkl")
+        if f"{folder}byteorder" in archive.namelist() and archive.read(f"{folder}byteorder") != b"little":
+            raise ValueError("values of a big-endian machine")
+        limit = size_of(file)
+        entries = _Entries(archive, limit)
+        data = entries.read(names[0], MOST_PICKLED)
+        return _Unpickler(io.BytesIO(data), limit, lambda key: entries.read(f"{folder}data/{key}", limit)).load()
+
+
+@dataclass
+class _Entries:
+    """The entries of an archive, which together are no larger than the archive, so that no two overlap."""
+
+    archive: zipfile.ZipFile
+    left: int
+
+    def read(self, name: str, most: int) -> bytearray:
+        entry = self.archive.getinfo(name)
+        self.left -= entry.file_size
+        if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > most or self.left < 0:
+            raise ValueError("an entry that torch.save would not write")
+        data = bytearray(entry.file_size)
+        with self.archive.open(entry) as file:
+            if file.readinto(data) != len(data):
+                raise EOFError
+        return data
+
+
+def _read_chain(file: BinaryIO) -> Any:
+    """Read a magic number, a version, what is known of the machine, the object, the keys of storages and their values.
+
+    The values stand behind the object that needs them, so that the object is read twice.
+    """
+    limit = size_of(file)
+    if _unpickled(file, limit) != _MAGIC:
+        raise ValueError("no file of torch.save")
+    _unpickled(file, limit)
+    if not _unpickled(file, limit)["little_endian"]:
+        raise ValueError("values of a big-endian machine")
+    start = file.tell()
+    first = _Unpickler(file, limit, None)
+    first.load()
+    keys = _unpickled(file, limit)
+    storages: dict[str, bytearray] = {}
+    for key in keys:
+        count = int.from_bytes(file.read(8), "little") * first.item_sizes[key]
+        if key in storages or count > limit - file.tell():
+            raise ValueError("values beyond the end of the file")
+        storages[key] = bytearray(count)
+        file.readinto(storages[key])  # type: ignore[attr-defined]
+    file.seek(start)
+    return _Unpickler(file, limit, storages.__getitem__).load()
+
+
+def _unpickled(file: BinaryIO, limit: int) -> Any:
+    return _Unpickler(file, limit, None).load()
+
+
+class _Limited:
+    """The part of a file that one pickle may take."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._left = MOST_PICKLED
+
+    def read(self, count: int) -> bytes:
+        return self._taken(self._file.read(min(count, self._left + 1)))
+
+    def readline(self) -> bytes:
+        return self._taken(self._file.readline(self._left + 1))
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _taken(self, data: bytes) -> bytes:
+        self._left -= len(data)
+        if self._left < 0:
+            raise ValueError("a pickle of too many bytes")
+        return data
+
+
+@dataclass(frozen=True)
+class _Function:
+    """What a name in a pickle stands for, where it is to be called."""
+
+    call: Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class _Storage:
+    """The values that tensors are views of; None before they are known."""
+
+    values: Tensor | None
+
+
+@dataclass
+class _NumpyType:
+    name: str
+    order: str = "<"
+
+
+_OPCODES = (
+    "PROTO FRAME STOP MARK NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 LONG1 BINFLOAT BINUNICODE SHORT_BINUNICODE "
+    "BINUNICODE8 BINSTRING SHORT_BINSTRING BINBYTES SHORT_BINBYTES BINBYTES8 EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 "
+    "EMPTY_LIST EMPTY_DICT BINGET LONG_BINGET BINPUT LONG_BINPUT MEMOIZE GLOBAL STACK_GLOBAL BINPERSID"
+)
+_TYPES = {
+    "Double": "float64", "Float": "float32", "Half": "float16", "BFloat16": "bfloat16", "Long": "int64", "Int": "int32",
+    "Short": "int16", "Char": "int8", "Byte": "uint8", "Bool": "bool",
+}  # fmt: skip
+_TYPE_NAMES = (*_TYPES.values(), "uint16", "uint32", "uint64", "float8_e4m3fn", "float8_e5m2")
+
+
+class _Unpickler(pickle._Unpickler):
+    """Python's own unpickler with few opcodes, no classes, and calls of this module's functions alone.
+
+    Parameters
+    ----------
+    limit
+        The size of the file, which bounds what its tensors may take.
+    values
+        From the key of a storage to its bytes; None where they are not known yet, and then tensors are None.
+    """
+
+    dispatch: ClassVar[dict[int, Callable[[_Unpickler], None]]] = {
+        getattr(pickle, name)[0]: pickle._Unpickler.dispatch[getattr(pickle, name)[0]] for name in _OPCODES.split()
+    }
+
+    def __init__(self, file: Any, limit: int, values: Callable[[str], bytearray] | None) -> None:
+        super().__init__(_Limited(file), encoding="latin-1")
+        self._left = MOST_TIMES * limit + 2**20
+        self._values = values
+        self._storages: dict[str, _Storage] = {}
+        self.item_sizes: dict[str, int] = {}
+
+    def find_class(self, module: str, name: str) -> Any:
+        found = self._meaning(f"{module}.{name}")
+        if found is None:
+            raise _NotData(f"{module}.{name}")
+        return found
+
+    def _meaning(self, name: str) -> Any:
+        """What a name stands for; None where it stands for something that only code could make."""
+        import torch
+
+        kind = re.fullmatch(r"torch\.(?:cuda\.|storage\.)?(\w+)Storage", name)
+        if kind and kind.group(1) in _TYPES:
+            return getattr(torch, _TYPES[kind.group(1)])
+        if name == "torch.storage.UntypedStorage":
+            return torch.uint8
+        if name.removeprefix("torch.") in _TYPE_NAMES:
+            return getattr(torch, name.removeprefix("torch."))
+        functions: dict[str, Callable[..., Any]] = {
+            "torch._utils._rebuild_tensor": self._tensor,
+            "torch._utils._rebuild_tensor_v2": self._tensor,
+            "torch._utils._rebuild_tensor_v3": self._tensor_of_type,
+            "torch._utils._rebuild_parameter": lambda data, *_: data,
+            "torch._utils._rebuild_parameter_with_state": lambda data, *_: data,
+            "torch._tensor._rebuild_from_type_v2": lambda function, kind, args, state: function.call(*args),
+            "torch.Size": tuple,
+            "torch.device": lambda *names: ":".join(map(str, names)),
+            "collections.OrderedDict": _dict,
+            "collections.Counter": _dict,
+            "_codecs.encode": _encoded,
+            "numpy.dtype": lambda name, *_: _NumpyType(_text(name)),
+            "numpy.core.multiarray.scalar": _number,
+            "numpy._core.multiarray.scalar": _number,
+        }
+        kinds = ("torch.Tensor", "torch.nn.parameter.Parameter")  # as arguments, and never called
+        return _Function(functions[name]) if name in functions else name if name in kinds else None
+
+    def persistent_load(self, pid: Any) -> _Storage:
+        """The storage that a pickle refers to: ("storage", type, key, device, count) and, in the older form, a part."""
+        import torch
+
+        what, kind, key, _, count, *part = pid
+        if what != "storage" or not isinstance(kind, torch.dtype) or not isinstance(key, str):
+            raise ValueError("a reference to something else than a storage")
+        if key not in self._storages:
+            self.item_sizes[key] = kind.itemsize
+            self._storages[key] = _Storage(None if self._values is None else _as_type(self._values(key), kind))
+        whole = self._storages[key].values
+        if whole is None:
+            return self._storages[key]
+        if whole.dtype != kind or not 0 <= count <= len(whole):
+            raise ValueError("a storage with fewer values than the file says")
+        if not part or part[0] is None:
+            return self._storages[key]
+        _, start, length = part[0]
+        if not 0 <= start <= start + length <= len(whole):
+            raise ValueError("a part beyond the end of a storage")
+        return _Storage(whole[start : start + length])
+
+    def _tensor_of_type(
+        self, storage: _Storage, offset: int, size: Any, stride: Any, requires_grad: Any, hooks: Any, kind: dtype,
+        metadata: Any = None,
+    ) -> Tensor | None:  # fmt: skip
+        if storage.values is not None:
+            storage = _Storage(storage.values.view(kind))
+        return self._tensor(storage, offset, size, stride, requires_grad, hooks, metadata)
+
+    def _tensor(
+        self, storage: _Storage, offset: int, size: Any, stride: Any, requires_grad: Any = False, hooks: Any = None,
+        metadata: Any = None,
+    ) -> Tensor | None:  # fmt: skip
+        """A view of a storage, all of which lies within it."""
+        values = storage.values
+        if values is None:
+            return None
+        numbers = (offset, *size, *stride)
+        if not all(type(number) is int and 0 <= number < 2**40 for number in numbers):
+            raise ValueError("a tensor of an impossible shape")
+        if len(size) != len(stride) or len(size) > 16 or metadata:
+            raise ValueError("a tensor of a kind that weights are not")
+        count = 1
+        for length in size:
+            count *= length
+        last = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=True))
+        if count and last >= len(values):
+            raise ValueError("a tensor beyond the end of its storage")
+        self._left -= count * values.itemsize
+        if self._left < 0:
+            raise ValueError("more values than the file holds")
+        return values.as_strided(size, stride, offset) if count else values.new_empty(size)
+
+    def _load_reduce(self) -> None:
+        arguments = self.stack.pop()
+        function = self.stack[-1]
+        if not isinstance(function, _Function):
+            raise _NotData(str(function) if isinstance(function, str) else type(function).__name__)
+        self.stack[-1] = function.call(*arguments)
+
+    def _load_build(self) -> None:
+        """Take the byte order of a numpy type; what else an object is told of itself, such as hooks, is left out."""
+        state = self.stack.pop()
+        made = self.stack[-1]
+        if isinstance(made, _NumpyType):
+            made.order = {">": ">"}.get(_text(state[1]), "<")
+
+    def _load_appends(self) -> None:
+        items = self.pop_mark()
+        _checked(self.stack[-1], list).extend(items)
+
+    def _load_append(self) -> None:
+        item = self.stack.pop()
+        _checked(self.stack[-1], list).append(item)
+
+    def _load_setitems(self) -> None:
+        items = self.pop_mark()
+        self._set(dict(zip(map(_key, items[::2]), items[1::2], strict=True)))
+
+    def _load_setitem(self) -> None:
+        value, key = self.stack.pop(), self.stack.pop()
+        self._set({_key(key): value})
+
+    def _set(self, items: Mapping[Any, Any]) -> None:
+        _checked(self.stack[-1], dict).update(items)
+
+    for _name, _load in (
+        ("REDUCE", _load_reduce), ("BUILD", _load_build), ("APPEND", _load_append), ("APPENDS", _load_appends),
+        ("SETITEM", _load_setitem), ("SETITEMS", _load_setitems),
+    ):  # fmt: skip
+        dispatch[getattr(pickle, _name)[0]] = _load
+    del _name, _load
+
+
+def _checked(value: Any, kind: type) -> Any:
+    if type(value) is not kind:
+        raise ValueError(f"a {kind.__name__} was expected")
+    return value
+
+
+def _key(value: Any) -> Any:
+    """A key of a dict: text, or an integer whose hash is its own."""
+    if type(value) is str or (type(value) is int and abs(value) < _LARGEST_KEY):
+        return value
+    raise ValueError("a key that is neither text nor a number")
+
+
+def _dict(items: Any = ()) -> dict[Any, Any]:
+    return {_key(key): value for key, value in (items.items() if isinstance(items, dict) else items)}
+
+
+def _text(value: Any) -> str:
+    return value.decode("ascii") if isinstance(value, bytes) else str(_checked(value, str))
+
+
+def _encoded(text: str, coding: str = "latin1") -> bytes:
+    """Bytes, which older pickles write as text."""
+    if coding not in ("latin1", "latin-1"):
+        raise ValueError("another coding than Latin-1")
+    return text.encode("latin-1")
+
+
+def _number(kind: _NumpyType, data: bytes | str) -> Any:
+    """A scalar of numpy as a number of Python."""
+    import numpy as np
+
+    if not re.fullmatch(r"[fiu][1248]|b1|bool", kind.name):
+        raise ValueError("a scalar that is no number")
+    data = data.encode("latin-1") if isinstance(data, str) else data
+    (number,) = np.frombuffer(data, kind.order + kind.name.replace("bool", "b1")).tolist()
+    return number
+
+
+def _as_type(data: bytearray, kind: dtype) -> Tensor:
+    import torch
+
+    return torch.frombuffer(data, dtype=kind) if data else torch.empty(0, dtype=kind)

@@ -38,6 +38,8 @@ class Harmonizer(nn.Module):
 
     def __init__(self, *, width: float = 1.0) -> None:
         super().__init__()
+        if not 0 < width <= 8:
+            raise ValueError(f"width is a factor above 0 and up to 8, not {width!r:.100}")
         self.backbone = _Backbone(width)
         self.regressor = _Cascade(self.backbone.channels, _REGRESSED, len(FILTERS))
         self.multiple = 32

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sshbench.networks.limits import check_size
+
 
 class Harmonized(NamedTuple):
     """What the network makes, over -1..1.
@@ -38,6 +40,7 @@ class HDNet(nn.Module):
 
     def __init__(self, *, width: int = 32) -> None:
         super().__init__()
+        check_size("width", width)
         w = width
         self.model_layer0 = nn.Conv2d(3, w, 3, 1, 1, bias=False)
         down = [(w, 2 * w, 4), (2 * w, 4 * w, 3), (4 * w, 8 * w, 4), (8 * w, 8 * w, 3), (8 * w, 8 * w, 4)]

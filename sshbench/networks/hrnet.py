@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sshbench.networks.limits import check_size
+
 _PUBLISHED: dict[str, tuple[int, bool]] = {"hrnet18s": (18, True), "hrnet18": (18, False), "hrnet32": (32, False)}
 
 
@@ -31,6 +33,8 @@ class HRNetOCR(nn.Module):
 
     def __init__(self, width: int = 18, *, small: bool = True, channels: int = 128, keys: int = 64) -> None:
         super().__init__()
+        for name, value in (("width", width), ("channels", channels), ("keys", keys)):
+            check_size(name, value)
         widths = [width * 2**branch for branch in range(4)]
         blocks, modules = (2, (1, 3, 2)) if small else (4, (1, 4, 3))
         self.channels = channels

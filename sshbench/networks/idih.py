@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from sshbench.networks.hrnet import HRNetOCR
+from sshbench.networks.limits import DEEPEST, check_size
 
 Backbone = Literal["none", "hrnet18s", "hrnet18", "hrnet32"]
 
@@ -67,6 +68,8 @@ class IDIH(nn.Module):
 
     def __init__(self, backbone: Backbone = "none", *, width: int = 64, depth: int = 7) -> None:
         super().__init__()
+        check_size("width", width)
+        check_size("depth", depth, 3, DEEPEST)
         seen = None if backbone == "none" else HRNetOCR.published(backbone)
         core = _EncoderDecoder(width, depth, 0 if seen is None else seen.channels)
         if seen is None:

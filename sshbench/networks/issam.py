@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sshbench.networks.idih import Fused, Fusion
+from sshbench.networks.limits import DEEPEST, check_size
 
 
 class ISSAM(nn.Module):
@@ -24,6 +25,8 @@ class ISSAM(nn.Module):
 
     def __init__(self, *, width: int = 32, depth: int = 4) -> None:
         super().__init__()
+        check_size("width", width)
+        check_size("depth", depth, 2, DEEPEST)
         self.encoder, self.decoder = Encoder(width, depth), Decoder(width, depth)
         self.multiple, self.padded = 2 ** (depth - 1), 2 ** (depth + 1)
 

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from sshbench.networks import imagenet
 from sshbench.networks.issam import Decoder, Encoder
+from sshbench.networks.limits import DEEPEST, check_size
 
 PARAMETERS = 12  # a 3 x 3 matrix, row by row, and an offset
 
@@ -78,6 +79,8 @@ class PCTNetCNN(nn.Module):
 
     def __init__(self, *, width: int = 32, depth: int = 4) -> None:
         super().__init__()
+        check_size("width", width)
+        check_size("depth", depth, 2, DEEPEST)
         self.encoder, self.decoder = Encoder(width, depth), Decoder(width, depth)
         self.get_params = nn.Conv2d(width, PARAMETERS, 1)
         self.multiple = 2 ** (depth - 1)
@@ -119,6 +122,9 @@ class PCTNetViT(nn.Module):
 
     def __init__(self, *, width: int = 256, layers: int = 9, heads: int = 2, hidden: int = 512) -> None:
         super().__init__()
+        for name, value in (("width", width), ("heads", heads), ("hidden", hidden)):
+            check_size(name, value)
+        check_size("layers", layers, most=32)
         self.encoder = _PatchTransformer(width, layers, heads, hidden)
         self.get_params = nn.Conv2d(PARAMETERS, PARAMETERS, 1)
         self.multiple = _PATCH

@@ -112,10 +112,10 @@ class _Entries:
         self.left -= entry.file_size
         if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > most or self.left < 0:
             raise ValueError("an entry that torch.save would not write")
-        data = bytearray(entry.file_size)
         with self.archive.open(entry) as file:
-            if file.readinto(data) != len(data):
-                raise EOFError
+            data = bytearray(file.read())
+        if len(data) != entry.file_size:
+            raise EOFError
         return data
 
 
@@ -217,7 +217,9 @@ class _Unpickler(pickle._Unpickler):
         From the key of a storage to its bytes; None where they are not known yet, and then tensors are None.
     """
 
-    dispatch: ClassVar[dict[int, Callable[[_Unpickler], None]]] = {
+    stack: list[Any]  # these two are Python's own, which its type stubs do not know
+    pop_mark: Callable[[], list[Any]]
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
         getattr(pickle, name)[0]: pickle._Unpickler.dispatch[getattr(pickle, name)[0]] for name in _OPCODES.split()
     }
 

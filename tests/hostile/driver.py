@@ -157,7 +157,7 @@ class Target:
     memory
         Bytes that reading one input may add to the process.
     seconds
-        Processor seconds that one input may take; also, ten times as many on the clock.
+        Processor seconds that one input may take; also, twenty times as many on the clock.
     """
 
     make: Callable[[Random], Files]
@@ -211,7 +211,7 @@ def run(target: Target, folder: Path, seconds: float, seed: str) -> Outcome:
         began = None
         last: tuple[Any, ...] = ("begun",)
         try:
-            while ours.poll(120 if began is None else 20 * target.seconds):
+            while ours.poll(120 if began is None else 40 * target.seconds):
                 last = ours.recv()
                 began = began or time.monotonic()
                 if last[0] == "fault":
@@ -260,7 +260,7 @@ def _work(target: Target, folder: Path, seconds: float, seed: str, tally: dict[s
     while time.monotonic() < end:
         random = Random(f"{seed} {tally['inputs']}")
         files = target.make(random)
-        if random.random() < 0.9:
+        if tally["inputs"] % 10:
             files = target.damage(random, files)
         _write(work, files)
         parent.send(("next", tally))
@@ -277,7 +277,7 @@ def _read(target: Target, work: Path, tally: dict[str, int]) -> str | None:
     before, began = _used("VmRSS"), time.process_time()
     fault = None
     try:
-        signal.setitimer(signal.ITIMER_REAL, 10 * target.seconds)
+        signal.setitimer(signal.ITIMER_REAL, 20 * target.seconds)
         with _watched():
             target.read(work)
         tally["read"] += 1
@@ -306,7 +306,7 @@ def _where(error: BaseException) -> str:
 
 
 class TooLong(BaseException):
-    """An input that is still being read after ten times its seconds."""
+    """An input that is still being read after twenty times its seconds."""
 
 
 class Escape(BaseException):

@@ -88,8 +88,8 @@ class TestTellingApart:
         with torch.device("meta"):
             network = IDIH(backbone, width=4)  # type: ignore[arg-type]
         shapes = {name: value.shape for name, value in network.state_dict().items()}
-        # one value, which all places of a tensor share, so that the file stays small
-        torch.save({name: torch.zeros(()).expand(shape) for name, shape in shapes.items()}, tmp_path / "f.pth")
+        # bytes, so that the file stays small
+        torch.save({name: torch.zeros(shape, dtype=torch.int8) for name, shape in shapes.items()}, tmp_path / "f.pth")
         _, architecture = read_checkpoint("idih", tmp_path / "f.pth")
         assert architecture == {"backbone": backbone, "width": 4, "depth": 7}
 

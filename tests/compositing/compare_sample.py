@@ -20,7 +20,7 @@ REFERENCES, STRENGTHS = ("auto", "full"), (1.0, 0.5)
 
 
 def main() -> None:
-    methods = [open_method(name) for name in ("dc", *PREFERRED)]
+    methods = [open_method(name) for name in ("dc", *PREFERRED, "gain", "shift")]
     scores: dict[tuple[str, str, float], list[float]] = defaultdict(list)
     for target in sorted((data_folder("realhm") / "sample").glob("*/*_gt.jpg")):
         name = str(target).removesuffix("_gt.jpg")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from sshbench.images.exif import DESCRIPTIVE_TAGS, EXIF_IFD, GPS_IFD, sub_directory
-from sshbench.images.opening import Encoded
+from sshbench.images.opening import Encoded, identified
 
 _ROWS = 64  # filtered and compressed at a time, so that temporaries stay small
 _SWAPPED = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
@@ -60,9 +60,10 @@ def decode_16_bit(encoded: Encoded, image: Any, mode: str) -> NDArray[np.uint16]
         grey, alpha = _joined(halves[..., 0], halves[..., 1]), _joined(halves[..., 2], halves[..., 3])
         return np.stack([grey, grey, grey, alpha], axis=-1)
     mode = mode.replace("RGBa", "RGBA")
-    high = _decode_as(image, mode)
-    with encoded.open() as file, Image.open(file, formats=(image.format,)) as again:
-        return _joined(high, _decode_as(again, mode[:-1] + _SWAPPED[mode[-1]]))
+    with encoded.open() as file, identified(file, (image.format,)) as again:
+        low = _decode_as(again, mode[:-1] + _SWAPPED[mode[-1]])
+    del again  # whose pixels need not be in memory with those of the other
+    return _joined(_decode_as(image, mode), low)
 
 
 def _decode_as(image: Any, mode: str) -> NDArray[np.uint8]:

@@ -133,7 +133,7 @@ def _decode(encoded: Encoded, image: Any, short_side: int | None, min_side: int,
         image = ImageCms.profileToProfile(image, ImageCms.createProfile("LAB"), srgb(), outputMode="RGB")
     elif (conversion := to_srgb(icc, image.mode)) is not None:
         image = ImageCms.applyTransform(image, conversion)
-    return np.asarray(image.convert("RGB"))
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))  # a copy takes four bytes a pixel
 
 
 def _as_channels(encoded: Encoded, image: Any) -> Any:

@@ -98,7 +98,7 @@ def opened(encoded: Encoded, max_pixels: int | None) -> Iterator[Any]:
         The file is missing, not a regular file, damaged or cut short, of another format, or claims too many pixels.
     """
     try:
-        with encoded.open() as file, _identified(file) as image:
+        with encoded.open() as file, identified(file, known_formats()) as image:
             if max_pixels is not None:
                 check_pixels(encoded.name, image.size, max_pixels)
             yield image
@@ -118,10 +118,10 @@ def opened(encoded: Encoded, max_pixels: int | None) -> Iterator[Any]:
         ) from error
 
 
-def _identified(file: BinaryIO) -> Any:
-    """Open an image as `PIL.Image.open` does, whose limit on pixels is one for the whole process."""
+def identified(file: BinaryIO, formats: tuple[str, ...]) -> Any:
+    """Open an image as `PIL.Image.open` does, which has one limit on pixels for the whole process."""
     start = file.read(16)
-    for name in known_formats():
+    for name in formats:
         plugin, accepts = Image.OPEN[name]
         try:
             if accepts is None or accepts(start) is True:

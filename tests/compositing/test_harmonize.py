@@ -472,3 +472,25 @@ def test_what_does_not_go_together(case: str) -> None:
 def test_a_picture_has_no_lut() -> None:
     with pytest.raises(CompositingError, match="there is no LUT"):
         sshbench.harmonize(F, B, M, method=Painter(), map="none").lut()
+
+
+@pytest.mark.parametrize(
+    ("mask", "said"),
+    [
+        (M.astype(np.float32), "the mask: holds floats from 0 to 255, not 0 to 1; divide it by 255"),
+        (np.where(M > 9, np.nan, 0.0), "no numbers or infinite"),
+        (M // 255 * 20, "looks like a label mask, as its largest value is 20 of 255"),
+        (Image.fromarray(M // 255 * 20), "looks like a label mask"),
+    ],
+    ids=["floats of 255", "not a number", "labels", "labels of Pillow"],
+)
+def test_masks_that_mean_something_else_are_refused(mask: Any, said: str) -> None:
+    with pytest.raises(SshbenchError, match=said):
+        sshbench.harmonize(F, B, mask, method=Known())
+
+
+def test_photographs_of_pillow_keep_16_bits() -> None:
+    grey = Image.fromarray(B[..., 0].astype(np.uint16) * 200)
+    result = sshbench.harmonize(grey, mask=M, method=Known(), strength=0)
+    assert result.pixels.dtype == np.uint16
+    assert np.array_equal(result.pixels[..., 0][M == 0], np.asarray(grey)[M == 0])

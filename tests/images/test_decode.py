@@ -10,8 +10,11 @@ import pytest
 from PIL import Image
 
 from sshbench.images import decode
+from sshbench.images.codecs import is_one_scan
 from sshbench.images.decode import decode_photo
+from sshbench.images.files import ImageFile, write_image
 from sshbench.images.opening import ImageFileError
+from sshbench.images.reading import read_rgb
 from tests.images import odd_images
 from tests.images.odd_images import DECODED, SKIPPED, Case, jpeg, photo, saved
 
@@ -108,3 +111,56 @@ def test_decoding_never_raises_anything_else() -> None:
             continue
         assert pixels.dtype == np.uint8
         assert pixels.shape[2] == 3
+
+
+def large(kind: str = "JPEG", **options: object) -> bytes:
+    return saved(Image.fromarray(photo()).resize((1280, 960)), kind, **options)
+
+
+def test_a_jpeg_that_is_decoded_smaller_may_claim_more_pixels() -> None:
+    limit = 1280 * 960 // 4
+    whole = decode_photo(large(), "a", short_side=120)
+    assert np.array_equal(decode_photo(large(), "a", short_side=120, max_pixels=limit), whole)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    assert decode_photo(large(exif=turned), "a", short_side=120, max_pixels=limit).shape == (320, 240, 3)
+    odd = saved(Image.fromarray(photo()).resize((1276, 961)), "JPEG")  # no factor divides both sides
+    assert decode_photo(odd, "a", short_side=120, max_pixels=limit).shape == (241, 319, 3)
+
+
+@pytest.mark.parametrize(
+    ("data", "short_side", "limit"),
+    [
+        (large(), None, 1280 * 960 - 1),  # nothing says that it may be smaller
+        (large(), 240, 1280 * 960 // 4 - 1),  # at 1/2 more than the limit is left
+        (large(), 60, 1280 * 960 // 4 - 1),  # more than four times the limit, though little is left
+        (large(progressive=True), 120, 1280 * 960 // 4),  # of which libjpeg keeps all in memory
+        (large("PNG"), 120, 1280 * 960 // 4),
+    ],
+)
+def test_what_takes_the_memory_of_all_its_pixels_counts_with_all(
+    data: bytes, short_side: int | None, limit: int
+) -> None:
+    with pytest.raises(ImageFileError, match=f"claims 1280 x 960 pixels and at most {limit} are decoded"):
+        decode_photo(data, "a", short_side=short_side, max_pixels=limit)
+
+
+def test_a_jpeg_of_one_scan_is_told_from_others() -> None:
+    assert is_one_scan(jpeg())
+    assert is_one_scan(saved(Image.fromarray(photo()).convert("L"), "JPEG"))
+    assert not is_one_scan(jpeg(progressive=True))
+    for damaged in (b"", b"\xff\xd8", b"\xff\xd8\xff", jpeg()[:200], b"\xff\xd8" + b"\xff\xe0\0\0" * 100, large("PNG")):
+        assert not is_one_scan(damaged)
+    start = jpeg().index(b"\xff\xda")  # the same channels in scans of their own
+    assert not is_one_scan(jpeg()[: start + 4] + b"\x01" + jpeg()[start + 5 :])
+
+
+def test_16_bits_are_rounded_as_everywhere(tmp_path: Path) -> None:
+    wide = np.random.default_rng(0).integers(0, 65536, (240, 320, 3), np.uint16)
+    for suffix in (".png", ".tif"):
+        write_image(tmp_path / f"a{suffix}", ImageFile(wide))
+        data = (tmp_path / f"a{suffix}").read_bytes()
+        assert np.array_equal(decode_photo(data, "a"), read_rgb(data))
+        assert np.array_equal(decode_photo(data, "a"), np.rint(wide / 257))
+    grey = Image.fromarray(wide[..., 0])
+    assert np.array_equal(decode_photo(saved(grey, "PNG"), "a"), np.rint(wide[..., :1] / 257).repeat(3, axis=2))

@@ -19,6 +19,7 @@ from sshbench.benchmarks.open import open_benchmark
 from sshbench.methods.weights import WeightsCard, save_weights
 from sshbench.networks.ssh import SSH
 from sshbench.results.records import read_records
+from tests.methods.checkpoints import SYNTHETIC
 
 MINE = """
 class Mine:
@@ -289,3 +290,33 @@ def test_missing_weights_alone_are_an_error(tmp_path: Path) -> None:
     result = evaluate("-m", "wct2", "--weights", "wct2=authors", cwd=tmp_path, SSHBENCH_HOME=str(tmp_path))
     assert result.returncode == 2
     assert result.stderr.startswith("sshbench: wct2 has no weights of authors here; get wave_encoder")
+
+
+MODERN = {"pct-net": "pct-net, ViT", "harmonizer": "harmonizer", "idih": "idih", "issam": "issam", "hdnet": "hdnet"}
+
+
+class TestLaterMethods:
+    """The methods that people compare with today, on the embedded sample."""
+
+    def test_without_weights_each_row_says_how_to_get_some(self, tmp_path: Path) -> None:
+        methods = [word for name in MODERN for word in ("-m", name)]
+        result = evaluate(*methods, "-s", "sample", cwd=tmp_path, SSHBENCH_HOME=str(tmp_path / "home"))
+        assert result.returncode == 1
+        for name in MODERN:
+            assert re.search(rf"^{name} † +0 of 3$", result.stdout, re.MULTILINE)
+            assert f"† {name} has no weights here; " in result.stdout
+        for name in ("pct-net", "harmonizer", "idih", "issam"):
+            assert f"run sshbench weights get {name}, or get " in result.stdout
+        assert "for non-commercial use alone" in result.stdout
+        assert "train some with sshbench train hdnet" in result.stdout
+
+    def test_with_weights_they_run_and_a_row_without_stays(self, tmp_path: Path) -> None:
+        methods = [word for name in MODERN for word in ("-m", name)]
+        given = {name: SYNTHETIC[container].write(tmp_path) for name, container in MODERN.items() if name != "issam"}
+        weights = [word for name, file in given.items() for word in ("--weights", f"{name}={file}")]
+        result = evaluate(*methods, *weights, "-s", "sample", cwd=tmp_path, SSHBENCH_HOME=str(tmp_path / "home"))
+        assert result.returncode == 0, result.stderr
+        for name in given:
+            assert re.search(rf"^{name} +authors +[0-9.]+", result.stdout, re.MULTILINE), name
+        assert "† issam has no weights here" in result.stdout
+        assert "Harmonizer's code and weights are CC BY-NC-SA 4.0: for non-commercial use alone." in result.stdout

@@ -1,7 +1,14 @@
-"""The networks at their sizes (256; SSH-LUT 64, the Caffe form of DIH 512) with random weights, timed and weighed."""
+"""The networks at their sizes (256; SSH-LUT 64, the Caffe form of DIH 512) with random weights, timed and weighed.
+
+One network by itself, the least of some runs, without one before that is not counted:
+
+OMP_NUM_THREADS=1 python -m tests.speed.networks BATCH RUNS [NAME ...]
+"""
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable
 from importlib import import_module
 from multiprocessing import get_context
@@ -70,3 +77,21 @@ def _peak(name: str, batch: int) -> float:
 def _resident(what: str) -> float:
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith(what)).split()[1]) / 1024
+
+
+def _time(name: str, batch: int, runs: int) -> float:
+    """The least milliseconds an image of some runs, in one thread."""
+    torch.set_num_threads(1)
+    run, times = made(name, batch), []
+    for _ in range(runs):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return 1000 * min(times) / batch
+
+
+if __name__ == "__main__":
+    size, count = int(sys.argv[1]), int(sys.argv[2])
+    for one in sys.argv[3:] or NETWORKS:
+        milliseconds, memory = _time(one, size, count), peak_memory(one, size)
+        print(f"{one:20} batch {size:2} {milliseconds:8.1f} ms an image {memory:8.0f} MiB", flush=True)

@@ -12,7 +12,7 @@ from sshbench.methods.base import Method, WeightsError
 from sshbench.methods.cards import CardError, read_card
 from sshbench.methods.checkpoints import CONTAINERS, read_checkpoint
 from sshbench.methods.registry import check_listed, get_method
-from sshbench.methods.weights import Weights, file_hash, load_weights, read_weights
+from sshbench.methods.weights import Weights, file_hash, git_blob, load_weights, read_weights
 
 
 @dataclass(frozen=True)
@@ -117,13 +117,16 @@ def _origin(method: str, path: Path, weights: Weights) -> str:
     if tensor_files.is_tensor_file(path):
         return f"weights of {card.trained_by}{f' ({card.file})' if card.file else ''}, as the file says"
     try:
-        known = {value for release in read_card(method).checkpoint for value in release.sha256.values()}
+        releases = read_card(method).checkpoint
     except CardError:
-        known = set()
+        releases = ()
     if not path.is_file():
         return "not known: a folder has no hash"
-    mine = file_hash(path)
+    mine, known = file_hash(path), {value for release in releases for value in release.sha256.values()}
     if mine in known:
         return f"the authors' release, by its SHA-256 {mine}"
-    what = "is not of a release on the card" if known else "cannot be held against a release: no hash of one is known"
+    blobs = {one.git_blob for release in releases for one in release.download.values() if one.git_blob}
+    if blobs and (blob := git_blob(path)) in blobs:
+        return f"the authors' release, by the id {blob} that Git gives it"
+    what = "is not of a release on the card" if known | blobs else "cannot be held against a release: no hash is known"
     return f"SHA-256 {mine} {what}, so that whose weights these are rests on where you got them"

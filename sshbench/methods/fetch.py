@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from sshbench.methods.base import WeightsError
+from sshbench.methods.weights import file_hash, git_blob
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes that are here and how many there are to be, where that is known."""
@@ -47,11 +47,6 @@ class Expected:
     sha256: str | None = None
     git_blob: str | None = None
     most: int = 1 << 32
-
-    @property
-    def known(self) -> bool:
-        """Whether a hash says which file it has to be."""
-        return bool(self.sha256 or self.git_blob)
 
 
 def fetch(url: str, path: Path, expected: Expected, progress: Progress | None = None) -> Path:
@@ -109,18 +104,9 @@ def check_file(path: Path, expected: Expected, called: str) -> None:
     size = path.stat().st_size
     if expected.size is not None and size != expected.size:
         raise FetchError(f"{called} gives {size:,} bytes, and the file has {expected.size:,}; it has been changed")
-    for kind, wanted, digest in (
-        ("SHA-256", expected.sha256, hashlib.sha256()),
-        ("Git's id", expected.git_blob, hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)),
-    ):
-        if wanted is not None:
-            with open(path, "rb") as file:
-                while chunk := file.read(1 << 20):
-                    digest.update(chunk)
-            if digest.hexdigest() != wanted:
-                raise FetchError(
-                    f"{called} gives another file than its authors released: {kind} {digest.hexdigest()}, not {wanted}"
-                )
+    for kind, wanted, hash_of in (("SHA-256", expected.sha256, file_hash), ("Git's id", expected.git_blob, git_blob)):
+        if wanted is not None and (found := hash_of(path)) != wanted:
+            raise FetchError(f"{called} gives another file than its authors released: {kind} {found}, not {wanted}")
 
 
 def _receive(url: str, part: Path, expected: Expected, progress: Progress | None) -> int | None:

@@ -29,9 +29,9 @@ _ROWS = 1 << 15  # pixels worked on at a time, which then stay in the cache
 class Harmonizer(common.LoadedNetwork):
     """Harmonize by Harmonizer (Ke et al., ECCV 2022). Its authors' weights are for non-commercial use alone.
 
-    As published, the network sees the composite and the mask at 256 x 256 (PyTorch's bilinear resize, which does not
-    filter), and the filters run on the whole composite, whose means two of them look at; what comes of them is blended
-    in by the mask.
+    As published, the network sees the composite and the mask, in black and white (Pillow's mode `1`), at 256 x 256
+    (PyTorch's bilinear resize, which does not filter), and the filters run on the whole composite, whose means two of
+    them look at; what comes of them is blended in by the mask.
 
     Parameters
     ----------
@@ -39,16 +39,23 @@ class Harmonizer(common.LoadedNetwork):
         As for `get_method`.
     size
         `"full"`: the filters run on the composite at its own size. `"256"`: on it at 256 x 256 (Pillow's bilinear, the
-        mask in black and white), as the authors' evaluation at that size does; the network sees the same in both.
+        mask to the nearest), as the authors' evaluation at that size does; the network sees the same in both.
+    soft
+        The mask is taken as it is, soft, instead of in black and white, which dithers soft edges.
     """
 
     name = "harmonizer"
 
     def __init__(
-        self, *, device: str | None = None, weights: str | Path | None = None, size: common.Size = "full"
+        self,
+        *,
+        device: str | None = None,
+        weights: str | Path | None = None,
+        size: common.Size = "full",
+        soft: bool = False,
     ) -> None:
         super().__init__(Network, device, weights)
-        self.size = size
+        self.size, self.soft = size, soft
         self.input_size = self.card.preprocessing.input_size or common.SIZE
 
     def harmonize(self, batch: Sequence[Composite]) -> list[common.Floats]:
@@ -66,18 +73,22 @@ class Harmonizer(common.LoadedNetwork):
     def arguments(self, batch: Sequence[Composite]) -> Tensor:
         """The six arguments of each composite, `[N, 6]`, not clamped."""
         side = (self.input_size or common.SIZE,) * 2
-        small = [common.planes(sampled(one.composite, side), sampled(one.mask, side)) for one in batch]
+        small = [common.planes(sampled(one.composite, side), sampled(self._mask(one.mask), side)) for one in batch]
         with torch.inference_mode():
             found: Tensor = self.network(torch.stack(small).to(self.device))
         return found.cpu()
 
     def _filtered(self, composite: Composite, arguments: Tensor) -> common.Floats:
-        image, mask = composite.composite, composite.mask
-        if self.size == "256":
-            side = common.side_of("256")
-            assert side is not None
-            image, mask = resized(image, "pil-bilinear", side), black_and_white(mask, side)
-        return chain_of(image, arguments)(image, mask)
+        side = common.side_of(self.size)
+        image = composite.composite if side is None else resized(composite.composite, "pil-bilinear", side)
+        return chain_of(image, arguments)(image, self._mask(composite.mask, side))
+
+    def _mask(self, mask: common.Floats, side: tuple[int, int] | None = None) -> common.Floats:
+        if self.soft:
+            return mask if side is None else np.asarray(resized(mask, "pil-bilinear", side), np.float32)
+        if side is None and not ((mask > 0) & (mask < 1)).any():
+            return mask
+        return black_and_white(mask, side)
 
 
 @dataclass(frozen=True, eq=False)

@@ -343,6 +343,15 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def git_blob(path: Path) -> str:
+    """The id that Git gives a file of these bytes, in hexadecimal: SHA-1 of their number and of them."""
+    digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
+    with open(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
 def _published_licence(method: str, architecture: Mapping[str, Any]) -> str:
     """Of the release that has this architecture."""
     try:

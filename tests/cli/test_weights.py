@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from sshbench.cli.evaluate import _names, _weights
 from sshbench.cli.weights import weights
 from sshbench.errors import SshbenchError
 from sshbench.methods.base import WeightsError
-from sshbench.methods.cards import carded
+from sshbench.methods.cards import carded, read_card
 from sshbench.methods.fetch import Expected, fetch
 from sshbench.methods.get import release_of
 from sshbench.methods.weights import WeightsCard, load_weights, save_weights
@@ -118,6 +119,18 @@ class TestGet:
         result = run("import", SYNTHETIC["harmonizer"].write(tmp_path), "-m", "harmonizer")
         assert "for non-commercial use alone" in result.output
         assert load_weights("harmonizer").card.licence == "CC BY-NC-SA 4.0: non-commercial use alone"
+
+    def test_a_release_is_known_by_the_id_that_git_gives_it(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        file, card = SYNTHETIC["pct-net, ViT"].write(tmp_path), read_card("pct-net")
+        assert "is not of a release on the card" in run("check", file).output
+        release = card.checkpoint[0]
+        blob = subprocess.run(["git", "hash-object", file], capture_output=True, text=True, check=True).stdout.strip()
+        download = {name: one.model_copy(update={"git_blob": blob}) for name, one in release.download.items()}
+        known = card.model_copy(update={"checkpoint": (release.model_copy(update={"download": download}),)})
+        monkeypatch.setattr("sshbench.methods.check.read_card", lambda method: known)
+        assert f"the authors' release, by the id {blob} that Git gives it" in run("check", file).output
 
     @pytest.mark.parametrize(
         ("method", "sentence"),

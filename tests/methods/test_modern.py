@@ -152,6 +152,16 @@ class TestHarmonizerFilters:
         assert np.quantile(np.abs(found - exact), 0.99) < 2
         assert np.abs(found - exact).max() < 10
 
+    def test_the_mask_is_in_black_and_white_unless_it_is_to_be_soft(self, tmp_path: Path) -> None:
+        path = file_of("harmonizer", tmp_path)
+        composite = composite_of(4, 90, 130)
+        hard = np.asarray(Pillow.fromarray(np.rint(composite.mask * 255).astype(np.uint8)).convert("1"), np.float32)
+        assert not np.array_equal(hard, composite.mask)
+        as_hard = Composite("4", composite.composite, composite.foreground, composite.background, hard)
+        method, soft = (get_method(name, weights=path) for name in ("harmonizer", "harmonizer:soft=true"))
+        np.testing.assert_array_equal(method.harmonize([composite])[0], method.harmonize([as_hard])[0])
+        assert np.abs(soft.harmonize([composite])[0] - method.harmonize([composite])[0]).max() > 0.01
+
     def test_harmonize_exports_them(self, tmp_path: Path) -> None:
         composite = composite_of(4, 150, 200)
         Pillow.fromarray(composite.composite).save(tmp_path / "composite.png")

@@ -177,6 +177,7 @@ def hdnet(prediction: Bytes, composite: Bytes, target: Bytes, mask: Bytes) -> Sc
     return {
         "psnr": peak_signal_noise_ratio(t, p),
         "mse": mean_squared_error(p, t),
+        "fmse": mean_squared_error(p, t) * m.size / m.sum(),  # as there, where all error is inside of the mask
         "ssim": structural_similarity(t, p, channel_axis=-1, data_range=255),
     }
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
@@ -60,8 +61,8 @@ def made(name: str, batch: int, device: str = "cpu") -> Callable[[], Any]:
 
 def peak_memory(name: str, batch: int) -> float:
     """Peak memory, in MiB, of a process that does nothing but run a network twice, less what PyTorch alone takes."""
-    with get_context("spawn").Pool(1) as pool:
-        return pool.apply(_peak, (name, batch))
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:  # which says so if the process is killed
+        return pool.submit(_peak, name, batch).result()
 
 
 def _peak(name: str, batch: int) -> float:

@@ -55,11 +55,21 @@ def _duration(value: Any) -> Any:
 
 
 def _steps_or_duration(value: Any) -> Any:
-    if isinstance(value, str) and not value.strip().isdigit():
+    text = str(value).strip()
+    if text.isdigit() and not isinstance(value, bool):
+        if not 1 <= int(text) <= _MOST:
+            raise ValueError(f"an interval is of 1 to {_MOST} steps, or a duration such as 2m, not {value}")
+    elif isinstance(value, str):
         _duration(value)
+    else:
+        raise ValueError(f"an interval is a number of steps, or a duration such as 2m, not {value}")
     return value
 
 
+_MOST = 2**31 - 1  # of anything that is counted: what is above is a slip of the pen
+
+Count = Annotated[int, Field(ge=1, le=_MOST)]
+Beta = Annotated[float, Field(ge=0, lt=1)]
 Seconds = Annotated[float, BeforeValidator(_duration), Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Distance = Literal["squared", "absolute"]
@@ -68,7 +78,7 @@ Interval = Annotated[int | str, BeforeValidator(_steps_or_duration)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Data(_Section):
@@ -78,9 +88,9 @@ class Data(_Section):
     `own` to `same` as for `sshbench.training.scenes.Shares`.
     """
 
-    batch: int = Field(default=64, ge=1, description="samples a step, over all processes and accumulated parts")
+    batch: Count = Field(default=64, description="samples a step, over all processes and accumulated parts")
     kind: Kind = "triplets"
-    draws: int = Field(default=1, ge=1)
+    draws: Count = 1
     crop: int = Field(default=224, le=LARGEST_INPUT)
     scale: tuple[int, int] = (256, 320)
     crops: Crops = "multi"
@@ -93,7 +103,7 @@ class Data(_Section):
     min_mask: float = 0.01
     flip: bool = False
     window: tuple[float, float] = (1.0, 1.0)
-    cache_mb: int = Field(default=0, ge=0)
+    cache_mb: int = Field(default=0, ge=0, le=_MOST)
     own: Share = 0.0
     cross: Share = 0.0
     objects: Share = 0.0
@@ -120,7 +130,7 @@ class Optimizer(_Section):
     """Adam, with decoupled weight decay where that is not 0; one for each phase of the objective."""
 
     lr: float = Field(default=2e-4, gt=0)
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
     weight_decay: float = Field(default=0.0, ge=0)
     clip: float = Field(default=0.0, ge=0, description="largest norm of a phase's gradient; 0 does not clip")
 
@@ -133,7 +143,7 @@ class Schedule(_Section):
     """
 
     epochs: float | None = Field(default=None, gt=0)
-    steps: int | None = Field(default=None, ge=1)
+    steps: Count | None = None
     budget: Seconds | None = None
     decay: Share = 0.3
     warmup: Share = 0.0
@@ -158,28 +168,34 @@ class Schedule(_Section):
 class Loop(_Section):
     """How the steps are computed; of these only seed, precision, accumulate and ema change the weights."""
 
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**64)
     precision: Literal["float32", "bfloat16"] = "float32"
     channels_last: bool = True
-    accumulate: int = Field(
-        default=1, ge=1, description="parts in which a step's samples are computed one after the other"
-    )
+    accumulate: Count = Field(default=1, description="parts in which a step's samples are computed one after the other")
     ema: float = Field(default=0.0, ge=0, lt=1, description="decay of the averaged weights a step; 0 keeps none")
     compile: bool = False
-    log: int = Field(default=20, ge=1, description="steps between lines of the log")
+    log: Count = Field(default=20, description="steps between lines of the log")
     checkpoint: Interval = "2m"
-    explode: float = Field(default=100.0, gt=1, description="a loss so many times the first one logged ends the run")
+    explode: float = Field(
+        default=100.0,
+        gt=1,
+        allow_inf_nan=True,
+        description="a loss so many times the first one logged ends the run; inf lets it go on",
+    )
 
 
 class Validation(_Section):
     """What is measured on held-out photographs and looks while training; `images` 0 measures nothing."""
 
     every: Interval = "3m"
-    images: int = Field(default=128, ge=0)
+    images: int = Field(default=128, ge=0, le=100_000, description="they are kept in memory; 0 measures nothing")
     crop: int | None = Field(
-        default=None, le=LARGEST_INPUT, description="sides of the held-out images; by default those of the training"
+        default=None,
+        ge=8,
+        le=LARGEST_INPUT,
+        description="sides of the held-out images; by default those of the training",
     )
-    batch: int = Field(default=16, ge=1)
+    batch: Count = 16
 
 
 class Recipe(_Section):

@@ -157,6 +157,13 @@ def run(
             found = checkpoints.checkpoints(folder / "checkpoints")
             kept = f"all steps are in {found[-1]}; go on with --resume" if found else "no checkpoint had been written"
             raise WorkersError(f"{error}; {kept}") from error
+        except (MemoryError, RuntimeError) as error:
+            if not (isinstance(error, MemoryError | torch.OutOfMemoryError) or "not enough memory" in str(error)):
+                raise
+            raise SshbenchError(
+                f"{here.device} has not enough memory for data.batch={recipe.data.batch} in {recipe.loop.accumulate} "
+                "parts; take more parts (loop.accumulate), a smaller batch, or a smaller network"
+            ) from error
         finally:
             keeper.close()
         return replace(keeper.outcome(reason), signal=interrupted[0] if interrupted else None)

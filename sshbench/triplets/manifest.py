@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
+from pydantic import Field, TypeAdapter, ValidationError
 
 from sshbench.errors import SshbenchError
 from sshbench.lut.bank import LutBank
 from sshbench.triplets.codecs import Codec, codec_versions
 from sshbench.triplets.held_out import Part
-from sshbench.triplets.settings import Settings
+from sshbench.triplets.settings import Settings, SettingsError
 from sshbench.triplets.storage import Storage
 
 Store = Literal["pixels", "recipes"]
+_Dataclass = TypeVar("_Dataclass")
 
 MANIFEST = "manifest.json"
 RECORDS = ".shards"
@@ -33,30 +35,39 @@ class ManifestError(SshbenchError):
     """An output folder that is not what this run would make, or whose manifest cannot be read."""
 
 
+_MOST = 2**40  # of anything that is counted here
+Count = Annotated[int, Field(ge=0, le=_MOST)]
+
+
 @dataclass(frozen=True)
 class Skipped:
     """A photograph without output: all of its draws, or one of them."""
 
     row: str
     reason: str
-    draw: int | None = None
+    draw: Count | None = None
 
 
 @dataclass(frozen=True)
 class ShardRecord:
     """One finished shard: which photographs it covers, what came out, and the hash of its file."""
 
-    number: int
-    photos: int
-    rows: int
-    bytes: int
-    sha256: str
+    number: Count
+    photos: Count
+    rows: Count
+    bytes: Count
+    sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
     skipped: tuple[Skipped, ...] = ()
 
     @property
     def file(self) -> str:
         """The shard's name below the output folder."""
         return f"data/train-{self.number:05d}.parquet"
+
+    @property
+    def name(self) -> str:
+        """The name of the record's own file."""
+        return f"{self.number:05d}.json"
 
     def to_dict(self) -> dict[str, Any]:
         """The record as JSON holds it."""
@@ -65,9 +76,14 @@ class ShardRecord:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ShardRecord:
-        """The record that `to_dict` wrote."""
-        skipped = tuple(Skipped(**s) for s in values["skipped"])
-        return cls(**{k: v for k, v in values.items() if k not in ("file", "skipped")}, skipped=skipped)
+        """The record that `to_dict` wrote.
+
+        Raises
+        ------
+        ValueError
+            It is not one.
+        """
+        return _checked(cls, {name: value for name, value in dict(values).items() if name != "file"})
 
 
 @dataclass(frozen=True)
@@ -95,15 +111,15 @@ class Run:
     settings: Settings
     store: Store
     codec: Codec
-    views: int
-    rows_per_shard: int
+    views: Annotated[int, Field(ge=3, le=4)]
+    rows_per_shard: Annotated[int, Field(ge=1, le=_MOST)]
     luts: tuple[tuple[str, str], ...]
-    lut_size: int
+    lut_size: Annotated[int, Field(ge=0, le=256)]
     luts_from: tuple[str, ...]
     source: dict[str, Any]
     fingerprint: str
     found: dict[str, Any] = field(default_factory=dict)
-    photos: int | None = None
+    photos: Count | None = None
     versions: dict[str, str] = field(default_factory=codec_versions)
     license: str | None = None
     lut_part: Part = "all"
@@ -155,14 +171,33 @@ class Run:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Run:
-        """The run that `to_dict` wrote."""
+        """The run that `to_dict` wrote.
+
+        Raises
+        ------
+        ValueError
+            It is not one.
+        SettingsError
+            Its settings do not fit together.
+        """
         values = dict(values)
-        settings = Settings.from_json(json.dumps(values.pop("settings")))
-        codec = Codec(**values.pop("image"))
-        luts = tuple((lut["name"], lut["sha256"]) for lut in values.pop("luts"))
-        places = values.pop("luts_from")  # one string in older manifests
-        luts_from = (places,) if isinstance(places, str) else tuple(places)
-        return cls(settings=settings, codec=codec, luts=luts, luts_from=luts_from, **values)
+        places = values["luts_from"]  # one string in older manifests
+        values["luts_from"] = [places] if isinstance(places, str) else places
+        values["luts"] = [[lut["name"], lut["sha256"]] for lut in values["luts"]]
+        values["codec"] = values.pop("image")
+        return _checked(cls, values)
+
+
+def _checked(kind: type[_Dataclass], values: dict[str, Any]) -> _Dataclass:
+    """A dataclass of values that came as JSON, of the types that it declares and no others; raises ValueError."""
+    if unknown := values.keys() - {field.name for field in fields(kind)}:  # type: ignore[arg-type]
+        raise ValueError(f"there is no {min(unknown)!r} in it")
+    try:
+        return TypeAdapter(kind).validate_json(json.dumps(values), strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{place or 'all of it'}: {first['msg'][:1].lower()}{first['msg'][1:]}") from error
 
 
 def _described(run: Run) -> str:
@@ -248,17 +283,30 @@ def read_manifest(output: str | Storage) -> Manifest:
         run = Run.from_dict(values["run"])
         shards = {r["number"]: ShardRecord.from_dict(r) for r in values["shards"]}
         complete = bool(values["complete"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ManifestError(f"{storage.url}/{MANIFEST}: not a manifest of sshbench ({error!r})") from error
+    except (ValueError, KeyError, TypeError, RecursionError, SettingsError) as error:
+        raise ManifestError(f"{storage.url}/{MANIFEST}: not a manifest of sshbench ({_why(error)})") from error
     if not complete:
         shards |= {r.number: r for r in _records(storage)}
     return Manifest(run, shards, complete)
 
 
-def _records(storage: Storage) -> Iterable[ShardRecord]:
+def _records(storage: Storage) -> Iterator[ShardRecord]:
     for name in storage.names(RECORDS):
-        if name.endswith(".json") and (text := storage.read(f"{RECORDS}/{name}")):
-            yield ShardRecord.from_dict(json.loads(text))
+        if name.endswith(".json") and (text := storage.read(f"{RECORDS}/{name}")) is not None:
+            try:
+                record = ShardRecord.from_dict(json.loads(text))
+                if name != record.name:
+                    raise ValueError(f"it is the record of shard {record.number}")
+            except (ValueError, TypeError, RecursionError) as error:
+                raise ManifestError(
+                    f"{storage.url}/{RECORDS}/{name}: not the record of a shard ({_why(error)}); delete it, and the "
+                    "shard is made again"
+                ) from error
+            yield record
+
+
+def _why(error: Exception) -> str:
+    return f"it lacks {error}" if isinstance(error, KeyError) else f"{str(error)[:200]}"
 
 
 def find(output: str | Storage, run: Run) -> Manifest | None:

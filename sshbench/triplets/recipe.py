@@ -104,6 +104,25 @@ class Recipe:
             *(row[name] for name in ("window", "alpha", "beta", "alpha_strength", "beta_strength", "seed")),
         )
 
+    def fits(self, settings: Settings, luts: int) -> bool:
+        """Whether this may be a recipe of a run: its values are of the right kind, and inside what the run has."""
+        low, high = settings.scale
+        crops = (self.content, self.reference)
+        numbers = [self.draw, self.window, self.alpha, self.beta, self.seed, *self.content, *self.reference]
+        strengths = (self.alpha_strength, self.beta_strength)
+        least, looks = {"lut": (0, luts), "color-transfer": (-1, len(settings.transfers)), "saturation": (-1, 0)}[
+            settings.appearance
+        ]
+        return (
+            isinstance(self.row, str)
+            and all(type(number) is int for number in numbers)
+            and all(type(strength) is float and 0 <= strength <= 10 for strength in strengths)
+            and all(low <= crop.scale <= high for crop in crops)
+            and all(0 <= place <= crop.scale - settings.crop for crop in crops for place in (crop.x, crop.y))
+            and 0 <= self.window <= 65535
+            and all(least <= look < looks for look in (self.alpha, self.beta))
+        )
+
 
 def make_recipe(settings: Settings, row: str, draw: int, luts: int) -> Recipe:
     """Draw the recipe number `draw` of the photograph `row`, with a bank of `luts` LUTs.

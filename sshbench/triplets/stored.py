@@ -6,6 +6,8 @@ import os
 import warnings
 from bisect import bisect_right
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
@@ -22,7 +24,7 @@ from sshbench.triplets.manifest import Run, ShardRecord, lut_hashes, read_manife
 from sshbench.triplets.recipe import Recipe
 from sshbench.triplets.render import Rendered, RenderedComposite, render
 from sshbench.triplets.settings import Settings
-from sshbench.triplets.shard_file import IMAGES
+from sshbench.triplets.shard_file import IMAGES, columns
 from sshbench.triplets.sources import Partners, Source, open_source
 from sshbench.triplets.writer import appearance_name
 
@@ -83,12 +85,21 @@ class StoredTriplets:
         """The recipe of row `i` of a store of recipes."""
         if self.run.store != "recipes":
             raise SshbenchError(f"{self.url} holds pixels and no recipes")
-        return Recipe.from_row(self._stored(i % len(self)))
+        recipe = Recipe.from_row(self._stored(i % len(self)))
+        if not recipe.fits(self.settings, len(self.run.luts)):
+            raise SshbenchError(
+                f"{self.url}: row {i} is no recipe of this run; the command that made it makes it again"
+            )
+        return recipe
 
     def column(self, name: str) -> list[Any]:
         """A column that holds no images, of all rows."""
-        files = (self._open(shard)[0] for shard in range(len(self._shards)))
-        return [value for file in files for value in file.read(columns=[name])[name].to_pylist()]
+        values: list[Any] = []
+        for shard in range(len(self._shards)):
+            file, _ = self._open(shard)
+            with self._named(shard):
+                values += file.read(columns=[name])[name].to_pylist()
+        return values
 
     def __getstate__(self) -> dict[str, Any]:
         # Open files and what was read stay in their process.
@@ -101,7 +112,8 @@ class StoredTriplets:
         group = bisect_right(ends, i)
         key = (shard, group)
         if key not in self._groups:
-            self._groups[key] = file.read_row_group(group)
+            with self._named(shard):
+                self._groups[key] = file.read_row_group(group)
             if len(self._groups) > _GROUPS_KEPT:
                 self._groups.popitem(last=False)
         self._groups.move_to_end(key)
@@ -116,16 +128,26 @@ class StoredTriplets:
 
             record = self._shards[shard]
             fs, root = fsspec.core.url_to_fs(self.url)
-            try:
+            with self._named(shard):
                 file = pq.ParquetFile(fs.open(f"{root.rstrip('/')}/{record.file}", "rb"))
-            except (OSError, ValueError) as error:
-                raise SshbenchError(
-                    f"{self.url}/{record.file} cannot be read ({error}); the command that made it makes it again"
-                ) from error
-            meta = file.metadata
-            self._files[shard] = file, list(accumulate(meta.row_group(g).num_rows for g in range(meta.num_row_groups)))
+                meta = file.metadata
+                if missing := columns(self.run).keys() - set(file.schema_arrow.names):
+                    raise ValueError(f"it has no column {min(missing)!r}")
+                if meta.num_rows != record.rows:
+                    raise ValueError(f"it has {meta.num_rows} rows, and its record says {record.rows}")
+                ends = list(accumulate(meta.row_group(g).num_rows for g in range(meta.num_row_groups)))
+            self._files[shard] = file, ends
         opened: tuple[Any, list[int]] = self._files[shard]
         return opened
+
+    @contextmanager
+    def _named(self, shard: int) -> Iterator[None]:
+        """Let errors of reading a shard's file say which it is."""
+        try:
+            yield
+        except (OSError, ValueError, TypeError, KeyError, NotImplementedError) as error:  # pyarrow's are among them
+            file = f"{self.url}/{self._shards[shard].file}"
+            raise SshbenchError(f"{file} cannot be read ({error}); the command that made it makes it again") from error
 
     def render(self, recipe: Recipe) -> Sample:
         """The row that a recipe of this run gives.

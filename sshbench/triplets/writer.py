@@ -83,7 +83,7 @@ def make_shard(job: Job, number: int, record: ShardRecord | None, report: Report
             )
         else:
             path.unlink()
-    job.output.write(f"{RECORDS}/{number:05d}.json", json.dumps(made.to_dict(), ensure_ascii=False).encode())
+    job.output.write(f"{RECORDS}/{made.name}", json.dumps(made.to_dict(), ensure_ascii=False).encode())
     return made, True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -145,3 +146,31 @@ def test_files_that_are_no_recipes(tmp_path):
 def test_weights_of_the_loss_default_to_off(minimal):
     recipe: Recipe = read_recipe(minimal, method="ssh")
     assert (recipe.weight("harm"), recipe.weight("recon")) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "optimizer.betas=[0.9, 1.0]", "optimizer.betas=[-0.1, 0.9]", "optimizer.betas=[0.9, nan]", "optimizer.lr=inf",
+        "optimizer.weight_decay=nan", "optimizer.clip=inf", "loop.seed=-1", f"loop.seed={2**64}", "loop.checkpoint=0",
+        f"loop.checkpoint={10**30}", "loop.checkpoint=true", "loop.log=0", f"loop.accumulate={2**31}",
+        f"data.draws={2**63}", f"data.batch={10**30}", f"data.cache_mb={10**30}", "validation.every=-3",
+        "validation.crop=0", f"validation.images={10**12}", "validation.batch=0", "loss.harm=nan", "loss.harm=inf",
+        "schedule.epochs=inf", "schedule.epochs=nan", f"schedule.steps={10**30}", "schedule.drops=[nan]",
+        "schedule.decay=nan", "loop.explode=nan",
+    ],
+)  # fmt: skip
+def test_numbers_out_of_range_are_a_sentence_that_names_the_key(minimal, change):
+    key = change.partition("=")[0]
+    with pytest.raises(RecipeError, match=re.escape(key)) as caught:
+        read_recipe(minimal, [change], method="ssh")
+    assert "\n" not in str(caught.value)
+
+
+def test_numbers_at_the_ends_of_their_ranges_are_taken(minimal):
+    changes = ["optimizer.betas=[0.0, 0.9999999]", f"loop.seed={2**64 - 1}", "loop.explode=inf", "validation.images=0"]
+    recipe = read_recipe(minimal, changes, method="ssh")
+    assert (recipe.loop.seed, recipe.optimizer.betas) == (2**64 - 1, (0.0, 0.9999999))
+    written = minimal.with_name("written.toml")
+    written.write_text(recipe.to_toml())
+    assert read_recipe(written) == recipe

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import resource
+import shutil
 import signal
 import traceback
 from collections.abc import Callable
@@ -271,6 +273,87 @@ def test_a_manifest_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text('{"name": "my web app"}')
     with pytest.raises(ManifestError, match="not a manifest of sshbench"):
         make(tmp_path)
+
+
+def spoiled(text: str, change: Callable[[Any], Any]) -> str:
+    values = json.loads(text)
+    return json.dumps(change(values) or values)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: m["run"].update(views="3"),
+        lambda m: m["run"].update(views=7),
+        lambda m: m["run"].update(rows_per_shard=0),
+        lambda m: m["run"].update(rows_per_shard=10**30),
+        lambda m: m["run"].update(photos=-1),
+        lambda m: m["run"].update(luts=[{"name": "a"}]),
+        lambda m: m["run"].update(luts="abc"),
+        lambda m: m["run"].update(image={"format": "exe"}),
+        lambda m: m["run"].update(lut_part="half"),
+        lambda m: m["run"].update(module="os:system"),
+        lambda m: m["run"]["settings"].update(seed=-1),
+        lambda m: m["run"]["settings"].update(draws=0),
+        lambda m: m["run"]["settings"].update(crop="48"),
+        lambda m: m["run"]["settings"].update(strength=[0.1]),
+        lambda m: m["run"]["settings"].pop("kind") and m["run"].pop("settings") and None,
+        lambda m: m.update(shards=[{"number": 0}]),
+        lambda m: m["shards"][0].update(rows="many"),
+        lambda m: m["shards"][0].update(rows=-5),
+        lambda m: m["shards"][0].update(sha256="../../etc/passwd"),
+        lambda m: m["shards"][0].update(skipped=[["a", "b"]]),
+        lambda m: m["shards"][0].update(number=10**30),
+        lambda m: m.update(shards=7),
+        lambda m: m.update(run=[]),
+        lambda m: [m],
+    ],
+)
+def test_a_damaged_manifest_is_a_sentence(whole: Path, tmp_path: Path, change: Callable[[Any], Any]) -> None:
+    shutil.copytree(whole, tmp_path / "out")
+    manifest = tmp_path / "out" / "manifest.json"
+    manifest.write_text(spoiled(manifest.read_text(), change))
+    for read in (lambda: make(tmp_path / "out"), lambda: read_manifest(str(tmp_path / "out"))):
+        with pytest.raises(ManifestError, match=r"manifest\.json: not a manifest of sshbench \(.+\)") as caught:
+            read()
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda r: r.update(rows="many"),
+        lambda r: r.update(rows=None),
+        lambda r: r.update(bytes=-1),
+        lambda r: r.update(number=7),
+        lambda r: r.update(skipped=[{"row": 1, "reason": "a"}]),
+        lambda r: r.pop("sha256") and None,
+        lambda r: r.update(more=1),
+        lambda r: [r],
+        lambda r: "record",
+    ],
+)
+def test_a_damaged_record_of_a_shard_is_a_sentence_and_can_be_deleted(
+    whole: Path, tmp_path: Path, change: Callable[[Any], Any]
+) -> None:
+    make(tmp_path / "out", shard=(0, 2))
+    record = tmp_path / "out" / ".shards" / "00002.json"
+    record.write_text(spoiled(record.read_text(), change))
+    with pytest.raises(ManifestError, match=r"00002\.json: not the record of a shard \(.+\); delete it") as caught:
+        make(tmp_path / "out")
+    assert "\n" not in str(caught.value)
+    record.unlink()
+    make(tmp_path / "out")
+    assert contents(tmp_path / "out") == contents(whole)
+
+
+def test_a_record_that_is_cut_short_is_a_sentence(tmp_path: Path) -> None:
+    make(tmp_path / "out", shard=(0, 2))
+    record = tmp_path / "out" / ".shards" / "00000.json"
+    for text in (record.read_text()[:40], "", "[" * 100_000):
+        record.write_text(text)
+        with pytest.raises(ManifestError, match=r"00000\.json: not the record of a shard"):
+            make(tmp_path / "out")
 
 
 def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from torch.utils.data import DataLoader
@@ -210,3 +212,50 @@ def test_a_photograph_that_was_spoiled_later_is_replaced_or_told(place: Path) ->
 def test_no_store_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(SshbenchError, match="generate-triplets"):
         load_triplets(tmp_path)
+
+
+def rewritten(url: str, change: Any) -> None:
+    """Change the table of the first shard behind the back of its record."""
+    path = Path(url) / "data" / "train-00000.parquet"
+    pq.write_table(change(pq.read_table(path)), path)
+
+
+def with_column(name: str, value: Any) -> Any:
+    def change(table: pa.Table) -> pa.Table:
+        number = table.schema.get_field_index(name)
+        return table.set_column(number, name, pa.array([value] * len(table)))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda table: table.drop_columns(["content_x"]), "has no column 'content_x'"),
+        (lambda table: table.slice(1), "3 rows, and its record says 4"),
+        (with_column("content_scale", 10**9), "row 0 is no recipe of this run"),
+        (with_column("content_x", -1), "row 0 is no recipe of this run"),
+        (with_column("reference_y", 60), "row 0 is no recipe of this run"),
+        (with_column("window", 65536), "row 0 is no recipe of this run"),
+        (with_column("alpha", 3), "row 0 is no recipe of this run"),
+        (with_column("beta", -1), "row 0 is no recipe of this run"),
+        (with_column("alpha_strength", float("nan")), "row 0 is no recipe of this run"),
+        (with_column("draw", "first"), "row 0 is no recipe of this run"),
+        (with_column("row", None), "row 0 is no recipe of this run"),
+    ],
+)
+def test_recipes_that_are_none_are_a_sentence(place: Path, change: Any, said: str) -> None:
+    url = make(place, str(place / "store"), "recipes")
+    rewritten(url, change)
+    with pytest.raises(SshbenchError, match=said):
+        load_triplets(url)[0]
+
+
+def test_a_shard_that_is_damaged_inside_is_named(place: Path) -> None:
+    url = make(place, str(place / "store"), "pixels")
+    path = Path(url) / "data" / "train-00000.parquet"
+    data = bytearray(path.read_bytes())
+    data[4 : len(data) // 2] = bytes(len(data) // 2 - 4)  # what tells where things are stands at the end
+    path.write_bytes(data)
+    with pytest.raises(SshbenchError, match=r"train-00000\.parquet cannot be read"):
+        load_triplets(url)[0]

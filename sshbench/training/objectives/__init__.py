@@ -88,7 +88,15 @@ def make_objective(name: str, recipe: Recipe) -> Objective:
     SshbenchError
         Nothing has this name, it cannot be imported, or the recipe does not fit.
     """
-    objective: Objective = find_objective(name)(recipe)
+    factory = find_objective(name)
+    try:
+        objective: Objective = factory(recipe)
+    except SshbenchError:
+        raise
+    except Exception as error:
+        raise ObjectiveError(
+            f"{name} cannot make its objective of this recipe ({type(error).__name__}: {error}); --debug shows where"
+        ) from error
     if recipe.distance != "squared" and not hasattr(objective, "distance"):
         raise RecipeError(f"loss.distance is for ssh; the terms of {name} have distances of their own, so leave it out")
     for attribute in ("modules", "phases", "predict", "weights"):

@@ -26,7 +26,7 @@ def made_with(network: Callable[..., Network], arguments: Mapping[str, Any]) -> 
     except TypeError as error:
         name = getattr(network, "__name__", "the network")
         raise RecipeError(f"the section network does not fit: {name} does not take all of it ({error})") from error
-    except ValueError as error:
+    except (ValueError, ArithmeticError, RuntimeError) as error:
         raise RecipeError(f"the section network does not fit: {error}") from error
 
 

@@ -16,6 +16,7 @@ from sshbench.benchmarks.composite import (
     check_mask,
     paste,
 )
+from sshbench.benchmarks.ids import usable_ids
 from sshbench.file_names import same_name
 from sshbench.images.files import SUFFIXES
 from sshbench.images.masks import Beside, as_share, read_mask
@@ -112,6 +113,11 @@ class FileBenchmark:
         For each id, in order, the file of each role.
     attributes
         What is known of a sample beside its foreground ratio, by id.
+
+    Raises
+    ------
+    BenchmarkError
+        An id leads out of a folder of results.
     """
 
     max_pixels = MAX_PIXELS
@@ -123,8 +129,8 @@ class FileBenchmark:
         attributes: Mapping[str, Mapping[str, str | float]] | None = None,
     ) -> None:
         self.name = name
-        self.files = dict(files)
-        self._ids = list(files)
+        self._ids, self._faults = usable_ids(name, list(files))
+        self.files = dict(zip(self._ids, files.values(), strict=True))
         self._attributes = dict(attributes or {})
 
     def __len__(self) -> int:
@@ -140,6 +146,8 @@ class FileBenchmark:
 
     def __getitem__(self, key: int | str, /) -> Composite:
         id = key if isinstance(key, str) else self._ids[key]
+        if id in self._faults:
+            raise BenchmarkError(self._faults[id])
         files = self.files[id]
         images, mask = read_roles(dict.fromkeys(files, id), files, self.max_pixels)
         return compose(id, images, mask, self.attributes_of(id))

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
 from sshbench.benchmarks.composite import BenchmarkError, Composite
 from sshbench.benchmarks.files import compose
+from sshbench.benchmarks.ids import usable_ids
 from sshbench.benchmarks.table import ParquetRows, parquet_files, read_cells
 from sshbench.images.opening import MAX_PIXELS
 
@@ -38,7 +39,8 @@ class Store:
     Raises
     ------
     BenchmarkError
-        There is no store of pixels of this kind, or it is not complete or damaged.
+        There is no store of pixels of this kind, it is not complete or damaged, or an id leads out of a folder of
+        results.
     """
 
     max_pixels = MAX_PIXELS
@@ -51,10 +53,11 @@ class Store:
         if missing:
             raise BenchmarkError(f"{root}: its files have no column {missing[0]!r}; make the store again")
         rows = zip(self._rows.plain("row"), self._rows.plain("draw"), strict=True)
-        self._index = {f"{row}/{draw}": i for i, (row, draw) in enumerate(rows)}
-        for id in self._index:
-            if id.startswith("/") or ".." in PurePosixPath(id).parts:
-                raise BenchmarkError(f"{root}: the row {id!r} leads out of a folder of results; rename its photograph")
+        ids = list(dict.fromkeys(f"{row}/{draw}" for row, draw in rows))
+        if len(ids) != len(self._rows):
+            raise BenchmarkError(f"{root}: a row and draw stand twice; make the store again")
+        ids, self._faults = usable_ids(str(root), ids)
+        self._index = {id: i for i, id in enumerate(ids)}
 
     def __len__(self) -> int:
         return len(self._index)
@@ -65,6 +68,8 @@ class Store:
 
     def __getitem__(self, key: int | str, /) -> Composite:
         id = key if isinstance(key, str) else self.ids()[key]
+        if id in self._faults:
+            raise BenchmarkError(f"{self._where}: {self._faults[id]}")
         row = self._rows[self._index[id]]
         images, mask = read_cells(f"{self._where}: {id}", row, self._roles, None, self.max_pixels)
         attributes = {name: row[name] for name in _ATTRIBUTES if name in row}

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from sshbench.benchmarks.composite import BenchmarkError, Composite, Mask
 from sshbench.benchmarks.files import ROLES, Images, compose, listed, read_roles
 from sshbench.benchmarks.folder import check_roles
+from sshbench.benchmarks.ids import usable_ids
 from sshbench.file_names import of_one_split
 from sshbench.images.cells import FolderFiles, ReadFile, cell_image
 from sshbench.images.hub import hub_files
@@ -48,7 +49,7 @@ class Table:
     Raises
     ------
     BenchmarkError
-        Columns are missing, or an id stands twice.
+        Columns are missing, or an id stands twice or leads out of a folder of results.
     """
 
     max_pixels = MAX_PIXELS
@@ -66,10 +67,11 @@ class Table:
         if missing:
             raise BenchmarkError(f"{where}: there is no column {missing[0]!r}; there are {listed(rows.columns, 12)}")
         self._columns = given
-        ids = rows.plain(id_column) if id_column else range(len(rows))
-        self._index = {str(id): i for i, id in enumerate(ids)}
-        if len(self._index) != len(rows):
+        ids = [str(id) for id in (rows.plain(id_column) if id_column else range(len(rows)))]
+        if len(set(ids)) != len(rows):
             raise BenchmarkError(f"{where}: the column {id_column!r} has ids that stand twice")
+        ids, self._faults = usable_ids(where, ids)
+        self._index = {id: i for i, id in enumerate(ids)}
         self._id_column = id_column
 
     def __len__(self) -> int:
@@ -82,11 +84,13 @@ class Table:
     def __getitem__(self, key: int | str, /) -> Composite:
         id = key if isinstance(key, str) else self.ids()[key]
         i = self._index[id]
+        if id in self._faults:
+            raise BenchmarkError(f"{self._where}: {self._faults[id]}")
         row = self._rows[i]
         files = self._rows.files(i)
         images, mask = read_cells(f"{self._where}: {id}", row, self._columns, files, self.max_pixels)
         used = {*self._columns.values(), self._id_column, "foreground_ratio"}
-        attributes = {k: v for k, v in row.items() if k not in used and isinstance(v, str | float | int)}
+        attributes = {k: _text(v) for k, v in row.items() if k not in used and isinstance(v, str | float | int)}
         return compose(id, images, mask, attributes)
 
 
@@ -151,15 +155,22 @@ class ParquetRows:
         """A whole column that holds no images."""
         import pyarrow.parquet as pq
 
-        return [value for path in self._paths for value in pq.read_table(path, columns=[column])[column].to_pylist()]
+        values: list[Any] = []
+        for path in self._paths:
+            try:
+                values += _values(pq.read_table(path, columns=[column])[column])
+            except (OSError, ValueError, NotImplementedError) as error:
+                raise BenchmarkError(f"{path}: the column {column!r} cannot be read ({error})") from error
+        return values
 
     def _group(self, number: int) -> list[dict[str, Any]]:
         import pyarrow.parquet as pq
 
         path, group, _, _ = self._groups[number]
         with pq.ParquetFile(path) as file:
-            rows: list[dict[str, Any]] = file.read_row_group(group).to_pylist()
-        return rows
+            table = file.read_row_group(group)
+        columns = [_values(column) for column in table.columns]
+        return [dict(zip(table.column_names, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def __getitem__(self, i: int, /) -> Mapping[str, Any]:
         number = self._group_of(i)
@@ -180,6 +191,23 @@ class ParquetRows:
         return ParquetRows, (self._paths, self._root)
 
 
+def _values(column: Any) -> list[Any]:
+    """The values of a column; text that is not UTF-8 keeps its bytes, as names of files do in Python."""
+    import pyarrow as pa
+
+    try:
+        values: list[Any] = column.to_pylist()
+    except UnicodeDecodeError:
+        cells = column.cast(pa.large_binary()).to_pylist()
+        values = [None if cell is None else cell.decode("utf-8", "surrogateescape") for cell in cells]
+    return values
+
+
+def _text(value: Any) -> Any:
+    """A value that can be stored: text that is not UTF-8 has escapes in the place of its bytes."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
 class DatasetRows:
     """The rows of a Hugging Face dataset that has random access; images stay encoded, so that they are read here."""
 
@@ -197,7 +225,10 @@ class DatasetRows:
 
     def plain(self, column: str) -> list[Any]:
         """A whole column that holds no images."""
-        return list(self._dataset.select_columns([column])[column])
+        try:
+            return list(self._dataset.select_columns([column])[column])
+        except Exception as error:  # the library raises errors of many packages
+            raise BenchmarkError(f"the column {column!r} cannot be read ({error})") from error
 
     def __getitem__(self, i: int, /) -> Mapping[str, Any]:
         row: Mapping[str, Any] = self._dataset[i]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from sshbench.benchmarks.composite import Composite
 from sshbench.images.files import SUFFIXES
 from sshbench.images.reading import read_image
 from sshbench.methods.base import MethodError
+from sshbench.methods.registry import NAME
 
 
 class FolderPredictions:
@@ -30,12 +32,13 @@ class FolderPredictions:
     folder, ids
         Where the images are, and the ids of the benchmark.
     name
-        What to call the method; by default as the folder.
+        What to call the method: letters, digits and `.`, `_`, `+`, `-`. By default as the folder, with `-` for anything
+        else that its name has.
 
     Raises
     ------
     MethodError
-        There is no such folder, it has no prediction for any id, or two for one.
+        There is no such folder, it has no prediction for any id, or two for one, or the name cannot be one.
 
     Attributes
     ----------
@@ -55,7 +58,11 @@ class FolderPredictions:
         self.folder = Path(folder)
         if not self.folder.is_dir():
             raise MethodError(f"{self.folder}: there is no such folder of predictions")
-        self.name = name or self.folder.resolve().name
+        self.name = name or re.sub(r"[^A-Za-z0-9._+-]+", "-", self.folder.resolve().name).strip("-._+")
+        if not NAME.fullmatch(self.name):
+            raise MethodError(
+                f"{self.name!r} is no name of a method, which has up to 200 letters, digits and . _ + -; give NAME=DIR"
+            )
         files = sorted(path for path in self.folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
         self._files = self._matched(files, ids)
         used = set(self._files.values())

@@ -55,7 +55,7 @@ UNSHIPPED: tuple[str, ...] = ("dovenet", "s2am", "dih", "wct2", "idih", "issam",
 DEFAULTS = tuple(name for name in METHODS if name not in UNSHIPPED)
 """What `sshbench evaluate` runs where no method is named: all that need nothing else."""
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
 """What a method may be called, which is a part of the names of files."""
 
 _GIVEN = ("device", "weights")  # options that have arguments of their own and do not make another method
@@ -230,8 +230,8 @@ def _suffix(options: Mapping[str, str]) -> str:
 
 
 def _suggestion(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
-    close = close or [one for one in known if name.lower() in one]
+    close = [one for one in known if name and name.lower() in one]
+    close = close or difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
     if close:
         return f"; did you mean {' or '.join(close)}?"
     return f"; there are {', '.join(sorted(known))}, and path.py:Class for one of your own"
@@ -301,7 +301,7 @@ def _complete(method: Any, asked: str, listed_as: str | None = None) -> Method:
         if not hasattr(method, attribute):
             setattr(method, attribute, value)
     if not NAME.fullmatch(str(method.name)):
-        raise MethodError(f"{asked}: the name {method.name!r} has more than letters, digits and . _ + -")
+        raise MethodError(f"{asked}: the name {method.name!r} is not of up to 200 letters, digits and . _ + -")
     complete: Method = method
     return complete
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sshbench.benchmarks.composite import Benchmark
+from sshbench.benchmarks.ids import check_ids
 from sshbench.benchmarks.protocol import Protocol
 from sshbench.errors import SshbenchError
 from sshbench.methods.base import Method, code_hash
@@ -83,12 +84,14 @@ def evaluate(
     Raises
     ------
     SshbenchError
-        A method that cannot be made, two of one name, or a folder that holds another benchmark's results.
+        A method that cannot be made, two of one name, ids that no file can have, or a folder that holds another
+        benchmark's results.
     """
     chosen = tuple(metrics) if metrics else None
     job = Job(benchmark, tuple(methods), tuple(protocols), chosen, out, device, not overwrite, weights=weights or {})
     made = job.make_methods()
     names = [method.name for method in made]
+    check_ids(benchmark.name, benchmark.ids())
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise SshbenchError(f"two methods are called {twice!r}; give one of them another name")

@@ -17,7 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from sshbench.benchmarks.ids import fault_of, leads_out
 from sshbench.errors import SshbenchError
+from sshbench.methods.registry import NAME
 from sshbench.whole_file import whole_file
 
 FORMAT = 1
@@ -113,13 +115,34 @@ _NEWER = {"trained_by"}  # columns that older files of this format lack
 
 
 def records_file(out: str | os.PathLike[str], method: str, protocol: str) -> Path:
-    """Where the records of a method under a protocol are kept in the folder of results `out`."""
+    """Where the records of a method under a protocol are kept in the folder of results `out`.
+
+    Raises
+    ------
+    RecordsError
+        The method's name is that of no file.
+    """
+    _check_path(method)
     return Path(out) / "records" / f"{method}-{protocol}.parquet"
 
 
 def prediction_file(out: str | os.PathLike[str], method: str, id: str) -> Path:
-    """Where the prediction of `method` for the composite `id` is kept in the folder of results `out`."""
+    """Where the prediction of `method` for the composite `id` is kept in the folder of results `out`.
+
+    Raises
+    ------
+    RecordsError
+        No file can have the name, or it leads out of the folder.
+    """
+    _check_path(method)
+    if leads_out(id) or fault_of(id):
+        raise RecordsError(f"the id {id!r} is no path in a folder of results")
     return Path(out) / "predictions" / method / f"{id}.png"
+
+
+def _check_path(method: str) -> None:
+    if not NAME.fullmatch(method):
+        raise RecordsError(f"the name of the method, {method!r}, is not of up to 200 letters, digits and . _ + -")
 
 
 def write_records(

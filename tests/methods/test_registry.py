@@ -98,7 +98,7 @@ class TestFiles:
             ("class A:\n  pass", ":A", "A has no harmonize"),
             ("class A:\n  def __init__(self): raise OSError('no weights')\n  def harmonize(self, b): ...", ":A",
              "cannot be made .OSError: no weights"),
-            ("class A:\n  name = 'a/b'\n  def harmonize(self, b): ...", ":A", "the name 'a/b' has more than letters"),
+            ("class A:\n  name = 'a/b'\n  def harmonize(self, b): ...", ":A", "the name 'a/b' is not of up to"),
         ],
     )  # fmt: skip
     def test_what_is_wrong_is_said(self, tmp_path: Path, text: str, end: str, sentence: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,8 @@ from sshbench.lut.table import MAX_SIZE_3D, UNIT, Lut, LutError, brief, check_si
 
 if TYPE_CHECKING:
     import torch
+
+_AT_ONCE = 1 << 20  # colours; those of a large table would fill the memory
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -194,12 +196,18 @@ def resample(lut: Lut, size: int) -> tuple[NDArray[np.float32], float]:
         return np.asarray(apply_lut(colours.reshape(1, -1, 3), which, layout="HWC")).reshape(colours.shape)
 
     values = evaluate(lut, identity_table(size))
-    probes = [np.random.default_rng(0).random((1 << 15, 3), np.float32)]
+    result = Lut(values=values)
+    return values, max(float(np.abs(evaluate(lut, p) - evaluate(result, p)).max(initial=0.0)) for p in _probes(lut))
+
+
+def _probes(lut: Lut) -> Iterator[NDArray[np.float32]]:
+    """Colours `[N, 3]` at which a LUT is compared with what stands for it, not too many at once."""
+    yield np.random.default_rng(0).random((1 << 15, 3), np.float32)
     if lut.values is not None:
         nodes = identity_table(lut.size, lut.domain).reshape(-1, 3)
-        probes.append(nodes[((nodes >= 0) & (nodes <= 1)).all(axis=1)])
-    result = Lut(values=values)
-    return values, max(float(np.abs(evaluate(lut, p) - evaluate(result, p)).max(initial=0.0)) for p in probes)
+        for start in range(0, len(nodes), _AT_ONCE):
+            part = nodes[start : start + _AT_ONCE]
+            yield part[((part >= 0) & (part <= 1)).all(axis=1)]
 
 
 def _distinct(names: Sequence[str]) -> list[str]:

@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sshbench.errors import SshbenchError
 from sshbench.images.files import ImageFile, write_image
+from sshbench.images.opening import Encoded, opened
 from sshbench.images.reading import read_image
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.files import picture_kind
@@ -68,26 +71,27 @@ def read_hald(path: str | os.PathLike[str]) -> Lut:
     """
     path = Path(path)
     check_lossless(path)
-    image = read_image(path)
-    if not image.coding.lossless or image.coding.format not in ("PNG", "TIFF"):
-        raise HaldError(f"{path}: {_LOSSLESS}")
-    height, width = image.pixels.shape[:2]
+    with opened(Encoded(os.fspath(path)), None) as picture:  # before it is decoded, which a small file can make long
+        width, height = picture.size
     level = level_of(width, height)
     if level is None:
         sides = f"the side of a Hald CLUT is the cube of a level {MIN_LEVEL} to {MAX_LEVEL}"
         raise HaldError(f"{path}: {width} x {height} pixels is no Hald CLUT; {sides}: 8, 27, 64, 125, ... 4096")
+    image = read_image(path)
+    if not image.coding.lossless or image.coding.format not in ("PNG", "TIFF"):
+        raise HaldError(f"{path}: {_LOSSLESS}")
     largest = np.iinfo(image.pixels.dtype).max
     if image.alpha is not None and (image.alpha != largest).any():
         raise HaldError(f"{path}: has transparent pixels; save the Hald CLUT without an alpha channel")
     size = level**2
-    values = (image.pixels.reshape(size, size, size, 3) / np.float64(largest)).astype(np.float32)
-    lookup = values.reshape(level, size, level, size, 3).swapaxes(1, 2).reshape(values.shape)
-    if level >= _SMALLEST_LOOKUP and _roughness(values) > _ROUGHER * _roughness(lookup):
-        tiles = f"{level} x {level} tiles of {size} x {size} pixels"
-        warnings.warn(
-            f"{path}: is a square lookup of {tiles}, not a Hald CLUT, and is read as one", HaldWarning, stacklevel=2
-        )
-        values = lookup
+    table = image.pixels.reshape(size, size, size, 3)
+    tiles = image.pixels.reshape(level, size, level, size, 3).swapaxes(1, 2)
+    lookup = [tiles[blue // level, blue % level] for blue in range(size)]
+    if level >= _SMALLEST_LOOKUP and _roughness(table) > _ROUGHER * _roughness(lookup):
+        said = f"{level} x {level} tiles of {size} x {size} pixels, not a Hald CLUT"
+        warnings.warn(f"{path}: is a square lookup of {said}, and is read as one", HaldWarning, stacklevel=2)
+        table = np.stack(lookup)
+    values = (np.arange(largest + 1) / float(largest)).astype(np.float32)[table]
     values.flags.writeable = False
     return Lut(values=values, title=path.stem, source=os.fspath(path))
 
@@ -107,9 +111,16 @@ def check_lossless(path: Path) -> None:
         raise HaldError(f"{path}: {_LOSSLESS}, and this is {kind}")
 
 
-def _roughness(table: NDArray[np.float32]) -> float:
-    """How far neighbours along the three axes of a table lie apart."""
-    return sum(float(np.abs(np.diff(table, axis=axis)).mean(dtype=np.float64)) for axis in range(3))
+def _roughness(planes: Sequence[NDArray[Any]] | NDArray[Any]) -> float:
+    """How far neighbours along the three axes of a table lie apart; it is given plane by plane, one for each blue."""
+    total, before = 0.0, None
+    for plane in planes:
+        now = plane.astype(np.int32)
+        total += float(np.abs(np.diff(now, axis=0)).mean() + np.abs(np.diff(now, axis=1)).mean())
+        if before is not None:
+            total += float(np.abs(now - before).mean())
+        before = now
+    return total
 
 
 def default_level(lut: Lut) -> int:

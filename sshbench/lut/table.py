@@ -177,9 +177,10 @@ def brief(name: str, width: int = 40) -> str:
 
 def identity_table(size: int, domain: Domain = UNIT) -> NDArray[np.float32]:
     """Grid points of a 3D table, `[B, G, R, 3]` float32: the table that maps each point of `domain` to itself."""
-    axes = [np.linspace(lo, up, size) for lo, up in zip(domain.lower, domain.upper, strict=True)]
-    blue, green, red = np.meshgrid(axes[2], axes[1], axes[0], indexing="ij")
-    return np.stack([red, green, blue], axis=-1).astype(np.float32)
+    red, green, blue = (np.linspace(lo, up, size) for lo, up in zip(domain.lower, domain.upper, strict=True))
+    table = np.empty((size, size, size, 3), np.float32)
+    table[..., 0], table[..., 1], table[..., 2] = red, green[:, None], blue[:, None, None]
+    return table
 
 
 def rising(values: NDArray[np.float32]) -> NDArray[np.float32]:

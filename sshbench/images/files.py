@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,6 +19,7 @@ from PIL import Image
 
 from sshbench.images import codecs
 from sshbench.images.exif import orientation_of, turned_upright
+from sshbench.images.jpeg_metadata import exif_that_fits, xmp_segments
 from sshbench.images.opening import ImageFileError
 from sshbench.whole_file import whole_file
 
@@ -31,6 +33,10 @@ SUFFIXES = {
 BITS = {"PNG": (8, 16), "TIFF": (8, 16), "JPEG": (8,), "WEBP": (8,)}
 
 _TABLE_SUM_AT_95 = 369  # of the luminance quantisation table that libjpeg makes for quality 95
+
+
+class ImageFileWarning(UserWarning):
+    """A file that holds less than it was to hold, or holds it in an uncommon way."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +136,8 @@ def write_image(path: str | os.PathLike[str], image: ImageFile, *, quality: int 
     """Write `image` in the format that the suffix of `path` names; the file appears whole or not at all.
 
     JPEG and WebP hold 8 bits, so 16-bit pixels are rounded. JPEG keeps the chroma subsampling of a JPEG source and is
-    4:4:4 otherwise.
+    4:4:4 otherwise. Of EXIF a JPEG holds 64 KB, and what does not fit is left out; longer XMP is written as extended
+    XMP. An `ImageFileWarning` says so.
 
     Parameters
     ----------
@@ -161,7 +168,7 @@ def write_image(path: str | os.PathLike[str], image: ImageFile, *, quality: int 
             elif kind == "PNG" and image.bits == 16:
                 codecs.write_png_16(file, samples, **metadata)  # type: ignore[arg-type]
             else:
-                _write_with_pillow(file, kind, samples, image, quality)
+                _write_with_pillow(path, file, kind, samples, image, quality)
     except OSError as error:
         raise ImageFileError(path, f"cannot be written ({error.strerror or error})") from error
     except (ValueError, SyntaxError, struct.error, OverflowError) as error:
@@ -182,8 +189,27 @@ def format_of(path: str | os.PathLike[str]) -> str:
     return SUFFIXES[suffix.lower()]
 
 
-def _write_with_pillow(file: BinaryIO, kind: str, samples: NDArray[Any], image: ImageFile, quality: int | None) -> None:
+def _for_jpeg(path: Path, image: ImageFile) -> tuple[ImageFile, bytes]:
+    """The image with EXIF that fits a JPEG, and the segments of its XMP."""
+    notes, segments = [], b""
+    exif, left_out = exif_that_fits(image.exif) if image.exif else (None, [])
+    if left_out:
+        notes.append(f"of EXIF it lacks what does not fit into 64 KB ({', '.join(left_out[:4])})")
+    if image.xmp:
+        segments, divided = xmp_segments(image.xmp, image.orientation)
+        if divided:
+            notes.append(f"its XMP of {len(image.xmp) // 1000} KB is extended XMP, which some programs pass over")
+    if notes:
+        warnings.warn(f"{path}: {', and '.join(notes)}", ImageFileWarning, stacklevel=4)
+    return replace(image, exif=exif), segments
+
+
+def _write_with_pillow(
+    path: Path, file: BinaryIO, kind: str, samples: NDArray[Any], image: ImageFile, quality: int | None
+) -> None:
     options: dict[str, Any] = {"icc_profile": image.icc, "dpi": image.dpi}
+    if kind == "JPEG":
+        image, options["extra"] = _for_jpeg(path, image)
     if image.exif:
         options["exif"] = b"Exif\0\0" + image.exif
     if kind == "PNG":
@@ -193,7 +219,7 @@ def _write_with_pillow(file: BinaryIO, kind: str, samples: NDArray[Any], image: 
         if image.xmp:
             text.add_itxt("XML:com.adobe.xmp", image.xmp.decode("utf-8", "replace"))
         options["pnginfo"] = text
-    else:
+    elif kind == "WEBP":
         options["xmp"] = image.xmp or b""
     if kind == "JPEG":
         source = image.coding

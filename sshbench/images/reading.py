@@ -17,6 +17,7 @@ from PIL import Image, JpegImagePlugin
 from sshbench.images import codecs
 from sshbench.images.exif import exif_of_tiff, stored_layout
 from sshbench.images.files import Coding, ImageFile
+from sshbench.images.jpeg_metadata import joined_xmp
 from sshbench.images.opening import MAX_PIXELS, Encoded, ImageFileError, opened
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | NDArray[Any] | Image.Image
@@ -156,7 +157,7 @@ def decoded(encoded: Encoded, image: Any) -> ImageFile:
         alpha=np.ascontiguousarray(samples[..., 3]) if samples.shape[2] == 4 else None,
         icc=_profile(info.get("icc_profile")),
         exif=exif.removeprefix(b"Exif\0\0") if exif else None,
-        xmp=info.get("xmp") or None,
+        xmp=joined_xmp(info["xmp"], getattr(image, "applist", ())) if info.get("xmp") else None,
         dpi=(float(dpi[0]), float(dpi[1])) if dpi and min(dpi) > 0 else None,
         coding=coding,
     )

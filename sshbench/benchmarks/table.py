@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -133,11 +134,9 @@ class ParquetRows:
         self._paths, self._root = list(paths), Path(root)
         total = 0
         for path in paths:
-            try:
+            with _readable(path):
                 meta = pq.read_metadata(path)
                 names = pq.read_schema(path).names
-            except (OSError, ValueError) as error:
-                raise BenchmarkError(f"{path}: is not a Parquet file that can be read ({error})") from error
             if self.columns and names != self.columns:
                 raise BenchmarkError(f"{path}: has other columns than {paths[0].name}; keep one table in a folder")
             self.columns = names
@@ -157,24 +156,23 @@ class ParquetRows:
 
         values: list[Any] = []
         for path in self._paths:
-            try:
+            with _readable(path):
                 values += _values(pq.read_table(path, columns=[column])[column])
-            except (OSError, ValueError, NotImplementedError) as error:
-                raise BenchmarkError(f"{path}: the column {column!r} cannot be read ({error})") from error
         return values
 
-    def _group(self, number: int) -> list[dict[str, Any]]:
+    def _group(self, number: int) -> Any:
         import pyarrow.parquet as pq
 
         path, group, _, _ = self._groups[number]
-        with pq.ParquetFile(path) as file:
-            table = file.read_row_group(group)
-        columns = [_values(column) for column in table.columns]
-        return [dict(zip(table.column_names, row, strict=True)) for row in zip(*columns, strict=True)]
+        with _readable(path), pq.ParquetFile(path) as file:
+            return file.read_row_group(group)
 
     def __getitem__(self, i: int, /) -> Mapping[str, Any]:
         number = self._group_of(i)
-        return self._read(number)[i - self._groups[number][2]]
+        path, _, first, _ = self._groups[number]
+        with _readable(path):
+            row = self._read(number).slice(i - first, 1)
+            return {name: _values(column)[0] for name, column in zip(row.column_names, row.columns, strict=True)}
 
     def files(self, i: int) -> ReadFile:
         """What reads the files that cells of row `i` name, relative to the folder of its Parquet file."""
@@ -206,6 +204,18 @@ def _values(column: Any) -> list[Any]:
 def _text(value: Any) -> Any:
     """A value that can be stored: text that is not UTF-8 has escapes in the place of its bytes."""
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Raise `BenchmarkError` for whatever pyarrow raises of a damaged file."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (OSError, ValueError, LookupError, pa.ArrowException) as error:
+        text = " ".join(str(error).split())[:200]
+        raise BenchmarkError(f"{path}: is damaged or not a Parquet file ({text})") from error
 
 
 class DatasetRows:

@@ -275,10 +275,12 @@ def _arrow_table(found: Found, name: str) -> Any:
 
     data = found.open(name) if found.remote else pa.memory_map(f"{found.root}/{name}")
     try:
-        return pa.ipc.open_stream(data).read_all()  # as `datasets` writes
+        table = pa.ipc.open_stream(data).read_all()  # as `datasets` writes
     except pa.ArrowInvalid:
         data.seek(0)
-        return pa.ipc.open_file(data).read_all()
+        table = pa.ipc.open_file(data).read_all()
+    table.validate()  # of a damaged file, offsets may lead anywhere
+    return table
 
 
 def _survey_arrow(found: Found, name: str) -> _Surveyed:
@@ -294,7 +296,9 @@ class _Arrow(_Numbered):
         return len(self.table)
 
     def value(self, k: int, column: str) -> Any:
-        return self.table.column(column)[k].as_py()
+        cell = self.table.column(column).slice(k, 1)
+        cell.validate(full=True)
+        return cell[0].as_py()
 
 
 Members = dict[str, tuple[int, int]]  # suffix to offset and size

@@ -52,8 +52,12 @@ def inside(folder: str | os.PathLike[str], name: str | os.PathLike[str]) -> Path
 
 
 def as_on_disk(path: str) -> str:
-    """Return a path as it is on the disk where one with the same name is there, in either of Unicode's forms."""
-    for form in (path, unicodedata.normalize("NFC", path), unicodedata.normalize("NFD", path)):
+    """Return a path as it is on the disk where one with the same name is there.
+
+    The name may be in either of Unicode's forms, and have the separators of Windows.
+    """
+    plain = path.replace("\\", "/")
+    for form in (path, plain, unicodedata.normalize("NFC", plain), unicodedata.normalize("NFD", plain)):
         try:
             if os.path.lexists(form):
                 return form

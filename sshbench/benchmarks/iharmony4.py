@@ -85,20 +85,20 @@ def _lines(root: Path, subset: str | None, part: Part) -> list[str]:
         try:
             text = path.read_text(encoding="utf-8-sig")  # Windows puts a byte order mark before it
         except UnicodeDecodeError as error:
-            raise BenchmarkError(f"{path}: is not UTF-8 text") from error
+            raise BenchmarkError(f"{path}: is not UTF-8 text; save it as UTF-8") from error
         for number, line in enumerate(text.splitlines(), 1):
             if not (line := line.strip()):
                 continue
-            id = _id(path, number, line)
+            id = _id(root, path, number, line)
             if id in ids:
                 raise BenchmarkError(f"{path}: line {number}: {id} stands twice")
             ids[id] = None
     return list(ids)
 
 
-def _id(path: Path, number: int, line: str) -> str:
-    """The id of a line: a path relative to the root, as `find`, Windows and macOS may write it, or a bare name."""
-    parts = relative_parts(same_name(line))
+def _id(root: Path, path: Path, number: int, line: str) -> str:
+    """The id of a line: a path as `find`, Windows and macOS may write it, in the root or from it, or a bare name."""
+    parts = relative_parts(same_name(line.removeprefix(f"{root.absolute()}/")))
     if parts is None:
         raise BenchmarkError(f"{path}: line {number}: {line!r} leads out of the root")
     if len(parts) == 1:

@@ -41,8 +41,8 @@ def _pair(kind: type, name: str, text: str) -> _Decorator:
     help="sample, a folder, Parquet/Arrow/WebDataset files, or a Hugging Face dataset id.",
 )
 @click.option("--config", help="Configuration of a Hugging Face dataset.")
-@click.option("--split", help="Split of a dataset.")
-@click.option("--column", help="Image column of a dataset.")
+@click.option("--split", help="Split of a dataset, or all.  [default: train, or the only one]")
+@click.option("--column", help="Image column of a dataset; of WebDataset files a suffix, or several: 'jpg;png'.")
 @click.option("--revision", help="Revision of a Hugging Face dataset.")
 @click.option(
     "--streaming", is_flag=True, help="Read a Hugging Face dataset as it arrives, without a copy on this disk."

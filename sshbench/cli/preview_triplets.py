@@ -23,8 +23,8 @@ from sshbench.cli.image_limit import limits, max_megapixels
     "for a STORE, where its photographs are now.  [default: sample]",
 )
 @click.option("--config", help="Configuration of a Hugging Face dataset.")
-@click.option("--split", help="Split of a dataset.")
-@click.option("--column", help="Image column of a dataset.")
+@click.option("--split", help="Split of a dataset, or all.  [default: train, or the only one]")
+@click.option("--column", help="Image column of a dataset; of WebDataset files a suffix, or several: 'jpg;png'.")
 @click.option("--revision", help="Revision of a Hugging Face dataset.")
 @click.option(
     "--masks", metavar="WHAT", help="For composites: a folder of masks named as the photographs, or a column."

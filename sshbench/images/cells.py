@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -51,10 +52,19 @@ class FolderFiles:
     folder: str
 
     def __call__(self, name: str) -> bytes:
-        path = inside(self.root, as_on_disk(os.path.join(self.folder, name)))
+        path = inside(_with_blobs(self.root), as_on_disk(os.path.join(self.folder, name)))
         if path is None:
             raise OutsideFile(name)
         return read_regular(path, MAX_BYTES)
+
+
+def _with_blobs(root: str) -> str:
+    """The folder that holds the files of a data set; for a snapshot in the hub's cache, of links, that of its blobs."""
+    for folder in (Path(root), *Path(root).parents):
+        repository = folder.parent.parent
+        if folder.parent.name == "snapshots" and (repository / "blobs").is_dir():
+            return str(repository)
+    return root
 
 
 def cell_bytes(value: Any, name: str, read: ReadFile | None) -> bytes | None:

@@ -13,7 +13,6 @@ White, the top of the type, is foreground. The rules, which docs/images.md lists
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -23,8 +22,16 @@ from PIL import Image
 
 from sshbench.images.exif import orientation, turned_upright
 from sshbench.images.files import ImageFile, to_8_bit
-from sshbench.images.opening import MAX_PIXELS, Encoded, ImageFileError, opened
-from sshbench.images.reading import Source, check_single, decoded, image_of_array, open_image, sixteen_bit_samples
+from sshbench.images.opening import MAX_PIXELS, ImageFileError, opened
+from sshbench.images.reading import (
+    Source,
+    check_single,
+    decoded,
+    encoded_of,
+    image_of_array,
+    open_image,
+    sixteen_bit_samples,
+)
 
 MaskArray: TypeAlias = NDArray[Any]
 """`[H, W]` of uint8 or uint16 over their range, or of float32 over 0..1."""
@@ -92,7 +99,7 @@ def read_mask(source: Source, name: str, beside: Beside | None = None, *, max_pi
     elif isinstance(source, Image.Image):
         mask, turn = _of_pillow(source, name)
     else:
-        encoded = Encoded(name, source) if isinstance(source, bytes) else Encoded(os.fspath(source))
+        encoded = encoded_of(source, name)
         name = encoded.name
         with opened(encoded, max_pixels) as image:
             check_single(image, name)
@@ -203,8 +210,9 @@ def _spread(colours: NDArray[Any], top: int) -> int:
     """The largest difference between the channels of a pixel, in codes of 255."""
     largest = 0
     for start in range(0, len(colours), 1 << 20):
-        part = colours[start : start + (1 << 20)]
-        largest = max(largest, int((part.max(axis=1) - part.min(axis=1)).max()))
+        red, green, blue = colours[start : start + (1 << 20)].T
+        most, least = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
+        largest = max(largest, int((most - least).max()))
     return largest * 255 // top
 
 
@@ -245,6 +253,8 @@ def _of_values(values: NDArray[Any], name: str) -> MaskArray:
     top = np.iinfo(values.dtype).max
     if peak == 1:
         return np.asarray(values * values.dtype.type(top))
+    if top == 65535 and peak == 255:
+        raise ImageFileError(name, "holds values of 8 bits, 0 to 255, in 16 bits; save it with 8 or multiply by 257")
     if 0 < peak < _NEAR_WHITE * top:
         count = np.count_nonzero(np.bincount(values.ravel()))
         if 2 * peak < top or count <= _FEW:

@@ -73,9 +73,23 @@ def open_image(source: Source, name: str, *, max_pixels: int = MAX_PIXELS) -> Im
         return image_of_array(source, name)
     if isinstance(source, Image.Image):
         return _of_pillow(source, name)
+    return _read(encoded_of(source, name), max_pixels)
+
+
+def encoded_of(source: object, name: str) -> Encoded:
+    """Return the image file that a path or bytes stand for; `name` is for messages where there is no path.
+
+    Raises
+    ------
+    ImageFileError
+        The source is something else.
+    """
     if isinstance(source, bytes):
-        return _read(Encoded(name, source), max_pixels)
-    return read_image(source, max_pixels=max_pixels)
+        return Encoded(name, source)
+    if not isinstance(source, str | os.PathLike):
+        kind = type(source).__name__
+        raise ImageFileError(name, f"is a {kind}; give a file, bytes, a numpy array or an image of Pillow")
+    return Encoded(os.fspath(source))
 
 
 def read_rgb(source: Source, name: str = "the image", *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:

@@ -265,9 +265,11 @@ def open_source(
     config, revision, streaming
         Of a dataset on the hub.
     split
-        Of a dataset on the hub, by default `train` or the only one; of table files, those with it in their name.
+        Of a dataset on the hub, by default `train` or the only one; of table files, those with it in their name, by
+        default `train` where their names tell several apart; `"all"` takes all files.
     column
-        Of a dataset or table files, by default the only one that holds images; of WebDataset files, the suffix.
+        Of a dataset or table files, by default the only one that holds images; of WebDataset files, the suffix, or
+        several joined by `;`, by default all where no sample has two images.
     masks
         A folder whose files have the photographs' names (with any suffix), or a column of the dataset.
     min_side

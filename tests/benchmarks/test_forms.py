@@ -177,11 +177,12 @@ def test_of_files_of_several_splits_those_to_test_on_are_taken(tmp_path: Path) -
         "\ufeffHAdobe5k/composite_images/a1_1_2.jpg",
         "HAdobe5k\\composite_images\\a1_1_2.jpg",
         "  HAdobe5k/composite_images/a1_1_2.jpg \r",
+        "ROOT/HAdobe5k/composite_images/a1_1_2.jpg",
     ],
 )
 def test_lists_as_find_windows_and_editors_write_them(tmp_path: Path, line: str) -> None:
     root = iharmony4(tmp_path, ("HAdobe5k/a1_1_2",))
-    (root / "IHD_test.txt").write_text(line + "\n", encoding="utf-8")
+    (root / "IHD_test.txt").write_text(line.replace("ROOT", str(root)) + "\n", encoding="utf-8")
     benchmark = open_benchmark("iharmony4", root)
     assert benchmark.ids() == ["HAdobe5k/composite_images/a1_1_2.jpg"]
     np.testing.assert_array_equal(benchmark[0].composite, open_benchmark("iharmony4", iharmony4(tmp_path))[0].composite)

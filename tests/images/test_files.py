@@ -24,7 +24,7 @@ from sshbench.images.reading import read_image
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF/></x:xmpmeta>'
-SUFFIXES_8 = [".png", ".tif", ".tiff", ".jpg", ".jpeg", ".webp", ".PNG"]
+SUFFIXES_8 = [".png", ".tif", ".tiff", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".PNG"]
 RNG = np.random.default_rng(20)
 
 

@@ -132,7 +132,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         "label mask, as its largest value is 200",
     ),
     "faint": (lambda: SOFT // 3, "looks like a faint mask, as its largest value is 85 of 255"),
-    "8 bits in 16": (lambda: WHITE.astype(np.uint16), "largest value is 255 of 65535"),
+    "8 bits in 16": (lambda: WHITE.astype(np.uint16), "holds values of 8 bits, 0 to 255, in 16 bits"),
     "palette of several": (
         lambda: palette(INSIDE + 2 * (SOFT > 200), DAVIS),
         r"a palette mask of 4 labels \(0, 1, 2, 3\)",
@@ -161,6 +161,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "floats in colour": (lambda: np.zeros((4, 4, 3)), r"uint8 or uint16, not float64 \[4, 4, 3\]"),
     "inks": (lambda: saved(GREY.convert("RGB").convert("CMYK"), "TIFF"), "holds CMYK ink values"),
     "an animation": (_animated, "holds 2 images"),
+    "a list": (lambda: WHITE.tolist(), "is a list; give a file, bytes, a numpy array or an image of Pillow"),
     "no image": (lambda: b"nothing", "is not an image of a format that is read"),
 }
 

@@ -109,6 +109,7 @@ REFUSED = {
     "an array of two channels": (np.zeros((8, 8, 2), np.uint8), "not uint8"),
     "no pixels": (np.zeros((0, 8, 3), np.uint8), "not uint8"),
     "damaged": (lazily(png(NOISE)[:200]), "cannot be decoded"),
+    "a list": (NOISE.tolist(), "is a list; give a file, bytes, a numpy array or an image of Pillow"),
     "no image": (b"nothing", "is not an image of a format that is read"),
     "no bytes": (b"", "is empty"),
 }

@@ -61,13 +61,34 @@ def test_paths_that_stay_in_the_data_set_are_read(tmp_path: Path) -> None:
     (tmp_path / "images" / "ü").mkdir(parents=True)
     (tmp_path / "images" / "ü" / "7.png").write_bytes(encoded(7))
     (tmp_path / "tables").mkdir()
-    names = ["images/ü/7.png", str(tmp_path / "images/ü/7.png"), "./images//ü/7.png", "images/u\u0308/7.png"]
+    names = [
+        "images/ü/7.png",
+        str(tmp_path / "images/ü/7.png"),
+        "./images//ü/7.png",
+        "images/u\u0308/7.png",
+        "images\\ü\\7.png",
+    ]
     pq.write_table(pa.table({"image": [{"bytes": None, "path": name} for name in names]}), tmp_path / "a.parquet")
     source = open_source(str(tmp_path / "a.parquet"))
     for i in range(len(names)):
         assert np.array_equal(source.read(i), colour(7))
     pq.write_table(pa.table({"image": ["../images/ü/7.png"]}), tmp_path / "tables" / "b.parquet")
     assert np.array_equal(open_source(f"{tmp_path}/**/b.parquet").read(0), colour(7))  # the pattern's folder is the set
+
+
+def test_a_snapshot_of_the_hub_has_its_files_as_links(tmp_path: Path) -> None:
+    snapshot = tmp_path / "datasets--a--b" / "snapshots" / "0123"
+    (snapshot / "images").mkdir(parents=True)
+    (tmp_path / "datasets--a--b" / "blobs").mkdir()
+    (tmp_path / "datasets--a--b" / "blobs" / "77").write_bytes(encoded(7))
+    (tmp_path / "secret.png").write_bytes(encoded(200))
+    (snapshot / "images" / "7.png").symlink_to("../../../blobs/77")
+    (snapshot / "images" / "8.png").symlink_to(tmp_path / "secret.png")
+    pq.write_table(pa.table({"image": ["images/7.png", "images/8.png"]}), snapshot / "a.parquet")
+    source = open_source(str(snapshot / "a.parquet"))
+    assert np.array_equal(source.read(0), colour(7))
+    with pytest.raises(SkippedImage, match="outside of its data set"):
+        source.read(1)
 
 
 def test_cells_of_devices_and_pipes_are_refused(tmp_path: Path) -> None:

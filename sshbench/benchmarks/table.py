@@ -129,7 +129,6 @@ class ParquetRows:
         import pyarrow.parquet as pq
 
         self._groups: list[tuple[Path, int, int, int]] = []  # file, row group, first row, row after the last
-        self._plain: dict[str, list[Any]] = {}
         self.columns: list[str] = []
         self._paths, self._root = list(paths), Path(root)
         total = 0

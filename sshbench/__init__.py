@@ -9,6 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sshbench import lut as lut
+    from sshbench import metrics as metrics
+    from sshbench import triplets as triplets
     from sshbench.compositing.harmonize import harmonize as harmonize
     from sshbench.lut.apply import apply_lut as apply_lut
     from sshbench.lut.bank import LutBank as LutBank
@@ -38,7 +41,8 @@ _HOMES = {
     "score": "sshbench.metrics.pair",
     "write_cube": "sshbench.lut.cube",
 }
-__all__ = [*sorted(_HOMES), "__version__"]
+_PACKAGES = ("lut", "metrics", "triplets")
+__all__ = sorted([*_HOMES, *_PACKAGES, "__version__"])
 
 
 def __getattr__(name: str) -> Any:
@@ -51,6 +55,8 @@ def __getattr__(name: str) -> Any:
             return "0+unknown"
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
+    if name in _PACKAGES:
+        return import_module(f"sshbench.{name}")
     raise AttributeError(f"module 'sshbench' has no attribute {name!r}")
 
 

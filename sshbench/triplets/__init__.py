@@ -43,3 +43,7 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(f"sshbench.triplets.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'sshbench.triplets' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 from typing import Any
 
@@ -110,4 +112,7 @@ def test_what_cannot_be_scored_is_refused(change: dict[str, Any], says: str) -> 
 
 def test_the_package_has_it() -> None:
     assert sshbench.score is sshbench.metrics.score
-    assert "score" in dir(sshbench)
+    assert {"score", "metrics", "lut"} <= set(dir(sshbench))
+    script = "import sshbench, sys; assert 'torch' not in sys.modules; print(sshbench.metrics.psnr.__name__)"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout == "psnr\n"

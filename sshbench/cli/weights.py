@@ -112,9 +112,10 @@ def import_(file: Path, method: str | None, trained_by: str) -> None:
 
     A pickle is read as data; one that would have to run code is refused.
     """
+    from sshbench.methods.run_folder import weights_in
     from sshbench.methods.tensor_files import is_tensor_file
 
-    if file.exists() and is_tensor_file(file):
+    if file.exists() and is_tensor_file(weights_in(file)):
         raise SshbenchError(f"{file} is not the authors'; use it where it is, with --weights {_quoted(file)}")
     _keep(file, method, trained_by)
 

@@ -12,6 +12,7 @@ from sshbench.methods.base import Method, WeightsError
 from sshbench.methods.cards import CardError, read_card
 from sshbench.methods.checkpoints import CONTAINERS, read_checkpoint
 from sshbench.methods.registry import check_listed, get_method
+from sshbench.methods.run_folder import weights_in
 from sshbench.methods.weights import Weights, file_hash, git_blob, load_weights, read_weights
 
 
@@ -45,6 +46,7 @@ def check_weights(path: Path, method: str | None = None) -> Checked:
     WeightsError
         The file cannot be read, does not fit the network to the last name and shape, or gives no image.
     """
+    path = weights_in(path)
     name = method or method_of(path)
     weights = load_weights(name, path)
     made = get_method(name, weights=path)

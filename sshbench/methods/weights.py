@@ -15,6 +15,7 @@ from sshbench.folders import data_folder
 from sshbench.methods import tensor_files
 from sshbench.methods.base import MissingWeights, WeightsError
 from sshbench.methods.cards import CardError, Checkpoint, Range, read_card
+from sshbench.methods.run_folder import weights_in
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -155,9 +156,10 @@ def load_weights(method: str, weights: str | os.PathLike[str] | None = None) -> 
     Parameters
     ----------
     weights
-        A folder or `.safetensors` file that `save_weights` wrote, `hf://user/repo` for one on the Hugging Face Hub, or
-        a file of the method's authors in its own container. `authors`: those that `sshbench weights import` kept;
-        `sshbench`: those that ship. None: the authors' where they were imported, else those that ship.
+        A folder or `.safetensors` file that `save_weights` wrote, the folder of a training (its best weights),
+        `hf://user/repo` for one on the Hugging Face Hub, or a file of the method's authors in its own container.
+        `authors`: those that `sshbench weights import` kept; `sshbench`: those that ship. None: the authors' where they
+        were imported, else those that ship.
 
     Raises
     ------
@@ -175,6 +177,7 @@ def load_weights(method: str, weights: str | os.PathLike[str] | None = None) -> 
     path = Path(weights).expanduser()
     if not path.exists():
         raise WeightsError(f"{path}: there are no such weights; give a file, a folder, or {HUB}user/repo")
+    path = weights_in(path)
     return _ours(method, path, str(path)) if tensor_files.is_tensor_file(path) else read_authors(method, path)
 
 

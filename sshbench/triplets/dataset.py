@@ -38,11 +38,20 @@ RECIPE = ("row", "draw", "alpha", "beta", "alpha_strength", "beta_strength")
 _TRIES = 100
 
 
+class SameDrawsWarning(UserWarning):
+    """An epoch is gone through again, and its samples are the same."""
+
+
 class TripletDataset:
-    """Triplets (or composites) rendered on demand; map-style, for torch's `DataLoader` or for a plain loop.
+    """Triplets (or composites) rendered on demand; map-style, for `TripletLoader`, `DataLoader` or a plain loop.
 
     `dataset[i]` is sample i of the epoch that `set_epoch` named, `dataset[e, i]` that of epoch e. It pickles, so
-    workers may be forked or spawned. For shuffling, sharding over ranks and resuming see `sshbench.triplets.loader`.
+    workers may be forked or spawned. `sshbench.triplets.loader.TripletLoader` shuffles, shards over ranks, resumes, and
+    draws anew in every epoch.
+
+    A `DataLoader` of torch's alone asks for the same `dataset[i]` in every epoch and so would give the same draws
+    again and again. It is refused until it is told what is meant: `batch_sampler=TripletSampler(len(dataset), ...)`
+    for new draws, or `set_epoch` before each epoch (once, for samples that are to stay the same, as for validation).
 
     Parameters
     ----------
@@ -87,6 +96,8 @@ class TripletDataset:
         self.deliver = deliver
         self.unreadable = unreadable
         self.epoch = 0
+        self._chosen = False  # whether anybody has said which epoch
+        self._asked = 0  # samples by number, since then
 
     def __len__(self) -> int:
         return len(self.source) * self.settings.draws
@@ -108,7 +119,7 @@ class TripletDataset:
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of `dataset[i]`; workers that run already do not hear of it (`dataset[e, i]` they do)."""
-        self.epoch = epoch
+        self.epoch, self._chosen, self._asked = epoch, True, 0
 
     def recipe(self, i: int, epoch: int | None = None) -> Recipe:
         """The recipe of sample `i`: photograph i // draws of the source, draw i % draws of the epoch."""
@@ -129,6 +140,31 @@ class TripletDataset:
         if self.unreadable == "raise":
             return self.render(first)
         return first_usable(lambda k: self.render(self.recipe(k, epoch)), i, self.settings.draws, len(self))
+
+    def __getitems__(self, keys: Sequence[int | tuple[int, int]]) -> list[Sample]:
+        """Give a batch of samples, as torch's `DataLoader` asks for them.
+
+        Raises
+        ------
+        SshbenchError
+            They are asked for by number, and `set_epoch` has never said of which epoch.
+        """
+        numbers = sum(not isinstance(key, tuple) for key in keys)
+        if numbers and not self._chosen:
+            raise SshbenchError(
+                "a plain DataLoader would give the same draws in every epoch: use TripletLoader(dataset, batch_size), "
+                "or give the DataLoader batch_sampler=TripletSampler(len(dataset), batch_size), or call "
+                "dataset.set_epoch(epoch) before each epoch"
+            )
+        self._asked += numbers
+        if self._asked > len(self) and self._asked - numbers <= len(self):
+            warnings.warn(
+                f"samples of epoch {self.epoch} are asked for again, with the same draws: call dataset.set_epoch "
+                "before each epoch; workers that persist do not hear of it, but of batch_sampler=TripletSampler(...)",
+                SameDrawsWarning,
+                stacklevel=2,
+            )
+        return [self[key] for key in keys]
 
     def render(self, recipe: Recipe, photo: Photo | None = None) -> Sample:
         """The sample of one recipe, from `photo` (of a source that comes in order) or else from the source's row.

@@ -5,15 +5,19 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+import warnings
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from torch.utils.data import DataLoader
 
 from sshbench.errors import SshbenchError
 from sshbench.lut.bank import LutBank
 from sshbench.lut.looks import LOOKS
-from sshbench.triplets.dataset import VIEWS, TripletDataset
+from sshbench.triplets.dataset import VIEWS, SameDrawsWarning, TripletDataset, collate
+from sshbench.triplets.loader import TripletSampler
 from sshbench.triplets.recipe import make_recipe
 from sshbench.triplets.render import Rendered, render
 from sshbench.triplets.settings import Settings
@@ -128,3 +132,44 @@ def test_samples_are_made_without_torch() -> None:
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def epochs(dataset: TripletDataset, count: int, **options: Any) -> list[list[tuple[str, int]]]:
+    """Row and draw of the samples of so many epochs of a plain loader of torch's."""
+    loader: Any = DataLoader(dataset, collate_fn=collate, **options)  # type: ignore[arg-type]
+    return [
+        sorted(key for batch in loader for key in zip(batch["row"], batch["draw"].tolist(), strict=True))
+        for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_plain_loader_is_refused_as_it_would_repeat_its_draws(bank: LutBank, workers: int) -> None:
+    dataset = TripletDataset(MemorySource(6), bank, SETTINGS)
+    with pytest.raises(SshbenchError, match=r"same draws in every epoch: use TripletLoader.*TripletSampler.*set_epoch"):
+        epochs(dataset, 1, batch_size=2, shuffle=True, num_workers=workers)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_it_is_taken_with_the_sampler_that_draws_anew(bank: LutBank, workers: int) -> None:
+    dataset = TripletDataset(MemorySource(6), bank, SETTINGS)
+    sampler = TripletSampler(len(dataset), 2)
+    first = epochs(dataset, 1, batch_sampler=sampler, num_workers=workers)[0]
+    sampler.set_epoch(1)
+    second = epochs(dataset, 1, batch_sampler=sampler, num_workers=workers)[0]
+    assert [row for row, _ in first] == [row for row, _ in second]
+    assert not set(first) & set(second)
+
+
+def test_an_epoch_that_is_chosen_is_given_and_told_when_it_comes_again(bank: LutBank) -> None:
+    dataset = TripletDataset(MemorySource(6), bank, SETTINGS)
+    seen = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for epoch in range(2):
+            dataset.set_epoch(epoch)
+            seen += epochs(dataset, 1, batch_size=2, shuffle=True)
+        assert len({key for keys in seen for key in keys}) == 2 * len(dataset)
+    with pytest.warns(SameDrawsWarning, match="samples of epoch 1 are asked for again") as told:
+        assert epochs(dataset, 3, batch_size=2) == [seen[1]] * 3
+    assert len(told) == 1

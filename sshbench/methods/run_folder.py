@@ -1,0 +1,44 @@
+"""The folder of a training, `runs/x`, where weights are asked for: it stands for the best ones that it holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sshbench.methods.base import WeightsError
+from sshbench.methods.tensor_files import is_tensor_file
+
+_WEIGHTS = ("best", "last")
+
+
+def weights_in(path: Path) -> Path:
+    """Return where the weights are that a path stands for.
+
+    Of the folder of a training these are the best ones by validation, or else the last ones. Any other path stands for
+    itself.
+
+    Raises
+    ------
+    WeightsError
+        It is a checkpoint, from which a training goes on and which is no weights, or a training without weights yet.
+    """
+    run = _run_of_checkpoint(path)
+    if run is not None:
+        found = _found(run)
+        instead = f"give {found}" if found else f"sshbench train --resume -o {run} makes some"
+        raise WeightsError(f"{path} is what a training goes on from, and not weights; {instead}")
+    if not path.is_dir() or is_tensor_file(path) or not (path / "checkpoints").is_dir():
+        return path
+    found = _found(path)
+    if found is None:
+        raise WeightsError(f"{path} is a training that has no weights yet; go on with it by sshbench train --resume")
+    return found
+
+
+def _found(run: Path) -> Path | None:
+    return next((run / name for name in _WEIGHTS if is_tensor_file(run / name)), None)
+
+
+def _run_of_checkpoint(path: Path) -> Path | None:
+    if path.name == "checkpoints" and path.is_dir():
+        return path.parent
+    return path.parent.parent if path.suffix == ".pt" and path.parent.name == "checkpoints" else None

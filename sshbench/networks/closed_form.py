@@ -9,6 +9,7 @@ from torch import Tensor
 
 LEVELS = 256
 _LUMA = (0.2126, 0.7152, 0.0722)
+_DARK = 1e-3
 _NOISE = 4e-4  # added to each variance: 2% of the range, so that plain areas are not stretched to texture
 
 
@@ -24,11 +25,14 @@ class Statistics:
         `[B, 3, 3]`.
     quantiles
         `[B, 4, Q]` of R, G, B and luma: of the shares (q + 1/2) / Q, but 0.002 and 0.998 at the ends.
+    light
+        `[B, 4]`: the mean linear light of R, G, B and their luminance.
     """
 
     mean: Tensor
     covariance: Tensor
     quantiles: Tensor
+    light: Tensor
 
     def flat(self) -> Tensor:
         """`[B, 9 + 4 Q]`, each number about -1..1."""
@@ -66,7 +70,18 @@ def statistics(images: Tensor, masks: Tensor, count: int = 17) -> Statistics:
     before = torch.where(level > 0, reached.gather(2, (level - 1).clamp(min=0)), torch.zeros_like(after))
     within = (shares - before) / (after - before).clamp(min=1e-6)
     quantiles = ((level - 0.5 + within) / (LEVELS - 1)).clamp(0, 1)
-    return Statistics(mean.squeeze(2), covariance, quantiles)
+    linear = torch.where(pixels <= 0.04045, pixels / 12.92, ((pixels.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4)
+    light = (linear * weights).sum(2) / total.squeeze(2)
+    light = torch.cat([light, light @ light.new_tensor(_LUMA)[:, None]], 1)
+    return Statistics(mean.squeeze(2), covariance, quantiles, light)
+
+
+def light_ratio(source: Statistics, target: Statistics) -> Tensor:
+    """Stops `[B, 4]` from the light of `source` to that of `target`: R, G, B and luminance.
+
+    Light below a thousandth counts as a thousandth and no ratio exceeds 6 stops, so that black stays black.
+    """
+    return torch.log2((target.light.clamp(min=_DARK) / source.light.clamp(min=_DARK))).clamp(-6, 6)
 
 
 def optimal_matrix(source: Tensor, target: Tensor) -> Tensor:

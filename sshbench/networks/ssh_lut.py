@@ -1,8 +1,10 @@
-"""SSH-LUT: from a foreground and a background to one 3D LUT for the foreground.
+"""SSH-LUT: from a foreground and its new background to one 3D LUT for the foreground.
 
-Both are seen at 64 x 64. Strided convolutions make 4 x 4 tokens of each, attention lets foreground and background look
-at each other, and what comes out, with the statistics of the colours, weighs maps that are known in closed form and
-learned ones. The sum of these is the LUT: a result at any size, without any harm to texture.
+The network sees three views of 64 x 64 pixels: the foreground, the background, and the foreground in its place.
+Strided convolutions make 4 x 4 tokens of each view, attention lets the views look at each other, and the result, with
+the statistics of the colours, weighs maps that are known in closed form and maps that are learned. The first map is a
+gain of each channel in linear light; the others are added to it. The sum is a LUT, which works at any size and cannot
+harm texture.
 """
 
 from __future__ import annotations
@@ -14,23 +16,34 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sshbench.networks.closed_form import closed_form_maps, statistics
+from sshbench.networks.closed_form import Statistics, closed_form_maps, light_ratio, statistics
 from sshbench.networks.limits import check_size
 
 SIDE = 64
 _TOKENS = SIDE // 16
-_CLOSED_FORMS = 4
+_VIEWS = 3
+_CLOSED_FORMS = 6  # four maps to the background, and the first two of them to the surroundings
+_GAINS = 4  # towards the background and towards the surroundings, for each channel and for luminance alone
 _FAINT = 1e-4
+_STOPS = 4.0  # a gain goes no further, in either direction
 
 
 class SshLutOutput(NamedTuple):
-    """The LUTs `[B, N, N, N, 3]` in the order of `.cube` (blue, green, red), over 0..1 and not clipped, and styles.
+    """The LUTs and what they are made of.
 
-    `content_style` and `reference_style` `[B, channels]` are the means of the convolutions' features where the masks
-    are: the appearance that the disentanglement loss compares.
+    Attributes
+    ----------
+    table
+        `[B, N, N, N, 3]` in the order of `.cube` (blue, green, red), over 0..1 and not clipped.
+    gain
+        `[B, 3]`: the part of the LUT that is a gain of R, G and B in linear light, in stops.
+    content_style, reference_style
+        `[B, channels]`: the means of the convolutions' features under the masks of foreground and background, which
+        the disentanglement loss compares.
     """
 
     table: Tensor
+    gain: Tensor
     content_style: Tensor
     reference_style: Tensor
 
@@ -43,20 +56,23 @@ class SshLut(nn.Module):
     width, channels
         Channels of the first convolution, which double twice, and of the tokens.
     attention
-        Layers of attention among the tokens of both images; 0 for none.
+        Layers of attention among the tokens of all views; 0 for none.
     mixtures
-        Learned maps.
+        How many maps are learned.
     size
         Points an axis of the LUT.
     mixture_size
-        Points an axis of a learned map, which is brought to `size`.
+        Points an axis of a learned map, which is interpolated to `size`.
     hidden
         Width of the layers that weigh the maps.
     quantiles
-        Of each channel, that the network is given and that one of the closed-form maps matches.
+        How many quantiles of each channel the network is given; one of the closed-form maps matches them.
+    dropout
+        Share of the tokens' and of the hidden features that are left out in training.
     """
 
     grid: Tensor
+    light: Tensor
 
     def __init__(
         self,
@@ -68,6 +84,7 @@ class SshLut(nn.Module):
         mixture_size: int = 9,
         hidden: int = 256,
         quantiles: int = 17,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         for name, value in (("width", width), ("channels", channels), ("mixtures", mixtures), ("hidden", hidden)):
@@ -76,23 +93,30 @@ class SshLut(nn.Module):
             check_size(name, value, 2, 65)
         check_size("attention", attention, 0, 16)
         self.size, self.mixture_size, self.quantiles = size, mixture_size, quantiles
-        widths = (4, width, 2 * width, 4 * width, channels)
+        widths = (5, width, 2 * width, 4 * width, channels)
         self.encoder = nn.Sequential(*(_Convolution(one, other) for one, other in pairwise(widths)))
-        numbers = 2 * (9 + 4 * quantiles) + 12
+        self.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # convolves faster
+        numbers = 3 * (9 + 4 * quantiles) + 12 + 6
         self.numbers = nn.Linear(numbers, channels) if attention else None
-        self.places = nn.Parameter(0.1 * torch.randn(2, _TOKENS**2, channels)) if attention else None
+        self.places = nn.Parameter(0.1 * torch.randn(_VIEWS, _TOKENS**2, channels)) if attention else None
         self.layers = nn.ModuleList(_Attention(channels, heads=4) for _ in range(attention))
+        self.dropout = nn.Dropout(dropout)
         self.weigh = nn.Sequential(
-            nn.Linear(2 * channels + numbers, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU()
+            nn.Linear(_VIEWS * channels + numbers, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU()
         )
+        self.gains = nn.Linear(hidden, _GAINS + 3)
         self.closed = nn.Linear(hidden, _CLOSED_FORMS)
-        nn.init.zeros_(self.closed.weight)
-        nn.init.constant_(self.closed.bias, 1 / (_CLOSED_FORMS + 1))
+        for layer, start in ((self.gains, 0.0), (self.closed, 0.0)):
+            nn.init.zeros_(layer.weight)
+            nn.init.constant_(layer.bias, start)
+        with torch.no_grad():
+            self.gains.bias[:2] = 0.25  # half of the way to the background, shared by both estimates of its light
         self.mixed = nn.Linear(hidden, mixtures)
         self.maps = nn.Parameter(0.01 * torch.randn(mixtures, 3, mixture_size, mixture_size, mixture_size))
         axis = torch.linspace(0, 1, size)
         blue, green, red = torch.meshgrid(axis, axis, axis, indexing="ij")
         self.register_buffer("grid", torch.stack([red, green, blue], -1), persistent=False)
+        self.register_buffer("light", decoded(axis), persistent=False)
 
     def forward(
         self,
@@ -100,50 +124,108 @@ class SshLut(nn.Module):
         reference: Tensor,
         content_mask: Tensor | None = None,
         reference_mask: Tensor | None = None,
+        placed: Tensor | None = None,
+        placed_mask: Tensor | None = None,
+        near_mask: Tensor | None = None,
     ) -> SshLutOutput:
         """Find the LUTs that give each content the appearance of its reference.
 
         Parameters
         ----------
         content, reference
-            `[B, 3, 64, 64]`, 0..1, sRGB-encoded.
+            Foreground and background, `[B, 3, 64, 64]`, 0..1, sRGB-encoded.
         content_mask, reference_mask
-            `[B, 1, 64, 64]`, 0..1: how far a pixel counts; None where all do.
+            `[B, 1, 64, 64]`, 0..1: how far a pixel counts; None where all pixels count.
+        placed
+            The foreground in its place with what is around it, as `content`; None where it has no place.
+        placed_mask, near_mask
+            `[B, 1, 64, 64]`, 0..1: which pixels of `placed` are foreground, and which are background that is known.
+            Where `near_mask` is 0 everywhere a foreground has no place, and the reference stands for what is around it.
         """
         count = len(content)
-        content_mask = torch.ones_like(content[:, :1]) if content_mask is None else content_mask
-        reference_mask = torch.ones_like(reference[:, :1]) if reference_mask is None else reference_mask
-        images, masks = torch.cat([content, reference]), torch.cat([content_mask, reference_mask])
+        full = torch.ones_like(content[:, :1])
+        content_mask = full if content_mask is None else content_mask
+        reference_mask = full if reference_mask is None else reference_mask
+        if placed is None or placed_mask is None or near_mask is None:
+            placed, placed_mask, near_mask = torch.zeros_like(content), torch.zeros_like(full), torch.zeros_like(full)
         with torch.no_grad(), torch.autocast(content.device.type, enabled=False):
-            of_content, of_reference = (
+            is_placed = (near_mask.float().mean((1, 2, 3), keepdim=True) > 0.01).float()
+            near = (placed * is_placed + reference * (1 - is_placed)).float()
+            near_seen = near_mask * is_placed + reference_mask * (1 - is_placed)
+            of_content, of_reference, of_near = (
                 statistics(image.float(), mask.float() + _FAINT, self.quantiles)
-                for image, mask in ((content, content_mask), (reference, reference_mask))
+                for image, mask in ((content, content_mask), (reference, reference_mask), (near, near_seen))
             )
             known, matrix = closed_form_maps(self.grid, of_content, of_reference)
+            known = torch.cat([known, closed_form_maps(self.grid, of_content, of_near)[0][:, :2]], 1)
+            ratios, relation = _ratios(of_content, of_reference, of_near)
             turn = (matrix - torch.eye(3, device=matrix.device)).flatten(1)
-            relation = torch.cat([turn, of_reference.mean - of_content.mean], 1).clamp(-3, 3)
-            numbers = torch.cat([of_content.flat(), of_reference.flat(), relation], 1)
-        features = self.encoder(torch.cat([(images * 2 - 1) * masks, masks * 2 - 1], 1))
-        tokens = features.flatten(2).transpose(1, 2)  # [2 B, 16, channels]
-        shares = functional.adaptive_avg_pool2d(masks, _TOKENS).flatten(1)
+            relation = torch.cat([turn, of_reference.mean - of_content.mean, relation], 1).clamp(-3, 3)
+            numbers = torch.cat([*(s.flat() for s in (of_content, of_reference, of_near)), relation], 1)
+        images = torch.cat([content, reference, placed])
+        foreground = torch.cat([content_mask, torch.zeros_like(reference_mask), placed_mask * is_placed])
+        seen = torch.cat([content_mask, reference_mask, torch.maximum(near_mask, placed_mask) * is_placed])
+        shown = torch.cat([(images * 2 - 1) * seen, foreground * 2 - 1, seen * 2 - 1], 1)
+        features = self.encoder(shown.contiguous(memory_format=torch.channels_last))
+        tokens = features.flatten(2).transpose(1, 2)  # [3 B, 16, channels]
+        shares = functional.adaptive_avg_pool2d(seen, _TOKENS).flatten(1)
         style = _pooled(tokens, shares)
-        seen = [style[:count], style[count:]]
+        views = list(style.chunk(_VIEWS))
         if self.numbers is not None and self.places is not None:
-            both = [tokens[:count] + self.places[0], tokens[count:] + self.places[1]]
+            both = [one + place for one, place in zip(tokens.chunk(_VIEWS), self.places, strict=True)]
             sequence = torch.cat([self.numbers(numbers)[:, None], *both], 1)
-            open_to = torch.cat([shares.new_ones(count, 1), shares[:count], shares[count:]], 1)
+            open_to = torch.cat([shares.new_ones(count, 1), *shares.chunk(_VIEWS)], 1)
             bias = (open_to + _FAINT).log()[:, None, None]
             for layer in self.layers:
-                sequence = layer(sequence, bias)
-            left, right = sequence[:, 1:].chunk(2, 1)
-            seen = [_pooled(left, shares[:count]), _pooled(right, shares[count:]) + sequence[:, 0]]
-        hidden = self.weigh(torch.cat([*seen, numbers], 1))
-        moved = torch.einsum("bk,bk...->b...", self.closed(hidden), known)
-        learned = (self.mixed(hidden) @ self.maps.flatten(1)).view(count, *self.maps.shape[1:])
+                sequence = layer(self.dropout(sequence), bias)
+            parts = zip(sequence[:, 1:].chunk(_VIEWS, 1), shares.chunk(_VIEWS), strict=True)
+            views = [_pooled(one, share) for one, share in parts]
+            views[1] = views[1] + sequence[:, 0]
+        hidden = self.dropout(self.weigh(torch.cat([*views, numbers], 1)))
+        weights = self.gains(hidden).float()
+        gain = (torch.einsum("bk,bkc->bc", weights[:, :_GAINS], ratios) + weights[:, _GAINS:]).clamp(-_STOPS, _STOPS)
+        moved = torch.einsum("bk,bk...->b...", self.closed(hidden).float(), known)
+        learned = (self.mixed(hidden) @ self.maps.flatten(1)).float().view(count, *self.maps.shape[1:])
         if self.mixture_size != self.size:
             learned = functional.interpolate(learned, size=(self.size,) * 3, mode="trilinear", align_corners=True)
-        table = self.grid + moved + learned.permute(0, 2, 3, 4, 1)
-        return SshLutOutput(table, style[:count], style[count:])
+        table = self._gained(gain) + moved + learned.permute(0, 2, 3, 4, 1)
+        return SshLutOutput(table, gain, style[:count], style[count : 2 * count])
+
+    def _gained(self, gain: Tensor) -> Tensor:
+        """The LUTs `[B, N, N, N, 3]` of gains `[B, 3]` in stops."""
+        red, green, blue = encoded(torch.exp2(gain)[..., None] * self.light).unbind(1)
+        shape = (len(gain), self.size, self.size, self.size)
+        return torch.stack(
+            [
+                red[:, None, None, :].expand(shape),
+                green[:, None, :, None].expand(shape),
+                blue[:, :, None, None].expand(shape),
+            ],
+            -1,
+        )
+
+
+def decoded(values: Tensor) -> Tensor:
+    """Linear light of sRGB values over 0..1."""
+    return torch.where(values <= 0.04045, values / 12.92, ((values.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4)
+
+
+def encoded(light: Tensor) -> Tensor:
+    """The sRGB values of linear light from 0 on; light above 1 gives values above 1."""
+    return torch.where(light <= 0.0031308, light * 12.92, 1.055 * light.clamp(min=0.0031308) ** (1 / 2.4) - 0.055)
+
+
+def _ratios(content: Statistics, reference: Statistics, near: Statistics) -> tuple[Tensor, Tensor]:
+    """Stops from the light of the content to that of reference and surroundings.
+
+    Returns
+    -------
+    `[B, 4, 3]` for each channel and for luminance alone, and `[B, 6]` those of the channels for the network to see.
+    """
+    to_reference, to_near = light_ratio(content, reference), light_ratio(content, near)
+    of_channels = torch.stack([to_reference[:, :3], to_near[:, :3]], 1)
+    of_luminance = torch.stack([to_reference[:, 3:], to_near[:, 3:]], 1).expand_as(of_channels)
+    return torch.cat([of_channels, of_luminance], 1), of_channels.flatten(1) / 2
 
 
 class _Convolution(nn.Module):

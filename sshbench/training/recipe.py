@@ -110,8 +110,11 @@ class Data(_Section):
     cropped: Share = 0.0
     near: Share = 0.0
     natural: Share = 0.0
+    placed: Share = 0.0
     jitter: Share = 0.0
-    grades: Share = 0.0
+    graded: Share = 0.0
+    transferred: Share = 0.0
+    stepped: Share = 0.0
     same: Share = 0.0
 
     def settings(self, seed: int) -> Settings:

@@ -1,15 +1,15 @@
-"""`Scenes`: triplets as they are, and as they come in practice, with masks and with backgrounds of other photographs.
+"""`Scenes`: triplets as they are, and composites as they come in practice, under looks of several families.
 
-A sample has the four views of a triplet and two masks. Some samples are the photograph's own composite (the foreground
-is what its mask shows, the background the rest of the photograph), some are composites across photographs; the looks
-are alpha and beta as in triplets, so that the truth is known in each.
+A sample has the four views of a triplet, two masks, and the foreground in its place. Some samples are composites of a
+photograph with itself (the foreground is what its mask shows, the background is the rest), some are composites of two
+photographs. Foreground and background are under two looks, alpha and beta, so the truth is known in each sample.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,47 +17,54 @@ from numpy.typing import NDArray
 from sshbench.benchmarks.composite import box_around
 from sshbench.errors import SshbenchError
 from sshbench.lut.apply import apply_lut
-from sshbench.lut.bank import LutBank
-from sshbench.training.grades import random_grades
+from sshbench.lut.table import identity_table
 from sshbench.triplets.dataset import RECIPE, VIEWS, Sample, TripletDataset, first_usable
+from sshbench.triplets.decode import SkippedImage
+from sshbench.triplets.families import SIZE, Table, grade, ladder, transfer_table
 from sshbench.triplets.masks import generate_mask
 from sshbench.triplets.recipe import Box, Recipe
 from sshbench.triplets.render import render_crops
 from sshbench.triplets.resize import resize_box
+from sshbench.triplets.settings import TRANSFERS
 
 Pixels = NDArray[np.uint8]
 
-_GRADES = 400
 _SHAPES = 512  # generated masks that recur
 _LOOKS_AT = 8  # photographs, to find one with a mask
 _NEAR = (1.2, 3.0)
+_AROUND = (1.5, 3.0)  # times as wide and high as the foreground: what is shown of its place
 _LEAST = 0.005  # part of a photograph that a mask covers
+_COLOURS = 1024  # pixels that statistics of a transfer are taken from
+_TRANSFERRED = (0.5, 1.0)  # strengths of a transfer
 
 
 @dataclass(frozen=True)
 class Shares:
-    """Which part of the samples is what, 0 to 1.
+    """Which share of the samples is of which kind, each 0 to 1.
 
     Parameters
     ----------
     own, cross
-        Composites of a photograph with itself, and of two; the rest are triplets.
+        Composites of a photograph with itself, and of two photographs; the other samples are triplets.
     objects
-        Of composites: those whose foreground is of a photograph that has a mask, if some have. Where most have none,
-        most foregrounds are else generated shapes, which are much like their surroundings and so easier than objects.
+        Of composites: those whose foreground comes from a photograph that has a mask, if some have. Most photographs
+        have none, and their foregrounds are generated shapes, which are more like their surroundings than objects are.
     cropped
-        Of composites: those that are a part of a photograph, so that its edge may cut the foreground.
+        Of composites: those that show a part of a photograph, whose edge may cut the foreground.
     near
-        Of composites of a photograph with itself: those whose background is what is around the foreground and no more,
-        a rectangle 1.2 to 3 times as wide and high.
+        Of composites of a photograph with itself: those whose background is only what surrounds the foreground, a
+        rectangle 1.2 to 3 times as wide and high.
     natural
-        Of composites: the background as photographed, without a look.
+        Of composites: those whose background stays as photographed.
+    placed
+        Of composites: those whose foreground is also shown in its place.
     jitter
-        Of looks: those that are followed in part only.
-    grades
-        Of looks: those that are drawn at random (`sshbench.training.grades`).
+        Of looks: those that are followed in part.
+    graded, transferred, stepped
+        Of looks: those that are grades, transfers of statistics, and steps on a ladder of exposure or white balance
+        (`sshbench.triplets.families`); the other looks are of the bank.
     same
-        Of all: foreground and background under one look, so that nothing is to be done.
+        Of all samples: those whose foreground and background are under one look, so that nothing is to be changed.
     """
 
     own: float = 0.0
@@ -66,23 +73,55 @@ class Shares:
     cropped: float = 0.0
     near: float = 0.0
     natural: float = 0.0
+    placed: float = 0.0
     jitter: float = 0.0
-    grades: float = 0.0
+    graded: float = 0.0
+    transferred: float = 0.0
+    stepped: float = 0.0
     same: float = 0.0
 
     def __post_init__(self) -> None:
         if not all(0 <= share <= 1 for share in asdict(self).values()) or self.own + self.cross > 1:
             raise SshbenchError("the shares of scenes are 0 to 1, and own and cross together no more than 1")
+        if self.graded + self.transferred + self.stepped > 1:
+            raise SshbenchError("the shares graded, transferred and stepped together are no more than 1")
 
     def any(self) -> bool:
         """Whether there is anything but triplets with two whole looks."""
         return any(asdict(self).values())
 
 
-class Scenes:
-    """A map-style dataset for `TripletLoader`: `VIEWS` uint8 `[crop, crop, 3]`, and of the masks `[crop, crop]`.
+class Scene(NamedTuple):
+    """A sample before its looks, images uint8 `[crop, crop, 3]` and masks `[crop, crop]`.
 
-    `content_mask` is soft; `reference_mask` is 0 where the background is not to be seen.
+    Attributes
+    ----------
+    content, reference
+        The foreground and the background.
+    content_mask, reference_mask
+        What of them counts; of the background, what the foreground does not hide.
+    front, back
+        The foreground in its place, and what is around it; the same image for a composite of a photograph with itself.
+    placed_mask, near_mask
+        Which pixels of the place are foreground, and which are background; both 0 where there is no place.
+    """
+
+    content: Pixels
+    reference: Pixels
+    content_mask: Pixels
+    reference_mask: Pixels
+    front: Pixels
+    back: Pixels
+    placed_mask: Pixels
+    near_mask: Pixels
+
+
+class Scenes:
+    """A map-style dataset for `TripletLoader`.
+
+    A sample has `VIEWS`, uint8 `[crop, crop, 3]`; `content_mask` (soft) and `reference_mask` (0 where the background is
+    not to be seen), `[crop, crop]`; `placed_alpha`, the foreground under alpha in its place under beta, and
+    `placed_beta`, the other way round; `placed_mask` and `near_mask`, their foreground and their background.
 
     Parameters
     ----------
@@ -101,8 +140,6 @@ class Scenes:
         self.triplets, self.shares = triplets, shares
         self.settings = triplets.settings
         self.bank = triplets.bank
-        if shares.grades:
-            self.bank = LutBank.joined([self.bank, random_grades(self.bank, _GRADES)])
 
     def __len__(self) -> int:
         return len(self.triplets)
@@ -121,42 +158,73 @@ class Scenes:
         """Sample `i` of epoch `e`, for the key `(e, i)`; the same in every process and every run."""
         epoch, i = key
         draws = self.settings.draws
-        return first_usable(lambda k: self._render(self.triplets.recipe(k, epoch)), i, draws, len(self))
+        return first_usable(lambda k: self.render(self.triplets.recipe(k, epoch)), i, draws, len(self))
 
-    def _render(self, recipe: Recipe) -> Sample:
-        rng, shares, crop = np.random.default_rng(recipe.seed), self.shares, self.settings.crop
-        kind, natural, same = rng.random(3)
-        looks, strengths = [recipe.alpha, recipe.beta], [recipe.alpha_strength, recipe.beta_strength]
-        for which in range(2):
-            if rng.random() < shares.jitter:
-                strengths[which] *= rng.random()
-            if rng.random() < shares.grades:
-                looks[which] = len(self.triplets.bank) + int(rng.integers(_GRADES))
+    def render(self, recipe: Recipe) -> Sample:
+        """The sample of a recipe; all that is random follows from the recipe's seed."""
+        rng, shares = np.random.default_rng(recipe.seed), self.shares
+        kind, natural, same, mirrored = rng.random(4)
+        found = self._composite(recipe, rng, kind < shares.own) if kind < shares.own + shares.cross else None
+        scene = self._triplet(recipe) if found is None else found
+        tables = [self._look(recipe, rng, which, scene) for which in range(2)]
         if same < shares.same:
-            looks[1], strengths[1] = looks[0], strengths[0]
-        masks = np.full((2, crop, crop), 255, np.uint8)
-        found = self._composite(recipe, rng, masks, kind < shares.own) if kind < shares.own + shares.cross else None
-        if found is None:
-            found = render_crops(recipe, self.settings, self._read)
-        elif natural < shares.natural and same >= shares.same:
-            strengths[1] = 0.0
-        content, reference = found
-        views = np.stack([content, content, reference, reference])
-        views = apply_lut(views, self.bank, looks * 2, strength=strengths * 2, layout="HWC")
-        if rng.random() < 0.5:
-            views, masks = views[:, :, ::-1], masks[:, :, ::-1]
-        images = dict(zip(VIEWS, np.ascontiguousarray(views), strict=True))
+            tables[1] = tables[0]
+        elif found is not None and natural < shares.natural:
+            tables[1] = _IDENTITY
+        images, masks = _under(scene, np.stack(tables))
+        if mirrored < 0.5:
+            images = {name: image[:, ::-1] for name, image in images.items()}
+            masks = {name: mask[:, ::-1] for name, mask in masks.items()}
         said = {name: getattr(recipe, name) for name in RECIPE}
-        return images | {"content_mask": masks[0].copy(), "reference_mask": masks[1].copy()} | said
+        return {name: np.ascontiguousarray(value) for name, value in (images | masks).items()} | said
+
+    def _look(self, recipe: Recipe, rng: np.random.Generator, which: int, scene: Scene) -> Table:
+        """The LUT of a side, alpha (0) or beta (1)."""
+        shares, family = self.shares, rng.random()
+        strength = float(rng.random()) if rng.random() < shares.jitter else 1.0
+        if family < shares.graded:
+            table = grade(rng)
+        elif family < shares.graded + shares.transferred:
+            table = self._transfer(rng, scene)
+            strength *= float(rng.uniform(*_TRANSFERRED))
+        elif family < shares.graded + shares.transferred + shares.stepped:
+            table = ladder(rng)
+        else:
+            table = self.bank.values[(recipe.alpha, recipe.beta)[which]]
+            strength *= (recipe.alpha_strength, recipe.beta_strength)[which]
+            if len(table) != SIZE:
+                table = apply_lut(_IDENTITY, self.bank, (recipe.alpha, recipe.beta)[which], layout="HWC")
+        return table if strength == 1 else np.asarray(_IDENTITY + strength * (table - _IDENTITY), np.float32)
+
+    def _transfer(self, rng: np.random.Generator, scene: Scene) -> Table:
+        """A map from the colours of the foreground to those of another photograph, or of an object in it."""
+        source, side = self.triplets.source, self.settings.short_side
+        inside = scene.content_mask > 127
+        try:
+            row = int(rng.integers(len(source)))
+            photo, mask = source.read(row, side), source.read_mask(row, side)
+        except SkippedImage:
+            return _IDENTITY
+        pixels = resize_box(photo, _whole(photo), self.settings.crop)
+        if mask is not None and rng.random() < 0.7:
+            shown = _resized(mask, _whole(mask), self.settings.crop) > 127
+            pixels = pixels[shown] if shown.sum() > 64 else pixels
+        one, other = scene.content[inside] if inside.sum() > 16 else scene.content.reshape(-1, 3), pixels.reshape(-1, 3)
+        chosen = [a[rng.integers(len(a), size=_COLOURS)] / 255 for a in (one, other)]
+        return transfer_table(TRANSFERS[int(rng.integers(len(TRANSFERS)))], *chosen)
 
     def _read(self, row: str) -> Pixels:
         source = self.triplets.source
         return source.read(source.index(row), self.settings.short_side)
 
-    def _composite(
-        self, recipe: Recipe, rng: np.random.Generator, masks: Pixels, own: bool
-    ) -> tuple[Pixels, Pixels] | None:
-        """Foreground and background, and their masks into `masks`; None where the mask shows too little."""
+    def _triplet(self, recipe: Recipe) -> Scene:
+        content, reference = render_crops(recipe, self.settings, self._read)
+        all_of_it = np.full(content.shape[:2], 255, np.uint8)
+        empty, nothing = np.zeros_like(content), np.zeros_like(all_of_it)
+        return Scene(content, reference, all_of_it, all_of_it, empty, empty, nothing, nothing)
+
+    def _composite(self, recipe: Recipe, rng: np.random.Generator, own: bool) -> Scene | None:
+        """A composite; None where the mask shows too little of foreground or background."""
         source, side, crop = self.triplets.source, self.settings.short_side, self.settings.crop
         row = source.index(recipe.row)
         if self.shares.objects and rng.random() < self.shares.objects:
@@ -174,25 +242,36 @@ class Scenes:
             return None
         rows, columns = box_around(inside)
         box = float(columns.start), float(rows.start), float(columns.stop), float(rows.stop)
-        content = resize_box(photo, _scaled(box, mask.shape, photo.shape), crop)
-        masks[0] = _resized(mask, box, crop)
+        content, content_mask = resize_box(photo, _scaled(box, mask.shape, photo.shape), crop), _resized(mask, box, crop)
+        is_placed = bool(rng.random() < self.shares.placed)
+        times = float(np.exp(rng.uniform(*np.log(_AROUND))))
         if own:
             background, around = photo, _whole(mask)
             if self.shares.near and rng.random() < self.shares.near:
                 around = _grown(box, float(np.exp(rng.uniform(*np.log(_NEAR)))), around)
+            outside = _resized(mask, around, crop) < 6
+            if outside.mean() <= 0.02:  # the background would show the foreground as it should be
+                return None
+            reference = resize_box(background, _scaled(around, mask.shape, background.shape), crop)
+            place = _grown(box, times, _whole(mask))
+            front = back = resize_box(photo, _scaled(place, mask.shape, photo.shape), crop)
+            placed_mask = _resized(mask, place, crop)
         else:
             background = source.read(int(rng.integers(len(source))), side)
-            if rng.random() < 0.5:
-                return content, resize_box(background, _whole(background), crop)
-            mask = _shape(int(rng.integers(_SHAPES)), self.settings.mask_area)
-            around = _whole(mask)
-        outside = _resized(mask, around, crop) < 6
-        if outside.mean() > 0.02:
-            masks[1] = outside * np.uint8(255)
-        elif own:  # the background would show the foreground as it should be
-            masks[0] = 255
-            return None
-        return content, resize_box(background, _scaled(around, mask.shape, background.shape), crop)
+            outside = np.ones((crop, crop), bool)
+            reference = resize_box(background, _whole(background), crop)
+            place, here = _placed(rng, box, times, background.shape, crop)
+            back = resize_box(background, place, crop)
+            front, placed_mask = back.copy(), np.zeros((crop, crop), np.uint8)
+            size = here[1].stop - here[1].start, here[0].stop - here[0].start
+            front[here] = _stretched(content, size)
+            placed_mask[here] = _stretched(np.repeat(content_mask[..., None], 3, 2), size)[..., 0]
+        near_mask = (placed_mask < 6) * np.uint8(255)
+        if not is_placed or (near_mask > 0).mean() < 0.02:
+            placed_mask, near_mask = np.zeros_like(placed_mask), np.zeros_like(near_mask)
+        return Scene(
+            content, reference, content_mask, outside * np.uint8(255), front, back, placed_mask, near_mask
+        )
 
     def _object(self, rng: np.random.Generator, row: int) -> tuple[int, Pixels | None]:
         """A photograph with a mask, and that: `row` if it has one, else the first of a few drawn at random."""
@@ -202,6 +281,51 @@ class Scenes:
             if mask is not None:
                 return int(candidate), mask
         return row, None
+
+
+_IDENTITY = identity_table(SIZE).astype(np.float32)
+
+
+def _under(scene: Scene, tables: NDArray[np.float32]) -> tuple[dict[str, Pixels], dict[str, Pixels]]:
+    """The images and masks of a sample under two looks `[2, N, N, N, 3]`."""
+    import torch
+
+    images = np.stack([scene.content, scene.content, scene.reference, scene.reference, scene.front, scene.front,
+                       scene.back, scene.back])  # fmt: skip
+    under = apply_lut(images, torch.from_numpy(tables), [0, 1] * 4, layout="HWC")
+    shown = scene.placed_mask[..., None].astype(np.uint16)
+    known = np.maximum(scene.placed_mask, scene.near_mask)[..., None] > 0
+    placed = [
+        np.where(known, (front * shown + back * (255 - shown) + 127) // 255, 0).astype(np.uint8)
+        for front, back in ((under[4], under[7]), (under[5], under[6]))
+    ]
+    views = dict(zip(VIEWS, under[:4], strict=True)) | {"placed_alpha": placed[0], "placed_beta": placed[1]}
+    masks = {name: getattr(scene, name) for name in ("content_mask", "reference_mask", "placed_mask", "near_mask")}
+    return views, masks
+
+
+def _placed(
+    rng: np.random.Generator, box: Box, times: float, shape: tuple[int, ...], crop: int
+) -> tuple[Box, tuple[slice, slice]]:
+    """A place on a photograph of `shape` for something of a box's proportions: what is around, and where in that."""
+    height, width = shape[:2]
+    tall, wide = box[3] - box[1], box[2] - box[0]
+    unit = float(rng.uniform(0.15, 0.6)) * min(height, width) / max(tall, wide)
+    tall, wide = tall * unit, wide * unit
+    left, top = float(rng.uniform(0, width - wide)), float(rng.uniform(0, height - tall))
+    place = _grown((left, top, left + wide, top + tall), times, (0.0, 0.0, float(width), float(height)))
+    here = []
+    for start, length, low, high in ((top, tall, place[1], place[3]), (left, wide, place[0], place[2])):
+        first = round((start - low) / (high - low) * crop)
+        here.append((first, max(round((start + length - low) / (high - low) * crop), first + 1)))
+    return place, (slice(*here[0]), slice(*here[1]))
+
+
+def _stretched(image: Pixels, size: tuple[int, int]) -> Pixels:
+    """An image brought to a width and height."""
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
 
 
 @lru_cache(maxsize=_SHAPES)

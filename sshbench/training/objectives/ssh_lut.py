@@ -45,13 +45,17 @@ class SshLutObjective:
         alpha, beta, by_alpha, by_beta = (
             batch[name] / 2 + 0.5 for name in ("content_alpha", "content_beta", "reference_alpha", "reference_beta")
         )
-        mask, seen = _masks(batch)
+        mask = batch.get("content_mask")
         count = len(alpha)
-        out = self.network(torch.cat([alpha, beta]), torch.cat([by_beta, by_alpha]), _twice(mask), _twice(seen))
-        content = torch.cat([alpha, beta])
-        found = {"harm": error(apply_lut(content, out.table), torch.cat([beta, alpha]), _twice(mask))}
+        content, both = torch.cat([alpha, beta]), [_twice(one) for one in (mask, batch.get("reference_mask"))]
+        places: list[Tensor | None] = [None, None, None]
+        if "placed_alpha" in batch:
+            placed = torch.cat([batch["placed_alpha"], batch["placed_beta"]]) / 2 + 0.5
+            places = [placed, _twice(batch["placed_mask"]), _twice(batch["near_mask"])]
+        out = self.network(content, torch.cat([by_beta, by_alpha]), *both, *places)
+        found = {"harm": error(apply_lut(content, out.table), torch.cat([beta, alpha]), both[0])}
         if "recon" in self.on:
-            table = self.network(alpha, by_alpha, mask, seen).table
+            table = self.network(alpha, by_alpha, mask, batch.get("reference_mask")).table
             found["recon"] = error(apply_lut(alpha, table), alpha, mask)
         if "dis" in self.on:  # the content under alpha, and the reference under alpha, which stands in the second half
             found["dis"] = losses.distance(out.content_style[:count], out.reference_style[count:])
@@ -64,7 +68,11 @@ class SshLutObjective:
     def predict(self, batch: Batch) -> Tensor:
         """The content under alpha, translated to beta."""
         content = batch["content_alpha"].contiguous() / 2 + 0.5
-        table: Tensor = self.network(content, batch["reference_beta"] / 2 + 0.5, *_masks(batch)).table
+        masks = [batch.get(name) for name in ("content_mask", "reference_mask")]
+        places: list[Tensor | None] = [batch.get(name) for name in ("placed_alpha", "placed_mask", "near_mask")]
+        if places[0] is not None:
+            places[0] = places[0] / 2 + 0.5
+        table: Tensor = self.network(content, batch["reference_beta"] / 2 + 0.5, *masks, *places).table
         picture: Tensor = apply_lut(content, table.float())
         return picture.clamp(0, 1)
 
@@ -98,10 +106,6 @@ def falls(table: Tensor) -> Tensor:
     """How far channels of tables `[B, N, N, N, 3]` fall where they should rise, on average."""
     steps = ((1, 2), (2, 1), (3, 0))  # axis (blue, green, red) and its channel
     return torch.stack([functional.relu(-table[..., c].diff(dim=axis)).mean() for axis, c in steps]).sum()
-
-
-def _masks(batch: Batch) -> tuple[Tensor | None, Tensor | None]:
-    return batch.get("content_mask"), batch.get("reference_mask")
 
 
 def _twice(mask: Tensor | None) -> Tensor | None:

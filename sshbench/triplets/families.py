@@ -1,0 +1,212 @@
+"""Families of looks that are computed rather than collected: grades, ladders, and transfers of colour statistics.
+
+Composites differ from their surroundings in more ways than a collection of looks shows. Each family here stands for one
+of these ways, and each is a LUT over 0..1, so that whatever takes looks takes these too.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sshbench.lut.bank import LutBank
+from sshbench.lut.srgb import decode, encode
+from sshbench.lut.table import identity_table
+from sshbench.lut.transfer import LMS_TO_LAB, RGB_TO_LMS, rotations
+
+Floats = NDArray[np.float64]
+Table = NDArray[np.float32]
+Statistic = Literal["reinhard", "xiao", "histogram", "distribution"]
+
+SIZE = 17
+GRADES = 1000
+STOPS = (-2.0, -1.0, 1.0, 2.0)
+KELVINS = (2800, 3500, 4500, 5500, 8000, 10000)
+NEUTRAL = 6500.0
+
+_LUMA = np.array([0.2126, 0.7152, 0.0722])
+_TURNS = 6  # of Pitie's method; iHarmony4's authors took more, which moves colours hardly further
+_XYZ_TO_RGB = np.array([[3.2404542, -1.5371385, -0.4985314], [-0.969266, 1.8760108, 0.041556],
+                        [0.0556434, -0.2040259, 1.0572252]])  # fmt: skip
+
+
+# --- grades -----------------------------------------------------------------------------------------------------------
+
+
+@cache
+def grade_bank(count: int = GRADES, seed: int = 0) -> LutBank:
+    """`count` grades drawn from a seed, called `grade 0` and so on; the split of `held_out` goes by these names."""
+    tables = [grade(np.random.default_rng((seed, k))) for k in range(count)]
+    return LutBank(np.stack(tables), tuple(f"grade {k}" for k in range(count)), (0.0,) * count)
+
+
+def grade(rng: np.random.Generator) -> Table:
+    """One grade `[17, 17, 17, 3]`: what a photographer's sliders do, each of them moved with some probability.
+
+    Exposure (a standard deviation of one stop) and white balance act on linear light, with a shoulder for what gets too
+    bright; then come curves, contrast, saturation, black and white points and a little crosstalk of channels.
+    """
+    c = _grid()
+    if rng.random() < 0.8:
+        c = relit(c, rng.normal() if rng.random() < 0.8 else 0.0, shoulder=bool(rng.random() < 0.7))
+    if rng.random() < 0.6:
+        kelvin = 1e6 / np.clip(1e6 / NEUTRAL + rng.normal() * 60, 1e6 / 12000, 1e6 / 2500)
+        tint = np.exp2(np.array([0.0, 0.15 * rng.normal(), 0.0]))  # green against magenta, off the locus
+        c = encode(shouldered(decode(np.clip(c, 0, 1)) * white_gains(kelvin) * tint))
+    if rng.random() < 0.5:
+        c = np.clip(c, 0, 1) ** np.exp2(rng.normal() * 0.35 + rng.normal(size=3) * 0.12)
+    if rng.random() < 0.5:
+        c = np.clip(c, 0, 1)
+        c = c + 2 * rng.normal() * 0.25 * np.sin((c - rng.uniform(0.3, 0.6)) * np.pi) * c * (1 - c)
+    if rng.random() < 0.5:
+        grey = (c @ _LUMA)[:, None]
+        c = grey + (c - grey) * np.exp2(rng.normal() * 0.5)
+    if rng.random() < 0.4:
+        black = rng.uniform(0, 0.12) + rng.normal(size=3) * 0.03
+        c = black + c * (1 - np.abs(rng.normal(size=3)) * 0.07 - black)
+    if rng.random() < 0.2:
+        c = c @ (np.eye(3) + rng.normal(size=(3, 3)) * 0.06).T
+    return _table(c)
+
+
+# --- ladders ----------------------------------------------------------------------------------------------------------
+
+
+@cache
+def ladder_bank() -> LutBank:
+    """Known errors of exposure, 1 and 2 stops either way, and of white balance, 2,800 to 10,000 kelvin."""
+    stops = {f"{stop:+g} EV": exposure_step(stop) for stop in STOPS}
+    kelvins = {f"{kelvin} K": white_balance_step(kelvin) for kelvin in KELVINS}
+    named = stops | kelvins
+    return LutBank(np.stack(list(named.values())), tuple(named), (0.0,) * len(named))
+
+
+def exposure_step(stops: float) -> Table:
+    """Linear light times `2 ** stops`, cut off at white as a camera does."""
+    return _table(relit(_grid(), stops, shoulder=False))
+
+
+def white_balance_step(kelvin: float) -> Table:
+    """A photograph balanced for 6,500 K as if its light had been of `kelvin`, its luminance of white unchanged."""
+    return _table(encode(np.clip(decode(_grid()) * white_gains(kelvin), 0, 1)))
+
+
+def ladder(rng: np.random.Generator) -> Table:
+    """A step anywhere on one of the two ladders, or on both, for training."""
+    stops = rng.uniform(-2.2, 2.2) if rng.random() < 0.6 else 0.0
+    light = decode(_grid()) * np.exp2(stops)
+    if stops == 0 or rng.random() < 0.3:
+        light = light * white_gains(1e6 / rng.uniform(1e6 / 10500, 1e6 / 2700))
+    return _table(encode(np.clip(light, 0, 1)))
+
+
+def relit(colours: Floats, stops: float, *, shoulder: bool) -> Floats:
+    """Colours `[N, 3]` at another exposure, sRGB over 0..1."""
+    light = decode(np.clip(colours, 0, 1)) * np.exp2(stops)
+    return encode(shouldered(light) if shoulder else np.clip(light, 0, 1))
+
+
+def shouldered(light: Floats) -> Floats:
+    """Linear light whose last fifth before white bends, so that what is brighter comes near white and stays below."""
+    return np.where(light > 0.8, 1 - 0.2 * np.exp(-np.maximum(light - 0.8, 0) / 0.2), light)
+
+
+def white_gains(kelvin: float) -> Floats:
+    """Gains `[3]` of linear R, G, B that turn the white of 6,500 K into that of a black body of `kelvin`.
+
+    The chromaticity is that of Kang et al. 2002, "Design of advanced color temperature control system for HDTV
+    applications", 1,667 to 25,000 K; the luminance of white stays.
+    """
+    gains = _white(kelvin) / _white(NEUTRAL)
+    return np.asarray(gains / (gains @ _LUMA))
+
+
+def _white(kelvin: float) -> Floats:
+    t = 1e3 / kelvin
+    if kelvin <= 4000:
+        x = -0.2661239 * t**3 - 0.2343589 * t**2 + 0.8776956 * t + 0.179910
+    else:
+        x = -3.0258469 * t**3 + 2.1070379 * t**2 + 0.2226347 * t + 0.24039
+    if kelvin <= 2222:
+        y = -1.1063814 * x**3 - 1.34811020 * x**2 + 2.18555832 * x - 0.20219683
+    elif kelvin <= 4000:
+        y = -0.9549476 * x**3 - 1.37418593 * x**2 + 2.09137015 * x - 0.16748867
+    else:
+        y = 3.0817580 * x**3 - 5.87338670 * x**2 + 3.75112997 * x - 0.37001483
+    return np.maximum(_XYZ_TO_RGB @ np.array([x / y, 1.0, (1 - x - y) / y]), 0.02)
+
+
+# --- transfers --------------------------------------------------------------------------------------------------------
+
+
+def transfer_table(method: Statistic, source: Floats, target: Floats) -> Table:
+    """The map that gives the colours `source` the statistics of `target`, as a LUT.
+
+    Parameters
+    ----------
+    method
+        Reinhard et al. 2001, Xiao and Ma 2006, Fecker et al. 2008 or Pitie et al. 2007, which made iHarmony4.
+    source, target
+        `[N, 3]`, sRGB over 0..1; `[17, 17, 17, 3]` is returned. What `source` does not have is continued.
+    """
+    return _table(np.clip(_STATISTICS[method](source, target, _grid()), 0, 1))
+
+
+def _reinhard(source: Floats, target: Floats, colours: Floats) -> Floats:
+    def forth(rgb: Floats) -> Floats:
+        return np.asarray(np.log10(np.maximum(decode(rgb), 1 / 255 / 12.92) @ RGB_TO_LMS.T) @ LMS_TO_LAB.T)
+
+    one, other, lab = forth(source), forth(target), forth(colours)
+    lab = (lab - one.mean(0)) * (other.std(0) / np.maximum(one.std(0), 1e-4)).clip(0.1, 10) + other.mean(0)
+    light = 10.0 ** np.clip(lab @ np.linalg.inv(LMS_TO_LAB).T, -6, 2) @ np.linalg.inv(RGB_TO_LMS).T
+    return encode(np.clip(light, 0, 1))
+
+
+def _xiao(source: Floats, target: Floats, colours: Floats) -> Floats:
+    variances, axes = np.linalg.eigh(np.cov(source, rowvar=False) + 1e-6 * np.eye(3))
+    others, other_axes = np.linalg.eigh(np.cov(target, rowvar=False) + 1e-6 * np.eye(3))
+    signs = np.sign(np.einsum("ij,ij->j", axes, other_axes))
+    scale = np.sqrt(others / variances).clip(0.1, 10)
+    matrix = (other_axes * np.where(signs == 0, 1.0, signs) * scale) @ axes.T
+    return np.asarray((colours - source.mean(0)) @ matrix.T + target.mean(0))
+
+
+def _histogram(source: Floats, target: Floats, colours: Floats) -> Floats:
+    columns = zip(source.T, target.T, colours.T, strict=True)
+    return np.stack([_through_quantiles(one, other, at) for one, other, at in columns], 1)
+
+
+def _distribution(source: Floats, target: Floats, colours: Floats) -> Floats:
+    source, colours = source.copy(), colours.copy()
+    for turn in rotations(_TURNS):
+        turned, others, at = source @ turn.T, target @ turn.T, colours @ turn.T
+        both = np.concatenate([turned, at])
+        moved = np.stack(
+            [_through_quantiles(a, b, c) for a, b, c in zip(turned.T, others.T, both.T, strict=True)], 1
+        )
+        source, colours = moved[: len(source)] @ turn, moved[len(source) :] @ turn
+    return colours
+
+
+def _through_quantiles(source: Floats, target: Floats, at: Floats) -> Floats:
+    """Numbers through the monotonous map from the distribution of `source` to that of `target`, shifted beyond it."""
+    shares = np.linspace(0, 1, 65)
+    x, y = np.quantile(source, shares), np.quantile(target, shares)
+    x = x + np.arange(65) * 1e-7
+    inside = np.interp(at, x, y)
+    return inside + np.minimum(at - x[0], 0) + np.maximum(at - x[-1], 0)
+
+
+_STATISTICS = {"reinhard": _reinhard, "xiao": _xiao, "histogram": _histogram, "distribution": _distribution}
+
+
+@cache
+def _grid() -> Floats:
+    return identity_table(SIZE).reshape(-1, 3).astype(np.float64)
+
+
+def _table(colours: Floats) -> Table:
+    return np.asarray(np.clip(colours, 0, 1).reshape(SIZE, SIZE, SIZE, 3), np.float32)

@@ -95,7 +95,7 @@ class SshLut(nn.Module):
         self.size, self.mixture_size, self.quantiles = size, mixture_size, quantiles
         widths = (5, width, 2 * width, 4 * width, channels)
         self.encoder = nn.Sequential(*(_Convolution(one, other) for one, other in pairwise(widths)))
-        self.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # convolves faster
+        self.encoder.to(memory_format=torch.channels_last)  # convolves faster
         numbers = 3 * (9 + 4 * quantiles) + 12 + 6
         self.numbers = nn.Linear(numbers, channels) if attention else None
         self.places = nn.Parameter(0.1 * torch.randn(_VIEWS, _TOKENS**2, channels)) if attention else None

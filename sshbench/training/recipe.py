@@ -188,7 +188,13 @@ class Loop(_Section):
 
 
 class Validation(_Section):
-    """What is measured on held-out photographs and looks while training; `images` 0 measures nothing."""
+    """What is measured on held-out photographs and looks while training; `images` 0 measures nothing.
+
+    `on` is `"triplets"` or `"panel"` (`sshbench.training.panel`: `images` composites of each family, of the training's
+    crop), by which the best weights are chosen.
+    """
+
+    on: Literal["triplets", "panel"] = "triplets"
 
     every: Interval = "3m"
     images: int = Field(default=128, ge=0, le=100_000, description="they are kept in memory; 0 measures nothing")

@@ -21,12 +21,14 @@ from sshbench.errors import SshbenchError
 from sshbench.methods.weights import Preprocessing, WeightsCard, load_weights, read_weights, save_weights
 from sshbench.results.machine import machine, revision
 from sshbench.training import checkpoint as checkpoints
+from sshbench.training import panel as panels
 from sshbench.training.data import Training, described, make_loader, open_training
 from sshbench.training.distributed import World, world
 from sshbench.training.interrupts import interrupts
 from sshbench.training.logs import LogError, Logs, Row, draw_curve
 from sshbench.training.loop import Diverged, Reason, Trainer, train
 from sshbench.training.objectives import Objective, make_objective
+from sshbench.training.panel import Panel, open_panel, validate_panel
 from sshbench.training.recipe import Recipe, RecipeError
 from sshbench.training.scenes import Shares
 from sshbench.training.validation import HeldOut, evaluating, open_held_out, validate
@@ -125,16 +127,13 @@ def run(
             source, luts, settings, flip=data.flip, window=data.window, cache_mb=data.cache_mb, shares=shares, **asked,
         )  # fmt: skip
         trainer = Trainer(recipe, objective, _batches(recipe, dataset, here, workers), here)
-        held_out = None
+        held_out: HeldOut | Panel | None = None
         if here.first and recipe.validation.images:
-            held_out = open_held_out(
-                measure_on or source,
-                luts,
-                settings,
-                images=recipe.validation.images,
-                crop=recipe.validation.crop,
-                **asked,
-            )
+            place, images = measure_on or source, recipe.validation.images
+            if recipe.validation.on == "panel":
+                held_out = open_panel(place, luts, settings, images=images, **asked)
+            else:
+                held_out = open_held_out(place, luts, settings, images=images, crop=recipe.validation.crop, **asked)
         keeper = _Keeper(trainer, folder, described(dataset), held_out, begun_with, quiet)
         if state is not None:
             _restore(trainer, state, folder)
@@ -177,7 +176,7 @@ class _Keeper:
         trainer: Trainer,
         folder: Path,
         data: dict[str, Any],
-        held_out: HeldOut | None,
+        held_out: HeldOut | Panel | None,
         begun_with: dict[str, Any],
         quiet: bool,
     ) -> None:
@@ -258,19 +257,21 @@ class _Keeper:
             return None
         trainer, recipe = self.trainer, self.trainer.recipe
         with trainer.average.applied(trainer.modules), evaluating(trainer.modules), trainer.autocast():
-            scores = validate(
-                trainer.objective, self.held_out, batch_size=recipe.validation.batch, device=trainer.world.device
-            )
+            on_panel = isinstance(self.held_out, Panel)
+            measure: Any = validate_panel if on_panel else validate
+            batch_size, device = recipe.validation.batch, trainer.world.device
+            scores = measure(trainer.objective, self.held_out, batch_size=batch_size, device=device)
         if not scores:
             return None
         self.scores, self._measured = scores, trainer.step
-        best = ", the best so far" if scores["psnr"] > trainer.best else ""
+        standing = panels.standing(scores) if on_panel else scores["psnr"]
+        best = ", the best so far" if standing > trainer.best else ""
         self._logs.validated(
             {"step": trainer.step, "epoch": trainer.epoch, "samples": trainer.samples, "seconds": trainer.seconds}
             | scores,
-            f"after {clock(trainer.seconds)} and {trainer.samples:,} samples: {said(scores)}{best}",
+            f"after {clock(trainer.seconds)} and {trainer.samples:,} samples: {panels.said(scores) if on_panel else said(scores)}{best}",
         )
-        return scores["psnr"]
+        return standing
 
     def checkpoint(self, best: bool) -> None:
         if not self.first:

@@ -19,13 +19,13 @@ from sshbench.errors import SshbenchError
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.table import identity_table
 from sshbench.triplets.dataset import RECIPE, VIEWS, Sample, TripletDataset, first_usable
-from sshbench.triplets.decode import SkippedImage
 from sshbench.triplets.families import SIZE, Table, grade, ladder, transfer_table
 from sshbench.triplets.masks import generate_mask
 from sshbench.triplets.recipe import Box, Recipe
 from sshbench.triplets.render import render_crops
 from sshbench.triplets.resize import resize_box
 from sshbench.triplets.settings import TRANSFERS
+from sshbench.triplets.sources import SkippedImage
 
 Pixels = NDArray[np.uint8]
 

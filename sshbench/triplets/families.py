@@ -136,7 +136,7 @@ def _white(kelvin: float) -> Floats:
         y = -0.9549476 * x**3 - 1.37418593 * x**2 + 2.09137015 * x - 0.16748867
     else:
         y = 3.0817580 * x**3 - 5.87338670 * x**2 + 3.75112997 * x - 0.37001483
-    return np.maximum(_XYZ_TO_RGB @ np.array([x / y, 1.0, (1 - x - y) / y]), 0.02)
+    return np.asarray(np.maximum(_XYZ_TO_RGB @ np.array([x / y, 1.0, (1 - x - y) / y]), 0.02))
 
 
 # --- transfers --------------------------------------------------------------------------------------------------------
@@ -197,7 +197,7 @@ def _through_quantiles(source: Floats, target: Floats, at: Floats) -> Floats:
     x, y = np.quantile(source, shares), np.quantile(target, shares)
     x = x + np.arange(65) * 1e-7
     inside = np.interp(at, x, y)
-    return inside + np.minimum(at - x[0], 0) + np.maximum(at - x[-1], 0)
+    return np.asarray(inside + np.minimum(at - x[0], 0) + np.maximum(at - x[-1], 0))
 
 
 _STATISTICS = {"reinhard": _reinhard, "xiao": _xiao, "histogram": _histogram, "distribution": _distribution}

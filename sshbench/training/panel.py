@@ -1,0 +1,161 @@
+"""The panel: held-out composites of every family of looks, on which weights are chosen.
+
+Each family has as many composites whose background stays as photographed as composites whose background is under a look
+too. Photographs, masks and looks are those that training never sees, and everything random follows from one seed, so
+that numbers of different runs compare. Weights count as better by the mean gain over the families, provided that no
+family is below untouched composites.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sshbench.results.statistics import estimate
+from sshbench.training.scenes import Scenes, Shares
+from sshbench.training.validation import HeldOut, Predicts
+from sshbench.triplets.dataset import Sample, TripletDataset, collate
+from sshbench.triplets.families import grade_bank, ladder_bank
+from sshbench.triplets.held_out import bank_part, held_out_or_all
+from sshbench.triplets.loader import is_image
+from sshbench.triplets.luts import Places, open_bank
+from sshbench.triplets.settings import Settings
+from sshbench.triplets.sources import SkippedImage, open_source
+
+FAMILIES = ("looks", "grades", "transfers", "ladders")
+
+_EPOCH = 1_000_000  # draws that no training comes to
+_BELOW = 100.0  # decibels that a family below untouched costs, so that such weights are never the best
+_CEILING = 60.0  # decibels of a foreground that is right to the last code
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """The held-out composites of each family, and where they are from in words."""
+
+    families: dict[str, HeldOut]
+    description: str
+
+
+def open_panel(source: str, luts: Places | None, settings: Settings, *, images: int = 128, **asked: Any) -> Panel:
+    """Render the panel of a source and looks, `images` composites a family.
+
+    Parameters
+    ----------
+    source, luts, asked
+        As for `sshbench.training.data.open_training`, of photographs.
+    settings
+        The size of the crop, its scale and the seed.
+
+    Raises
+    ------
+    SshbenchError
+        The source or the looks cannot be opened.
+    """
+    photographs, said = held_out_or_all(lambda part: open_source(source, part=part, **asked), "photographs")
+    looks, which = held_out_or_all(lambda part: open_bank(luts, part), "looks")
+    banks = {
+        "looks": looks,
+        "grades": bank_part(grade_bank(), "held-out"),
+        "transfers": looks,
+        "ladders": ladder_bank(),
+    }
+    families = {}
+    for family in FAMILIES:
+        shares = {"own": 1.0, "objects": 1.0, "placed": 1.0, "transferred": float(family == "transfers")}
+        halves = [(natural, images // 2 + images % 2 * natural) for natural in (0, 1)]
+        dataset = TripletDataset(photographs, banks[family], settings)
+        samples = [s for natural, n in halves for s in _drawn(dataset, Shares(**shares, natural=natural), n)]
+        found = {name: value for name, value in collate(samples).items() if is_image(value)}
+        families[family] = HeldOut(found, "scenes", family)
+    described = f"{images} composites of each of {', '.join(FAMILIES)}, of {len(photographs)} {said}"
+    return Panel(families, f"{described}; looks: {len(looks)} {which}")
+
+
+def validate_panel(
+    objective: Predicts, panel: Panel, *, batch_size: int = 32, device: torch.device | str = "cpu"
+) -> dict[str, float]:
+    """Measure an objective on the panel; modules are to be in evaluation mode.
+
+    Returns
+    -------
+    `psnr`, the PSNR of foregrounds, `dc_psnr`, that of untouched ones, and `gain`, the difference of each image, all of
+    them means over the images of all families with 95% intervals (`_low`, `_high`); `gain_FAMILY` of each family;
+    `worst`, the least of these; `images`.
+    """
+    gains: dict[str, list[float]] = {}
+    scores: dict[str, list[float]] = {"psnr": [], "dc_psnr": [], "gain": []}
+    with torch.inference_mode():
+        for family, held_out in panel.families.items():
+            gains[family] = []
+            for batch in held_out.batches(batch_size, device):
+                predicted = objective.predict(batch)
+                if predicted is None:
+                    return {}
+                target, mask = batch["content_beta"] / 2 + 0.5, batch["content_mask"]
+                ours = foreground_psnr(predicted, target, mask)
+                before = foreground_psnr(batch["content_alpha"] / 2 + 0.5, target, mask)
+                for name, values in (("psnr", ours), ("dc_psnr", before), ("gain", ours - before)):
+                    scores[name] += values.tolist()
+                gains[family] += (ours - before).tolist()
+    measured: dict[str, float] = {"images": len(scores["psnr"])}
+    for name, found_values in scores.items():
+        found = estimate(found_values)
+        measured |= {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
+    means = {family: sum(values) / len(values) for family, values in gains.items()}
+    return measured | {f"gain_{family}": mean for family, mean in means.items()} | {"worst": min(means.values())}
+
+
+def standing(scores: dict[str, float]) -> float:
+    """What decides which weights are best: the mean gain, far below every other where a family loses."""
+    return scores["gain"] - (_BELOW if scores["worst"] < 0 else 0.0)
+
+
+def foreground_psnr(image: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """PSNR `[B]` in decibels, 60 at most, where the mask is at least half.
+
+    Parameters
+    ----------
+    image, target
+        `[B, 3, H, W]`, 0..1, which are rounded to 8 bits.
+    mask
+        `[B, 1, H, W]`, 0..1.
+    """
+    inside = (mask >= 0.5).double()
+    squares = ((_rounded(image) - _rounded(target)).square() * inside).sum((1, 2, 3))
+    errors = squares / (3 * inside.sum((1, 2, 3))).clamp(min=1)
+    return (-10 * torch.log10(errors.clamp(min=1e-12))).clamp(max=_CEILING)
+
+
+def _rounded(image: Tensor) -> Tensor:
+    return (image.double().clamp(0, 1) * 255).round() / 255
+
+
+def _drawn(dataset: TripletDataset, shares: Shares, count: int) -> list[Sample]:
+    """The first `count` composites that have a foreground and a place."""
+    scenes = Scenes(dataset, shares)
+    samples: list[Sample] = []
+    for k in range(20 * count + len(scenes)):
+        if len(samples) == count:
+            break
+        epoch, i = divmod(k, len(scenes))
+        try:
+            sample = scenes.render(dataset.recipe(i, _EPOCH + epoch))
+        except SkippedImage:
+            continue
+        if sample["near_mask"].any():
+            samples.append(sample)
+    return samples
+
+
+def said(scores: dict[str, float]) -> str:
+    """What the panel measured, in words."""
+    families = ", ".join(f"{family} {scores[f'gain_{family}']:+.2f}" for family in FAMILIES)
+    return (
+        f"{scores['gain']:+.2f} dB ({scores['gain_low']:+.2f} to {scores['gain_high']:+.2f}) of foregrounds' PSNR over "
+        f"{scores['dc_psnr']:.2f} dB untouched, on {scores['images']:.0f} held-out composites: {families}"
+    )
+

@@ -26,8 +26,7 @@ class SshLutObjective:
     """Trains `SshLut`; each term is off where its weight is 0.
 
     `harm` is the harmonization loss, both ways, and `recon` that of a content by the reference of its own look; both
-    are, for each image, the root of the mean squared error where the mask is, so that what counts is the image's PSNR
-    and not only how far its look was off. `dis` is the second term of the paper's disentanglement loss. `smooth` and
+    are, for each image, the fourth root of the mean squared error where the mask is (`error`). `dis` is the second term of the paper's disentanglement loss. `smooth` and
     `monotone` are the terms of Zeng et al. 2020 ("Learning image-adaptive 3D lookup tables", section 3.4).
     """
 
@@ -82,7 +81,10 @@ class SshLutObjective:
 
 
 def error(result: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:
-    """The root of the mean squared error of each image where its mask is, and of these the mean.
+    """The fourth root of the mean squared error of each image where its mask is, and of these the mean.
+
+    The root lies between the mean squared error, with which a few composites that are far off would decide, and its
+    logarithm, the PSNR, with which those that are nearly right would.
 
     `result` and `target` are `[B, 3, H, W]`, 0..1, `mask` `[B, 1, H, W]` or None.
     """
@@ -91,7 +93,7 @@ def error(result: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:
         means = squares.mean((1, 2, 3))
     else:
         means = (squares * mask).sum((1, 2, 3)) / (3 * mask.sum((1, 2, 3))).clamp(min=1)
-    return (means + _FLOOR).sqrt().mean()
+    return (means + _FLOOR).pow(0.25).mean()
 
 
 def roughness(table: Tensor) -> Tensor:

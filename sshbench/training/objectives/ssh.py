@@ -11,10 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sshbench.networks.filling import filled
 from sshbench.networks.ssh import SSH, start_at_identity
 from sshbench.training import losses
 from sshbench.training.objectives import Batch, Phase
 from sshbench.training.recipe import Recipe, RecipeError
+from sshbench.triplets.dataset import VIEWS
 
 
 class SshObjective:
@@ -44,8 +46,9 @@ class SshObjective:
         self.phases = (Phase("ssh", list(self.network.parameters()), self.terms),)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """The terms of the loss that are on."""
-        network, content, n, kind = self.network, batch["content_alpha"], len(batch["content_alpha"]), self.distance
+        """The terms of the loss that are on; where a batch has masks, only what is inside them counts."""
+        batch, mask, kind = _seen(batch), batch.get("content_mask"), self.distance
+        network, content, n = self.network, batch["content_alpha"], len(batch["content_alpha"])
         harm, recon, dis = (self.on[term] for term in ("harm", "recon", "dis"))
         # Contents: alpha for both translations, beta to compare its features with.
         features, skips = network.encode_content(torch.cat([content, batch["content_beta"]]) if dis else content)
@@ -59,19 +62,29 @@ class SshObjective:
             both = [torch.cat([one[:n]] * times) for one in (features, *skips)]
             results = torch.split(network.fuse(both[0], both[1:], torch.cat(styles[:times])), n)
             if harm:
-                found["harm"] = losses.harmonization(results[0], batch["content_beta"], kind)
+                found["harm"] = losses.harmonization(results[0], batch["content_beta"], kind, mask)
             if recon:
-                found["recon"] = losses.reconstruction(results[-1], content, kind)
+                found["recon"] = losses.reconstruction(results[-1], content, kind, mask)
         return found
 
     def predict(self, batch: Batch) -> Tensor:
         """The content under alpha, translated to beta."""
+        batch = _seen(batch)
         result: Tensor = self.network(batch["content_alpha"], batch["reference_beta"]).image
         return (result.float() / 2 + 0.5).clamp(0, 1)
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """The network's state, with the names of the authors' checkpoint."""
         return self.network.state_dict(), self.architecture
+
+
+def _seen(batch: Batch) -> Batch:
+    """The batch as the network sees it: of composites, foregrounds without what is around them, and the other way."""
+    if "content_mask" not in batch:
+        return batch
+    sides = {"content": batch["content_mask"], "reference": batch["reference_mask"]}
+    views = {name: sides[name.partition("_")[0]] for name in VIEWS}
+    return batch | {name: filled(batch[name], mask) for name, mask in views.items()}
 
 
 def make(recipe: Recipe) -> SshObjective:

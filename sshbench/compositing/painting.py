@@ -27,7 +27,7 @@ from sshbench.methods.full_resolution import (
     View,
     fit_map,
 )
-from sshbench.methods.views import SIDE, at_side, filled
+from sshbench.methods.views import NEAR, SIDE, at_side, filled
 
 _MARGIN = 0.1  # around the foreground in its photograph, of its width and height
 _CORE = 0.98  # of the mask: pixels with less show the background too
@@ -120,7 +120,10 @@ def view_of(scene: Scene, reference: Box) -> tuple[View, Box]:
     if scene.hidden:
         foreground, mask = filled(foreground, mask, SIDE), at_side(mask)
     outside = 1 - mask_of(scene.mask, reference) if scene.is_composite else None
-    view = View(foreground, small(scene.background.image.pixels, reference), mask, outside)
+    background = scene.background.image.pixels
+    place = widened(scene.landing, (NEAR - 1) / 2, scene.canvas)
+    near = region_composite(background, scene.layer, place, hole=scene.is_composite)
+    view = View(foreground, small(background, reference), mask, outside, near.composite, near.mask)
     return view, placed(box, scene.corner, scene.scale)
 
 

@@ -46,12 +46,17 @@ class View:
         float32 `[h, w]`, 0..1: how much of a pixel is foreground; None where all is.
     reference_mask
         float32 `[h', w']`, 0..1: how much of a pixel of the reference is background; None where all is.
+    placed, placed_mask
+        uint8 `[h", w", 3]` and float32 `[h", w"]`: the foreground where it lies on the background, with what is around
+        it, and how much of a pixel is foreground there; None where it has no place.
     """
 
     foreground: NDArray[np.uint8]
     reference: NDArray[np.uint8]
     mask: NDArray[np.float32] | None = None
     reference_mask: NDArray[np.float32] | None = None
+    placed: NDArray[np.uint8] | None = None
+    placed_mask: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, eq=False)

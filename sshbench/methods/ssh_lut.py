@@ -14,6 +14,7 @@ from sshbench.lut.fit_smooth import limited
 from sshbench.lut.strength import Amount
 from sshbench.lut.table import Lut, identity_table, rising
 from sshbench.methods.full_resolution import ColourMap, MapKind, View
+from sshbench.methods.views import NEAR
 from sshbench.methods.weights import load_network
 from sshbench.metrics.resize import resized
 
@@ -23,14 +24,15 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.float32]
 
-_FAINT = 6 / 255  # of a pixel of the small background that is foreground; with more of it it is not looked at
+_FAINT = 5.5 / 255  # of a pixel of the small background that is foreground; with more of it it is not looked at
+_LEAST_NEAR = 0.02  # of what is shown of a place that is background
 
 
 class SshLutMethod:
     """Give the foreground the appearance of the background by a LUT.
 
-    The network sees the rectangle around the mask, and the background around that (`surroundings`), both at 64 x 64;
-    where no background is known beneath the foreground, it looks at what is outside of the mask.
+    The network sees the rectangle around the mask, the background, and the foreground in its place with what is around
+    it, all at 64 x 64. Where no background is known beneath the foreground, only what is outside of the mask counts.
 
     Parameters
     ----------
@@ -87,19 +89,37 @@ class SshLutMethod:
         if not views:
             return []
         device = next(self.network.parameters()).device
-        content, reference = (
-            _tensor([getattr(view, name) for view in views]).to(device) for name in ("foreground", "reference")
-        )
-        masks = [_masks([getattr(view, name) for view in views]).to(device) for name in ("mask", "reference_mask")]
-        masks[1] = (masks[1] >= 1 - _FAINT).float()
+        given = [tensor.to(device) for tensor in network_input(views)]
         with torch.inference_mode():
-            tables = self.network(content, reference, *masks).table.cpu().numpy()
-        inside = masks[0][:, 0].cpu().numpy() >= FOREGROUND
-        pixels = content.permute(0, 2, 3, 1).cpu().numpy()
+            tables = self.network(*given).table.cpu().numpy()
+        inside = given[2][:, 0].cpu().numpy() >= FOREGROUND
+        pixels = given[0].permute(0, 2, 3, 1).cpu().numpy()
         return [
             ColourMap("ssh-lut", Lut(values=_safe(table, image[seen]), title="ssh-lut")).followed(self.amount)
             for table, image, seen in zip(tables, pixels, inside, strict=True)
         ]
+
+
+def network_input(views: Sequence[View]) -> list[Tensor]:
+    """What `SshLut.forward` takes: content, reference, their masks, the foreground in its place, and the masks of that.
+
+    A foreground without a place, or none of whose surroundings are known, is given a place of which nothing is seen.
+    """
+    import torch
+
+    content, reference = (_tensor([getattr(view, name) for view in views]) for name in ("foreground", "reference"))
+    content_mask, reference_mask = (_masks([getattr(view, name) for view in views]) for name in ("mask", "reference_mask"))
+    nothing = np.zeros((1, 1, 3), np.uint8)
+    placed = _tensor([nothing if view.placed is None else view.placed for view in views])
+    # Without a place all of it counts as foreground, so that nothing near is seen.
+    placed_mask = _masks([None if view.placed is None else view.placed_mask for view in views])
+    near_mask = (placed_mask <= _FAINT).float()
+    has_place = (near_mask.mean((1, 2, 3), keepdim=True) >= _LEAST_NEAR).float()
+    seen = torch.maximum(placed_mask, near_mask) > 0
+    return [
+        content, reference, content_mask, (reference_mask >= 1 - _FAINT).float(),
+        placed * seen * has_place, placed_mask * has_place, near_mask * has_place,
+    ]  # fmt: skip
 
 
 def _safe(table: NDArray[np.float32], colours: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -115,14 +135,21 @@ def _safe(table: NDArray[np.float32], colours: NDArray[np.float32]) -> NDArray[n
 
 
 def view_of(composite: Composite) -> View | None:
-    """The rectangle around the mask, and the background around it; None where there is no foreground."""
+    """The rectangle around the mask, the background, and the foreground in its place; None without a foreground."""
     inside = composite.mask >= FOREGROUND
     if not inside.any():
         return None
     box = box_around(inside)
-    around = surroundings(box, composite.mask.shape)
-    outside = None if composite.has_background else (1 - composite.mask)[around]
-    return View(composite.foreground[box], composite.background[around], composite.mask[box], outside)
+    around = surroundings(box, composite.mask.shape, NEAR)
+    outside = None if composite.has_background else 1 - composite.mask
+    return View(
+        composite.foreground[box],
+        composite.background,
+        composite.mask[box],
+        outside,
+        composite.composite[around],
+        composite.mask[around],
+    )
 
 
 def _small(image: NDArray[Any]) -> NDArray[Any]:

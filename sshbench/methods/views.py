@@ -14,6 +14,7 @@ from sshbench.metrics.resize import resized
 Image = NDArray[np.uint8]
 Mask = NDArray[np.float32]
 
+NEAR = 2.0  # times a foreground's width and height, of what is shown of its place; training has 1.5 to 3 (scenes)
 SIDE = 256  # of the network's input, Jiang et al. 2021, section 4.1
 
 
@@ -48,27 +49,17 @@ def at_side(image: NDArray[Any], side: int = SIDE) -> NDArray[Any]:
 def filled(image: Image, mask: Mask, side: int) -> Image:
     """An image as a square in which only what is inside of the mask shows, and the rest goes on from it smoothly.
 
-    The colours outside are means over squares of the mask's colours: at each pixel of the smallest square, of those of
-    2, 4, 8, ... pixels a side that tile the image, in which there is any.
+    `sshbench.networks.filling.filled` says how. The colours at the edge of the mask are those of what is inside alone.
     """
-    weight = at_side(mask, side).astype(np.float64)[..., None]
+    import torch
+
+    from sshbench.networks.filling import filled as fill
+
+    weight = at_side(mask, side).astype(np.float32)
     if not weight.any():
         return at_side(image, side)
-    colour = np.stack([at_side(mask * image[..., c].astype(np.float32), side) for c in range(3)], axis=-1)
-    found = _spread(colour.astype(np.float64), weight)
-    known = colour / np.maximum(weight, 1e-6)
-    codes: Image = np.rint(np.clip(np.where(weight > 0.5, known, found), 0, 255)).astype(np.uint8)
+    colour = np.stack([at_side(mask * image[..., c].astype(np.float32), side) for c in range(3)])
+    known = torch.from_numpy(colour / np.maximum(weight, 1e-6))[None]
+    found = fill(known, torch.from_numpy(weight)[None, None])[0].permute(1, 2, 0).numpy()
+    codes: Image = np.rint(np.clip(found, 0, 255)).astype(np.uint8)
     return codes
-
-
-def _spread(colour: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Colours over weights, where there is little weight those of the same place at half the size."""
-    here = colour / np.maximum(weight, 1e-6)
-    side = len(colour)
-    if side == 1:
-        return here
-    half = [a.reshape(side // 2, 2, side // 2, 2, -1).mean((1, 3)) for a in (colour, weight)]
-    coarse = _spread(*half).astype(np.float32)
-    coarse = resized(coarse, "pil-bilinear", (side, side))
-    share = np.clip(weight, 0, 1)
-    return here * share + coarse * (1 - share)

@@ -153,7 +153,7 @@ class SshLut(nn.Module):
             near = (placed * is_placed + reference * (1 - is_placed)).float()
             near_seen = near_mask * is_placed + reference_mask * (1 - is_placed)
             of_content, of_reference, of_near = (
-                statistics(image.float(), mask.float() + _FAINT, self.quantiles)
+                statistics(image.float(), _counting(mask.float()), self.quantiles)
                 for image, mask in ((content, content_mask), (reference, reference_mask), (near, near_seen))
             )
             known, matrix = closed_form_maps(self.grid, of_content, of_reference)
@@ -259,6 +259,11 @@ class _Attention(nn.Module):
         x = x + self.answer(found.transpose(1, 2).reshape(count, tokens, channels))
         out: Tensor = x + self.think(self.second_norm(x))
         return out
+
+
+def _counting(masks: Tensor) -> Tensor:
+    """Weights of pixels `[B, 1, H, W]`: the masks, and all pixels alike where a mask is empty."""
+    return masks + (masks.sum((1, 2, 3), keepdim=True) < 0.5)
 
 
 def _pooled(tokens: Tensor, shares: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from sshbench.benchmarks.composite import Composite, paste
 from sshbench.lut.strength import Amount
 from sshbench.methods.base import MethodError
 from sshbench.methods.full_resolution import ColourMap, MapKind, View, fit_map, fit_published, through_linear
-from sshbench.methods.views import SIDE, at_side, canvas_view, view_of
+from sshbench.methods.views import SIDE, at_side, canvas_view, filled, masked_canvas, masked_view, view_of
 from sshbench.methods.weights import load_network
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ class SshMethod:
         self.weights_hash: str | None = found.hash
         self.trained_by: str | None = found.card.trained_by
         self.input_size = self._side = found.card.preprocessing.input_size or SIDE
+        self._hides = found.card.trained_on_composites
         self.output, self.map, self.notebook, self.precision = output, map, notebook, precision
 
     def harmonize(self, batch: Sequence[Composite]) -> list[Any]:
@@ -98,18 +99,31 @@ class SshMethod:
         """
         if self.notebook:
             return self._each(batch, view_of, self._notebook)
+        see = masked_view if self._hides else view_of
         if self.output == "network":
-            return self._each(batch, canvas_view, self._pasted)
-        return self._each(batch, view_of, self._mapped)
+            return self._each(batch, masked_canvas if self._hides else canvas_view, self._pasted)
+        return self._each(batch, see, self._mapped)
 
     def colour_maps(self, views: Sequence[View], kind: MapKind | None = None) -> list[ColourMap]:
         """The maps of the foregrounds' colours that the network finds, of the method's own kind by default."""
-        results = self.results([(view.foreground, view.reference) for view in views])
+        results = self.results([self.shown(view) for view in views])
         return [self._map(view, result, kind) for view, result in zip(views, results, strict=True)]
 
     def pictures(self, views: Sequence[View]) -> list[Floats]:
         """The network's own pictures of the foregrounds, float32 `[256, 256, 3]`, 0..1."""
-        return [np.clip(result, 0, 1) for result in self.results([(view.foreground, view.reference) for view in views])]
+        return [np.clip(result, 0, 1) for result in self.results([self.shown(view) for view in views])]
+
+    def shown(self, view: View) -> tuple[Pixels, Pixels]:
+        """Foreground and reference of a view as the network sees them.
+
+        Weights that were trained on composites see only what is inside the masks, and colours that go on from there:
+        what else was in the photograph does not matter. The published ones see the whole rectangles.
+        """
+        images = (view.foreground, view.mask), (view.reference, view.reference_mask)
+        one, other = (
+            image if mask is None or not self._hides else filled(image, mask, self._side) for image, mask in images
+        )
+        return one, other
 
     def results(self, pairs: Sequence[tuple[Pixels, Pixels]]) -> list[Floats]:
         """Run the network on foregrounds and references, uint8 `[h, w, 3]` of any size.
@@ -141,7 +155,7 @@ class SshMethod:
     def _each(self, batch: Sequence[Composite], see: Any, finish: Any) -> list[Any]:
         """All composites of a batch in one pass; those without a foreground stay as they are."""
         views = [see(composite) for composite in batch]
-        results = iter(self.results([(view.foreground, view.reference) for view in views if view]))
+        results = iter(self.results([self.shown(view) for view in views if view]))
         return [
             finish(composite, view, next(results)) if view else composite.composite
             for composite, view in zip(batch, views, strict=True)
@@ -150,7 +164,8 @@ class SshMethod:
     def _map(self, view: View, result: Floats, kind: MapKind | None = None) -> ColourMap:
         side = self._side
         mask = None if view.mask is None else at_side(view.mask, side)
-        found = fit_map(kind or self.map, at_side(view.foreground, side) / 255, np.clip(result, 0, 1), mask=mask)
+        before = at_side(self.shown(view)[0], side) / 255
+        found = fit_map(kind or self.map, before, np.clip(result, 0, 1), mask=mask)
         return found.followed(self.amount)
 
     def _mapped(self, composite: Composite, view: View, result: Floats) -> Pixels:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from sshbench.lut.fit_smooth import limited
 from sshbench.lut.strength import Amount
 from sshbench.lut.table import Lut, identity_table, rising
 from sshbench.methods.full_resolution import ColourMap, MapKind, View
-from sshbench.methods.views import NEAR
+from sshbench.methods.views import NEAR, masked_view
 from sshbench.methods.weights import load_network
 from sshbench.metrics.resize import resized
 
@@ -136,20 +137,11 @@ def _safe(table: NDArray[np.float32], colours: NDArray[np.float32]) -> NDArray[n
 
 def view_of(composite: Composite) -> View | None:
     """The rectangle around the mask, the background, and the foreground in its place; None without a foreground."""
-    inside = composite.mask >= FOREGROUND
-    if not inside.any():
+    view = masked_view(composite)
+    if view is None:
         return None
-    box = box_around(inside)
-    around = surroundings(box, composite.mask.shape, NEAR)
-    outside = None if composite.has_background else 1 - composite.mask
-    return View(
-        composite.foreground[box],
-        composite.background,
-        composite.mask[box],
-        outside,
-        composite.composite[around],
-        composite.mask[around],
-    )
+    around = surroundings(box_around(composite.mask >= FOREGROUND), composite.mask.shape, NEAR)
+    return replace(view, placed=composite.composite[around], placed_mask=composite.mask[around])
 
 
 def _small(image: NDArray[Any]) -> NDArray[Any]:

@@ -36,6 +36,25 @@ def view_of(composite: Composite, side: int = SIDE) -> View | None:
     return View(at_side(composite.composite[box], side), reference, at_side(composite.mask[box], side))
 
 
+def masked_view(composite: Composite) -> View | None:
+    """The rectangle around the mask and the background, with masks of what counts; None without a foreground.
+
+    Where no background is known beneath the foreground, only what is outside of the mask counts.
+    """
+    inside = composite.mask >= FOREGROUND
+    if not inside.any():
+        return None
+    box = box_around(inside)
+    outside = None if composite.has_background else 1 - composite.mask
+    return View(composite.foreground[box], composite.background, composite.mask[box], outside)
+
+
+def masked_canvas(composite: Composite) -> View:
+    """The same of the whole canvas, so that a result lies where the composite has its foreground."""
+    outside = None if composite.has_background else 1 - composite.mask
+    return View(composite.foreground, composite.background, composite.mask, outside)
+
+
 def canvas_view(composite: Composite, side: int = SIDE) -> View:
     """The same of the whole canvas, so that a result lies where the composite has its foreground."""
     return View(*(at_side(image, side) for image in (composite.composite, composite.background, composite.mask)))

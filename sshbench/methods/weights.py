@@ -92,6 +92,12 @@ class WeightsCard(BaseModel):
     licence: str = ""
     file: str = ""
 
+    @property
+    def trained_on_composites(self) -> bool:
+        """Whether training hid what is outside of the masks, so that a method has to do the same."""
+        data = self.recipe.get("data", {})
+        return isinstance(data, dict) and any(isinstance(data.get(n), float) and data[n] > 0 for n in ("own", "cross"))
+
 
 @dataclass(frozen=True, eq=False)
 class Weights:

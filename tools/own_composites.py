@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from sshbench.compositing import harmonize
+from sshbench import harmonize
 from sshbench.methods import get_method
 
 LIST = Path(__file__).parents[1] / "docs" / "own-composites.csv"

@@ -109,7 +109,9 @@ def network_input(views: Sequence[View]) -> list[Tensor]:
     import torch
 
     content, reference = (_tensor([getattr(view, name) for view in views]) for name in ("foreground", "reference"))
-    content_mask, reference_mask = (_masks([getattr(view, name) for view in views]) for name in ("mask", "reference_mask"))
+    content_mask, reference_mask = (
+        _masks([getattr(view, name) for view in views]) for name in ("mask", "reference_mask")
+    )
     nothing = np.zeros((1, 1, 3), np.uint8)
     placed = _tensor([nothing if view.placed is None else view.placed for view in views])
     # Without a place all of it counts as foreground, so that nothing near is seen.

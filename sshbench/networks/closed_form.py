@@ -81,7 +81,7 @@ def light_ratio(source: Statistics, target: Statistics) -> Tensor:
 
     Light below a thousandth counts as a thousandth and no ratio exceeds 6 stops, so that black stays black.
     """
-    return torch.log2((target.light.clamp(min=_DARK) / source.light.clamp(min=_DARK))).clamp(-6, 6)
+    return torch.log2(target.light.clamp(min=_DARK) / source.light.clamp(min=_DARK)).clamp(-6, 6)
 
 
 def optimal_matrix(source: Tensor, target: Tensor) -> Tensor:

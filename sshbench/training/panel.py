@@ -158,4 +158,3 @@ def said(scores: dict[str, float]) -> str:
         f"{scores['gain']:+.2f} dB ({scores['gain_low']:+.2f} to {scores['gain_high']:+.2f}) of foregrounds' PSNR over "
         f"{scores['dc_psnr']:.2f} dB untouched, on {scores['images']:.0f} held-out composites: {families}"
     )
-

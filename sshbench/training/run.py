@@ -266,10 +266,11 @@ class _Keeper:
         self.scores, self._measured = scores, trainer.step
         standing = panels.standing(scores) if on_panel else scores["psnr"]
         best = ", the best so far" if standing > trainer.best else ""
+        words = panels.said(scores) if on_panel else said(scores)
         self._logs.validated(
             {"step": trainer.step, "epoch": trainer.epoch, "samples": trainer.samples, "seconds": trainer.seconds}
             | scores,
-            f"after {clock(trainer.seconds)} and {trainer.samples:,} samples: {panels.said(scores) if on_panel else said(scores)}{best}",
+            f"after {clock(trainer.seconds)} and {trainer.samples:,} samples: {words}{best}",
         )
         return standing
 

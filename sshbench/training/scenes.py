@@ -242,7 +242,10 @@ class Scenes:
             return None
         rows, columns = box_around(inside)
         box = float(columns.start), float(rows.start), float(columns.stop), float(rows.stop)
-        content, content_mask = resize_box(photo, _scaled(box, mask.shape, photo.shape), crop), _resized(mask, box, crop)
+        content, content_mask = (
+            resize_box(photo, _scaled(box, mask.shape, photo.shape), crop),
+            _resized(mask, box, crop),
+        )
         is_placed = bool(rng.random() < self.shares.placed)
         times = float(np.exp(rng.uniform(*np.log(_AROUND))))
         if own:
@@ -269,9 +272,7 @@ class Scenes:
         near_mask = (placed_mask < 6) * np.uint8(255)
         if not is_placed or (near_mask > 0).mean() < 0.02:
             placed_mask, near_mask = np.zeros_like(placed_mask), np.zeros_like(near_mask)
-        return Scene(
-            content, reference, content_mask, outside * np.uint8(255), front, back, placed_mask, near_mask
-        )
+        return Scene(content, reference, content_mask, outside * np.uint8(255), front, back, placed_mask, near_mask)
 
     def _object(self, rng: np.random.Generator, row: int) -> tuple[int, Pixels | None]:
         """A photograph with a mask, and that: `row` if it has one, else the first of a few drawn at random."""

@@ -184,9 +184,7 @@ def _distribution(source: Floats, target: Floats, colours: Floats) -> Floats:
     for turn in rotations(_TURNS):
         turned, others, at = source @ turn.T, target @ turn.T, colours @ turn.T
         both = np.concatenate([turned, at])
-        moved = np.stack(
-            [_through_quantiles(a, b, c) for a, b, c in zip(turned.T, others.T, both.T, strict=True)], 1
-        )
+        moved = np.stack([_through_quantiles(a, b, c) for a, b, c in zip(turned.T, others.T, both.T, strict=True)], 1)
         source, colours = moved[: len(source)] @ turn, moved[len(source) :] @ turn
     return colours
 

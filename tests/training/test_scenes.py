@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sshbench.training.grades import random_grades
 
 from sshbench.errors import SshbenchError
 from sshbench.lut.apply import apply_lut
 from sshbench.training.data import make_loader, open_training
-from sshbench.training.grades import random_grades
 from sshbench.training.scenes import Scenes, Shares
 from sshbench.triplets.dataset import VIEWS, TripletDataset
 from sshbench.triplets.settings import Settings

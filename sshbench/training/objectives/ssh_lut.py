@@ -26,8 +26,9 @@ class SshLutObjective:
     """Trains `SshLut`; each term is off where its weight is 0.
 
     `harm` is the harmonization loss, both ways, and `recon` that of a content by the reference of its own look; both
-    are, for each image, the fourth root of the mean squared error where the mask is (`error`). `dis` is the second term of the paper's disentanglement loss. `smooth` and
-    `monotone` are the terms of Zeng et al. 2020 ("Learning image-adaptive 3D lookup tables", section 3.4).
+    are the fourth root of each image's mean squared error under its mask (`error`). `dis` is the second term of the
+    paper's disentanglement loss. `smooth` and `monotone` are the terms of Zeng et al. 2020 ("Learning image-adaptive
+    3D lookup tables", section 3.4).
     """
 
     def __init__(self, recipe: Recipe) -> None:

@@ -13,7 +13,7 @@ import click
 
 from sshbench.cli.image_limit import limits, max_megapixels
 from sshbench.errors import SshbenchError
-from sshbench.triplets.settings import TRANSFERS, Settings
+from sshbench.triplets.settings import APPEARANCES, TRANSFERS, Settings
 
 DEFAULTS = Settings()
 PARTS = ("train", "held-out", "all")
@@ -81,10 +81,18 @@ def _pair(kind: type, name: str, text: str) -> _Decorator:
 @_pair(float, "--overlap", "What the two crops share, as a part of the smaller one.")
 @click.option(
     "--appearance",
-    type=click.Choice(["lut", "color-transfer", "saturation"]),
+    type=click.Choice(APPEARANCES),
     default="lut",
     show_default=True,
-    help="Where the two appearances come from (the paper's Table 4).",
+    help="Where the two appearances come from: LUTs; computed grades, or known errors of exposure and white balance; "
+    "colours of other photographs; two saturations. lut and the last two are the paper's Table 4.",
+)
+@click.option(
+    "--background",
+    type=click.Choice(["photographed", "look"]),
+    default="photographed",
+    show_default=True,
+    help="Of composites: leave all but the foreground as photographed, or give it an appearance of its own.",
 )
 @click.option(
     "--luts",
@@ -103,15 +111,16 @@ def _pair(kind: type, name: str, text: str) -> _Decorator:
 @click.option("--masked", is_flag=True, help="Leave photographs out that have no mask in --masks.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take N of the photographs, spread over them.")
 @max_megapixels
-@click.option("--lut-part", type=click.Choice(PARTS), help="The same for the LUTs.  [default: as --part]")
+@click.option("--lut-part", type=click.Choice(PARTS), help="The same for LUTs and grades.  [default: as --part]")
 @click.option(
     "--weight",
     "weights",
     multiple=True,
     metavar="LOOK=WEIGHT",
-    help="How often a LUT is drawn (others: 1); LOOK may hold * and ?. May be repeated; the last that fits counts.",
+    help="How often a LUT, grade or rung is drawn (others: 1); LOOK may hold * and ?. May be repeated; the last that "
+    "fits counts.",
 )
-@_pair(float, "--strength", "How far a LUT is followed, 0 to 1.")
+@_pair(float, "--strength", "How far a LUT or a colour transfer is followed, 0 to 1.")
 @_pair(float, "--saturation", "Factor of saturation, with --appearance saturation.")
 @click.option(
     "--transfer",
@@ -217,19 +226,22 @@ def generate_triplets(ctx: click.Context, /, **options: Any) -> None:
         prepare_workers()
     from sshbench.triplets.codecs import Codec
     from sshbench.triplets.engine import generate, plan
-    from sshbench.triplets.luts import open_bank
+    from sshbench.triplets.luts import bank_of
     from sshbench.triplets.sources import open_source
 
     # No warning about every attempt to reach the hub: what came of them is said in one sentence.
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     part = _part(o["shard"])
     codec = Codec.choose(o["image_format"], o["quality"])
-    lut_part = o["lut_part"] or o["part"]
-    bank = open_bank(o["luts"], lut_part) if o["appearance"] == "lut" else None
+    has_parts = o["appearance"] in ("lut", "grades")
+    if o["luts"] and o["appearance"] != "lut":
+        raise SshbenchError("--luts is for --appearance lut; leave --luts out")
+    if o["lut_part"] and not has_parts:
+        raise SshbenchError("--lut-part is for --appearance lut and grades; leave --lut-part out")
     if o["masked"] and not o["masks"]:
         raise SshbenchError("--masked is for --masks, which says where the masks are")
-    if bank is None and (o["luts"] or o["lut_part"]):
-        raise SshbenchError("--luts and --lut-part are for --appearance lut; leave them out")
+    lut_part: Any = (o["lut_part"] or o["part"]) if has_parts else "all"
+    bank = bank_of(o["appearance"], o["luts"], lut_part)
     named = {field.name for field in fields(Settings)} - {"weights", "transfers"}
     settings = Settings(
         weights=_weights(o["weights"], bank),
@@ -250,7 +262,7 @@ def generate_triplets(ctx: click.Context, /, **options: Any) -> None:
         rows_per_shard=o["rows_per_shard"],
         asked={"spec": o["source"], **asked},
         luts_from=o["luts"],
-        lut_part=lut_part if bank is not None else "all",
+        lut_part=lut_part,
         license=o["license"],
     )
     if o["dry_run"]:
@@ -293,7 +305,7 @@ def _weights(asked: tuple[str, ...], bank: Any) -> tuple[float, ...] | None:
     if not asked:
         return None
     if bank is None:
-        raise SshbenchError("--weight is for --appearance lut; leave it out")
+        raise SshbenchError("--weight is for --appearance lut, grades and ladders; leave --weight out")
     weights = dict.fromkeys(bank.names, 1.0)
     for text in asked:
         pattern, sign, value = text.rpartition("=")

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from sshbench.cli.image_limit import limits, max_megapixels
+from sshbench.triplets.settings import APPEARANCES
 
 
 @click.command("preview-triplets")
@@ -33,8 +34,13 @@ from sshbench.cli.image_limit import limits, max_megapixels
 @click.option("--kind", type=click.Choice(["triplets", "composites"]), default="triplets", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed, other triplets.")
 @click.option("--crops", type=click.Choice(["multi", "single"]), default="multi", show_default=True)
+@click.option("--appearance", type=click.Choice(APPEARANCES), default="lut", show_default=True)
 @click.option(
-    "--appearance", type=click.Choice(["lut", "color-transfer", "saturation"]), default="lut", show_default=True
+    "--background",
+    type=click.Choice(["photographed", "look"]),
+    default="photographed",
+    show_default=True,
+    help="Of composites: as photographed, or with an appearance of its own.",
 )
 @click.option(
     "--luts",
@@ -62,7 +68,7 @@ def preview_triplets(store: str | None, output: str, count: int, tile: int, **op
 
     format_of(output)
     if store is None:
-        settings = Settings(**{name: options[name] for name in ("kind", "seed", "crops", "appearance")})
+        settings = Settings(**{name: options[name] for name in ("kind", "seed", "crops", "appearance", "background")})
         where = {name: options[name] for name in ("config", "split", "column", "revision", "masks")}
         where |= limits(options["max_pixels"])
         rows = would_be(count, options["source"] or "sample", options["luts"], settings=settings, **where)

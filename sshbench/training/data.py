@@ -20,7 +20,7 @@ from sshbench.training.stored import StoredViews, check_store, open_rows
 from sshbench.triplets.dataset import TripletDataset
 from sshbench.triplets.held_out import Part
 from sshbench.triplets.loader import TripletLoader
-from sshbench.triplets.luts import Places, open_bank
+from sshbench.triplets.luts import Places, bank_of
 from sshbench.triplets.manifest import FORMAT, MANIFEST
 from sshbench.triplets.settings import Settings
 from sshbench.triplets.sources import open_source
@@ -106,12 +106,11 @@ def open_training(
             raise SshbenchError(f"{source}: a store of pixels takes no LUTs; leave --luts out")
         check_store(stored, settings)
         return open_rows(stored, part)
-    if luts and settings.appearance != "lut":
-        raise SshbenchError(f"appearances come from {settings.appearance} and not from LUTs; leave --luts out")
+    bank = bank_of(settings.appearance, luts, part)
     photographs = open_source(source, part=part, **asked)
     if cache_mb:
         photographs = CachedSource(photographs, settings.short_side, cache_mb << 20)
-    dataset = TripletDataset(photographs, open_bank(luts, part) if settings.appearance == "lut" else None, settings)
+    dataset = TripletDataset(photographs, bank, settings)
     return Scenes(dataset, shares) if shares is not None and scenes else dataset
 
 
@@ -149,7 +148,7 @@ def described(dataset: Training) -> dict[str, Any]:
     """What a dataset is made of, for the card of what is trained on it: plain values."""
     if isinstance(dataset, TripletDataset):
         said: dict[str, Any] = {"source": dataset.source.description}
-        if dataset.settings.appearance == "lut":
+        if dataset.settings.has_bank:
             said["looks"] = list(dataset.bank.names)
     else:
         said = dict(dataset.description)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from sshbench.errors import SshbenchError
 from sshbench.folders import data_folder
 from sshbench.methods.weights import LARGEST_INPUT
-from sshbench.triplets.settings import TRANSFERS, Appearance, Crops, Kind, Settings, Transfer
+from sshbench.triplets.settings import TRANSFERS, Appearance, Background, Crops, Kind, Settings, Transfer
 
 
 class RecipeError(SshbenchError):
@@ -95,6 +95,7 @@ class Data(_Section):
     scale: tuple[int, int] = (256, 320)
     crops: Crops = "multi"
     appearance: Appearance = "lut"
+    background: Background = "photographed"
     overlap: tuple[float, float] = (0.3, 1.0)
     strength: tuple[float, float] = (1.0, 1.0)
     saturation: tuple[float, float] = (0.4, 1.6)

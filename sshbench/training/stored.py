@@ -87,8 +87,9 @@ def rows_of(stored: StoredTriplets, part: Part) -> list[int]:
     if part == "all" or (run.source.get("part") == run.lut_part == part):
         return list(range(len(stored)))
     names = ["row"]
-    if run.settings.appearance == "lut":
-        names += ["alpha"] if run.settings.kind == "composites" else ["alpha", "beta"]
+    if run.settings.appearance in ("lut", "grades"):  # the rungs of ladders are in all parts
+        looked = run.settings.kind == "triplets" or run.settings.background == "look"
+        names += ["alpha", "beta"] if looked else ["alpha"]
     looks = [name for name, _ in run.luts]
     columns = [stored.column(name) for name in names]
     if run.store == "recipes":

@@ -186,8 +186,10 @@ def _scaled(settings: Settings, crop: int | None) -> Settings:
 def _rendered(source: str, luts: Places | None, settings: Settings, images: int, asked: dict[str, Any]) -> HeldOut:
     photographs, said = held_out_or_all(lambda part: open_source(source, part=part, **asked), "photographs")
     bank = None
-    if settings.appearance == "lut":
-        bank, looks = held_out_or_all(lambda part: open_bank(luts, part), "looks")
+    if settings.has_bank:
+        bank, looks = held_out_or_all(lambda part: open_bank(luts, part, settings.appearance), "looks")
+        if settings.appearance == "ladders":
+            looks = "rungs of the ladders, which training sees too"
         said += f", {len(bank)} {looks}"
     dataset = TripletDataset(photographs, bank, settings)
     samples: list[Sample] = []

@@ -11,6 +11,11 @@ from sshbench.triplets.shard_file import columns
 _SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000)
 _LISTED = 20
 
+_COMPUTED = {
+    "grades": "grades",
+    "ladders": "rungs of the ladders of exposure and white balance",
+}
+
 _COLUMNS = {
     "foreground": "content under the appearance alpha: what a network is given to harmonize",
     "background": "another crop of the same photograph (the reference) under the appearance beta",
@@ -28,6 +33,10 @@ _COLUMNS = {
     "content_box": "left, top, right, bottom of the content in the photograph, 0 to 1",
     "reference_box": "left, top, right, bottom of the reference in the photograph, 0 to 1",
 }
+_UNDER_A_LOOK = {
+    "composite": "the photograph under the appearance beta, with the appearance alpha inside the mask",
+    "real": "the photograph under the appearance beta: what a network should return",
+}
 
 
 def card(manifest: Manifest) -> bytes:
@@ -35,7 +44,8 @@ def card(manifest: Manifest) -> bytes:
     run = manifest.run
     parts = [_front_matter(manifest), _title(manifest), _loading(run)]
     if run.store == "pixels":
-        rows = [f"| `{name}` | {_COLUMNS[name]} |" for name in columns(run)]
+        said = _COLUMNS | (_UNDER_A_LOOK if run.settings.background == "look" else {})
+        rows = [f"| `{name}` | {said[name]} |" for name in columns(run)]
         parts.append("\n".join(["## Columns\n", "| column | what |", "|---|---|", *rows]))
     parts += [_how(run), _luts(run), _skipped(manifest)]
     return ("\n\n".join(part for part in parts if part) + "\n").encode()
@@ -111,9 +121,10 @@ def _how(run: Run) -> str:
     rows = [f"| source: {key} | {_cell(value)} |" for key, value in source]
     rows.append(f"| source: fingerprint | `{run.fingerprint}` |")
     rows.append(f"| licence of the photographs | {run.license or 'not stated'} |")
-    rows += [
-        f"| {key} | {_cell(value)} |" for key, value in json.loads(run.settings.to_json()).items() if value is not None
-    ]
+    settings = json.loads(run.settings.to_json())
+    if run.settings.kind == "triplets":
+        del settings["background"]  # which is of composites: a triplet's background has the look beta
+    rows += [f"| {key} | {_cell(value)} |" for key, value in settings.items() if value is not None]
     rows += [
         f"| {key} | {_cell(value)} |"
         for key, value in (("images", str(run.codec)), ("rows a shard", run.rows_per_shard))
@@ -141,12 +152,14 @@ def _luts(run: Run) -> str:
         return ""
     rows = [f"| {_cell(name)} | `{digest[:16]}` |" for name, digest in run.luts]
     of = {SHIPPED: "the looks that ship with sshbench"}
-    place = " and ".join(of.get(place, f"`{place}`") for place in run.luts_from)
+    where = "from " + " and ".join(of.get(place, f"`{place}`") for place in run.luts_from)
+    if run.settings.appearance in _COMPUTED:
+        where = f"{_COMPUTED[run.settings.appearance]} that `sshbench.triplets.families` computes"
     part = "" if run.lut_part == "all" else f" ({run.lut_part} looks alone)"
     return "\n".join(
         [
             "## LUTs\n",
-            f"{len(run.luts)} from {place}{part}, as tables of {run.lut_size} points an axis.\n",
+            f"{len(run.luts)} {where}{part}, as tables of {run.lut_size} points an axis.\n",
             "| name | SHA-256 of the table, first 16 digits |",
             "|---|---|",
             *rows,

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from sshbench.errors import SshbenchError
 from sshbench.lut.bank import LutBank
-from sshbench.triplets.luts import Places, open_bank
+from sshbench.triplets.luts import Places, bank_of, open_bank
 from sshbench.triplets.recipe import Recipe, make_recipe
 from sshbench.triplets.render import RenderedComposite, render, render_crops
 from sshbench.triplets.settings import Settings
@@ -58,7 +58,8 @@ class TripletDataset:
     source
         What `sshbench generate-triplets --source` takes (`sample`, a folder, a dataset id), or an open `Source`.
     luts
-        What `sshbench.triplets.luts.open_bank` takes, or a `LutBank`; the looks that ship with sshbench by default.
+        What `sshbench.triplets.luts.open_bank` takes, or a `LutBank`; by default the looks that ship with sshbench, or
+        the computed ones of the appearances `"grades"` and `"ladders"`.
     settings
         What to render; the paper's by default.
     deliver
@@ -84,13 +85,13 @@ class TripletDataset:
         unreadable: Unreadable = "replace",
     ) -> None:
         self.source = open_source(os.fspath(source)) if isinstance(source, str | os.PathLike) else source
-        if not isinstance(luts, LutBank):
-            luts = open_bank(luts)
-        self.bank = luts
         self.settings = settings or Settings()
+        if not isinstance(luts, LutBank):
+            luts = bank_of(self.settings.appearance, luts) or open_bank()
+        self.bank = luts
         if deliver == "crops" and not self.can_deliver_crops:
             raise SshbenchError(
-                'deliver="crops" leaves the LUTs to the batch, so it needs kind "triplets" and appearance "lut"; '
+                'deliver="crops" leaves the LUTs to the batch, so it needs kind "triplets" and an appearance of LUTs; '
                 'use deliver="views"'
             )
         self.deliver = deliver
@@ -105,7 +106,7 @@ class TripletDataset:
     @property
     def can_deliver_crops(self) -> bool:
         """Whether LUTs, which a batch can take at once, are what makes the views."""
-        return (self.settings.kind, self.settings.appearance) == ("triplets", "lut")
+        return self.settings.kind == "triplets" and self.settings.has_bank
 
     def delivering(self, deliver: Deliver) -> TripletDataset:
         """The same dataset with another `deliver`."""

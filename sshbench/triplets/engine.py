@@ -33,7 +33,7 @@ from sshbench.triplets.manifest import (
     read_manifest,
 )
 from sshbench.triplets.progress import Bar
-from sshbench.triplets.settings import Settings
+from sshbench.triplets.settings import COMPUTED, Settings
 from sshbench.triplets.sources import Source
 from sshbench.triplets.storage import Storage
 from sshbench.triplets.writer import Job, Made, Tick, Todo, partners_of
@@ -103,7 +103,7 @@ def plan(
     Parameters
     ----------
     bank
-        The LUTs; None where `settings.appearance` needs none.
+        The LUTs, as `sshbench.triplets.luts.bank_of` gives them; None where `settings.appearance` needs none.
     views
         3, or 4 to store `reference_alpha` too, for the reconstruction loss.
     rows_per_shard
@@ -137,7 +137,7 @@ def plan(
         rows_per_shard=rows_per_shard or ROWS_PER_SHARD[store],
         luts=lut_hashes(bank),
         lut_size=bank.size if bank is not None else 0,
-        luts_from=places_of(luts_from),
+        luts_from=() if settings.appearance in COMPUTED else places_of(luts_from),
         lut_part=lut_part,
         source=asked if asked is not None else dict(source.description),
         fingerprint=source.fingerprint,

@@ -28,6 +28,7 @@ KELVINS = (2800, 3500, 4500, 5500, 8000, 10000)
 NEUTRAL = 6500.0
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722])
+_LEVELS = 65535
 _TURNS = 6  # of Pitie's method; iHarmony4's authors took more, which moves colours hardly further
 _XYZ_TO_RGB = np.array([[3.2404542, -1.5371385, -0.4985314], [-0.969266, 1.8760108, 0.041556],
                         [0.0556434, -0.2040259, 1.0572252]])  # fmt: skip
@@ -39,8 +40,7 @@ _XYZ_TO_RGB = np.array([[3.2404542, -1.5371385, -0.4985314], [-0.969266, 1.87601
 @cache
 def grade_bank(count: int = GRADES, seed: int = 0) -> LutBank:
     """`count` grades drawn from a seed, called `grade 0` and so on; the split of `held_out` goes by these names."""
-    tables = [grade(np.random.default_rng((seed, k))) for k in range(count)]
-    return LutBank(np.stack(tables), tuple(f"grade {k}" for k in range(count)), (0.0,) * count)
+    return _bank({f"grade {k}": grade(np.random.default_rng((seed, k))) for k in range(count)})
 
 
 def grade(rng: np.random.Generator) -> Table:
@@ -80,8 +80,7 @@ def ladder_bank() -> LutBank:
     """Known errors of exposure, 1 and 2 stops either way, and of white balance, 2,800 to 10,000 kelvin."""
     stops = {f"{stop:+g} EV": exposure_step(stop) for stop in STOPS}
     kelvins = {f"{kelvin} K": white_balance_step(kelvin) for kelvin in KELVINS}
-    named = stops | kelvins
-    return LutBank(np.stack(list(named.values())), tuple(named), (0.0,) * len(named))
+    return _bank(stops | kelvins)
 
 
 def exposure_step(stops: float) -> Table:
@@ -199,6 +198,12 @@ def _through_quantiles(source: Floats, target: Floats, at: Floats) -> Floats:
 
 
 _STATISTICS = {"reinhard": _reinhard, "xiao": _xiao, "histogram": _histogram, "distribution": _distribution}
+
+
+def _bank(tables: dict[str, Table]) -> LutBank:
+    """The tables to 16 bits: the last bits of powers differ between machines, and the same bank is to be everywhere."""
+    values = np.rint(np.stack(list(tables.values())).astype(np.float64) * _LEVELS) / _LEVELS
+    return LutBank(values.astype(np.float32), tuple(tables), (0.0,) * len(tables))
 
 
 @cache

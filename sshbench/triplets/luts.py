@@ -1,4 +1,4 @@
-"""The bank of LUTs of a run: of folders, of files that hold many, and of the looks that ship with sshbench."""
+"""The bank of LUTs of a run: of folders, of files that hold many, of the looks that ship with sshbench, or computed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sshbench.lut.bank import LutBank
 from sshbench.lut.table import LutError
 from sshbench.lut.tables import read_tables
 from sshbench.triplets.held_out import Part, bank_part
+from sshbench.triplets.settings import BANKED, COMPUTED, Appearance
 
 SHIPPED = "luts"
 """What stands for the looks that ship with sshbench where a place is asked for."""
@@ -24,8 +25,8 @@ def places_of(luts: Places | None) -> tuple[str, ...]:
     return (os.fspath(luts),) if isinstance(luts, str | os.PathLike) else tuple(luts) or (SHIPPED,)
 
 
-def open_bank(luts: Places | None = None, part: Part = "all") -> LutBank:
-    """Read the LUTs of one or several places, or the looks that ship with sshbench.
+def open_bank(luts: Places | None = None, part: Part = "all", appearance: Appearance = "lut") -> LutBank:
+    """Read the LUTs of one or several places or the looks that ship with sshbench, or compute those of an appearance.
 
     Parameters
     ----------
@@ -33,13 +34,20 @@ def open_bank(luts: Places | None = None, part: Part = "all") -> LutBank:
         Folders of LUT files, which are brought to 33 points an axis; `.npz` files (`sshbench.lut.tables`), which stay
         as they are; and `"luts"`, the looks that ship with sshbench, of 17 points. Several are brought to the largest.
     part
-        `"train"` or `"held-out"` to leave the other looks out.
+        `"train"` or `"held-out"` to leave the other looks out. The rungs of ladders are known errors and stay.
+    appearance
+        `"grades"` and `"ladders"` are computed (`sshbench.triplets.families`), and `luts` is left out.
 
     Raises
     ------
     LutError
         There is no such place, a file cannot be read, or there are fewer than two LUTs.
     """
+    if appearance in COMPUTED:
+        from sshbench.triplets.families import grade_bank, ladder_bank
+
+        _refuse(luts, appearance)
+        return bank_part(grade_bank(), part, "the grades") if appearance == "grades" else ladder_bank()
     places = places_of(luts)
     bank = LutBank.joined([_opened(place) for place in places])
     bank = bank_part(bank, part, ", ".join(places))
@@ -49,6 +57,25 @@ def open_bank(luts: Places | None = None, part: Part = "all") -> LutBank:
             "alpha and beta differ, so at least two are needed"
         )
     return bank
+
+
+def bank_of(appearance: Appearance, luts: Places | None = None, part: Part = "all") -> LutBank | None:
+    """Return the LUTs that an appearance draws from, as `open_bank` does, or None where it draws from none.
+
+    Raises
+    ------
+    LutError
+        As `open_bank`, or places are given for an appearance that reads none.
+    """
+    if appearance in BANKED:
+        return open_bank(luts, part, appearance)
+    _refuse(luts, appearance)
+    return None
+
+
+def _refuse(luts: Places | None, appearance: Appearance) -> None:
+    if luts:
+        raise LutError(f"appearances come from {appearance} and not from files of LUTs; leave --luts out")
 
 
 def _opened(place: str) -> LutBank:

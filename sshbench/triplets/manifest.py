@@ -95,7 +95,8 @@ class Run:
     luts
         Name and SHA-256 (of the float32 table, resampled to `lut_size` points) of each LUT of the bank, in its order.
     luts_from
-        Where the bank was read: folders or files, and `"luts"` for the looks that ship with sshbench.
+        Where the bank was read: folders or files, and `"luts"` for the looks that ship with sshbench; empty where the
+        appearance of the settings says how the bank is computed.
     lut_part
         Which looks of these the bank holds; a part of the photographs stands in `source`.
     source

@@ -6,7 +6,7 @@ from typing import Any
 
 from sshbench.errors import SshbenchError
 from sshbench.triplets.engine import plan
-from sshbench.triplets.luts import Places, open_bank
+from sshbench.triplets.luts import Places, bank_of
 from sshbench.triplets.recipe import make_recipe
 from sshbench.triplets.settings import Settings
 from sshbench.triplets.sheet import Pixels, Row, row_of
@@ -19,7 +19,7 @@ _PHOTO_SIDE = 480
 def would_be(count: int, source: str, luts: Places | None, *, settings: Settings, **where: Any) -> list[Row]:
     """Render the first `count` photographs of a source that can be used; `where` is for `open_source`."""
     photos = open_source(source, **where)
-    bank = open_bank(luts) if settings.appearance == "lut" else None
+    bank = bank_of(settings.appearance, luts)
     run = plan(settings, photos, bank, views=4 if settings.kind == "triplets" else 3)
     renderer = StoredTriplets("", run, [], photos, bank)
     rows: list[Row] = []
@@ -29,7 +29,7 @@ def would_be(count: int, source: str, luts: Places | None, *, settings: Settings
             break
         recipe = make_recipe(settings, photos.row_id(i), 0, len(run.luts))
         try:
-            rows.append(row_of(renderer.render(recipe), photos.read(i, _PHOTO_SIDE)))
+            rows.append(row_of(renderer.render(recipe), photos.read(i, _PHOTO_SIDE), settings.background))
         except SkippedImage as skipped:
             reason = reason or skipped
     if not rows:
@@ -44,7 +44,7 @@ def written(count: int, store: str, source: str | None, luts: Places | None) -> 
         raise SshbenchError(f"{store} holds no triplets yet")
     photos = stored.source or _reachable(stored, source)
     return [
-        row_of(sample, _photo(photos, sample["row"]))
+        row_of(sample, _photo(photos, sample["row"]), stored.settings.background)
         for sample in map(stored.__getitem__, range(min(count, len(stored))))
     ]
 

@@ -56,11 +56,11 @@ class Recipe:
         Where the window lies along the long side: 0 at the start, 65535 at the end.
     alpha, beta
         Index of the LUT in the bank; of the colour transfer in `Settings.transfers` (beta: -1, as photographed); -1 for
-        saturation. A composite's foreground is alpha, and its beta is not used.
+        saturation. A composite's foreground is alpha, and its beta is used where its background has a look.
     alpha_strength, beta_strength
-        How far the LUT is followed (0 to 1), or the factor of saturation.
+        How far the LUT or the colour transfer is followed (0 to 1), or the factor of saturation.
     seed
-        63 bits for what else is drawn: the partner of a colour transfer, a generated mask.
+        63 bits for what else is drawn: the partners of colour transfers, a generated mask.
     """
 
     row: str
@@ -140,6 +140,8 @@ def make_recipe(settings: Settings, row: str, draw: int, luts: int) -> Recipe:
         alpha, beta = plan.pick(w_alpha, w_beta)
     else:
         alpha, beta = (w_alpha * plan.transfers >> 32) if plan.transfers else -1, -1
+        if plan.beta_transfers:
+            beta = w_beta * plan.transfers >> 32
     base, span = plan.strength
     return Recipe(
         row,
@@ -169,6 +171,8 @@ def make_recipes(settings: Settings, rows: Sequence[str], draws: Sequence[int], 
     else:
         betas = np.full(len(words), -1)
         alphas = words[:, 0] * plan.transfers >> 32 if plan.transfers else betas
+        if plan.beta_transfers:
+            betas = words[:, 1] * plan.transfers >> 32
     base, span = plan.strength
     strengths = base + span * (words[:, 2:4] * 2.0**-32)
     seeds = (words[:, 6] << 31) | (words[:, 5] >> 1)
@@ -257,11 +261,12 @@ class _Plan:
         self.crop, self.low = settings.crop, settings.scale[0]
         self.scales = settings.scale[1] - settings.scale[0] + 1
         self.overlap, self.single = settings.overlap, settings.crops == "single" or settings.kind == "composites"
-        self.luts = luts if settings.appearance == "lut" else 0
+        self.luts = luts if settings.has_bank else 0
         self.transfers = len(settings.transfers) if settings.appearance == "color-transfer" else 0
+        self.beta_transfers = bool(self.transfers) and settings.background == "look"
         bounds = settings.saturation if settings.appearance == "saturation" else settings.strength
         self.strength = bounds[0], bounds[1] - bounds[0]
-        if settings.appearance == "lut":
+        if settings.has_bank:
             self._weigh(settings.weights)
         if not self.single:
             self._try_overlap()

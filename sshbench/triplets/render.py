@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -15,12 +15,13 @@ from sshbench.triplets.appearance import TRANSFER_FUNCTIONS, saturate
 from sshbench.triplets.masks import generate_mask, mask_part
 from sshbench.triplets.recipe import Box, Recipe, boxes
 from sshbench.triplets.resize import resize_box
-from sshbench.triplets.settings import Settings
+from sshbench.triplets.settings import Settings, Transfer
 from sshbench.triplets.sources import Partners, SkippedImage
 
 Pixels = NDArray[np.uint8]
 
 _PARTNERS_TRIED = 8
+_OTHER_SIDE = 2**62  # turns a seed of 63 bits to the other side of the ring of partners
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +59,8 @@ class Rendered:
 class RenderedComposite:
     """One composite.
 
-    `composite` and `real` are `[crop, crop, 3]` uint8 sRGB; `mask` is `[crop, crop]` uint8, soft, 255 inside.
+    `composite` and `real` are `[crop, crop, 3]` uint8 sRGB; `mask` is `[crop, crop]` uint8, soft, 255 inside. `real` is
+    what the composite should look like: as photographed, or under the look of the background.
     """
 
     composite: Pixels
@@ -84,7 +86,7 @@ def render(
     read
         Row id to photograph, `[H, W, 3]` uint8 sRGB; its short side needs no more than `settings.short_side` pixels.
     bank
-        The LUTs; None only where `settings.appearance` is not `"lut"`.
+        The LUTs; None only where `settings.has_bank` is false.
     read_mask
         Row id to mask, `[h, w]` uint8 of any size, or None where that row has none and a shape is generated.
     partners
@@ -116,7 +118,9 @@ def render(
                     "foreground and of background are needed",
                 )
         real = resize_box(photo, content_box, settings.crop)
-        foreground = _appearances(real[None], [True], recipe, settings, read, bank, partners)[0]
+        alphas = [True, False] if settings.background == "look" else [True]
+        looked = _appearances(np.stack([real] * len(alphas)), alphas, recipe, settings, read, bank, partners)
+        foreground, real = looked[0], looked[1] if len(looked) > 1 else real
         inside = mask[..., None].astype(np.uint16)
         composite = (foreground * inside + real * (255 - inside) + 127) // 255
         return RenderedComposite(composite.astype(np.uint8), mask, real, _parts(content_box, width, height))
@@ -162,7 +166,7 @@ def _appearances(
 ) -> Pixels:
     """Crops `[N, crop, crop, 3]` under alpha where `alphas` says so, else under beta."""
     strengths = [recipe.alpha_strength if alpha else recipe.beta_strength for alpha in alphas]
-    if settings.appearance == "lut":
+    if settings.has_bank:
         if bank is None:
             raise ValueError("rendering with LUTs needs a bank")
         luts = [recipe.alpha if alpha else recipe.beta for alpha in alphas]
@@ -171,23 +175,37 @@ def _appearances(
         return np.stack([saturate(crop, factor) for crop, factor in zip(crops, strengths, strict=True)])
     if partners is None:
         raise ValueError("rendering with colour transfer needs the partners")
-    out = crops.copy()  # beta: as photographed
-    partner = _partner(recipe, settings, read, partners)
-    transfer = TRANSFER_FUNCTIONS[settings.transfers[recipe.alpha]]
-    # One map for all crops under alpha: their pixels as one image.
-    wanted = crops[alphas]
-    out[alphas] = transfer(wanted.reshape(-1, settings.crop, 3), partner).reshape(wanted.shape)
+    out = crops.copy()
+    alpha_row, partner = _partner(recipe, settings, read, partners.of(recipe.seed, recipe.row))
+    _transfer(out, np.array(alphas), settings.transfers[recipe.alpha], partner, recipe.alpha_strength)
+    if recipe.beta >= 0 and not all(alphas):  # else beta is as photographed
+        others = (row for row in partners.of(recipe.seed ^ _OTHER_SIDE, recipe.row) if row != alpha_row)
+        _, partner = _partner(recipe, settings, read, others)
+        _transfer(out, ~np.array(alphas), settings.transfers[recipe.beta], partner, recipe.beta_strength)
     return out
 
 
-def _partner(recipe: Recipe, settings: Settings, read: Callable[[str], Pixels], partners: Partners) -> Pixels:
-    for row in islice(partners.of(recipe.seed, recipe.row), _PARTNERS_TRIED):
+def _transfer(crops: Pixels, which: NDArray[np.bool_], name: Transfer, partner: Pixels, strength: float) -> None:
+    """Give the chosen ones of crops `[N, crop, crop, 3]` colours of a partner, so far as the strength says."""
+    wanted = crops[which]
+    # One map for all of them: their pixels as one image.
+    moved = TRANSFER_FUNCTIONS[name](wanted.reshape(-1, wanted.shape[2], 3), partner).reshape(wanted.shape)
+    if strength != 1:
+        moved = np.floor(wanted + strength * (moved.astype(np.float64) - wanted) + 0.5).astype(np.uint8)
+    crops[which] = moved
+
+
+def _partner(
+    recipe: Recipe, settings: Settings, read: Callable[[str], Pixels], rows: Iterator[str]
+) -> tuple[str, Pixels]:
+    """The first of some photographs that can be read: its row, and all of it at the size of a crop."""
+    for row in islice(rows, _PARTNERS_TRIED):
         try:
             photo = read(row)
         except SkippedImage:
             continue
         height, width = photo.shape[:2]
-        return resize_box(photo, (0.0, 0.0, float(width), float(height)), settings.crop)
+        return row, resize_box(photo, (0.0, 0.0, float(width), float(height)), settings.crop)
     raise SkippedImage(recipe.row, "no other photograph that can be read was found to take colours from")
 
 

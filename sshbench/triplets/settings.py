@@ -15,7 +15,15 @@ from sshbench.errors import SshbenchError
 
 Kind = Literal["triplets", "composites"]
 Crops = Literal["multi", "single"]
-Appearance = Literal["lut", "color-transfer", "saturation"]
+Appearance = Literal["lut", "grades", "ladders", "color-transfer", "saturation"]
+APPEARANCES: tuple[Appearance, ...] = get_args(Appearance)
+BANKED: tuple[Appearance, ...] = ("lut", "grades", "ladders")
+"""The appearances that are LUTs of a bank."""
+COMPUTED: tuple[Appearance, ...] = ("grades", "ladders")
+"""Those whose bank is computed (`sshbench.triplets.families`) and not read."""
+Background = Literal["photographed", "look"]
+PHOTOGRAPHED = "as photographed"
+"""The name of an appearance that changes nothing."""
 Transfer = Literal["reinhard", "xiao", "histogram", "distribution"]
 TRANSFERS: tuple[Transfer, ...] = get_args(Transfer)
 
@@ -34,7 +42,7 @@ class Settings:
         0 or more; another seed, other recipes.
     kind
         `"triplets"`: [foreground, background, ground truth] by dual augmentation. `"composites"`: [composite, mask,
-        real], where the foreground inside a mask takes the appearance alpha and the rest stays as photographed.
+        real], where the foreground inside a mask takes the appearance alpha and the rest is as `background` says.
     draws
         Recipes a photograph.
     crop
@@ -48,13 +56,17 @@ class Settings:
         Table 3).
     appearance
         Where the appearances alpha and beta come from (the paper's Table 4): `"lut"`, two different LUTs of the bank;
+        `"grades"` and `"ladders"`, the same of the banks that `sshbench.triplets.families` computes;
         `"color-transfer"`, alpha is the photograph with the colour statistics of another one, beta as photographed;
         `"saturation"`, two random factors of saturation.
+    background
+        Of composites: `"photographed"`, their background and the real image are as photographed; `"look"`, both are
+        under an appearance beta of their own, of the same kind as alpha (of colour transfers, from a third photograph).
     overlap
         Bounds of what content and reference share, as a part of the smaller one's area. The paper asks for "some
         overlap" and gives no number; at its scales no pair shares less than 0.327, so that the default bounds nothing.
     strength
-        Bounds of how far a LUT is followed, 0 to 1, drawn for each LUT.
+        Bounds of how far a LUT or a colour transfer is followed, 0 to 1, drawn for each.
     weights
         How often each LUT of the bank is drawn, relative to the others; None is all alike.
     saturation
@@ -74,6 +86,7 @@ class Settings:
     scale: tuple[int, int] = (256, 320)
     crops: Crops = "multi"
     appearance: Appearance = "lut"
+    background: Background = "photographed"
     overlap: tuple[float, float] = (0.3, 1.0)
     strength: tuple[float, float] = (1.0, 1.0)
     weights: tuple[float, ...] | None = None
@@ -88,6 +101,11 @@ class Settings:
             if isinstance(value, list):
                 object.__setattr__(self, name, tuple(value))
         _check(self)
+
+    @property
+    def has_bank(self) -> bool:
+        """Whether the appearances are LUTs of a bank."""
+        return self.appearance in BANKED
 
     @property
     def short_side(self) -> int:
@@ -127,10 +145,13 @@ def _shown(value: Any) -> str:
 
 
 def _check(settings: Settings) -> None:
-    for name, choices in (("kind", Kind), ("crops", Crops), ("appearance", Appearance)):
+    named = (("kind", Kind), ("crops", Crops), ("appearance", Appearance), ("background", Background))
+    for name, choices in named:
         value = getattr(settings, name)
         if value not in get_args(choices):
             raise SettingsError(f"{name} is {' or '.join(get_args(choices))}, not {value!r}")
+    if settings.background == "look" and settings.kind != "composites":
+        raise SettingsError("a background has a look of its own in every triplet; background is for composites alone")
     if not 0 <= settings.seed < 2**64:
         raise SettingsError(f"the seed is a whole number from 0 to 2^64 - 1, not {settings.seed}")
     if settings.draws < 1:

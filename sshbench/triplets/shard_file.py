@@ -32,11 +32,11 @@ def columns(run: Run) -> dict[str, str]:
         return {name: kinds[type(value)] for name, value in row.items()}
     names = dict.fromkeys(IMAGES[run.settings.kind], "image")
     scalars = {"row": "string", "draw": "int64", "alpha": "string", "alpha_strength": "float64"}
+    beta = {"beta": "string", "beta_strength": "float64"}
     if run.settings.kind == "composites":
-        return names | scalars | {"content_box": "box"}
+        return names | scalars | (beta if run.settings.background == "look" else {}) | {"content_box": "box"}
     if run.views == 4:
         names["reference_alpha"] = "image"
-    beta = {"beta": "string", "beta_strength": "float64"}
     return names | scalars | beta | {"content_box": "box", "reference_box": "box"}
 
 

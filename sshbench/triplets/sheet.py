@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from sshbench.triplets.recipe import Box
+from sshbench.triplets.settings import PHOTOGRAPHED, Background
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 Pixels = NDArray[np.uint8]
@@ -39,14 +40,19 @@ class Row:
     tiles: Sequence[Tile]
 
 
-def row_of(sample: Mapping[str, Any], photo: Pixels | None) -> Row:
-    """The line of one triplet or composite, a row of `load_triplets` with the photograph it was made from."""
+def row_of(sample: Mapping[str, Any], photo: Pixels | None, background: Background = "photographed") -> Row:
+    """The line of one triplet or composite, a row of `load_triplets` with the photograph it was made from.
+
+    `background` is that of the composite's settings.
+    """
     alpha = _appearance(sample["alpha"], sample["alpha_strength"])
     if "composite" in sample:
+        looked = background == "look"
+        beta = _appearance(sample["beta"], sample["beta_strength"]) if looked else PHOTOGRAPHED
         tiles = [
             Tile(sample["composite"], "composite", f"inside the mask: {alpha}", CONTENT),
             Tile(sample["mask"], "mask", "", CONTENT),
-            Tile(sample["real"], "real", "as photographed", CONTENT),
+            Tile(sample["real"], "real", beta, CONTENT),
         ]
         return Row(photo, sample["row"], [(sample["content_box"], CONTENT, "crop")], tiles)
     beta = _appearance(sample["beta"], sample["beta_strength"])
@@ -62,6 +68,8 @@ def row_of(sample: Mapping[str, Any], photo: Pixels | None) -> Row:
 
 
 def _appearance(name: str, strength: float) -> str:
+    if name == PHOTOGRAPHED:
+        return name
     if name == "saturation":
         return f"saturation x {strength:.2f}"
     name = name.rpartition("/")[2]

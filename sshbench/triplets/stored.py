@@ -23,7 +23,7 @@ from sshbench.triplets.luts import Places, open_bank, places_of
 from sshbench.triplets.manifest import Run, ShardRecord, lut_hashes, read_manifest
 from sshbench.triplets.recipe import Recipe
 from sshbench.triplets.render import Rendered, RenderedComposite, render
-from sshbench.triplets.settings import Settings
+from sshbench.triplets.settings import COMPUTED, Settings
 from sshbench.triplets.shard_file import IMAGES, columns
 from sshbench.triplets.sources import Partners, Source, open_source
 from sshbench.triplets.writer import appearance_name
@@ -210,6 +210,7 @@ def load_triplets(
         The output folder of `sshbench generate-triplets`, or its fsspec URL.
     source, luts
         For recipes, where the photographs and the LUTs are now; by default where they were when the store was made.
+        Grades and ladders are computed again.
     unreadable
         For recipes, what a photograph that cannot be used does: `"replace"` gives the next one in its place, with a
         warning, as `TripletDataset` does; `"raise"` raises `SkippedImage`.
@@ -262,16 +263,21 @@ def _source(url: str, run: Run, source: str | os.PathLike[str] | Source | None) 
 def _bank(url: str, run: Run, luts: Places | LutBank | None) -> LutBank | None:
     if not run.luts:
         return None
-    if not isinstance(luts, LutBank):
-        places = run.luts_from if luts is None else places_of(luts)
+    appearance = run.settings.appearance
+    if isinstance(luts, LutBank):
+        bank = luts
+    elif appearance in COMPUTED:
+        bank = open_bank(luts, appearance=appearance)
+    else:
+        places = places_of(luts) if luts else run.luts_from
         try:
-            luts = open_bank(places)
+            bank = open_bank(places)
         except (SshbenchError, OSError) as error:
             raise SshbenchError(
                 f"the recipes in {url} need the LUTs of {', '.join(places)} ({error}); say where they are now with "
                 "luts= (or --luts)"
             ) from error
-    found = dict(lut_hashes(luts))
+    found = dict(lut_hashes(bank))
     wrong = [name for name, digest in run.luts if found.get(name) != digest]
     if wrong:
         what = "lacks" if wrong[0] not in found else "has another table for"
@@ -280,4 +286,4 @@ def _bank(url: str, run: Run, luts: Places | LutBank | None) -> LutBank | None:
             f"the recipes in {url} were made with other LUTs: the bank now {what} {wrong[0]!r}{more}; give the LUTs of "
             "then with luts= (or --luts)"
         )
-    return luts if lut_hashes(luts) == run.luts else luts.select([name for name, _ in run.luts])
+    return bank if lut_hashes(bank) == run.luts else bank.select([name for name, _ in run.luts])

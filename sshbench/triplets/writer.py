@@ -16,6 +16,7 @@ from sshbench.triplets.codecs import encode_mask
 from sshbench.triplets.manifest import RECORDS, Run, ShardRecord, Skipped
 from sshbench.triplets.recipe import Recipe, make_recipes
 from sshbench.triplets.render import Rendered, RenderedComposite, render
+from sshbench.triplets.settings import PHOTOGRAPHED
 from sshbench.triplets.shard_file import ParquetShard
 from sshbench.triplets.sources import Partners, Photo, SkippedImage, Source
 from sshbench.triplets.storage import Storage
@@ -183,16 +184,15 @@ def _row(job: Job, recipe: Recipe, views: Rendered | RenderedComposite) -> dict[
         "alpha": appearance_name(job.run, recipe.alpha),
         "alpha_strength": recipe.alpha_strength,
     }
-    if isinstance(views, Rendered):
+    if isinstance(views, Rendered) or job.run.settings.background == "look":
         row |= {"beta": appearance_name(job.run, recipe.beta), "beta_strength": recipe.beta_strength}
     return row | boxes
 
 
 def appearance_name(run: Run, number: int) -> str:
     """What `Recipe.alpha` or `Recipe.beta` stands for in this run."""
-    match run.settings.appearance:
-        case "lut":
-            return run.luts[number][0]
-        case "color-transfer":
-            return "as photographed" if number < 0 else run.settings.transfers[number]
-    return "saturation"
+    if run.settings.has_bank:
+        return run.luts[number][0]
+    if run.settings.appearance == "saturation":
+        return "saturation"
+    return PHOTOGRAPHED if number < 0 else run.settings.transfers[number]

@@ -218,7 +218,7 @@ def test_iharmony4_trains_composites_and_takes_no_looks(pairs: Path, place: Path
         open_training(str(pairs), str(place / "luts"), Settings(kind="composites"))
     with pytest.raises(SshbenchError, match=r"within 0.1 to 1, not 0 to 1"):
         open_training(str(pairs), None, Settings(kind="composites"), window=(0, 1))
-    with pytest.raises(SshbenchError, match="not from LUTs; leave --luts out"):
+    with pytest.raises(SshbenchError, match="saturation and not from files of LUTs; leave --luts out"):
         open_training(str(place / "photos"), str(place / "luts"), Settings(appearance="saturation"))
 
 

@@ -75,6 +75,8 @@ VARIETY = [
     Settings(kind="composites", weights=tuple(float(i) for i in range(100))),
     Settings(appearance="saturation", crop=100, scale=(100, 1000), overlap=(0.0, 1.0)),
     Settings(appearance="color-transfer", transfers=("xiao", "reinhard")),
+    Settings(appearance="color-transfer", kind="composites", background="look"),
+    Settings(appearance="grades", kind="composites", background="look"),
     Settings(strength=(0.2, 0.4), scale=(224, 224)),
 ]
 
@@ -270,6 +272,25 @@ def test_other_appearances_draw_factors_and_transfers() -> None:
     transferred = recipes(Settings(appearance="color-transfer"), luts=0)
     assert {r.beta for r in transferred} == {-1}
     assert stats.chisquare(list(Counter(r.alpha for r in transferred).values())).pvalue > LEAST
+    looked = recipes(Settings(appearance="color-transfer", kind="composites", background="look"), luts=0)
+    assert [r.alpha for r in looked] == [r.alpha for r in transferred]
+    counts = Counter((r.alpha, r.beta) for r in looked)
+    assert len(counts) == 16  # what both sides draw is independent
+    assert stats.chisquare(list(counts.values())).pvalue > LEAST
+
+
+def test_a_background_under_a_look_changes_no_other_part_of_a_recipe() -> None:
+    for appearance in ("lut", "grades", "ladders", "saturation"):
+        plain, looked = (
+            recipes(Settings(kind="composites", appearance=appearance, background=background), count=200)  # type: ignore[arg-type]
+            for background in ("photographed", "look")
+        )
+        assert plain == looked
+
+
+def test_grades_and_ladders_are_drawn_as_luts_are() -> None:
+    for appearance in ("grades", "ladders"):
+        assert recipes(Settings(appearance=appearance), count=200) == recipes(Settings(), count=200)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("luts", [0, 1])

@@ -194,6 +194,23 @@ def test_partners_that_cannot_be_read_are_passed_over(source: Source) -> None:
         render(recipe, settings, read, None, partners=Partners(rows))
 
 
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_colour_transfer_goes_so_far_as_its_strength_says(source: Source, transfer: str) -> None:
+    partners = Partners([source.row_id(i) for i in range(len(source))])
+    recipe = make_recipe(Settings(appearance="color-transfer"), "coffee.jpg", 0, 0)
+    chosen = Settings(appearance="color-transfer", transfers=(transfer,), strength=(0.0, 1.0))  # type: ignore[arg-type]
+    whole, half, nothing = (
+        triplet(replace(recipe, alpha=0, alpha_strength=strength), chosen, source, None, partners=partners)
+        for strength in (1.0, 0.5, 0.0)
+    )
+    content, _ = crops(recipe, source)
+    assert np.array_equal(nothing.content_alpha, content)
+    assert not np.array_equal(whole.content_alpha, content)
+    middle = (content.astype(int) + whole.content_alpha + 1) // 2  # halves are rounded up
+    assert np.array_equal(half.content_alpha, middle)
+    assert np.array_equal(half.content_beta, content)
+
+
 COMPOSITES = Settings(kind="composites")
 
 
@@ -215,6 +232,58 @@ def test_composites_change_the_foreground_alone(source: Source, bank: LutBank) -
     part = result.mask[..., None] / 255.0
     blend = (255.0 - result.real) * part + result.real * (1 - part)
     assert np.abs(result.composite - blend).max() <= 0.5 + 1e-9
+
+
+LOOKED = replace(COMPOSITES, background="look", strength=(0.3, 1.0))
+
+
+@pytest.mark.parametrize("appearance", ["lut", "saturation", "color-transfer"])
+def test_a_background_under_a_look_is_under_beta_and_so_is_the_real_image(
+    source: Source, bank: LutBank, appearance: str
+) -> None:
+    settings = replace(LOOKED, appearance=appearance)
+    partners = Partners([source.row_id(i) for i in range(len(source))])
+    for row in ("coffee.jpg", "chelsea.jpg"):
+        recipe = make_recipe(settings, row, 0, 3)
+        result = render(recipe, settings, reader(source), bank, partners=partners)
+        plain = render(recipe, replace(settings, background="photographed"), reader(source), bank, partners=partners)
+        assert isinstance(result, RenderedComposite)
+        assert isinstance(plain, RenderedComposite)
+        inside, outside = result.mask == 255, result.mask == 0
+        assert np.array_equal(result.mask, plain.mask)
+        assert np.array_equal(result.composite[inside], plain.composite[inside])  # alpha is what it was
+        assert np.array_equal(result.composite[outside], result.real[outside])
+        assert not np.array_equal(result.real, plain.real)
+        if appearance == "lut":
+            expected = apply_lut(plain.real, bank, recipe.beta, strength=recipe.beta_strength)
+        elif appearance == "saturation":
+            expected = saturate(plain.real, recipe.beta_strength)
+        else:
+            expected = looked_by_transfer(recipe, settings, source, partners, plain.real)
+        assert np.array_equal(result.real, expected)
+
+
+def looked_by_transfer(recipe: Recipe, settings: Settings, source: Source, partners: Partners, real: Pixels) -> Pixels:
+    """Beta of a composite, from the definition: the partner across the ring, which is not alpha's."""
+    own = next(partners.of(recipe.seed, recipe.row))
+    row = next(row for row in partners.of((recipe.seed + 2**62) % 2**63, recipe.row) if row != own)
+    photo = source.read(source.index(row))
+    partner = resize_box(photo, (0.0, 0.0, float(photo.shape[1]), float(photo.shape[0])), 224)
+    moved = TRANSFER_FUNCTIONS[settings.transfers[recipe.beta]](real, partner)
+    return np.floor(real + recipe.beta_strength * (moved.astype(float) - real) + 0.5).astype(np.uint8)
+
+
+def test_both_sides_of_a_composite_take_colours_from_different_photographs(source: Source) -> None:
+    settings = replace(LOOKED, appearance="color-transfer", transfers=("histogram",), strength=(1.0, 1.0))
+    rows = [source.row_id(i) for i in range(3)]
+    for draw in range(6):
+        recipe = make_recipe(settings, rows[0], draw, 0)
+        result = render(recipe, settings, reader(source), None, partners=Partners(rows))
+        assert isinstance(result, RenderedComposite)
+        inside = result.mask == 255
+        assert not np.array_equal(result.composite[inside], result.real[inside])
+    with pytest.raises(SkippedImage, match="no other photograph"):
+        render(make_recipe(settings, rows[0], 0, 0), settings, reader(source), None, partners=Partners(rows[:2]))
 
 
 def test_masks_are_cut_where_the_photograph_is(source: Source, bank: LutBank) -> None:
@@ -260,7 +329,7 @@ def test_masks_without_foreground_or_background_are_skipped(source: Source, bank
 
 
 def test_rendering_twice_gives_the_same(source: Source, bank: LutBank) -> None:
-    for settings in (Settings(), COMPOSITES, Settings(appearance="saturation")):
+    for settings in (Settings(), COMPOSITES, LOOKED, Settings(appearance="saturation")):
         recipe = make_recipe(settings, "chelsea.jpg", 5, 3)
         first, second = (render(recipe, settings, reader(source), bank) for _ in range(2))
         for name in ("content_alpha", "reference_beta", "composite", "mask"):

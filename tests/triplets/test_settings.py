@@ -18,6 +18,7 @@ OTHER = Settings(
     scale=(130, 700),
     crops="single",
     appearance="saturation",
+    background="look",
     overlap=(0.0, 0.5),
     strength=(0.25, 0.75),
     weights=(0.0, 1.5, 2.0),
@@ -43,6 +44,10 @@ def test_text_holds_everything(settings: Settings) -> None:
     assert hash(Settings.from_json(text)) == hash(settings)
 
 
+def test_settings_of_a_store_from_before_there_were_looked_backgrounds_are_read() -> None:
+    assert Settings.from_json('{"seed": 3, "kind": "composites", "crop": 64}').background == "photographed"
+
+
 def test_every_field_differs_where_it_differs() -> None:
     found = Settings().differences(OTHER)
     assert [line.partition(":")[0] for line in found] == [field.name for field in dataclasses.fields(Settings)]
@@ -63,7 +68,9 @@ def test_other_text_is_refused(text: str) -> None:
         ({"seed": 2**64}, "seed"),
         ({"kind": "pairs"}, "kind is triplets or composites, not 'pairs'"),
         ({"crops": "two"}, "crops"),
-        ({"appearance": "blur"}, "appearance is lut or color-transfer or saturation"),
+        ({"appearance": "blur"}, "appearance is lut or grades or ladders or color-transfer or saturation"),
+        ({"kind": "composites", "background": "plain"}, "background is photographed or look, not 'plain'"),
+        ({"background": "look"}, "background is for composites"),
         ({"draws": 0}, "draws"),
         ({"crop": 4}, "crop"),
         ({"scale": (200, 320)}, "scale .* 224 to 65535"),

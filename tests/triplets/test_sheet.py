@@ -11,6 +11,7 @@ from PIL import Image, ImageColor
 
 from sshbench.cli.preview_triplets import preview_triplets
 from sshbench.errors import SshbenchError
+from sshbench.triplets.families import ladder_bank
 from sshbench.triplets.preview import would_be, written
 from sshbench.triplets.settings import Settings
 from sshbench.triplets.sheet import CONTENT, REFERENCE, Row, Tile, row_of, triplet_sheet
@@ -64,6 +65,10 @@ def test_what_the_lines_say_of_each_kind() -> None:
     composite = would_be(1, "sample", None, settings=Settings(kind="composites"))[0]
     assert [tile.name for tile in composite.tiles] == ["composite", "mask", "real"]
     assert composite.tiles[1].pixels.ndim == 2
+    assert composite.tiles[2].caption == "as photographed"
+    looked = would_be(1, "sample", None, settings=Settings(kind="composites", appearance="ladders", background="look"))
+    assert looked[0].tiles[2].caption in ladder_bank().names
+    assert looked[0].tiles[0].caption != f"inside the mask: {looked[0].tiles[2].caption}"
 
 
 def test_strengths_and_saturation_are_written_out() -> None:
@@ -74,6 +79,8 @@ def test_strengths_and_saturation_are_written_out() -> None:
     assert [tile.caption for tile in weak.tiles] == ["content, dusk at 50%", "reference, dawn", "content, dawn"]
     grey = row_of({**images, **rest, "alpha": "saturation", "beta": "saturation", "beta_strength": 1.0}, None)
     assert grey.tiles[0].caption == "content, saturation x 0.50"
+    plain = row_of({**images, **rest, "alpha": "xiao", "beta": "as photographed", "beta_strength": 0.5}, None)
+    assert [tile.caption for tile in plain.tiles][:2] == ["content, xiao at 50%", "reference, as photographed"]
 
 
 def test_a_source_without_a_usable_photograph_is_an_error(tmp_path: Path) -> None:

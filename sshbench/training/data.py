@@ -88,7 +88,7 @@ def open_training(
     scenes = shares is not None and shares.any()
     if form != "photographs" and scenes:
         raise SshbenchError(
-            f"data.own, cross, natural, jitter, grades and same are for photographs, but {source} holds {_SAID[form]}; "
+            f"the shares of scenes, data.own to data.same, are for photographs, but {source} holds {_SAID[form]}; "
             "set them to 0"
         )
     if form != "photographs" and (cache_mb or any(value for value in asked.values())):

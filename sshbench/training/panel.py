@@ -8,12 +8,13 @@ family is below untouched composites.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from sshbench.errors import SshbenchError
 from sshbench.results.statistics import estimate
 from sshbench.training.scenes import Scenes, Shares
 from sshbench.training.validation import HeldOut, Predicts
@@ -27,6 +28,7 @@ from sshbench.triplets.sources import SkippedImage, open_source
 
 FAMILIES = ("looks", "grades", "transfers", "ladders")
 
+_SEED = 0  # of the panel, whatever the seed of the training
 _EPOCH = 1_000_000  # draws that no training comes to
 _BELOW = 100.0  # decibels that a family below untouched costs, so that such weights are never the best
 _CEILING = 60.0  # decibels of a foreground that is right to the last code
@@ -48,13 +50,15 @@ def open_panel(source: str, luts: Places | None, settings: Settings, *, images: 
     source, luts, asked
         As for `sshbench.training.data.open_training`, of photographs.
     settings
-        The size of the crop, its scale and the seed.
+        The size of the crop, its scale and how it is cut. Seed, draws, strength and weights of a training are not those
+        of its panel, so that the panel of every training is the same.
 
     Raises
     ------
     SshbenchError
-        The source or the looks cannot be opened.
+        The source or the looks cannot be opened, or too few of the photographs can be used.
     """
+    settings = replace(settings, seed=_SEED, draws=1, strength=(1.0, 1.0), weights=None)
     photographs, said = held_out_or_all(lambda part: open_source(source, part=part, **asked), "photographs")
     looks, which = held_out_or_all(lambda part: open_bank(luts, part), "looks")
     banks = {
@@ -69,6 +73,11 @@ def open_panel(source: str, luts: Places | None, settings: Settings, *, images: 
         halves = [(natural, images // 2 + images % 2 * natural) for natural in (0, 1)]
         dataset = TripletDataset(photographs, banks[family], settings)
         samples = [s for natural, n in halves for s in _drawn(dataset, Shares(**shares, natural=natural), n)]
+        if len(samples) < images:
+            raise SshbenchError(
+                f"{source}: {len(samples)} of {images} composites for the panel can be made of {len(photographs)} "
+                f"{said}; give larger photographs, or set validation.images to what there is"
+            )
         found = {name: value for name, value in collate(samples).items() if is_image(value)}
         families[family] = HeldOut(found, "scenes", family)
     described = f"{images} composites of each of {', '.join(FAMILIES)}, of {len(photographs)} {said}"

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -206,6 +206,12 @@ class Validation(_Section):
         description="sides of the held-out images; by default those of the training",
     )
     batch: Count = 16
+
+    @model_validator(mode="after")
+    def _crop_of_the_panel(self) -> Self:
+        if self.on == "panel" and self.crop is not None:
+            raise ValueError("crop is for triplets, and the panel has the crop of the training; leave crop out")
+        return self
 
 
 class Recipe(_Section):

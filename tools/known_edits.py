@@ -3,10 +3,10 @@
     python tools/known_edits.py --photos PHOTOS --masks MASKS -m ssh-lut -m gain [--limit 128]
 
 Each held-out photograph that has a mask is its own truth: inside the mask it goes through every step of
-`sshbench.triplets.families.ladder_bank`, the rest stays as photographed. The table has, for each step, the share of the
-error that is gone, by two measures. `light`: the error of the foreground's mean linear light, in stops, along the
-direction of the edit (1 - the slope of what is left over what was there). `RMSE`: 1 - the mean root of the squared error
-after over that before, in sRGB codes. Intervals are bootstraps over photographs, 95%.
+`sshbench.triplets.families.ladder_bank`, and the rest stays as photographed. The table has, for each step, the share of
+the error that is gone, by two measures. `light` is the error of the foreground's mean linear light, in stops, along the
+direction of the edit: 1 minus the slope of what is left over what was there. `RMSE` is 1 minus the root mean squared
+error after over that before, in sRGB codes. Intervals are bootstraps over photographs, 95%.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from sshbench.lut.strength import Amount
 from sshbench.lut.table import identity_table
 from sshbench.methods import Method, get_method
 from sshbench.methods.full_resolution import PredictsMap, View
-from sshbench.methods.ssh_lut import SshLutMethod, _safe
+from sshbench.methods.ssh_lut import SshLutMethod, _safe, network_input, view_of
 from sshbench.methods.weights import WeightsCard, save_weights
 from sshbench.networks.ssh_lut import SshLut
 from tests.results.standin import composite
@@ -96,19 +96,95 @@ def test_without_a_background_it_looks_at_what_is_outside_of_the_mask(method: Ss
     assert np.abs(seen[0] - whole).max() > 0.02
 
 
-def test_what_is_far_from_the_foreground_does_not_matter(method: SshLutMethod) -> None:
+def on_a_canvas(background: np.ndarray, foreground: np.ndarray, mask: np.ndarray) -> Composite:
+    return Composite("x", paste(foreground, background, mask), foreground, background, mask)
+
+
+def square() -> np.ndarray:
     mask = np.zeros((96, 96), np.float32)
     mask[40:60, 10:30] = 1
-    random = np.random.default_rng(0)
-    foreground, near = random.integers(0, 256, (2, 96, 96, 3), np.uint8)
+    return mask
+
+
+def test_it_sees_all_of_the_background_and_what_is_near_the_foreground_apart() -> None:
+    foreground, near = np.random.default_rng(0).integers(0, 256, (2, 96, 96, 3), np.uint8)
     far, here = near.copy(), near.copy()
-    far[:, 60:], here[:, 30:40] = 0, 0
-    results = [
-        method.harmonize([Composite("x", foreground, foreground, background, mask)])[0][mask == 1]
-        for background in (near, far, here)
-    ]
-    assert np.array_equal(results[0], results[1])
-    assert not np.array_equal(results[0], results[2])
+    far[:, 60:], here[:, 30:38] = 0, 0
+    given = [network_input([view_of(on_a_canvas(b, foreground, square()))]) for b in (near, far, here)]  # type: ignore[list-item]
+    names = ("content", "reference", "content mask", "reference mask", "placed", "placed mask", "near mask")
+    for other, changed in ((1, {"reference"}), (2, {"reference", "placed"})):
+        pairs = zip(names, given[0], given[other], strict=True)
+        assert {name for name, one, two in pairs if not torch.equal(one, two)} == changed
+    shapes = [tuple(one.shape) for one in given[0]]
+    assert shapes == [(1, 3, 64, 64)] * 2 + [(1, 1, 64, 64)] * 2 + [(1, 3, 64, 64)] + [(1, 1, 64, 64)] * 2
+
+
+def test_the_place_is_twice_as_wide_and_high_as_the_foreground_and_shows_both() -> None:
+    foreground, background = np.full((96, 96, 3), 200, np.uint8), np.full((96, 96, 3), 50, np.uint8)
+    view = view_of(on_a_canvas(background, foreground, square()))
+    assert view is not None
+    assert view.placed is not None
+    assert view.placed_mask is not None
+    assert view.placed.shape == (40, 40, 3)
+    assert view.placed_mask.sum() == view.placed_mask[10:30, 10:30].sum() == 400
+    assert (view.placed[view.placed_mask == 1] == 200).all()
+    assert (view.placed[view.placed_mask == 0] == 50).all()
+    *_, placed, shown, near = network_input([view])
+    assert (near == (shown <= 5.5 / 255)).all()
+    assert near.mean() == pytest.approx(0.75, abs=0.06)
+    assert placed[near.expand_as(placed) > 0].mean() == pytest.approx(50 / 255, abs=0.005)
+
+
+def disc(side: int = 96) -> np.ndarray:
+    y, x = np.mgrid[:side, :side]
+    return (np.hypot(y - side / 2, x - side / 2) < side / 5).astype(np.float32)
+
+
+def test_what_lies_outside_of_the_mask_in_the_foreground_does_not_matter(method: SshLutMethod) -> None:
+    """But for small pixels on its edge, in which both are."""
+    rng = np.random.default_rng(0)
+    smooth = np.asarray(Image.fromarray(rng.integers(60, 200, (6, 6, 3), np.uint8)).resize((96, 96)))
+    foreground, background, mask = smooth, smooth[::-1].copy(), disc()
+    maps = []
+    for outside in (foreground, 255 - foreground, np.zeros_like(foreground)):
+        other = np.where(mask[..., None] > 0, foreground, outside)
+        view = view_of(on_a_canvas(background, other, mask))
+        assert view is not None
+        maps.append(method.colour_maps([view])[0](foreground).astype(int)[mask == 1])
+    assert np.abs(maps[1] - maps[0]).max() <= 6
+    assert np.abs(maps[2] - maps[0]).max() <= 6
+    inside = np.where(mask[..., None] > 0, 255 - foreground, foreground)
+    view = view_of(on_a_canvas(background, inside, mask))
+    assert view is not None
+    assert np.abs(method.colour_maps([view])[0](foreground).astype(int)[mask == 1] - maps[0]).max() > 12
+
+
+@pytest.mark.parametrize("beside", [0, 1, 6])
+def test_a_foreground_without_known_surroundings_has_no_place(method: SshLutMethod, beside: int) -> None:
+    """Of a composite whose background is hidden, with so many columns of the 96 beside the foreground."""
+    given = composite(0, size=(96, 96))
+    mask = np.ones((96, 96), np.float32)
+    mask[:, 96 - beside :] = 0
+    hidden = Composite("x", given.composite, given.composite, given.composite, mask)
+    view = view_of(hidden)
+    assert view is not None
+    placed, shown, near = network_input([view])[4:]
+    assert placed.any() == shown.any() == near.any() == (beside == 6)  # at least 2% have to be known
+    (found,) = method.colour_maps([view])
+    (without,) = method.colour_maps([replace(view, placed=None, placed_mask=None)])
+    assert np.array_equal(found.lut.values, without.lut.values) == (beside < 6)
+    assert np.isfinite(found.lut.values).all()  # type: ignore[arg-type]
+
+
+def test_views_with_a_place_and_without_one_may_be_in_one_batch(method: SshLutMethod) -> None:
+    view = view_of(composite(0))
+    assert view is not None
+    views = [view, replace(view, placed=None, placed_mask=None)]
+    together = [one.lut.values for one in method.colour_maps(views)]
+    alone = [method.colour_maps([one])[0].lut.values for one in views]
+    for one, other in zip(together, alone, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+    assert np.abs(together[0] - together[1]).max() > 1e-3
 
 
 def test_the_lut_gives_the_same_pixels_in_pillow(method: SshLutMethod) -> None:

@@ -7,7 +7,10 @@ import pytest
 import torch
 
 from sshbench.lut import transfer
-from sshbench.networks.closed_form import Statistics, closed_form_maps, optimal_matrix, statistics
+from sshbench.lut.srgb import decode, encode
+from sshbench.networks.closed_form import Statistics, closed_form_maps, light_ratio, optimal_matrix, statistics
+
+LUMA = np.array([0.2126, 0.7152, 0.0722])
 
 
 @pytest.fixture
@@ -46,6 +49,43 @@ def test_pixels_weigh_as_much_as_their_mask() -> None:
     found = statistics(images, torch.tensor([1.0, 3.0]).view(1, 1, 1, 2))
     assert found.mean[0].tolist() == pytest.approx([0.5] * 3)
     assert found.covariance[0].flatten().tolist() == pytest.approx([0.03] * 9)
+
+
+def test_light_is_the_mean_of_linear_light_and_not_the_light_of_the_mean(
+    images: torch.Tensor, masks: torch.Tensor
+) -> None:
+    found = statistics(images, masks).light.numpy()
+    for k in range(3):
+        pixels = decode(images[k].permute(1, 2, 0)[masks[k, 0] > 0].numpy()).mean(axis=0)
+        np.testing.assert_allclose(found[k, :3], pixels, rtol=1e-5)
+        np.testing.assert_allclose(found[k, 3], pixels @ LUMA, rtol=1e-5)
+
+
+def test_light_of_a_dark_pixel_is_on_the_straight_part_of_the_curve_and_soft_masks_weigh() -> None:
+    images = torch.tensor([0.02, 0.9]).expand(1, 3, 1, 2).contiguous()
+    found = statistics(images, torch.tensor([0.75, 0.25]).view(1, 1, 1, 2)).light[0]
+    assert found.tolist() == pytest.approx([0.75 * 0.02 / 12.92 + 0.25 * decode(np.array(0.9))] * 4, rel=1e-5)
+
+
+def test_the_ratio_of_light_is_the_exposure_between_two_pictures(images: torch.Tensor, masks: torch.Tensor) -> None:
+    stops = np.array([0.5, -1.0, 1.5])
+    light = decode(images.numpy() * 0.5)
+    brighter = torch.from_numpy(encode(light * 2.0 ** stops[:, None, None])).float()
+    found = light_ratio(statistics(images * 0.5, masks), statistics(brighter, masks)).numpy()
+    np.testing.assert_allclose(found[:, :3], np.tile(stops, (3, 1)), atol=1e-3)
+    for k in range(3):
+        inside = masks[k, 0].numpy() > 0
+        one, other = (image[k][:, inside].mean(axis=1) @ LUMA for image in (light, light * 2.0 ** stops[:, None, None]))
+        assert found[k, 3] == pytest.approx(np.log2(other / one), abs=1e-3)
+
+
+def test_the_ratio_of_light_is_bounded_and_black_stays_black() -> None:
+    ones = torch.ones(1, 1, 4, 4)
+    black, dark, white = (statistics(torch.full((1, 3, 4, 4), level), ones) for level in (0.0, 0.005, 1.0))
+    assert light_ratio(black, dark).abs().max() == 0
+    assert light_ratio(black, white).tolist() == [[6.0] * 4]
+    assert light_ratio(white, black).tolist() == [[-6.0] * 4]
+    assert light_ratio(white, white).abs().max() == 0
 
 
 def test_the_optimal_matrix_is_the_classical_one() -> None:
@@ -90,8 +130,8 @@ def test_quantiles_are_matched_channel_by_channel() -> None:
     grid = identity(5)
     shares = (torch.arange(17) + 0.5) / 17
     low, high = (torch.stack([shares * scale] * 4)[None] for scale in (0.5, 1.0))
-    nothing = torch.zeros(1, 3), torch.eye(3)[None] * 0.01
-    maps, _ = closed_form_maps(grid, Statistics(*nothing, low), Statistics(*nothing, high))
+    nothing, light = (torch.zeros(1, 3), torch.eye(3)[None] * 0.01), torch.zeros(1, 4)
+    maps, _ = closed_form_maps(grid, Statistics(*nothing, low, light), Statistics(*nothing, high, light))
     moved = grid + maps[0, 3]
     torch.testing.assert_close(moved[0, 0, 1, 0], torch.tensor(0.5), atol=1e-3, rtol=0)  # 0.25 to twice as much
     assert moved.min() >= 0

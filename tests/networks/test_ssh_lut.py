@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sshbench.networks.ssh_lut import SIDE, SshLut
+from sshbench.networks.ssh_lut import SIDE, SshLut, decoded, encoded
 
 
 @pytest.fixture
@@ -21,11 +21,108 @@ def pair(count: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
     )
 
 
+def place(count: int = 2) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """A foreground in its place, its mask, and the mask of what is near, with a border in neither."""
+    generator = torch.Generator().manual_seed(2)
+    shown, near = torch.zeros(2, count, 1, SIDE, SIDE)
+    shown[..., 20:40, 20:44] = 1
+    near[..., 8:56, 8:56] = 1
+    return torch.rand(count, 3, SIDE, SIDE, generator=generator), shown, near * (1 - shown)
+
+
 @pytest.mark.parametrize("attention", [0, 2])
 def test_shapes(attention: int) -> None:
-    out = SshLut(attention=attention)(*pair())
-    assert out.table.shape == (2, 17, 17, 17, 3)
-    assert out.content_style.shape == out.reference_style.shape == (2, 128)
+    network = SshLut(attention=attention)
+    for out in (network(*pair()), network(*pair(), None, None, *place())):
+        assert out.table.shape == (2, 17, 17, 17, 3)
+        assert out.gain.shape == (2, 3)
+        assert out.content_style.shape == out.reference_style.shape == (2, 128)
+
+
+def plain(light: float) -> torch.Tensor:
+    """A picture of one grey whose linear light is given."""
+    return encoded(torch.tensor(light)).expand(1, 3, SIDE, SIDE).contiguous()
+
+
+def untrained(network: SshLut) -> SshLut:
+    """The network without its learned maps, which begin small and at random."""
+    with torch.no_grad():
+        network.maps.zero_()
+    return network
+
+
+def test_curves_are_those_of_srgb() -> None:
+    from sshbench.lut.srgb import decode, encode
+
+    values = torch.linspace(0, 1, 1001)
+    torch.testing.assert_close(decoded(values).double(), torch.from_numpy(decode(values.numpy())), atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        encoded(values).double(), torch.from_numpy(encode(values.double().numpy())), atol=1e-6, rtol=0
+    )
+    torch.testing.assert_close(encoded(decoded(values)), values, atol=1e-6, rtol=0)
+
+
+def test_before_it_has_learned_it_goes_half_the_stops_to_the_background(network: SshLut) -> None:
+    """To the background and to what is near alike, by the quarter each; without a place the background is near."""
+    network = untrained(network)
+    out = network(plain(0.1), plain(0.4))
+    torch.testing.assert_close(out.gain, torch.full((1, 3), 1.0), atol=1e-3, rtol=0)
+    expected = encoded(2 * decoded(network.grid))
+    torch.testing.assert_close(out.table[0], expected, atol=1e-3, rtol=0)
+    _, shown, near = place(1)
+    placed = plain(0.05) * near + plain(0.9) * (1 - near)
+    out = network(plain(0.1), plain(0.4), None, None, placed, shown, near)
+    torch.testing.assert_close(out.gain, torch.full((1, 3), 0.25 * 2 + 0.25 * -1), atol=1e-3, rtol=0)
+
+
+def test_gains_of_channels_are_their_own(network: SshLut) -> None:
+    levels = torch.tensor([0.1, 0.2, 0.4])
+    reference = encoded(levels).view(1, 3, 1, 1).expand(1, 3, SIDE, SIDE).contiguous()
+    out = untrained(network)(plain(0.2), reference)
+    torch.testing.assert_close(out.gain, torch.tensor([[-0.5, 0.0, 0.5]]), atol=1e-3, rtol=0)
+    white = out.table[0, -1, -1, -1].tolist()
+    assert white[0] < 0.9
+    assert white[1] == pytest.approx(1, abs=1e-3)
+    assert white[2] > 1.1
+
+
+def test_no_gain_exceeds_four_stops(network: SshLut) -> None:
+    with torch.no_grad():
+        network.gains.bias[:4] = 5.0
+    for one, other, sign in ((0.01, 0.9, 1.0), (0.9, 0.01, -1.0)):
+        assert network(plain(one), plain(other)).gain.tolist() == [[4.0 * sign] * 3]
+
+
+def test_without_a_place_what_is_given_as_one_does_not_matter(network: SshLut) -> None:
+    content, reference = pair()
+    placed, shown, near = place()
+    none = network(content, reference).table
+    for given in ((placed, shown, near * 0), (placed, shown * 0, near * 0), (1 - placed, shown, near * 0)):
+        assert torch.equal(network(content, reference, None, None, *given).table, none)
+
+
+def test_in_a_batch_one_may_have_a_place_and_another_none(network: SshLut) -> None:
+    content, reference = pair()
+    placed, shown, near = place()
+    near[1] = 0
+    together = network(content, reference, None, None, placed, shown, near).table
+    alone = network(content[1:], reference[1:]).table
+    torch.testing.assert_close(together[1:], alone, atol=1e-5, rtol=0)
+    placed_alone = network(content[:1], reference[:1], None, None, placed[:1], shown[:1], near[:1]).table
+    torch.testing.assert_close(together[:1], placed_alone, atol=1e-5, rtol=0)
+
+
+def test_in_a_place_only_what_is_seen_counts(network: SshLut) -> None:
+    content, reference = pair()
+    placed, shown, near = place()
+    table = network(content, reference, None, None, placed, shown, near).table
+    hidden = (shown + near == 0).float()
+    assert hidden.any()
+    other = network(content, reference, None, None, placed * (1 - hidden) + 0.7 * hidden, shown, near).table
+    assert torch.equal(table, other)
+    for seen, least in ((near, 1e-2), (shown, 1e-5)):  # the foreground there has no closed form, and nothing is learned
+        changed = network(content, reference, None, None, placed * (1 - 0.6 * seen), shown, near).table
+        assert (table - changed).abs().max() > least
 
 
 def test_the_table_is_in_the_order_of_cube_files(network: SshLut) -> None:
@@ -73,7 +170,7 @@ def test_images_without_variation_give_a_finite_table_and_gradients(network: Ssh
 
 
 def test_every_parameter_learns(network: SshLut) -> None:
-    network(*pair()).table.square().mean().backward()
+    network(*pair(), None, None, *place()).table.square().mean().backward()
     still = [n for n, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert still == []
 
@@ -82,7 +179,7 @@ def test_gradients_are_those_of_differences() -> None:
     torch.manual_seed(0)
     network = SshLut(width=4, channels=16, mixtures=4, hidden=8, size=3, mixture_size=2, attention=1)
     content, reference = pair(1)
-    names = ["mixed.weight", "closed.bias", "encoder.0.convolution.bias"]
+    names = ["mixed.weight", "closed.bias", "gains.bias", "gains.weight", "encoder.0.convolution.bias"]
     parameters = dict(network.named_parameters())
     network(content, reference).table.square().sum().backward()
     for name in names:

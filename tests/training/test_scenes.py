@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import pickle
+from typing import Any
+
 import numpy as np
 import pytest
-from sshbench.training.grades import random_grades
 
 from sshbench.errors import SshbenchError
 from sshbench.lut.apply import apply_lut
+from sshbench.lut.bank import LutBank
+from sshbench.lut.table import Lut, identity_table
+from sshbench.training import scenes as module
 from sshbench.training.data import make_loader, open_training
-from sshbench.training.scenes import Scenes, Shares
+from sshbench.training.scenes import Scene, Scenes, Shares, _under
 from sshbench.triplets.dataset import VIEWS, TripletDataset
 from sshbench.triplets.settings import Settings
 from tests.triplets.memory_source import MemorySource
 
 SETTINGS = Settings(crop=64, scale=(73, 91))
+MASKS = ("content_mask", "reference_mask", "placed_mask", "near_mask")
+ALL = (*VIEWS, "placed_alpha", "placed_beta", *MASKS)
+MIXED = {
+    "own": 0.4, "cross": 0.4, "objects": 0.5, "cropped": 0.3, "near": 0.5, "natural": 0.3, "placed": 0.8,
+    "jitter": 0.5, "graded": 0.3, "transferred": 0.3, "stepped": 0.2, "same": 0.1,
+}  # fmt: skip
 
 
 def scenes(**shares: float) -> Scenes:
@@ -27,10 +38,12 @@ def test_without_shares_nothing_is_a_scene() -> None:
 
 
 def test_a_sample_is_a_function_of_its_key() -> None:
-    one, other = scenes(own=0.4, cross=0.4, jitter=0.5, grades=0.5), scenes(own=0.4, cross=0.4, jitter=0.5, grades=0.5)
-    for key in ((0, 3), (2, 5)):
+    one, other = scenes(**MIXED), pickle.loads(pickle.dumps(scenes(**MIXED)))
+    other[1, 0]  # what was rendered before does not matter
+    for key in ((0, 3), (2, 5), (0, 7), (4, 1)):
         first, second = one[key], other[key]
-        assert all(np.array_equal(first[name], second[name]) for name in (*VIEWS, "content_mask", "reference_mask"))
+        assert set(ALL) < set(first)
+        assert all(np.array_equal(first[name], second[name]) for name in ALL)
     assert not np.array_equal(one[0, 3]["content_alpha"], one[1, 3]["content_alpha"])
 
 
@@ -41,6 +54,7 @@ def test_triplets_stay_what_they_are_but_for_a_mirror() -> None:
         for name in VIEWS:
             assert any(np.array_equal(sample[name][:, ::way], expected[name]) for way in (1, -1))
         assert sample["content_mask"].min() == sample["reference_mask"].min() == 255
+        assert not any(sample[name].any() for name in ("placed_alpha", "placed_beta", "placed_mask", "near_mask"))
 
 
 def test_under_one_look_nothing_is_to_be_done() -> None:
@@ -126,7 +140,7 @@ def test_a_part_of_a_photograph_is_the_same_of_its_mask_and_may_cut_it() -> None
 def test_near_the_foreground_less_of_the_background_is_seen() -> None:
     whole, near = discs(objects=1.0), discs(objects=1.0, near=1.0)
     hidden = [np.mean([(sample["reference_mask"] == 0).mean() for sample in samples]) for samples in (whole, near)]
-    assert 0.3 < hidden[0] + 0.05 < hidden[1] < 0.9  # the disc's part of what is shown
+    assert 0.3 < hidden[0] + 0.03 < hidden[1] < 0.9  # the disc's part of what is shown
 
 
 def test_where_hardly_anything_is_outside_of_the_mask_it_is_a_triplet() -> None:
@@ -141,9 +155,10 @@ def test_where_hardly_anything_is_outside_of_the_mask_it_is_a_triplet() -> None:
 
 
 def test_a_loader_gives_masks_beside_the_views() -> None:
-    batch = next(iter(make_loader(scenes(own=0.5, cross=0.5), 4)))
+    batch = next(iter(make_loader(scenes(own=0.5, cross=0.5, placed=1.0), 4)))
     assert batch["content_alpha"].shape == batch["reference_beta"].shape == (4, 3, 64, 64)
-    assert batch["content_mask"].shape == batch["reference_mask"].shape == (4, 1, 64, 64)
+    assert batch["placed_alpha"].shape == batch["placed_beta"].shape == (4, 3, 64, 64)
+    assert all(batch[name].shape == (4, 1, 64, 64) for name in MASKS)
     assert 0 <= batch["content_mask"].min() < batch["content_mask"].max() <= 1
 
 
@@ -151,6 +166,12 @@ def test_a_loader_gives_masks_beside_the_views() -> None:
 def test_shares_that_cannot_be(shares: dict[str, float]) -> None:
     with pytest.raises(SshbenchError, match="0 to 1"):
         Shares(**shares)
+
+
+def test_looks_are_of_one_family_each() -> None:
+    Shares(graded=0.5, transferred=0.25, stepped=0.25)
+    with pytest.raises(SshbenchError, match="graded, transferred and stepped together are no more than 1"):
+        Shares(graded=0.5, transferred=0.4, stepped=0.2)
 
 
 def test_scenes_need_looks() -> None:
@@ -163,12 +184,217 @@ def test_scenes_are_for_photographs(shared) -> None:
         open_training(str(shared / "data" / "iharmony4"), settings=Settings(kind="composites"), shares=Shares(own=0.5))
 
 
-def test_grades_are_looks_that_differ_and_repeat() -> None:
+# --- the foreground in its place --------------------------------------------------------------------------------------
+
+
+def test_a_place_shows_the_foreground_under_one_look_over_the_background_under_the_other() -> None:
+    """By hand: alpha is the negative, beta changes nothing."""
+    rng = np.random.default_rng(0)
+    front, back = rng.integers(0, 256, (2, 16, 16, 3), np.uint8)
+    shown = rng.integers(0, 256, (16, 16), np.uint8)
+    shown[:4], shown[4:8], shown[8:10] = 0, 255, 3
+    near = np.where(shown < 6, 255, 0).astype(np.uint8)
+    near[0] = 0  # where neither is known
+    scene = Scene(front, back, shown, near, front, back, shown, near)
+    identity = identity_table(17)
+    views, masks = _under(scene, np.stack([1 - identity, identity]).astype(np.float32))
+    assert np.array_equal(views["content_alpha"], 255 - front)
+    assert np.array_equal(views["content_beta"], front)
+    assert np.array_equal(views["reference_alpha"], 255 - back)
+    assert np.array_equal(views["reference_beta"], back)
+    part = shown[..., None] / 255
+    for name, one, other in (("placed_alpha", 255 - front, back), ("placed_beta", front, 255 - back)):
+        expected = part * one + (1 - part) * other
+        assert not views[name][0].any()
+        assert np.abs(views[name] - expected)[1:].max() <= 0.5 + 1e-9
+        assert np.array_equal(views[name][4:8], one[4:8])
+        assert np.array_equal(views[name][1:4], other[1:4])
+    assert np.array_equal(masks["placed_mask"], shown)
+    assert np.array_equal(masks["near_mask"], near)
+
+
+class SmallDiscs(Discs):
+    """All photographs have a mask, of a disc that leaves room around it."""
+
+    def read_mask(self, i: int, short_side: int | None = None) -> np.ndarray | None:  # type: ignore[override]
+        return self.disc(i)
+
+    def disc(self, i: int) -> np.ndarray:
+        y, x = np.mgrid[:60, :80]
+        return np.where((y - 30) ** 2 + (x - 25 - i % 30) ** 2 < 10**2, 255, 0).astype(np.uint8)
+
+
+def natural_discs(count: int = 30, **shares: float) -> list[dict[str, Any]]:
+    """Samples whose photographs are red where their masks are and nowhere else, and whose beta changes nothing."""
+    dataset = Scenes(TripletDataset(SmallDiscs(count), settings=SETTINGS), Shares(natural=1.0, objects=1.0, **shares))
+    return [dataset[0, i] for i in range(count)]
+
+
+def test_each_look_is_where_it_should_be_in_a_place() -> None:
     bank = TripletDataset(settings=SETTINGS).bank
-    grades = random_grades(bank, 6)
-    assert (len(grades), grades.size) == (6, bank.size)
-    assert grades.values.min() >= 0
-    assert grades.values.max() <= 1
-    assert np.array_equal(grades.values, random_grades(bank, 6).values)
-    distances = np.abs(grades.values[:, None] - grades.values[None]).mean((2, 3, 4, 5))
-    assert distances[~np.eye(6, dtype=bool)].min() > 0.01
+    for sample in natural_discs(own=1.0, placed=1.0)[:10]:
+        inside, near = sample["placed_mask"] == 255, sample["near_mask"] > 0
+        assert inside.any()
+        assert near.any()
+        alpha, beta = sample["placed_alpha"], sample["placed_beta"]
+        looked = {name: apply_lut(np.ascontiguousarray(view), bank, sample["alpha"], layout="HWC")
+                  for name, view in (("alpha", alpha), ("beta", beta))}  # fmt: skip
+        assert np.array_equal(looked["beta"][inside], alpha[inside])  # the foreground: photographed, and under alpha
+        assert np.array_equal(looked["alpha"][near & (sample["placed_mask"] == 0)],
+                              beta[near & (sample["placed_mask"] == 0)])  # fmt: skip
+        assert (beta[inside][:, 0] > 250).all()
+        assert (alpha[near][:, 0] < 12).all()  # 5 of 255 parts of the foreground, and as much of its edge
+
+
+def test_a_place_is_the_foreground_and_some_of_what_is_around_it() -> None:
+    samples = natural_discs(own=1.0, placed=1.0)
+    for sample in samples:
+        assert np.array_equal(sample["near_mask"] > 0, sample["placed_mask"] < 6)
+        assert set(np.unique(sample["near_mask"])) <= {0, 255}
+    parts = np.array([(sample["placed_mask"] > 127).mean() for sample in samples])
+    full = np.pi / 4  # of its rectangle, which a disc fills so far, and the place is 1.5 to 3 times as wide and high
+    assert full / 3.2**2 < parts.min() < full / 2.6**2
+    assert full / 1.7**2 < parts.max() < full / 1.4**2
+
+
+def test_no_mask_leaves_the_truth_to_be_seen() -> None:
+    """A foreground is red, as it should be, and nothing else is: no red where a background counts, beta as alpha."""
+    for shares in ({}, {"near": 1.0}, {"cropped": 1.0}, {"near": 1.0, "cropped": 1.0}):
+        found = 0
+        for sample in natural_discs(own=1.0, placed=1.0, **shares):
+            if not sample["near_mask"].any():
+                continue
+            found += 1
+            reference = sample["reference_beta"][..., 0][sample["reference_mask"] > 0]
+            assert reference.size
+            assert reference.max() < 6
+            assert sample["placed_alpha"][..., 0][sample["near_mask"] > 0].max() < 12  # 5 of both sides
+            assert not sample["placed_alpha"][(sample["near_mask"] == 0) & (sample["placed_mask"] == 0)].any()
+        assert found > 15
+
+
+class Plain(MemorySource):
+    """Photographs of one colour each, with a disc as their mask."""
+
+    def read(self, i: int, short_side: int | None = None) -> np.ndarray:
+        return np.full((60, 80, 3), self.colour(i), np.uint8)
+
+    def read_mask(self, i: int, short_side: int | None = None) -> np.ndarray | None:  # type: ignore[override]
+        y, x = np.mgrid[:60, :80]
+        return np.where((y - 30) ** 2 + (x - 40) ** 2 < 20**2, 255, 0).astype(np.uint8)
+
+    def colour(self, i: int) -> tuple[int, int, int]:
+        return 5 + 8 * i, 250 - 7 * i, 20 + 3 * i
+
+
+def test_across_photographs_the_place_is_on_the_other_one() -> None:
+    source = Plain(30)
+    colours = {source.colour(i): i for i in range(30)}
+    dataset = Scenes(TripletDataset(source, settings=SETTINGS), Shares(cross=1.0, natural=1.0, objects=1.0, placed=1.0))
+    others, sizes = 0, []
+    for i in range(30):
+        sample = dataset[0, i]
+        assert sample["reference_mask"].min() == 255
+        here, there = (np.unique(sample[name].reshape(-1, 3), axis=0) for name in ("content_beta", "reference_beta"))
+        assert len(here) == len(there) == 1
+        assert colours[tuple(here[0].tolist())] == int(sample["row"])
+        others += not np.array_equal(here, there)
+        inside, near = sample["placed_mask"] == 255, sample["near_mask"] > 0
+        assert (sample["placed_beta"][inside] == here).all()
+        assert (sample["placed_alpha"][inside] == sample["content_alpha"][0, 0]).all()
+        assert (sample["placed_alpha"][sample["placed_mask"] == 0] == there).all()
+        assert (sample["placed_beta"][sample["placed_mask"] == 0] == sample["reference_alpha"][0, 0]).all()
+        assert near.mean() > 0.02
+        sizes.append(inside.mean())
+    assert others > 25
+    assert min(sizes) > 0.03
+    assert max(sizes) < 0.6
+
+
+def test_so_many_have_a_place_as_asked() -> None:
+    assert not any(sample["near_mask"].any() for sample in natural_discs(own=1.0))
+    count = sum(bool(sample["near_mask"].any()) for sample in natural_discs(200, own=1.0, placed=0.4))
+    assert 55 < count < 105
+    without = next(sample for sample in natural_discs(own=1.0))
+    assert not without["placed_alpha"].any()
+    assert not without["placed_beta"].any()
+
+
+# --- looks ------------------------------------------------------------------------------------------------------------
+
+
+def test_so_many_looks_are_of_each_family_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+
+    def counted(name: str) -> Any:
+        def made(*_: Any) -> Any:
+            calls.append(name)
+            return module._IDENTITY
+
+        return made
+
+    for name in ("grade", "transfer_table", "ladder"):
+        monkeypatch.setattr(module, name, counted(name))
+    dataset = Scenes(
+        TripletDataset(MemorySource(200), settings=SETTINGS), Shares(graded=0.4, transferred=0.3, stepped=0.1)
+    )
+    for i in range(200):
+        dataset[0, i]
+    shares = {name: calls.count(name) / 400 for name in ("grade", "transfer_table", "ladder")}
+    assert shares == pytest.approx({"grade": 0.4, "transfer_table": 0.3, "ladder": 0.1}, abs=0.09)
+
+
+def test_transfers_are_from_the_foreground_to_another_photograph_at_half_strength_or_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken: list[tuple[str, np.ndarray, np.ndarray]] = []
+
+    def black(method: str, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+        taken.append((method, source, target))
+        return np.zeros((17, 17, 17, 3), np.float32)
+
+    monkeypatch.setattr(module, "transfer_table", black)
+    strengths = []
+    for sample in natural_discs(own=1.0, transferred=1.0):
+        bright = sample["content_beta"] > 100
+        strengths.append(1 - float((sample["content_alpha"][bright] / sample["content_beta"][bright]).mean()))
+    assert min(strengths) > 0.49
+    assert max(strengths) < 1.01
+    assert np.std(strengths) > 0.1
+    assert {method for method, _, _ in taken} == {"reinhard", "xiao", "histogram", "distribution"}
+    for _, source, target in taken:
+        assert source.shape == target.shape == (1024, 3)
+        assert source[:, 0].min() > 0.49  # the disc alone
+        assert 0 <= target.min() <= target.max() <= 1
+    sources = [source[:, 1:].mean(0) for _, source, _ in taken]
+    targets = [target[:, 1:].mean(0) for _, _, target in taken]
+    assert sum(np.abs(s - t).max() > 0.02 for s, t in zip(sources, targets, strict=True)) > 0.8 * len(taken)
+
+
+def test_jitter_follows_looks_in_part() -> None:
+    bank = LutBank.from_luts([Lut(values=1 - identity_table(17)), Lut(values=0 * identity_table(17))], 17, ["n", "k"])
+    dataset = Scenes(TripletDataset(Plain(30), bank, settings=SETTINGS), Shares(own=1.0, natural=1.0, jitter=1.0))
+    parts = []
+    for i in range(30):
+        sample = dataset[0, i]
+        before, after = (sample[name][0, 0].astype(float) for name in ("content_beta", "content_alpha"))
+        whole = 255 - before if sample["alpha"] == 0 else 0 * before
+        channel = int(np.abs(whole - before).argmax())
+        parts.append((after[channel] - before[channel]) / (whole[channel] - before[channel]))
+    assert min(parts) < 0.3
+    assert max(parts) > 0.7
+    assert min(parts) > -0.05
+    assert max(parts) < 1.05
+
+
+@pytest.mark.parametrize("size", [5, 33])
+def test_looks_of_other_sizes_are_brought_to_that_of_the_families(size: int) -> None:
+    table = identity_table(size) ** np.float32(2)
+    bank = LutBank.from_luts([Lut(values=table), Lut(values=1 - table)], size, ["square", "negative"])
+    dataset = Scenes(TripletDataset(Plain(30), bank, settings=SETTINGS), Shares(own=1.0, natural=1.0, graded=0.5))
+    plain = Scenes(TripletDataset(Plain(30), bank, settings=SETTINGS), Shares(own=1.0, natural=1.0))
+    assert dataset[0, 1]["content_alpha"].shape == (64, 64, 3)
+    for i in range(6):
+        sample = plain[0, i]
+        expected = apply_lut(sample["content_beta"], bank, sample["alpha"], layout="HWC")
+        assert np.abs(sample["content_alpha"].astype(int) - expected).max() <= 1

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 
+from sshbench.lut.apply import apply_lut
 from sshbench.networks.ssh_lut import SIDE
 from sshbench.training.objectives import make_objective
 from sshbench.training.objectives.ssh_lut import error, falls, roughness
@@ -26,13 +25,37 @@ def batch(count: int = 4) -> dict[str, torch.Tensor]:
     return {name: torch.rand(count, 3, SIDE, SIDE, generator=generator) * 2 - 1 for name in names}
 
 
-def test_the_error_is_the_root_of_each_image_s_mean_squares() -> None:
+def placed(count: int = 4) -> dict[str, torch.Tensor]:
+    """Two more views of each, and the masks of all."""
+    generator = torch.Generator().manual_seed(1)
+    names = ("placed_alpha", "placed_beta")
+    views = {name: torch.rand(count, 3, SIDE, SIDE, generator=generator) * 2 - 1 for name in names}
+    shown = torch.zeros(count, 1, SIDE, SIDE)
+    shown[..., 20:40, 20:44] = 1
+    ones = torch.ones_like(shown)
+    return views | {"placed_mask": shown, "near_mask": 1 - shown, "content_mask": ones, "reference_mask": ones}
+
+
+def test_the_error_is_the_fourth_root_of_each_image_s_mean_square() -> None:
     result, target = torch.zeros(2, 3, 2, 2), torch.zeros(2, 3, 2, 2)
     target[0], target[1, :, 0] = 0.1, 0.4
-    assert error(result, target, None).item() == pytest.approx((0.1 + 0.4 / math.sqrt(2)) / 2, abs=1e-4)
+    assert error(result, target, None).item() == pytest.approx((0.1**0.5 + (0.16 / 2) ** 0.25) / 2, abs=1e-3)
     mask = torch.zeros(2, 1, 2, 2)
     mask[0], mask[1, :, 0] = 1, 0.5
-    assert error(result, target, mask).item() == pytest.approx((0.1 + 0.4) / 2, abs=1e-4)
+    assert error(result, target, mask).item() == pytest.approx((0.1**0.5 + 0.4**0.5) / 2, abs=1e-3)
+
+
+def test_the_error_of_what_is_right_has_a_gradient_that_is_finite() -> None:
+    result = torch.full((2, 3, 2, 2), 0.5, requires_grad=True)
+    found = error(result, result.detach().clone(), None)
+    found.backward()
+    assert found.item() < 0.06
+    assert result.grad is not None
+    assert result.grad.isfinite().all()
+    wrong = torch.full((2, 3, 2, 2), 0.501, requires_grad=True)
+    error(wrong, result.detach(), None).backward()
+    assert wrong.grad is not None
+    assert wrong.grad.abs().max() < 1  # near the truth the root does not pull ever harder
 
 
 def test_only_bends_are_rough() -> None:
@@ -57,6 +80,7 @@ def test_terms_are_those_with_a_weight() -> None:
     names = ["harm", "recon", "dis", "smooth", "monotone"]
     for on in (names, ["harm"], ["recon", "dis"]):
         objective = make_objective("ssh-lut", recipe({name: float(name in on) for name in names}))
+        assert list(objective.phases[0].terms(batch() | placed())) == on
         found = objective.phases[0].terms(batch())
         assert list(found) == on
         assert all(term.ndim == 0 and term.isfinite() for term in found.values())
@@ -74,6 +98,35 @@ def test_masks_tell_where_it_counts() -> None:
         torch.testing.assert_close(objective.phases[0].terms(wrong)["harm"], before, atol=1e-4, rtol=0)
         wrong = images | {"content_beta": images["content_beta"] * (1 - mask)}
         assert (objective.phases[0].terms(wrong)["harm"] - before).abs() > 0.01
+
+
+def test_both_ways_see_the_foreground_in_its_place() -> None:
+    """Content alpha with the view alpha in its place, content beta with the view beta."""
+    objective = make_objective("ssh-lut", recipe({"harm": 1.0}))
+    images = batch() | placed()
+    with torch.no_grad():
+        found = objective.phases[0].terms(images)["harm"]
+        network = objective.network  # type: ignore[attr-defined]
+        means = []
+        for given, wanted in (("alpha", "beta"), ("beta", "alpha")):
+            views = [images[name] / 2 + 0.5 for name in (f"content_{given}", f"reference_{wanted}", f"placed_{given}")]
+            masks = [images[name] for name in ("placed_mask", "near_mask")]
+            table = network(views[0], views[1], None, None, views[2], *masks).table
+            means.append(error(apply_lut(views[0], table), images[f"content_{wanted}"] / 2 + 0.5, None))
+        torch.testing.assert_close(found, torch.stack(means).mean(), atol=1e-5, rtol=0)
+        one = objective.predict(images)
+        moved = images | {"placed_alpha": images["placed_alpha"] * 0.5}
+        other = objective.predict(moved)
+        assert one is not None
+        assert other is not None
+        assert (one - other).abs().max() > 1e-3
+        unseen = images | {"placed_beta": images["placed_beta"] * 0.5}
+        assert torch.equal(one, objective.predict(unseen))  # type: ignore[arg-type]
+        nowhere = objective.predict(images | {"near_mask": 0 * images["near_mask"]})
+        without = objective.predict({n: v for n, v in images.items() if not n.startswith(("placed", "near"))})
+        assert nowhere is not None
+        assert without is not None
+        torch.testing.assert_close(nowhere, without, atol=1e-6, rtol=0)
 
 
 def test_what_it_predicts_is_an_image() -> None:

@@ -51,7 +51,10 @@ class Trainer:
         self.recipe, self.objective, self.batches, self.world = recipe, objective, batches, world
         self.modules = objective.modules
         self._layout = torch.channels_last if recipe.loop.channels_last else torch.contiguous_format
-        self.modules.to(world.device).to(memory_format=self._layout)
+        self.modules.to(world.device)
+        for parameter in self.modules.parameters():
+            if parameter.ndim == 4:  # the layout is one of images; torch refuses it for other tensors
+                parameter.data = parameter.data.contiguous(memory_format=self._layout)
         self.modules.train()
         world.share(self.modules)
         if recipe.loop.compile:

@@ -260,7 +260,9 @@ class Scenes:
             front = back = resize_box(photo, _scaled(place, mask.shape, photo.shape), crop)
             placed_mask = _resized(mask, place, crop)
         else:
-            background = source.read(int(rng.integers(len(source))), side)
+            # Another photograph, as its own would show the foreground as it should be.
+            others = max(len(source) - 1, 1)
+            background = source.read((row + 1 + int(rng.integers(others))) % len(source), side)
             outside = np.ones((crop, crop), bool)
             reference = resize_box(background, _whole(background), crop)
             place, here = _placed(rng, box, times, background.shape, crop)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sshbench.errors import SshbenchError
+from sshbench.images.cells import cell_bytes
 from sshbench.images.opening import MAX_PIXELS, Encoded, opened
 from sshbench.lut.bank import LutBank
 from sshbench.triplets.dataset import Sample, Unreadable, first_usable
@@ -77,7 +78,7 @@ class StoredTriplets:
             return first_usable(lambda k: self.render(self.recipe(k)), i, self.settings.draws, len(self))
         row = self._stored(i % len(self))
         return {
-            name: _decoded(value["bytes"], f"{self.url}: row {i}: {name}") if isinstance(value, dict) else value
+            name: _decoded(value.get("bytes"), f"{self.url}: row {i}: {name}") if isinstance(value, dict) else value
             for name, value in row.items()
         }
 
@@ -189,8 +190,9 @@ def sample_of(run: Run, recipe: Recipe, rendered: Rendered | RenderedComposite) 
     return sample | {name: list(getattr(rendered, name)) for name in boxes}
 
 
-def _decoded(data: bytes, name: str) -> NDArray[np.uint8]:
+def _decoded(value: Any, name: str) -> NDArray[np.uint8]:
     """An image `[H, W, 3]` or a mask `[H, W]` of a shard; both are of 8 bits."""
+    data = cell_bytes(value, name, None) or b""
     with opened(Encoded(name, data), MAX_PIXELS) as image:
         return np.asarray(image)
 

@@ -259,3 +259,24 @@ def test_a_shard_that_is_damaged_inside_is_named(place: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(SshbenchError, match=r"train-00000\.parquet cannot be read"):
         load_triplets(url)[0]
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ({"bytes": None, "path": "/etc/passwd"}, "is empty"),
+        ({"bytes": b"nothing", "path": None}, "is not an image of a format that is read"),
+        ({"bytes": b"%!PS-Adobe-3.0 EPSF-3.0\n", "path": None}, "is not an image of a format that is read"),
+    ],
+)
+def test_a_shard_with_a_cell_that_is_no_image_is_named(
+    place: Path, cell: dict[str, Any], said: str, no_programs: None
+) -> None:
+    url = make(place, str(place / "pixels"), "pixels", rows=100)
+    (shard,) = (place / "pixels" / "data").glob("*.parquet")
+    table = pq.read_table(shard)
+    column = pa.array([cell] * len(table), table.schema.field("foreground").type)
+    at = table.schema.get_field_index("foreground")
+    pq.write_table(table.set_column(at, table.schema.field("foreground"), column), shard)
+    with pytest.raises(SshbenchError, match=f"row 0: foreground: {said}"):
+        load_triplets(url)[0]

@@ -39,6 +39,7 @@ FORMATS = {
 }
 """Formats that are read, whatever a file is called, and Pillow's modules for them. JPEG includes MPO."""
 
+_SMALL = 1 << 22  # pixels, which take 16 MB
 _SIGNATURES = (b"\x89PNG", b"II*\0", b"MM\0*", b"\xff\xd8\xff", b"RIFF")
 
 
@@ -97,13 +98,20 @@ def opened(encoded: Encoded, max_pixels: int | None) -> Iterator[Any]:
     ImageFileError
         The file is missing, not a regular file, damaged or cut short, of another format, or claims too many pixels.
     """
+    size = (0, 0)
     try:
         with encoded.open() as file, identified(file, known_formats()) as image:
+            size = image.size
             if max_pixels is not None:
                 check_pixels(encoded.name, image.size, max_pixels)
             yield image
-    except (ImageFileError, MemoryError):
+    except ImageFileError:
         raise
+    except MemoryError as error:
+        if size[0] * size[1] > _SMALL:
+            raise
+        # So few pixels need little memory: the file claims something else that is absurd, such as a strip of 100 GB.
+        raise ImageFileError(encoded.name, "is damaged, as it asks for more memory than its pixels take") from error
     except UnidentifiedImageError as error:
         raise ImageFileError(encoded.name, _why_unidentified(encoded)) from error
     except Image.DecompressionBombError as error:

@@ -124,6 +124,20 @@ def test_what_is_no_image_is_refused_by_its_name(kind: str) -> None:
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
+def test_a_small_image_that_asks_for_much_memory_is_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As libtiff does for a strip that claims to be huge; want of memory for a large image is not the image's fault."""
+
+    def no_memory(image: Any) -> None:
+        raise MemoryError
+
+    small, large = png(NOISE), png(Image.new("L", (4096, 2048)))
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", no_memory)
+    with pytest.raises(ImageFileError, match="is damaged, as it asks for more memory than its pixels take"):
+        open_image(small, "an image")
+    with pytest.raises(MemoryError):
+        open_image(large, "an image")
+
+
 def test_pipes_and_devices_are_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     for path in (tmp_path / "pipe.png", "/dev/zero", "/dev/null"):

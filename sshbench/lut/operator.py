@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Optional
 
 import torch
@@ -13,12 +14,66 @@ from torch import Tensor
 
 from sshbench.lut.kernels import cpu
 from sshbench.lut.kernels.cuda import Interpolation
-from sshbench.lut.table import Domain, LutError
+from sshbench.lut.table import MAX_SIZE_1D, MAX_SIZE_3D, MIN_SIZE, Domain, LutError
+
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def _domain(values: Sequence[float]) -> Domain:
-    r0, g0, b0, r1, g1, b1 = values
-    return Domain((r0, g0, b0), (r1, g1, b1))
+    return _domain_of(tuple(values))
+
+
+@lru_cache(maxsize=64)
+def _domain_of(values: tuple[float, ...]) -> Domain:
+    domain = Domain(values[:3], values[3:])  # type: ignore[arg-type]
+    if not domain.fits_kernels:
+        raise LutError(f"domain {domain.lower} to {domain.upper} is too narrow or too wide for the kernels")
+    return domain
+
+
+def _check(
+    images: Tensor,
+    table: Tensor | None,
+    shaper: Tensor | None,
+    index: Tensor | None,
+    strength: Tensor | None,
+    domain: Sequence[float],
+    shaper_domain: Sequence[float],
+    layout: str,
+    interpolation: str,
+) -> None:
+    """Refuse what the kernels, which go by addresses, would read beyond its end: a saved graph can hold anything."""
+    if layout not in ("NCHW", "NHWC") or interpolation not in ("trilinear", "tetrahedral"):
+        raise LutError(f"layout is NCHW or NHWC and interpolation trilinear or tetrahedral: {layout}, {interpolation}")
+    if images.ndim != 4 or images.shape[1 if layout == "NCHW" else 3] != 3:
+        raise LutError(f"images in {layout} have four axes and three channels, not the shape {list(images.shape)}")
+    if images.dtype not in (torch.uint8, *_FLOATS) or images.device.type not in ("cpu", "cuda"):
+        raise LutError(f"images are uint8 or floats on a CPU or CUDA device, not {images.dtype} on {images.device}")
+    if table is None and shaper is None:
+        raise LutError("a LUT needs a table, a shaper or both")
+    precision = torch.float64 if images.dtype == torch.float64 else torch.float32
+    count = len(images)
+    luts = len(table if table is not None else shaper)  # type: ignore[arg-type]
+    shapes: list[tuple[str, Tensor | None, torch.dtype, tuple[int, ...]]] = [
+        ("index", index, torch.int32, (count,)), ("strength", strength, precision, (count,)),
+    ]  # fmt: skip
+    if table is not None:
+        size = table.shape[1] if table.ndim == 5 else 0
+        shapes.append(("table", table, precision, (luts, *(min(max(size, MIN_SIZE), MAX_SIZE_3D),) * 3, 3)))
+        _domain(domain)
+    if shaper is not None:
+        size = shaper.shape[1] if shaper.ndim == 3 else 0
+        shapes.append(("shaper", shaper, precision, (luts, min(max(size, MIN_SIZE), MAX_SIZE_1D), 3)))
+        _domain(shaper_domain)
+    for name, tensor, dtype, shape in shapes:
+        if tensor is not None and (tensor.shape, tensor.dtype, tensor.device) != (shape, dtype, images.device):
+            raise LutError(
+                f"the {name} is {list(tensor.shape)}, {tensor.dtype}, on {tensor.device}; for these images it is "
+                f"{list(shape)}, {dtype}, on {images.device}"
+            )
+    if luts == 0:
+        raise LutError("there is no LUT to apply")
+    check_index(index, luts)
 
 
 def _layout(name: str) -> cpu.Layout:
@@ -53,7 +108,13 @@ def apply_lut(
 
     `table` `[K, B, G, R, 3]` and `shaper` `[K, S, 3]` are float32, or float64 for float64 images; `index` is int32
     `[N]` and `strength` is `[N]` in the table's type. The domains are lower R, G, B, upper R, G, B.
+
+    Raises
+    ------
+    LutError
+        A shape, a type, a device, an index or a domain that does not fit.
     """
+    _check(images, table, shaper, index, strength, domain, shaper_domain, layout, interpolation)
     images = images.contiguous()
     out = torch.empty_like(images)
     if images.numel() == 0:
@@ -66,9 +127,6 @@ def apply_lut(
             layout=_layout(layout), interpolation=_interpolation(interpolation), out=out,
         )  # fmt: skip
         return out
-    stage = table if table is not None else shaper
-    assert stage is not None
-    check_index(index, len(stage))
     if images.dtype == torch.float64:
         planar = images if layout == "NCHW" else images.permute(0, 3, 1, 2).contiguous()
         result = torch.empty_like(planar)
@@ -114,6 +172,14 @@ def apply_lut_backward(
     needs: Sequence[bool],
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Gradients of `apply_lut` by images, table, shaper and strength; empty where `needs` says no."""
+    _check(images, table, shaper, index, strength, domain, shaper_domain, layout, interpolation)
+    if images.dtype not in _FLOATS or len(needs) != 4:
+        raise LutError(f"images of {images.dtype} have no gradients, and `needs` has four entries, not {len(needs)}")
+    if (grad.shape, grad.dtype, grad.device) != (images.shape, images.dtype, images.device):
+        raise LutError(
+            f"the gradient is {list(grad.shape)}, {grad.dtype}, on {grad.device}, and not as the images "
+            f"{list(images.shape)}, {images.dtype}, on {images.device}"
+        )
     if layout == "NHWC":
         grad, images = grad.permute(0, 3, 1, 2), images.permute(0, 3, 1, 2)
     grad, images = grad.contiguous(), images.contiguous()

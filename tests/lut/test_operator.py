@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ import torch
 from sshbench import Domain, Lut, LutBank, apply_lut
 from sshbench.lut import operator, reference
 from sshbench.lut.kernels import cpu
+from sshbench.lut.table import LutError
 
 from .reference import apply_reference
 
@@ -244,3 +247,85 @@ def test_without_native_kernels_torch_computes_and_says_so_once(kind: str, monke
             warnings.simplefilter("error")
             apply_lut(images, lut, strength=0.7, layout=layout)
     np.testing.assert_allclose(np.asarray(without), np.asarray(with_kernels), atol=1e-6 if "bytes" not in kind else 0)
+
+
+class TestCalledDirectly:
+    """As a saved graph can call the operators, whose kernels go by addresses: what does not fit is refused."""
+
+    WRONG: ClassVar[dict[str, dict[str, Any]]] = {
+        "one channel": {"images": (3, 1, 4, 5)},
+        "three axes": {"images": (3, 4, 5)},
+        "channels of the other layout": {"images": (3, 4, 5, 3)},
+        "no cube": {"table": (2, 9, 5, 5, 3)},
+        "one point": {"table": (2, 1, 1, 1, 3)},
+        "too large": {"table": (1, 257, 257, 257, 3)},
+        "no axis of LUTs": {"table": (5, 5, 5, 3)},
+        "four values": {"table": (2, 5, 5, 5, 4)},
+        "no LUT": {"table": (0, 5, 5, 5, 3), "shaper": (0, 7, 3)},
+        "another number of shapers": {"shaper": (1, 7, 3)},
+        "a shaper of one point": {"shaper": (2, 1, 3)},
+        "a shaper of two values": {"shaper": (2, 7, 2)},
+        "too few strengths": {"strength": (1,)},
+        "strengths in two axes": {"strength": (3, 1)},
+        "too few indices": {"index": [0]},
+        "an index beyond the LUTs": {"index": [0, 2, 1]},
+        "an index below 0": {"index": [0, -1, 1]},
+        "a domain of two numbers": {"domain": [0.0, 1.0]},
+        "a domain that is empty": {"domain": [0.0, 0.0, 0.0, 0.0, 1.0, 1.0]},
+        "a domain with NaN": {"domain": [0.0, 0.0, 0.0, float("nan"), 1.0, 1.0]},
+        "a domain that float32 cannot divide": {"domain": [0.0, 0.0, 0.0, 1e-40, 1.0, 1.0]},
+        "a shaper's domain": {"shaper_domain": []},
+        "another layout": {"layout": "CHWN"},
+        "another interpolation": {"interpolation": "cubic"},
+    }
+
+    def arguments(self, **change: object) -> list[object]:
+        made = inputs("cpu", torch.float32, learn=False)
+        index = torch.tensor(change.pop("index", [1, 0, 1]), dtype=torch.int32)
+        made |= {name: torch.rand(change.pop(name)) for name in list(change) if name in made}  # type: ignore[call-overload]
+        settings = {"domain": UNIT, "shaper_domain": UNIT, "layout": "NCHW", "interpolation": "trilinear"} | change
+        return [made["images"], made["table"], made["shaper"], index, made["strength"], *settings.values()]
+
+    @pytest.mark.parametrize("wrong", WRONG)
+    def test_shapes_and_settings(self, wrong: str) -> None:
+        arguments = self.arguments(**self.WRONG[wrong])
+        with pytest.raises(LutError):
+            torch.ops.sshbench.apply_lut(*arguments)
+        with pytest.raises(LutError):
+            torch.ops.sshbench.apply_lut_backward(arguments[0], *arguments, [True] * 4)
+
+    @pytest.mark.parametrize("place", range(5))
+    @pytest.mark.parametrize("kind", [torch.float64, torch.float16, torch.int64, torch.bool])
+    def test_types(self, place: int, kind: torch.dtype) -> None:
+        arguments = self.arguments()
+        arguments[place] = arguments[place].to(kind)  # type: ignore[attr-defined]
+        if (place, kind) == (0, torch.float16):  # images of half precision go with a table of float32
+            torch.ops.sshbench.apply_lut(*arguments)
+            return
+        with pytest.raises(LutError):
+            torch.ops.sshbench.apply_lut(*arguments)
+
+    def test_neither_table_nor_shaper(self) -> None:
+        arguments = self.arguments()
+        arguments[1] = arguments[2] = None
+        with pytest.raises(LutError, match="needs a table, a shaper or both"):
+            torch.ops.sshbench.apply_lut(*arguments)
+
+    @pytest.mark.parametrize(
+        ("grad", "needs"),
+        [
+            (torch.rand(3, 3, 4, 4), [True] * 4),
+            (torch.rand(1, 3, 4, 5), [True] * 4),
+            (torch.rand(3, 3, 4, 5).double(), [True] * 4),
+            (torch.rand(3, 3, 4, 5), [True] * 3),
+        ],
+    )
+    def test_gradients(self, grad: torch.Tensor, needs: list[bool]) -> None:
+        with pytest.raises(LutError):
+            torch.ops.sshbench.apply_lut_backward(grad, *self.arguments(), needs)
+
+    def test_bytes_have_no_gradient(self) -> None:
+        arguments = self.arguments()
+        arguments[0] = torch.zeros(3, 3, 4, 5, dtype=torch.uint8)
+        with pytest.raises(LutError, match="have no gradients"):
+            torch.ops.sshbench.apply_lut_backward(arguments[0], *arguments, [True] * 4)

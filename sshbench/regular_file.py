@@ -21,7 +21,10 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     OSError
         The file does not exist or cannot be read; `IrregularFile`: it is no regular file.
     """
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except ValueError as error:  # a null character
+        raise IrregularFile(0, "is no name that a file can have", os.fspath(path)) from error
     try:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
@@ -31,6 +34,11 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def size_of(file: BinaryIO) -> int:
+    """Return the size in bytes of a file that is open."""
+    return os.fstat(file.fileno()).st_size
 
 
 def read_regular(path: str | os.PathLike[str], limit: int) -> bytes:

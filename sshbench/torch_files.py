@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
 from sshbench.errors import SshbenchError
-from sshbench.foreign_files import open_regular, size_of
+from sshbench.regular_file import open_regular, size_of
 
 if TYPE_CHECKING:
     from torch import Tensor, dtype

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sshbench.foreign_files import open_regular, size_of
 from sshbench.methods.base import WeightsError
+from sshbench.regular_file import open_regular, size_of
 from sshbench.whole_file import whole_file
 
 if TYPE_CHECKING:

@@ -288,7 +288,8 @@ def read_recipe(where: str | Path, changes: Sequence[str] = (), *, method: str |
     Raises
     ------
     RecipeError
-        There is no such file, it is no TOML, or names or values are not a recipe's.
+        There is no such file, it is no TOML, names or values are not a recipe's, or it names a file of code that was
+        not named by `method`.
     """
     path = _find(Path(where).expanduser(), method)
     try:
@@ -301,6 +302,8 @@ def read_recipe(where: str | Path, changes: Sequence[str] = (), *, method: str |
         _apply(values, change)
     if method is not None and values.setdefault("method", method) != method:
         raise RecipeError(f"{path} is a recipe for {values['method']}, not for {method}")
+    if method is None and ".py" in str(values.get("method")):
+        raise RecipeError(f"{path} names code, {values['method']!r}, as its method; name the method yourself to run it")
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:

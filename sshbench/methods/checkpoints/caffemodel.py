@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sshbench.foreign_files import read_regular
 from sshbench.methods.base import WeightsError
 from sshbench.methods.checkpoints.protobuf import fields, integers, shape
+from sshbench.regular_file import open_regular
 
 _LAYERS = {100: (1, 7), 2: (4, 6)}  # fields of a net with layers, and in these the fields of the name and of a blob
 
@@ -28,7 +28,8 @@ def read_caffemodel(path: Path) -> dict[str, NDArray[np.float32]]:
         The file cannot be read, is cut off, or is no Caffe net.
     """
     try:
-        data = memoryview(read_regular(path))
+        with open_regular(path) as file:
+            data = memoryview(file.read())
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {error.strerror}") from error
     blobs: dict[str, NDArray[np.float32]] = {}

@@ -14,12 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sshbench.foreign_files import open_regular, size_of
 from sshbench.methods.base import WeightsError
 from sshbench.methods.checkpoints import read_state, strict_load
 from sshbench.methods.checkpoints.caffemodel import read_caffemodel
 from sshbench.methods.checkpoints.tensorflow import read_tensorflow
 from sshbench.networks.dih import DIH, DIHCaffe, DIHSaic
+from sshbench.regular_file import open_regular, size_of
 
 FORMS: dict[str, Callable[..., nn.Module]] = {"tensorflow": DIH, "caffe": DIHCaffe, "saic": DIHSaic}
 """`architecture["form"]` -> the network's class, which the other entries are arguments of."""

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sshbench.foreign_files import read_regular
 from sshbench.methods.base import WeightsError
 from sshbench.methods.checkpoints.protobuf import fields, shape, varint
+from sshbench.regular_file import open_regular
 
 _MAGIC = bytes.fromhex("57fb808b247547db")  # the last eight bytes of every such table
 _FOOTER = 48
@@ -115,6 +115,7 @@ def _block(table: memoryview, handle: memoryview) -> Iterator[tuple[bytes, memor
 
 def _read(path: Path) -> memoryview:
     try:
-        return memoryview(read_regular(path))
+        with open_regular(path) as file:
+            return memoryview(file.read())
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {error.strerror}") from error

@@ -97,6 +97,12 @@ if TYPE_CHECKING:
     help="Processes.  [default: one a processor, up to 4; one with a GPU]",
 )
 @click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Give a method up on an image after so long.  [default: wait for ever]",
+)
+@click.option(
     "--batch-size", type=click.IntRange(min=1), default=1, show_default=True, help="Images a method gets at a time."
 )
 @click.option(
@@ -120,7 +126,9 @@ def evaluate(ctx: click.Context, /, **options: Any) -> None:
 
     Methods with options are NAME:KEY=VALUE,KEY=VALUE, such as ssh:map=polynomial. Several names may follow --method.
 
-    A file of your own needs one class with harmonize(batch), which gets composites and returns images.
+    A file of your own needs one class with harmonize(batch), which gets composites and returns images, or a function of
+    one composite. Where it fails, crashes or takes longer than --time-limit, that is recorded and the others go on;
+    --debug shows where.
 
     Run the same command again after it was interrupted: it goes on where it was. Predictions are made again only where
     the method or the image changed, scores only where the prediction or the protocol did.
@@ -169,8 +177,11 @@ def evaluate(ctx: click.Context, /, **options: Any) -> None:
                 limit=o["limit"],
                 overwrite=not o["resume"],
                 weights=weights,
+                time_limit=o["time_limit"],
                 progress=progress,
             )
+        if ctx.find_root().params.get("debug"):
+            _tracebacks(records)
         failures += _failures(
             records, {protocol.name: chosen(protocol, metrics) for protocol in protocols}, o["strict"]
         )
@@ -180,6 +191,15 @@ def evaluate(ctx: click.Context, /, **options: Any) -> None:
         for text in dict.fromkeys(failures):
             click.echo(f"sshbench: {text}", err=True)
         ctx.exit(1)
+
+
+def _tracebacks(records: list[Record]) -> None:
+    """Say where methods failed: for each the first image and its traceback, once for each kind of failure."""
+    seen = set()
+    for record in records:
+        if record.traceback and (record.method, record.traceback) not in seen:
+            seen.add((record.method, record.traceback))
+            click.echo(f"sshbench: {record.method} on {record.id}:\n{record.traceback.rstrip()}", err=True)
 
 
 def _failures(records: list[Record], asked: dict[str, tuple[str, ...]], strict: bool) -> list[str]:

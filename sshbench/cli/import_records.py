@@ -32,16 +32,16 @@ def import_records(files: tuple[Path, ...], method: str | None, protocol: str, o
     """
     from sshbench.benchmarks.protocol import get_protocol
     from sshbench.errors import SshbenchError
+    from sshbench.methods.base import valid_name
     from sshbench.methods.cards import terms_of
-    from sshbench.methods.registry import NAME
     from sshbench.results.evaluate import refuse_another
     from sshbench.results.imported import BENCHMARK, method_of, read_foreign
     from sshbench.results.records import records_file, write_records
 
     if method is not None and len(files) > 1:
         raise SshbenchError("--method names one method, and there are several files; import them one by one")
-    if method is not None and not NAME.fullmatch(method):
-        raise SshbenchError(f"--method {method} has more than letters, digits and . _ + -")
+    if method is not None:
+        valid_name(method, "--method")
     scored_by = get_protocol(protocol)
     refuse_another(out, BENCHMARK)
     read = []

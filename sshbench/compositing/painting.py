@@ -16,8 +16,8 @@ from sshbench.compositing.placement import Box, placed, widened
 from sshbench.compositing.scene import Scene
 from sshbench.compositing.views import mask_of, region_composite, small
 from sshbench.lut.strength import WHOLE, Amount
-from sshbench.methods.base import Method
-from sshbench.methods.calling import MethodFailed, harmonize
+from sshbench.methods.base import Method, MethodFailed
+from sshbench.methods.calling import harmonize
 from sshbench.methods.full_resolution import (
     ColourMap,
     MapKind,

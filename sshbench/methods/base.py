@@ -4,19 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
 from sshbench.benchmarks.composite import Composite
 from sshbench.errors import SshbenchError
+from sshbench.methods.source import sources_of
 
 
 class MethodError(SshbenchError):
     """A method that is not known, cannot be loaded or does not keep to the interface."""
+
+
+class MethodBroken(MethodError):
+    """A method that is there but cannot be imported, made or used; a run goes on with the others."""
+
+
+class MethodFailed(MethodError):
+    """A method that gave no image that can be used.
+
+    Attributes
+    ----------
+    traceback
+        Where it failed, from the first line of its own code on; empty where it returned something else than images.
+    """
+
+    def __init__(self, why: str, traceback: str = "") -> None:
+        super().__init__(why)
+        self.traceback = traceback
 
 
 class WeightsError(MethodError):
@@ -27,12 +45,41 @@ class MissingWeights(WeightsError):
     """A method that has no weights here; a run goes on with the others."""
 
 
+_LONGEST = 200
+NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._+-]{{0,{_LONGEST - 1}}}")
+"""What a method may be called, which is a part of the names of files."""
+
+
+def valid_name(name: Any, where: str) -> str:
+    """Return the name of a method, which becomes a part of names of files and folders.
+
+    Raises
+    ------
+    MethodBroken
+        It is no text, has other letters than names have, or is too long.
+    """
+    if not isinstance(name, str):
+        raise MethodBroken(f"{where}: its name is {name!r}, not a text")
+    if not NAME.fullmatch(name):
+        raise MethodBroken(f"{where}: the name {name!r} is not of up to {_LONGEST} letters, digits and . _ + -")
+    return str(name)
+
+
+def as_name(text: str) -> str:
+    """Make the name of a method of any text; of a long one the start stays, with a hash that tells it from others."""
+    name = re.sub(r"[^A-Za-z0-9._+-]+", "-", text).strip("._+-") or "method"
+    if len(name) <= _LONGEST:
+        return name
+    return f"{name[: _LONGEST - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
 @runtime_checkable
 class Method(Protocol):
     """A way to harmonize composites.
 
     Of a class of one's own only `harmonize` is asked for; `get_method` gives the other attributes the values of
-    `ATTRIBUTES` where the class does not have them, and the class's name.
+    `ATTRIBUTES` where the class does not have them, and the class's name. A method may have a function
+    `key(composite)`, whose text says what else a prediction depends on, such as the contents of a file.
 
     Attributes
     ----------
@@ -47,7 +94,8 @@ class Method(Protocol):
     input_size
         Side of the square that a network works at, in pixels; None for any size.
     weights_hash
-        Of the weights, so that predictions of others are not taken for its own; None without weights.
+        Of the weights, so that predictions of others are not taken for its own; None without weights. Where it is
+        None, all that the method holds is compared in its place.
     trained_by
         Whose weights they are, which every table says: `authors`, `sshbench` or `user`; None without weights.
     """
@@ -65,8 +113,8 @@ class Method(Protocol):
 
         Returns
         -------
-        One image a composite, `[H, W, 3]` of its full size, sRGB: uint8, or floats over 0..1 that are not rounded. The
-        background is already pasted back.
+        One image a composite, `[H, W, 3]` of its full size, sRGB: uint8, or floats over 0..1 that are not rounded; or
+        torch tensors `[3, H, W]` of the same. The background is already pasted back.
         """
         ...
 
@@ -90,6 +138,20 @@ class WithoutWeights:
         raise MethodError(self.why)
 
 
+class Broken(WithoutWeights):
+    """Stands in a table for a method that cannot be used, and says why on every composite."""
+
+    trained_by: str | None = None
+
+    def __init__(self, name: str, why: str, traceback: str = "") -> None:
+        super().__init__(name, why)
+        self.traceback = traceback
+
+    def harmonize(self, batch: Sequence[Composite]) -> Sequence[NDArray[Any]]:
+        """Raise a `MethodFailed` that says why."""
+        raise MethodFailed(self.why, self.traceback)
+
+
 ATTRIBUTES: Mapping[str, Any] = {
     "needs_background": False,
     "needs_mask": True,
@@ -101,24 +163,6 @@ ATTRIBUTES: Mapping[str, Any] = {
 
 
 def code_hash(method: Any) -> str:
-    """Hash of the source files that a method's class, and functions it holds, are written in.
-
-    Modules that these import are not looked at.
-    """
+    """Hash of the source files of a method: of its class, of functions that it holds, and of all that these import."""
     held = (value for value in getattr(method, "__dict__", {}).values() if inspect.isroutine(value))
-    return _source_hash((*type(method).__mro__, *held))
-
-
-@lru_cache(maxsize=64)
-def _source_hash(parts: tuple[Any, ...]) -> str:
-    files = set()
-    for part in parts:
-        try:
-            files.add(inspect.getsourcefile(part) or "")
-        except TypeError:  # built in, without a source
-            continue
-    digest = hashlib.sha256()
-    for file in sorted(files):
-        if Path(file).is_file():
-            digest.update(Path(file).read_bytes())
-    return digest.hexdigest()[:16]
+    return sources_of(type(method), *held).digest()[:16]

@@ -16,23 +16,9 @@ import numpy as np
 from sshbench.benchmarks.composite import Composite
 from sshbench.benchmarks.prediction import Pixels, PredictionError, as_prediction
 from sshbench.errors import SshbenchError
-from sshbench.methods.base import Method, MethodError
+from sshbench.methods.base import Method, MethodFailed
 
 _OURS = str(Path(__file__).resolve().parents[1]) + os.sep
-
-
-class MethodFailed(MethodError):
-    """A method that gave no image that can be used.
-
-    Attributes
-    ----------
-    traceback
-        Where it failed, from the first line of its own code on; empty where it returned something else than images.
-    """
-
-    def __init__(self, why: str, traceback: str = "") -> None:
-        super().__init__(why)
-        self.traceback = traceback
 
 
 def harmonize(method: Method, batch: Sequence[Composite]) -> list[Pixels]:
@@ -53,13 +39,11 @@ def harmonize(method: Method, batch: Sequence[Composite]) -> list[Pixels]:
         The user interrupts, in a process that hears of it; elsewhere it is the method's own.
     """
     try:
-        with _undisturbed():
+        with undisturbed():
             images = list(method.harmonize(batch))
-    except KeyboardInterrupt as error:
-        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-            raise
-        raise _failed(error) from error
     except BaseException as error:  # SystemExit too: what a method calls may end a script, but not a run
+        if by_user(error):
+            raise
         raise _failed(error) from error
     if len(images) != len(batch):
         raise MethodFailed(f"the method returned {len(images)} images for {len(batch)}")
@@ -67,6 +51,11 @@ def harmonize(method: Method, batch: Sequence[Composite]) -> list[Pixels]:
         return [as_prediction(image) for image in images]
     except PredictionError as error:
         raise MethodFailed(str(error)) from error
+
+
+def by_user(error: BaseException) -> bool:
+    """Whether the user has interrupted; where this process does not hear of that, it is foreign code's own doing."""
+    return isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
 
 
 def reason(error: BaseException) -> str:
@@ -88,6 +77,8 @@ def traceback_of(error: BaseException) -> str:
 
 
 def _failed(error: BaseException) -> MethodFailed:
+    if isinstance(error, MethodFailed):
+        return error
     try:
         return MethodFailed(reason(error), traceback_of(error))
     except Exception:  # an error whose text cannot be had
@@ -95,7 +86,7 @@ def _failed(error: BaseException) -> MethodFailed:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
     """Change back what foreign code may change of this process and what later numbers or files depend on."""
     folder, torch = os.getcwd(), sys.modules.get("torch")
     before = (torch.get_default_dtype(), torch.get_num_threads()) if torch is not None else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +14,7 @@ from numpy.typing import NDArray
 from sshbench.benchmarks.composite import Composite
 from sshbench.images.files import SUFFIXES
 from sshbench.images.reading import read_image
-from sshbench.methods.base import MethodError
-from sshbench.methods.registry import NAME
+from sshbench.methods.base import MethodError, as_name, valid_name
 
 
 class FolderPredictions:
@@ -38,7 +36,7 @@ class FolderPredictions:
     Raises
     ------
     MethodError
-        There is no such folder, it has no prediction for any id, or two for one, or the name cannot be one.
+        There is no such folder, it has no prediction for any id, or two for one, or the name is none of a method.
 
     Attributes
     ----------
@@ -58,11 +56,7 @@ class FolderPredictions:
         self.folder = Path(folder)
         if not self.folder.is_dir():
             raise MethodError(f"{self.folder}: there is no such folder of predictions")
-        self.name = name or re.sub(r"[^A-Za-z0-9._+-]+", "-", self.folder.resolve().name).strip("-._+")
-        if not NAME.fullmatch(self.name):
-            raise MethodError(
-                f"{self.name!r} is no name of a method, which has up to 200 letters, digits and . _ + -; give NAME=DIR"
-            )
+        self.name = valid_name(name, f"{name}={self.folder}") if name else as_name(self.folder.resolve().name)
         files = sorted(path for path in self.folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
         self._files = self._matched(files, ids)
         used = set(self._files.values())

@@ -1,5 +1,7 @@
 """Finds methods by name, in other installed packages, or in a file: `get_method("pitie")`, `"path.py:Class"`.
 
+What is a method in Python already, or a function from one composite to its image, is taken as it is.
+
 A name may carry options, `"ssh:map=polynomial,weights=mine.safetensors"`: keyword arguments of the method's class or
 function, turned from text into the type that each is annotated with.
 """
@@ -7,19 +9,21 @@ function, turned from text into the type that each is annotated with.
 from __future__ import annotations
 
 import difflib
-import hashlib
 import inspect
 import re
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module, metadata
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType, NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+import numpy as np
+
+from sshbench.benchmarks.composite import Composite
 from sshbench.errors import SshbenchError
-from sshbench.methods.base import ATTRIBUTES, Method, MethodError, WeightsError
+from sshbench.methods.base import ATTRIBUTES, Method, MethodBroken, MethodError, WeightsError, as_name, valid_name
+from sshbench.methods.calling import by_user, reason, undisturbed
+from sshbench.methods.user_file import UserFileError, import_file
 
 ENTRY_POINTS = "sshbench.methods"
 
@@ -55,9 +59,6 @@ UNSHIPPED: tuple[str, ...] = ("dovenet", "s2am", "dih", "wct2", "idih", "issam",
 DEFAULTS = tuple(name for name in METHODS if name not in UNSHIPPED)
 """What `sshbench evaluate` runs where no method is named: all that need nothing else."""
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
-"""What a method may be called, which is a part of the names of files."""
-
 _GIVEN = ("device", "weights")  # options that have arguments of their own and do not make another method
 
 
@@ -66,7 +67,12 @@ def installed_methods() -> dict[str, metadata.EntryPoint]:
     return {point.name: point for point in metadata.entry_points(group=ENTRY_POINTS)}
 
 
-def get_method(name: str, *, device: str | None = None, weights: str | Path | None = None) -> Method:
+def get_method(
+    name: str | Method | type | Callable[[Composite], Any],
+    *,
+    device: str | None = None,
+    weights: str | Path | None = None,
+) -> Method:
     """Make the method called `name`.
 
     Parameters
@@ -75,6 +81,9 @@ def get_method(name: str, *, device: str | None = None, weights: str | Path | No
         One of `METHODS`, the name of an entry point in the group `sshbench.methods`, `path.py:Class` for a file of
         one's own, or `path.py` where it has one class with `harmonize`. Options follow after a colon,
         `name:key=value,key=value`; the method's own name is then `name+key-value`, so that both stand in one table.
+
+        In Python also an object with `harmonize(batch)`, its class, or a function `f(composite)` that returns an image;
+        `path.py:function` may be one, too.
     device
         Handed to methods whose class or function takes a `device`, such as `"cpu"` or `"cuda:0"`.
     weights
@@ -83,17 +92,22 @@ def get_method(name: str, *, device: str | None = None, weights: str | Path | No
     Raises
     ------
     MethodError
-        Nothing has this name, it cannot be imported or made, it does not take an option or its value, or it has no
-        `harmonize(batch)`.
+        Nothing has this name, or it does not take an option or its value.
+    MethodBroken
+        It is there and cannot be imported or made, or does not keep to the interface.
     MissingWeights
         It needs weights, none were given, and there are none here.
     """
-    plain, options = split_options(name)
-    factory, listed_as = _factory(plain)
+    plain, options = split_options(name) if isinstance(name, str) else (_called(name), {})
+    factory, listed_as = _factory(plain) if isinstance(name, str) else (name, None)
     if not (inspect.isclass(factory) or inspect.isroutine(factory)):
         if options or weights is not None:
             raise MethodError(f"{plain} is a method that was made already and takes no options")
         return _complete(factory, plain, listed_as)
+    if inspect.isroutine(factory) and _harmonizes_one(factory, options):
+        if weights is not None:
+            raise MethodError(f"{plain} takes no weights")
+        return _complete(OfFunction(factory, listed_as), plain, listed_as)
     arguments = _arguments(factory, plain, options)
     if weights is not None:
         if "weights" not in _parameters(factory):
@@ -103,8 +117,20 @@ def get_method(name: str, *, device: str | None = None, weights: str | Path | No
         arguments.setdefault("device", device)
     method = _complete(_make(factory, plain, arguments), plain, listed_as)
     if options:
-        method.name += _suffix(options)
+        _set(method, "name", as_name(method.name + _suffix(options)), plain)
     return method
+
+
+class OfFunction:
+    """A function from one composite to its image, as a method of the function's name."""
+
+    def __init__(self, function: Callable[[Composite], Any], name: str | None = None) -> None:
+        self.function = function
+        self.name = name or as_name(getattr(function, "__name__", "function"))
+
+    def harmonize(self, batch: Sequence[Composite]) -> list[Any]:
+        """Call the function on each composite."""
+        return [self.function(composite) for composite in batch]
 
 
 def check_listed(name: str, where: str | Path) -> str:
@@ -121,6 +147,27 @@ def check_listed(name: str, where: str | Path) -> str:
         f"{where} says that it holds weights of {name!r}, and there is no such method here or in an installed package; "
         "of a method in a file of your own, give the weights to the method"
     )
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that nothing has, without importing anything.
+
+    Raises
+    ------
+    MethodError
+        As for `get_method`.
+    """
+    plain, _ = split_options(name)
+    if (file := _file_of(plain)) is not None:
+        if not file[0].is_file():
+            raise MethodError(f"{file[0]}: there is no such file to take a method from")
+    elif plain not in METHODS and plain not in installed_methods():
+        raise MethodError(f"there is no method {plain!r}{_suggestion(plain, [*METHODS, *installed_methods()])}")
+
+
+def is_foreign(name: str) -> bool:
+    """Whether a method's code is none of this package."""
+    return split_options(name)[0] not in METHODS
 
 
 def split_options(name: str) -> tuple[str, dict[str, str]]:
@@ -146,7 +193,8 @@ def split_options(name: str) -> tuple[str, dict[str, str]]:
 def listed_name(name: str) -> str:
     """What tables call the method of a name with options, `"ssh:map=lut"` -> `"ssh+map-lut"`."""
     plain, options = split_options(name)
-    return plain + _suffix(options)
+    file = _file_of(plain)
+    return as_name((plain if file is None else file[1].lower() or file[0].stem) + _suffix(options))
 
 
 def takes_weights(name: str) -> bool:
@@ -155,25 +203,54 @@ def takes_weights(name: str) -> bool:
     return (inspect.isclass(factory) or inspect.isroutine(factory)) and "weights" in _parameters(factory)
 
 
+def _file_of(name: str) -> tuple[Path, str] | None:
+    """The file and what in it, of `path.py:Class` or `path.py`; None for other names."""
+    if not (name.endswith(".py") or ".py:" in name):
+        return None
+    path, _, attribute = name.partition(".py:") if ".py:" in name else (name.removesuffix(".py"), "", "")
+    return Path(path + ".py").expanduser(), attribute
+
+
 def _factory(name: str) -> tuple[Any, str | None]:
     """What makes a method, and the name that its package lists it under."""
-    path, _, attribute = name.partition(".py:") if ".py:" in name else (name.removesuffix(".py"), "", "")
-    if name.endswith(".py") or ".py:" in name:
-        return _from_file(Path(path + ".py"), attribute), None
+    file = _file_of(name)
+    if file is not None:
+        return _from_file(*file), None
     if name in METHODS:
         module, attribute = METHODS[name].split(":")
         return getattr(import_module(module), attribute), None
     others = installed_methods()
     if name in others:
         try:
-            return others[name].load(), name
-        except Exception as error:
-            raise MethodError(f"{name}: {others[name].value} cannot be imported ({_say(error)})") from error
+            with undisturbed():
+                return others[name].load(), name
+        except BaseException as error:
+            if by_user(error):
+                raise
+            raise MethodBroken(f"{name}: {others[name].value} cannot be imported ({reason(error)})") from error
     raise MethodError(f"there is no method {name!r}{_suggestion(name, [*METHODS, *others])}")
 
 
+def _harmonizes_one(function: Callable[..., Any], options: Mapping[str, str]) -> bool:
+    """Whether a function takes a composite, where one that makes a method needs no argument or has it as an option."""
+    needed = [
+        name
+        for name, one in _parameters(function).items()
+        if one.default is one.empty and one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+    ]
+    return len(needed) == 1 and needed[0] not in {*options, *_GIVEN}
+
+
+def _called(method: Any) -> str:
+    """How to call something that was given in place of a name, in messages."""
+    return str(getattr(method, "__qualname__", None) or type(method).__qualname__)
+
+
 def _parameters(factory: Any) -> Mapping[str, inspect.Parameter]:
-    return inspect.signature(factory).parameters
+    try:
+        return inspect.signature(factory).parameters
+    except (TypeError, ValueError):  # of code that is not Python's
+        return {}
 
 
 def _arguments(factory: Any, name: str, options: Mapping[str, str]) -> dict[str, Any]:
@@ -183,7 +260,7 @@ def _arguments(factory: Any, name: str, options: Mapping[str, str]) -> dict[str,
     known = [
         key for key, one in _parameters(factory).items() if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
     ]
-    hints = get_type_hints(factory.__init__ if inspect.isclass(factory) else factory)
+    hints = _hints(factory.__init__ if inspect.isclass(factory) else factory)
     arguments = {}
     for key, text in options.items():
         if key not in known:
@@ -194,6 +271,16 @@ def _arguments(factory: Any, name: str, options: Mapping[str, str]) -> dict[str,
         except ValueError as error:
             raise MethodError(f"{name}: {key} is {error}, not {text!r}") from error
     return arguments
+
+
+def _hints(function: Any) -> dict[str, Any]:
+    """The types of a function's arguments, without those whose names are not there when it runs."""
+    try:
+        return get_type_hints(function)
+    except Exception:  # of a name that is imported for type checkers alone, or anything else that does not evaluate
+        known = {"int": int, "float": float, "bool": bool, "str": str}
+        given = getattr(function, "__annotations__", {})
+        return {name: known.get(one, str) if isinstance(one, str) else one for name, one in given.items()}
 
 
 def _value(text: str, hint: Any) -> Any:
@@ -230,8 +317,8 @@ def _suffix(options: Mapping[str, str]) -> str:
 
 
 def _suggestion(name: str, known: list[str]) -> str:
-    close = [one for one in known if name and name.lower() in one]
-    close = close or difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
+    within = [one for one in known if name.lower() in one]
+    close = within[:3] or difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.6)
     if close:
         return f"; did you mean {' or '.join(close)}?"
     return f"; there are {', '.join(sorted(known))}, and path.py:Class for one of your own"
@@ -240,7 +327,10 @@ def _suggestion(name: str, known: list[str]) -> str:
 def _from_file(path: Path, attribute: str) -> Any:
     if not path.is_file():
         raise MethodError(f"{path}: there is no such file to take a method from")
-    module = _import_file(path)
+    try:
+        module = import_file(path)
+    except UserFileError as error:
+        raise MethodBroken(str(error)) from (error.__cause__ or error)
     if attribute:
         if not hasattr(module, attribute):
             close = _suggestion(attribute, _classes(module)) if _classes(module) else ""
@@ -253,27 +343,6 @@ def _from_file(path: Path, attribute: str) -> Any:
     return getattr(module, classes[0])
 
 
-def _import_file(path: Path) -> ModuleType:
-    full = path.resolve()
-    name = f"sshbench_method_{path.stem}_{hashlib.sha256(str(full).encode()).hexdigest()[:8]}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = spec_from_file_location(name, full)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickles of the file's classes look it up
-    sys.path.insert(0, str(full.parent))  # what stands beside the file can be imported, as from a script
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[name]
-        raise MethodError(f"{path} cannot be imported ({_say(error)})") from error
-    finally:
-        sys.path.remove(str(full.parent))
-    return module
-
-
 def _classes(module: ModuleType) -> list[str]:
     return [
         name
@@ -284,27 +353,56 @@ def _classes(module: ModuleType) -> list[str]:
 
 def _make(factory: Any, name: str, arguments: Mapping[str, Any]) -> Any:
     try:
-        return factory(**arguments)
+        with undisturbed():
+            return factory(**arguments)
     except SshbenchError:
         raise
-    except Exception as error:
-        raise MethodError(f"{name}: the method cannot be made ({_say(error)})") from error
+    except BaseException as error:  # SystemExit too
+        if by_user(error):
+            raise
+        raise MethodBroken(f"{name}: the method cannot be made ({reason(error)})") from error
+
+
+_KINDS: Mapping[str, tuple[type | tuple[type, ...], str]] = {
+    "needs_background": ((bool, np.bool_), "True or False"),
+    "needs_mask": ((bool, np.bool_), "True or False"),
+    "sees_target": ((bool, np.bool_), "True or False"),
+    "weights_hash": ((str, type(None)), "a text or None"),
+    "trained_by": ((str, type(None)), "a text or None"),
+}
 
 
 def _complete(method: Any, asked: str, listed_as: str | None = None) -> Method:
-    if not callable(getattr(method, "harmonize", None)):
-        raise MethodError(
+    try:
+        harmonize = getattr(method, "harmonize", None)
+    except Exception as error:
+        raise MethodBroken(f"{asked}: its harmonize cannot be had ({reason(error)})") from error
+    if not callable(harmonize) or inspect.isclass(method):
+        raise MethodBroken(
             f"{asked}: {type(method).__name__} has no harmonize(batch), which takes composites and returns images"
         )
-    own = {"name": listed_as or type(method).__name__.lower(), **ATTRIBUTES}
+    own = {"name": listed_as or as_name(type(method).__name__.lower()), **ATTRIBUTES}
     for attribute, value in own.items():
-        if not hasattr(method, attribute):
-            setattr(method, attribute, value)
-    if not NAME.fullmatch(str(method.name)):
-        raise MethodError(f"{asked}: the name {method.name!r} is not of up to 200 letters, digits and . _ + -")
+        try:
+            has = hasattr(method, attribute)
+        except Exception as error:
+            raise MethodBroken(f"{asked}: its {attribute} cannot be had ({reason(error)})") from error
+        if not has:
+            _set(method, attribute, value, asked)
+    for attribute, (kind, said) in _KINDS.items():
+        if not isinstance(found := getattr(method, attribute), kind):
+            raise MethodBroken(f"{asked}: its {attribute} is {found!r}, not {said}")
+    valid_name(method.name, asked)
     complete: Method = method
     return complete
 
 
-def _say(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())
+def _set(method: Any, attribute: str, value: Any, asked: str) -> None:
+    """Give a method an attribute, also where its class is frozen."""
+    for assign in (setattr, object.__setattr__):
+        try:
+            assign(method, attribute, value)
+            return
+        except Exception as error:
+            why = reason(error)
+    raise MethodBroken(f"{asked}: it cannot be given the attribute {attribute} ({why}); define it in the class")

@@ -6,6 +6,7 @@ file or folder that `SSHBENCH_LPIPS_WEIGHTS` names.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import urllib.request
@@ -85,6 +86,21 @@ def load(net: Net) -> Any:
     if isinstance(outcome, LpipsError):
         raise outcome
     return outcome
+
+
+def weights_hash(net: Net) -> str:
+    """Hash of all weights of the LPIPS network, which may be other ones where `SSHBENCH_LPIPS_WEIGHTS` says so.
+
+    Raises
+    ------
+    LpipsError
+        As for `lpips`.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    for name, value in sorted(load(net).state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _loaded(net: Net, given: str | None) -> Any:

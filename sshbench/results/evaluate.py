@@ -1,14 +1,18 @@
 """Predict, then score: methods on a benchmark under protocols, image by image, so that a killed run can go on.
 
 What is kept in the folder of results: `predictions/<method>/<id>.png`, `records/<method>-<protocol>.parquet` and
-`run.json`. A prediction is made again only where the method or its input changed, a score only where the prediction or
-the protocol's version did, or a metric is new.
+`run.json`. A prediction is made again only where the method or its input changed, a score only where the prediction,
+the protocol or the metrics did, or a metric is new. Several runs may work in one folder at once.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import platform
+import time
 import warnings
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -20,16 +24,28 @@ from sshbench.benchmarks.composite import Benchmark
 from sshbench.benchmarks.ids import check_ids
 from sshbench.benchmarks.protocol import Protocol
 from sshbench.errors import SshbenchError
-from sshbench.methods.base import Method, code_hash
+from sshbench.lut.kernels import cpu
+from sshbench.methods.base import Method
+from sshbench.methods.identity import Identity
+from sshbench.methods.registry import check_name, is_foreign
+from sshbench.methods.source import digest_of, sources_of
 from sshbench.metrics import perceptual, suite
 from sshbench.results import machine
-from sshbench.results.judge import Job, judge
+from sshbench.results.judge import Entry, Job, Report, Step, Task, judge
 from sshbench.results.records import Journal, Record, RecordsError
 from sshbench.results.weighting import Shares
-from sshbench.results.workers import in_processes
+from sshbench.results.workers import Unsendable, Workers
 from sshbench.whole_file import whole_file
 
 Progress = Callable[[int, int], None]
+
+
+class MethodWarning(UserWarning):
+    """A method that cannot be used; its row says why."""
+
+
+GIVE_UP = 5  # times in a row that a method may end or hold up its process before a run goes on without it
+_TO_MAKE = 10  # times as long as an image may take, making a method may take
 
 _NETS: dict[str, perceptual.Net] = {"lpips": "alex", "lpips_squeeze": "squeeze", "lpips_vgg": "vgg"}
 
@@ -48,6 +64,7 @@ def evaluate(
     overwrite: bool = False,
     weights: Mapping[str, str | Path] | None = None,
     weight_to: Shares | None = None,
+    time_limit: float | None = None,
     progress: Progress | None = None,
 ) -> list[Record]:
     """Judge methods on a benchmark and keep what was found.
@@ -55,14 +72,14 @@ def evaluate(
     Parameters
     ----------
     methods
-        Names as for `get_method`, or methods, which have to be picklable for more than one worker.
+        Names as for `get_method`, or what it takes in place of a name: objects, classes and functions.
     out
         Folder of results; it holds one benchmark. What an earlier run left there is used.
     metrics
         Names; by default what each protocol scores. Metrics of earlier runs are kept.
     workers
         Processes that take images from one queue; by default as many as there are processors, up to 4, and one with a
-        GPU.
+        GPU. With 1 this process does the work, but where a method is named that is not of sshbench, as it could end it.
     batch_size
         Images that a method gets at a time.
     limit
@@ -73,101 +90,208 @@ def evaluate(
         By name as in `methods`, the weights of those that take some, as for `load_weights`.
     weight_to
         The set of images that tables will estimate means for, which `run.json` keeps.
+    time_limit
+        Seconds after which a method is given up on an image; None waits for ever.
     progress
         Called with images done and images in all.
 
     Returns
     -------
     The records of these images, by method, protocol and image. One that failed, at any stage, has its reason in
-    `failed`; it never ends the run.
+    `failed`; it never ends the run, also where the method crashes or hangs in a process of its own.
 
     Raises
     ------
     SshbenchError
-        A method that cannot be made, two of one name, ids that no file can have, or a folder that holds another
-        benchmark's results.
+        A name that no method has, two methods of one name, no method that can be made, ids that no file can have, or a
+        folder that holds another benchmark's results.
     """
     chosen = tuple(metrics) if metrics else None
-    job = Job(benchmark, tuple(methods), tuple(protocols), chosen, out, device, not overwrite, weights=weights or {})
-    made = job.make_methods()
-    names = [method.name for method in made]
+    for name in methods:
+        if isinstance(name, str):
+            check_name(name)
     check_ids(benchmark.name, benchmark.ids())
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise SshbenchError(f"two methods are called {twice!r}; give one of them another name")
-    asked = dict.fromkeys(name for protocol in protocols for name in suite.chosen(protocol, chosen))
-    job = replace(job, unavailable=_unavailable(asked))
-    ids = benchmark.ids()[:limit]
-    if workers is None:
-        workers = min(machine.processors(), 4) if device == "cpu" else 1
-    run = _Run(out, benchmark.name, made, protocols, metrics, workers, batch_size, device, weight_to)
-    journal = Journal(out)
-    pairs = [(name, protocol.name) for name in names for protocol in protocols]
-    if overwrite:
-        for pair in pairs:
-            journal.drop(*pair)
-    known = {record.key: record for pair in pairs for record in journal.read(*pair)}
-
-    chunks = [ids[i : i + batch_size] for i in range(0, len(ids), batch_size)]
-    tasks: list[Task] = [(chunk, [known[key] for key in _keys(chunk, pairs) if key in known]) for chunk in chunks]
-    done = 0
-    for records in _judged(job, made, tasks, workers):
-        new = [record for record in records if known.get(record.key) != record]
-        journal.append(new)
-        known.update((record.key, record) for record in records)
-        done += len({record.id for record in records})
-        if progress:
-            progress(done, len(ids))
+    asked = list(dict.fromkeys(name for protocol in protocols for name in suite.chosen(protocol, chosen)))
+    given = {} if weights is None else weights
+    job = Job(benchmark, tuple(methods), tuple(protocols), chosen, out.resolve(), device, not overwrite, given)
+    plan = _Plan(job, limit=time_limit, one_thread=workers != 1)
+    with _team(plan, workers, device) as team:
+        nets = _nets(asked)
+        ids = benchmark.ids()[:limit]
+        owns: list[Identity] = team.ready()
+        for own in owns:
+            if own.broken:
+                warnings.warn(f"{own.broken}; the others go on", MethodWarning, stacklevel=2)
+        names = [own.name for own in owns]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise SshbenchError(f"two methods are called {twice!r}; give one of them another name")
+        journal = Journal(out)
+        run = _Run(
+            journal, benchmark.name, owns, protocols, metrics, weight_to, team.count, batch_size, device, time_limit
+        )
+        pairs = [(name, protocol.name) for name in names for protocol in protocols]
+        if overwrite:
+            for pair in pairs:
+                journal.drop(*pair)
+        known = {record.key: record for pair in pairs for record in journal.read(*pair)}
+        scorers = {protocol.name: _scorer_hash(protocol) for protocol in protocols}
+        for i in range(0, len(ids), batch_size):
+            chunk = tuple(ids[i : i + batch_size])
+            records = tuple(known[key] for key in _keys(chunk, pairs) if key in known)
+            plan.tasks.append(Task(chunk, records, scorers, nets))
+        done: set[str] = set()
+        for found in team.results():
+            journal.append([record for record in found if known.get(record.key) != record])
+            known.update((record.key, record) for record in found)
+            plan.hear(found)
+            done |= {record.id for record in found}
+            if progress:
+                progress(len(done), len(ids))
 
     order = {id: number for number, id in enumerate(benchmark.ids())}
-    for method, protocol in product(made, protocols):
-        # Beside this run's images, those of earlier runs that the same method and protocol left.
-        same = (method.name, protocol.name, str(protocol.version), code_hash(method), method.weights_hash or "")
-        rows = [record for record in known.values() if _made_by(record) == same and record.id in order]
-        rows.sort(key=lambda record: order[record.id])
-        journal.finish(method.name, protocol.name, rows, machine.versions())
+    for own, protocol in product(owns, protocols):
+        basis = (own.name, protocol.name, str(protocol.version), scorers[protocol.name], own.code, own.weights_hash)
+
+        def belongs(record: Record, basis: tuple[str, ...] = basis) -> bool:
+            """Of other images, or of another run: what the same method left under the same protocol."""
+            return _made_by(record) == basis and record.id in order
+
+        rows = [known[own.name, protocol.name, id] for id in ids]
+        journal.finish(
+            own.name, protocol.name, rows, machine.versions(), also=belongs, order=lambda record: order[record.id]
+        )
     run.finish()
     return [known[key] for key in _keys(ids, pairs)]
 
 
-def _unavailable(names: Iterable[str]) -> frozenset[str]:
-    """Of these metrics those whose weights are not here, after a warning that says what is missing."""
-    found = set()
+def _nets(names: Iterable[str]) -> dict[str, str]:
+    """Of LPIPS among these metrics the hash of the weights, where they are here; else warn of what is missing."""
+    found = {}
     for name in names:
         if name in _NETS:
             try:
-                perceptual.load(_NETS[name])
+                found[name] = perceptual.weights_hash(_NETS[name])
             except perceptual.LpipsError as error:
                 warnings.warn(f"{error}; its column stays empty", suite.MetricWarning, stacklevel=3)
-                found.add(name)
-    return frozenset(found)
+    return found
+
+
+def _scorer_hash(protocol: Protocol) -> str:
+    """Hash of what scores depend on beside the images: the protocol, and all source of the metrics."""
+    return digest_of([repr(protocol), sources_of(suite).digest()])
 
 
 def _made_by(record: Record) -> tuple[str, ...]:
-    return record.method, record.protocol, record.protocol_version, record.method_hash, record.weights_hash
+    own = record.method, record.protocol, record.protocol_version
+    return *own, record.scorer_hash, record.method_hash, record.weights_hash
 
 
 def _keys(ids: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str, str]]:
     return [(*pair, id) for pair in pairs for id in ids]
 
 
-Task = tuple[Sequence[str], list[Record]]
+class _Plan:
+    """Which images are to be judged; what a method did to a process is recorded, and the others go on."""
+
+    def __init__(self, job: Job, limit: float | None, one_thread: bool) -> None:
+        self.job, self.limit, self.one_thread = job, limit, one_thread
+        self.tasks: deque[Task] = deque()
+        self.losses: Counter[str] = Counter()
+        self.given_up: dict[str, str] = {}
+
+    def begin(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return _start, (self.job, self.one_thread)
+
+    def next(self) -> Task | None:
+        if not self.tasks:
+            return None
+        task = self.tasks.popleft()
+        gone = {Step("predict", name, (id,)): why for name, why in self.given_up.items() for id in task.ids}
+        return replace(task, lost={**gone, **task.lost}) if gone else task
+
+    def allowed(self, step: Step) -> float | None:
+        if self.limit is None or step.what not in ("make", "predict"):
+            return None
+        return self.limit * (_TO_MAKE if step.what == "make" else len(step.ids))
+
+    def lost(self, task: Task | None, step: Step | None, why: str) -> None:
+        if task is None:
+            if step is not None:
+                method = self.job.methods[int(step.method)]
+                name = method if isinstance(method, str) else type(method).__name__
+                self.job = replace(self.job, broken={**self.job.broken, int(step.method): f"{name}: {why}"})
+            return
+        if step is None:
+            self.tasks.appendleft(task)
+        elif len(step.ids) > 1:  # which of them it was shows one by one
+            by_id = {id: tuple(record for record in task.known if record.id == id) for id in task.ids}
+            self.tasks.extendleft(replace(task, ids=(id,), known=records) for id, records in by_id.items())
+        else:
+            if step.what == "predict":
+                self.losses[step.method] += 1
+                if self.losses[step.method] >= GIVE_UP:
+                    self.given_up[step.method] = (
+                        f"not tried, as it ended or held up its process {GIVE_UP} times in a row"
+                    )
+            self.tasks.appendleft(replace(task, lost={**task.lost, step: why}))
+
+    def hear(self, records: Iterable[Record]) -> None:
+        """Take note of what methods can do."""
+        for method in {record.method for record in records if record.failed is None}:
+            del self.losses[method]
 
 
-def _judged(job: Job, methods: list[Method], tasks: list[Task], workers: int) -> Iterator[list[Record]]:
-    if workers == 1 or len(tasks) < 2:
-        for task in tasks:
-            yield _judge_here((job, methods), task)
-    else:
-        yield from in_processes(_start, (job,), _judge_here, tasks, min(workers, len(tasks)))
+def _team(plan: _Plan, workers: int | None, device: str) -> Workers | _Here:
+    """What judges: this process, or others where there are several or where a method could end this one."""
+    count = workers or (min(machine.processors(), 4) if device == "cpu" else 1)
+    foreign = any(isinstance(method, str) and is_foreign(method) for method in plan.job.methods)
+    if count == 1 and not foreign and plan.limit is None:
+        return _Here(plan)
+    plan.one_thread = count > 1
+    try:
+        return Workers(plan, _judge, min(count, max(1, len(plan.job.benchmark))), one_thread=count > 1)
+    except Unsendable:
+        if workers is not None or plan.limit is not None:
+            raise
+        return _Here(plan)
 
 
-def _start(job: Job) -> tuple[Job, list[Method]]:
-    return job, job.make_methods()
+class _Here:
+    """Judges in this process."""
+
+    count = 1
+
+    def __init__(self, plan: _Plan) -> None:
+        self.plan = plan
+        self.entries = plan.job.make_entries()
+
+    def __enter__(self) -> _Here:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def ready(self) -> list[Identity]:
+        return [entry.own for entry in self.entries]
+
+    def results(self) -> Iterator[list[Record]]:
+        while (task := self.plan.next()) is not None:
+            yield judge(self.plan.job, self.entries, task)
 
 
-def _judge_here(state: tuple[Job, list[Method]], task: Task) -> list[Record]:
-    return judge(*state, *task)
+State = tuple[Job, list[Entry]]
+
+
+def _start(job: Job, one_thread: bool, report: Report) -> tuple[State, list[Identity]]:
+    if one_thread:
+        cpu.set_threads(1)
+    entries = job.make_entries(report)
+    return (job, entries), [entry.own for entry in entries]
+
+
+def _judge(state: State, task: Task, report: Report) -> list[Record]:
+    return judge(*state, task, report)
 
 
 class _Run:
@@ -175,30 +299,30 @@ class _Run:
 
     def __init__(
         self,
-        out: Path,
+        journal: Journal,
         benchmark: str,
-        methods: Sequence[Method],
+        methods: Sequence[Identity],
         protocols: Sequence[Protocol],
         metrics: Sequence[str] | None,
+        weight_to: Shares | None,
         workers: int,
         batch_size: int,
         device: str,
-        weight_to: Shares | None,
+        time_limit: float | None,
     ) -> None:
-        self.path = out / "run.json"
-        refuse_another(out, benchmark)
-        out.mkdir(parents=True, exist_ok=True)
+        self.journal = journal
+        self.path = journal.folder.parent / "run.json"
         self.said: dict[str, Any] = {
             "benchmark": benchmark,
             "methods": [
                 {
-                    "name": m.name,
-                    "sees_target": m.sees_target,
-                    "method_hash": code_hash(m),
-                    "weights_hash": m.weights_hash,
-                    "trained_by": getattr(m, "trained_by", None),
+                    "name": own.name,
+                    "sees_target": own.sees_target,
+                    "method_hash": own.code,
+                    "weights_hash": own.weights_hash or None,
+                    "trained_by": own.trained_by or None,
                 }
-                for m in methods
+                for own in methods
             ],
             "protocols": [{"name": p.name, "version": p.version} for p in protocols],
             "metrics": list(metrics) if metrics else None,
@@ -206,20 +330,47 @@ class _Run:
             "device": device,
             "workers": workers,
             "batch_size": batch_size,
+            "time_limit": time_limit,
             "versions": machine.versions(),
             "machine": machine.hardware(),
             "started": _now(),
             "finished": None,
+            "process": f"{platform.node()} {os.getpid()} {time.time_ns()}",
         }
-        self._write()
+        with journal.locked():  # so that of two runs that begin at once, the second sees the first
+            refuse_another(self.path.parent, benchmark)
+            self._write()
 
     def finish(self) -> None:
+        """Say that the run has ended, unless another one has begun in its folder since."""
         self.said["finished"] = _now()
-        self._write()
+        with self.journal.locked():
+            if run_of(self.path.parent).get("process") == self.said["process"]:
+                self._write()
 
     def _write(self) -> None:
         with whole_file(self.path) as temporary:
             temporary.write_text(json.dumps(self.said, indent=2) + "\n")
+
+
+def run_of(out: Path) -> dict[str, Any]:
+    """What `run.json` of a folder of results says; empty where there is none.
+
+    Raises
+    ------
+    RecordsError
+        It is damaged.
+    """
+    path = out / "run.json"
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_bytes())
+        if isinstance(found, dict) and isinstance(found["benchmark"], str):
+            return found
+    except (OSError, ValueError, KeyError, RecursionError):
+        pass
+    raise RecordsError(f"{path} is damaged; delete it, and what is beside it stays usable")
 
 
 def refuse_another(out: Path, benchmark: str) -> None:
@@ -230,13 +381,7 @@ def refuse_another(out: Path, benchmark: str) -> None:
     RecordsError
         It does, or what it says of its benchmark is damaged.
     """
-    path = out / "run.json"
-    if not path.exists():
-        return
-    try:
-        other = json.loads(path.read_text())["benchmark"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise RecordsError(f"{path} is damaged; delete it, and what is beside it stays usable") from error
+    other = run_of(out).get("benchmark", benchmark)
     if other != benchmark:
         raise RecordsError(f"{out} holds results on {other}; give results on {benchmark} another --out")
 

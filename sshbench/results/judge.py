@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -14,20 +14,26 @@ from sshbench.benchmarks.composite import Benchmark, Composite
 from sshbench.benchmarks.prediction import Pixels
 from sshbench.benchmarks.protocol import Protocol
 from sshbench.errors import SshbenchError
-from sshbench.methods.base import Method, MissingWeights, WithoutWeights, code_hash
-from sshbench.methods.calling import MethodFailed
-from sshbench.methods.registry import get_method, listed_name
+from sshbench.methods.base import Broken, Method, MethodBroken, MethodFailed, MissingWeights, WithoutWeights, as_name
+from sshbench.methods.calling import by_user, reason, traceback_of
+from sshbench.methods.identity import Identity, identity
+from sshbench.methods.registry import get_method, listed_name, split_options
 from sshbench.metrics import suite
-from sshbench.results.predict import (
-    Stored,
-    input_hash,
-    pixels_hash,
-    predict,
-    prediction_key,
-    store,
-    stored,
-)
+from sshbench.results.predict import Stored, input_hash, pixels_hash, predict, prediction_key, store, stored
 from sshbench.results.records import Record, prediction_file
+
+LPIPS = ("lpips", "lpips_squeeze", "lpips_vgg")
+
+
+class Step(NamedTuple):
+    """What a process is at: making a method, or on some images loading, predicting or scoring."""
+
+    what: Literal["make", "load", "predict", "score"]
+    method: str = ""
+    ids: tuple[str, ...] = ()
+
+
+Report = Callable[[Step], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +48,10 @@ class Job:
         Names, or None for those that each protocol scores by default.
     keep
         Whether predictions and scores that are there are used.
-    unavailable
-        Metrics that cannot be computed here.
     weights
         By name as in `methods`, what to hand to `get_method`.
+    broken
+        By place among `methods`, why one cannot be made: what happened to the process that tried.
     """
 
     benchmark: Benchmark
@@ -55,29 +61,87 @@ class Job:
     out: Path
     device: str = "cpu"
     keep: bool = True
-    unavailable: frozenset[str] = frozenset()
     weights: Mapping[str, str | Path] = field(default_factory=dict)
+    broken: Mapping[int, str] = field(default_factory=dict)
 
-    def make_methods(self) -> list[Method]:
-        """The methods, ready to run; in place of one that lacks weights one whose every prediction says so.
+    def make_entries(self, report: Report = lambda step: None) -> list[Entry]:
+        """The methods, ready to run; in place of one that cannot one whose every prediction says why.
 
         Raises
         ------
         MethodError
-            One cannot be made, or the only one lacks weights.
+            A name that nothing has, or the only method cannot run.
         """
-        made: list[Method] = []
-        for method in self.methods:
+        entries: list[Entry] = []
+        for place, asked in enumerate(self.methods):
+            report(Step("make", str(place)))
             try:
-                made.append(self._make(method) if isinstance(method, str) else method)
+                if place in self.broken:
+                    raise MethodBroken(self.broken[place])
+                entries.append(self._make(asked))
             except MissingWeights as error:
                 if len(self.methods) == 1:
                     raise
-                made.append(WithoutWeights(listed_name(str(method)), str(error)))
-        return made
+                entries.append(_standin(WithoutWeights(listed_name(str(asked)), str(error))))
+            except MethodBroken as error:
+                if len(self.methods) == 1:
+                    raise
+                name = listed_name(asked) if isinstance(asked, str) else as_name(type(asked).__name__.lower())
+                cause = error.__cause__
+                entries.append(_standin(Broken(name, str(error), traceback_of(cause) if cause else "")))
+        return entries
 
-    def _make(self, name: str) -> Method:
-        return get_method(name, device=self.device, weights=self.weights.get(name))
+    def _make(self, asked: str | Method) -> Entry:
+        if isinstance(asked, str):
+            weights = self.weights.get(asked)
+            method = get_method(asked, device=self.device, weights=weights)
+            options = split_options(asked)[1] | ({"weights": str(weights)} if weights is not None else {})
+        else:
+            method, options = get_method(asked, device=self.device), {}
+        try:
+            return Entry(method, identity(method, options))
+        except SshbenchError:
+            raise
+        except BaseException as error:
+            if by_user(error):
+                raise
+            raise MethodBroken(f"{method.name}: it cannot be told from other methods ({reason(error)})") from error
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """A method in a run, and what records say of it."""
+
+    method: Method
+    own: Identity
+
+
+def _standin(method: Method) -> Entry:
+    broken = method.why if isinstance(method, Broken) else ""
+    return Entry(method, Identity(method.name, False, "", "", method.trained_by or "", broken))
+
+
+@dataclass(frozen=True)
+class Task:
+    """Some images to judge.
+
+    Parameters
+    ----------
+    known
+        Records of earlier runs on them.
+    scorers
+        By protocol, the hash of what scores; scores of another one are not used.
+    nets
+        By metric, the hash of the weights of LPIPS; what is not here cannot be computed.
+    lost
+        What is not tried again, since it ended or held up its process, and what happened.
+    """
+
+    ids: tuple[str, ...]
+    known: tuple[Record, ...] = ()
+    scorers: Mapping[str, str] = field(default_factory=dict)
+    nets: Mapping[str, str] = field(default_factory=dict)
+    lost: Mapping[Step, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,22 +151,36 @@ class _Loaded:
     target: str
 
 
-def judge(job: Job, methods: Sequence[Method], ids: Sequence[str], known: Sequence[Record]) -> list[Record]:
-    """Predict and score some images; scores in `known`, records of earlier runs, are used where they still hold."""
-    earlier = {record.key: record for record in known if record.failed is None} if job.keep else {}
+def judge(job: Job, entries: Sequence[Entry], task: Task, report: Report = lambda step: None) -> list[Record]:
+    """Predict and score some images; scores in `task.known` are used where they still hold.
+
+    Parameters
+    ----------
+    report
+        Told of each step before it is done.
+    """
+    earlier = {record.key: record for record in task.known if record.failed is None} if job.keep else {}
     loaded, records = [], []
-    for id in ids:
+    for id in task.ids:
+        step = Step("load", "", (id,))
         try:
+            if step in task.lost:
+                raise SshbenchError(task.lost[step])
+            report(step)
             composite = job.benchmark[id]
         except Exception as error:
-            why = str(error) if isinstance(error, SshbenchError) else f"{type(error).__name__}: {error}"
-            records += [_record(job, m, p, id, failed=why) for m in methods for p in job.protocols]
+            why = reason(error)
+            records += [_record(job, one.own, p, id, task, failed=why) for one in entries for p in job.protocols]
             continue
         _protect(composite)
         loaded.append(_Loaded(composite, input_hash(composite), pixels_hash(composite.target)))
-    for method in methods:
-        for one, prediction in zip(loaded, _predicted(job, method, loaded), strict=True):
-            records += [_scored(job, method, protocol, one, prediction, earlier) for protocol in job.protocols]
+    for entry in entries:
+        for one, prediction in zip(loaded, _predicted(job, entry, loaded, task, report), strict=True):
+            step = Step("score", entry.own.name, (one.composite.id,))
+            if step in task.lost:
+                prediction = _Found(failed=task.lost[step])
+            report(step)
+            records += [_scored(job, entry.own, protocol, one, prediction, earlier, task) for protocol in job.protocols]
     return records
 
 
@@ -114,10 +192,12 @@ def _protect(composite: Composite) -> None:
 
 
 class _Found:
-    """A prediction, whose pixels are read when they are needed; or why there is none."""
+    """A prediction, whose pixels are read when they are needed; or why there is none, and where the method failed."""
 
-    def __init__(self, stored: Stored | None = None, pixels: Pixels | None = None, failed: str | None = None) -> None:
-        self.stored, self.failed, self._pixels = stored, failed, pixels
+    def __init__(
+        self, stored: Stored | None = None, pixels: Pixels | None = None, failed: str | None = None, traceback: str = ""
+    ) -> None:
+        self.stored, self.failed, self.traceback, self._pixels = stored, failed, traceback, pixels
 
     def pixels(self) -> Pixels:
         if self._pixels is None:
@@ -126,65 +206,88 @@ class _Found:
         return self._pixels
 
 
-def _predicted(job: Job, method: Method, loaded: Sequence[_Loaded]) -> list[_Found]:
+def _predicted(job: Job, entry: Entry, loaded: Sequence[_Loaded], task: Task, report: Report) -> list[_Found]:
     found: dict[str, _Found] = {}
-    keys = {one.composite.id: prediction_key(method, one.composite, one.inputs, one.target) for one in loaded}
-    for id, key in keys.items():
-        kept = stored(prediction_file(job.out, method.name, id), key) if job.keep else None
-        if kept:
+    keys: dict[str, str] = {}
+    missing = []
+    for one in loaded:
+        id = one.composite.id
+        lost = task.lost.get(Step("predict", entry.own.name, (id,)))
+        try:
+            keys[id] = prediction_key(entry.method, entry.own, one.composite, one.inputs, one.target)
+        except Exception as error:  # of a method's own function `key`
+            lost = lost or reason(error)
+        kept = None
+        if lost is None and job.keep:
+            kept = stored(prediction_file(job.out, entry.own.name, id), keys[id])
+        if lost is not None:
+            found[id] = _Found(failed=lost)
+        elif kept is not None:
             found[id] = _Found(kept)
-    missing = [one.composite for one in loaded if one.composite.id not in found]
-    for composite, outcome in zip(missing, _made(method, missing), strict=True):
-        id, path = composite.id, prediction_file(job.out, method.name, composite.id)
+        else:
+            missing.append(one.composite)
+    for composite, outcome in zip(missing, _made(entry, missing, report), strict=True):
+        id, path = composite.id, prediction_file(job.out, entry.own.name, composite.id)
         if isinstance(outcome, MethodFailed):
-            path.unlink(missing_ok=True)
-            found[id] = _Found(failed=str(outcome))
+            if not isinstance(entry.method, WithoutWeights):  # which has made none, nor says anything of those there
+                path.unlink(missing_ok=True)
+            found[id] = _Found(failed=str(outcome), traceback=outcome.traceback)
         else:
             pixels, costs = outcome
             found[id] = _Found(store(path, pixels, keys[id], costs), pixels)
-    return [found[id] for id in keys]
+    return [found[one.composite.id] for one in loaded]
 
 
-def _made(method: Method, batch: Sequence[Composite]) -> list[Any]:
+def _made(entry: Entry, batch: Sequence[Composite], report: Report) -> list[Any]:
     """For each composite its pixels and costs, or the error: a batch that fails is tried again one by one."""
     if not batch:
         return []
+    report(Step("predict", entry.own.name, tuple(composite.id for composite in batch)))
     try:
-        pixels, costs = predict(method, batch)
+        pixels, costs = predict(entry.method, batch)
         return [(image, costs) for image in pixels]
     except MethodFailed as error:
         if len(batch) == 1:
             return [error]
-        return [outcome for composite in batch for outcome in _made(method, [composite])]
+        return [outcome for composite in batch for outcome in _made(entry, [composite], report)]
 
 
-def _record(job: Job, method: Method, protocol: Protocol, id: str, **more: Any) -> Record:
+def _record(job: Job, own: Identity, protocol: Protocol, id: str, task: Task, **more: Any) -> Record:
     return Record(
         id=id,
         benchmark=job.benchmark.name,
-        method=method.name,
+        method=own.name,
         protocol=protocol.name,
         protocol_version=str(protocol.version),
-        sees_target=method.sees_target,
-        method_hash=code_hash(method),
-        weights_hash=method.weights_hash or "",
-        trained_by=getattr(method, "trained_by", None) or "",
+        sees_target=own.sees_target,
+        method_hash=own.code,
+        weights_hash=own.weights_hash,
+        trained_by=own.trained_by,
+        scorer_hash=task.scorers.get(protocol.name, ""),
         **more,
     )
 
 
 def _scored(
-    job: Job, method: Method, protocol: Protocol, one: _Loaded, found: _Found, earlier: dict[Any, Record]
+    job: Job,
+    own: Identity,
+    protocol: Protocol,
+    one: _Loaded,
+    found: _Found,
+    earlier: dict[Any, Record],
+    task: Task,
 ) -> Record:
     composite = one.composite
     record = _record(
         job,
-        method,
+        own,
         protocol,
         composite.id,
+        task,
         attributes=dict(composite.attributes),
         input_hash=_hash_of(one),
         failed=found.failed,
+        traceback=found.traceback,
     )
     if found.stored is None:
         return record
@@ -192,22 +295,34 @@ def _scored(
         record,
         seconds=found.stored.costs.seconds,
         peak_memory=found.stored.costs.peak_memory,
-        prediction=prediction_file("", method.name, composite.id).as_posix(),
+        prediction=prediction_file("", own.name, composite.id).as_posix(),
         prediction_hash=found.stored.hash,
     )
-    old = earlier.get(record.key)
-    holds = old is not None and _basis(old) == _basis(record)
-    metrics = dict(old.metrics) if old is not None and holds else {}
+    metrics, nets = _still_holding(earlier.get(record.key), record, task)
     chosen = suite.chosen(protocol, job.metrics)
-    missing = [name for name in chosen if name not in metrics and name not in job.unavailable]
+    missing = [name for name in chosen if name not in metrics and (name not in LPIPS or name in task.nets)]
     if missing:
         try:
             with _one_thread():
                 metrics |= suite.score(found.pixels(), composite, protocol, missing, device=job.device)
         except Exception as error:
-            why = str(error) if isinstance(error, SshbenchError) else f"{type(error).__name__}: {error}"
-            return replace(record, failed=why)
-    return replace(record, metrics={name: metrics[name] for name in protocol.metrics if name in metrics})
+            return replace(record, failed=reason(error))
+    metrics = {name: metrics[name] for name in protocol.metrics if name in metrics}
+    nets |= task.nets
+    used = " ".join(f"{name}={nets[name]}" for name in LPIPS if name in metrics and name in nets)
+    return replace(record, metrics=metrics, lpips_hash=used)
+
+
+def _still_holding(old: Record | None, record: Record, task: Task) -> tuple[dict[str, float], dict[str, str]]:
+    """The scores of an earlier record that are those of the new one, and the weights that its LPIPS is of.
+
+    LPIPS by other weights than those that are here now is none of them; where none are here, what is there stays.
+    """
+    if old is None or _basis(old) != _basis(record):
+        return {}, {}
+    nets = dict(part.split("=", 1) for part in old.lpips_hash.split() if "=" in part)
+    holds = {name: name not in LPIPS or task.nets.get(name, nets.get(name)) == nets.get(name) for name in old.metrics}
+    return {name: value for name, value in old.metrics.items() if holds[name]}, nets
 
 
 def _hash_of(one: _Loaded) -> str:
@@ -216,8 +331,8 @@ def _hash_of(one: _Loaded) -> str:
 
 
 def _basis(record: Record) -> tuple[str, ...]:
-    """What the scores of a record depend on."""
-    return record.protocol_version, record.input_hash, record.prediction_hash
+    """What the scores of a record depend on, less the weights of LPIPS."""
+    return record.protocol_version, record.scorer_hash, record.input_hash, record.prediction_hash
 
 
 @contextmanager

@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from sshbench.benchmarks.composite import Composite
-from sshbench.benchmarks.prediction import Pixels
-from sshbench.methods.base import Method, code_hash
+from sshbench.benchmarks.prediction import Pixels, PredictionError
+from sshbench.methods.base import Method
 from sshbench.methods.calling import harmonize
+from sshbench.methods.identity import Identity
 from sshbench.whole_file import whole_file
 
 _TEXT = "sshbench"
@@ -51,13 +52,28 @@ class Stored:
     costs: Costs
 
     def pixels(self) -> Pixels:
-        """Read it: uint8 `[H, W, 3]`, or floats over 0..1."""
+        """Read it: uint8 `[H, W, 3]`, or floats over 0..1.
+
+        Raises
+        ------
+        PredictionError
+            It is not what was stored; then it is removed.
+        """
         array = self.path.with_suffix(".npy")
-        if array.exists():
-            values: Pixels = np.load(array)
-            return values
-        with Image.open(self.path, formats=["PNG"]) as image:
-            return np.asarray(image.convert("RGB"))
+        try:
+            values: Pixels
+            if array.exists():
+                values = np.load(array, allow_pickle=False)
+            else:
+                with Image.open(self.path, formats=["PNG"]) as image:
+                    values = np.asarray(image.convert("RGB"))
+            if pixels_hash(values) == self.hash:
+                return values
+        except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError):
+            pass
+        self.path.unlink(missing_ok=True)
+        array.unlink(missing_ok=True)
+        raise PredictionError(f"{self.path} was damaged and is removed; run the same command again to make it anew")
 
 
 def pixels_hash(*arrays: NDArray[Any] | None) -> str:
@@ -85,12 +101,12 @@ def input_hash(composite: Composite) -> str:
     )
 
 
-def prediction_key(method: Method, composite: Composite, inputs: str, target: str) -> str:
-    """What a prediction depends on: the method's name, code and weights, and the hashes of what it sees.
+def prediction_key(method: Method, own: Identity, composite: Composite, inputs: str, target: str) -> str:
+    """What a prediction depends on: the method's name, code, state and weights, and the hashes of what it sees.
 
     A method that depends on more for a composite, such as a file, has a function `key` that says so.
     """
-    parts = [method.name, code_hash(method), method.weights_hash or "", inputs, target if method.sees_target else ""]
+    parts = [own.name, own.code, own.weights_hash, inputs, target if own.sees_target else ""]
     if hasattr(method, "key"):
         parts.append(str(method.key(composite)))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
@@ -103,8 +119,12 @@ def stored(path: Path, key: str) -> Stored | None:
             said = json.loads(image.info[_TEXT])
             if said["key"] != key or said["float"] != path.with_suffix(".npy").exists():
                 return None
-            return Stored(path, said["hash"], Costs(said["seconds"], said["peak_memory"]))
-    except (OSError, UnidentifiedImageError, KeyError, ValueError, TypeError):
+            seconds, memory = said["seconds"], said["peak_memory"]
+            costs = Costs(None if seconds is None else float(seconds), None if memory is None else int(memory))
+            return Stored(path, str(said["hash"]), costs)
+    except (OSError, UnidentifiedImageError, SyntaxError, KeyError, ValueError, TypeError, RecursionError):
+        return None
+    except Image.DecompressionBombError:
         return None
 
 

@@ -1,15 +1,18 @@
 """`Record`: how one method did on one image under one protocol, and the files that hold records.
 
 A folder of results has `records/<method>-<protocol>.parquet`, one row an image. While a run goes on, finished rows
-stand in `.jsonl` files beside them, a line each, so that a killed run loses at most the image it was at.
+stand in `.jsonl` files beside them, a line each, so that a killed run loses at most the image it was at. Several runs
+may write to one folder at once.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +21,13 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sshbench.benchmarks.ids import fault_of, leads_out
-from sshbench.errors import SshbenchError
-from sshbench.methods.registry import NAME
+from sshbench.errors import SshbenchError, sentence
+from sshbench.methods.base import NAME
 from sshbench.whole_file import whole_file
 
 FORMAT = 1
+MOST_ROWS = 10_000_000
+MOST_TEXT = 2**30  # bytes in all texts of a file of records
 _KEY = b"sshbench.records"
 
 
@@ -53,7 +58,12 @@ class Record:
     sees_target
         The method is a ceiling, which looks at the ground truth.
     input_hash, prediction_hash, method_hash, weights_hash
-        Of the composite's pixels, the predicted pixels, the method's code, and its weights ("": has none).
+        Of the composite's pixels, the predicted pixels, the method's code, options and state, and its weights ("": has
+        none).
+    scorer_hash, lpips_hash
+        Of the code of the metrics and the protocol, and by metric of the weights of LPIPS.
+    traceback
+        Where the method failed, as Python prints it; "" where it did not, or returned no images.
     trained_by
         Whose weights: `authors`, `sshbench` or `user`, `missing` where the method lacks them; "" where it has none.
     """
@@ -75,6 +85,9 @@ class Record:
     method_hash: str = ""
     weights_hash: str = ""
     trained_by: str = ""
+    scorer_hash: str = ""
+    lpips_hash: str = ""
+    traceback: str = ""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -109,9 +122,12 @@ _COLUMNS = pa.schema(
         ("method_hash", pa.string()),
         ("weights_hash", pa.string()),
         ("trained_by", pa.string()),
+        ("scorer_hash", pa.string()),
+        ("lpips_hash", pa.string()),
+        ("traceback", pa.string()),
     ]
 )
-_NEWER = {"trained_by"}  # columns that older files of this format lack
+_NEWER = {"trained_by", "scorer_hash", "lpips_hash", "traceback"}  # columns that older files of this format lack
 
 
 def records_file(out: str | os.PathLike[str], method: str, protocol: str) -> Path:
@@ -156,23 +172,41 @@ def write_records(
     metrics = list(dict.fromkeys(name for record in records for name in record.metrics))
     names = list(dict.fromkeys(name for record in records for name in record.attributes))
     taken = {*_COLUMNS.names, *metrics}
-    attributes = {(f"attribute_{name}" if name in taken else name): name for name in names}
+    attributes: dict[str, str] = {}
+    for name in names:
+        column = name
+        while column in taken:
+            column = f"attribute_{column}"
+        taken.add(column)
+        attributes[column] = name
     meta = _Meta(format=FORMAT, metrics=metrics, attributes=attributes, versions=dict(versions or {}))
-    arrays = [pa.array([getattr(record, f.name) for record in records], f.type) for f in _COLUMNS]
-    fields = list(_COLUMNS)
+    arrays = [pa.array([_text(getattr(record, f.name)) for record in records], f.type) for f in _COLUMNS]
+    columns = list(_COLUMNS)
     for name in metrics:
-        fields.append(pa.field(name, pa.float64()))
+        columns.append(pa.field(name, pa.float64()))
         arrays.append(pa.array([record.metrics.get(name) for record in records], pa.float64()))
     for column, name in attributes.items():
         values = [record.attributes.get(name) for record in records]
-        is_text = any(isinstance(value, str) for value in values)
+        is_text = any(value is not None and not _is_number(value) for value in values)
         kind = pa.string() if is_text else pa.float64()
-        values = [value if value is None or not is_text else str(value) for value in values]
-        fields.append(pa.field(column, kind))
-        arrays.append(pa.array(values, kind))
-    schema = pa.schema(fields, metadata={_KEY: meta.model_dump_json().encode()})
+        columns.append(pa.field(column, kind))
+        arrays.append(pa.array([v if v is None else _text(str(v)) if is_text else float(v) for v in values], kind))
+    schema = pa.schema(columns, metadata={_KEY: meta.model_dump_json().encode()})
     with whole_file(path) as temporary:
         pq.write_table(pa.Table.from_arrays(arrays, schema=schema), temporary)
+
+
+def _text(value: Any) -> Any:
+    """The value, a text as UTF-8 can hold it: bytes of a file name that are none become escapes."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return not isinstance(value, str)
 
 
 def read_records(paths: Iterable[str | os.PathLike[str]]) -> list[Record]:
@@ -222,24 +256,74 @@ def read_records_file(path: str | os.PathLike[str]) -> list[Record]:
     RecordsError
         It is missing or damaged, or holds something else.
     """
+    path = Path(path)
+    if not path.is_file():
+        raise RecordsError(f"{path}: there is no such file of records")
     try:
-        table = pq.read_table(path)
-    except FileNotFoundError as error:
-        raise RecordsError(f"{path}: there is no such file of records") from error
+        with pq.ParquetFile(path) as file:
+            schema, count = file.schema_arrow, file.metadata.num_rows
+            meta = _meta(path, schema)
+            texts = [name for name in schema.names if pa.types.is_string(schema.field(name).type)]
+        if count > MOST_ROWS:
+            raise RecordsError(f"{path} says that it has {count:,} records; the most that are read are {MOST_ROWS:,}")
+        # Repeated texts stay one, so that a small file cannot fill the memory.
+        with pq.ParquetFile(path, read_dictionary=texts) as file:
+            columns = {name: _values(path, file, name) for name in schema.names}
     except (pa.ArrowException, OSError) as error:
         raise RecordsError(f"{path} is damaged or no Parquet file; delete it and run evaluate again") from error
-    meta = _meta(Path(path), table)
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        raise RecordsError(f"{path} holds a value that is none of a record ({sentence(error)})") from error
     records = []
-    for row in table.to_pylist():
+    for place in range(count):
+        row = {name: values[place] for name, values in columns.items()}
         metrics = {name: row[name] for name in meta.metrics if row[name] is not None}
         attributes = {name: row[column] for column, name in meta.attributes.items() if row[column] is not None}
-        plain = {name: row[name] for name in _COLUMNS.names if name in row}
-        records.append(Record(**plain, metrics=metrics, attributes=attributes))
+        plain = {
+            f.name: row[f.name] for f in _COLUMNS if f.name in row and (row[f.name] is not None or f.name in _NONE)
+        }
+        records.append(_checked(path, Record(**plain, metrics=metrics, attributes=attributes)))
     return records
 
 
-def _meta(path: Path, table: pa.Table) -> _Meta:
-    text = (table.schema.metadata or {}).get(_KEY)
+_NONE = {"seconds", "peak_memory", "failed"}  # may be unknown
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "seconds": (float, int, type(None)),
+    "peak_memory": (int, type(None)),
+    "failed": (str, type(None)),
+    "sees_target": (bool,),
+    "metrics": (dict,),
+    "attributes": (dict,),
+}
+
+
+def _values(path: Path, file: pq.ParquetFile, name: str) -> list[Any]:
+    column = file.read(columns=[name])[name].combine_chunks()
+    if not pa.types.is_dictionary(column.type):
+        return list(column.to_pylist())
+    texts = column.dictionary.to_pylist()
+    if sum(len(text) for text in texts if text is not None) > MOST_TEXT:
+        raise RecordsError(f"{path}: the column {name} holds more text than records have")
+    return [None if index is None else texts[index] for index in column.indices.to_pylist()]
+
+
+def _checked(path: Path, record: Record) -> Record:
+    """Refuse a record whose values have other types than records have."""
+    for one in fields(Record):
+        value = getattr(record, one.name)
+        kinds = _TYPES.get(one.name, (str,))
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            raise RecordsError(f"{path} holds a record whose {one.name} is {str(value)[:40]!r}; run evaluate again")
+    for name, value in record.metrics.items():
+        if not isinstance(name, str) or isinstance(value, bool) or not isinstance(value, float | int):
+            raise RecordsError(f"{path} holds a record whose metric {name} is no number; run evaluate again")
+    for name, text in record.attributes.items():
+        if not isinstance(name, str) or not isinstance(text, str | float | int):
+            raise RecordsError(f"{path} holds a record whose attribute {name} is no text or number; run evaluate again")
+    return record
+
+
+def _meta(path: Path, schema: pa.Schema) -> _Meta:
+    text = (schema.metadata or {}).get(_KEY)
     if text is None:
         raise RecordsError(f"{path} is a Parquet file, but not one of records that sshbench evaluate wrote")
     try:
@@ -248,51 +332,102 @@ def _meta(path: Path, table: pa.Table) -> _Meta:
         raise RecordsError(f"{path}: what the file says of its records is damaged; run evaluate again") from error
     if meta.format != FORMAT:
         raise RecordsError(f"{path} has records of format {meta.format} and this sshbench reads {FORMAT}; update it")
-    missing = {*_COLUMNS.names, *meta.metrics, *meta.attributes} - {*table.column_names, *_NEWER}
+    missing = {*_COLUMNS.names, *meta.metrics, *meta.attributes} - {*schema.names, *_NEWER}
     if missing:
         raise RecordsError(f"{path} lacks the column {min(missing)!r}; run evaluate again")
+    if len(set(schema.names)) < len(schema.names):
+        raise RecordsError(f"{path} has two columns of one name; run evaluate again")
     return meta
 
 
 class Journal:
-    """Records of a run under way, appended line by line to `<method>-<protocol>.jsonl`."""
+    """Records of runs under way, appended line by line to `<method>-<protocol>.jsonl`.
+
+    Any number of processes may keep one for a folder at once: each change is made under a lock, and a file of records
+    that is written has what the others found, too.
+    """
 
     def __init__(self, out: Path) -> None:
         self.folder = out / "records"
         self.folder.mkdir(parents=True, exist_ok=True)
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder's lock; a file system that knows none goes without."""
+        folder = os.open(self.folder, os.O_RDONLY)
+        try:
+            with suppress(OSError):
+                fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)  # which lets go of the lock
+
     def append(self, records: Iterable[Record]) -> None:
         """Add records; each is one line, written at once."""
+        lines: dict[Path, bytes] = {}
         for record in records:
             path = records_file(self.folder.parent, record.method, record.protocol).with_suffix(".jsonl")
             # A new line first: the line before may have been cut short by a kill.
-            with open(path, "ab", buffering=0) as file:
-                file.write(b"\n" + json.dumps(asdict(record)).encode())
+            lines[path] = lines.get(path, b"") + b"\n" + json.dumps(asdict(record)).encode()
+        if lines:
+            with self.locked():
+                for path, data in lines.items():
+                    with open(path, "ab", buffering=0) as file:
+                        file.write(data)
 
     def read(self, method: str, protocol: str) -> list[Record]:
-        """All records of a method and protocol, of finished runs and of the one under way; the latest of each id."""
+        """All records of a method and protocol, of finished runs and of those under way; the latest of each id."""
+        with self.locked():
+            return self._read(method, protocol)
+
+    def _read(self, method: str, protocol: str) -> list[Record]:
         path = records_file(self.folder.parent, method, protocol)
         found = {record.id: record for record in read_records_file(path)} if path.exists() else {}
         lines = path.with_suffix(".jsonl")
         for line in lines.read_bytes().splitlines() if lines.exists() else []:
             try:
-                record = Record(**json.loads(line))
-            except (ValueError, TypeError):  # cut short
+                record = _checked(lines, Record(**json.loads(line)))
+            except (ValueError, TypeError, RecursionError, RecordsError):  # cut short
                 continue
-            found[record.id] = record
+            if (record.method, record.protocol) == (method, protocol):
+                found[record.id] = record
         return list(found.values())
 
-    def finish(self, method: str, protocol: str, records: Sequence[Record], versions: Mapping[str, str]) -> None:
-        """Write all records of a method and protocol to their Parquet file and drop the lines."""
+    def finish(
+        self,
+        method: str,
+        protocol: str,
+        records: Sequence[Record],
+        versions: Mapping[str, str],
+        also: Callable[[Record], bool] = lambda record: False,
+        order: Callable[[Record], Any] | None = None,
+    ) -> None:
+        """Write records of a method and protocol to their Parquet file and drop the lines.
+
+        Parameters
+        ----------
+        also
+            Which records that are there, of this run or of another one, belong into the file too. One that failed gives
+            way to one that did not.
+        order
+            The key to sort by; as they come by default.
+        """
         path = records_file(self.folder.parent, method, protocol)
-        write_records(path, records, versions)
-        path.with_suffix(".jsonl").unlink(missing_ok=True)
+        with self.locked():
+            found = {record.id: record for record in self._read(method, protocol) if also(record)}
+            for record in records:
+                if record.failed is None or found.get(record.id, record).failed is not None:
+                    found[record.id] = record
+            rows = list(found.values())
+            write_records(path, sorted(rows, key=order) if order else rows, versions)
+            path.with_suffix(".jsonl").unlink(missing_ok=True)
 
     def drop(self, method: str, protocol: str) -> None:
         """Forget what is known of a method and protocol."""
         path = records_file(self.folder.parent, method, protocol)
-        path.unlink(missing_ok=True)
-        path.with_suffix(".jsonl").unlink(missing_ok=True)
+        with self.locked():
+            path.unlink(missing_ok=True)
+            path.with_suffix(".jsonl").unlink(missing_ok=True)
 
 
 def without_costs(record: Record) -> Record:

@@ -1,88 +1,265 @@
-"""Tasks in processes of their own, which end with their parent even if it is killed."""
+"""Tasks in processes of their own, which may crash or hang: the process is replaced and the others go on.
+
+A process is started as a program, not forked nor by `multiprocessing`, so that it does not run the user's script again.
+What is sent to it may be anything that cloudpickle takes, classes of a script or a notebook too.
+"""
 
 from __future__ import annotations
 
-import multiprocessing
+import multiprocessing.connection
 import os
+import pickle
 import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from typing import Any
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, Protocol
 
 from sshbench.errors import SshbenchError
-from sshbench.whole_file import end_at_once
+from sshbench.results.worker import CUT_OFF
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_MAIN = "import sys; sys.path[:] = {path!r}; from sshbench.results.worker import main; main({connection}, {alive})"
+_IDLE_DEATHS = 3
 
 
-def in_processes(
-    start: Callable[..., Any],
-    args: tuple[Any, ...],
-    work: Callable[[Any, Any], Any],
-    tasks: Sequence[Any],
-    workers: int,
-) -> Iterator[Any]:
-    """Give the results of `work(start(*args), task)` as they come; `start` runs once in each process.
+class Unsendable(SshbenchError):
+    """Something that cannot be sent to another process."""
+
+
+class Plan(Protocol):
+    """What to do, decided as it goes."""
+
+    def begin(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """`start` and its arguments: a process calls `start(*args, report)` once, and keeps what it returns.
+
+        What it returns is a pair: what the process works with, and what to tell this one.
+        """
+        ...
+
+    def next(self) -> Any | None:
+        """The next task; None where there is none at the moment."""
+        ...
+
+    def allowed(self, step: Any) -> float | None:
+        """Seconds that a step may take, as it was reported; None for any."""
+        ...
+
+    def lost(self, task: Any | None, step: Any | None, why: str) -> None:
+        """A process ended, or was ended, at a step of a task; without a task while it started.
+
+        `next` gives what is to be done in its place.
+        """
+        ...
+
+
+class Workers:
+    """Processes that start at once and work when they are given tasks.
+
+    Parameters
+    ----------
+    work
+        `work(state, task, report)` gives the result of a task; `report(step)` tells this process what is begun.
+    one_thread
+        Whether the numeric libraries of a process use one thread.
 
     Raises
     ------
-    SshbenchError
-        A process was killed, or something cannot be sent to one.
+    Unsendable
+        What a process needs cannot be sent to one.
     """
-    pool = ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(start, args)
-    )
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update({name: os.environ.get(name, "1") for name in _THREADS})  # read when a worker's libraries load
-    try:
-        for future in as_completed([pool.submit(_do, work, task) for task in tasks]):
-            yield future.result()
-    except BrokenProcessPool as error:
-        raise SshbenchError(
-            "a worker process was killed, most often because memory is short; what is finished is kept: run the same "
-            "command again with fewer --workers"
-        ) from error
-    except (AttributeError, TypeError) as error:
-        if "pickle" not in str(error):
+
+    def __init__(self, plan: Plan, work: Callable[..., Any], count: int, *, one_thread: bool) -> None:
+        self._plan, self._work, self._one_thread = plan, work, one_thread
+        self._workers: list[_Worker] = []
+        self.count = count
+        self._deaths = 0
+        self._told: list[Any] = []
+        try:
+            for _ in range(count):
+                self._workers.append(self._new())
+        except BaseException:
+            self.close()
             raise
-        raise SshbenchError(f"something cannot be sent to worker processes ({error}); use --workers 1") from error
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-        processes = list((pool._processes or {}).values())
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join()
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the processes."""
+        for worker in self._workers:
+            worker.end()
+        self._workers = []
+
+    def ready(self) -> Any:
+        """Wait until one process has started, and return what it told."""
+        while not self._told:
+            self._listen()
+        return self._told[0]
+
+    def results(self) -> Iterator[Any]:
+        """The results of the plan's tasks, as they come.
+
+        Raises
+        ------
+        SshbenchError
+            What a process raised, where that is one; processes die again and again without having begun a step.
+        """
+        while True:
+            for worker in self._workers:
+                if worker.is_ready and worker.task is None and (task := self._plan.next()) is not None:
+                    worker.give(task)
+            if all(worker.task is None for worker in self._workers):
+                if (task := self._plan.next()) is None:
+                    return
+                while not any(worker.is_ready for worker in self._workers):
+                    yield from self._listen()
+                next(worker for worker in self._workers if worker.is_ready).give(task)
+            yield from self._listen()
+
+    def _new(self) -> _Worker:
+        return _Worker(self._plan.begin(), self._work, self._one_thread)
+
+    def _listen(self) -> list[Any]:
+        """Wait for what processes say, or for one to take too long; return the results among it."""
+        busy = [worker for worker in self._workers if worker.task is not None or not worker.is_ready]
+        deadlines = [worker.deadline for worker in busy if worker.deadline is not None]
+        timeout = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
+        heard = multiprocessing.connection.wait([worker.connection for worker in busy], timeout)
+        found = []
+        for worker in busy:
+            if worker.connection in heard:
+                try:
+                    kind, said = worker.connection.recv()
+                except Exception:  # it is gone, or wrote something else to where it talks to us
+                    self._replace(worker, worker.how_it_ended())
+                    continue
+                if kind == "step":
+                    worker.begin(said, self._plan.allowed(said))
+                elif kind == "told":
+                    self._told.append(said)
+                    worker.is_ready = True
+                    worker.begin(None, None)
+                elif kind == "done":
+                    found.append(said)
+                    worker.task = None
+                    worker.begin(None, None)
+                    self._deaths = 0
+                else:
+                    raise said
+            elif worker.deadline is not None and time.monotonic() >= worker.deadline:
+                seconds = worker.allowed
+                worker.end()
+                self._replace(worker, f"it took longer than {seconds:g} s")
+        return found
+
+    def _replace(self, worker: _Worker, why: str) -> None:
+        worker.end()
+        if worker.step is None:
+            self._deaths += 1
+            if self._deaths >= _IDLE_DEATHS:
+                raise SshbenchError(
+                    f"a worker process fails again and again ({why}), most often because memory is short; what is "
+                    "finished is kept: run the same command again with fewer --workers"
+                )
+        self._plan.lost(worker.task, worker.step, why)
+        self._workers[self._workers.index(worker)] = self._new()
 
 
-# In a worker
+class _Worker:
+    """One process: what it is at, and since when."""
 
-_state: Any = None
+    def __init__(self, begin: tuple[Any, ...], work: Callable[..., Any], one_thread: bool) -> None:
+        self.task: Any | None = None
+        self.step: Any | None = None
+        self.is_ready = False
+        self.deadline: float | None = None
+        self.allowed: float | None = None
+        first = _packed((*begin, work))
+        self.connection, theirs = multiprocessing.Pipe()
+        listens, self._alive = os.pipe()
+        environment = dict(os.environ)
+        if one_thread:
+            environment |= {name: os.environ.get(name, "1") for name in _THREADS}
+        command = _MAIN.format(path=sys.path, connection=theirs.fileno(), alive=listens)
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", command],
+                stdin=subprocess.DEVNULL,
+                env=environment,
+                pass_fds=(theirs.fileno(), listens),
+                start_new_session=True,  # of Ctrl-C this process alone hears, and ends the others
+            )
+        finally:
+            theirs.close()
+            os.close(listens)
+        self._send(first)
+
+    def give(self, task: Any) -> None:
+        self.task = task
+        self.begin(None, None)
+        self._send(_packed(task))
+
+    def begin(self, step: Any, allowed: float | None) -> None:
+        self.step, self.allowed = step, allowed
+        self.deadline = None if allowed is None else time.monotonic() + allowed
+
+    def _send(self, data: bytes) -> None:
+        with suppress(OSError):  # where it has ended, which shows when it is listened to
+            self.connection.send_bytes(data)
+
+    def how_it_ended(self) -> str:
+        """Why a process that says nothing any more has ended."""
+        try:
+            code = self._process.wait(1)
+        except subprocess.TimeoutExpired:
+            code = CUT_OFF
+        if code == CUT_OFF:
+            return "it closed what its process talks through"
+        if code == -signal.SIGKILL:
+            return "its process was killed, most often because memory is short; run again with fewer --workers"
+        if code < 0:
+            return f"its process crashed ({_signal(-code)})"
+        return f"it ended its process (exit code {code})"
+
+    def end(self) -> None:
+        """End the process, and those that it started."""
+        if self._alive < 0:
+            return
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            self._process.kill()
+        self._process.wait()
+        self.connection.close()
+        os.close(self._alive)
+        self._alive = -1
 
 
-def _begin(start: Callable[..., Any], args: tuple[Any, ...]) -> None:
-    global _state
-    from sshbench.lut.kernels import cpu
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears of Ctrl-C and ends its workers
-    signal.signal(signal.SIGTERM, end_at_once)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    cpu.set_threads(1)
-    _state = start(*args)
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
-def _end_with_parent() -> None:
-    # A worker waits for work on a pipe that it holds itself, so it would outlive a parent that is killed.
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    end_at_once()
+def _packed(value: Any) -> bytes:
+    import cloudpickle
 
+    from sshbench.methods.user_file import PREFIX
 
-def _do(work: Callable[[Any, Any], Any], task: Any) -> Any:
-    return work(_state, task)
+    for name, module in list(sys.modules.items()):
+        if name.startswith(PREFIX):  # which other processes cannot import by this name
+            cloudpickle.register_pickle_by_value(module)
+    try:
+        return bytes(cloudpickle.dumps(value, pickle.HIGHEST_PROTOCOL))
+    except Exception as error:
+        raise Unsendable(
+            f"something cannot be sent to worker processes ({type(error).__name__}: {error}); use --workers 1, or "
+            "workers=1 in Python"
+        ) from error

@@ -12,7 +12,8 @@ from PIL import Image
 from sshbench.benchmarks.prediction import PredictionError, as_prediction
 from sshbench.benchmarks.protocol import PROTOCOLS
 from sshbench.compositing.painting import _checked
-from sshbench.methods.calling import MethodFailed, harmonize
+from sshbench.methods.base import MethodFailed
+from sshbench.methods.calling import harmonize
 from sshbench.metrics.suite import score
 from tests.results.standin import composite
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from sshbench.methods.base import MethodError
-from sshbench.methods.calling import MethodFailed, harmonize
+from sshbench.methods.base import MethodError, MethodFailed
+from sshbench.methods.calling import harmonize
 from tests.results.standin import composite
 
 

@@ -127,3 +127,12 @@ def test_the_key_follows_the_file(tmp_path: Path) -> None:
         save(tmp_path / "part_0/c0.png", value)
         keys.append(FolderPredictions(tmp_path, Standin().ids()).key(given))
     assert keys[0] == keys[2] != keys[1]
+
+
+def test_it_is_called_as_its_folder_or_as_is_said(tmp_path: Path) -> None:
+    save(tmp_path / "my results (2)/v1/a/01.png")
+    assert FolderPredictions(tmp_path / "my results (2)", IDS).name == "my-results-2"
+    assert FolderPredictions(tmp_path / "my results (2)", IDS, "ours").name == "ours"
+    for name in ("../../evil", "a/b", "a\n", "x" * 300, "."):
+        with pytest.raises(MethodError, match="the name"):
+            FolderPredictions(tmp_path / "my results (2)", IDS, name)

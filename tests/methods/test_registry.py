@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from sshbench.benchmarks.composite import Composite
 from sshbench.methods import Method, MethodError, get_method
-from sshbench.methods.base import code_hash
-from sshbench.methods.registry import DEFAULTS
+from sshbench.methods.base import MethodBroken, code_hash
+from sshbench.methods.registry import DEFAULTS, check_name
 from tests.results.standin import composite
 
 TEN_LINES = """
@@ -68,10 +70,49 @@ class TestFiles:
         given = composite(0)
         assert method.harmonize([given])[0].mean() > given.composite.mean()
 
+    def test_a_dataclass_with_postponed_annotations(self, tmp_path: Path) -> None:
+        (tmp_path / "mine.py").write_text(
+            "from __future__ import annotations\nfrom dataclasses import dataclass, field\n"
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from nowhere import Thing\n"
+            "@dataclass\nclass Mine:\n    factor: float = 1\n    size: int | None = None\n    fast: bool = False\n"
+            "    thing: Thing | None = None\n    seen: list[str] = field(default_factory=list)\n"
+            "    def harmonize(self, batch):\n        return [c.composite for c in batch]\n"
+        )
+        assert get_method(f"{tmp_path}/mine.py").name == "mine"
+        made = get_method(f"{tmp_path}/mine.py:Mine:factor=0.5,fast=true")
+        assert (made.factor, made.fast) == (0.5, True)  # type: ignore[attr-defined]
+
     def test_what_lies_beside_it_can_be_imported(self, tmp_path: Path) -> None:
         (tmp_path / "beside_it.py").write_text("FACTOR = 1")
         (tmp_path / "mine.py").write_text("import beside_it\n" + TEN_LINES)
         assert get_method(f"{tmp_path}/mine.py:Brighter").name == "brighter"
+
+    def test_what_lies_beside_it_can_be_imported_within_its_functions_too(self, tmp_path: Path) -> None:
+        (tmp_path / "beside_late.py").write_text("FACTOR = 2")
+        text = "class A:\n  def harmonize(self, batch):\n    import beside_late\n    return [beside_late.FACTOR]\n"
+        (tmp_path / "mine.py").write_text(text)
+        assert get_method(f"{tmp_path}/mine.py").harmonize([composite(0)]) == [2]
+
+    def test_two_files_with_two_modules_of_one_name_are_not_mixed_up(self, tmp_path: Path) -> None:
+        for name, factor in (("a", 1), ("b", 2)):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "beside_twice.py").write_text(f"FACTOR = {factor}")
+            (tmp_path / name / "mine.py").write_text("import beside_twice\n" + TEN_LINES)
+        assert get_method(f"{tmp_path}/a/mine.py").name == "brighter"
+        with pytest.raises(
+            MethodError, match=r"b/mine\.py imports beside_twice, for which Python takes .*a/beside_twice"
+        ):
+            get_method(f"{tmp_path}/b/mine.py")
+
+    @pytest.mark.parametrize(
+        "text", ["import sys; sys.exit()", "raise SystemExit('bye')", "raise GeneratorExit", "1 +"]
+    )
+    def test_a_file_that_ends_when_imported_ends_nothing_else(self, tmp_path: Path, text: str) -> None:
+        (tmp_path / "mine.py").write_text(text)
+        with pytest.raises(
+            MethodBroken, match=r"mine\.py cannot be imported \((it asks to end|GeneratorExit|SyntaxError)"
+        ):
+            get_method(f"{tmp_path}/mine.py:A")
 
     def test_the_device_goes_to_those_that_take_one(self, tmp_path: Path) -> None:
         file = tmp_path / "mine.py"
@@ -99,6 +140,16 @@ class TestFiles:
             ("class A:\n  def __init__(self): raise OSError('no weights')\n  def harmonize(self, b): ...", ":A",
              "cannot be made .OSError: no weights"),
             ("class A:\n  name = 'a/b'\n  def harmonize(self, b): ...", ":A", "the name 'a/b' is not of up to"),
+            ("class A:\n  name = 'a\\n'\n  def harmonize(self, b): ...", ":A", r"the name 'a.n' is not of up to"),
+            ("class A:\n  name = 'a' * 201\n  def harmonize(self, b): ...", ":A", "is not of up to 200"),
+            ("class A:\n  name = 3\n  def harmonize(self, b): ...", ":A", "its name is 3, not a text"),
+            ("class A:\n  sees_target = 'no'\n  def harmonize(self, b): ...", ":A", "its sees_target is 'no'"),
+            ("class A:\n  weights_hash = 3\n  def harmonize(self, b): ...", ":A", "its weights_hash is 3"),
+            ("class A:\n  @property\n  def name(self): 1 / 0\n  def harmonize(self, b): ...", ":A", "cannot be had"),
+            ("class A:\n  __slots__ = ()\n  def harmonize(self, b): ...", ":A", "cannot be given the attribute name"),
+            ("class A:\n  def __init__(self): raise SystemExit(3)\n  def harmonize(self, b): ...", ":A",
+             "cannot be made .it asks to end the process: SystemExit.3."),
+            ("class A:\n  harmonize = 3", ":A", "A has no harmonize"),
         ],
     )  # fmt: skip
     def test_what_is_wrong_is_said(self, tmp_path: Path, text: str, end: str, sentence: str) -> None:
@@ -110,6 +161,77 @@ class TestFiles:
     def test_a_missing_file(self) -> None:
         with pytest.raises(MethodError, match=r"nowhere\.py: there is no such file"):
             get_method("nowhere.py:A")
+
+
+class TestPython:
+    """What is there in Python already is taken where a name is."""
+
+    class Mine:
+        def __init__(self, device: str = "cpu") -> None:
+            self.on = device
+
+        def harmonize(self, batch):  # type: ignore[no-untyped-def]
+            return [255 - one.composite for one in batch]
+
+    def test_an_object(self) -> None:
+        mine = self.Mine()
+        assert get_method(mine) is mine
+        assert isinstance(mine, Method)
+        assert mine.name == "mine"
+
+    def test_a_class(self) -> None:
+        method = get_method(self.Mine, device="cuda:7")
+        assert method.name == "mine"
+        assert method.on == "cuda:7"  # type: ignore[attr-defined]
+
+    def test_a_function_of_one_composite(self) -> None:
+        def brighter(one: Composite) -> np.ndarray:
+            return np.minimum(one.composite * 1.1, 255).astype(np.uint8)
+
+        method = get_method(brighter)
+        assert isinstance(method, Method)
+        assert method.name == "brighter"
+        given = composite(0)
+        assert np.array_equal(method.harmonize([given])[0], brighter(given))
+        assert get_method(lambda one: one.composite).name == "lambda"
+
+    def test_a_function_that_makes_a_method(self) -> None:
+        assert get_method(lambda: self.Mine()).name == "mine"
+
+    def test_a_frozen_object(self) -> None:
+        @dataclass(frozen=True)
+        class Frozen:
+            strength: float = 1
+
+            def harmonize(self, batch):  # type: ignore[no-untyped-def]
+                return []
+
+        assert get_method(Frozen()).name == "frozen"
+
+    def test_a_function_in_a_file(self, tmp_path: Path) -> None:
+        (tmp_path / "mine.py").write_text(
+            "def darker(c):\n    return c.composite // 2\n"
+            "class A:\n  def __init__(self, factor): self.factor = factor\n  def harmonize(self, batch): return []\n"
+            "def make(factor: int): return A(factor)\n"
+        )
+        method = get_method(f"{tmp_path}/mine.py:darker")
+        assert method.name == "darker"
+        assert np.array_equal(method.harmonize([composite(0)])[0], composite(0).composite // 2)
+        assert get_method(f"{tmp_path}/mine.py:make:factor=3").factor == 3  # type: ignore[attr-defined]
+
+    @pytest.mark.parametrize("odd", [3, None, object(), [1], np.zeros(3), int])
+    def test_what_is_none_of_these_is_refused(self, odd: object) -> None:
+        with pytest.raises(MethodError, match=r"has no harmonize\(batch\)|cannot be made"):
+            get_method(odd)  # type: ignore[arg-type]
+
+    def test_a_name_is_checked_without_an_import(self, tmp_path: Path) -> None:
+        (tmp_path / "mine.py").write_text("1 / 0")
+        check_name(f"{tmp_path}/mine.py:A")
+        check_name("ssh:map=lut")
+        with pytest.raises(MethodError, match="did you mean reinhard"):
+            check_name("reinhart")
+        with pytest.raises(MethodError, match="there is no such file"):
+            check_name("nowhere.py:A")
 
 
 class TestPackages:

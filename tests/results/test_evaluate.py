@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +18,7 @@ from sshbench.benchmarks.composite import Composite
 from sshbench.benchmarks.protocol import PROTOCOLS, Protocol
 from sshbench.errors import SshbenchError
 from sshbench.metrics.suite import score
-from sshbench.results.evaluate import evaluate
+from sshbench.results.evaluate import GIVE_UP, evaluate
 from sshbench.results.predict import stored
 from sshbench.results.records import Record, read_records, without_costs
 from tests.results.standin import Standin
@@ -228,6 +230,99 @@ class TestCaches:
         assert results(run(tmp_path, method)) == results(first)
 
 
+class TestSources:
+    """What a prediction or a score came from is compared with what is there now."""
+
+    MINE = """
+import json, pathlib
+import helper
+
+class Mine:
+    def __init__(self, weights=None):
+        self.share = json.loads(pathlib.Path(weights).read_text()) if weights else 1
+        self.table = json.loads(pathlib.Path(__file__).with_name("table.json").read_text())
+
+    def harmonize(self, batch):
+        return [(c.composite * helper.FACTOR * self.share * self.table[0]).astype("uint8") for c in batch]
+"""
+
+    @pytest.mark.parametrize("changed", ["helper.py", "table.json", "weights.json", "deep/er.py", "mine.py"])
+    def test_another_source_of_a_users_method_predicts_again(self, tmp_path: Path, changed: str) -> None:
+        texts = {
+            "mine.py": self.MINE,
+            "helper.py": "from deep import er\nFACTOR = er.FACTOR",
+            "deep/er.py": "FACTOR = 0.5",
+            "table.json": "[0.5]",
+            "weights.json": "0.5",
+            "unused.py": "FACTOR = 0.5",
+        }
+        (tmp_path / "deep").mkdir()
+        for name, text in texts.items():
+            (tmp_path / name).write_text(text)
+        name = f"{tmp_path}/mine.py:Mine"
+        how = {"weights": {name: str(tmp_path / "weights.json")}, "benchmark": Standin(1), "metrics": ["mse"]}
+        (first,) = run(tmp_path / "out", name, **how)
+        time = (tmp_path / "out" / first.prediction).stat().st_mtime_ns
+        (tmp_path / "unused.py").write_text("FACTOR = 0.25")
+        assert run(tmp_path / "out", name, **how) == [first]
+        assert (tmp_path / "out" / first.prediction).stat().st_mtime_ns == time
+        new = texts[changed].replace("0.5", "0.25").replace("return [(", "return [(1 + ")
+        if changed == "helper.py":
+            new += " / 2"
+        (tmp_path / changed).write_text(new)
+        (second,) = run(tmp_path / "out", name, **how)
+        assert second.metrics != first.metrics
+        assert results([second]) == results(run(tmp_path / "fresh", name, **how))
+
+    def test_other_metrics_score_again_without_predicting(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from sshbench.results import evaluate as module
+
+        method = Counting()
+        first = run(tmp_path, method)
+        monkeypatch.setattr(module, "_scorer_hash", lambda protocol: "other")
+        monkeypatch.setattr("sshbench.results.judge.suite.score", lambda *a, **k: dict.fromkeys(QUICK, 1.0))
+        second = run(tmp_path, method, limit=2)
+        assert len(method.asked) == 6
+        assert [record.metrics for record in second] == [dict.fromkeys(QUICK, 1.0)] * 2
+        assert read_records([tmp_path]) == second  # none by the other metrics stays among them
+        assert second != first[:2]
+
+    def test_lpips_by_other_weights_is_computed_again_and_nothing_else(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from sshbench.results import evaluate as module
+
+        asked = []
+
+        def score(
+            prediction: Any, composite: Composite, protocol: Protocol, names: Any, device: str
+        ) -> dict[str, float]:
+            asked.append(tuple(names))
+            return dict.fromkeys(names, 1.0)
+
+        monkeypatch.setattr("sshbench.results.judge.suite.score", score)
+        metrics = ["psnr", "lpips", "lpips_vgg"]
+        for there in ({"lpips": "a", "lpips_vgg": "v"}, {"lpips": "b", "lpips_vgg": "v"}, {"lpips_vgg": "v"}, {}):
+            monkeypatch.setattr(module, "_nets", lambda names, there=there: there)
+            (record,) = run(tmp_path, "dc", benchmark=Standin(1), metrics=metrics)
+        assert asked == [("psnr", "lpips", "lpips_vgg"), ("lpips",)]
+        assert record.lpips_hash == "lpips=b lpips_vgg=v"
+        assert set(record.metrics) == set(metrics)
+
+    def test_a_prediction_that_is_not_what_was_stored_is_not_scored(self, tmp_path: Path) -> None:
+        image = np.random.default_rng(0).random((48, 64, 3)).astype(np.float32)
+        method = Counting(broken={"part_0/c0": image})
+        (first,) = run(tmp_path, method, benchmark=Standin(1))
+        np.save(tmp_path / first.prediction.replace(".png", ".npy"), image / 2)
+        (second,) = run(tmp_path, method, benchmark=Standin(1), protocols=(DOVENET,))
+        assert "was damaged and is removed; run the same command again" in str(second.failed)
+        (third,) = run(tmp_path, method, benchmark=Standin(1), protocols=(DOVENET,))
+        assert third.failed is None
+        assert len(method.asked) == 2
+
+
 class TestFailures:
     def test_one_image_that_fails_is_recorded_and_ends_nothing(self, tmp_path: Path) -> None:
         records = run(tmp_path, Counting(raises=("part_1/c4",)), "dc", batch_size=3)
@@ -312,8 +407,150 @@ class TestRefusals:
             run(tmp_path, "dc", benchmark=Standin(name="other"))
 
     def test_what_cannot_go_to_workers(self, tmp_path: Path) -> None:
-        class Local(Counting):
-            pass
+        method = Counting(broken={"lock": threading.Lock()})
+        with pytest.raises(SshbenchError, match=r"cannot be sent to worker processes .*use --workers 1"):
+            run(tmp_path, method, workers=2)
+        assert len(run(tmp_path, method, workers=None)) == 6  # where the number is not asked for, this process does it
 
-        with pytest.raises(SshbenchError, match="cannot be sent to worker processes"):
-            run(tmp_path, Local(), workers=2)
+
+BAD = """
+import ctypes, os, sys, time
+
+class Good:
+    def harmonize(self, batch):
+        return [self.one(c) if c.id == "part_1/c1" else c.composite for c in batch]
+    def one(self, c):
+        return c.composite
+
+class Exits(Good):
+    def one(self, c): sys.exit(0)
+
+class Interrupts(Good):
+    def one(self, c): raise KeyboardInterrupt
+
+class Ragged(Good):
+    def one(self, c): return [[1, 2], [3]]
+
+class Ends(Good):
+    def one(self, c): os._exit(3)
+
+class Crashes(Good):
+    def one(self, c): ctypes.string_at(0)
+
+class Hangs(Good):
+    def one(self, c): time.sleep(600)
+
+class Moves(Good):
+    def one(self, c): os.chdir("/"); return c.composite
+
+class Closes(Good):
+    def one(self, c): os.closerange(3, 200); return c.composite
+
+class Number(Good):
+    name = 3
+
+class Elsewhere(Good):
+    asked = 0
+    @property
+    def name(self):
+        Elsewhere.asked += 1
+        return "ok" if Elsewhere.asked < 3 else "../../../elsewhere"
+
+class Dies(Good):
+    def __init__(self): os._exit(7)
+
+class Sleeps(Good):
+    def __init__(self): time.sleep(600)
+
+class Always(Good):
+    def harmonize(self, batch): os._exit(1)
+"""
+
+
+class TestIsolation:
+    """A method may do to its process what it wants: the run records it and goes on."""
+
+    @pytest.mark.parametrize("workers", [1, 2])
+    def test_whatever_a_method_does_the_others_go_on(self, tmp_path: Path, workers: int) -> None:
+        (tmp_path / "bad.py").write_text(BAD)
+        expected = {
+            "exits": "it asks to end the process: SystemExit(0)",
+            "interrupts": "KeyboardInterrupt:",
+            "ragged": "the prediction is list and no array of numbers",
+            "ends": "it ended its process (exit code 3)",
+            "crashes": "its process crashed (SIGSEGV)",
+            "hangs": "it took longer than 8 s",
+            "closes": "it closed what its process talks through",
+        }
+        unusable = {
+            "number": "its name is 3, not a text",
+            "elsewhere": "the name '../../../elsewhere' is not of up to",
+            "dies": "it ended its process (exit code 7)",
+        }
+        whole = ["good", "moves", "dc"]
+        names = [f"{tmp_path}/bad.py:{name.title()}" for name in (*expected, *unusable, "good", "moves")]
+        with pytest.warns(UserWarning, match="the others go on"):
+            records = run(tmp_path / "out", *names, "dc", benchmark=Standin(3), workers=workers, time_limit=8)
+        failed = {(record.method, record.id): record.failed for record in records if record.failed}
+        assert len(records) == 3 * len({*expected, *unusable, *whole})
+        assert failed.keys() == {(name, "part_1/c1") for name in expected} | {
+            (name, id) for name in unusable for id in Standin(3).ids()
+        }
+        for (method, _), why in failed.items():
+            assert (expected | unusable)[method] in str(why)
+        assert [path.name for path in tmp_path.iterdir() if path.suffix == ""] == ["out"]
+        assert sorted(read_records([tmp_path / "out"]), key=key) == sorted(records, key=key)
+
+    def test_the_record_keeps_where_it_failed(self, tmp_path: Path) -> None:
+        (tmp_path / "bad.py").write_text(BAD)
+        records = run(tmp_path / "out", f"{tmp_path}/bad.py:Exits", "dc", benchmark=Standin(2))
+        (failed,) = (record for record in read_records([tmp_path / "out"]) if record.failed)
+        assert failed in records
+        assert failed.traceback.startswith("Traceback (most recent call last):\n")
+        assert 'bad.py", line' in failed.traceback.splitlines()[1]
+        assert "def one(self, c): sys.exit(0)" in failed.traceback
+        assert "sshbench/results" not in failed.traceback
+
+    def test_a_method_that_ends_its_process_each_time_is_given_up(self, tmp_path: Path) -> None:
+        (tmp_path / "bad.py").write_text(BAD)
+        count = GIVE_UP + 2
+        records = run(tmp_path / "out", f"{tmp_path}/bad.py:Always", "dc", benchmark=Standin(count))
+        said = Counter(record.failed for record in records if record.method == "always")
+        assert said == {
+            "it ended its process (exit code 1)": GIVE_UP,
+            f"not tried, as it ended or held up its process {GIVE_UP} times in a row": 2,
+        }
+        assert sum(record.failed is None for record in records) == count
+
+    def test_in_a_batch_the_one_that_crashes_is_found(self, tmp_path: Path) -> None:
+        (tmp_path / "bad.py").write_text(BAD)
+        records = run(tmp_path / "out", f"{tmp_path}/bad.py:Ends", benchmark=Standin(3), batch_size=3)
+        assert [record.id for record in records if record.failed] == ["part_1/c1"]
+
+    def test_a_method_that_cannot_be_made_leaves_its_predictions(self, tmp_path: Path) -> None:
+        (tmp_path / "mine.py").write_text("class Mine:\n  def harmonize(self, b): return [c.composite for c in b]\n")
+        first = run(tmp_path / "out", f"{tmp_path}/mine.py:Mine", "dc", benchmark=Standin(2))
+        (tmp_path / "mine2").mkdir()
+        (tmp_path / "mine2/mine.py").write_text("class Mine:\n  def __init__(self): 1 / 0\n  harmonize = print\n")
+        with pytest.warns(UserWarning, match="cannot be made"):
+            run(tmp_path / "out", f"{tmp_path}/mine2/mine.py:Mine", "dc", benchmark=Standin(2))
+        assert all((tmp_path / "out" / record.prediction).is_file() for record in first)
+
+
+class TestPython:
+    def test_objects_classes_and_functions_are_methods(self, tmp_path: Path) -> None:
+        class Local:
+            strength = 0.5
+
+            def harmonize(self, batch: Sequence[Composite]) -> list[Any]:
+                import torch
+
+                return [torch.from_numpy(c.composite * self.strength).permute(2, 0, 1).float() / 255 for c in batch]
+
+        def negative(one: Composite) -> np.ndarray:
+            return 255 - one.composite
+
+        for workers in (1, 2):
+            records = run(tmp_path / str(workers), Local(), negative, "dc", benchmark=Standin(2), workers=workers)
+            assert [record.method for record in records] == ["local", "local", "negative", "negative", "dc", "dc"]
+            assert not any(record.failed for record in records)

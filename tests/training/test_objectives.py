@@ -23,6 +23,19 @@ def test_one_of_a_file(recipe, tmp_path):
     assert isinstance(make_objective(f"{path}:make", recipe), Toy)
 
 
+def test_a_dataclass_with_postponed_annotations_and_what_lies_beside_the_file(recipe, tmp_path):
+    (tmp_path / "beside_objective.py").write_text("from tests.training.toy import Toy\n")
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from __future__ import annotations\nfrom dataclasses import dataclass, field\n"
+        "from beside_objective import Toy\n"
+        "@dataclass\nclass Mine:\n    recipe: object\n    names: list[str] = field(default_factory=list)\n"
+        "    def __post_init__(self):\n        self.toy = Toy(self.recipe)\n"
+        "    def __getattr__(self, name):\n        return getattr(self.__dict__['toy'], name)\n"
+    )
+    assert isinstance(make_objective(f"{path}:Mine", recipe).toy, Toy)
+
+
 def test_one_of_another_package(recipe, monkeypatch):
     point = metadata.EntryPoint("toy", "tests.training.toy:make", "sshbench.objectives")
     monkeypatch.setattr(metadata, "entry_points", lambda group: [point] if group == "sshbench.objectives" else [])

@@ -6,13 +6,13 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module, metadata
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, Protocol
 
 from torch import Tensor, nn
 
 from sshbench.errors import SshbenchError
+from sshbench.methods.user_file import UserFileError, import_file
 from sshbench.training.recipe import Recipe, RecipeError
 
 ENTRY_POINTS = "sshbench.objectives"
@@ -139,14 +139,10 @@ def find_objective(name: str) -> Callable[[Recipe], Objective]:
 
 
 def _from_file(path: Path, attribute: str) -> Callable[[Recipe], Objective]:
-    spec = spec_from_file_location(f"sshbench_objective_{path.stem}", path)
-    if not path.is_file() or spec is None or spec.loader is None:
-        raise ObjectiveError(f"{path}: there is no such file to take an objective from")
-    module = module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise ObjectiveError(f"{path} cannot be imported ({type(error).__name__}: {error})") from error
+        module = import_file(path)
+    except UserFileError as error:
+        raise ObjectiveError(str(error)) from (error.__cause__ or error)
     if not callable(getattr(module, attribute, None)):
         raise ObjectiveError(f"{path} has no function {attribute!r} that makes an objective of a recipe")
     factory: Callable[[Recipe], Objective] = getattr(module, attribute)

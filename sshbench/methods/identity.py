@@ -1,0 +1,260 @@
+"""What a prediction of a method depends on beside the image: its code, its options, its weights and its state."""
+
+from __future__ import annotations
+
+import dis
+import hashlib
+import inspect
+import os
+import pickle
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, is_dataclass
+from enum import Enum
+from pathlib import Path
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from sshbench.methods.base import Method, MethodError, valid_name
+from sshbench.methods.source import digest_of, file_of, sources_of
+from sshbench.methods.user_file import PREFIX
+
+_PLAIN = (bool, int, float, complex, str, bytes, type(None))
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What records and tables say of a method, taken once at the start of a run.
+
+    Parameters
+    ----------
+    name, sees_target, weights_hash, trained_by
+        As the method says, `weights_hash` and `trained_by` empty where it says none.
+    code
+        Hash of its code, its options and its state: predictions of another hash are not its own.
+    broken
+        Why it cannot be used; empty where it can.
+    """
+
+    name: str
+    sees_target: bool
+    code: str
+    weights_hash: str = ""
+    trained_by: str = ""
+    broken: str = ""
+
+
+def identity(method: Method, options: Mapping[str, str] | None = None) -> Identity:
+    """Take a method's identity.
+
+    Its code is all source that `sources_of` finds of its class and of the functions and objects that it holds. Its
+    state is what pickle would keep of it, weights and all. A method that states the hash of its weights, or has a
+    function `key`, vouches for what it holds; of its state only numbers and texts count, and those of its networks.
+
+    Parameters
+    ----------
+    options
+        What it was made with, as text; of those that name a file, its contents count.
+    """
+    own = [f"{name}={_option(value)}" for name, value in sorted((options or {}).items())]
+    vouched = method.weights_hash is not None or hasattr(method, "key")
+    digest = _Digest()
+    digest.feed(type(method))
+    try:
+        digest.feed(list(_plain_parts(method)) if vouched else _state(method))
+    except RecursionError as error:
+        raise MethodError(
+            f"{method.name}: what it holds is nested too deeply to tell it from another method"
+        ) from error
+    code = sources_of(*digest.code)
+    return Identity(
+        name=valid_name(method.name, type(method).__qualname__),
+        sees_target=bool(method.sees_target),
+        code=digest_of([code.digest(), *own, digest.hexdigest()]),
+        weights_hash=str(method.weights_hash or ""),
+        trained_by=str(getattr(method, "trained_by", None) or ""),
+    )
+
+
+def _option(value: str) -> str:
+    """An option's text, or what is in the file or folder that it names."""
+    path = Path(value).expanduser()
+    try:
+        if path.is_file():
+            with open(path, "rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        if path.is_dir():
+            files = sorted(file for file in path.rglob("*") if file.is_file())
+            about = [(file.relative_to(path).as_posix(), file.stat()) for file in files]
+            return digest_of(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in about)
+    except (OSError, ValueError):
+        pass
+    return value
+
+
+def _state(value: Any) -> Any:
+    """What pickle keeps of an object."""
+    try:
+        return value.__getstate__()
+    except Exception:
+        return getattr(value, "__dict__", None)
+
+
+def _plain_parts(value: Any) -> Iterator[Any]:
+    """Numbers and texts that an object holds itself, and those of the modules of its networks."""
+    for name, part in sorted(getattr(value, "__dict__", {}).items()):
+        if isinstance(part, _PLAIN) and name != "weights_hash":
+            yield name, part
+        elif hasattr(part, "named_modules"):
+            for where, module in part.named_modules():
+                plain = {n: v for n, v in sorted(vars(module).items()) if isinstance(v, _PLAIN)}
+                yield name, where, type(module), plain
+        elif inspect.isroutine(part):
+            yield name, part
+
+
+class _Digest:
+    """Hash of values of any kind, which is the same in every process; notes the code among them."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.blake2b(digest_size=16)
+        self._seen: dict[int, Any] = {}  # kept, so that no other object gets the same number
+        self.code: list[Any] = []
+
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()
+
+    def feed(self, value: Any) -> None:
+        """Add a value, and all that it holds."""
+        if isinstance(value, _PLAIN):
+            self._say(type(value).__name__, repr(value))
+            return
+        if id(value) in self._seen:
+            self._say("again")
+            return
+        self._seen[id(value)] = value
+        for kind, add in self._KINDS:
+            if isinstance(value, kind):
+                add(self, value)
+                return
+        if hasattr(value, "detach") and hasattr(value, "dtype"):
+            self._tensor(value)
+        else:
+            self._object(value)
+
+    def _say(self, *words: str) -> None:
+        self._hash.update("\0".join(words).encode(errors="surrogatepass") + b"\1")
+
+    def _sequence(self, values: Any) -> None:
+        self._say(type(values).__name__, str(len(values)))
+        for value in values:
+            self.feed(value)
+
+    def _set(self, values: Any) -> None:
+        self._say(type(values).__name__, *sorted(_alone(value) for value in values))
+
+    def _mapping(self, values: Mapping[Any, Any]) -> None:
+        self._say(type(values).__name__, str(len(values)))
+        for key, value in values.items():
+            self.feed(key)
+            self.feed(value)
+
+    def _array(self, array: np.ndarray[Any, Any]) -> None:
+        self._say("array", array.dtype.str, str(array.shape))
+        if array.dtype.hasobject:
+            self._sequence(array.ravel().tolist())
+        else:
+            self._hash.update(np.ascontiguousarray(array).tobytes())
+
+    def _tensor(self, tensor: Any) -> None:
+        import torch
+
+        self._say("tensor", str(tensor.dtype), str(tuple(tensor.shape)), str(tensor.layout))
+        try:
+            dense = tensor.detach().to_dense() if tensor.layout != torch.strided else tensor.detach()
+            flat = dense.resolve_conj().resolve_neg().cpu().contiguous().reshape(-1)
+            self._hash.update(flat.view(torch.uint8).numpy().data)
+        except Exception:  # of kinds that have no plain numbers
+            self._say(repr(tensor))
+
+    def _function(self, function: FunctionType) -> None:
+        self._say("function", _module(function), function.__qualname__)
+        if file_of(function):
+            self.code.append(function)
+        else:
+            self._code(function.__code__, function.__globals__)
+        self.feed(function.__defaults__)
+        self.feed(function.__kwdefaults__)
+        for cell in function.__closure__ or ():
+            try:
+                self.feed(cell.cell_contents)
+            except ValueError:  # not filled yet
+                self._say("empty")
+
+    def _bound(self, method: MethodType) -> None:
+        self.feed(method.__func__)
+        self.feed(method.__self__)
+
+    def _code(self, code: CodeType, known: Mapping[str, Any]) -> None:
+        """What was typed in and stands in no file, with the functions and values that it uses."""
+        self._say("code", code.co_code.hex(), repr(code.co_names))
+        for constant in code.co_consts:
+            if isinstance(constant, CodeType):
+                self._code(constant, known)
+            else:
+                self.feed(constant)
+        loaded = {one.argval for one in dis.get_instructions(code) if one.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+        for name in sorted(loaded & known.keys()):
+            self.feed(known[name])
+
+    def _named(self, value: Any) -> None:
+        self._say(type(value).__name__, _module(value), getattr(value, "__name__", ""))
+        self.code.append(value)
+        if isinstance(value, type) and value.__module__ == "__main__" and not file_of(value):
+            self.feed({name: part for name, part in vars(value).items() if isinstance(part, (FunctionType, *_PLAIN))})
+
+    def _path(self, path: os.PathLike[str]) -> None:
+        self._say("path", os.fspath(path))
+
+    def _object(self, value: Any) -> None:
+        """What pickle would keep of it; of what cannot be pickled, its class."""
+        self._named(type(value))
+        if is_dataclass(value) or isinstance(value, Enum) or not hasattr(value, "__reduce_ex__"):
+            self.feed(_state(value))
+            return
+        try:
+            reduced = value.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
+        except Exception:
+            return
+        if isinstance(reduced, str):
+            self._say(reduced)
+            return
+        for part in reduced:
+            if isinstance(part, Iterator):
+                self._sequence(list(part))
+            else:
+                self.feed(part)
+
+    _KINDS: tuple[tuple[Any, Callable[..., None]], ...] = (
+        ((list, tuple), _sequence),
+        ((set, frozenset), _set),
+        (dict, _mapping),
+        (np.ndarray, _array),
+        (FunctionType, _function),
+        (MethodType, _bound),
+        ((type, ModuleType, BuiltinFunctionType), _named),
+        (os.PathLike, _path),
+    )
+
+
+def _module(value: Any) -> str:
+    """The module of a class or function; of a user's file the same wherever the file lies."""
+    name = getattr(value, "__module__", None) or ""
+    return PREFIX if name.startswith(PREFIX) else name
+
+
+def _alone(value: Any) -> str:
+    digest = _Digest()
+    digest.feed(value)
+    return digest.hexdigest()

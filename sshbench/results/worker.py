@@ -1,0 +1,70 @@
+"""What a process of `sshbench.results.workers` runs."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+import threading
+from multiprocessing.connection import Connection
+from typing import Any
+
+from sshbench.errors import SshbenchError
+
+CUT_OFF = 91  # exit code of a process whose method has closed the connection
+
+
+def main(connection: int, alive: int) -> None:
+    """Do the tasks that come through a connection until it is closed.
+
+    Parameters
+    ----------
+    connection
+        Descriptor of this process's end of a pipe, through which `("step", ...)`, `("told", ...)`, `("done", ...)` and
+        `("raised", ...)` go back.
+    alive
+        Descriptor of a pipe that closes when the parent is gone, with which this process ends.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, args=(alive,), daemon=True).start()
+    parent = Connection(connection)
+
+    def report(step: Any) -> None:
+        parent.send(("step", step))
+
+    try:
+        start, args, work = pickle.loads(parent.recv_bytes())
+        state, told = start(*args, report)
+        parent.send(("told", told))
+        while True:
+            task = pickle.loads(parent.recv_bytes())
+            parent.send(("done", work(state, task, report)))
+    except EOFError:
+        code = 0
+    except Exception as error:
+        code = 1
+        try:
+            parent.send(("raised", _sendable(error)))
+            parent.recv_bytes()  # until it has heard
+        except (OSError, EOFError):
+            code = CUT_OFF
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # whatever threads a method has left
+
+
+def _end_with_parent(alive: int) -> None:
+    os.read(alive, 1)
+    os._exit(1)
+
+
+def _sendable(error: Exception) -> Exception:
+    """The error, or one of its text where the parent does not know its class."""
+    known = type(error).__module__.partition(".")[0] in ("builtins", "sshbench")
+    try:
+        if known and type(pickle.loads(pickle.dumps(error))) is type(error):
+            return error
+    except Exception:  # of its own way to be pickled
+        known = False
+    return SshbenchError(str(error)) if isinstance(error, SshbenchError) else RuntimeError(repr(error))

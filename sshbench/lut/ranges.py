@@ -80,7 +80,7 @@ def _largest(images: Any) -> float:
         import torch
 
         halves = images.dtype in (torch.float16, torch.bfloat16)
-        bits = images.detach().contiguous()
+        bits = images.detach()
         bits = bits.view(torch.int16).numpy().view(np.uint16) if halves else bits.numpy()
     if bits.size == 0:
         return -math.inf
@@ -97,7 +97,7 @@ def _array(images: torch.Tensor) -> np.ndarray[Any, Any]:
     import torch
 
     wide = images.detach().to(torch.float64 if images.dtype == torch.float64 else torch.float32)
-    array: np.ndarray[Any, Any] = wide.contiguous().numpy()
+    array: np.ndarray[Any, Any] = wide.numpy()
     return array
 
 

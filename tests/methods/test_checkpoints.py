@@ -35,9 +35,14 @@ class TestContainers:
         assert set(weights.state) == set(state)
         assert all(torch.equal(weights.state[name], value) for name, value in state.items())
 
-    def test_names_of_a_training_on_several_gpus(self, container: Container, tmp_path: Path) -> None:
-        state = {f"module.{name}": value for name, value in container.state().items()}
-        assert set(load_weights(container.method, container.write(tmp_path, state)).state) == set(container.state())
+    @pytest.mark.parametrize(
+        "prefix",
+        ["module.", "module.module.", "_orig_mod.", "_orig_mod.module.", "module._orig_mod.", "_fsdp_wrapped_module."],
+    )
+    def test_names_that_training_leaves(self, container: Container, prefix: str, tmp_path: Path) -> None:
+        state = {f"{prefix}{name}": value for name, value in container.state().items()}
+        found = load_weights(container.method, container.write(tmp_path, state)).state
+        assert set(found) == set(container.state())
 
     def test_half_precision_is_read_as_float32(self, container: Container, tmp_path: Path) -> None:
         state = {n: v.half() if v.is_floating_point() else v for n, v in container.state().items()}
@@ -114,6 +119,37 @@ class TestTellingApart:
     def test_pct_net_is_not_issam(self, tmp_path: Path) -> None:
         with pytest.raises(WeightsError, match="is of PCT-Net, which has iSSAM's encoder"):
             read_checkpoint("issam", SYNTHETIC["pct-net, CNN"].write(tmp_path))
+
+
+class TestNames:
+    """Of state dicts that were saved from what wraps a network."""
+
+    def names(self, tmp_path: Path, *names: str) -> list[str]:
+        torch.save({name: torch.zeros(1) for name in names}, tmp_path / "f.pth")
+        return list(read_state(tmp_path / "f.pth"))
+
+    def test_a_part_that_was_compiled(self, tmp_path: Path) -> None:
+        found = self.names(tmp_path, "a.weight", "b._orig_mod.weight", "b._orig_mod.c._checkpoint_wrapped_module.bias")
+        assert found == ["a.weight", "b.weight", "b.c.bias"]
+
+    def test_module_is_taken_off_where_all_have_it(self, tmp_path: Path) -> None:
+        assert self.names(tmp_path, "module.a", "module.module.b") == ["a", "module.b"]
+        assert self.names(tmp_path, "module.a", "b") == ["module.a", "b"]
+        assert self.names(tmp_path, "modules.a", "modules.b") == ["modules.a", "modules.b"]
+
+    def test_an_averaged_model(self, tmp_path: Path) -> None:
+        average = torch.optim.swa_utils.AveragedModel(torch.nn.Linear(2, 2))
+        torch.save(average.state_dict(), tmp_path / "f.pth")
+        assert list(read_state(tmp_path / "f.pth")) == ["weight", "bias"]
+
+    def test_two_of_one_name(self, tmp_path: Path) -> None:
+        with pytest.raises(WeightsError, match="has a twice, with and without _orig_mod"):
+            self.names(tmp_path, "a", "_orig_mod.a")
+
+    def test_another_prefix_is_named(self, tmp_path: Path) -> None:
+        state = {f"netG.{name}": value for name, value in SYNTHETIC["dovenet"].state().items()}
+        with pytest.raises(WeightsError, match=r"save it again without 'netG\.' in its names"):
+            read_authors("dovenet", SYNTHETIC["dovenet"].write(tmp_path, state))
 
 
 class TestStrictness:

@@ -145,7 +145,7 @@ def check_listed(name: str, where: str | Path) -> str:
         return name
     raise WeightsError(
         f"{where} says that it holds weights of {name!r}, and there is no such method here or in an installed package; "
-        "of a method in a file of your own, give the weights to the method"
+        "if the method is in a file of your own, pass the weights to that method"
     )
 
 

@@ -35,12 +35,8 @@ class TestContainers:
         assert set(weights.state) == set(state)
         assert all(torch.equal(weights.state[name], value) for name, value in state.items())
 
-    @pytest.mark.parametrize(
-        "prefix",
-        ["module.", "module.module.", "_orig_mod.", "_orig_mod.module.", "module._orig_mod.", "_fsdp_wrapped_module."],
-    )
-    def test_names_that_training_leaves(self, container: Container, prefix: str, tmp_path: Path) -> None:
-        state = {f"{prefix}{name}": value for name, value in container.state().items()}
+    def test_names_that_training_leaves(self, container: Container, tmp_path: Path) -> None:
+        state = {f"module._orig_mod.module.{name}": value for name, value in container.state().items()}
         found = load_weights(container.method, container.write(tmp_path, state)).state
         assert set(found) == set(container.state())
 
@@ -127,6 +123,13 @@ class TestNames:
     def names(self, tmp_path: Path, *names: str) -> list[str]:
         torch.save({name: torch.zeros(1) for name in names}, tmp_path / "f.pth")
         return list(read_state(tmp_path / "f.pth"))
+
+    @pytest.mark.parametrize(
+        "prefix",
+        ["module.", "module.module.", "_orig_mod.", "_orig_mod.module.", "module._orig_mod.", "_fsdp_wrapped_module."],
+    )
+    def test_what_all_have_in_front_is_taken_off(self, prefix: str, tmp_path: Path) -> None:
+        assert self.names(tmp_path, f"{prefix}a.weight", f"{prefix}b.bias") == ["a.weight", "b.bias"]
 
     def test_a_part_that_was_compiled(self, tmp_path: Path) -> None:
         found = self.names(tmp_path, "a.weight", "b._orig_mod.weight", "b._orig_mod.c._checkpoint_wrapped_module.bias")

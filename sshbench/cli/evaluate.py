@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sshbench.cli.image_limit import limits, max_megapixels
+from sshbench.cli.progress import Progress
+from sshbench.cli.stopping import go_on
 from sshbench.errors import SshbenchError
 
 if TYPE_CHECKING:
@@ -163,7 +164,8 @@ def evaluate(ctx: click.Context, /, **options: Any) -> None:
     failures: list[str] = []
     for split, benchmark in zip(splits, benchmarks, strict=True):
         out = _out(o["out"], split, len(splits))
-        with _Progress(o["quiet"], split) as progress:
+        go_on("the same command goes on where it was")
+        with Progress("image", quiet=o["quiet"], what=split) as progress:
             records = run(
                 benchmark,
                 _methods(names, o["predictions"], benchmark, o["limit"], untouched=shares is not None),
@@ -370,22 +372,3 @@ def _print(records: list[Record], metrics: list[str] | None, shares: Shares | No
             echo_tables(summarise(some, metrics=shown, weight_to=weight_to), published=protocol == protocols[-1])
             click.echo()
     return failures
-
-
-class _Progress:
-    """A bar on stderr where that is a terminal."""
-
-    def __init__(self, quiet: bool, what: str) -> None:
-        from tqdm import tqdm
-
-        self.bar: Any = tqdm(desc=what, unit="image", disable=True if quiet else None, leave=False)
-
-    def __enter__(self) -> Callable[[int, int], None]:
-        return self.report
-
-    def report(self, done: int, total: int) -> None:
-        self.bar.total = total
-        self.bar.update(done - self.bar.n)
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.close()

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from sshbench.cli.image_limit import limits, max_megapixels
+from sshbench.cli.stopping import go_on
 from sshbench.errors import SshbenchError
 from sshbench.triplets.settings import APPEARANCES, TRANSFERS, Settings
 
@@ -268,6 +269,7 @@ def generate_triplets(ctx: click.Context, /, **options: Any) -> None:
     if o["dry_run"]:
         _say_estimate(run, source, bank, o)
         return
+    go_on("what is finished is kept, and the same command goes on with the rest")
     summary = generate(
         run,
         source,

@@ -1,4 +1,4 @@
-"""How far a long command is: on a terminal one line that moves, in a log a line every half minute."""
+"""How far a long command is: on a terminal one line that moves, in a log a line a minute once it takes long."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-_BETWEEN_LINES = 30.0
+_BETWEEN_LINES, _BEFORE_LINES = 60.0, 300.0  # seconds, in a log; what ends before leaves no trace there
 
 
 class Progress:
@@ -35,7 +35,7 @@ class Progress:
             disable=quiet or total in (0, 1),
             dynamic_ncols=terminal,
             mininterval=0.2 if terminal else _BETWEEN_LINES,
-            delay=0 if terminal else _BETWEEN_LINES,  # a short command leaves no trace in a log
+            delay=0 if terminal else _BEFORE_LINES,
         )
 
     def __call__(self, done: int, total: int) -> None:

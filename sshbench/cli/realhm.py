@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-Progress = Callable[[int, int], None]
+from sshbench.cli.progress import Progress
+from sshbench.cli.stopping import go_on
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,7 +27,7 @@ _EXPECT = click.option(
     help="How many tuples there should be; 216 by default, any number with --allow-incomplete.",
 )
 _INCOMPLETE = click.option("--allow-incomplete", is_flag=True, help="Go on with the whole tuples there are.")
-_QUIET = click.option("--quiet", is_flag=True, help="Print no progress.")
+_QUIET = click.option("--quiet", "-q", is_flag=True, help="No progress.")
 
 
 @realhm.command()
@@ -47,7 +46,8 @@ def check(ctx: click.Context, folder: Path, expect: int | None, allow_incomplete
     from sshbench.benchmarks.realhm import EXPECTED, check
 
     expected = expect or (None if allow_incomplete else EXPECTED)
-    with _progress(quiet) as progress:
+    go_on("nothing was changed")
+    with Progress("tuple", quiet=quiet) as progress:
         listing = check(folder, expected, progress)
     for problem in listing.problems:
         click.echo(f"{problem.id}: {problem.text}" if problem.id else problem.text)
@@ -80,22 +80,7 @@ def pack(folder: Path, output: Path, expect: int | None, allow_incomplete: bool,
     from sshbench.benchmarks.realhm import EXPECTED, RealHM
 
     benchmark = RealHM(folder, allow_incomplete=allow_incomplete, expected=expect or EXPECTED)
-    with _progress(quiet) as progress:
+    go_on("nothing was written")
+    with Progress("tuple", quiet=quiet) as progress:
         pack(benchmark, output, progress)
     click.echo(f"{output}: {len(benchmark)} tuples, {output.stat().st_size / 1e6:.1f} MB")
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[Progress]:
-    import sys
-
-    from tqdm import tqdm
-
-    terminal = sys.stderr.isatty()
-    with tqdm(unit=" tuples", disable=quiet, mininterval=0.2 if terminal else 30.0, leave=False) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield show

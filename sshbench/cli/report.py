@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from sshbench.cli.progress import Progress
+from sshbench.cli.stopping import go_on
 from sshbench.errors import SshbenchError
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ def _which(command: Command) -> Command:
     "--side", type=click.IntRange(32, 4096), default=384, show_default=True, metavar="PIXELS",
     help="Long side of a picture.",
 )  # fmt: skip
+@click.option("--quiet", "-q", is_flag=True, help="No progress.")
 def report(
     results: tuple[Path, ...],
     split: str | None,
@@ -55,6 +58,7 @@ def report(
     weight_to: str | None,
     pictures: int,
     side: int,
+    quiet: bool,
 ) -> None:
     """Make one HTML page of RESULTS, folders that evaluate wrote (results/sample if none is given).
 
@@ -81,7 +85,12 @@ def report(
                 raise
             click.echo(f"sshbench: warning: the page has no pictures, as {error}", err=True)
     folders = results_folders(results)
-    write_report(out, records, benchmark, folders, sort=sort, weight_to=shares, pictures=pictures, side=side)
+    go_on("nothing was written")
+    with Progress("image", quiet=quiet) as progress:
+        write_report(
+            out, records, benchmark, folders, sort=sort, weight_to=shares, pictures=pictures, side=side,
+            progress=progress,
+        )  # fmt: skip
     click.echo(f"Wrote {out} ({out.stat().st_size / 1e6:.1f} MB); open it in a browser.", err=True)
 
 

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sshbench.cli.progress import Progress
+from sshbench.cli.stopping import go_on
+
 if TYPE_CHECKING:
     from sshbench.results.tables import Table
 
@@ -96,6 +99,7 @@ for _table, _says in ABLATIONS.items():
 @click.option("--out", "-o", type=click.Path(path_type=Path), default=Path("runs/reproduce"), show_default=True)
 @click.option("--workers", "-w", type=click.IntRange(min=1), metavar="N", help="Processes, as for evaluate.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress.")
 def table1(
     realhm: str | None,
     allow_incomplete: bool,
@@ -105,6 +109,7 @@ def table1(
     out: Path,
     workers: int | None,
     device: str,
+    quiet: bool,
 ) -> None:
     """Six methods on RealHM: DC, WCT2, DIH, S2AM, DoveNet and SSH.
 
@@ -118,6 +123,7 @@ def table1(
     from sshbench.reproduce.table1 import PROTOCOLS, ROWS
     from sshbench.reproduce.table1 import reproduce as tables_of
 
+    progress = Progress("image", quiet=quiet)
     made = tables_of(
         out / "table1",
         realhm=realhm,
@@ -127,8 +133,9 @@ def table1(
         workers=workers,
         limit=limit,
         allow_incomplete=allow_incomplete,
+        progress=progress,
     )
-    _show(made, out / "table1.md")
+    _show(made, progress, out / "table1.md")
 
 
 @reproduce.command(short_help="iHarmony4 by subset, each method by its authors' protocol.")
@@ -145,6 +152,7 @@ def table1(
 @click.option("--out", "-o", type=click.Path(path_type=Path), default=Path("runs/reproduce"), show_default=True)
 @click.option("--workers", "-w", type=click.IntRange(min=1), metavar="N", help="Processes, as for evaluate.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress.")
 def iharmony4(
     root: str | None,
     allow_incomplete: bool,
@@ -154,6 +162,7 @@ def iharmony4(
     out: Path,
     workers: int | None,
     device: str,
+    quiet: bool,
 ) -> None:
     """The field's table: subsets by metrics, the authors' numbers beside those measured here, and whose weights.
 
@@ -170,6 +179,7 @@ def iharmony4(
     from sshbench.reproduce.iharmony4 import reproduce as tables_of
 
     names = methods or METHODS
+    progress = Progress("image", quiet=quiet)
     made = tables_of(
         out / "iharmony4",
         root=root,
@@ -179,8 +189,9 @@ def iharmony4(
         workers=workers,
         limit=limit,
         allow_incomplete=allow_incomplete,
+        progress=progress,
     )
-    _show(made, out / "iharmony4.md")
+    _show(made, progress, out / "iharmony4.md")
 
 
 def _run(
@@ -213,23 +224,27 @@ def _run(
     if budget:
         changes = (*changes, f"schedule.budget={budget}")
     plan = Plan(recipe, changes, source, luts or ("luts",), out, device, workers, quiet)
+    progress = Progress("image", quiet=quiet)
     made = tables_of(
         table, plan, protocol=protocol, realhm=realhm, masks=masks, images=images,
         time_limit=seconds(time_limit) if time_limit else None, device=_device(device),
+        progress=progress,
     )  # fmt: skip
-    _show(made, out / f"{table}.md")
+    _show(made, progress, out / f"{table}.md")
 
 
-def _show(tables: Iterable[Table], path: Path) -> None:
+def _show(tables: Iterable[Table], progress: Progress, path: Path) -> None:
     """Print tables as they are made, and keep them as Markdown."""
     from sshbench.results.formats import markdown_table, plain_table
     from sshbench.whole_file import whole_file
 
     width = max(shutil.get_terminal_size((120, 24)).columns, 80)
     kept = []
-    for table in tables:
-        click.echo(plain_table(table, width) + "\n")
-        kept.append(markdown_table(table))
+    go_on("the same command goes on where it was")
+    with progress:
+        for table in tables:
+            progress.say(plain_table(table, width) + "\n")
+            kept.append(markdown_table(table))
     with whole_file(path) as temporary:
         temporary.write_text("\n\n".join(kept) + "\n", encoding="utf-8")
     click.echo(f"The same as Markdown: {path}", err=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sshbench.cli.stopping import go_on
 from sshbench.errors import SshbenchError, printable
 
 if TYPE_CHECKING:
@@ -142,7 +143,8 @@ def _keep(file: Path, method: str | None, trained_by: str) -> None:
 @click.argument("method")
 @click.option("--release", metavar="NAME", help="Which of the authors' releases.  [default: the first of weights list]")
 @click.option("--from", "address", metavar="URL", help="Another address of the same file, such as a mirror's.")
-def get(method: str, release: str | None, address: str | None) -> None:
+@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+def get(method: str, release: str | None, address: str | None, quiet: bool) -> None:
     """Fetch the authors' weights of METHOD, where they have a direct address, and import them.
 
     The file is held against the size and the hash on the method's card before it is read. What broke off goes on where
@@ -152,7 +154,8 @@ def get(method: str, release: str | None, address: str | None) -> None:
 
     card, chosen = release_of(method, release)
     click.echo(f"{card.title}: {' and '.join(chosen.files)}, {chosen.name}. Licence: {chosen.licence}.")
-    with _bytes_bar() as show:
+    go_on("the same command goes on where it was")
+    with _bytes_bar(quiet) as show:
         files = get_release(card, chosen, address, show)
     _keep(files[0], method, "authors")
     for file in files:
@@ -160,13 +163,15 @@ def get(method: str, release: str | None, address: str | None) -> None:
 
 
 @contextmanager
-def _bytes_bar() -> Iterator[Callable[[int, int | None], None]]:
+def _bytes_bar(quiet: bool) -> Iterator[Callable[[int, int | None], None]]:
     """A progress bar of bytes on a terminal's stderr."""
     import sys
 
     from tqdm import tqdm
 
-    with tqdm(unit="B", unit_scale=True, unit_divisor=1024, leave=False, disable=not sys.stderr.isatty()) as bar:
+    with tqdm(
+        unit="B", unit_scale=True, unit_divisor=1024, leave=False, disable=quiet or not sys.stderr.isatty()
+    ) as bar:
 
         def show(here: int, whole: int | None) -> None:
             bar.total = whole

@@ -11,6 +11,7 @@ from sshbench.reproduce.beside import Line, beside
 from sshbench.reproduce.judged import held_out_composites, judge
 from sshbench.reproduce.trained import Plan, train_variants
 from sshbench.reproduce.variants import ABLATIONS
+from sshbench.results.evaluate import Progress
 from sshbench.results.tables import Table
 from sshbench.training.data import form_of
 
@@ -25,6 +26,7 @@ def reproduce(
     images: int = 128,
     time_limit: float | None = None,
     device: str = "cpu",
+    progress: Progress | None = None,
 ) -> Iterator[Table]:
     """Train the variants of a table that are not trained yet, and measure those that are, benchmark by benchmark.
 
@@ -44,6 +46,8 @@ def reproduce(
         Seconds of training in this call.
     device
         On which variants are measured.
+    progress
+        As for `evaluate`, benchmark by benchmark.
 
     Raises
     ------
@@ -68,5 +72,5 @@ def reproduce(
     lines = [Line("dc", "composites as they are", "nothing")]
     lines += [Line(one.variant.name, one.variant.says, one.says) for one in trained]
     for benchmark, said in benchmarks:
-        summary = judge(trained, benchmark, scored_by, results / benchmark.name, device)
+        summary = judge(trained, benchmark, scored_by, results / benchmark.name, device, progress)
         yield beside(f"{ablation.title}, on {said}", lines, summary, said)

@@ -14,7 +14,7 @@ from sshbench.methods.base import MissingWeights
 from sshbench.methods.cards import Card, Checkpoint, read_card
 from sshbench.methods.registry import listed_name, split_options
 from sshbench.methods.weights import load_weights
-from sshbench.results.evaluate import evaluate
+from sshbench.results.evaluate import Progress, evaluate
 from sshbench.results.published import Published, read_published
 from sshbench.results.summary import Row, Summary, summarise
 from sshbench.results.tables import MISSING, Table, failures, number, stated, title_of
@@ -62,6 +62,7 @@ def reproduce(
     workers: int | None = None,
     limit: int | None = None,
     allow_incomplete: bool = False,
+    progress: Progress | None = None,
 ) -> Iterator[Table]:
     """Measure methods, each by the protocol of its authors, protocol by protocol; composites as they are stand by.
 
@@ -109,6 +110,7 @@ def reproduce(
             device=device,
             workers=workers,
             limit=limit,
+            progress=progress,
             weights={line.method: given[plain] for line in lines if (plain := split_options(line.method)[0]) in given},
         )
         yield beside([Line("dc", "composite"), *lines], summarise(records), protocol, said)

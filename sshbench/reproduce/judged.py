@@ -11,7 +11,7 @@ from sshbench.benchmarks.protocol import Protocol
 from sshbench.methods.base import Method
 from sshbench.methods.registry import get_method
 from sshbench.reproduce.trained import Trained
-from sshbench.results.evaluate import evaluate
+from sshbench.results.evaluate import Progress, evaluate
 from sshbench.results.records import Record
 from sshbench.results.summary import Summary, summarise
 from sshbench.triplets.engine import generate, plan
@@ -51,12 +51,21 @@ def held_out_composites(
     return open_benchmark("composites", folder), f"composites of {said} and {looks}"
 
 
-def judge(trained: Sequence[Trained], benchmark: Benchmark, protocol: Protocol, out: Path, device: str) -> Summary:
-    """Evaluate finished variants, and the composites as they are, on a benchmark."""
+def judge(
+    trained: Sequence[Trained],
+    benchmark: Benchmark,
+    protocol: Protocol,
+    out: Path,
+    device: str,
+    progress: Progress | None = None,
+) -> Summary:
+    """Evaluate finished variants, and the composites as they are, on a benchmark; `progress` as for `evaluate`."""
     methods: list[str | Method] = ["dc"]
     methods += [_method(one, protocol, device) for one in trained if one.weights]
     metrics = [name for name in METRICS if name in protocol.metrics]
-    records: list[Record] = evaluate(benchmark, methods, [protocol], out, metrics=metrics, device=device)
+    records: list[Record] = evaluate(
+        benchmark, methods, [protocol], out, metrics=metrics, device=device, progress=progress
+    )
     return summarise(records)
 
 

@@ -17,7 +17,7 @@ from sshbench.methods.weights import load_weights
 from sshbench.reproduce.beside import Line, beside
 from sshbench.reproduce.judged import METRICS
 from sshbench.reproduce.trained import seen
-from sshbench.results.evaluate import evaluate
+from sshbench.results.evaluate import Progress, evaluate
 from sshbench.results.summary import summarise
 from sshbench.results.tables import Table
 
@@ -45,6 +45,7 @@ def reproduce(
     workers: int | None = None,
     limit: int | None = None,
     allow_incomplete: bool = False,
+    progress: Progress | None = None,
 ) -> Iterator[Table]:
     """Measure all rows, protocol by protocol; those without weights say what to get.
 
@@ -62,6 +63,8 @@ def reproduce(
         Take the first so many images.
     allow_incomplete
         As for `open_benchmark`.
+    progress
+        As for `evaluate`, protocol by protocol.
 
     Raises
     ------
@@ -86,6 +89,7 @@ def reproduce(
             device=device,
             workers=workers,
             limit=limit,
+            progress=progress,
             weights={names[name]: file for name, file in given.items()},
         )
         summary = summarise([replace(record, method=record.method.partition("+")[0]) for record in records])

@@ -11,7 +11,7 @@ import html
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,7 @@ def write_report(
     weight_to: Shares | None = None,
     pictures: int = PICTURES,
     side: int = SIDE,
+    progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Write the page.
 
@@ -64,6 +65,8 @@ def write_report(
         How many images to show: those on which methods differ most in that metric.
     side
         Their long side in pixels.
+    progress
+        Called with images done and images in all.
 
     Raises
     ------
@@ -74,8 +77,10 @@ def write_report(
     chosen = list(spread(records, summary.metrics[0]))[:pictures] if summary.metrics else []
     shown = {}
     if benchmark is not None:
-        for one in load_pictures(benchmark, records, folders, chosen, side):
+        for done, one in enumerate(load_pictures(benchmark, records, folders, chosen, side), 1):
             shown[one.id] = _encoded(one)
+            if progress:
+                progress(done, len(chosen))
     text = page(summary, payload(summary, records, shown))
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

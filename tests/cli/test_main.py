@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -10,9 +11,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from sshbench.cli.lut import COMMANDS as LUT_COMMANDS
-from sshbench.cli.main import COMMANDS
+from sshbench.cli.main import COMMANDS, cli
 
 COMMAND = [sys.executable, "-m", "sshbench"]
 NO_LUT = "no LUT file or look of this name"
@@ -96,6 +98,18 @@ class TestHelp:
         assert result.returncode == 0
         assert result.stdout.startswith(" ".join(["Usage: sshbench", *words]))
         assert result.stdout == run(*words, "--help").stdout
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            "evaluate", "generate-triplets", "harmonize", "lut apply", "realhm check", "realhm pack", "report",
+            "reproduce table1", "reproduce table3", "reproduce iharmony4", "train",
+            "weights get",
+        ],
+    )  # fmt: skip
+    def test_every_long_command_can_be_quiet(self, words: str) -> None:
+        shown = CliRunner().invoke(cli, [*words.split(), "--help"])
+        assert re.search(r"-q, --quiet|--quiet, -q|-q\b", shown.output), shown.output
 
     def test_help_takes_less_than_half_the_time_of_importing_torch(self) -> None:
         def seconds(*command: str) -> float:

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import sshbench
+from sshbench.cli.harmonize import plan
 from sshbench.cli.main import main
 from sshbench.images.files import ImageFile, write_image
 from sshbench.images.reading import read_image
@@ -224,3 +225,13 @@ def test_what_is_refused(words: str, said: str, capsys: pytest.CaptureFixture[st
     assert said in error
     assert error.count("\n") == 1
     assert not Path("o.png").exists()
+
+
+def test_folders_pair_names_in_either_form_of_unicode(tmp_path: Path) -> None:
+    for folder, name in (("front", "cafe\u0301.png"), ("mask", "caf\u00e9.png"), ("behind", "caf\u00e9.jpg")):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (8, 8)).save(tmp_path / folder / name)
+    places = [str(tmp_path / folder) for folder in ("front", "behind", "mask", "out")]
+    (job,) = plan(places[0], places[1], None, places[2], places[3])
+    assert job.background == tmp_path / "behind" / "caf\u00e9.jpg"
+    assert job.mask == tmp_path / "mask" / "caf\u00e9.png"

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from sshbench import lut as lut
     from sshbench import metrics as metrics
     from sshbench import triplets as triplets
+    from sshbench.benchmarks.composite import Composite as Composite
+    from sshbench.benchmarks.open import load_benchmark as load_benchmark
+    from sshbench.benchmarks.protocol import Protocol as Protocol
     from sshbench.compositing.harmonize import harmonize as harmonize
     from sshbench.lut.apply import apply_lut as apply_lut
     from sshbench.lut.bank import LutBank as LutBank
@@ -19,7 +22,11 @@ if TYPE_CHECKING:
     from sshbench.lut.cube import write_cube as write_cube
     from sshbench.lut.table import Domain as Domain
     from sshbench.lut.table import Lut as Lut
+    from sshbench.methods.base import Method as Method
+    from sshbench.methods.registry import get_method as get_method
     from sshbench.metrics.pair import score as score
+    from sshbench.results.evaluation import Evaluation as Evaluation
+    from sshbench.results.evaluation import evaluate as evaluate
     from sshbench.triplets.dataset import TripletDataset as TripletDataset
     from sshbench.triplets.loader import TripletLoader as TripletLoader
     from sshbench.triplets.stored import load_triplets as load_triplets
@@ -28,14 +35,21 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOMES = {
+    "Composite": "sshbench.benchmarks.composite",
     "Domain": "sshbench.lut.table",
+    "Evaluation": "sshbench.results.evaluation",
     "Lut": "sshbench.lut.table",
     "LutBank": "sshbench.lut.bank",
+    "Method": "sshbench.methods.base",
+    "Protocol": "sshbench.benchmarks.protocol",
     "TripletDataset": "sshbench.triplets.dataset",
     "TripletLoader": "sshbench.triplets.loader",
     "TripletStream": "sshbench.triplets.stream",
     "apply_lut": "sshbench.lut.apply",
+    "evaluate": "sshbench.results.evaluation",
+    "get_method": "sshbench.methods.registry",
     "harmonize": "sshbench.compositing.harmonize",
+    "load_benchmark": "sshbench.benchmarks.open",
     "load_triplets": "sshbench.triplets.stored",
     "read_cube": "sshbench.lut.cube",
     "score": "sshbench.metrics.pair",

@@ -115,3 +115,7 @@ def _packed(where: str, table: Table, allow_incomplete: bool) -> Table:
             "--allow-incomplete"
         )
     return table
+
+
+load_benchmark = open_benchmark
+"""The name of `open_benchmark` in `sshbench` itself."""

@@ -20,7 +20,7 @@ from sshbench.lut.strength import WHOLE, Amount
 from sshbench.lut.table import Lut
 from sshbench.methods.base import Method, MissingWeights
 from sshbench.methods.full_resolution import ColourMap
-from sshbench.methods.registry import METHODS, get_method
+from sshbench.methods.registry import METHODS, AnyMethod, get_method
 
 MapChoice = Literal["lut", "polynomial", "none"]
 MAPS = get_args(MapChoice)
@@ -93,7 +93,7 @@ def harmonize(
     background: Source | None = None,
     mask: Source | None = None,
     *,
-    method: str | Method | None = None,
+    method: AnyMethod | None = None,
     weights: str | os.PathLike[str] | None = None,
     device: str | None = None,
     map: MapChoice = "lut",
@@ -113,7 +113,7 @@ def harmonize(
         Files, arrays (uint8 or uint16 `[H, W, 3 or 4]`; masks also `[H, W]`, floats over 0..1, booleans) or images of
         Pillow. Without a background the first is a composite already. Without a mask the foreground's alpha is it.
     method
-        A name as for `get_method`, or a method; by default the first of `PREFERRED` whose weights are here.
+        Whatever `get_method` takes; by default the first of `PREFERRED` whose weights are here.
     weights, device
         As for `get_method`.
     map
@@ -142,6 +142,8 @@ def harmonize(
     amount = Amount.of(strength, lightness, colour)
     if method is None or isinstance(method, str):
         method = open_method(method, weights=weights, device=device)
+    else:
+        method = get_method(method, weights=None if weights is None else os.fspath(weights), device=device)
     scene = open_scene(foreground, background, mask, at=at, scale=scale, max_pixels=max_pixels)
     ours = isinstance(foreground if background is None else background, str | os.PathLike)
     return harmonize_scene(scene, method, map=map, reference=reference, amount=amount, in_place=ours)

@@ -62,13 +62,17 @@ DEFAULTS = tuple(name for name in METHODS if name not in UNSHIPPED)
 _GIVEN = ("device", "weights")  # options that have arguments of their own and do not make another method
 
 
+AnyMethod = str | Method | type | Callable[[Composite], Any]
+"""What is taken where a method is: a name, an object, its class, or a function from a composite to an image."""
+
+
 def installed_methods() -> dict[str, metadata.EntryPoint]:
     """Methods of other packages, which name them under the entry point group `sshbench.methods`."""
     return {point.name: point for point in metadata.entry_points(group=ENTRY_POINTS)}
 
 
 def get_method(
-    name: str | Method | type | Callable[[Composite], Any],
+    name: AnyMethod,
     *,
     device: str | None = None,
     weights: str | Path | None = None,

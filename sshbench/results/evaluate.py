@@ -25,9 +25,8 @@ from sshbench.benchmarks.ids import check_ids
 from sshbench.benchmarks.protocol import Protocol
 from sshbench.errors import SshbenchError
 from sshbench.lut.kernels import cpu
-from sshbench.methods.base import Method
 from sshbench.methods.identity import Identity
-from sshbench.methods.registry import check_name, is_foreign
+from sshbench.methods.registry import AnyMethod, check_name, is_foreign
 from sshbench.methods.source import digest_of, sources_of
 from sshbench.metrics import perceptual, suite
 from sshbench.results import machine
@@ -52,7 +51,7 @@ _NETS: dict[str, perceptual.Net] = {"lpips": "alex", "lpips_squeeze": "squeeze",
 
 def evaluate(
     benchmark: Benchmark,
-    methods: Sequence[str | Method],
+    methods: Sequence[AnyMethod],
     protocols: Sequence[Protocol],
     out: Path,
     *,

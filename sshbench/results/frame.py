@@ -1,12 +1,14 @@
-"""A summary as a pandas frame."""
+"""Summaries and records as pandas frames."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from sshbench.errors import printable
+from sshbench.results.records import Record, attribute_columns
 from sshbench.results.statistics import Estimate
 from sshbench.results.summary import Row, Summary
 
@@ -76,3 +78,25 @@ def _columns(row: Row, metrics: Sequence[str]) -> dict[str, float]:
         if metric in row.weighted:
             found.update(_mean_columns(f"{metric}_weighted", row.weighted[metric]))
     return found
+
+
+def records_frame(records: Sequence[Record]) -> pandas.DataFrame:
+    """One row a record; metrics and attributes are columns of their own names, as in a file of records.
+
+    Columns that are empty in all records are left out.
+    """
+    import pandas
+
+    plain = [one.name for one in fields(Record) if one.name not in ("metrics", "attributes")]
+    metrics = list(dict.fromkeys(name for record in records for name in record.metrics))
+    columns = attribute_columns(records, {*plain, *metrics})
+    rows = [
+        {name: getattr(record, name) for name in plain[:5]}
+        | {name: record.metrics.get(name) for name in metrics}
+        | {column: record.attributes.get(name) for column, name in columns.items()}
+        | {name: getattr(record, name) for name in plain[5:]}
+        for record in records
+    ]
+    found = pandas.DataFrame(rows)
+    empty = [name for name in plain[5:] if name in found and not any(v not in (None, "") for v in found[name])]
+    return found.drop(columns=empty)

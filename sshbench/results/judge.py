@@ -17,7 +17,7 @@ from sshbench.errors import SshbenchError
 from sshbench.methods.base import Broken, Method, MethodBroken, MethodFailed, MissingWeights, WithoutWeights, as_name
 from sshbench.methods.calling import by_user, reason, traceback_of
 from sshbench.methods.identity import Identity, identity
-from sshbench.methods.registry import get_method, listed_name, split_options
+from sshbench.methods.registry import AnyMethod, get_method, listed_name, split_options
 from sshbench.metrics import suite
 from sshbench.results.predict import Stored, input_hash, pixels_hash, predict, prediction_key, store, stored
 from sshbench.results.records import Record, prediction_file
@@ -43,7 +43,7 @@ class Job:
     Parameters
     ----------
     methods
-        Names as for `get_method`, or methods.
+        Whatever `get_method` takes.
     metrics
         Names, or None for those that each protocol scores by default.
     keep
@@ -55,7 +55,7 @@ class Job:
     """
 
     benchmark: Benchmark
-    methods: tuple[str | Method, ...]
+    methods: tuple[AnyMethod, ...]
     protocols: tuple[Protocol, ...]
     metrics: tuple[str, ...] | None
     out: Path
@@ -86,12 +86,13 @@ class Job:
             except MethodBroken as error:
                 if len(self.methods) == 1:
                     raise
-                name = listed_name(asked) if isinstance(asked, str) else as_name(type(asked).__name__.lower())
+                called = str(getattr(asked, "__name__", type(asked).__name__)).lower()
+                name = listed_name(asked) if isinstance(asked, str) else as_name(called)
                 cause = error.__cause__
                 entries.append(_standin(Broken(name, str(error), traceback_of(cause) if cause else "")))
         return entries
 
-    def _make(self, asked: str | Method) -> Entry:
+    def _make(self, asked: AnyMethod) -> Entry:
         if isinstance(asked, str):
             weights = self.weights.get(asked)
             method = get_method(asked, device=self.device, weights=weights)

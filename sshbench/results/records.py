@@ -170,15 +170,7 @@ def write_records(
     has the name of another column gets `attribute_` in front.
     """
     metrics = list(dict.fromkeys(name for record in records for name in record.metrics))
-    names = list(dict.fromkeys(name for record in records for name in record.attributes))
-    taken = {*_COLUMNS.names, *metrics}
-    attributes: dict[str, str] = {}
-    for name in names:
-        column = name
-        while column in taken:
-            column = f"attribute_{column}"
-        taken.add(column)
-        attributes[column] = name
+    attributes = attribute_columns(records, {*_COLUMNS.names, *metrics})
     meta = _Meta(format=FORMAT, metrics=metrics, attributes=attributes, versions=dict(versions or {}))
     arrays = [pa.array([_text(getattr(record, f.name)) for record in records], f.type) for f in _COLUMNS]
     columns = list(_COLUMNS)
@@ -194,6 +186,17 @@ def write_records(
     schema = pa.schema(columns, metadata={_KEY: meta.model_dump_json().encode()})
     with whole_file(path) as temporary:
         pq.write_table(pa.Table.from_arrays(arrays, schema=schema), temporary)
+
+
+def attribute_columns(records: Iterable[Record], taken: set[str]) -> dict[str, str]:
+    """Column -> attribute: of its own name, or with `attribute_` in front where the name is taken."""
+    columns: dict[str, str] = {}
+    for name in dict.fromkeys(name for record in records for name in record.attributes):
+        column = name
+        while column in taken or column in columns:
+            column = f"attribute_{column}"
+        columns[column] = name
+    return columns
 
 
 def _text(value: Any) -> Any:

@@ -1,0 +1,218 @@
+"""`sshbench.evaluate`: methods on a benchmark in one call, with its tables as pandas frames."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from sshbench.benchmarks.composite import Benchmark
+from sshbench.benchmarks.open import open_benchmark
+from sshbench.benchmarks.protocol import DEFAULT, Protocol, get_protocol
+from sshbench.errors import SshbenchError
+from sshbench.methods.registry import AnyMethod
+from sshbench.results import evaluate as stages
+from sshbench.results.records import Record
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What `sshbench.evaluate` found.
+
+    Parameters
+    ----------
+    rows
+        The records: one an image, method and protocol.
+    out
+        The folder of results with the predictions; None where none was asked for.
+    """
+
+    rows: Sequence[Record] = field(repr=False)
+    out: Path | None = None
+
+    def table(
+        self,
+        *,
+        protocol: str | None = None,
+        metrics: Sequence[str] | None = None,
+        sort: str | None = None,
+        by: str | None = None,
+    ) -> pandas.DataFrame:
+        """One row a method, best first, as `sshbench.results.leaderboard` gives it.
+
+        Parameters
+        ----------
+        protocol
+            Which, where the evaluation was under several; no table mixes them.
+        metrics, sort
+            Columns to show, and the metric to sort by; all, and the first.
+        by
+            `"subset"` or `"foreground"`: a row for each part of the images.
+
+        Raises
+        ------
+        RecordsError
+            Several protocols of which none is chosen, or a metric that was not computed.
+        """
+        from sshbench.results.frame import frame
+        from sshbench.results.summary import one_of, summarise
+
+        return frame(summarise(one_of(self.rows, protocol=protocol), metrics=metrics, sort=sort), by=by)
+
+    def records(self) -> pandas.DataFrame:
+        """One row an image, method and protocol: scores, attributes, seconds, hashes, and why it failed.
+
+        Metrics and attributes are columns of their own names; an attribute that has the name of another column gets
+        `attribute_` in front.
+        """
+        from sshbench.results.frame import records_frame
+
+        return records_frame(self.rows)
+
+    def __repr__(self) -> str:
+        methods = list(dict.fromkeys(record.method for record in self.rows))
+        images = len({record.id for record in self.rows})
+        failed = sum(record.failed is not None for record in self.rows)
+        missed = f", {failed} records failed" if failed else ""
+        return f"<Evaluation of {', '.join(methods)} on {images} images{missed}; see .table() and .records()>"
+
+
+def evaluate(
+    benchmark: str | Benchmark,
+    methods: AnyMethod | Iterable[AnyMethod],
+    protocol: str | Protocol | Iterable[str | Protocol] = DEFAULT,
+    *,
+    root: str | os.PathLike[str] | None = None,
+    metrics: Sequence[str] | None = None,
+    out: str | os.PathLike[str] | None = None,
+    weights: Mapping[str, str | Path] | None = None,
+    device: str = "auto",
+    workers: int | None = None,
+    batch_size: int = 1,
+    limit: int | None = None,
+    time_limit: float | None = None,
+    overwrite: bool = False,
+    progress: bool = False,
+) -> Evaluation:
+    """Score methods on a benchmark, image by image.
+
+    Parameters
+    ----------
+    benchmark
+        A split, such as `"sample"`, `"realhm"` or `"iharmony4"`, or what `sshbench.load_benchmark` gives.
+    methods
+        One or several: names as on the command line (`"ssh-lut"`, `"ssh:map=polynomial"`, `"mine.py:Mine"`), objects
+        with `harmonize(batch)`, their classes, and functions `f(composite)` that return an image. Classes of a script
+        or a notebook will do, and no `if __name__ == "__main__":` is needed.
+    protocol
+        How to score, by name or as an object; several give records of each.
+    root
+        Where a benchmark is that is named, as for `sshbench.load_benchmark`.
+    metrics
+        Names; by default what each protocol scores.
+    out
+        A folder of results to keep predictions and records in; what an earlier run left there is used. Without one,
+        nothing is kept.
+    weights
+        By name as in `methods`, the weights of those that take some.
+    device
+        `"auto"`, `"cpu"`, `"cuda"` or `"cuda:1"`.
+    workers
+        Processes; by default as many as there are processors, up to 4, and one with a GPU. With 1, objects work in this
+        process, which they can then end.
+    batch_size
+        Images that a method gets at a time.
+    limit
+        Take the first so many images.
+    time_limit
+        Seconds after which a method is given up on an image.
+    overwrite
+        Predict and score again, whatever is in `out`.
+    progress
+        Show a bar.
+
+    Returns
+    -------
+    The scores. An image on which a method failed, crashed or took too long has its reason there.
+
+    Raises
+    ------
+    SshbenchError
+        A benchmark, method, protocol or metric that is not there, or that cannot be used.
+
+    Examples
+    --------
+    >>> import sshbench
+    >>> def half(composite):
+    ...     return composite.composite // 2
+    >>> found = sshbench.evaluate("sample", [half, "dc"], metrics=["psnr"], limit=2, workers=1)
+    >>> found.table().index.tolist()
+    ['dc', 'half']
+    >>> found.records().shape[0]
+    4
+    """
+    chosen = [protocol] if isinstance(protocol, str | Protocol) else list(protocol)
+    rules = [get_protocol(one) if isinstance(one, str) else one for one in chosen]
+    given = _listed(methods)
+    if not given:
+        raise SshbenchError("there is no method to evaluate; name one, such as 'dc'")
+    opened = open_benchmark(benchmark, root) if isinstance(benchmark, str) else benchmark
+    with ExitStack() as stack:
+        folder = Path(out) if out is not None else Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        report = stack.enter_context(_Bar(opened.name)) if progress else None
+        rows = stages.evaluate(
+            opened,
+            given,
+            rules,
+            folder,
+            metrics=metrics,
+            device=_device(device),
+            workers=workers,
+            batch_size=batch_size,
+            limit=limit,
+            overwrite=overwrite,
+            weights=weights,
+            time_limit=time_limit,
+            progress=report,
+        )
+    return Evaluation(tuple(rows), folder if out is not None else None)
+
+
+def _listed(methods: AnyMethod | Iterable[AnyMethod]) -> list[AnyMethod]:
+    if isinstance(methods, str) or callable(methods) or hasattr(methods, "harmonize"):
+        return [cast(AnyMethod, methods)]
+    return list(methods)
+
+
+def _device(name: str) -> str:
+    if name != "auto":
+        return name
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+class _Bar:
+    """A bar of images done."""
+
+    def __init__(self, what: str) -> None:
+        from tqdm.auto import tqdm
+
+        self.bar: Any = tqdm(desc=what, unit="image")
+
+    def __enter__(self) -> Callable[[int, int], None]:
+        return self.show
+
+    def show(self, done: int, total: int) -> None:
+        self.bar.total = total
+        self.bar.update(done - self.bar.n)
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()

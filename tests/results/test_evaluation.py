@@ -1,0 +1,141 @@
+"""`sshbench.evaluate` and the names beside it, as a script or a notebook uses them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+import pytest
+
+import sshbench
+from sshbench.benchmarks.protocol import PROTOCOLS
+from sshbench.errors import SshbenchError
+from sshbench.results.records import read_records
+from tests.results.standin import Standin
+
+SCRIPT = """
+import sshbench
+print("begins")
+
+FACTOR = 2
+
+class Mine:
+    def __init__(self, strength=1.0):
+        self.strength = strength
+
+    def harmonize(self, batch):
+        return [half(c) for c in batch]
+
+def half(composite):
+    return composite.composite // FACTOR
+
+found = sshbench.evaluate("sample", [Mine(0.5), half, lambda c: c.composite, "dc"],
+                          metrics=["psnr"], limit=2, workers=2)
+table = found.table()
+print(dict(sorted(table["n"].items())))
+assert "failed" not in found.records()
+"""
+
+
+def script(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    (folder / "script.py").write_text(text)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    words = [sys.executable, "script.py"]
+    return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def half(composite: sshbench.Composite) -> np.ndarray:
+    return composite.composite // 2
+
+
+def evaluate(*methods: Any, **more: Any) -> sshbench.Evaluation:
+    return sshbench.evaluate(Standin(3), list(methods), **{"metrics": ["psnr", "mse"], "workers": 1, **more})
+
+
+def test_a_script_needs_no_guard(tmp_path: Path) -> None:
+    result = script(SCRIPT, tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "begins\n{'dc': 2, 'half': 2, 'lambda': 2, 'mine': 2}\n"
+    assert result.stderr == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["script.py"]
+
+
+def test_tables_and_records_are_frames() -> None:
+    found = evaluate(half, "dc", "ceiling-linear")
+    table = found.table()
+    assert isinstance(table, pandas.DataFrame)
+    assert set(table.index) == {"half", "dc", "ceiling-linear"}
+    assert table.attrs["best"]["psnr"] == "dc"
+    records = found.records()
+    assert list(records.columns[:7]) == ["id", "benchmark", "method", "protocol", "protocol_version", "psnr", "mse"]
+    assert len(records) == 9
+    assert {"subset", "foreground_ratio", "seconds"} <= set(records.columns)
+    assert "failed" not in records.columns
+    assert records[records["method"] == "half"]["psnr"].mean() == pytest.approx(table.loc["half", "psnr"])
+    assert repr(found) == "<Evaluation of half, dc, ceiling-linear on 3 images; see .table() and .records()>"
+    assert found.out is None
+
+
+def test_one_method_and_several_protocols(tmp_path: Path) -> None:
+    found = evaluate(half, protocol=["sshbench-v1", PROTOCOLS["dovenet"]], out=tmp_path / "out")
+    one = sshbench.evaluate(Standin(3), half, ["sshbench-v1", "dovenet"], metrics=["psnr", "mse"], out=tmp_path / "out")
+    assert one.rows == found.rows
+    assert sorted(read_records([tmp_path / "out"]), key=repr) == sorted(found.rows, key=repr)
+    assert found.table(protocol="dovenet").attrs["protocol"] == "dovenet"
+    with pytest.raises(SshbenchError, match="2 protocols"):
+        found.table()
+
+
+def test_what_failed_is_said() -> None:
+    def fails(composite: Any) -> Any:
+        raise ValueError("no idea")
+
+    found = evaluate(fails, "dc")
+    assert found.records()["failed"].dropna().tolist() == ["ValueError: no idea"] * 3
+    assert "Traceback" in found.records()["traceback"][0]
+    assert "3 records failed" in repr(found)
+
+
+def test_bad_input_is_one_sentence() -> None:
+    for more, said in (
+        ({"methods": []}, "there is no method"),
+        ({"methods": ["reinhart"]}, "did you mean reinhard"),
+        ({"protocol": "dovent"}, "did you mean 'dovenet'"),
+        ({"metrics": ["pnsr"]}, "did you mean 'psnr'"),
+    ):
+        with pytest.raises(SshbenchError, match=said):
+            sshbench.evaluate("sample", **{"methods": ["dc"], "workers": 1, **more})
+
+
+def test_names_of_the_package_load_when_they_are_used() -> None:
+    names = ["Composite", "Method", "Protocol", "evaluate", "get_method", "load_benchmark", "harmonize"]
+    assert set(names) <= set(dir(sshbench))
+    for name in dir(sshbench):
+        assert getattr(sshbench, name) is not None
+    text = "import sys, sshbench; sshbench.Composite; print({'torch', 'pandas'} & {*sys.modules})"
+    found = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
+    assert found.stdout == "set()\n"
+
+
+def test_a_benchmark_by_name(tmp_path: Path) -> None:
+    assert len(sshbench.load_benchmark("sample")) > 2
+    with pytest.raises(SshbenchError, match="say where it is with --root"):
+        sshbench.load_benchmark("realhm")
+
+
+def test_harmonize_takes_a_function_and_an_object() -> None:
+    one = Standin(1)[0]
+
+    class Mine:
+        def harmonize(self, batch: Any) -> Any:
+            return [half(c) for c in batch]
+
+    found = [sshbench.harmonize(one.composite, mask=one.mask, method=method).pixels for method in (half, Mine(), Mine)]
+    assert np.array_equal(found[0], found[1])
+    assert np.array_equal(found[0], found[2])
+    assert not np.array_equal(found[0], one.composite)

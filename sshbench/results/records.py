@@ -7,11 +7,10 @@ may write to one folder at once.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sshbench.benchmarks.ids import fault_of, leads_out
 from sshbench.errors import SshbenchError, sentence
+from sshbench.locks import locked
 from sshbench.methods.base import NAME
 from sshbench.whole_file import whole_file
 
@@ -281,9 +281,8 @@ def read_records_file(path: str | os.PathLike[str]) -> list[Record]:
         row = {name: values[place] for name, values in columns.items()}
         metrics = {name: row[name] for name in meta.metrics if row[name] is not None}
         attributes = {name: row[column] for column, name in meta.attributes.items() if row[column] is not None}
-        plain = {
-            f.name: row[f.name] for f in _COLUMNS if f.name in row and (row[f.name] is not None or f.name in _NONE)
-        }
+        given = [f for f in _COLUMNS if f.name in row]
+        plain = {f.name: row[f.name] for f in given if not (row[f.name] is None and f.nullable and f.name not in _NONE)}
         records.append(_checked(path, Record(**plain, metrics=metrics, attributes=attributes)))
     return records
 
@@ -354,16 +353,9 @@ class Journal:
         self.folder = out / "records"
         self.folder.mkdir(parents=True, exist_ok=True)
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the folder's lock; a file system that knows none goes without."""
-        folder = os.open(self.folder, os.O_RDONLY)
-        try:
-            with suppress(OSError):
-                fcntl.flock(folder, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(folder)  # which lets go of the lock
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold the folder's lock."""
+        return locked(self.folder)
 
     def append(self, records: Iterable[Record]) -> None:
         """Add records; each is one line, written at once."""

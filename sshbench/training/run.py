@@ -11,6 +11,8 @@ import os
 import shutil
 import time
 import tomllib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from typing import Any
 import torch
 
 from sshbench.errors import SshbenchError
+from sshbench.locks import locked
 from sshbench.methods.weights import Preprocessing, WeightsCard, load_weights, read_weights, save_weights
 from sshbench.results.machine import machine, revision
 from sshbench.training import checkpoint as checkpoints
@@ -110,8 +113,9 @@ def run(
         the latter the state has been kept.
     """
     started, folder = time.monotonic(), Path(out)
-    with world(device) as here, interrupts() as interrupted:
+    with world(device) as here, interrupts() as interrupted, ExitStack() as held:
         if here.first:
+            held.enter_context(_alone(folder))
             _check(folder, resume, overwrite)
         here.wait()
         state = checkpoints.load_last(folder / "checkpoints") if resume else None
@@ -355,6 +359,21 @@ def _changed(recipe: Recipe, kept: str) -> str:
     except ValueError:
         return " with another recipe, which was one of another version of sshbench"
     return f" with another recipe: {'; '.join(changes)}" if changes else ""
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other trainings out of a folder, which is made for that and goes again where nothing came of it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise SshbenchError(f"{folder} is a file; give a folder for the run with --out") from error
+    try:
+        with locked(folder, refusal=f"{folder} is in use by another training; wait for it, or give another --out"):
+            yield
+    finally:
+        with suppress(OSError):
+            folder.rmdir()  # which leaves a folder that holds anything
 
 
 def _check(folder: Path, resume: bool, overwrite: bool) -> None:

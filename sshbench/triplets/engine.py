@@ -262,6 +262,11 @@ class _Shards:
 def _conclude(job: Job, shards: _Shards) -> tuple[Manifest, int | None]:
     """Finish the output if no shard is missing, by whomever the others were made; else say how many are."""
     latest = read_manifest(job.output)
+    if different := latest.run.differences(shards.run):
+        raise EngineError(
+            f"{job.output.url} has become that of another run meanwhile ({'; '.join(different)}); give each run an "
+            "--output of its own"
+        )
     shards.records = latest.shards | shards.records
     count = shards.count
     records = {k: r for k, r in shards.records.items() if r.photos}

@@ -340,11 +340,13 @@ def find(output: str | Storage, run: Run) -> Manifest | None:
 
 def begin(storage: Storage, run: Run) -> Manifest:
     """Start a run in a folder, or find what it has made there before; raises as `find` does."""
-    manifest = find(storage, run)
-    if manifest is None:
+    found = find(storage, run)
+    while found is None:
         manifest = Manifest(run, {})
-        storage.write(MANIFEST, manifest.to_json())
-    return manifest
+        if storage.create(MANIFEST, manifest.to_json()):
+            return manifest
+        found = find(storage, run)  # of a run that has begun at this moment
+    return found
 
 
 def finish(storage: Storage, manifest: Manifest, card: bytes) -> None:

@@ -145,6 +145,53 @@ class Storage:
         with self.unfinished(name) as path:
             path.write_bytes(data)
 
+    def create(self, name: str, data: bytes) -> bool:
+        """Write a small file whole if there is none of its name, and say whether there was none.
+
+        Of two processes that do so at once one succeeds; behind a URL as far as its file system can do that.
+        """
+        if self.local is None:
+            return self._create_remote(name, data)
+        temporary, lock = self._temporary(name)
+        try:
+            temporary.write_bytes(data)
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            try:
+                os.link(temporary, self.local / name)
+            except FileExistsError:
+                return False
+            except OSError:  # of a file system without links
+                with open(self.local / name, "xb") as file:
+                    file.write(data)
+            return True
+        except FileExistsError:
+            return False
+        except OSError as error:
+            self._explain(error, name)
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            os.close(lock)
+
+    def _create_remote(self, name: str, data: bytes) -> bool:
+        if self.size(name) is not None:
+            return False
+        if self.scheme not in {*_OBJECT_STORES, "memory"}:
+            self.write(name, data)
+            return self.read(name) == data
+        try:
+            with self._call(name) as (fs, path):
+                try:
+                    fs.pipe_file(path, data, mode="create")
+                except FileExistsError:
+                    return False
+                except Exception:  # of a version that does not know the mode; other errors come again
+                    fs.pipe_file(path, data)
+        except FileNotFoundError as error:
+            raise StorageError(f"{self.url}: there is no such place to write to ({error})") from error
+        return self.read(name) == data
+
     @contextmanager
     def unfinished(self, name: str) -> Iterator[Path]:
         """Give a local path to write to; what is there gets its `name` when the block ends without an error.

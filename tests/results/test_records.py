@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import replace
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas
@@ -11,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from sshbench.results import records
 from sshbench.results.records import (
     Journal,
     Record,
@@ -139,3 +143,119 @@ class TestJournal:
         journal.finish("dc", "sshbench-v1", ALL, {})
         assert [path.suffix for path in (tmp_path / "records").iterdir()] == [".parquet"]
         assert journal.read("dc", "sshbench-v1") == ALL
+
+    def test_two_runs_at_once_keep_the_records_of_both(self, tmp_path: Path) -> None:
+        longer, shorter = Journal(tmp_path), Journal(tmp_path)
+        longer.append([ONE])
+        shorter.append([PERFECT])
+        shorter.finish("dc", "sshbench-v1", [PERFECT], {}, also=lambda record: True)
+        longer.append([FAILED])
+        longer.finish("dc", "sshbench-v1", [ONE, FAILED], {}, also=lambda record: True, order=lambda record: record.id)
+        assert sorted(Journal(tmp_path).read("dc", "sshbench-v1"), key=repr) == sorted(ALL, key=repr)
+        assert read_records([tmp_path]) == sorted(ALL, key=lambda record: record.id)
+
+    def test_of_two_records_of_an_image_the_one_that_did_not_fail_stays(self, tmp_path: Path) -> None:
+        journal = Journal(tmp_path)
+        for first, second in ((ONE, replace(ONE, metrics={}, failed="x")), (replace(ONE, metrics={}, failed="x"), ONE)):
+            journal.drop("dc", "sshbench-v1")
+            journal.append([first])
+            journal.finish("dc", "sshbench-v1", [second], {}, also=lambda record: True)
+            assert read_records([tmp_path]) == [ONE]
+
+    def test_what_does_not_belong_into_the_file_is_dropped(self, tmp_path: Path) -> None:
+        journal = Journal(tmp_path)
+        journal.append([replace(ONE, method_hash="old"), PERFECT])
+        journal.finish("dc", "sshbench-v1", [FAILED], {}, also=lambda record: record.method_hash == "cc")
+        assert read_records([tmp_path]) == [PERFECT, FAILED]
+
+    def test_many_processes_lose_no_line(self, tmp_path: Path) -> None:
+        def work(number: int) -> None:
+            journal = Journal(tmp_path)
+            for i in range(20):
+                journal.append([replace(ONE, id=f"{number}/{i}")])
+                if i % 5 == number:
+                    journal.finish("dc", "sshbench-v1", [], {}, also=lambda record: True)
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(work, range(4)))
+        assert {record.id for record in Journal(tmp_path).read("dc", "sshbench-v1")} == {
+            f"{number}/{i}" for number in range(4) for i in range(20)
+        }
+
+    @pytest.mark.parametrize(
+        "line",
+        [b"[]", b"3", b'"x"', b"{", b"{}", b"\xff", b"[" * 100_000, b'{"id": 3}', b"null", b'{"nothing": 1}'],
+    )
+    def test_a_line_that_is_no_record_is_passed_over(self, tmp_path: Path, line: bytes) -> None:
+        journal = Journal(tmp_path)
+        journal.append([ONE])
+        path = records_file(tmp_path, "dc", "sshbench-v1").with_suffix(".jsonl")
+        path.write_bytes(line + b"\n" + path.read_bytes() + b"\n" + line)
+        assert journal.read("dc", "sshbench-v1") == [ONE]
+
+    @pytest.mark.parametrize(
+        "odd",
+        [{"id": 3}, {"metrics": {"psnr": "x"}}, {"metrics": []}, {"attributes": {"a": []}}, {"seconds": "x"},
+         {"sees_target": 1}, {"failed": 3}, {"method": "../../evil"}, {"protocol": "other"}, {"peak_memory": 1.5}],
+    )  # fmt: skip
+    def test_a_record_of_other_types_or_of_another_method_is_passed_over(self, tmp_path: Path, odd: dict) -> None:
+        journal = Journal(tmp_path)
+        journal.append([ONE])
+        path = records_file(tmp_path, "dc", "sshbench-v1").with_suffix(".jsonl")
+        with open(path, "ab") as file:
+            file.write(b"\n" + json.dumps(asdict(PERFECT) | odd).encode())
+        assert journal.read("dc", "sshbench-v1") == [ONE]
+
+
+class TestForeign:
+    """Files of records that somebody else made."""
+
+    def test_attributes_of_any_names_and_values(self, tmp_path: Path) -> None:
+        attributes = {"id": "x", "attribute_id": 3.0, "attribute_attribute_id": "y", "": "z", "psnr": "p", "a\nb": 1.0}
+        mixed = {"kind": 1.0, "huge": 10**400, "yes": True}
+        records = [replace(ONE, attributes=attributes | mixed), replace(PERFECT, attributes={"kind": "text"})]
+        save(tmp_path, records)
+        first, second = read_records([tmp_path])
+        assert first.attributes == attributes | {"kind": "1.0", "huge": str(10**400), "yes": 1.0}
+        assert second.attributes == {"kind": "text"}
+
+    def test_texts_that_are_not_utf_8_are_kept_as_escapes(self, tmp_path: Path) -> None:
+        save(tmp_path, [replace(ONE, id="a\udcff", attributes={"b": "\ud800"})])
+        (record,) = read_records([tmp_path])
+        assert (record.id, record.attributes) == ("a\\udcff", {"b": "\\ud800"})
+
+    def test_a_column_of_another_type_is_a_sentence(self, tmp_path: Path) -> None:
+        table = pq.read_table(save(tmp_path, ALL))
+        for name, values in (
+            ("id", [1, 2, 3]),
+            ("seconds", ["a", "b", "c"]),
+            ("psnr", ["a", "b", "c"]),
+            ("failed", [1, 2, 3]),
+        ):
+            place = table.column_names.index(name)
+            pq.write_table(table.set_column(place, name, pa.array(values)), tmp_path / "odd.parquet")
+            with pytest.raises(RecordsError, match=r"odd\.parquet holds a record whose"):
+                read_records_file(tmp_path / "odd.parquet")
+
+    def test_what_is_missing_is_a_sentence(self, tmp_path: Path) -> None:
+        table = pq.read_table(save(tmp_path, ALL))
+        place = table.column_names.index("id")
+        pq.write_table(table.set_column(place, "id", pa.array(["a", None, "c"])), tmp_path / "odd.parquet")
+        with pytest.raises(RecordsError, match="holds a record whose id is 'None'"):
+            read_records_file(tmp_path / "odd.parquet")
+
+    def test_a_small_file_of_one_long_text_many_times_fills_no_memory(self, tmp_path: Path) -> None:
+        long = replace(ONE, failed="x" * 100_000, metrics={})
+        save(tmp_path, [replace(long, id=str(number)) for number in range(2000)])
+        assert len({id(record.failed) for record in read_records([tmp_path])}) == 1
+
+    def test_a_file_that_says_too_much_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(records, "MOST_ROWS", 2)
+        with pytest.raises(RecordsError, match="says that it has 3 records; the most that are read are 2"):
+            read_records_file(save(tmp_path, ALL))
+
+    def test_a_pipe_is_no_file_of_records(self, tmp_path: Path) -> None:
+        (tmp_path / "records").mkdir()
+        os.mkfifo(tmp_path / "records/dc-sshbench-v1.parquet")
+        with pytest.raises(RecordsError, match="there is no such file of records"):
+            read_records([tmp_path])

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from sshbench.errors import SshbenchError
+from sshbench.locks import locked
 from sshbench.methods.weights import load_weights
 from sshbench.training import checkpoint
 from sshbench.training.logs import read_rows
@@ -272,3 +273,37 @@ def test_a_command_that_is_stopped_or_killed_goes_on_to_the_same_weights(
     go(until, photographs, tmp_path / "whole")
     stopped, whole = (state(folder, steps)["modules"] for folder in (out, tmp_path / "whole"))
     assert all(torch.equal(stopped[name], whole[name]) for name in whole)
+
+
+def test_a_folder_in_use_is_refused_and_a_new_one_goes_where_nothing_came_of_it(
+    recipe: Recipe, photographs: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "new"
+    out.mkdir()
+    with locked(out), pytest.raises(SshbenchError, match="new is in use by another training; wait for it, or give"):
+        go(recipe, photographs, out)
+    assert not list(tmp_path.rglob("recipe.toml"))
+    with pytest.raises(SshbenchError):
+        go(recipe, tmp_path / "nowhere", tmp_path / "deep/er")
+    assert not (tmp_path / "deep/er").exists()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SshbenchError, match="is a file; give a folder"):
+        go(recipe, photographs, tmp_path / "file")
+
+
+def test_of_two_trainings_that_begin_at_once_one_is_refused(
+    recipe: Recipe, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = []
+
+    def second(trainer: Any, **hooks: Any) -> Any:
+        monkeypatch.undo()
+        with pytest.raises(SshbenchError, match="in use by another training") as caught:
+            go(changed(recipe, "loop", seed=2), photographs, tmp_path / "run")
+        refused.append(caught.value)
+        return train(trainer, **hooks)
+
+    monkeypatch.setattr("sshbench.training.run.train", second)
+    go(recipe, photographs, tmp_path / "run")
+    assert len(refused) == 1
+    assert f"seed = {recipe.loop.seed}" in (tmp_path / "run/recipe.toml").read_text()

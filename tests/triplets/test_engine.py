@@ -11,6 +11,8 @@ import shutil
 import signal
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from sshbench.errors import SshbenchError
+from sshbench.triplets import engine, manifest
 from sshbench.triplets.engine import Summary, generate
-from sshbench.triplets.manifest import ManifestError, read_manifest
+from sshbench.triplets.manifest import MANIFEST, Manifest, ManifestError, read_manifest
 from sshbench.triplets.settings import Settings
-from sshbench.triplets.storage import StorageError
+from sshbench.triplets.storage import Storage, StorageError
 from tests.triplets.kills import contents
-from tests.triplets.toy import ToySource, toy_bank, toy_run
+from tests.triplets.toy import SMALL, ToySource, toy_bank, toy_run
 
 SOURCE = ToySource(10, broken=(4,))
 
@@ -260,6 +263,48 @@ def test_another_runs_folder_is_refused_and_left_as_it_is(whole: Path, changed: 
     with pytest.raises(ManifestError, match=f"other settings .*{said}"):
         generate(run, source, bank, whole)
     assert contents(whole) == before
+
+
+@pytest.mark.parametrize("where", ["{}", "memory://begun-at-once/{}"])
+def test_of_two_runs_that_begin_at_once_in_a_new_folder_one_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    output = Storage(where.format(tmp_path / "out"))
+    runs = [toy_run(SOURCE, settings=replace(SMALL, seed=seed)) for seed in (1, 2)]
+    look = manifest.find
+
+    def slowly(storage: Any, run: Any) -> Any:
+        """Look while the folder is new, and let the other run begin before this one does."""
+        found = look(storage, run)
+        if found is None and run is runs[0]:
+            monkeypatch.setattr(manifest, "find", look)
+            assert manifest.begin(output, runs[1]).run == runs[1]
+        return found
+
+    monkeypatch.setattr(manifest, "find", slowly)
+    with pytest.raises(SshbenchError, match="seed: 2, not 1"):
+        manifest.begin(output, runs[0])
+    assert read_manifest(output).run == runs[1]
+
+
+def test_two_parts_of_one_run_may_begin_at_once(tmp_path: Path) -> None:
+    run = toy_run(SOURCE)
+    with ThreadPoolExecutor(8) as pool:
+        begun = list(pool.map(lambda _: manifest.begin(Storage(str(tmp_path / "out")), run), range(8)))
+    assert [one.run for one in begun] == [run] * 8
+
+
+def test_a_folder_that_has_become_another_runs_is_not_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = tmp_path / "out"
+
+    def conclude(job: Any, shards: Any, own: Any = engine._conclude) -> Any:
+        other = toy_run(SOURCE, settings=replace(SMALL, seed=9))
+        job.output.write(MANIFEST, Manifest(other, {}).to_json())
+        return own(job, shards)
+
+    monkeypatch.setattr(engine, "_conclude", conclude)
+    with pytest.raises(SshbenchError, match="has become that of another run meanwhile"):
+        make(output)
 
 
 def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:

@@ -110,9 +110,8 @@ class Recipe:
         crops = (self.content, self.reference)
         numbers = [self.draw, self.window, self.alpha, self.beta, self.seed, *self.content, *self.reference]
         strengths = (self.alpha_strength, self.beta_strength)
-        least, looks = {"lut": (0, luts), "color-transfer": (-1, len(settings.transfers)), "saturation": (-1, 0)}[
-            settings.appearance
-        ]
+        kinds = {"color-transfer": (-1, len(settings.transfers)), "saturation": (-1, 0)}
+        least, looks = kinds.get(settings.appearance, (0, luts))
         return (
             isinstance(self.row, str)
             and all(type(number) is int for number in numbers)

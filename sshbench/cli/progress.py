@@ -27,7 +27,7 @@ class Progress:
     def __init__(self, unit: str, total: int | None = None, *, quiet: bool = False, what: str | None = None) -> None:
         from tqdm import tqdm
 
-        terminal = sys.stderr.isatty()
+        self._terminal = terminal = sys.stderr.isatty()
         self._bar: Any = tqdm(
             desc=what,
             total=total,
@@ -49,6 +49,9 @@ class Progress:
 
     def say(self, line: str, *, err: bool = False) -> None:
         """Write a line that stays, above the bar."""
+        if not self._terminal:
+            click.echo(line, err=err)
+            return
         with self._bar.external_write_mode(file=sys.stderr if err else sys.stdout):
             click.echo(line, err=err)
 

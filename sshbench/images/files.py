@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sshbench.errors import FULL
 from sshbench.images import codecs
 from sshbench.images.exif import orientation_of, turned_upright
 from sshbench.images.jpeg_metadata import exif_that_fits, xmp_segments
@@ -170,7 +171,8 @@ def write_image(path: str | os.PathLike[str], image: ImageFile, *, quality: int 
             else:
                 _write_with_pillow(path, file, kind, samples, image, quality)
     except OSError as error:
-        raise ImageFileError(path, f"cannot be written ({error.strerror or error})") from error
+        way_out = "; make room and run the same command again" if error.errno in FULL else ""
+        raise ImageFileError(path, f"cannot be written ({error.strerror or error}){way_out}") from error
     except (ValueError, SyntaxError, struct.error, OverflowError) as error:
         raise ImageFileError(path, f"cannot be written as {kind} ({error})") from error
 

@@ -140,7 +140,12 @@ class _PatientIterator(_MultiProcessingDataLoaderIter):
         return found
 
     def _next_data(self) -> Any:
-        data = super()._next_data()  # type: ignore[no-untyped-call]
+        try:
+            data = super()._next_data()  # type: ignore[no-untyped-call]
+        except RuntimeError as error:
+            if "Pin memory thread" not in str(error):  # which hands batches on to a GPU
+                raise
+            raise WorkersError(self._reason(error)) from error
         if isinstance(data, _Failure):
             raise WorkersError(data.reason)
         return data

@@ -65,8 +65,9 @@ def test_a_short_command_leaves_no_trace_in_a_log(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Progress("image", 5) as progress:
+        progress.say("a line", err=True)
         progress(5, 5)
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err == "a line\n"
     monkeypatch.setattr(module, "_BETWEEN_LINES", 0.0)
     monkeypatch.setattr(module, "_BEFORE_LINES", 0.0)
     with Progress("image", 5) as progress:

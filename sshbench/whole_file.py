@@ -56,7 +56,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         return
     target = Path(os.path.realpath(path))
     _clear(target.parent)
-    temporary = target.with_name(f"{_PREFIX}{secrets.token_hex(8)}{Path(path).suffix}")
+    temporary = target.with_name(_hidden(path))
     with _named(path, temporary):
         lock = hold(temporary)
     _unfinished.add(temporary)
@@ -71,6 +71,25 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
         _unfinished.discard(temporary)
         os.close(lock)
+
+
+def append_whole(path: str | os.PathLike[str], data: bytes) -> None:
+    """Add bytes to the end of a file, all of them or none.
+
+    Raises
+    ------
+    OSError
+        There is no space, or no permission; the file is as before, and the error names it.
+    """
+    with open(path, "ab", buffering=0) as file:
+        before, left = file.tell(), data
+        try:
+            while left:
+                left = left[file.write(left) :]
+        except OSError as error:
+            file.truncate(before)
+            error.filename = os.fspath(path)
+            raise
 
 
 def end_at_once(number: int = signal.SIGTERM, frame: object = None) -> NoReturn:
@@ -94,10 +113,10 @@ def would_replace(path: str | os.PathLike[str]) -> bool:
     return os.path.lexists(path) and not is_stream(path)
 
 
-def hold(path: Path) -> int:
+def hold(path: Path, mode: int = 0o666) -> int:
     """Create a file and lock it; the descriptor that is returned holds the lock until it is closed."""
     while True:
-        lock = os.open(path, os.O_CREAT | os.O_WRONLY, 0o666)
+        lock = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, mode)
         with suppress(OSError):  # not every file system has locks
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if path.exists():  # else it was cleared before the lock was there
@@ -121,6 +140,10 @@ def flush(path: Path) -> None:
     """Have a file's bytes on the disk; without this a full disk or a power cut may show only after the rename."""
     with open(path, "rb") as file:
         os.fsync(file.fileno())
+
+
+def _hidden(path: str | os.PathLike[str]) -> str:
+    return f"{_PREFIX}{secrets.token_hex(8)}{Path(path).suffix}"
 
 
 def _clear(folder: Path) -> None:
@@ -171,11 +194,13 @@ def _no_room(lock: int) -> int | None:
 @contextmanager
 def _sent(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a file elsewhere to write to, whose bytes then go to a device or a pipe."""
-    handle, name = tempfile.mkstemp(prefix=_PREFIX, suffix=Path(path).suffix)
-    temporary = Path(name)
+    folder = Path(tempfile.gettempdir())
+    _clear(folder)
+    temporary = folder / _hidden(path)
+    lock = hold(temporary, 0o600)  # in a folder of all users
     _unfinished.add(temporary)
     try:
-        with _named(name, temporary, handle):
+        with _named(temporary, temporary, lock):
             yield temporary
         try:
             with open(temporary, "rb") as source, os.fdopen(_open_stream(path), "wb") as sink:
@@ -186,9 +211,9 @@ def _sent(path: str | os.PathLike[str]) -> Iterator[Path]:
             error.filename, error.filename2 = os.fspath(path), None
             raise
     finally:
-        os.close(handle)
         temporary.unlink(missing_ok=True)
         _unfinished.discard(temporary)
+        os.close(lock)
 
 
 def _open_stream(path: str | os.PathLike[str]) -> int:

@@ -20,7 +20,7 @@ import pytest
 
 from sshbench import whole_file as module
 from sshbench.errors import SshbenchError, sentence
-from sshbench.whole_file import hold, is_stream, whole_file, would_replace
+from sshbench.whole_file import append_whole, hold, is_stream, whole_file, would_replace
 
 
 def left(folder: Path) -> list[str]:
@@ -162,6 +162,17 @@ class TestFullDisk:
             )
         assert (made.returncode, made.stderr.count("\n")) == (2, 1)
         assert "the output: no space to write it" in made.stderr
+
+
+class TestAppending:
+    def test_all_of_it_or_none(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.jsonl"
+        append_whole(path, b"one\n")
+        append_whole(path, b"two\n")
+        with no_file_above(10), pytest.raises(OSError, match="large") as caught:
+            append_whole(path, b"three\n")
+        assert sentence(caught.value).startswith(f"{path}: no space to write it")
+        assert path.read_bytes() == b"one\ntwo\n"
 
 
 HANG = """

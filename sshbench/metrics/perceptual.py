@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from sshbench.errors import FULL
 from sshbench.metrics.arrays import Images, MetricError, for_arrays
 from sshbench.torch_files import TorchFileError, read_torch
 from sshbench.whole_file import whole_file
@@ -168,6 +169,8 @@ def _cached(net: Net) -> Path:
         ):
             shutil.copyfileobj(source, file)
     except OSError as error:
+        if error.errno in FULL:
+            raise
         raise LpipsError(
             f"LPIPS needs torchvision's weights of {_MODELS[net]}, which could not be fetched; put {path.name} into "
             f"{path.parent} or let {VARIABLE} name it"

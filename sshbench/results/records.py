@@ -23,7 +23,7 @@ from sshbench.benchmarks.ids import fault_of, leads_out
 from sshbench.errors import SshbenchError, sentence
 from sshbench.locks import locked
 from sshbench.methods.base import NAME
-from sshbench.whole_file import whole_file
+from sshbench.whole_file import append_whole, whole_file
 
 FORMAT = 1
 MOST_ROWS = 10_000_000
@@ -367,8 +367,7 @@ class Journal:
         if lines:
             with self.locked():
                 for path, data in lines.items():
-                    with open(path, "ab", buffering=0) as file:
-                        file.write(data)
+                    append_whole(path, data)
 
     def read(self, method: str, protocol: str) -> list[Record]:
         """All records of a method and protocol, of finished runs and of those under way; the latest of each id."""

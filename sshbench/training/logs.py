@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-import os
 import shlex
 import sys
 import time
@@ -16,7 +15,7 @@ from typing import Any
 
 from sshbench.errors import SshbenchError
 from sshbench.training.boards import open_boards
-from sshbench.whole_file import whole_file
+from sshbench.whole_file import append_whole, whole_file
 
 Row = dict[str, float | int]
 
@@ -62,16 +61,7 @@ class Table:
         self._columns = self._columns or list(row)
         shown = {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in row.items()}
         text = "".join(self._line(line) for line in (header, shown) if line)
-        with open(self.path, "ab", buffering=0) as file:
-            before = file.tell()
-            try:
-                data = text.encode()
-                while data:
-                    data = data[file.write(data) :]
-            except OSError as error:
-                file.truncate(before)
-                error.filename = os.fspath(self.path)
-                raise
+        append_whole(self.path, text.encode())
 
     def _line(self, values: Mapping[str, Any]) -> str:
         out = io.StringIO()

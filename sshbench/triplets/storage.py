@@ -17,6 +17,7 @@ from sshbench.errors import FULL, SshbenchError
 from sshbench.whole_file import flush, hold, is_abandoned
 
 _BLOCK = 1 << 20
+_HERE = ".sshbench-upload-"  # of files that are on their way to another machine
 # Stores in which an upload becomes visible when it is complete; a rename there is a copy of all bytes.
 _OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "r2"}
 
@@ -155,8 +156,7 @@ class Storage:
         temporary, lock = self._temporary(name)
         try:
             temporary.write_bytes(data)
-            with open(temporary, "rb") as file:
-                os.fsync(file.fileno())
+            flush(temporary)
             try:
                 os.link(temporary, self.local / name)
             except FileExistsError:
@@ -218,8 +218,8 @@ class Storage:
         """A new file, and a descriptor that holds a lock on it for as long as this process lives."""
         stem = f"{name.replace('/', '~')}.{os.urandom(8).hex()}"
         if self.local is None:
-            path = Path(tempfile.gettempdir()) / f"sshbench-{stem}"
-            return path, os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+            path = Path(tempfile.gettempdir()) / f"{_HERE}{stem}"
+            return path, hold(path, 0o600)
         path = self.local / self.scratch / stem
         try:
             (self.local / name).parent.mkdir(parents=True, exist_ok=True)
@@ -267,11 +267,11 @@ class Storage:
 
     def clear_scratch(self) -> None:
         """Remove unfinished files whose process is gone, which shows by their lock, and any that are a day old."""
-        if self.local is None:
-            return
+        folder = Path(tempfile.gettempdir()) if self.local is None else self.local / self.scratch
         with suppress(OSError):
-            for path in (self.local / self.scratch).iterdir():
-                with suppress(FileNotFoundError):  # another run clears too
+            for path in folder.glob(f"{_HERE}*" if self.local is None else "*"):
+                with suppress(OSError):  # another run clears too, or the file is another user's
                     if is_abandoned(path):
                         path.unlink()
-            (self.local / self.scratch).rmdir()
+            if self.local is not None:
+                folder.rmdir()

@@ -19,14 +19,14 @@ COMMANDS = {
 }
 
 
-def make_photographs(folder: Path) -> None:
+def make_photographs(folder: Path, count: int = COUNT) -> None:
     """Foregrounds, masks and backgrounds of noise, as PNG and JPEG, some of them with 16 bits."""
     random = np.random.default_rng(0)
     for name in "fmb":
         (folder / name).mkdir(parents=True)
     mask = np.zeros((120, 160), np.uint8)
     mask[30:90, 40:120] = 255
-    for number in range(COUNT):
+    for number in range(count):
         Image.fromarray(random.integers(0, 256, (120, 160, 3), np.uint8)).save(folder / "f" / f"{number}.png")
         Image.fromarray(mask).save(folder / "m" / f"{number}.png")
         suffix = "jpg" if number % 2 else "png"

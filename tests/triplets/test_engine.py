@@ -152,20 +152,23 @@ def forked(work: Callable[[], object]) -> int:
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_killed_before_or_after_any_file_gets_its_name(whole: Path, tmp_path: Path, moment: str) -> None:
     """Between two of these moments no name changes, so they stand for every instant at which kill -9 can come."""
-    replace, killed = os.replace, 0
+    killed = 0
     for step in range(100):
         output = tmp_path / str(step)
 
-        def dying(a: Any, b: Any, *, calls: list[int] = [step]) -> None:  # noqa: B006
-            if calls[0] == 0 and moment == "before":
-                os.kill(os.getpid(), signal.SIGKILL)
-            replace(a, b)
-            if calls[0] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            calls[0] -= 1
+        def work(output: Path = output, calls: list[int] = [step]) -> None:  # noqa: B006
+            def dying(give: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+                def name(a: Any, b: Any) -> None:
+                    if calls[0] == 0 and moment == "before":
+                        os.kill(os.getpid(), signal.SIGKILL)
+                    give(a, b)
+                    if calls[0] == 0:
+                        os.kill(os.getpid(), signal.SIGKILL)
+                    calls[0] -= 1
 
-        def work(output: Path = output, dying: Any = dying) -> None:
-            os.replace = dying
+                return name
+
+            os.replace, os.link = dying(os.replace), dying(os.link)
             make(output)
 
         code = forked(work)

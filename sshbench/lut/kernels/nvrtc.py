@@ -13,7 +13,6 @@ import importlib.util
 import json
 import os
 import re
-import tempfile
 import threading
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sshbench.errors import SshbenchError
+from sshbench.whole_file import whole_file
 
 if TYPE_CHECKING:
     import torch
@@ -110,7 +110,8 @@ def cached_kernels(expressions: tuple[str, ...], architecture: str) -> Binary:
     entry = {"names": binary.names, "sha256": hashlib.sha256(binary.code).hexdigest()}
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(path, json.dumps(entry).encode() + b"\n" + binary.code)
+        with whole_file(path) as temporary:
+            temporary.write_bytes(json.dumps(entry).encode() + b"\n" + binary.code)
     return binary
 
 
@@ -275,17 +276,6 @@ def _text(size_of: Any, read: Any, program: ctypes.c_void_p) -> bytes:
     text = ctypes.create_string_buffer(size.value)
     _checked(read(program, text))
     return text.raw
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def spills(log: str) -> dict[str, int]:

@@ -1,0 +1,55 @@
+"""Long commands that are stopped by a signal: the exit code, what they say, and nothing half done left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_kill import COMMANDS, make_photographs
+from tests.kills import contents, names, start
+
+WORDS = COMMANDS | {
+    "generate-triplets": "generate-triplets --source b --crop 32 --scale 36 48 --draws 200 --rows-per-shard 100 "
+    "-q -w 2 -o out",
+    "evaluate": "evaluate -m reinhard -m pitie --metrics psnr,ssim --workers 2 -q -o out",
+}
+SAID = {
+    "harmonize": "the same command with --skip-existing goes on",
+    "lut apply": "the same command with --skip-existing goes on",
+    "generate-triplets": "the same command goes on with the rest",
+    "evaluate": "the same command goes on where it was",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("harmonize", signal.SIGTERM), ("lut apply", signal.SIGHUP), ("generate-triplets", signal.SIGTERM),
+        ("evaluate", signal.SIGTERM), ("evaluate", signal.SIGINT),
+    ],
+)  # fmt: skip
+def test_a_long_command_says_how_to_go_on_and_leaves_nothing_unfinished(
+    tmp_path: Path, name: str, number: signal.Signals
+) -> None:
+    folder = tmp_path / "work"
+    make_photographs(folder, count=40)
+    process, out = start(WORDS[name].split(), folder), folder / "out"
+    deadline = time.monotonic() + 300
+    while len(names(out)) < 2:
+        assert process.is_alive(), Path(f"{folder}.said.txt").read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    os.kill(process.pid, number)
+    process.join(120)
+    said = Path(f"{folder}.said.txt").read_text()
+    assert process.exitcode == 128 + number, said
+    what = "interrupted" if number == signal.SIGINT else f"ended by {number.name}"
+    assert f"sshbench: {what}; " in said
+    assert said.rstrip().endswith(SAID[name])
+    assert "Traceback" not in said
+    hidden = [one for one in contents(out) if Path(one).name.startswith(".sshbench") or ".unfinished" in one]
+    assert not hidden

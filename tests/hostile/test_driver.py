@@ -33,6 +33,15 @@ def _sound(folder: Path) -> None:
         raise SshbenchError("number.txt holds no number")
 
 
+_FIRST = [True]
+
+
+def _refuses_all_but_the_first(folder: Path) -> None:
+    if not _FIRST:
+        raise SshbenchError("no")
+    _FIRST.clear()
+
+
 def _raises(folder: Path) -> None:
     if _bad(folder):
         raise KeyError("x")
@@ -126,6 +135,11 @@ def test_a_fault_is_found_and_its_input_kept(read: Callable[[Path], None], said:
     assert [said in fault for fault in outcome.faults] == [True], outcome.faults
     kept = Path(*outcome.faults.values())
     assert (kept / "number.txt").read_bytes().startswith(b"x")
+
+
+def test_a_valid_input_that_is_refused_is_a_fault(tmp_path: Path) -> None:
+    outcome = run(Target(_make, _refuses_all_but_the_first, _spoilt), tmp_path, 0.5, "0")
+    assert list(outcome.faults) == ["a valid input is refused: 'no'"]
 
 
 def test_an_input_follows_from_its_seed_and_bad() -> None:

@@ -25,12 +25,14 @@ from sshbench.regular_file import open_regular, size_of
 if TYPE_CHECKING:
     from torch import Tensor, dtype
 
-MOST_PICKLED = 8 * 2**20
-"""Bytes of all that is not values of tensors: names, shapes and numbers. Large networks need a few hundred KB."""
+MOST_PICKLED = 4 * 2**20
+"""Bytes of all that is not values of tensors: names, shapes and numbers. The largest network here, its averages and its
+optimizer take 0.8 MB; as many bytes of brackets take 0.4 GB and 4 s."""
 MOST_TIMES = 8
 """A file's tensors may take this many times its size (and 1 MB), for two tensors can be views of the same values."""
 
 _MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of the older form
+_SIZED = (str, bytes, tuple, list, dict)
 _LARGEST_KEY = 2**60  # beyond it, different integers have equal hashes, and a dict of them takes quadratic time
 
 
@@ -226,6 +228,7 @@ class _Unpickler(pickle._Unpickler):
     def __init__(self, file: Any, limit: int, values: Callable[[str], bytearray] | None) -> None:
         super().__init__(_Limited(file), encoding="latin-1")
         self._left = MOST_TIMES * limit + 2**20
+        self._copied = MOST_PICKLED
         self._values = values
         self._storages: dict[str, _Storage] = {}
         self.item_sizes: dict[str, int] = {}
@@ -255,7 +258,7 @@ class _Unpickler(pickle._Unpickler):
             "torch._utils._rebuild_parameter_with_state": lambda data, *_: data,
             "torch._tensor._rebuild_from_type_v2": lambda function, kind, args, state: function.call(*args),
             "torch.Size": tuple,
-            "torch.device": lambda *names: ":".join(map(str, names)),
+            "torch.device": lambda name, number=None: _text(name) if number is None else f"{_text(name)}:{number:d}",
             "collections.OrderedDict": _dict,
             "collections.Counter": _dict,
             "_codecs.encode": _encoded,
@@ -270,6 +273,8 @@ class _Unpickler(pickle._Unpickler):
         """The storage that a pickle refers to: ("storage", type, key, device, count) and, in the older form, a part."""
         import torch
 
+        if type(pid) is not tuple or len(pid) not in (5, 6):
+            raise ValueError("a reference to something else than a storage")
         what, kind, key, _, count, *part = pid
         if what != "storage" or not isinstance(kind, torch.dtype) or not isinstance(key, str):
             raise ValueError("a reference to something else than a storage")
@@ -315,7 +320,7 @@ class _Unpickler(pickle._Unpickler):
         last = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=True))
         if count and last >= len(values):
             raise ValueError("a tensor beyond the end of its storage")
-        self._left -= count * values.itemsize
+        self._left -= count * max(4, values.itemsize)  # weights become float32
         if self._left < 0:
             raise ValueError("more values than the file holds")
         return values.as_strided(size, stride, offset) if count else values.new_empty(size)
@@ -325,6 +330,10 @@ class _Unpickler(pickle._Unpickler):
         function = self.stack[-1]
         if not isinstance(function, _Function):
             raise _NotData(str(function) if isinstance(function, str) else type(function).__name__)
+        # An argument can be the same large list each time, and functions look at all of it, or copy it.
+        self._copied -= sum(len(one) for one in (arguments, *arguments) if isinstance(one, _SIZED))
+        if self._copied < 0:
+            raise ValueError("calls with more arguments than the pickle has bytes")
         self.stack[-1] = function.call(*arguments)
 
     def _load_build(self) -> None:
@@ -369,9 +378,11 @@ def _checked(value: Any, kind: type) -> Any:
 
 def _key(value: Any) -> Any:
     """A key of a dict: text, or an integer whose hash is its own."""
-    if type(value) is str or (type(value) is int and abs(value) < _LARGEST_KEY):
-        return value
-    raise ValueError("a key that is neither text nor a number")
+    if type(value) is str:
+        value.encode()  # fails for halves of characters, which no other file can hold
+    elif type(value) is not int or abs(value) >= _LARGEST_KEY:
+        raise ValueError("a key that is neither text nor a number")
+    return value
 
 
 def _dict(items: Any = ()) -> dict[Any, Any]:

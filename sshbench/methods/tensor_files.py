@@ -30,10 +30,11 @@ _LARGEST_HEADER = 2**23  # bytes of the header, or of the index, that are read; 
 _MOST_TENSORS = 20_000
 _SHARD = re.compile(r"[\w.-]+\.safetensors")
 _PART = re.compile(r"([^\[]+)\[(\d{1,15}):(\d{1,15})\]")
-_TYPES = (
+TYPES = (
     "float16", "bfloat16", "float32", "float64", "float8_e4m3fn", "float8_e5m2", "int8", "int16", "int32", "int64",
     "uint8", "bool",
 )  # fmt: skip
+"""Of tensors of weights, as torch calls them; networks hold float32, and integers as they are."""
 
 
 def plain(value: Tensor) -> Tensor:
@@ -186,7 +187,7 @@ def _read_file(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _plain_or_refused(name: str, value: Tensor) -> Tensor:
-    if str(value.dtype).removeprefix("torch.") not in _TYPES:
+    if str(value.dtype).removeprefix("torch.") not in TYPES:
         raise ValueError(f"{name} is {value.dtype}, which weights are not")
     return plain(value)
 

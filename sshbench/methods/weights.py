@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from sshbench.errors import printable
 from sshbench.folders import data_folder
 from sshbench.methods import tensor_files
 from sshbench.methods.base import MissingWeights, WeightsError
@@ -250,7 +251,7 @@ def read_authors(method: str, path: Path, trained_by: TrainedBy = "authors") -> 
         trained_by=trained_by,
         preprocessing=_published_preprocessing(method),
         licence=_published_licence(method, architecture),
-        file=f"{path.name}, SHA-256 {file_hash(path)}" if path.is_file() else path.name,
+        file=printable(f"{path.name}, SHA-256 {file_hash(path)}" if path.is_file() else path.name),
     )
     return Weights(state, card, tensor_files.tensors_hash(state), str(path))
 

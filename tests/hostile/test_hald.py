@@ -18,7 +18,8 @@ from sshbench.lut.table import Lut, identity_table
 from tests.hostile.driver import Files, Target, damaged, fuzz
 from tests.hostile.pictures import photo
 
-_NAMES = ("look.png", "look.tif", "look.cube", "LOOK.TIFF", "look")
+_NAMES = ("look.png", "look.tif", "LOOK.TIFF")
+_ODD_NAMES = (*_NAMES, "look.cube", "look")
 
 
 def _pixels(random: Random) -> np.ndarray:
@@ -44,7 +45,7 @@ def _make(random: Random) -> Files:
 
 
 def _damage(random: Random, files: Files) -> Files:
-    name, data = next(iter(files.items()))
+    name, data = random.choice(_ODD_NAMES), next(iter(files.values()))
     match random.randrange(8):
         case 0:
             return {name: photo(random, odd=True)}

@@ -8,6 +8,7 @@ import pickle
 import struct
 import subprocess
 import sys
+import time
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
@@ -247,11 +248,36 @@ def test_pickles_that_are_no_data(value: bytes, written: Callable[[bytes], bytes
     assert again["w"].tolist() == [1, 2, 3, 4], "an earlier file has changed the reader"
 
 
-def test_a_pickle_is_at_most_eight_megabytes(tmp_path: Path) -> None:
+_LONG = b"]q\0(" + b"N" * 10**6 + b"e"
+_DEEP = b"]q\0" + b"(h\0h\0h\0h\0h\0h\0h\0h\0h\0h\0tq\0" * 60
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        _LONG + b"ctorch\nSize\nq\1" + b"h\1h\0\x85R" * 1000,
+        _LONG + b"ctorch._utils\n_rebuild_tensor\nq\1" + b"h\1(NNh\0h\0tR" * 1000,
+        _LONG + b"h\0Q" * 10_000,
+        b"X" + struct.pack("<I", 10**6) + b"a" * 10**6 + b"q\0c_codecs\nencode\nq\1" + b"h\1h\0\x85R" * 1000,
+        _DEEP + b"ctorch\ndevice\nh\0\x85R",
+        _DEEP + b"cnumpy\ndtype\nh\0\x85R",
+        _DEEP + b"ccollections\nCounter\nh\0\x85R",
+        b"}X\3\0\0\0\xed\xa0\x80Ns",
+    ],
+    ids=["copies", "numbers", "references", "text", "device", "type", "dict", "half a character"],
+)
+def test_a_short_pickle_does_not_make_much(value: bytes, tmp_path: Path) -> None:
+    began = time.process_time()
+    with pytest.raises(TorchFileError, match="is damaged or not a file"):
+        _reads(_zipped(value), tmp_path)
+    assert time.process_time() - began < 5
+
+
+def test_a_pickle_is_at_most_four_megabytes(tmp_path: Path) -> None:
     with pytest.raises(TorchFileError, match="is damaged or not"):
-        _reads(_zipped(b"B" + struct.pack("<I", 9 << 20) + bytes(9 << 20)), tmp_path)
+        _reads(_zipped(b"B" + struct.pack("<I", 5 << 20) + bytes(5 << 20)), tmp_path)
     with pytest.raises(TorchFileError, match="is damaged or not"):
-        _reads(_chained(b"B" + struct.pack("<I", 9 << 20) + bytes(9 << 20)), tmp_path)
+        _reads(_chained(b"B" + struct.pack("<I", 5 << 20) + bytes(5 << 20)), tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder", "null"])

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sshbench.methods.base import WeightsError
+from sshbench.methods.tensor_files import TYPES
 from sshbench.torch_files import TorchFileError, read_torch
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def read_state(path: Path, *entries: str) -> dict[str, Tensor]:
     Raises
     ------
     WeightsError
-        As for `read_pickle`; there is no state dict in it, or one with tensors of a kind that weights are not.
+        As for `read_pickle`; or there is no state dict in it, or one with a name twice.
     """
     held = read_pickle(path)
     if not isinstance(held, Mapping):
@@ -95,10 +96,14 @@ def read_state(path: Path, *entries: str) -> dict[str, Tensor]:
 
 
 def tensors_of(held: Mapping[Any, Any]) -> dict[str, Tensor]:
-    """The entries that are tensors; others, such as the state of an optimizer, are not weights."""
+    """The tensors of types that weights have; other entries, such as an optimizer's state, are not weights."""
     import torch
 
-    return {str(name): value for name, value in held.items() if isinstance(value, torch.Tensor)}
+    return {
+        str(name): value
+        for name, value in held.items()
+        if isinstance(value, torch.Tensor) and str(value.dtype).removeprefix("torch.") in TYPES
+    }
 
 
 def unwrapped(state: Mapping[str, Tensor], path: str | Path) -> dict[str, Tensor]:

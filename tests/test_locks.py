@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -51,3 +53,21 @@ def test_without_a_refusal_it_waits(tmp_path: Path) -> None:
     with locked(tmp_path):
         pass
     process.wait()
+
+
+def test_children_do_not_hold_it(tmp_path: Path) -> None:
+    """Else a run whose process was killed would be refused for as long as its data workers take to end."""
+    with locked(tmp_path):
+        context = multiprocessing.get_context("fork")
+        begun = context.Event()
+        child = context.Process(target=lambda: (begun.set(), time.sleep(60)))
+        child.start()
+        assert begun.wait(30)
+        with pytest.raises(SshbenchError, match="busy"), locked(tmp_path, refusal="busy"):
+            pytest.fail("two hold the lock")
+    try:
+        with locked(tmp_path, refusal="busy"):
+            assert child.is_alive()
+    finally:
+        child.kill()
+        child.join()

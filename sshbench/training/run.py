@@ -215,8 +215,8 @@ class _Keeper:
         if counted == -math.inf:
             return
         try:
-            there: float | None = read_weights(folder, str(folder)).card.metrics.get("psnr", -math.inf)
-        except SshbenchError:
+            there: float | None = self._standing(read_weights(folder, str(folder)).card.metrics)
+        except (SshbenchError, KeyError):
             there = None
         if there is not None and there >= counted:
             return
@@ -225,11 +225,11 @@ class _Keeper:
             best = checkpoints.load(path)
             if best["best"] >= counted:
                 _restore(self.trainer, best, path)
-                self.scores, self._measured = best.get("scores", {"psnr": best["best"]}), self.trainer.step
+                self.scores, self._measured = best.get("scores", {}), self.trainer.step
                 self.save_weights("best")
                 self._say(f"{folder} is written again from {path}")
                 return
-        except SshbenchError:
+        except (SshbenchError, KeyError, TypeError, ValueError):  # it is lost too
             pass
         finally:
             self.trainer.load_state_dict(kept)
@@ -268,7 +268,7 @@ class _Keeper:
         if not scores:
             return None
         self.scores, self._measured = scores, trainer.step
-        standing = panels.standing(scores) if on_panel else scores["psnr"]
+        standing = self._standing(scores)
         best = ", the best so far" if standing > trainer.best else ""
         words = panels.said(scores) if on_panel else said(scores)
         self._logs.validated(
@@ -277,6 +277,10 @@ class _Keeper:
             f"after {clock(trainer.seconds)} and {trainer.samples:,} samples: {words}{best}",
         )
         return standing
+
+    def _standing(self, scores: dict[str, float]) -> float:
+        """The one number of what was measured by which the best is told."""
+        return panels.standing(scores) if isinstance(self.held_out, Panel) else scores["psnr"]
 
     def checkpoint(self, best: bool) -> None:
         if not self.first:

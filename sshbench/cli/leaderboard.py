@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+if TYPE_CHECKING:
+    from sshbench.results.tables import Table
+
 FORMATS = ("text", "csv", "markdown", "latex", "html")
+TABLES = ("all", "means", "subset", "foreground")
 
 
-@click.command(epilog="In Python: sshbench.results.leaderboard(path) is a pandas.DataFrame.")
+@click.command(
+    epilog="In Python: sshbench.results.leaderboard(path) and sshbench.results.field_table(path) are pandas frames."
+)
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--split", metavar="NAME", help="Which benchmark, where the records are of several.")
 @click.option("--protocol", metavar="NAME", help="Which protocol, where the records are of several; none are mixed.")
-@click.option("--metrics", multiple=True, metavar="NAMES", help="Such as psnr,ssim.  [default: all]")
+@click.option(
+    "--table", "which", type=click.Choice(TABLES), default="all", show_default=True,
+    help="Which table: all of them, one after the other; means: methods by metrics; subset: the field's table, methods "
+    "by subsets and metrics; foreground: the same by how much of the image is foreground.",
+)  # fmt: skip
+@click.option(
+    "--method", "-m", "methods", multiple=True, metavar="NAME[=TITLE]",
+    help="Show this method, under this title. May be repeated; the rows keep this order unless --sort is given. The "
+    "other methods take no part in comparisons.  [default: all, the best first]",
+)  # fmt: skip
+@click.option(
+    "--metrics", multiple=True, metavar="NAMES",
+    help="Such as psnr,ssim.  [default: all; with --table subset or foreground: mse,psnr,fmse]",
+)  # fmt: skip
 @click.option("--sort", metavar="METRIC", help="Which to sort by and to compare in full.  [default: the first]")
+@click.option("--ceilings/--no-ceilings", default=True, show_default=True, help="Show what sees the ground truth.")
+@click.option("--intervals/--no-intervals", default=True, show_default=True, help="Show the 95% intervals.")
+@click.option("--published/--no-published", default=True, show_default=True, help="Add the table of printed numbers.")
 @click.option(
     "--weight-to", metavar="NAME|CSV", help="Estimate means for another set of images, as evaluate --weight-to does."
 )
@@ -25,8 +47,13 @@ def leaderboard(
     results: tuple[Path, ...],
     split: str | None,
     protocol: str | None,
+    which: str,
+    methods: tuple[str, ...],
     metrics: tuple[str, ...],
     sort: str | None,
+    ceilings: bool,
+    intervals: bool,
+    published: bool,
     weight_to: str | None,
     format_: str,
     out: Path | None,
@@ -36,25 +63,51 @@ def leaderboard(
     \b
       sshbench leaderboard results/realhm
       sshbench leaderboard results/* --split realhm --format latex -o table.tex
+      sshbench leaderboard results/iharmony4 --table subset -m dc=Composite -m ssh-lut=Ours \\
+        --no-intervals --format latex -o table.tex
 
     One table holds one benchmark under one protocol. What papers print stands in a table of its own, with its source.
+    The best of a column is bold where its lead is beyond chance. LaTeX needs the package booktabs.
     """
     from sshbench.cli.evaluate import _parts as parts
-    from sshbench.cli.tables import echo_tables
-    from sshbench.results.formats import FORMATS as writers
+    from sshbench.cli.tables import echo_table_list
+    from sshbench.errors import SshbenchError
+    from sshbench.results.formats import WRITERS, csv_parts, csv_text
+    from sshbench.results.parts import parts_table, summarise_parts
     from sshbench.results.records import read_records
     from sshbench.results.summary import one_of, summarise
+    from sshbench.results.tables import means_table, tables
     from sshbench.results.weighting import read_shares
     from sshbench.whole_file import whole_file
 
     records: list[Any] = one_of(read_records(results), benchmark=split, protocol=protocol)
-    shares = None if weight_to is None else read_shares(weight_to)
-    summary = summarise(records, metrics=parts(metrics) or None, sort=sort, weight_to=shares)
+    chosen = {name: title for name, _, title in (text.partition("=") for text in methods)} or None
+    shown: list[Table]
+    if which in ("all", "means"):
+        shares = None if weight_to is None else read_shares(weight_to)
+        summary = summarise(
+            records, metrics=parts(metrics) or None, sort=sort, weight_to=shares, methods=chosen, ceilings=ceilings
+        )
+        if which == "means":
+            shown = [means_table(summary, intervals=intervals, alone=True)]
+        else:
+            shown = tables(summary, published=published, intervals=intervals)
+        numbers = csv_text(summary, intervals=intervals) if format_ == "csv" else ""
+    elif weight_to is not None:
+        raise SshbenchError(f"--weight-to estimates means of all images, which --table {which} divides; leave one out")
+    else:
+        found = summarise_parts(
+            records, which, metrics=parts(metrics) or None, sort=sort, methods=chosen, ceilings=ceilings
+        )
+        shown = [parts_table(found, which, intervals=intervals)]
+        numbers = csv_parts(found, intervals=intervals) if format_ == "csv" else ""
     if out is None and format_ == "text":
-        echo_tables(summary)
-    elif out is None:
-        click.echo(writers[format_](summary), nl=False)
+        echo_table_list(shown)
+        return
+    text = numbers if format_ == "csv" else WRITERS[format_](shown)
+    if out is None:
+        click.echo(text, nl=False)
     else:
         with whole_file(out) as temporary:
-            temporary.write_text(writers[format_](summary), encoding="utf-8")
+            temporary.write_text(text, encoding="utf-8")
         click.echo(f"Wrote {out}.", err=True)

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from sshbench.results.summary import Summary
+    from sshbench.results.tables import Table
 
 _ASCII = str.maketrans({"↑": "^", "↓": "v", "±": "+-", "Δ": "d", "‡": "(c)", "†": "(f)"})
 
 
 def echo_tables(summary: Summary, *, published: bool = True) -> None:
-    """Print a summary as wide as the terminal, at least 80 columns, the best in bold."""
-    from sshbench.results.formats import plain_text
+    """Print the tables of a summary."""
+    from sshbench.results.tables import tables
+
+    echo_table_list(tables(summary, published=published))
+
+
+def echo_table_list(shown: Sequence[Table]) -> None:
+    """Print tables as wide as the terminal, at least 80 columns, their strong cells in bold."""
+    from sshbench.results.formats import plain_table
 
     width = max(shutil.get_terminal_size((120, 24)).columns, 80)
-    text = plain_text(summary, width=width, strong=lambda cell: click.style(cell, bold=True), published=published)
+    text = "\n\n".join(plain_table(table, width, lambda cell: click.style(cell, bold=True)) for table in shown) + "\n"
     click.echo(text if can_print("↑") else text.translate(_ASCII), nl=False)
 
 

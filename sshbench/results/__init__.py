@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ def leaderboard(
     sort: str | None = None,
     by: str | None = None,
     weight_to: str | os.PathLike[str] | None = None,
+    methods: Mapping[str, str] | Sequence[str] | None = None,
+    ceilings: bool = True,
 ) -> pandas.DataFrame:
     """One row a method, from the records in one or more folders of results.
 
@@ -34,6 +36,10 @@ def leaderboard(
         `"subset"` or `"foreground"`: a row for each part of the images.
     weight_to
         A name or file as for `sshbench.results.weighting.read_shares`: adds estimates for that set of images.
+    methods
+        Names of the methods to show, or a dict of names and titles; by default all, the best first.
+    ceilings
+        Whether to show the methods that see the ground truth.
 
     Returns
     -------
@@ -54,4 +60,57 @@ def leaderboard(
     paths = [path] if isinstance(path, str | os.PathLike) else list(path)
     records = one_of(read_records(paths), benchmark=benchmark, protocol=protocol)
     shares = None if weight_to is None else read_shares(weight_to)
-    return frame(summarise(records, metrics=metrics, sort=sort, weight_to=shares), by=by)
+    summary = summarise(
+        records, metrics=metrics, sort=sort, weight_to=shares, methods=_titles(methods), ceilings=ceilings
+    )
+    return frame(summary, by=by)
+
+
+def field_table(
+    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    *,
+    benchmark: str | None = None,
+    protocol: str | None = None,
+    by: str = "subset",
+    metrics: Sequence[str] | None = None,
+    methods: Mapping[str, str] | Sequence[str] | None = None,
+    ceilings: bool = True,
+    intervals: bool = True,
+) -> pandas.DataFrame:
+    """Methods by subsets and metrics, the table that papers on iHarmony4 print.
+
+    Parameters
+    ----------
+    path, benchmark, protocol, methods, ceilings
+        As for `leaderboard`.
+    by
+        `"subset"` or `"foreground"`.
+    metrics
+        `("mse", "psnr", "fmse")` by default.
+    intervals
+        Whether `M_low` and `M_high`, the ends of the 95% interval, follow each metric M.
+
+    Returns
+    -------
+    A row a method, with columns of two levels: a part of the images (`"all"` behind the others) and a metric. As LaTeX:
+    `field_table(path, intervals=False).style.format(precision=2).to_latex(hrules=True)`, which needs Jinja2.
+
+    Raises
+    ------
+    RecordsError
+        As for `leaderboard`, or the images have one part alone.
+    """
+    from sshbench.results.parts import parts_frame, summarise_parts
+    from sshbench.results.records import read_records
+    from sshbench.results.summary import one_of
+
+    paths = [path] if isinstance(path, str | os.PathLike) else list(path)
+    records = one_of(read_records(paths), benchmark=benchmark, protocol=protocol)
+    found = summarise_parts(records, by, metrics=metrics, methods=_titles(methods), ceilings=ceilings)
+    return parts_frame(found, intervals=intervals)
+
+
+def _titles(methods: Mapping[str, str] | Sequence[str] | None) -> dict[str, str] | None:
+    if methods is None:
+        return None
+    return dict(methods) if isinstance(methods, Mapping) else dict.fromkeys(methods, "")

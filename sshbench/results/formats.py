@@ -4,18 +4,36 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from sshbench.errors import printable
 from sshbench.results.frame import frame
+from sshbench.results.parts import ALL, parts_frame
 from sshbench.results.summary import Summary
 from sshbench.results.tables import Table, tables
 
+if TYPE_CHECKING:
+    import pandas
 
-def csv_text(summary: Summary) -> str:
+
+def csv_text(summary: Summary, *, intervals: bool = True) -> str:
     """The frame as CSV, with benchmark and protocol in every line; no published numbers."""
-    found = frame(summary).reset_index()
+    found = frame(summary)
+    if not intervals:
+        found = found[[name for name in found if not name.endswith(("_low", "_high"))]]
+    return _csv(found, summary)
+
+
+def csv_parts(parts: Mapping[str, Summary], *, intervals: bool = True) -> str:
+    """The frame of parts as CSV, each column named by its part and its metric, such as `HCOCO_psnr`."""
+    found = parts_frame(parts, intervals=intervals)
+    found.columns = ["_".join(names) for names in found.columns]
+    return _csv(found, parts[ALL])
+
+
+def _csv(found: pandas.DataFrame, summary: Summary) -> str:
+    found = found.reset_index()
     found.insert(0, "benchmark", summary.benchmark)
     found.insert(1, "protocol", summary.protocol)
     found.insert(2, "protocol_version", summary.protocol_version)
@@ -51,7 +69,8 @@ def plain_text(
 
 def plain_table(table: Table, width: int = 120, strong: Callable[[str], str] = lambda text: text) -> str:
     """One table as `plain_text` writes it."""
-    widths = [max(len(row[c]) for row in (table.columns, *table.rows)) for c in range(len(table.columns))]
+    heads = table.heads
+    widths = [max(len(row[c]) for row in (heads, *table.rows)) for c in range(len(heads))]
     blocks, block, used = [], [0], widths[0]
     for column in range(1, len(widths)):
         if used + 2 + widths[column] > width and len(block) > 1:
@@ -62,7 +81,7 @@ def plain_table(table: Table, width: int = 120, strong: Callable[[str], str] = l
     lines = [strong(table.title)]
     for shown in [*blocks, block]:
         lines.append("")
-        for number, row in enumerate((table.columns, *table.rows)):
+        for number, row in enumerate((heads, *table.rows)):
             if number - 1 in table.breaks:
                 lines.append("-" * (sum(widths[c] + 2 for c in shown) - 2))
             cells = []
@@ -73,15 +92,10 @@ def plain_table(table: Table, width: int = 120, strong: Callable[[str], str] = l
     return "\n".join([*lines, *([""] if table.notes else []), *table.notes])
 
 
-def markdown(summary: Summary) -> str:
-    """Tables as GitHub reads them."""
-    return "\n\n".join(map(markdown_table, tables(summary))) + "\n"
-
-
 def markdown_table(table: Table) -> str:
-    """One table as `markdown` writes it."""
+    """One table as GitHub reads it."""
     lines = [f"**{_escaped(table.title)}**", ""]
-    lines.append("| " + " | ".join(_escaped(c) for c in table.columns) + " |")
+    lines.append("| " + " | ".join(_escaped(c) for c in table.heads) + " |")
     lines.append("|---" + "|---:" * (len(table.columns) - 1) + "|")
     for i, row in enumerate(table.rows):
         cells = [_escaped(cell) for cell in row]
@@ -106,26 +120,43 @@ _LATEX = {
 }  # fmt: skip
 
 
-def latex(summary: Summary) -> str:
-    r"""Tables with booktabs' rules (``\usepackage{booktabs}``), the best of each column in bold."""
-    parts = []
-    for table in tables(summary):
-        lines = [r"\begin{table}", r"\centering", rf"\caption{{{_tex(table.title)}.}}"]
-        lines += [rf"\begin{{tabular}}{{l{'r' * (len(table.columns) - 1)}}}", r"\toprule"]
-        lines.append(" & ".join(_tex(c) for c in table.columns) + r" \\")
-        lines.append(r"\midrule")
-        for i, row in enumerate(table.rows):
-            if i in table.breaks:
-                lines.append(r"\midrule")
-            cells = [_tex(cell) for cell in row]
-            cells = [rf"\textbf{{{cell}}}" if (i, c) in table.strong else cell for c, cell in enumerate(cells)]
-            lines.append(_after_break(" & ".join(cells)) + r" \\")
-        lines += [r"\bottomrule", r"\end{tabular}"]
-        if table.notes:
-            notes = r" \\ ".join(_after_break(_tex(note)) for note in table.notes)
-            lines += ["", r"\smallskip", rf"{{\footnotesize {notes}}}"]
-        parts.append("\n".join([*lines, r"\end{table}"]))
-    return "\n\n".join(parts) + "\n"
+_ONE_COLUMN = 6  # columns of numbers that fit a column of a page in two; wider tables go over both
+
+
+def latex_table(table: Table) -> str:
+    r"""One table with booktabs' rules (``\usepackage{booktabs}``); as wide as the page where it has many columns."""
+    kind = "table" if len(table.columns) <= _ONE_COLUMN else "table*"
+    lines = [rf"\begin{{{kind}}}", r"\centering", rf"\caption{{{_tex(table.title)}.}}", rf"\label{{tab:{table.label}}}"]
+    if kind == "table*":
+        lines += [r"\small", r"\setlength{\tabcolsep}{3pt}"]
+    lines += [rf"\begin{{tabular}}{{l{'r' * (len(table.columns) - 1)}}}", r"\toprule", *_tex_groups(table)]
+    lines.append(" & ".join(_tex(c) for c in table.columns) + r" \\")
+    lines.append(r"\midrule")
+    for i, row in enumerate(table.rows):
+        if i in table.breaks:
+            lines.append(r"\midrule")
+        cells = [_tex(row[0]), *(_MINUS.sub("$-$", _tex(cell)) for cell in row[1:])]
+        cells = [rf"\textbf{{{cell}}}" if (i, c) in table.strong else cell for c, cell in enumerate(cells)]
+        lines.append(_after_break(" & ".join(cells)) + r" \\")
+    lines += [r"\bottomrule", r"\end{tabular}"]
+    if table.notes:
+        notes = r" \\ ".join(_after_break(_tex(note)) for note in table.notes)
+        lines += ["", r"\smallskip", rf"\parbox{{\linewidth}}{{\footnotesize {notes}}}"]
+    return "\n".join([*lines, rf"\end{{{kind}}}"])
+
+
+_MINUS = re.compile(r"(?<![\w.-])-(?=\d)")
+
+
+def _tex_groups(table: Table) -> list[str]:
+    r"""The line of heads above the columns, and a rule below each of them."""
+    cells, rules, first = [], [], 1
+    for group, span in table.groups:
+        cells.append(rf"\multicolumn{{{span}}}{{c}}{{{_tex(group)}}}" if span > 1 else _tex(group))
+        if group:
+            rules.append(rf"\cmidrule(lr){{{first}-{first + span - 1}}}")
+        first += span
+    return [" & ".join(cells) + r" \\", " ".join(rules)] if cells else []
 
 
 def _after_break(text: str) -> str:
@@ -147,15 +178,19 @@ _STYLE = (
 )
 
 
-def html_page(summary: Summary) -> str:
+def html_page(shown: Sequence[Table]) -> str:
     """One page without scripts or anything from elsewhere."""
-    title = html.escape(printable(f"{summary.benchmark} under {summary.protocol}"))
+    title = html.escape(shown[0].title)
     parts = [
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>',
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>',
     ]
-    for table in tables(summary):
-        parts.append(f"<h2>{html.escape(table.title)}</h2><div><table><thead><tr>")
+    for table in shown:
+        parts.append(f"<h2>{html.escape(table.title)}</h2><div><table><thead>")
+        if table.groups:
+            heads = (f'<th colspan="{span}">{html.escape(group)}</th>' for group, span in table.groups)
+            parts.append(f"<tr>{''.join(heads)}</tr>")
+        parts.append("<tr>")
         parts += [f"<th>{html.escape(column)}</th>" for column in table.columns]
         parts.append("</tr></thead><tbody>")
         for i, row in enumerate(table.rows):
@@ -169,10 +204,25 @@ def html_page(summary: Summary) -> str:
     return "\n".join([*parts, "</html>"]) + "\n"
 
 
-FORMATS: dict[str, Callable[[Summary], str]] = {
-    "text": plain_text,
-    "csv": csv_text,
-    "markdown": markdown,
-    "latex": latex,
+def _each(write: Callable[[Table], str]) -> Callable[[Sequence[Table]], str]:
+    return lambda shown: "\n\n".join(map(write, shown)) + "\n"
+
+
+def _of_summary(write: Callable[[Sequence[Table]], str]) -> Callable[[Summary], str]:
+    return lambda summary: write(tables(summary))
+
+
+WRITERS: dict[str, Callable[[Sequence[Table]], str]] = {
+    "text": _each(plain_table),
+    "markdown": _each(markdown_table),
+    "latex": _each(latex_table),
     "html": html_page,
 }
+"""Formats of tables; CSV is of numbers, and so of a summary (`csv_text`, `csv_parts`)."""
+
+
+FORMATS: dict[str, Callable[[Summary], str]] = {
+    **{kind: _of_summary(write) for kind, write in WRITERS.items()},
+    "csv": csv_text,
+}
+"""All tables of a summary, in each format."""

@@ -35,7 +35,7 @@ def frame(summary: Summary, *, by: str | None = None) -> pandas.DataFrame:
 
     rows = []
     for row in summary.rows:
-        head: dict[str, Any] = {"method": printable(row.method)}
+        head: dict[str, Any] = {"method": printable(row.called)}
         tail: dict[str, Any] = {
             "failed": len(row.failures),
             "sees_target": row.sees_target,

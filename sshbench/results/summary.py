@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
 import numpy as np
 
+from sshbench.benchmarks.iharmony4 import SUBSETS
 from sshbench.metrics.suite import METRICS
 from sshbench.results import weighting
 from sshbench.results.records import Record, RecordsError
 from sshbench.results.statistics import Estimate, Versus, estimate, holm, versus, weighted_estimate
 from sshbench.results.weighting import Shares
 
+_FIELD = {name: i for i, name in enumerate(SUBSETS)}
 RATIOS = ((0.0, 0.05, "0-5%"), (0.05, 0.15, "5-15%"), (0.15, 1.01, "15-100%"))  # DoveNet (CVPR 2020), table 3
 
 
@@ -21,7 +24,8 @@ RATIOS = ((0.0, 0.05, "0-5%"), (0.05, 0.15, "5-15%"), (0.15, 1.01, "15-100%"))  
 class Row:
     """One method: `n` of `images` were scored; whose weights it has ("": none); estimates and comparisons by metric.
 
-    `versus` has no entry for the best method, nor for ceilings, which are no rivals.
+    `versus` has no entry for the best method, nor for ceilings, which are no rivals. `title` is what tables call the
+    method; empty for its own name.
     """
 
     method: str
@@ -36,6 +40,12 @@ class Row:
     failures: Mapping[str, str]
     weighted: Mapping[str, Estimate] = field(default_factory=dict)
     """By metric, the mean weighted to another set of images; empty where none was asked for."""
+    title: str = ""
+
+    @property
+    def called(self) -> str:
+        """What tables call the method."""
+        return self.title or self.method
 
 
 @dataclass(frozen=True)
@@ -72,6 +82,14 @@ class Summary:
     best: Mapping[str, str]
     strata: Mapping[str, Mapping[str, int]]
     weighting: Weighting | None = None
+
+    def leads(self, metric: str) -> str | None:
+        """The best method, if its lead is beyond chance: the intervals of all differences to it leave zero out.
+
+        None where there is no best method, or where it has no rival.
+        """
+        against = [v for row in self.rows if (v := row.versus.get(metric))]
+        return self.best.get(metric) if against and all(v.low > 0 or v.high < 0 for v in against) else None
 
     @property
     def resolution(self) -> float | None:
@@ -127,6 +145,8 @@ def summarise(
     metrics: Sequence[str] | None = None,
     sort: str | None = None,
     weight_to: Shares | None = None,
+    methods: Mapping[str, str] | None = None,
+    ceilings: bool = True,
 ) -> Summary:
     """Summarise records of one benchmark under one protocol.
 
@@ -138,13 +158,18 @@ def summarise(
         The metric by which methods are ordered and strata are shown; the first by default.
     weight_to
         Another set of images that means are to be weighted to beside.
+    methods
+        Which methods to show, each with its title (empty for its own name), in this order unless `sort` is given; by
+        default all, the best first. The others take no part in comparisons.
+    ceilings
+        Whether to show the methods that see the ground truth.
 
     Raises
     ------
     RecordsError
         Records of several benchmarks or protocols, a metric that none of them has, or nothing to weigh by (`strata`).
     """
-    records = one_of(records)
+    records = chosen(one_of(records), methods, ceilings=ceilings)
     there = list(dict.fromkeys(name for record in records for name in record.metrics))
     names = [name for name in METRICS if name in there] + [name for name in there if name not in METRICS]
     for name in [*(metrics or ()), *([sort] if sort else ())]:
@@ -157,7 +182,7 @@ def summarise(
     groups: dict[str, list[Record]] = {}
     for record in records:
         groups.setdefault(record.method, []).append(record)
-    strata = _strata(records)
+    strata = strata_of(records)
     parts = weighting.strata(records, weight_to) if weight_to else []
     ids = {record.id for record in records}
     values = {method: _values(group, names) for method, group in groups.items()}
@@ -170,6 +195,7 @@ def summarise(
         )
         for method, group in groups.items()
     ]
+    rows = [replace(row, title=(methods or {}).get(row.method, "")) for row in rows]
     first = records[0]
     return Summary(
         benchmark=first.benchmark,
@@ -177,11 +203,32 @@ def summarise(
         protocol_version=first.protocol_version,
         images=len(ids),
         metrics=tuple(names),
-        rows=tuple(_sorted(rows, names[0] if names else None)),
+        rows=tuple(_in_order(rows, methods) if methods and not sort else _sorted(rows, names[0] if names else None)),
         best=best,
         strata={name: {part: len(set(members)) for part, members in parts.items()} for name, parts in strata.items()},
         weighting=Weighting(weight_to, tuple(map(len, parts))) if weight_to else None,
     )
+
+
+def chosen(records: Sequence[Record], methods: Iterable[str] | None, *, ceilings: bool = True) -> list[Record]:
+    """Records of some methods.
+
+    Raises
+    ------
+    RecordsError
+        There are none of a method that is named, or only ceilings are left and those are not wanted.
+    """
+    there = list(dict.fromkeys(record.method for record in records))
+    for name in methods or ():
+        if name not in there:
+            near = difflib.get_close_matches(name, there, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(there)}"
+            raise RecordsError(f"these records have no method {name!r}; {hint}")
+    wanted = set(methods or there)
+    found = [record for record in records if record.method in wanted and (ceilings or not record.sees_target)]
+    if records and not found:
+        raise RecordsError("these records are of ceilings alone, and no ceilings are wanted")
+    return found
 
 
 Values = dict[str, dict[str, float]]  # metric -> id -> value
@@ -239,8 +286,8 @@ def _compared(
 Strata = dict[str, dict[str, list[str]]]  # division -> part -> ids
 
 
-def _strata(records: Iterable[Record]) -> Strata:
-    """Images by subset and by foreground ratio, where there is more than one part."""
+def strata_of(records: Iterable[Record]) -> Strata:
+    """Images by subset, in the field's order, and by foreground ratio, where there is more than one part."""
     subsets: dict[str, list[str]] = {}
     ratios: dict[str, list[str]] = {label: [] for *_, label in RATIOS}
     for id, attributes in {record.id: record.attributes for record in records if record.attributes}.items():
@@ -250,7 +297,7 @@ def _strata(records: Iterable[Record]) -> Strata:
         if isinstance(ratio, int | float):
             ratios[next(label for low, high, label in RATIOS if ratio < high)].append(id)
     divisions = {
-        "subset": dict(sorted(subsets.items())),
+        "subset": dict(sorted(subsets.items(), key=lambda item: (_FIELD.get(item[0], len(_FIELD)), item[0]))),
         "foreground": {label: ids for label, ids in ratios.items() if ids},
     }
     return {name: parts for name, parts in divisions.items() if len(parts) > 1}
@@ -290,6 +337,12 @@ def _weighted(values: Values, parts: Sequence[Sequence[str]], shares: Shares) ->
         name: weighted_estimate([[found[id] for id in ids if id in found] for ids in parts], shares.shares)
         for name, found in values.items()
     }
+
+
+def _in_order(rows: list[Row], names: Iterable[str]) -> list[Row]:
+    """Methods in the order of their names, ceilings behind the others."""
+    place = {name: i for i, name in enumerate(names)}
+    return sorted(rows, key=lambda row: (row.sees_target, place[row.method]))
 
 
 def _sorted(rows: list[Row], metric: str | None) -> list[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 from sshbench.benchmarks.protocol import PROTOCOLS
@@ -30,6 +31,10 @@ class Table:
         Rows in front of which a rule goes.
     notes
         Sentences below it.
+    groups
+        Heads above the columns, each with the number of columns it spans; empty for none.
+    label
+        What LaTeX refers to the table by, behind `tab:`.
     """
 
     title: str
@@ -38,6 +43,14 @@ class Table:
     strong: frozenset[tuple[int, int]] = frozenset()
     breaks: frozenset[int] = frozenset()
     notes: tuple[str, ...] = ()
+    groups: tuple[tuple[str, int], ...] = ()
+    label: str = "sshbench"
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The head of each column in one line, that of its group in front."""
+        groups = [group for group, span in self.groups for _ in range(span)] or [""] * len(self.columns)
+        return tuple(f"{group} {column}".strip() for group, column in zip(groups, self.columns, strict=True))
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__
@@ -45,14 +58,24 @@ class Table:
         set_(self, "columns", tuple(map(printable, self.columns)))
         set_(self, "rows", tuple(tuple(map(printable, row)) for row in self.rows))
         set_(self, "notes", tuple(map(printable, self.notes)))
+        set_(self, "groups", tuple((printable(group), span) for group, span in self.groups))
+        set_(self, "label", re.sub(r"[^a-z0-9-]+", "-", self.label.lower()).strip("-"))
 
 
-def tables(summary: Summary, *, published: bool = True) -> list[Table]:
-    """All tables of a summary: the first metric in full, all metrics, the strata, and what is published."""
+def tables(summary: Summary, *, published: bool = True, intervals: bool = True) -> list[Table]:
+    """All tables of a summary: the first metric in full, all metrics, the strata, and what is published.
+
+    Parameters
+    ----------
+    published
+        Whether the table of published numbers is to follow.
+    intervals
+        Whether means and differences have their 95% intervals beside them.
+    """
     if summary.metrics:
-        found = [_leading(summary), _means(summary)]
-        found += [_weighted(summary, summary.weighting)] if summary.weighting else []
-        found += [_stratum(summary, division) for division in summary.strata]
+        found = [_leading(summary, intervals), means_table(summary, intervals=intervals)]
+        found += [_weighted(summary, summary.weighting, intervals)] if summary.weighting else []
+        found += [_stratum(summary, division, intervals) for division in summary.strata]
     else:
         found = [_failures_only(summary)]
     printed = published_table(summary.benchmark) if published else None
@@ -66,17 +89,18 @@ def title_of(metric: str) -> str:
     return f"{known.title if known else metric}{unit} {'↑' if higher_is_better(metric) else '↓'}"
 
 
-def _leading(summary: Summary) -> Table:
+def _leading(summary: Summary, intervals: bool) -> Table:
     metric, weighting = summary.metrics[0], summary.weighting
     weighted = any(row.trained_by for row in summary.rows)
+    beside = ["95% interval"] if intervals else []
     head = (
         "method",
         *(["weights of"] if weighted else []),
         title_of(metric),
-        "95% interval",
-        *([f"weighted to {weighting.shares.name} (estimate)", "95% interval"] if weighting else []),
+        *beside,
+        *([f"weighted to {weighting.shares.name} (estimate)", *beside] if weighting else []),
         "to the best",
-        "95% interval",
+        *beside,
         "p",
         "n",
         "ms/image",
@@ -84,27 +108,34 @@ def _leading(summary: Summary) -> Table:
     rows = []
     for row in summary.rows:
         one, against = row.estimates[metric], row.versus.get(metric)
-        compared = _difference(metric, against)
+        difference, span, p = _difference(metric, against)
         if summary.best.get(metric) == row.method:
-            compared = ("best", "", "")
+            difference = "best"
         estimated = [row.weighted[metric]] if weighting else []
-        means = [cell for e in (one, *estimated) for cell in (number(metric, e.mean), interval(metric, e))]
-        cells = *means, *compared, _count(row), _cost(row.milliseconds)
-        rows.append((_name(row), *([row.trained_by] if weighted else []), *cells))
-    title = f"{summary.benchmark}, {_images(summary.images)}, {summary.protocol} (version {summary.protocol_version})"
+        pairs = [(number(metric, e.mean), interval(metric, e)) for e in (one, *estimated)]
+        means = [cell for pair in (*pairs, (difference, span)) for cell in pair[: 1 + intervals]]
+        cells = *means, p, _count(row), _cost(row.milliseconds)
+        rows.append((row_name(row), *([row.trained_by] if weighted else []), *cells))
     return Table(
-        title, head, tuple(rows), _strong(summary, {1 + weighted: metric}), _breaks(summary), tuple(_notes(summary))
-    )
+        subject_of(summary), head, tuple(rows), _strong(summary, {1 + weighted: metric}), breaks_of(summary),
+        tuple(_notes(summary, intervals)), label=f"{label_of(summary)}-{metric}",
+    )  # fmt: skip
 
 
-def _means(summary: Summary) -> Table:
+def means_table(summary: Summary, *, intervals: bool = True, alone: bool = False) -> Table:
+    """Methods by metrics.
+
+    Parameters
+    ----------
+    alone
+        Whether no other table stands by, so that this one says what it is of and what is to be said of all.
+    """
     head = ("method", *(title_of(metric) for metric in summary.metrics))
     rows = tuple(
         (
-            _name(row),
+            row_name(row),
             *(
-                f"{number(metric, row.estimates[metric].mean)} {interval(metric, row.estimates[metric])}"
-                + ("*" if _is_worse(row, metric) else "")
+                mean_cell(metric, row.estimates[metric], intervals) + ("*" if _is_worse(row, metric) else "")
                 for metric in summary.metrics
             ),
         )
@@ -113,23 +144,28 @@ def _means(summary: Summary) -> Table:
     strong = _strong(summary, dict(enumerate(summary.metrics, start=1)))
     note = f"* differs from the best of its column: p < {SIGNIFICANT}, Wilcoxon's signed-rank test, Holm-corrected."
     notes = (note,) if any(_is_worse(row, m) for row in summary.rows for m in summary.metrics) else ()
-    notes = (*notes, *stated(summary))
-    return Table("All metrics, mean and 95% interval", head, rows, strong, _breaks(summary), notes)
+    title = "All metrics, mean" + (" and 95% interval" if intervals else "")
+    if alone:
+        title = f"{subject_of(summary)}: mean{' and 95% interval' if intervals else ''}"
+        notes = (*notes, *whose(summary), *common_notes(summary, intervals), *failures(summary))
+    else:
+        notes = (*notes, *stated(summary))
+    return Table(title, head, rows, strong, breaks_of(summary), notes, label=f"{label_of(summary)}-means")
 
 
-def _weighted(summary: Summary, weighting: Weighting) -> Table:
+def _weighted(summary: Summary, weighting: Weighting, intervals: bool) -> Table:
     name = weighting.shares.name
     head = ("method", *(title_of(metric) for metric in summary.metrics))
     rows = tuple(
         (
-            _name(row),
-            *(f"{number(m, row.weighted[m].mean)} {interval(m, row.weighted[m])}".strip() for m in summary.metrics),
+            row_name(row),
+            *(mean_cell(m, row.weighted[m], intervals) for m in summary.metrics),
         )
         for row in summary.rows
     )
-    title = f"All metrics weighted to the shares of {name}: estimates from {_images(sum(weighting.images))}"
+    title = f"All metrics weighted to the shares of {name}: estimates from {images_of(sum(weighting.images))}"
     notes = (*_weighting_notes(weighting), *stated(summary))
-    return Table(title, head, rows, breaks=_breaks(summary), notes=notes)
+    return Table(title, head, rows, breaks=breaks_of(summary), notes=notes, label=f"{label_of(summary)}-weighted")
 
 
 def _weighting_notes(weighting: Weighting) -> list[str]:
@@ -145,28 +181,30 @@ def _weighting_notes(weighting: Weighting) -> list[str]:
     ]
 
 
-def _stratum(summary: Summary, division: str) -> Table:
+def _stratum(summary: Summary, division: str, intervals: bool) -> Table:
     metric, parts = summary.metrics[0], summary.strata[division]
     head = ("method", *(f"{part} ({count})" for part, count in parts.items()))
     rows = tuple(
         (
-            _name(row),
-            *(
-                f"{number(metric, one.mean)} {interval(metric, one)}"
-                for one in (row.strata[division, part][metric] for part in parts)
-            ),
+            row_name(row),
+            *(mean_cell(metric, row.strata[division, part][metric], intervals) for part in parts),
         )
         for row in summary.rows
     )
-    named = {"foreground": "part of the image that is foreground"}.get(division, division)
-    title = f"{title_of(metric)} by {named} (images)"
-    return Table(title, head, rows, breaks=_breaks(summary), notes=tuple(stated(summary)))
+    title = f"{title_of(metric)} by {named(division)} (images)"
+    notes, label = tuple(stated(summary)), f"{label_of(summary)}-{metric}-{division}"
+    return Table(title, head, rows, breaks=breaks_of(summary), notes=notes, label=label)
+
+
+def named(division: str) -> str:
+    """What a division of the images is called in titles."""
+    return {"foreground": "part of the image that is foreground"}.get(division, division)
 
 
 def _failures_only(summary: Summary) -> Table:
-    rows = tuple((_name(row), _count(row)) for row in summary.rows)
-    title = f"{summary.benchmark}, {_images(summary.images)}, protocol {summary.protocol}: nothing was scored"
-    return Table(title, ("method", "n"), rows, breaks=_breaks(summary), notes=tuple(failures(summary)))
+    rows = tuple((row_name(row), _count(row)) for row in summary.rows)
+    title = f"{summary.benchmark}, {images_of(summary.images)}, protocol {summary.protocol}: nothing was scored"
+    return Table(title, ("method", "n"), rows, breaks=breaks_of(summary), notes=tuple(failures(summary)))
 
 
 def published_table(benchmark: str) -> Table | None:
@@ -193,34 +231,54 @@ def published_table(benchmark: str) -> Table | None:
         f"[{i}] {source}{f', protocol {protocol}' if protocol else ''}: {note}."
         for i, (source, protocol, note) in enumerate(sources, start=1)
     )
-    return Table(f"Published on {benchmark}: printed by others, not measured here", head, rows, notes=notes)
+    title = f"Published on {benchmark}: printed by others, not measured here"
+    return Table(title, head, rows, notes=notes, label=f"{benchmark}-published")
 
 
 def _origin(p: Published) -> tuple[str, str, str]:
     return p.source, p.protocol, p.note
 
 
-def _notes(summary: Summary) -> list[str]:
+def _notes(summary: Summary, intervals: bool) -> list[str]:
     notes = []
     if summary.resolution is not None:
         metric = summary.metrics[0]
         name = METRICS[metric].title if metric in METRICS else metric
         notes.append(
-            f"With {_images(summary.images)}, a mean difference in {name} is known to about "
+            f"With {images_of(summary.images)}, a mean difference in {name} is known to about "
             f"±{number(metric, summary.resolution)} (half of its 95% interval, median over methods)."
         )
     if summary.weighting:
         name = summary.weighting.shares.name
         notes.append(f"What is weighted to {name} is an estimate; the table of such estimates says how they are made.")
-    notes.append("Intervals: bootstrap over images. p: Wilcoxon's signed-rank test against the best, Holm-corrected.")
+    notes.append("p: Wilcoxon's signed-rank test against the best, Holm-corrected.")
     if summary.metrics[0] not in summary.best and not all(row.sees_target for row in summary.rows):
         notes.append("No method is called the best, since none was scored on every image.")
+    return notes + common_notes(summary, intervals) + failures(summary)
+
+
+def whose(summary: Summary) -> list[str]:
+    """Whose weights the methods of a table have, where it has no column of that."""
+    by = [f"{row.called}: {row.trained_by}" for row in summary.rows if row.trained_by not in ("", MISSING)]
+    return [f"Weights of {', '.join(by)}."] if by else []
+
+
+def common_notes(summary: Summary, intervals: bool = True) -> list[str]:
+    """What a table of these records has to say where it stands alone: bold, intervals, ceilings, and `stated`."""
+    notes = []
+    if summary.best and len(summary.rows) > 1:
+        notes.append(
+            "Bold: the best of its column, where its lead is beyond chance: the 95% intervals of the paired "
+            "differences to all other methods leave zero out."
+        )
+    if intervals:
+        notes.append("Intervals: bootstrap over images.")
     if any(row.sees_target for row in summary.rows):
         notes.append(f"‡ {CEILING}, so it is no rival and cannot be the best.")
     counts = {row.n + len(row.failures) for row in summary.rows}
     if len(counts) > 1:
         notes.append("Means are over different images: not every method was run on all of them.")
-    return notes + stated(summary) + failures(summary)
+    return notes + stated(summary)
 
 
 def stated(summary: Summary) -> list[str]:
@@ -240,12 +298,23 @@ def failures(summary: Summary) -> list[str]:
         elif row.failures:
             id, why = next(iter(row.failures.items()))
             rest = f"; its means are over the other {row.n}" if row.n else ""
-            found.append(f"† {row.method} failed on {_images(len(row.failures))}{rest}. First: {id}: {why}")
+            found.append(f"† {row.called} failed on {images_of(len(row.failures))}{rest}. First: {id}: {why}")
     return found
 
 
-def _name(row: Row) -> str:
-    return f"{row.method}{' ‡' if row.sees_target else ''}{' †' if row.failures else ''}"
+def row_name(row: Row) -> str:
+    """What a row begins with: the method, marked where it is a ceiling or failed."""
+    return f"{row.called}{' ‡' if row.sees_target else ''}{' †' if row.failures else ''}"
+
+
+def subject_of(summary: Summary) -> str:
+    """What a summary is of."""
+    return f"{summary.benchmark}, {images_of(summary.images)}, {summary.protocol} (version {summary.protocol_version})"
+
+
+def label_of(summary: Summary) -> str:
+    """What labels of the summary's tables begin with."""
+    return f"{summary.benchmark}-{summary.protocol}"
 
 
 def _count(row: Row) -> str:
@@ -258,7 +327,8 @@ def _cost(milliseconds: float | None) -> str:
     return f"{milliseconds:.0f}" if milliseconds >= 10 else f"{milliseconds:.1f}"
 
 
-def _images(count: int) -> str:
+def images_of(count: int) -> str:
+    """A number of images, in words."""
     return f"{count:,} image{'' if count == 1 else 's'}"
 
 
@@ -266,6 +336,11 @@ def number(metric: str, value: float, sign: str = "") -> str:
     """A value with the digits of its metric; nothing for NaN."""
     digits = METRICS[metric].digits if metric in METRICS else 4
     return "" if math.isnan(value) else f"{value:{sign}.{digits}f}"
+
+
+def mean_cell(metric: str, one: Estimate, intervals: bool = True) -> str:
+    """A mean with its interval behind it."""
+    return f"{number(metric, one.mean)} {interval(metric, one) if intervals else ''}".strip()
 
 
 def interval(metric: str, one: Estimate | Versus, sign: str = "") -> str:
@@ -291,10 +366,11 @@ def _strong(summary: Summary, columns: dict[int, str]) -> frozenset[tuple[int, i
         (i, column)
         for i, row in enumerate(summary.rows)
         for column, metric in columns.items()
-        if summary.best.get(metric) == row.method
+        if summary.leads(metric) == row.method
     )
 
 
-def _breaks(summary: Summary) -> frozenset[int]:
+def breaks_of(summary: Summary) -> frozenset[int]:
+    """The row in front of which a rule parts ceilings from methods."""
     first = next((i for i, row in enumerate(summary.rows) if row.sees_target), 0)
     return frozenset({first} if first else set())

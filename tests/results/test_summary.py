@@ -211,11 +211,67 @@ class TestFormats:
 
     def test_latex_has_booktabs_rules_and_the_best_in_bold(self) -> None:
         text = FORMATS["latex"](summarise(RECORDS))
-        assert text.count(r"\toprule") == text.count(r"\bottomrule") == text.count(r"\begin{table}") == 4
+        assert text.count(r"\toprule") == text.count(r"\bottomrule") == text.count(r"\begin{table") == 4
         assert rf"good & \textbf{{{GOOD.mean():.2f}}}" in text
         assert "↑" not in text
         assert r"0-5\% (10)" in text
         assert text.count("{") == text.count("}")
+
+    def test_bold_is_a_lead_beyond_chance_alone(self) -> None:
+        near = records_of("near", (GOOD + RANDOM.normal(-0.01, 1, 30)).tolist())
+        alone, with_rival = summarise(RECORDS), summarise([*RECORDS, *near])
+        assert alone.leads("psnr") == alone.best["psnr"] == "good"
+        assert with_rival.best["psnr"] in ("good", "near")
+        assert with_rival.leads("psnr") is None
+        assert all(not table.strong for table in tables(with_rival))
+        assert any("Bold: the best of its column, where its lead is beyond chance" in n for n in tables(alone)[0].notes)
+        assert summarise(records_of("one", GOOD.tolist())).leads("psnr") is None  # there is no rival
+
+    def test_each_latex_table_has_a_label_of_its_own(self) -> None:
+        text = FORMATS["latex"](summarise(RECORDS))
+        labels = re.findall(r"\\caption\{.+\.\}\n\\label\{(tab:[a-z0-9-]+)\}", text)
+        assert labels == [
+            "tab:standin-sshbench-v1-psnr",
+            "tab:standin-sshbench-v1-means",
+            "tab:standin-sshbench-v1-psnr-subset",
+            "tab:standin-sshbench-v1-psnr-foreground",
+        ]
+
+    def test_latex_writes_a_minus_and_no_hyphen_before_numbers(self) -> None:
+        text = FORMATS["latex"](summarise(RECORDS))
+        assert "$-$5." in text
+        assert not re.search(r"[\[& ]-\d", text)
+        assert "sshbench-v1" in text
+
+    def test_without_intervals_no_bracket_is_left(self) -> None:
+        for table in tables(summarise(RECORDS), intervals=False):
+            assert not any("[" in cell for row in table.rows for cell in row)
+            assert "95% interval" not in (*table.columns, table.title)
+            assert len({len(row) for row in (table.columns, *table.rows)}) == 1
+
+    def test_methods_are_chosen_named_and_ordered(self) -> None:
+        found = summarise(RECORDS, methods={"poor": "Ours (50%)", "good": ""})
+        assert [row.called for row in found.rows] == ["Ours (50%)", "good"]
+        assert [row.method for row in summarise(RECORDS, methods={"poor": "", "good": ""}, sort="mse").rows] == [
+            "good",
+            "poor",
+        ]
+        assert r"Ours (50\%) & " in FORMATS["latex"](found)
+        assert frame(found).index.tolist() == ["Ours (50%)", "good"]
+        assert row(found, "poor").versus["psnr"].p == pytest.approx(versus(POOR, GOOD).p)  # corrected for one rival
+
+    def test_ceilings_can_be_left_out(self) -> None:
+        found = summarise(RECORDS, ceilings=False)
+        assert [one.method for one in found.rows] == ["good", "fair", "poor"]
+        assert "‡" not in plain_text(found)
+        with pytest.raises(RecordsError, match="of ceilings alone"):
+            summarise(records_of("c", GOOD.tolist(), ceiling=True), ceilings=False)
+
+    def test_a_method_that_is_not_there_is_told(self) -> None:
+        with pytest.raises(RecordsError, match="no method 'goood'; did you mean 'good'"):
+            summarise(RECORDS, methods={"goood": ""})
+        with pytest.raises(RecordsError, match="no method 'zzz'; there are poor, good"):
+            summarise(RECORDS, methods={"zzz": ""})
 
     def test_markdown_rows_have_as_many_cells_as_their_head(self) -> None:
         for block in FORMATS["markdown"](summarise(RECORDS)).split("\n\n"):

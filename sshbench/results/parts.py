@@ -1,0 +1,137 @@
+"""The field's table: methods by the parts of a benchmark and by metrics, such as iHarmony4's subsets by MSE."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sshbench.errors import printable
+from sshbench.results.records import Record, RecordsError
+from sshbench.results.summary import Summary, chosen, strata_of, summarise
+from sshbench.results.tables import (
+    Table,
+    breaks_of,
+    common_notes,
+    failures,
+    label_of,
+    mean_cell,
+    named,
+    row_name,
+    subject_of,
+    title_of,
+    whose,
+)
+
+if TYPE_CHECKING:
+    import pandas
+
+METRICS = ("mse", "psnr", "fmse")
+"""What tables of the field show of each subset; of them those that were computed are the default."""
+
+DIVISIONS = ("subset", "foreground")
+ALL = "all"
+
+
+def summarise_parts(
+    records: Sequence[Record],
+    division: str = "subset",
+    *,
+    metrics: Sequence[str] | None = None,
+    sort: str | None = None,
+    methods: Mapping[str, str] | None = None,
+    ceilings: bool = True,
+) -> dict[str, Summary]:
+    """Summarise each part of the images as if it were a benchmark of its own, and `"all"` of them behind the parts.
+
+    Parameters
+    ----------
+    records
+        Of one benchmark under one protocol.
+    division
+        `"subset"` or `"foreground"`.
+    metrics
+        `METRICS` by default, as far as they are there.
+    sort, methods, ceilings
+        As for `summarise`; rows have the same order in all parts.
+
+    Raises
+    ------
+    RecordsError
+        The images have one part alone, or as for `summarise`.
+    """
+    if division not in DIVISIONS:
+        raise RecordsError(f"there is no division {division!r} of images, only {' and '.join(DIVISIONS)}")
+    records = chosen(records, methods, ceilings=ceilings)
+    parts = strata_of(records).get(division)
+    if parts is None:
+        raise RecordsError(f"these records have no parts by {named(division)}, or only one, which no table compares")
+    there = {name for record in records for name in record.metrics}
+    shown = list(metrics) if metrics else [name for name in METRICS if name in there] or None
+    whole = summarise(records, metrics=shown, sort=sort, methods=methods)
+    order = {row.method: row.title for row in whole.rows}
+    found = {}
+    for part, ids in parts.items():
+        members = set(ids)
+        some = [record for record in records if record.id in members]
+        there = {record.method for record in some}
+        found[part] = summarise(
+            some, metrics=whole.metrics, methods={name: title for name, title in order.items() if name in there}
+        )
+    return {**found, ALL: whole}
+
+
+def parts_table(parts: Mapping[str, Summary], division: str = "subset", *, intervals: bool = True) -> Table:
+    """What `summarise_parts` found as one table, each part a group of columns."""
+    whole = parts[ALL]
+    columns = [(summary, metric) for summary in parts.values() for metric in whole.metrics]
+    by_method = {part: {row.method: row for row in summary.rows} for part, summary in parts.items()}
+    rows, strong = [], set()
+    for i, row in enumerate(whole.rows):
+        cells = []
+        for rows_of_part in by_method.values():
+            one = rows_of_part.get(row.method)
+            cells += [mean_cell(m, one.estimates[m], intervals) if one else "" for m in whole.metrics]
+        rows.append((row_name(row), *cells))
+        strong |= {(i, c) for c, (summary, m) in enumerate(columns, start=1) if summary.leads(m) == row.method}
+    return Table(
+        f"{subject_of(whole)}: mean{' and 95% interval' if intervals else ''} by {named(division)}",
+        ("method", *(title_of(metric) for _, metric in columns)),
+        tuple(rows),
+        frozenset(strong),
+        breaks_of(whole),
+        ("In brackets behind a part: its images.", *whose(whole), *common_notes(whole, intervals), *failures(whole)),
+        groups=(("", 1), *((f"{part} ({one.images:,})", len(whole.metrics)) for part, one in parts.items())),
+        label=f"{label_of(whole)}-{division}",
+    )
+
+
+def parts_frame(parts: Mapping[str, Summary], *, intervals: bool = True) -> pandas.DataFrame:
+    """The same as a frame: a row a method, and columns of two levels, the part and the metric.
+
+    With `intervals`, `M_low` and `M_high` follow each metric M. `attrs` holds benchmark, protocol, protocol_version,
+    the `images` of each part, and `leads`: by part and metric, the method whose lead is beyond chance, if one is.
+    """
+    import pandas
+
+    whole = parts[ALL]
+    rows: dict[str, dict[tuple[str, str], Any]] = {row.method: {} for row in whole.rows}
+    for part, summary in parts.items():
+        for row in summary.rows:
+            for metric, one in row.estimates.items():
+                ends: Iterable[tuple[str, float]] = [("_low", one.low), ("_high", one.high)] if intervals else []
+                rows[row.method] |= {(part, f"{metric}{end}"): value for end, value in [("", one.mean), *ends]}
+    columns = list(dict.fromkeys(key for cells in rows.values() for key in cells))
+    found = pandas.DataFrame(
+        [[cells.get(key) for key in columns] for cells in rows.values()],
+        index=pandas.Index([printable(row.called) for row in whole.rows], name="method"),
+        columns=pandas.MultiIndex.from_tuples(columns, names=["part", "metric"]),
+        dtype=float,
+    )
+    found.attrs = {
+        "benchmark": whole.benchmark,
+        "protocol": whole.protocol,
+        "protocol_version": whole.protocol_version,
+        "images": {part: summary.images for part, summary in parts.items()},
+        "leads": {(p, m): name for p, summary in parts.items() for m in whole.metrics if (name := summary.leads(m))},
+    }
+    return found

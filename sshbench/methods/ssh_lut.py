@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,9 @@ from sshbench.lut.strength import Amount
 from sshbench.lut.table import Lut, identity_table, rising
 from sshbench.methods.full_resolution import ColourMap, MapKind, View
 from sshbench.methods.views import NEAR, masked_view
-from sshbench.methods.weights import load_network
+from sshbench.methods.weights import Weights, load_weights, network_of
 from sshbench.metrics.resize import resized
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from sshbench.networks.ssh_lut_numpy import SIDE, Array, fitting_arrays
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.float32]
@@ -63,10 +61,8 @@ class SshLutMethod:
         lightness: float = 1.0,
         colour: float = 1.0,
     ) -> None:
-        from sshbench.networks.ssh_lut import SshLut
-
-        self.network, found = load_network("ssh-lut", weights, SshLut)
-        self.network.eval().requires_grad_(False).to(device or "cpu")
+        found = load_weights("ssh-lut", weights)
+        self._tables = _network_of(found, device or "cpu")
         self.card = found.card
         self.weights_hash: str | None = found.hash
         self.trained_by: str | None = found.card.trained_by
@@ -85,42 +81,56 @@ class SshLutMethod:
 
     def colour_maps(self, views: Sequence[View], kind: MapKind = "lut") -> list[ColourMap]:
         """The LUTs of the foregrounds, which the network gives as they are, whatever kind is asked for."""
-        import torch
-
         if not views:
             return []
-        device = next(self.network.parameters()).device
-        given = [tensor.to(device) for tensor in network_input(views)]
-        with torch.inference_mode():
-            tables = self.network(*given).table.cpu().numpy()
-        inside = given[2][:, 0].cpu().numpy() >= FOREGROUND
-        pixels = given[0].permute(0, 2, 3, 1).cpu().numpy()
+        given = network_input(views)
+        inside = given[2][..., 0] >= FOREGROUND
         return [
             ColourMap("ssh-lut", Lut(values=_safe(table, image[seen]), title="ssh-lut")).followed(self.amount)
-            for table, image, seen in zip(tables, pixels, inside, strict=True)
+            for table, image, seen in zip(self._tables(*given), given[0], inside, strict=True)
         ]
 
 
-def network_input(views: Sequence[View]) -> list[Tensor]:
-    """What `SshLut.forward` takes: content, reference, their masks, the foreground in its place, and the masks of that.
-
-    A foreground without a place, or none of whose surroundings are known, is given a place of which nothing is seen.
-    """
+def _network_of(found: Weights, device: str) -> Callable[..., Array]:
+    """What makes tables of `network_input`: numpy on the CPU, so that nobody waits for torch to load, else torch."""
+    if device == "cpu":
+        arrays = fitting_arrays(found.arrays, found.card.architecture)
+        if arrays is not None:
+            return arrays.tables
     import torch
 
-    content, reference = (_tensor([getattr(view, name) for view in views]) for name in ("foreground", "reference"))
+    from sshbench.networks.ssh_lut import SshLut
+
+    network = network_of(found, SshLut).eval().requires_grad_(False).to(device)
+
+    def tables(*given: Array) -> Array:
+        with torch.inference_mode():
+            tensors = [torch.from_numpy(one).to(device).permute(0, 3, 1, 2).contiguous() for one in given]
+            found: Array = network(*tensors).table.cpu().numpy()
+            return found
+
+    return tables
+
+
+def network_input(views: Sequence[View]) -> list[Array]:
+    """What the network takes: content, reference, their masks, the foreground in its place, and the masks of that.
+
+    Images are `[B, 64, 64, 3]` and masks `[B, 64, 64, 1]`, over 0..1. A foreground without a place, or none of whose
+    surroundings are known, is given a place of which nothing is seen.
+    """
+    content, reference = (_images([getattr(view, name) for view in views]) for name in ("foreground", "reference"))
     content_mask, reference_mask = (
         _masks([getattr(view, name) for view in views]) for name in ("mask", "reference_mask")
     )
     nothing = np.zeros((1, 1, 3), np.uint8)
-    placed = _tensor([nothing if view.placed is None else view.placed for view in views])
+    placed = _images([nothing if view.placed is None else view.placed for view in views])
     # Without a place all of it counts as foreground, so that nothing near is seen.
     placed_mask = _masks([None if view.placed is None else view.placed_mask for view in views])
-    near_mask = (placed_mask <= _FAINT).float()
-    has_place = (near_mask.mean((1, 2, 3), keepdim=True) >= _LEAST_NEAR).float()
-    seen = torch.maximum(placed_mask, near_mask) > 0
+    near_mask = (placed_mask <= _FAINT).astype(np.float32)
+    has_place = (near_mask.mean((1, 2, 3), keepdims=True) >= _LEAST_NEAR).astype(np.float32)
+    seen = np.maximum(placed_mask, near_mask) > 0
     return [
-        content, reference, content_mask, (reference_mask >= 1 - _FAINT).float(),
+        content, reference, content_mask, (reference_mask >= 1 - _FAINT).astype(np.float32),
         placed * seen * has_place, placed_mask * has_place, near_mask * has_place,
     ]  # fmt: skip
 
@@ -147,23 +157,14 @@ def view_of(composite: Composite) -> View | None:
 
 
 def _small(image: NDArray[Any]) -> NDArray[Any]:
-    from sshbench.networks.ssh_lut import SIDE
-
     return resized(image, "pil-bilinear", (SIDE, SIDE))
 
 
-def _tensor(images: Sequence[Pixels]) -> Tensor:
-    """uint8 `[H, W, 3]` each to `[N, 3, 64, 64]` over 0..1."""
-    import torch
-
-    return torch.from_numpy(np.stack([_small(image) for image in images])).permute(0, 3, 1, 2).float() / 255
+def _images(images: Sequence[Pixels]) -> Array:
+    return np.stack([_small(image) for image in images]).astype(np.float32) / np.float32(255)
 
 
-def _masks(masks: Sequence[Mask | None]) -> Tensor:
-    """`[H, W]` each, or None where all counts, to `[N, 1, 64, 64]`."""
-    import torch
-
-    from sshbench.networks.ssh_lut import SIDE
-
+def _masks(masks: Sequence[Mask | None]) -> Array:
+    """`[H, W]` each, or None where all counts."""
     one = np.ones((SIDE, SIDE), np.float32)
-    return torch.from_numpy(np.stack([one if mask is None else _small(mask) for mask in masks]))[:, None]
+    return np.stack([one if mask is None else _small(mask) for mask in masks])[..., None].astype(np.float32)

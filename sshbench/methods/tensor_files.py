@@ -12,7 +12,10 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sshbench.methods.base import WeightsError
 from sshbench.regular_file import open_regular, size_of
@@ -30,11 +33,13 @@ _LARGEST_HEADER = 2**23  # bytes of the header, or of the index, that are read; 
 _MOST_TENSORS = 20_000
 _SHARD = re.compile(r"[\w.-]+\.safetensors")
 _PART = re.compile(r"([^\[]+)\[(\d{1,15}):(\d{1,15})\]")
-TYPES = (
-    "float16", "bfloat16", "float32", "float64", "float8_e4m3fn", "float8_e5m2", "int8", "int16", "int32", "int64",
-    "uint8", "bool",
-)  # fmt: skip
-"""Of tensors of weights, as torch calls them; networks hold float32, and integers as they are."""
+TYPES = {
+    "float16": "F16", "float32": "F32", "float64": "F64", "bfloat16": "BF16", "float8_e4m3fn": "F8_E4M3",
+    "float8_e5m2": "F8_E5M2", "int8": "I8", "int16": "I16", "int32": "I32", "int64": "I64", "uint8": "U8",
+    "bool": "BOOL",
+}  # fmt: skip
+"""Of tensors of weights, as torch and as safetensors call them; networks hold float32, and integers as they are."""
+_OF_TORCH = ("BF16", "F8_E4M3", "F8_E5M2")  # numpy has none of them
 
 
 def plain(value: Tensor) -> Tensor:
@@ -43,11 +48,21 @@ def plain(value: Tensor) -> Tensor:
     return (value.float() if value.is_floating_point() else value).contiguous()
 
 
+def plain_array(value: NDArray[Any]) -> NDArray[Any]:
+    """The array as float32, or integers as they are."""
+    return np.asarray(value, np.float32 if value.dtype.kind == "f" else None, order="C")
+
+
 def tensors_hash(state: Mapping[str, Tensor]) -> str:
     """SHA-256, 32 hexadecimal digits, of names, shapes and values as float32; their order does not matter."""
+    return arrays_hash({name: plain(value).numpy() for name, value in state.items()})
+
+
+def arrays_hash(state: Mapping[str, NDArray[Any]]) -> str:
+    """`tensors_hash` of arrays as `read_arrays` returns them."""
     digest = hashlib.sha256()
     for name in sorted(state):
-        value = plain(state[name]).numpy()
+        value = state[name]
         digest.update(f"{name}{value.dtype.str}{value.shape}".encode())
         digest.update(value.reshape(-1).data)
     return digest.hexdigest()[:32]
@@ -125,31 +140,39 @@ def _parts(name: str, value: Tensor, room: int) -> list[tuple[str, Tensor]]:
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str], str]:
-    """Read a folder, or a single file.
+    """`read_arrays`, as tensors."""
+    import torch
+
+    state, metadata, found = read_arrays(path)
+    return {name: torch.from_numpy(value) for name, value in state.items()}, metadata, found
+
+
+def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str], str]:
+    """Read a folder, or a single file, without torch unless it holds types that only torch knows.
 
     Returns
     -------
-    The tensors (float32, and integers as they are), the metadata, and the hash of the tensors.
+    The arrays (float32, and integers as they are), the metadata, and the hash of the arrays.
 
     Raises
     ------
     WeightsError
-        A file is missing or damaged, or the tensors are not those that were written.
+        A file is missing or damaged, or the arrays are not those that were written.
     """
     if path.name == INDEX:
         path = path.parent
     folder_files = _listed(path / INDEX) if (path / INDEX).is_file() else [path / FILE]
-    pieces: dict[str, Tensor] = {}
+    pieces: dict[str, NDArray[Any]] = {}
     metadata: dict[str, str] = {}
     hashes = set()
     for file in folder_files if path.is_dir() else [path]:
-        tensors, metadata = _read_file(file)
-        pieces |= tensors
+        arrays, metadata = _read_file(file)
+        pieces |= arrays
         hashes.add(metadata.pop(_HASH, ""))
     state = _joined(pieces, path)
     if hashes == {""}:
         raise WeightsError(f"{path} was not written by sshbench: it says nothing of the network that it is of")
-    found = tensors_hash(state)
+    found = arrays_hash(state)
     if hashes != {found}:
         raise WeightsError(f"{path} holds other tensors than were saved there; copy its files again, all of them")
     return state, metadata, found
@@ -168,7 +191,7 @@ def _listed(index: Path) -> list[Path]:
     return [index.parent / name for name in names]
 
 
-def _read_file(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _read_file(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
@@ -177,27 +200,28 @@ def _read_file(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with open_regular(path) as head:
             if int.from_bytes(head.read(8), "little") > min(_LARGEST_HEADER, size_of(head)):
                 raise ValueError("its header is too long")
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework="np") as file:
             names = list(file.keys())
             if len(names) > _MOST_TENSORS:
                 raise ValueError(f"it has {len(names):,} tensors")
-            return {name: _plain_or_refused(name, file.get_tensor(name)) for name in names}, file.metadata() or {}
+            kinds = {name: file.get_slice(name).get_dtype() for name in names}
+            for name, kind in kinds.items():
+                if kind not in TYPES.values():
+                    raise ValueError(f"{name} is {kind}, which weights are not")
+            found = {name: plain_array(file.get_tensor(name)) for name in names if kinds[name] not in _OF_TORCH}
+            metadata = file.metadata() or {}
+        if len(found) < len(names):
+            with safe_open(path, framework="pt") as file:
+                found |= {name: plain(file.get_tensor(name)).numpy() for name in names if name not in found}
+        return found, metadata
     except (SafetensorError, OSError, ValueError, TypeError, RuntimeError) as error:
         raise WeightsError(f"{path} is damaged or no safetensors file ({error}); copy it again") from error
 
 
-def _plain_or_refused(name: str, value: Tensor) -> Tensor:
-    if str(value.dtype).removeprefix("torch.") not in TYPES:
-        raise ValueError(f"{name} is {value.dtype}, which weights are not")
-    return plain(value)
-
-
-def _joined(pieces: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
+def _joined(pieces: Mapping[str, NDArray[Any]], path: Path) -> dict[str, NDArray[Any]]:
     """Put together what `_parts` cut."""
-    import torch
-
-    state: dict[str, Tensor] = {}
-    cut: dict[str, list[tuple[int, int, Tensor]]] = {}
+    state: dict[str, NDArray[Any]] = {}
+    cut: dict[str, list[tuple[int, int, NDArray[Any]]]] = {}
     for name, value in pieces.items():
         if part := _PART.fullmatch(name):
             cut.setdefault(part[1], []).append((int(part[2]), int(part[3]), value))
@@ -213,5 +237,5 @@ def _joined(pieces: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
         values = [value for _, _, value in parts]
         if any(value.shape[1:] != values[0].shape[1:] or value.dtype != values[0].dtype for value in values):
             raise WeightsError(f"{path}: the parts of {name} are of different shapes or types; copy its files again")
-        state[name] = torch.cat(values)
+        state[name] = np.concatenate(values)
     return state

@@ -6,9 +6,11 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sshbench.errors import printable
@@ -106,18 +108,25 @@ class Weights:
 
     Parameters
     ----------
-    state
-        Name -> tensor on the CPU: float32, and integers as they are.
+    arrays
+        Name -> array: float32, and integers as they are.
     hash
         Of names, shapes and values.
     source
         Where they were read from.
     """
 
-    state: dict[str, Tensor]
+    arrays: dict[str, NDArray[Any]]
     card: WeightsCard
     hash: str
     source: str
+
+    @cached_property
+    def state(self) -> dict[str, Tensor]:
+        """The arrays as tensors on the CPU, which share their memory."""
+        import torch
+
+        return {name: torch.from_numpy(value) for name, value in self.arrays.items()}
 
 
 def save_weights(
@@ -253,7 +262,8 @@ def read_authors(method: str, path: Path, trained_by: TrainedBy = "authors") -> 
         licence=_published_licence(method, architecture),
         file=printable(f"{path.name}, SHA-256 {file_hash(path)}" if path.is_file() else path.name),
     )
-    return Weights(state, card, tensor_files.tensors_hash(state), str(path))
+    arrays = {name: value.numpy() for name, value in state.items()}
+    return Weights(arrays, card, tensor_files.arrays_hash(arrays), str(path))
 
 
 def cache_folder(method: str) -> Path:
@@ -320,7 +330,7 @@ def read_weights(path: Path, source: str) -> Weights:
     WeightsError
         A file is missing or damaged, or the card is not of this sshbench.
     """
-    state, metadata, found = tensor_files.read_tensors(path)
+    arrays, metadata, found = tensor_files.read_arrays(path)
     if len(metadata.get(_CARD, "")) > _LARGEST_CARD:
         raise WeightsError(f"{source}: its card is larger than {_LARGEST_CARD >> 20} MB, as none of sshbench is")
     try:
@@ -331,7 +341,7 @@ def read_weights(path: Path, source: str) -> Weights:
         raise WeightsError(
             f"{source}: its card cannot be read ({where}: {first['msg']}); a newer sshbench may have written it"
         ) from error
-    return Weights(state, card, found, source)
+    return Weights(arrays, card, found, source)
 
 
 def _ours(method: str, path: Path, source: str) -> Weights:

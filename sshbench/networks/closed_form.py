@@ -99,38 +99,52 @@ def optimal_matrix(source: Tensor, target: Tensor) -> Tensor:
     return found
 
 
-def closed_form_maps(grid: Tensor, source: Statistics, target: Statistics) -> tuple[Tensor, Tensor]:
-    """How far four maps from the colours of `source` to those of `target` move the colours of a grid.
+def closed_form_maps(points: Tensor, source: Statistics, target: Statistics) -> tuple[Tensor, Tensor]:
+    """How far four maps from the colours of `source` to those of `target` move the colours of a cube's grid.
+
+    Each of the maps is a sum of functions of one channel, so the grid itself need not be filled (`on_grid` does that).
 
     Parameters
     ----------
-    grid
-        `[B, G, R, 3]`, the colours of a LUT's points.
+    points
+        `[P]`, the values along each axis of the grid.
 
     Returns
     -------
-    `[N, 4, B, G, R, 3]`: to the mean, to mean and deviation of each channel, to mean and covariance (optimal_matrix),
-    and to the quantiles of each channel; and the matrix `[N, 3, 3]` of the third.
+    `[B, 4, 3, P, 3]`: by map, channel of the input, its value, and channel of the output. The maps go to the mean, to
+    mean and deviation of each channel, to mean and covariance (`optimal_matrix`), and to the quantiles of each channel.
+    The second result is the matrix `[B, 3, 3]` of the third map.
     """
-    count = len(source.mean)
-    mean, other = (s.mean.view(count, 1, 1, 1, 3) for s in (source, target))
-    centred = grid - mean
-    variances, others = (s.covariance.diagonal(dim1=1, dim2=2) + _NOISE for s in (source, target))
+    means, others = source.mean[:, None], target.mean[:, None]  # [B, 1, 3]
+    at = points[:, None]  # [P, 1]
+    variances, aims = (s.covariance.diagonal(dim1=1, dim2=2)[:, None] + _NOISE for s in (source, target))
     matrix = optimal_matrix(source.covariance, target.covariance)
-    linear = (centred.flatten(1, 3) @ matrix.mT).view_as(centred)
-    maps = [
-        (other - mean).expand_as(centred),
-        centred * (others / variances).sqrt().view(count, 1, 1, 1, 3) + other - grid,
-        linear + other - grid,
-        _matched(grid, source.quantiles[:, :3], target.quantiles[:, :3]) - grid,
+    own = [
+        (others - means).expand(-1, len(points), -1),
+        (at - means) * (aims / variances).sqrt() + others - at,
+        others - at,
+        _matched(points, source.quantiles[:, :3], target.quantiles[:, :3]).transpose(1, 2) - at,
     ]
-    return torch.stack(maps, 1), matrix
+    maps = of_own_channels(torch.stack(own, 1))
+    linear = (at - means).transpose(1, 2)[..., None] * matrix.mT[:, :, None]  # [B, input, P, output]
+    maps[:, 2] += linear
+    return maps, matrix
 
 
-def _matched(grid: Tensor, source: Tensor, target: Tensor) -> Tensor:
-    """A curve a channel through the quantiles `[N, 3, Q]`, from black to black and white to white, at a cube's grid."""
-    size, count = len(grid), len(source)
-    points = torch.linspace(0, 1, size, dtype=source.dtype, device=source.device)
+def of_own_channels(curves: Tensor) -> Tensor:
+    """Curves `[..., P, 3]`, by which each channel moves itself, as `[..., 3, P, 3]`: input, its value, output."""
+    return torch.eye(3, dtype=curves.dtype, device=curves.device)[:, None] * curves[..., None, :, :]
+
+
+def on_grid(maps: Tensor) -> Tensor:
+    """The sums `[..., B, G, R, 3]` of maps `[..., 3, P, 3]` at a grid, in the order of `.cube` (blue, green, red)."""
+    red, green, blue = maps.unbind(-3)
+    return red[..., None, None, :, :] + green[..., None, :, None, :] + blue[..., :, None, None, :]
+
+
+def _matched(points: Tensor, source: Tensor, target: Tensor) -> Tensor:
+    """Curves `[B, 3, P]` through the quantiles `[B, 3, Q]`, from black to black and white to white."""
+    count, size = len(source), len(points)
     rising = torch.arange(source.shape[2], device=source.device) * 1e-5  # quantiles that are equal keep their order
     low = torch.minimum(source[..., :1] - 0.02, source.new_tensor(-0.001))
     high = torch.maximum(source[..., -1:] + 0.02, source.new_tensor(1.001))
@@ -140,14 +154,5 @@ def _matched(grid: Tensor, source: Tensor, target: Tensor) -> Tensor:
     at = points.expand(count, 3, size).contiguous()
     right = torch.searchsorted(x, at).clamp(1, x.shape[2] - 1)
     x0, x1, y0, y1 = x.gather(2, right - 1), x.gather(2, right), y.gather(2, right - 1), y.gather(2, right)
-    curves = y0 + (y1 - y0) * ((at - x0) / (x1 - x0).clamp(min=1e-5))
-    red, green, blue = curves.unbind(1)
-    shape = (count, size, size, size)
-    return torch.stack(
-        [
-            red.view(count, 1, 1, size).expand(shape),
-            green.view(count, 1, size, 1).expand(shape),
-            blue.view(count, size, 1, 1).expand(shape),
-        ],
-        -1,
-    )
+    curves: Tensor = y0 + (y1 - y0) * ((at - x0) / (x1 - x0).clamp(min=1e-5))
+    return curves

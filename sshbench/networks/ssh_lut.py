@@ -16,7 +16,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sshbench.networks.closed_form import Statistics, closed_form_maps, light_ratio, statistics
+from sshbench.networks.closed_form import (
+    Statistics,
+    closed_form_maps,
+    light_ratio,
+    of_own_channels,
+    on_grid,
+    statistics,
+)
 from sshbench.networks.limits import check_size
 
 SIDE = 64
@@ -71,7 +78,7 @@ class SshLut(nn.Module):
         Share of the tokens' and of the hidden features that are left out in training.
     """
 
-    grid: Tensor
+    points: Tensor
     light: Tensor
 
     def __init__(
@@ -113,10 +120,8 @@ class SshLut(nn.Module):
             self.gains.bias[:2] = 0.25  # half of the way to the background, shared by both estimates of its light
         self.mixed = nn.Linear(hidden, mixtures)
         self.maps = nn.Parameter(0.01 * torch.randn(mixtures, 3, mixture_size, mixture_size, mixture_size))
-        axis = torch.linspace(0, 1, size)
-        blue, green, red = torch.meshgrid(axis, axis, axis, indexing="ij")
-        self.register_buffer("grid", torch.stack([red, green, blue], -1), persistent=False)
-        self.register_buffer("light", decoded(axis), persistent=False)
+        self.register_buffer("points", torch.linspace(0, 1, size), persistent=False)
+        self.register_buffer("light", decoded(torch.linspace(0, 1, size)), persistent=False)
 
     def forward(
         self,
@@ -156,8 +161,8 @@ class SshLut(nn.Module):
                 statistics(image.float(), _counting(mask.float()), self.quantiles)
                 for image, mask in ((content, content_mask), (reference, reference_mask), (near, near_seen))
             )
-            known, matrix = closed_form_maps(self.grid, of_content, of_reference)
-            known = torch.cat([known, closed_form_maps(self.grid, of_content, of_near)[0][:, :2]], 1)
+            known, matrix = closed_form_maps(self.points, of_content, of_reference)
+            known = torch.cat([known, closed_form_maps(self.points, of_content, of_near)[0][:, :2]], 1)
             ratios, relation = _ratios(of_content, of_reference, of_near)
             turn = (matrix - torch.eye(3, device=matrix.device)).flatten(1)
             relation = torch.cat([turn, of_reference.mean - of_content.mean, relation], 1).clamp(-3, 3)
@@ -184,25 +189,13 @@ class SshLut(nn.Module):
         hidden = self.dropout(self.weigh(torch.cat([*views, numbers], 1)))
         weights = self.gains(hidden).float()
         gain = (torch.einsum("bk,bkc->bc", weights[:, :_GAINS], ratios) + weights[:, _GAINS:]).clamp(-_STOPS, _STOPS)
-        moved = torch.einsum("bk,bk...->b...", self.closed(hidden).float(), known)
+        curves = encoded(torch.exp2(gain)[:, None] * self.light[:, None])
+        moved = torch.einsum("bk,bk...->b...", self.closed(hidden).float(), known) + of_own_channels(curves)
         learned = (self.mixed(hidden) @ self.maps.flatten(1)).float().view(count, *self.maps.shape[1:])
         if self.mixture_size != self.size:
             learned = functional.interpolate(learned, size=(self.size,) * 3, mode="trilinear", align_corners=True)
-        table = self._gained(gain) + moved + learned.permute(0, 2, 3, 4, 1)
+        table = on_grid(moved) + learned.permute(0, 2, 3, 4, 1)
         return SshLutOutput(table, gain, style[:count], style[count : 2 * count])
-
-    def _gained(self, gain: Tensor) -> Tensor:
-        """The LUTs `[B, N, N, N, 3]` of gains `[B, 3]` in stops."""
-        red, green, blue = encoded(torch.exp2(gain)[..., None] * self.light).unbind(1)
-        shape = (len(gain), self.size, self.size, self.size)
-        return torch.stack(
-            [
-                red[:, None, None, :].expand(shape),
-                green[:, None, :, None].expand(shape),
-                blue[:, :, None, None].expand(shape),
-            ],
-            -1,
-        )
 
 
 def decoded(values: Tensor) -> Tensor:

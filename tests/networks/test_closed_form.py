@@ -8,7 +8,14 @@ import torch
 
 from sshbench.lut import transfer
 from sshbench.lut.srgb import decode, encode
-from sshbench.networks.closed_form import Statistics, closed_form_maps, light_ratio, optimal_matrix, statistics
+from sshbench.networks.closed_form import (
+    Statistics,
+    closed_form_maps,
+    light_ratio,
+    on_grid,
+    optimal_matrix,
+    statistics,
+)
 
 LUMA = np.array([0.2126, 0.7152, 0.0722])
 
@@ -29,6 +36,11 @@ def masks() -> torch.Tensor:
 def identity(size: int) -> torch.Tensor:
     axis = torch.linspace(0, 1, size)
     return torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1).flip(-1)
+
+
+def maps_on_grid(size: int, source: Statistics, target: Statistics) -> tuple[torch.Tensor, torch.Tensor]:
+    maps, matrix = closed_form_maps(torch.linspace(0, 1, size), source, target)
+    return on_grid(maps), matrix
 
 
 def test_statistics_are_those_of_the_pixels_inside(images: torch.Tensor, masks: torch.Tensor) -> None:
@@ -104,7 +116,7 @@ def test_a_plain_foreground_is_not_stretched_without_bounds() -> None:
 
 def test_maps_to_the_same_colours_change_nothing(images: torch.Tensor, masks: torch.Tensor) -> None:
     same = statistics(images, masks)
-    maps, matrix = closed_form_maps(identity(9), same, same)
+    maps, matrix = maps_on_grid(9, same, same)
     assert maps.shape == (3, 4, 9, 9, 9, 3)
     torch.testing.assert_close(matrix, torch.eye(3).expand(3, 3, 3), atol=1e-3, rtol=0)
     assert maps[:, :3].abs().max() < 1e-3
@@ -116,7 +128,7 @@ def test_each_map_brings_what_it_promises(images: torch.Tensor, masks: torch.Ten
     turn = torch.tensor([[0.8, 0.1, 0.0], [0.0, 0.6, 0.1], [0.1, 0.0, 0.7]])
     others = torch.einsum("ij,bjhw->bihw", turn, images[:2]) + 0.1
     source, target = statistics(images[:2], masks[:2]), statistics(others, masks[:2])
-    maps, matrix = closed_form_maps(identity(33), source, target)
+    maps, matrix = maps_on_grid(33, source, target)
     at = (source.mean[0] * 32).round().long().tolist()  # the grid's point nearest to the mean
     colour = identity(33)[at[2], at[1], at[0]]
     shift, mean = target.mean[0] - source.mean[0], source.mean[0]
@@ -131,7 +143,7 @@ def test_quantiles_are_matched_channel_by_channel() -> None:
     shares = (torch.arange(17) + 0.5) / 17
     low, high = (torch.stack([shares * scale] * 4)[None] for scale in (0.5, 1.0))
     nothing, light = (torch.zeros(1, 3), torch.eye(3)[None] * 0.01), torch.zeros(1, 4)
-    maps, _ = closed_form_maps(grid, Statistics(*nothing, low, light), Statistics(*nothing, high, light))
+    maps, _ = maps_on_grid(5, Statistics(*nothing, low, light), Statistics(*nothing, high, light))
     moved = grid + maps[0, 3]
     torch.testing.assert_close(moved[0, 0, 1, 0], torch.tensor(0.5), atol=1e-3, rtol=0)  # 0.25 to twice as much
     assert moved.min() >= 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from sshbench.networks.closed_form import of_own_channels, on_grid
 from sshbench.networks.ssh_lut import SIDE, SshLut, decoded, encoded
 
 
@@ -67,7 +68,7 @@ def test_before_it_has_learned_it_goes_half_the_stops_to_the_background(network:
     network = untrained(network)
     out = network(plain(0.1), plain(0.4))
     torch.testing.assert_close(out.gain, torch.full((1, 3), 1.0), atol=1e-3, rtol=0)
-    expected = encoded(2 * decoded(network.grid))
+    expected = on_grid(of_own_channels(encoded(2 * decoded(network.points))[:, None].expand(-1, 3)))
     torch.testing.assert_close(out.table[0], expected, atol=1e-3, rtol=0)
     _, shown, near = place(1)
     placed = plain(0.05) * near + plain(0.9) * (1 - near)
@@ -126,8 +127,9 @@ def test_in_a_place_only_what_is_seen_counts(network: SshLut) -> None:
 
 
 def test_the_table_is_in_the_order_of_cube_files(network: SshLut) -> None:
-    assert network.grid[0, 0, -1].tolist() == [1, 0, 0]
-    assert network.grid[-1, 0, 0].tolist() == [0, 0, 1]
+    grid = on_grid(of_own_channels(network.points[:, None].expand(-1, 3)))
+    assert grid[0, 0, -1].tolist() == [1, 0, 0]
+    assert grid[-1, 0, 0].tolist() == [0, 0, 1]
 
 
 def test_no_mask_is_a_mask_that_shows_all(network: SshLut) -> None:

@@ -1,0 +1,94 @@
+"""SSH-LUT in numpy gives what it gives in torch, and loads without it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from sshbench.networks.ssh_lut import SIDE, SshLut
+from sshbench.networks.ssh_lut_numpy import fitting_arrays
+
+SMALL = {"width": 8, "channels": 32, "mixtures": 8, "hidden": 32}
+ARCHITECTURES = [
+    {},
+    {"width": 16, "attention": 1, "dropout": 0.05},
+    SMALL | {"attention": 0},
+    SMALL | {"size": 9, "mixture_size": 9, "quantiles": 5},
+    SMALL | {"size": 33, "mixture_size": 5, "attention": 3},
+]
+
+
+def network(architecture: dict[str, float]) -> SshLut:
+    """One in which every part counts."""
+    torch.manual_seed(0)
+    made = SshLut(**architecture).eval()  # type: ignore[arg-type]
+    with torch.no_grad():
+        for value in made.parameters():
+            value += 0.05 * torch.randn_like(value)
+    return made
+
+
+def arrays(made: SshLut) -> dict[str, np.ndarray]:
+    return {name: value.numpy() for name, value in made.state_dict().items()}
+
+
+def given(kind: str, count: int = 3) -> list[torch.Tensor]:
+    """Images of 8 bits and masks: whole, with soft edges, or of nothing at all."""
+    generator = torch.Generator().manual_seed(1)
+    dark = torch.tensor([1.0, 0.4, 0.02]).view(3, 1, 1, 1)[:count]
+    images = [(torch.rand(count, 3, SIDE, SIDE, generator=generator) * dark * 255).round() / 255 for _ in range(3)]
+    if kind == "empty":
+        masks = [torch.zeros(count, 1, SIDE, SIDE)] * 4
+    else:
+        masks = [torch.rand(count, 1, SIDE, SIDE, generator=generator) for _ in range(4)]
+        if kind == "hard":
+            masks = [(mask > 0.5).float() for mask in masks]
+            masks[3] = 1 - masks[2]
+            masks[2][0] = masks[3][0] = 0  # one without a place
+    return [images[0], images[1], masks[0], masks[1], images[2], masks[2], masks[3]]
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("kind", ["hard", "soft", "empty"])
+def test_it_gives_what_torch_gives(architecture: dict[str, float], kind: str) -> None:
+    made = network(architecture)
+    here = fitting_arrays(arrays(made), architecture)
+    assert here is not None
+    with torch.inference_mode():
+        expected = made(*given(kind)).table.numpy()
+    found = here.tables(*(one.permute(0, 2, 3, 1).contiguous().numpy() for one in given(kind)))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=1e-5 * max(1, np.abs(expected).max()))
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [{"width": 16}, SMALL | {"attention": 3}, SMALL | {"colour": 3}, SMALL | {"width": 8.0}, SMALL | {"size": 1}],
+)
+def test_weights_of_another_network_are_left_to_torch_to_explain(architecture: dict[str, float]) -> None:
+    assert fitting_arrays(arrays(network(SMALL)), architecture) is None
+
+
+def test_widths_that_torch_refuses_are_not_taken() -> None:
+    with pytest.raises(ValueError, match="divisible"):
+        SshLut(**SMALL | {"width": 50})  # type: ignore[arg-type]
+    from sshbench.networks import ssh_lut_numpy
+
+    shapes = ssh_lut_numpy._shapes(**SMALL | {"width": 50})  # type: ignore[arg-type]
+    state = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    assert fitting_arrays(state, SMALL | {"width": 50}) is None
+
+
+def test_harmonizing_does_not_load_torch() -> None:
+    code = (
+        "import sys, numpy, sshbench; "
+        "images = numpy.random.default_rng(0).integers(0, 256, (2, 40, 40, 3), numpy.uint8); "
+        "mask = numpy.zeros((40, 40)); mask[10:30, 10:30] = 1; "
+        "sshbench.harmonize(images[0], images[1], mask, method='ssh-lut'); "
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -7,15 +7,13 @@ operator `sshbench::apply_lut`; where no kernel is there, plain torch computes.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sshbench.lut import arguments, ranges
+from sshbench.lut import arguments, arrays, ranges
 from sshbench.lut.arguments import Index, Interpolation, Layout, Luts, Strength
 from sshbench.lut.bank import LutBank
 from sshbench.lut.kernels import cpu
@@ -205,7 +203,9 @@ def apply_lut_normalized(
         return result
     pixels = np.asarray(batch)
     planar = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2) if channels_last else pixels)
-    values = _reference_array(planar.astype(np.float32) / np.float32(255), packed, indices, strengths, interpolation)
+    values = arrays.computed_by_torch(
+        planar.astype(np.float32) / np.float32(255), packed, indices, strengths, interpolation
+    )
     values = np.clip(values, 0, 1) * affine[0].reshape(3, 1, 1) + affine[1].reshape(3, 1, 1)
     if is_array:
         return values.astype(dtype)
@@ -252,7 +252,7 @@ def _apply_array(
     else:
         _check_out_array(images, out)
         images = arguments.separate(images, out)
-    count, height, width = arguments.extent(images.shape if images.ndim == 4 else (1, *images.shape), channels_last)
+    count = len(images) if images.ndim == 4 else 1
     packed = arguments.packed(luts)
     indices, strengths = arguments.choices(index, strength, packed.count, count)
     if images.size == 0:
@@ -265,79 +265,10 @@ def _apply_array(
         arguments.check_table(luts)
     in_place = out.dtype.isnative and out.flags.aligned
     result = out.reshape(batch.shape) if in_place else np.empty_like(batch)
-    settings = (interpolation, channels_last, (count, height, width))
-    _compute_array(batch, packed, indices, strengths, *settings, arguments.fit_kernels(luts), result)
+    arrays.compute(batch, packed, indices, strengths, interpolation, channels_last, result)
     if not in_place:
         out[...] = result.reshape(out.shape)
     return out
-
-
-def _compute_array(
-    batch: NDArray[Any],
-    packed: cpu.PackedLuts,
-    indices: NDArray[np.int32] | None,
-    strengths: NDArray[np.float32] | None,
-    interpolation: Interpolation,
-    channels_last: bool,
-    shape: tuple[int, int, int],
-    kernels: bool,
-    result: NDArray[Any],
-) -> None:
-    dtype = batch.dtype.name
-    if cpu.available() and kernels and dtype != "float64":
-        cpu.apply(
-            batch, packed, indices, strengths, shape=shape, dtype=dtype, layout="NHWC" if channels_last else "NCHW",
-            interpolation=interpolation, out=result,
-        )  # fmt: skip
-        return
-    if not cpu.available():
-        _say_once_that_kernels_are_missing()
-        if dtype == "uint8" and cpu.apply_plain(
-            batch, packed, indices, strengths, interpolation, channels_last, result
-        ):
-            return
-    planar = np.ascontiguousarray(batch.transpose(0, 3, 1, 2) if channels_last else batch)
-    if dtype.startswith("uint"):
-        top = np.iinfo(batch.dtype).max
-        values = _reference_array(planar / np.float64(top), packed, indices, strengths, interpolation)
-        values = np.floor(np.clip(values * top, 0, top) + 0.5)
-    else:
-        values = _reference_array(planar, packed, indices, strengths, interpolation)
-    result[...] = values.transpose(0, 2, 3, 1) if channels_last else values
-
-
-def _reference_array(
-    planar: NDArray[Any],
-    packed: cpu.PackedLuts,
-    index: NDArray[np.int32] | None,
-    strength: NDArray[np.float32] | None,
-    interpolation: str,
-) -> NDArray[Any]:
-    import torch
-
-    from sshbench.lut import reference
-
-    def tensor(array: NDArray[Any] | None) -> torch.Tensor | None:
-        return None if array is None else torch.from_numpy(array.copy())
-
-    images = tensor(planar)
-    assert images is not None
-    result = reference.apply(
-        images, tensor(packed.values), tensor(packed.shaper), tensor(index), tensor(strength), domain=packed.domain,
-        shaper_domain=packed.shaper_domain, interpolation=interpolation,
-    )  # fmt: skip
-    values: NDArray[Any] = result.numpy()
-    return values
-
-
-@cache
-def _say_once_that_kernels_are_missing() -> None:
-    warnings.warn(
-        "sshbench was installed without its native kernels (no C++ compiler was found), so LUTs are applied with plain "
-        "torch, which is slower; install a compiler and then sshbench again",
-        RuntimeWarning,
-        stacklevel=5,
-    )
 
 
 # --- torch ------------------------------------------------------------------------------------------------------------
@@ -431,7 +362,7 @@ def _apply_tensor(
         from sshbench.lut import reference
 
         if images.device.type == "cpu" and not cpu.available() and not compiling:
-            _say_once_that_kernels_are_missing()
+            arrays.say_once_that_kernels_are_missing()
         planar = batch.permute(0, 3, 1, 2) if channels_last else batch
         values = planar.to(precision) / (255.0 if dtype == "uint8" else 1.0)
         result = reference.apply(

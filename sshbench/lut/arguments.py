@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sshbench.lut.bank import LutBank
+from sshbench.lut.files import read_lut
 from sshbench.lut.kernels import cpu
 from sshbench.lut.table import MAX_SIZE_3D, MIN_SIZE, UNIT, Domain, Lut, LutError
 
@@ -47,8 +48,6 @@ def extent(shape: Sequence[int], channels_last: bool) -> tuple[int, int, int]:
 def named(luts: Luts, index: Index) -> tuple[Lut | LutBank | torch.Tensor, Index]:
     """The LUTs, read where a look or a file is named, and `index` with the places of the LUTs that it names."""
     if isinstance(luts, str) or hasattr(luts, "__fspath__"):
-        from sshbench.lut.files import read_lut
-
         luts = read_lut(luts)
     words = index.tolist() if isinstance(index, np.ndarray) and index.dtype.kind in "OU" else index
     names = [words] if isinstance(words, str) else words

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sshbench.folders import data_folder
+from sshbench.lut.arrays import through
+from sshbench.lut.files import find_luts, read_lut
 from sshbench.lut.kernels.cpu import PackedLuts
 from sshbench.lut.table import MAX_SIZE_3D, UNIT, Lut, LutError, brief, check_size, frozen, identity_table
 
@@ -65,8 +68,6 @@ class LutBank:
     @classmethod
     def from_folder(cls, folder: str | Path, size: int = 33) -> LutBank:
         """Read every LUT file below `folder`; names are the paths in it without their suffix."""
-        from sshbench.lut.files import find_luts, read_lut
-
         folder = Path(folder)
         paths = find_luts(folder)
         if not paths:
@@ -88,8 +89,6 @@ class LutBank:
     @classmethod
     def of_looks(cls, size: int = 17) -> LutBank:
         """Read the looks that ship with sshbench; names are theirs, such as `"golden-hour"`."""
-        from sshbench.folders import data_folder
-
         return cls.from_folder(data_folder("luts"), size)
 
     def __repr__(self) -> str:
@@ -185,19 +184,14 @@ def resample(lut: Lut, size: int) -> tuple[NDArray[np.float32], float]:
     The table `[B, G, R, 3]`, and the largest difference between it and `lut`, over the points of both tables and 2^15
     points drawn at random.
     """
-    from sshbench.lut.apply import apply_lut
-
     check_size(size, MAX_SIZE_3D, "3D table")
     if lut.kind == "3d" and lut.size == size and lut.domain.is_unit:
         assert lut.values is not None
         return lut.values, 0.0
 
-    def evaluate(which: Lut, colours: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(apply_lut(colours.reshape(1, -1, 3), which, layout="HWC")).reshape(colours.shape)
-
-    values = evaluate(lut, identity_table(size))
+    values = through(lut, identity_table(size))
     result = Lut(values=values)
-    return values, max(float(np.abs(evaluate(lut, p) - evaluate(result, p)).max(initial=0.0)) for p in _probes(lut))
+    return values, max(float(np.abs(through(lut, p) - through(result, p)).max(initial=0.0)) for p in _probes(lut))
 
 
 def _probes(lut: Lut) -> Iterator[NDArray[np.float32]]:

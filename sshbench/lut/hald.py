@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from sshbench.errors import SshbenchError
 from sshbench.images.files import ImageFile, write_image
+from sshbench.images.kinds import picture_kind
 from sshbench.images.opening import Encoded, opened
 from sshbench.images.reading import read_image
-from sshbench.lut.apply import apply_lut
-from sshbench.lut.files import picture_kind
+from sshbench.lut.arrays import through
 from sshbench.lut.table import Lut, identity_table
 
 MIN_LEVEL = 2
@@ -168,8 +168,7 @@ def write_hald(lut: Lut, path: str | os.PathLike[str], *, level: int | None = No
     if lut.kind == "3d" and lut.size == size and lut.domain.is_unit and lut.values is not None:
         values = lut.values
     else:
-        grid = identity_table(size).reshape(size, size * size, 3)
-        values = np.asarray(apply_lut(grid, lut))
+        values = through(lut, identity_table(size))
     _warn_of_losses(lut, path, values)
     largest = 2**bits - 1
     pixels = np.rint(np.clip(values, 0, 1).astype(np.float64) * largest).astype(np.uint8 if bits == 8 else np.uint16)

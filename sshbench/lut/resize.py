@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sshbench.lut.apply import apply_lut
+from sshbench.lut.arrays import through
 from sshbench.lut.table import MAX_SIZE_1D, MAX_SIZE_3D, MIN_SIZE, Domain, Lut, LutError, identity_table
 
 _PROBES = 1 << 15
@@ -16,12 +15,6 @@ _PROBES = 1 << 15
 def input_domain(lut: Lut) -> Domain:
     """The domain of the stage that colours enter first."""
     return lut.domain if lut.shaper_values is None else lut.shaper_domain
-
-
-def through(lut: Lut, colours: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Colours `[..., 3]` after the LUT, by trilinear interpolation."""
-    out: NDArray[np.float32] = apply_lut(colours.reshape(1, -1, 3), lut, layout="HWC").reshape(colours.shape)
-    return out
 
 
 def resized(lut: Lut, size: int) -> Lut:

@@ -11,57 +11,22 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sshbench.errors import SshbenchError
+from sshbench.lut.domain import UNIT, Domain, LutError
+from sshbench.lut.kernels.cpu import PackedLuts
 
 if TYPE_CHECKING:
     import torch
 
-    from sshbench.lut.kernels.cpu import PackedLuts
+__all__ = [
+    "MAX_SIZE_1D", "MAX_SIZE_3D", "MIN_SIZE", "UNIT", "Domain", "Lut", "LutError", "brief", "check_size", "frozen",
+    "identity_table", "rising",
+]  # fmt: skip
 
 Kind = Literal["1d", "3d", "shaper+3d"]
 
 MIN_SIZE = 2
 MAX_SIZE_3D = 256
 MAX_SIZE_1D = 65536
-
-
-class LutError(SshbenchError, ValueError):
-    """A table that is no LUT: wrong shape, size, numbers or domain."""
-
-
-@dataclass(frozen=True)
-class Domain:
-    """The box of input values a table spans, per channel R, G, B; values outside are clamped to it."""
-
-    lower: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    upper: tuple[float, float, float] = (1.0, 1.0, 1.0)
-
-    def __post_init__(self) -> None:
-        # Kernels compute in float32, so a domain has to be one there too.
-        lower, upper = np.asarray(self.lower, np.float32), np.asarray(self.upper, np.float32)
-        if lower.shape != (3,) or upper.shape != (3,):
-            raise LutError("a domain needs three lower and three upper bounds (R, G, B)")
-        if not (np.isfinite(lower).all() and np.isfinite(upper).all()):
-            raise LutError(f"domain {self.lower} to {self.upper} is not finite in float32")
-        if not (lower < upper).all():
-            raise LutError(f"domain {self.lower} to {self.upper} is empty or inverted")
-        object.__setattr__(self, "lower", tuple(float(v) for v in lower))
-        object.__setattr__(self, "upper", tuple(float(v) for v in upper))
-
-    @property
-    def is_unit(self) -> bool:
-        """Whether the domain is 0..1 in every channel."""
-        return self == UNIT
-
-    @property
-    def fits_kernels(self) -> bool:
-        """Whether float32 holds the domain's width, and the points of a table per unit of it, as kernels need them."""
-        widths = [upper - lower for lower, upper in zip(self.lower, self.upper, strict=True)]
-        return all(_NARROWEST <= width <= _WIDEST for width in widths)
-
-
-_NARROWEST, _WIDEST = 1e-33, 3e38  # 65535 points over less, or a width of more, are infinite in float32
-UNIT = Domain()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -158,8 +123,6 @@ class Lut:
     @cached_property
     def packed(self) -> PackedLuts:
         """The LUT as the CPU kernels read it."""
-        from sshbench.lut.kernels.cpu import PackedLuts
-
         values = None if self.values is None else self.values[None]
         shaper = None if self.shaper_values is None else self.shaper_values[None]
         return PackedLuts(values, shaper, self.domain, self.shaper_domain)

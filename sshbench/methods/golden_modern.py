@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sshbench.methods.golden import ellipse, fill, image, soft_ellipse
+from sshbench.methods.golden_rule import ellipse, fill, image, soft_ellipse
 from sshbench.networks import imagenet
 from sshbench.networks.harmonizer import Harmonizer
 from sshbench.networks.harmonizer_filters import restored

@@ -7,9 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from sshbench.methods.base import Method, WeightsError
-from sshbench.methods.weights import HUB, Dtype, Weights, WeightsCard, read_weights, save_weights
-
-PATTERNS = ("model*.safetensors", "model.safetensors.index.json", "README.md")
+from sshbench.methods.hub_download import HUB, download, reason_of
+from sshbench.methods.weights import Dtype, Weights, WeightsCard, read_weights, save_weights
 
 
 def push_to_hub(weights: Weights, repo: str, *, private: bool = False, dtype: Dtype = "float16") -> str:
@@ -39,26 +38,8 @@ def push_to_hub(weights: Weights, repo: str, *, private: bool = False, dtype: Dt
             url = api.create_repo(repo, private=private, exist_ok=True)
             api.upload_folder(repo_id=repo, folder_path=folder, commit_message=f"Weights of {weights.card.method}")
         except Exception as error:  # of the Hub's client, of its HTTP library, of sockets: without a common base
-            raise WeightsError(f"{repo} cannot be written to on the Hugging Face Hub ({_say(error)})") from error
+            raise WeightsError(f"{repo} cannot be written to on the Hugging Face Hub ({reason_of(error)})") from error
     return str(url)
-
-
-def download(repo: str) -> Path:
-    """Fetch a repository `user/name`, or `user/name@revision`, into the Hub's cache.
-
-    Raises
-    ------
-    WeightsError
-        There is no such repository, or the Hub cannot be reached.
-    """
-    import huggingface_hub
-
-    name, _, revision = repo.partition("@")
-    try:
-        found = huggingface_hub.snapshot_download(name, revision=revision or None, allow_patterns=list(PATTERNS))
-    except Exception as error:
-        raise WeightsError(f"{repo} cannot be fetched from the Hugging Face Hub ({_say(error)})") from error
-    return Path(found)
 
 
 def from_pretrained(where: str | os.PathLike[str], *, device: str | None = None) -> Method:
@@ -107,7 +88,3 @@ def model_card(card: WeightsCard) -> str:
 
 
 _WHOSE = {"authors": "the method's authors", "sshbench": "sshbench", "user": "a user"}
-
-
-def _say(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]

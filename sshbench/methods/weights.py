@@ -18,13 +18,13 @@ from sshbench.folders import data_folder
 from sshbench.methods import tensor_files
 from sshbench.methods.base import MissingWeights, WeightsError
 from sshbench.methods.cards import CardError, Checkpoint, Range, read_card
+from sshbench.methods.hub_download import HUB, download
 from sshbench.methods.run_folder import weights_in
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 SHARD_BYTES = 16 * 2**20
-HUB = "hf://"
 LARGEST_INPUT = 2048
 """Side of the largest square that weights may ask their network to work at; published ones work at up to 512."""
 AUTHORS, SSHBENCH = "authors", "sshbench"
@@ -187,8 +187,6 @@ def load_weights(method: str, weights: str | os.PathLike[str] | None = None) -> 
     if weights is None or weights in (AUTHORS, SSHBENCH):
         return _own(method, weights)
     if str(weights).startswith(HUB):
-        from sshbench.methods.hub import download
-
         return _ours(method, download(str(weights).removeprefix(HUB)), str(weights))
     path = Path(weights).expanduser()
     if not path.exists():

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sshbench.triplets.sources import Photo, Source
+from sshbench.triplets.source import Photo, Source
 
 Pixels = NDArray[np.uint8]
 

@@ -25,7 +25,7 @@ from sshbench.triplets.dataset import Sample, first_usable
 from sshbench.triplets.held_out import Part, in_part
 from sshbench.triplets.resize import resize_box
 from sshbench.triplets.settings import SettingsError
-from sshbench.triplets.sources import SourceError, skipping
+from sshbench.triplets.source import SourceError, skipping
 
 Pixels = NDArray[np.uint8]
 

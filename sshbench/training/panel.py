@@ -24,7 +24,8 @@ from sshbench.triplets.held_out import bank_part, held_out_or_all
 from sshbench.triplets.loader import is_image
 from sshbench.triplets.luts import Places, open_bank
 from sshbench.triplets.settings import Settings
-from sshbench.triplets.sources import SkippedImage, open_source
+from sshbench.triplets.source import SkippedImage
+from sshbench.triplets.sources import open_source
 
 FAMILIES = ("looks", "grades", "transfers", "ladders")
 

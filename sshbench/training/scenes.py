@@ -25,7 +25,7 @@ from sshbench.triplets.recipe import Box, Recipe
 from sshbench.triplets.render import render_crops
 from sshbench.triplets.resize import resize_box
 from sshbench.triplets.settings import TRANSFERS
-from sshbench.triplets.sources import SkippedImage
+from sshbench.triplets.source import SkippedImage
 
 Pixels = NDArray[np.uint8]
 

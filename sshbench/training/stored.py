@@ -11,7 +11,7 @@ from sshbench.triplets.dataset import Sample, TripletDataset
 from sshbench.triplets.held_out import Part, in_part
 from sshbench.triplets.recipe import Recipe
 from sshbench.triplets.settings import Settings
-from sshbench.triplets.sources import SourceError
+from sshbench.triplets.source import SourceError
 from sshbench.triplets.stored import StoredTriplets
 
 _VIEWS = {

@@ -25,7 +25,8 @@ from sshbench.triplets.held_out import held_out_or_all
 from sshbench.triplets.loader import is_image, normalized
 from sshbench.triplets.luts import Places, open_bank
 from sshbench.triplets.settings import Settings
-from sshbench.triplets.sources import SkippedImage, open_source
+from sshbench.triplets.source import SkippedImage
+from sshbench.triplets.sources import open_source
 from sshbench.triplets.stored import load_triplets
 
 Batch = dict[str, Any]

@@ -25,7 +25,8 @@ from sshbench.triplets.luts import Places, bank_of, open_bank
 from sshbench.triplets.recipe import Recipe, make_recipe
 from sshbench.triplets.render import RenderedComposite, render, render_crops
 from sshbench.triplets.settings import Settings
-from sshbench.triplets.sources import Partners, Photo, SkippedImage, SkippedWarning, Source, open_source
+from sshbench.triplets.source import Partners, Photo, SkippedImage, SkippedWarning, Source
+from sshbench.triplets.sources import open_source
 
 Pixels = NDArray[np.uint8]
 Unreadable = Literal["replace", "raise"]

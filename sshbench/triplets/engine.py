@@ -34,7 +34,7 @@ from sshbench.triplets.manifest import (
 )
 from sshbench.triplets.progress import Bar
 from sshbench.triplets.settings import COMPUTED, Settings
-from sshbench.triplets.sources import Source
+from sshbench.triplets.source import Source
 from sshbench.triplets.storage import Storage
 from sshbench.triplets.writer import Job, Made, Tick, Todo, partners_of
 

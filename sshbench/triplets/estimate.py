@@ -11,7 +11,7 @@ from sshbench.lut.bank import LutBank
 from sshbench.triplets.local_engine import one_thread
 from sshbench.triplets.manifest import Run
 from sshbench.triplets.shard_file import ParquetShard
-from sshbench.triplets.sources import Source
+from sshbench.triplets.source import Source
 from sshbench.triplets.storage import Storage
 from sshbench.triplets.writer import Job, outcomes, partners_of
 

@@ -14,8 +14,8 @@ from typing import Literal, TypeVar
 from sshbench.file_names import same_name
 from sshbench.lut.bank import LutBank
 from sshbench.lut.table import LutError
+from sshbench.triplets.source import SourceError
 from sshbench.triplets.source_files import IMAGES
-from sshbench.triplets.sources import SourceError
 
 Part = Literal["train", "held-out", "all"]
 

@@ -10,7 +10,8 @@ from sshbench.triplets.luts import Places, bank_of
 from sshbench.triplets.recipe import make_recipe
 from sshbench.triplets.settings import Settings
 from sshbench.triplets.sheet import Pixels, Row, row_of
-from sshbench.triplets.sources import SkippedImage, Source, open_source
+from sshbench.triplets.source import SkippedImage, Source
+from sshbench.triplets.sources import open_source
 from sshbench.triplets.stored import StoredTriplets, asked_of, load_triplets
 
 _PHOTO_SIDE = 480

@@ -16,7 +16,7 @@ from sshbench.triplets.masks import generate_mask, mask_part
 from sshbench.triplets.recipe import Box, Recipe, boxes
 from sshbench.triplets.resize import resize_box
 from sshbench.triplets.settings import Settings, Transfer
-from sshbench.triplets.sources import Partners, SkippedImage
+from sshbench.triplets.source import Partners, SkippedImage
 
 Pixels = NDArray[np.uint8]
 

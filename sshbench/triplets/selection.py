@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sshbench.triplets.held_out import Part, in_part
-from sshbench.triplets.sources import Partners, Photo, SkippedImage, Source, SourceError, fingerprint_of
+from sshbench.triplets.source import Partners, Photo, SkippedImage, Source, SourceError, fingerprint_of
 
 
 class Selection:

@@ -16,7 +16,7 @@ from sshbench.file_names import relative_parts, same_name
 from sshbench.images.cells import FolderFiles, OutsideFile, ReadFile
 from sshbench.images.opening import MAX_BYTES, ImageFileError
 from sshbench.regular_file import open_regular
-from sshbench.triplets.sources import SAMPLE, FileSource, SourceError, fingerprint_of
+from sshbench.triplets.source import SAMPLE, FileSource, SourceError, fingerprint_of
 
 # Also kinds that are not read, so that they are listed with the reason rather than passed over.
 IMAGES = [

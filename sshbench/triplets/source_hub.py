@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from sshbench.images.cells import ReadFile, cell_bytes
 from sshbench.images.hub import hub_files
 from sshbench.images.opening import ImageFileError
+from sshbench.triplets.source import FileSource, Photo, Source, SourceError, fingerprint_of, skipping
 from sshbench.triplets.source_tables import choose_column
-from sshbench.triplets.sources import FileSource, Photo, Source, SourceError, fingerprint_of, skipping
 
 
 def open_hub(

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 from sshbench.file_names import of_one_split
 from sshbench.images.cells import cell_bytes
 from sshbench.images.opening import MAX_BYTES, ImageFileError
+from sshbench.triplets.source import FileSource, SourceError, fingerprint_of
 from sshbench.triplets.source_files import IMAGES, Found
-from sshbench.triplets.sources import FileSource, SourceError, fingerprint_of
 
 _BATCH = 16
 _Surveyed = tuple[int, dict[str, bool], set[frozenset[str]]]

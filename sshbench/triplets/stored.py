@@ -26,7 +26,8 @@ from sshbench.triplets.recipe import Recipe
 from sshbench.triplets.render import Rendered, RenderedComposite, render
 from sshbench.triplets.settings import COMPUTED, Settings
 from sshbench.triplets.shard_file import IMAGES, columns
-from sshbench.triplets.sources import Partners, Source, open_source
+from sshbench.triplets.source import Partners, Source
+from sshbench.triplets.sources import open_source
 from sshbench.triplets.writer import appearance_name
 
 if TYPE_CHECKING:

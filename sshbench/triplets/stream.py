@@ -14,7 +14,7 @@ from sshbench.errors import SshbenchError
 from sshbench.triplets.dataset import Sample, TripletDataset
 from sshbench.triplets.loader import TripletSampler
 from sshbench.triplets.recipe import make_recipe
-from sshbench.triplets.sources import Photo, SkippedImage, SkippedWarning
+from sshbench.triplets.source import Photo, SkippedImage, SkippedWarning
 
 
 class TripletStream(IterableDataset[Sample]):

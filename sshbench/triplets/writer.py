@@ -18,7 +18,7 @@ from sshbench.triplets.recipe import Recipe, make_recipes
 from sshbench.triplets.render import Rendered, RenderedComposite, render
 from sshbench.triplets.settings import PHOTOGRAPHED
 from sshbench.triplets.shard_file import ParquetShard
-from sshbench.triplets.sources import Partners, Photo, SkippedImage, Source
+from sshbench.triplets.source import Partners, Photo, SkippedImage, Source
 from sshbench.triplets.storage import Storage
 
 Report = Callable[[int, int], None]

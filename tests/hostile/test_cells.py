@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 
 from sshbench.benchmarks.open import open_benchmark
 from sshbench.errors import SshbenchError
-from sshbench.triplets.sources import SkippedImage, open_source
+from sshbench.triplets.source import SkippedImage
+from sshbench.triplets.sources import open_source
 from tests.hostile.driver import ODD_NAMES, Files, Target, damaged, damaged_bytes, fuzz
 from tests.hostile.pictures import mask, photo
 

@@ -222,7 +222,7 @@ def test_a_table_learns_a_look() -> None:
 
 @pytest.mark.parametrize("kind", ["numpy bytes", "numpy floats", "tensor bytes", "tensor floats", "compiled"])
 def test_without_native_kernels_torch_computes_and_says_so_once(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sshbench.lut import apply as module
+    from sshbench.lut import arrays
 
     rng = np.random.default_rng(5)
     lut = Lut(rng.random((5, 5, 5, 3), np.float32), np.sort(rng.random((9, 3), np.float32), axis=0))
@@ -232,7 +232,7 @@ def test_without_native_kernels_torch_computes_and_says_so_once(kind: str, monke
     layout = "HWC" if "bytes" in kind else "CHW"
     with_kernels = apply_lut(images, lut, strength=0.7, layout=layout)
     monkeypatch.setattr(cpu, "_cpu", None)
-    module._say_once_that_kernels_are_missing.cache_clear()
+    arrays.say_once_that_kernels_are_missing.cache_clear()
     if kind == "compiled":
         function = torch.compile(
             lambda x: apply_lut(x, lut, strength=0.7, layout=layout), fullgraph=True, backend="aot_eager"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sshbench.methods import golden
+from sshbench.methods import golden, golden_rule
 from tests.golden import golden_helper
 
 VECTORS = Path(__file__).parents[1] / "golden" / "vectors"
@@ -43,14 +43,14 @@ def test_the_samples_are_of_the_published_output(method: str, name: str) -> None
     ],
 )
 def test_values_are_those_of_the_rule(name: str, shape: tuple[int, ...]) -> None:
-    assert np.array_equal(golden.filled(name, shape), golden_helper.fill_value(name, shape))
+    assert np.array_equal(golden_rule.filled(name, shape), golden_helper.fill_value(name, shape))
 
 
 def test_images_are_those_of_the_rule() -> None:
-    assert np.array_equal(golden.image(3, 50, 70), golden_helper.image_u8(3, 50, 70))
-    assert np.array_equal(golden.style(1, 48, 64), golden_helper.style_u8(1, 48, 64))
-    assert np.array_equal(golden.ellipse(60, 80), golden_helper.mask_hard(60, 80))
-    assert np.array_equal(golden.soft_ellipse(60, 80), golden_helper.mask_soft(60, 80))
+    assert np.array_equal(golden_rule.image(3, 50, 70), golden_helper.image_u8(3, 50, 70))
+    assert np.array_equal(golden_rule.style(1, 48, 64), golden_helper.style_u8(1, 48, 64))
+    assert np.array_equal(golden_rule.ellipse(60, 80), golden_helper.mask_hard(60, 80))
+    assert np.array_equal(golden_rule.soft_ellipse(60, 80), golden_helper.mask_soft(60, 80))
 
 
 def test_the_network_here_is_the_published_one() -> None:

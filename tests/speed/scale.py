@@ -23,8 +23,9 @@ from sshbench.triplets.luts import open_bank
 from sshbench.triplets.manifest import Manifest, ShardRecord
 from sshbench.triplets.recipe import make_recipes
 from sshbench.triplets.settings import Settings
+from sshbench.triplets.source import Source
 from sshbench.triplets.source_files import Found, ImageSource
-from sshbench.triplets.sources import Source, open_source
+from sshbench.triplets.sources import open_source
 from sshbench.triplets.storage import Storage
 from sshbench.triplets.stored import StoredTriplets
 from sshbench.triplets.threads import one_thread

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sshbench.triplets.sources import SkippedImage, SourceError
+from sshbench.triplets.source import SkippedImage, SourceError
 
 Pixels = NDArray[np.uint8]
 

@@ -21,7 +21,7 @@ from sshbench.triplets.loader import TripletSampler
 from sshbench.triplets.recipe import make_recipe
 from sshbench.triplets.render import Rendered, render
 from sshbench.triplets.settings import Settings
-from sshbench.triplets.sources import SkippedImage, SkippedWarning
+from sshbench.triplets.source import SkippedImage, SkippedWarning
 from tests.triplets.memory_source import MemorySource, photo
 
 SETTINGS = Settings(seed=5, draws=2, crop=32, scale=(36, 48))

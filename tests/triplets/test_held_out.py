@@ -16,7 +16,8 @@ from sshbench.triplets.held_out import bank_part, bare_name, in_part, is_held_ou
 from sshbench.triplets.luts import open_bank
 from sshbench.triplets.manifest import read_manifest
 from sshbench.triplets.selection import Selection
-from sshbench.triplets.sources import SourceError, open_source
+from sshbench.triplets.source import SourceError
+from sshbench.triplets.sources import open_source
 from sshbench.triplets.stored import load_triplets
 from tests.triplets.memory_source import MemorySource
 

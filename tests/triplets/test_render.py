@@ -21,7 +21,8 @@ from sshbench.triplets.recipe import Crop, Recipe, boxes, make_recipe
 from sshbench.triplets.render import Rendered, RenderedComposite, render
 from sshbench.triplets.resize import resize_box
 from sshbench.triplets.settings import TRANSFERS, Settings
-from sshbench.triplets.sources import Partners, SkippedImage, Source, open_source
+from sshbench.triplets.source import Partners, SkippedImage, Source
+from sshbench.triplets.sources import open_source
 
 Pixels = NDArray[np.uint8]
 

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from sshbench.triplets.sources import SkippedImage, open_source
+from sshbench.triplets.source import SkippedImage
+from sshbench.triplets.sources import open_source
 from tests.triplets.test_sources import colour, encoded
 
 

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from sshbench.triplets.sources import SkippedImage, SourceError, open_source
+from sshbench.triplets.source import SkippedImage, SourceError
+from sshbench.triplets.sources import open_source
 from tests.triplets.test_sources import encoded, encoded_mask
 
 

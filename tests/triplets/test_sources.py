@@ -23,7 +23,8 @@ from PIL import Image
 
 from sshbench.triplets.recipe import make_recipe
 from sshbench.triplets.settings import Settings
-from sshbench.triplets.sources import Partners, SkippedImage, Source, SourceError, open_source
+from sshbench.triplets.source import Partners, SkippedImage, Source, SourceError
+from sshbench.triplets.sources import open_source
 from tests.images.odd_images import photo, saved
 
 COUNT = 40

@@ -24,7 +24,8 @@ from sshbench.triplets.engine import generate, plan
 from sshbench.triplets.loader import TripletLoader
 from sshbench.triplets.luts import open_bank
 from sshbench.triplets.settings import Settings
-from sshbench.triplets.sources import SkippedImage, open_source
+from sshbench.triplets.source import SkippedImage
+from sshbench.triplets.sources import open_source
 from sshbench.triplets.stored import StoredTriplets
 
 SETTINGS = Settings(seed=3, draws=2, crop=48, scale=(56, 64), strength=(0.4, 1.0))

@@ -15,7 +15,7 @@ from sshbench.lut.table import Lut, identity_table
 from sshbench.triplets.engine import plan
 from sshbench.triplets.manifest import Run
 from sshbench.triplets.settings import Settings
-from sshbench.triplets.sources import Photo, SkippedImage, SourceError
+from sshbench.triplets.source import Photo, SkippedImage, SourceError
 
 SMALL = Settings(crop=32, scale=(32, 40), overlap=(0.0, 1.0))
 

@@ -13,8 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sshbench.lut.domain import Domain
 from sshbench.lut.kernels import plain
-from sshbench.lut.table import Domain
 
 try:
     from sshbench.lut.kernels import _cpu  # type: ignore[attr-defined]
@@ -116,6 +116,11 @@ class PackedLuts:
         stage = self.values if self.values is not None else self.shaper
         assert stage is not None
         return len(stage)
+
+    @property
+    def fits_kernels(self) -> bool:
+        """Whether the kernels, which compute in float32, can find places in the domains."""
+        return self.domain.fits_kernels and self.shaper_domain.fits_kernels
 
     @property
     def size(self) -> int:

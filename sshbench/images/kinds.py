@@ -1,0 +1,27 @@
+"""The kind of a picture file, told by its first bytes."""
+
+from __future__ import annotations
+
+_PICTURES = {
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",
+    b"MM\0+": "TIFF",
+    b"\xff\xd8\xff": "JPEG",
+    b"GIF8": "GIF",
+}
+
+
+def picture_kind(start: bytes) -> str | None:
+    """The format of a picture that starts with these 16 bytes; None for what is no picture."""
+    for signature, kind in _PICTURES.items():
+        if start.startswith(signature):
+            return kind
+    if start.startswith(b"RIFF") and start[8:12] == b"WEBP":
+        return "WebP"
+    if start.startswith(b"BM") and start[6:10] == b"\0\0\0\0":
+        return "BMP"
+    if start[4:8] == b"ftyp":
+        return "AVIF" if start[8:12] in (b"avif", b"avis") else "HEIC or a video"
+    return None

@@ -1,0 +1,48 @@
+"""`Domain`: the box of input values that a LUT is defined over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sshbench.errors import SshbenchError
+
+
+class LutError(SshbenchError, ValueError):
+    """A table that is no LUT: wrong shape, size, numbers or domain."""
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The box of input values a table spans, per channel R, G, B; values outside are clamped to it."""
+
+    lower: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    upper: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        # Kernels compute in float32, so a domain has to be one there too.
+        lower, upper = np.asarray(self.lower, np.float32), np.asarray(self.upper, np.float32)
+        if lower.shape != (3,) or upper.shape != (3,):
+            raise LutError("a domain needs three lower and three upper bounds (R, G, B)")
+        if not (np.isfinite(lower).all() and np.isfinite(upper).all()):
+            raise LutError(f"domain {self.lower} to {self.upper} is not finite in float32")
+        if not (lower < upper).all():
+            raise LutError(f"domain {self.lower} to {self.upper} is empty or inverted")
+        object.__setattr__(self, "lower", tuple(float(v) for v in lower))
+        object.__setattr__(self, "upper", tuple(float(v) for v in upper))
+
+    @property
+    def is_unit(self) -> bool:
+        """Whether the domain is 0..1 in every channel."""
+        return self == UNIT
+
+    @property
+    def fits_kernels(self) -> bool:
+        """Whether float32 holds the domain's width, and the points of a table per unit of it, as kernels need them."""
+        widths = [upper - lower for lower, upper in zip(self.lower, self.upper, strict=True)]
+        return all(_NARROWEST <= width <= _WIDEST for width in widths)
+
+
+_NARROWEST, _WIDEST = 1e-33, 3e38  # 65535 points over less, or a width of more, are infinite in float32
+UNIT = Domain()

@@ -1,0 +1,231 @@
+"""`Source`: a list of photographs, each with an id that stays the same when others are added.
+
+`sshbench.triplets.sources.open_source` makes one from a name; the modules `source_files`, `source_tables` and
+`source_hub` hold the kinds.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import blake2b
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sshbench.errors import SshbenchError
+from sshbench.images.decode import decode_photo, shape_of
+from sshbench.images.masks import as_8_bit, read_mask
+from sshbench.images.opening import ImageFileError
+
+SAMPLE = "sample"
+"""The name of the photographs that ship with sshbench."""
+
+
+class SourceError(SshbenchError):
+    """A source that cannot be opened, and the way out."""
+
+
+class SkippedImage(Exception):
+    """A photograph that makes no triplet, and why; never ends a run."""
+
+    def __init__(self, row: str, reason: str) -> None:
+        self.row = row
+        self.reason = reason
+        super().__init__(row, reason)
+
+    def __str__(self) -> str:
+        return f"{self.row}: {self.reason}"
+
+
+class SkippedWarning(RuntimeWarning):
+    """A photograph was left out, and why."""
+
+
+class Photo(Protocol):
+    """One row of a source, not decoded yet."""
+
+    row: str
+
+    def read(self, short_side: int | None = None) -> NDArray[np.uint8]:
+        """As `Source.read`."""
+        ...
+
+    def read_mask(self, short_side: int | None = None) -> NDArray[np.uint8] | None:
+        """As `Source.read_mask`."""
+        ...
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Photographs with an id each. A source can be pickled, and opens its files again in the process it lands in."""
+
+    streaming: bool
+    """Whether rows come only in order, by `photos`; `len`, `row_id`, `index` and `read` then raise SourceError."""
+    fingerprint: str
+    """A hash that changes when the list of photographs changes (names and sizes, not the pixels)."""
+    description: dict[str, Any]
+    """Kind, place, config, split, column, revision, licence where known; for the manifest and the card."""
+
+    def __len__(self) -> int:
+        """Rows."""
+        ...
+
+    def row_id(self, i: int) -> str:
+        """The id of row `i`: a path inside the folder, `file:index` in table files, or `revision:split:index`."""
+        ...
+
+    def index(self, row: str) -> int:
+        """The row with the id `row`."""
+        ...
+
+    def read(self, i: int, short_side: int | None = None) -> NDArray[np.uint8]:
+        """Row `i` as `[H, W, 3]` uint8 sRGB, upright.
+
+        With `short_side` a large image may be decoded smaller, with a short side of at least so many pixels.
+
+        Raises
+        ------
+        SkippedImage
+            The row cannot be decoded, or is too small or absurdly large.
+        """
+        ...
+
+    def read_mask(self, i: int, short_side: int | None = None) -> NDArray[np.uint8] | None:
+        """The mask of row `i`, `[h, w]` uint8, 255 inside; None where it has none."""
+        ...
+
+    def photos(self, start: int = 0, stop: int | None = None) -> Iterator[Photo]:
+        """Rows `start` to `stop` (or the end) in order, read in whatever way is fastest."""
+        ...
+
+
+class FileSource(ABC):
+    """What sources of encoded image files share: a subclass gives the bytes.
+
+    Parameters
+    ----------
+    min_side, max_pixels
+        As for `sshbench.triplets.sources.open_source`.
+    """
+
+    streaming = False
+    fingerprint: str
+    description: dict[str, Any]
+
+    def __init__(self, min_side: int, max_pixels: int) -> None:
+        self.min_side = min_side
+        self.max_pixels = max_pixels
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def row_id(self, i: int) -> str: ...
+
+    @abstractmethod
+    def index(self, row: str) -> int: ...
+
+    @abstractmethod
+    def encoded(self, i: int) -> bytes:
+        """The image file of row `i`; raises SkippedImage or OSError."""
+
+    @abstractmethod
+    def encoded_mask(self, i: int) -> bytes | None:
+        """The mask file of row `i`, or None."""
+
+    def read(self, i: int, short_side: int | None = None) -> NDArray[np.uint8]:
+        row = self.row_id(i)
+        with skipping(row):
+            return self.decoded(self.encoded(i), row, short_side)
+
+    def read_mask(self, i: int, short_side: int | None = None) -> NDArray[np.uint8] | None:
+        row = self.row_id(i)
+        with skipping(row, "its mask "):
+            mask = self.encoded_mask(i)
+        return None if mask is None else self.decoded_mask(mask, row, lambda: self.encoded(i))
+
+    def photos(self, start: int = 0, stop: int | None = None) -> Iterator[Photo]:
+        for i in range(start, len(self) if stop is None else min(stop, len(self))):
+            yield _Row(self, i)
+
+    def decoded(self, data: bytes, row: str, short_side: int | None) -> NDArray[np.uint8]:
+        """The photograph in a file's bytes, within the limits of this source."""
+        with skipping(row):
+            return decode_photo(data, row, short_side=short_side, min_side=self.min_side, max_pixels=self.max_pixels)
+
+    def decoded_mask(self, data: bytes, row: str, photo: Callable[[], bytes]) -> NDArray[np.uint8]:
+        """The mask in a file's bytes; `photo` gives those of its photograph, whose shape and turn the mask has."""
+        with skipping(row):
+            beside = shape_of(photo(), row)
+        with skipping(row, "its mask "):
+            return as_8_bit(read_mask(data, row, beside, max_pixels=self.max_pixels))
+
+
+@contextmanager
+def skipping(row: str, what: str = "") -> Iterator[None]:
+    """Raise `SkippedImage` for a row that cannot be read, whatever the library that reads it raises.
+
+    Parameters
+    ----------
+    what
+        Comes before the reason: what of the row it is.
+    """
+    try:
+        yield
+    except ImageFileError as error:
+        raise SkippedImage(row, f"{what}{error.reason}") from error
+    except (SkippedImage, SshbenchError, MemoryError):
+        raise
+    except Exception as error:  # storages and table formats have errors of their own
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200] or type(error).__name__
+        raise SkippedImage(row, f"{what}cannot be read ({reason})") from error
+
+
+class _Row:
+    """A row of a source that can be read in any order."""
+
+    def __init__(self, source: FileSource, i: int) -> None:
+        self.source, self.i, self.row = source, i, source.row_id(i)
+
+    def read(self, short_side: int | None = None) -> NDArray[np.uint8]:
+        return self.source.read(self.i, short_side)
+
+    def read_mask(self, short_side: int | None = None) -> NDArray[np.uint8] | None:
+        return self.source.read_mask(self.i, short_side)
+
+
+class Partners:
+    """The photographs of a source on a ring, from which colour transfer takes the other photograph.
+
+    The ring is ordered by a hash of the row id. A photograph that is added to the source becomes the partner of about
+    one recipe in as many as there are photographs, and changes no other.
+    """
+
+    def __init__(self, rows: Sequence[str]) -> None:
+        self.rows = rows
+        places = [
+            blake2b(row.encode("utf-8", "surrogateescape"), digest_size=8, person=b"sshbench ring").digest()
+            for row in rows
+        ]
+        keys = np.frombuffer(b"".join(places), "<u8")
+        self.order = np.argsort(keys, kind="stable")
+        self.keys = keys[self.order]
+
+    def of(self, seed: int, row: str) -> Iterator[str]:
+        """The other photographs, from the one next to `seed` (63 bits) on the ring on; never `row` itself."""
+        first = int(np.searchsorted(self.keys, np.uint64(seed << 1)))
+        for k in range(len(self.rows)):
+            other = self.rows[self.order[(first + k) % len(self.rows)]]
+            if other != row:
+                yield other
+
+
+def fingerprint_of(lines: Sequence[str]) -> str:
+    """A hash of a list of rows."""
+    whole = blake2b(digest_size=16)
+    for line in lines:
+        whole.update(line.encode("utf-8", "surrogateescape") + b"\0")
+    return whole.hexdigest()

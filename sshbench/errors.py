@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
+from collections.abc import Iterable
 
 LONGEST = 2000
 """Characters that a sentence may have; more of them come from a file that is not what it says it is."""
@@ -19,6 +21,32 @@ class SshbenchError(Exception):
 
     def __str__(self) -> str:
         return printable(super().__str__())
+
+
+_NEAR = 0.65  # of difflib's ratio: "shh" is as near to "ssh", and "nonexist" is not to "dovenet" (0.53)
+_LISTED = 30
+
+
+def suggestion(name: str, known: Iterable[str], *, most: int = 1, otherwise: str | None = None) -> str:
+    """Return how a sentence about an unknown name ends: with the names that are near, or else with all there are.
+
+    Parameters
+    ----------
+    most
+        How many near names to tell.
+    otherwise
+        What to say in place of all names where none is near; "" for nothing.
+    """
+    there = list(known)
+    text = name.lower()
+    near = [one for one in there if len(text) > 2 and text in one.lower()]
+    near = (near or difflib.get_close_matches(text, there, n=most, cutoff=_NEAR))[:most]
+    if near:
+        return f"; did you mean {' or '.join(repr(one) for one in near)}?"
+    if otherwise is not None:
+        return f"; {otherwise}" if otherwise else ""
+    more = f" and {len(there) - _LISTED} more" if len(there) > _LISTED else ""
+    return f"; there are {', '.join(there[:_LISTED])}{more}" if there else ""
 
 
 def sentence(error: BaseException) -> str:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
-from sshbench.errors import LONGEST, SshbenchError, printable, sentence
+from sshbench.benchmarks.open import SPLITS
+from sshbench.benchmarks.protocol import PROTOCOLS
+from sshbench.errors import LONGEST, SshbenchError, printable, sentence, suggestion
 from sshbench.lut.cube import CubeFormatError
+from sshbench.methods.registry import METHODS
+from sshbench.metrics.suite import METRICS
+from sshbench.training.objectives import OBJECTIVES
 
 
 @pytest.mark.parametrize(
@@ -34,3 +41,32 @@ def test_a_long_text_keeps_its_beginning_and_end(text: str) -> None:
     assert said.startswith("begin")
     assert said.endswith(" end")
     assert said.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("reinhart", "; did you mean 'reinhard'?"),
+        ("Pitie", "; did you mean 'pitie'?"),
+        ("monge", "; did you mean 'monge-kantorovich'?"),
+        ("shh", "; did you mean 'ssh'?"),
+    ],
+)
+def test_a_near_name_is_suggested(name: str, said: str) -> None:
+    assert suggestion(name, METHODS) == said
+
+
+@pytest.mark.parametrize(
+    "known",
+    [METHODS, PROTOCOLS, SPLITS, METRICS, OBJECTIVES],
+    ids=["methods", "protocols", "splits", "metrics", "objectives"],
+)
+@pytest.mark.parametrize("name", ["nonexist", "banana", "xyz", "q"])
+def test_no_name_is_suggested_that_is_far_off(name: str, known: Iterable[str]) -> None:
+    assert suggestion(name, known) == f"; there are {', '.join(known)}"
+    assert suggestion(name, known, otherwise="see below") == "; see below"
+
+
+def test_a_long_list_is_cut() -> None:
+    assert suggestion("x", map(str, range(100, 200))).endswith("129 and 70 more")
+    assert suggestion("x", []) == ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping
 
@@ -14,6 +13,7 @@ from sshbench.benchmarks.realhm import EXPECTED, RealHM
 from sshbench.benchmarks.store import ROLES as STORES
 from sshbench.benchmarks.store import Store
 from sshbench.benchmarks.table import ParquetRows, Table, open_dataset, parquet_files
+from sshbench.errors import suggestion
 from sshbench.folders import data_folder
 from sshbench.images.opening import MAX_PIXELS
 
@@ -64,9 +64,7 @@ def open_benchmark(
         There is no such split, its root is missing or another benchmark's, or it is incomplete.
     """
     if split not in SPLITS:
-        near = difflib.get_close_matches(split, SPLITS, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(SPLITS)}"
-        raise BenchmarkError(f"there is no split {split!r}; {hint}")
+        raise BenchmarkError(f"there is no split {split!r}{suggestion(split, SPLITS)}")
     benchmark = _open(split, root, allow_incomplete, columns)
     benchmark.max_pixels = max_pixels
     return benchmark

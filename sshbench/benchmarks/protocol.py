@@ -6,11 +6,10 @@ compared; `metrics.suite` compares them. docs/protocols.md shows what each chang
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sshbench.errors import SshbenchError
+from sshbench.errors import SshbenchError, suggestion
 
 Resize = Literal["pil-bicubic", "pil-bilinear", "opencv-area", "opencv-linear"]
 MaskKind = Literal["soft", "mode-1"]
@@ -278,6 +277,4 @@ def get_protocol(name: str) -> Protocol:
     """
     if name in PROTOCOLS:
         return PROTOCOLS[name]
-    near = difflib.get_close_matches(name, PROTOCOLS, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}?" if near else "see 'sshbench protocols'"
-    raise ProtocolError(f"there is no protocol {name!r}; {hint}")
+    raise ProtocolError(f"there is no protocol {name!r}{suggestion(name, PROTOCOLS)}")

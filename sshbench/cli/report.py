@@ -124,8 +124,12 @@ def figure(
     \b
       sshbench figure
       sshbench figure results/realhm --root ~/RealHM -m dc=Composite -m ssh=Ours --rows 4 -o figure5.pdf
+
+    A PDF has its fonts embedded as TrueType and stays below 2 MB where it can, so that submission systems take it; it
+    needs pip install 'sshbench[figures]'.
     """
     from sshbench.results.figure import check_format, grid, write_figure
+    from sshbench.results.pdf import MOST
     from sshbench.results.pictures import load_pictures, results_folders, spread
     from sshbench.results.summary import summarise
 
@@ -145,7 +149,13 @@ def figure(
     shown = load_pictures(_benchmark(records, root), records, results_folders(results), chosen, cell)
     captions = _captions(records, summary.metrics[0]) if values and summary.metrics else {}
     write_figure(out, grid(list(shown), columns, captions, titles), cell)
-    click.echo(f"Wrote {out}.", err=True)
+    size = out.stat().st_size
+    if out.suffix.lower() == ".pdf" and size > MOST:
+        click.echo(
+            f"sshbench: warning: {out} has {size / 1e6:.1f} MB; fewer --rows or a smaller --cell make it smaller",
+            err=True,
+        )
+    click.echo(f"Wrote {out} ({size / 1e6:.1f} MB).", err=True)
 
 
 def _records(results: tuple[Path, ...], split: str | None, protocol: str | None) -> list[Record]:
@@ -162,12 +172,11 @@ def _benchmark(records: list[Record], root: str | None) -> Benchmark:
 
 
 def _known(what: str, names: tuple[str, ...] | list[str], there: list[str]) -> None:
-    from difflib import get_close_matches
+    from sshbench.errors import suggestion
 
     for name in names:
         if name not in there:
-            near = get_close_matches(name, there, n=1, cutoff=0.4) or there[:1]
-            raise SshbenchError(f"these records have no {what} {name!r}; did you mean {near[0]!r}?")
+            raise SshbenchError(f"these records have no {what} {name!r}{suggestion(name, there)}")
 
 
 def _captions(records: list[Record], metric: str) -> dict[str, dict[str, str]]:

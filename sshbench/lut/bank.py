@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sshbench.errors import suggestion
 from sshbench.folders import data_folder
 from sshbench.lut.arrays import through
 from sshbench.lut.files import find_luts, read_lut
@@ -110,10 +111,7 @@ class LutBank:
     def position(self, name: str) -> int:
         """The index of the LUT called `name`."""
         if name not in self.names:
-            import difflib
-
-            close = difflib.get_close_matches(name, self.names, n=1)
-            raise LutError(f"no LUT called {name!r} in this bank" + (f"; did you mean {close[0]!r}?" if close else ""))
+            raise LutError(f"no LUT called {name!r} in this bank{suggestion(name, self.names)}")
         return self.names.index(name)
 
     def select(self, which: Sequence[int | str]) -> LutBank:

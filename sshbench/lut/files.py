@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from functools import lru_cache
 from pathlib import Path
 
+from sshbench.errors import suggestion
 from sshbench.folders import data_folder
 from sshbench.images.kinds import picture_kind
 from sshbench.lut.cube import read_cube
@@ -40,9 +40,8 @@ def find_lut(text: str) -> Path:
         return path
     if path.suffix or os.sep in text:
         raise LutError(f"{text}: no such LUT file")
-    close = difflib.get_close_matches(name, known, n=3)
-    advice = f"did you mean {' or '.join(close)}?" if close else "`sshbench lut info looks` lists the looks"
-    raise LutError(f"{text}: no LUT file or look of this name; {advice}")
+    advice = suggestion(name, known, most=3, otherwise="`sshbench lut info looks` lists the looks")
+    raise LutError(f"{text}: no LUT file or look of this name{advice}")
 
 
 def read_lut(path: str | os.PathLike[str]) -> Lut:

@@ -8,7 +8,6 @@ function, turned from text into the type that each is annotated with.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +19,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import numpy as np
 
 from sshbench.benchmarks.composite import Composite
-from sshbench.errors import SshbenchError
+from sshbench.errors import SshbenchError, suggestion
 from sshbench.methods.base import ATTRIBUTES, Method, MethodBroken, MethodError, WeightsError, as_name, valid_name
 from sshbench.methods.calling import by_user, reason, undisturbed
 from sshbench.methods.user_file import UserFileError, import_file
@@ -321,11 +320,8 @@ def _suffix(options: Mapping[str, str]) -> str:
 
 
 def _suggestion(name: str, known: list[str]) -> str:
-    within = [one for one in known if name.lower() in one]
-    close = within[:3] or difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.6)
-    if close:
-        return f"; did you mean {' or '.join(close)}?"
-    return f"; there are {', '.join(sorted(known))}, and path.py:Class for one of your own"
+    every = f"there are {', '.join(sorted(known))}, and path.py:Class for one of your own"
+    return suggestion(name, known, most=3, otherwise=every)
 
 
 def _from_file(path: Path, attribute: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from sshbench.benchmarks.composite import FOREGROUND, Composite
 from sshbench.benchmarks.prediction import PredictionError
 from sshbench.benchmarks.protocol import EXTRA, Protocol, ProtocolError
+from sshbench.errors import suggestion
 from sshbench.metrics import colour, perceptual, pixel, structural
 from sshbench.metrics.arrays import MetricError, planes
 from sshbench.metrics.prepare import Prediction, Prepared, prepare
@@ -214,9 +214,7 @@ def chosen(protocol: Protocol, metrics: Sequence[str] | None = None) -> tuple[st
         return tuple(name for name in protocol.metrics if name not in EXTRA)
     for name in metrics:
         if name not in METRICS:
-            near = difflib.get_close_matches(name, METRICS, n=1, cutoff=0.4)
-            hint = f"did you mean {near[0]!r}?" if near else "there are " + ", ".join(METRICS)
-            raise MetricError(f"there is no metric {name!r}; {hint}")
+            raise MetricError(f"there is no metric {name!r}{suggestion(name, METRICS)}")
     names = tuple(name for name in protocol.metrics if name in metrics)
     if not names:
         raise ProtocolError(

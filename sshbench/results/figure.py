@@ -82,12 +82,14 @@ def grid(
 
 
 def write_figure(path: str | os.PathLike[str], figure: Grid, cell: int) -> None:
-    """Write a figure as PNG, `cell` pixels a cell, or as PDF with its pictures lossless and its words as text.
+    """Write a figure as PNG, `cell` pixels a cell, or as PDF with its words as text and its fonts embedded.
+
+    Pictures of a PDF are JPEG, of the best quality and size that keep the file below `sshbench.results.pdf.MOST` bytes.
 
     Raises
     ------
     SshbenchError
-        The name ends in neither.
+        The name ends in neither, or matplotlib or pypdf is not there for a PDF.
     """
     kind = Path(path).suffix.lower()
     check_format(path)

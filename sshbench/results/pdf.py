@@ -1,22 +1,26 @@
-"""One page of PDF with pictures and short lines of text: as much of ISO 32000-1 (PDF 1.7) as that takes."""
+"""One page of PDF with pictures and short lines of text, as journals take it: fonts embedded, pictures as JPEG.
+
+matplotlib lays out the page and embeds its fonts as TrueType (Type 42). It would keep pictures without loss, and so as
+ten times the bytes; it gets a stand-in for each of them, which pypdf replaces by JPEG of the best quality that fits.
+"""
 
 from __future__ import annotations
 
-import zlib
+import io
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-# Advance widths of Helvetica for characters 32 to 126, in thousandths of its size: Adobe's Core 14 AFM files.
-# Helvetica-Bold is a few percent wider, which only moves the middle of a title by as little.
-_HELVETICA = (
-    "278 278 355 556 556 889 667 191 333 333 389 584 278 333 278 278 556 556 556 556 556 556 556 556 556 556 278 "
-    "278 584 584 584 556 1015 667 667 722 722 667 611 778 722 278 500 667 556 833 722 778 667 778 722 667 611 722 "
-    "667 944 667 667 611 278 278 278 469 556 333 556 556 500 556 556 278 556 556 222 222 500 222 833 556 556 556 "
-    "556 333 500 278 556 500 722 500 500 500 334 260 334 584 "
-)
-_WIDTHS = [int(width) for width in _HELVETICA.split()]
+from sshbench.errors import SshbenchError
+
+STEPS = ((95, 1.0), (90, 1.0), (80, 1.0), (75, 0.75), (75, 0.5))  # quality of JPEG and size of pictures, the best first
+MOST = 2_000_000  # bytes of a file: what submission systems take without asking
+
+# Of more than 256 colours, as matplotlib writes fewer of them with a palette, which pypdf takes for damaged.
+_STAND_IN = np.stack([np.arange(257) % 256, np.arange(257) // 256, np.zeros(257)], axis=-1).astype(np.uint8)[None]
 
 Box = tuple[float, ...]
 
@@ -29,6 +33,7 @@ def pdf_page(
     *,
     size: float,
     room: float,
+    most: int = MOST,
 ) -> bytes:
     """Make a file of one page.
 
@@ -37,56 +42,68 @@ def pdf_page(
     width, height
         Of the page, in points of 1/72 inch.
     pictures
-        Each uint8 `[H, W, 3]` and its x, y, width and height from the page's upper left; stored without loss.
+        Each uint8 `[H, W, 3]` and its x, y, width and height from the page's upper left.
     labels
         Each a text, the middle of its baseline from the upper left, and whether it is bold.
     size
         Of letters in points; smaller where a text is wider than `room`.
+    most
+        Bytes that the file should not exceed: pictures have the best of `STEPS` that keeps to it, or the last one.
+
+    Raises
+    ------
+    SshbenchError
+        matplotlib or pypdf is not installed.
     """
-    names = " ".join(f"/P{i} {i + 6} 0 R" for i in range(len(pictures)))
-    drawing = [
-        f"q {w:.3f} 0 0 {h:.3f} {x:.3f} {height - y - h:.3f} cm /P{i} Do Q".encode()
-        for i, (_, (x, y, w, h)) in enumerate(pictures)
-    ]
+    try:
+        import matplotlib
+        from matplotlib.backends.backend_pdf import FigureCanvasPdf
+        from matplotlib.figure import Figure
+        from pypdf import PdfReader, PdfWriter
+    except ImportError as error:
+        raise SshbenchError(
+            f"a figure as PDF needs matplotlib and pypdf ({error}); pip install 'sshbench[figures]', or write a .png"
+        ) from error
+    page = Figure(figsize=(width / 72, height / 72))
+    canvas: Any = FigureCanvasPdf(page)
+    for _, (x, y, w, h) in pictures:
+        axes = page.add_axes((x / width, 1 - (y + h) / height, w / width, h / height))
+        # With the origin "upper" matplotlib would keep the stand-in upside down, and turn its replacement over.
+        axes.imshow(_STAND_IN, aspect="auto", interpolation="none", origin="lower")
+        axes.set_axis_off()
     for text, x, y, bold in labels:
-        # cp1252 is what PDF calls WinAnsiEncoding.
-        letters = text.encode("cp1252", "replace")
-        long = sum(_WIDTHS[c - 32] if 32 <= c < 127 else 556 for c in letters) / 1000
-        points = min(size, room / long) if long else size
-        escaped = letters.replace(b"\\", b"\\\\").replace(b"(", b"\\(").replace(b")", b"\\)")
-        font, start = "B" if bold else "R", x - long * points / 2
-        drawing.append(f"BT /{font} {points:.3f} Tf {start:.3f} {height - y:.3f} Td (".encode() + escaped + b") Tj ET")
-    font = "<< /Type /Font /Subtype /Type1 /BaseFont /{} /Encoding /WinAnsiEncoding >>"
-    objects = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {width:.3f} {height:.3f}] /Contents {len(pictures) + 6} 0 R "
-        f"/Resources << /Font << /R 4 0 R /B 5 0 R >> /XObject << {names} >> >> >>".encode(),
-        font.format("Helvetica").encode(),
-        font.format("Helvetica-Bold").encode(),
-        *(_picture(image) for image, _ in pictures),
-        _stream("", b"\n".join(drawing)),
-    ]
-    file = bytearray(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n")
-    places = []
-    for number, content in enumerate(objects, start=1):
-        places.append(len(file))
-        file += f"{number} 0 obj\n".encode() + content + b"\nendobj\n"
-    table = len(file)
-    file += f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n".encode()
-    file += b"".join(f"{place:010d} 00000 n \n".encode() for place in places)
-    file += f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{table}\n%%EOF\n".encode()
-    return bytes(file)
+        _write(page, text, x / width, 1 - y / height, bold, size, room)
+    drawn = io.BytesIO()
+    with matplotlib.rc_context({"pdf.fonttype": 42, "pdf.compression": 6, "image.composite_image": False}):
+        canvas.print_pdf(drawn, metadata={"CreationDate": None})  # the same figure has the same bytes
+    whole = b""
+    for quality, scale in STEPS:
+        writer = PdfWriter(clone_from=PdfReader(io.BytesIO(drawn.getvalue())))
+        for stand_in, (image, _) in zip(writer.pages[0].images, pictures, strict=True):
+            # Colours at full resolution, as they are what a figure of harmonization shows.
+            stand_in.replace(_reduced(image, scale), quality=quality, subsampling=0)
+        file = io.BytesIO()
+        writer.write(file)
+        whole = file.getvalue()
+        if len(whole) <= most:
+            break
+    return whole
 
 
-def _picture(image: NDArray[np.uint8]) -> bytes:
-    height, width = image.shape[:2]
-    about = (
-        f"/Type /XObject /Subtype /Image /Width {width} /Height {height} /ColorSpace /DeviceRGB /BitsPerComponent 8 "
-    )
-    return _stream(about, image.tobytes())
+def _reduced(image: NDArray[np.uint8], scale: float) -> Image.Image:
+    picture = Image.fromarray(image)
+    if scale == 1:
+        return picture
+    size = max(round(picture.width * scale), 1), max(round(picture.height * scale), 1)
+    return picture.resize(size, Image.Resampling.LANCZOS)
 
 
-def _stream(about: str, data: bytes) -> bytes:
-    packed = zlib.compress(data)
-    return f"<< {about}/Filter /FlateDecode /Length {len(packed)} >>\nstream\n".encode() + packed + b"\nendstream"
+def _write(page: Any, text: str, x: float, y: float, bold: bool, size: float, room: float) -> None:
+    """Write a line around the middle of its baseline, in smaller letters where it is wider than `room` points."""
+    line = page.text(
+        x, y, text, ha="center", va="baseline", fontsize=size, fontweight="bold" if bold else "normal",
+        fontfamily="DejaVu Sans", parse_math=False,
+    )  # fmt: skip
+    wide = line.get_window_extent().width * 72 / page.dpi
+    if wide > room:
+        line.set_fontsize(size * room / wide)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
@@ -10,6 +9,7 @@ from statistics import median
 import numpy as np
 
 from sshbench.benchmarks.iharmony4 import SUBSETS
+from sshbench.errors import suggestion
 from sshbench.metrics.suite import METRICS
 from sshbench.results import weighting
 from sshbench.results.records import Record, RecordsError
@@ -221,9 +221,7 @@ def chosen(records: Sequence[Record], methods: Iterable[str] | None, *, ceilings
     there = list(dict.fromkeys(record.method for record in records))
     for name in methods or ():
         if name not in there:
-            near = difflib.get_close_matches(name, there, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(there)}"
-            raise RecordsError(f"these records have no method {name!r}; {hint}")
+            raise RecordsError(f"these records have no method {name!r}{suggestion(name, there)}")
     wanted = set(methods or there)
     found = [record for record in records if record.method in wanted and (ceilings or not record.sees_target)]
     if records and not found:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import tarfile
 from abc import ABC, abstractmethod
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any, Protocol
 
+from sshbench.errors import suggestion
 from sshbench.file_names import of_one_split
 from sshbench.images.cells import cell_bytes
 from sshbench.images.opening import MAX_BYTES, ImageFileError
@@ -170,9 +170,7 @@ def choose_column(spec: str, columns: dict[str, bool], column: str | None, but: 
             raise SourceError(f"{spec}: no column holds images; there are {', '.join(columns)}")
         raise SourceError(f"{spec}: several columns hold images; choose --column {' or '.join(able)}")
     if column not in columns:
-        close = difflib.get_close_matches(column, columns, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(columns)}"
-        raise SourceError(f"{spec} has no column {column!r}{hint}")
+        raise SourceError(f"{spec} has no column {column!r}{suggestion(column, columns)}")
     if not columns[column]:
         raise SourceError(
             f"{spec}: the column {column!r} holds no images; those that may are {', '.join(able) or 'none'}"

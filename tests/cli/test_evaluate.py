@@ -160,7 +160,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("words", "sentence"),
         [
-            (["-m", "reinhart"], "there is no method 'reinhart'; did you mean reinhard"),
+            (["-m", "reinhart"], "there is no method 'reinhart'; did you mean 'reinhard'"),
             (["--protocol", "dovent"], "there is no protocol 'dovent'; did you mean 'dovenet'?"),
             (["--metrics", "pnsr"], "there is no metric 'pnsr'; did you mean"),
             (["--metrics", "ssim", "--protocol", "ssh-iccv21"], "ssh-iccv21 defines none of ssim"),

@@ -138,7 +138,7 @@ class TestInfo:
     def test_misspelt_look(self) -> None:
         result = shell("lut", "info", "goldn-hour")
         assert result.returncode == 2
-        assert "did you mean golden-hour" in result.stderr
+        assert "did you mean 'golden-hour'" in result.stderr
 
     def test_a_bad_file_does_not_hide_the_others(self, cube: Path) -> None:
         (cube.parent / "bad.cube").write_text("LUT_3D_SIZE 2\n0 0 nan\n")

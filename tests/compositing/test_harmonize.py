@@ -445,7 +445,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "outside": ({"at": (4000, 0)}, "lands outside the background of 300 x 200"),
     "scale": ({"at": (0, 0), "scale": 0.0}, "the scale is a number above 0, not 0"),
     "tiny scale": ({"at": (0, 0), "scale": 0.001}, "leaves nothing of a foreground"),
-    "no such method": ({"method": "reinhart"}, "no method 'reinhart'; did you mean reinhard"),
+    "no such method": ({"method": "reinhart"}, "no method 'reinhart'; did you mean 'reinhard'"),
     "ceiling": ({"method": "ceiling-lut"}, "needs the ground truth"),
     "no such map": ({"map": "linear"}, "there is no map 'linear'; there are lut, polynomial, none"),
     "strength": ({"strength": 2.5}, "the strength is 0 to 2, not 2.5"),

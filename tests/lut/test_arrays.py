@@ -257,7 +257,7 @@ def test_names_that_are_none_get_advice(tmp_path: Path) -> None:
     photo = image("uint8", 9, 8, 3)
     with pytest.raises(LutError, match="did you mean 'golden-hour'"):
         apply_lut(photo, LutBank.of_looks(), "goldn-hour")
-    with pytest.raises(LutError, match="did you mean golden-hour"):
+    with pytest.raises(LutError, match="did you mean 'golden-hour'"):
         apply_lut(photo, "goldn-hour")
     with pytest.raises(LutError, match=r"nowhere\.cube: no such LUT file"):
         read_lut(str(tmp_path / "nowhere.cube"))

@@ -58,7 +58,7 @@ def test_a_misspelt_option_or_name_is_said(installed: Path, tmp_path: Path) -> N
     assert done.returncode == 2
     assert "midtones has no option 'strengh'; there are strength" in done.stderr
     done = sshbench(installed, tmp_path, "evaluate", "-m", "midtone", "--limit", "1")
-    assert "did you mean midtones" in done.stderr
+    assert "did you mean 'midtones'" in done.stderr
 
 
 def test_its_map_is_exported(installed: Path, tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ class TestFiles:
     @pytest.mark.parametrize(
         ("text", "end", "sentence"),
         [
-            (TEN_LINES, ":Brightr", "has no 'Brightr'; did you mean Brighter"),
+            (TEN_LINES, ":Brightr", "has no 'Brightr'; did you mean 'Brighter'"),
             ("x = 1", "", "has no class with harmonize"),
             (TEN_LINES + TEN_LINES.replace("Brighter", "Other"), "", "has Brighter, Other; name one as"),
             ("import nothing_of_this_name", ":A", "cannot be imported .ModuleNotFoundError"),
@@ -228,7 +228,7 @@ class TestPython:
         (tmp_path / "mine.py").write_text("1 / 0")
         check_name(f"{tmp_path}/mine.py:A")
         check_name("ssh:map=lut")
-        with pytest.raises(MethodError, match="did you mean reinhard"):
+        with pytest.raises(MethodError, match="did you mean 'reinhard'"):
             check_name("reinhart")
         with pytest.raises(MethodError, match="there is no such file"):
             check_name("nowhere.py:A")
@@ -254,7 +254,7 @@ class TestPackages:
         assert isinstance(method, Method)
 
     def test_its_name_is_suggested(self, package: Path) -> None:
-        with pytest.raises(MethodError, match="did you mean bright"):
+        with pytest.raises(MethodError, match="did you mean 'bright'"):
             get_method("brigth")
 
     def test_one_that_is_not_there(self, package: Path) -> None:

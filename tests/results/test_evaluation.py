@@ -104,7 +104,7 @@ def test_what_failed_is_said() -> None:
 def test_bad_input_is_one_sentence() -> None:
     for more, said in (
         ({"methods": []}, "there is no method"),
-        ({"methods": ["reinhart"]}, "did you mean reinhard"),
+        ({"methods": ["reinhart"]}, "did you mean 'reinhard'"),
         ({"protocol": "dovent"}, "did you mean 'dovenet'"),
         ({"metrics": ["pnsr"]}, "did you mean 'psnr'"),
     ):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import io
+import sys
 from pathlib import Path
 
 import numpy as np
 import pypdf
+import pypdfium2
 import pytest
 from click.testing import CliRunner
 from PIL import Image
@@ -14,7 +15,7 @@ from PIL import Image
 from sshbench.cli.report import figure
 from sshbench.errors import SshbenchError
 from sshbench.results.figure import grid, png, write_figure
-from sshbench.results.pdf import pdf_page
+from sshbench.results.pdf import MOST, pdf_page
 from sshbench.results.pictures import Pictures
 from sshbench.results.records import Record
 
@@ -48,30 +49,86 @@ def test_what_is_missing_leaves_a_gap() -> None:
     assert (canvas[20:, 102:] == 255).all()
 
 
-def test_the_pdf_holds_words_as_text_and_pictures_without_loss(tmp_path: Path) -> None:
+@pytest.fixture
+def pdf(tmp_path: Path) -> Path:
     captions = {"wide": {"one": "29.67 dB", "composite": "20.00 dB"}}
-    write_figure(tmp_path / "figure.pdf", grid(ROWS, ["one", "two (2)"], captions, {"one": "Ours ‡ (β)"}), 100)
-    page = pypdf.PdfReader(tmp_path / "figure.pdf", strict=True).pages[0]
+    rows = [smooth(row) for row in ROWS]
+    write_figure(tmp_path / "f.pdf", grid(rows, ["one", "two (2)"], captions, {"one": "Ours ‡ (β) $x$"}), 100)
+    return tmp_path / "f.pdf"
+
+
+def smooth(row: Pictures) -> Pictures:
+    """Pictures that JPEG keeps nearly as they are, and that differ when turned or mirrored."""
+    height, width = row.composite.shape[:2]
+    y, x = np.mgrid[:height, :width]
+    image = np.stack([255 * y / height, 255 * x / width, np.full_like(x, 60)], axis=-1).astype(np.uint8)
+    return Pictures(row.id, image, 255 - image, {"one": image[..., ::-1].copy(), "two (2)": image // 2})
+
+
+def test_the_pdf_holds_words_as_text_and_pictures_as_jpeg(pdf: Path) -> None:
+    page = pypdf.PdfReader(pdf, strict=True).pages[0]
     text = page.extract_text()
-    for word in ("composite", "Ours ‡ (?)", "two (2)", "ground truth", "29.67 dB", "20.00 dB"):
+    for word in ("composite", "Ours ‡ (β) $x$", "two (2)", "ground truth", "29.67 dB", "20.00 dB"):
         assert word in text
-    expected = [
-        i for row in ROWS for i in (row.composite, row.predictions["one"], row.predictions["two (2)"], row.target)
-    ]
-    found = [np.asarray(image.image.convert("RGB")) for image in page.images]
+    rows = [smooth(row) for row in ROWS]
+    expected = [i for r in rows for i in (r.composite, r.predictions["one"], r.predictions["two (2)"], r.target)]
+    found = list(page.images)
     assert len(found) == len(expected)
-    assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+    for one, image in zip(found, expected, strict=True):
+        assert one.indirect_reference.get_object()["/Filter"] == "/DCTDecode"
+        assert np.abs(np.asarray(one.image).astype(int) - image).max() <= 6
     assert float(page.mediabox.width) == 496
 
 
-def test_a_line_of_the_pdf_is_centred_and_long_ones_shrink() -> None:
+def test_the_page_of_the_pdf_looks_as_the_png_does(pdf: Path) -> None:
+    drawn = np.asarray(pypdfium2.PdfDocument(pdf)[0].render(scale=3).to_pil().convert("RGB")).astype(int)
+    captions = {"wide": {"one": "29.67 dB", "composite": "20.00 dB"}}
+    same = grid([smooth(row) for row in ROWS], ["one", "two (2)"], captions, {"one": "Ours"})
+    shown = np.asarray(png(same, 300).resize(drawn.shape[1::-1])).astype(int)
+    unit = drawn.shape[1] / same.width
+    for _, (x, y, w, h) in same.cells:
+        rows, columns = ((round((at + 0.05 * n) * unit), round((at + 0.95 * n) * unit)) for at, n in ((y, h), (x, w)))
+        assert np.abs(drawn - shown)[slice(*rows), slice(*columns)].mean() < 4
+
+
+def test_the_fonts_of_the_pdf_are_embedded_as_truetype(pdf: Path) -> None:
+    fonts = pypdf.PdfReader(pdf).pages[0]["/Resources"]["/Font"]
+    assert len(fonts) >= 2  # plain and bold
+    for name in fonts:
+        font = fonts[name]
+        assert font["/Subtype"] == "/Type0"
+        descendant = font["/DescendantFonts"][0].get_object()
+        assert descendant["/Subtype"] == "/CIDFontType2"
+        assert "/FontFile2" in descendant["/FontDescriptor"]
+    data = pdf.read_bytes()
+    assert b"/Type3" not in data
+    assert b"Helvetica" not in data
+
+
+def test_a_large_figure_stays_below_two_megabytes(tmp_path: Path) -> None:
+    base = np.asarray(Image.effect_noise((384, 384), 60).convert("RGB"))
+    rows = [Pictures(str(i), base, base, {f"m{k}": np.roll(base, k * 40 + i, 0) for k in range(5)}) for i in range(5)]
+    write_figure(tmp_path / "f.pdf", grid(rows, [f"m{k}" for k in range(5)]), 384)
+    assert (tmp_path / "f.pdf").stat().st_size < MOST
+    write_figure(tmp_path / "same.pdf", grid(rows, [f"m{k}" for k in range(5)]), 384)
+    assert (tmp_path / "f.pdf").read_bytes() == (tmp_path / "same.pdf").read_bytes()
+
+
+def test_long_titles_shrink_into_their_cell_and_stay_in_its_middle() -> None:
     file = pdf_page(200, 100, [], [("iiii", 100, 50, False), ("W" * 40, 100, 80, True)], size=10, room=150)
-    places = []
-    page = pypdf.PdfReader(io.BytesIO(file)).pages[0]
-    page.extract_text(visitor_text=lambda text, cm, tm, font, size: places.append((text.strip(), tm[4], tm[5], size)))
-    found = {text: rest for text, *rest in places if text}
-    assert found["iiii"] == pytest.approx([100 - 4 * 2.22 / 2, 50, 10], abs=1e-3)
-    assert found["W" * 40] == pytest.approx([25, 20, 150 / (40 * 0.944)], abs=1e-3)
+    image = pypdfium2.PdfDocument(file)[0].render(scale=10).to_pil().convert("L")
+    ink = np.asarray(image) < 128
+    below = np.flatnonzero(ink[600:].any(axis=0)) / 10
+    assert 140 < below[-1] - below[0] <= 150
+    assert (below[0] + below[-1]) / 2 == pytest.approx(100, abs=1)
+    above = np.flatnonzero(ink[:600].any(axis=0)) / 10
+    assert (above[0] + above[-1]) / 2 == pytest.approx(100, abs=1)
+
+
+def test_without_matplotlib_the_way_out_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(SshbenchError, match=r"pip install 'sshbench\[figures\]', or write a \.png"):
+        pdf_page(10, 10, [], [], size=1, room=1)
 
 
 def test_other_formats_are_refused(tmp_path: Path) -> None:

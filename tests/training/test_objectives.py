@@ -45,7 +45,7 @@ def test_one_of_another_package(recipe, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("shh", "did you mean ssh"),
+        ("shh", "did you mean 'ssh'"),
         ("quite-another", "there are .*ssh"),
         ("none.py:make", "no such file"),
         ("broken.py:make", "cannot be imported .ZeroDivisionError"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module, metadata
@@ -11,7 +10,7 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from sshbench.errors import SshbenchError
+from sshbench.errors import SshbenchError, suggestion
 from sshbench.methods.user_file import UserFileError, import_file
 from sshbench.training.recipe import Recipe, RecipeError
 
@@ -133,9 +132,8 @@ def find_objective(name: str) -> Callable[[Recipe], Objective]:
             raise ObjectiveError(f"{name}: {others[name].value} cannot be imported ({error})") from error
         return factory
     known = sorted({*OBJECTIVES, *others})
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}, and path.py:make for your own"
-    raise ObjectiveError(f"there is no objective to train {name!r}; {hint}")
+    every = f"there are {', '.join(known)}, and path.py:make for your own"
+    raise ObjectiveError(f"there is no objective to train {name!r}{suggestion(name, known, otherwise=every)}")
 
 
 def _from_file(path: Path, attribute: str) -> Callable[[Recipe], Objective]:

@@ -300,6 +300,54 @@ def test_nothing_is_wider_than_the_window_and_everything_has_a_name(page: Path, 
     assert (seen["language"], seen["headings"]) == ("en", 1)
 
 
+def test_a_table_that_goes_on_beyond_the_edge_says_so_until_its_end_is_seen(page: Path, tmp_path: Path) -> None:
+    seen = look(
+        page,
+        """
+        const box = [...document.querySelectorAll(".wide")].find((one) => one.querySelector("table.sortable"));
+        const hint = box.previousElementSibling;
+        const state = () => [getComputedStyle(hint).display, getComputedStyle(box).boxShadow !== "none"];
+        const wait = () => new Promise((done) => setTimeout(done, 100));
+        await wait();
+        const before = { over: box.scrollWidth > box.clientWidth, text: hint.textContent, state: state() };
+        box.scrollLeft = box.scrollWidth; box.dispatchEvent(new Event("scroll")); await wait();
+        return { ...before, after: state() };""",
+        tmp_path,
+        500,
+    )
+    assert seen == {
+        "over": True,
+        "text": "more columns: scroll →",
+        "state": ["block", True],
+        "after": ["none", False],
+    }
+
+
+def test_portrait_images_leave_no_holes_between_cards(results: Results, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    write_report(path, results[1], open_benchmark("sample"), results_folders([results[0]]), side=48)
+    text = path.read_text(encoding="utf-8")
+    size = re.search(r'"size":\[(\d+),(\d+)\]', text)
+    assert size
+    path.write_text(text.replace(size[0], '"size":[200,800]', 1), encoding="utf-8")  # one of them is tall
+    seen = look(
+        path,
+        """
+        await new Promise((done) => setTimeout(done, 100));
+        const boxOf = (card, name) => card.querySelector(name).getBoundingClientRect();
+        return [...document.querySelectorAll(".card")].map((card) => {
+          const [stage, box] = [boxOf(card, ".stage"), boxOf(card, ".compare")];
+          const within = box.width <= stage.width + 1 && box.height <= stage.height + 1;
+          return [Math.round(stage.height), box.width / box.height, within];
+        });""",
+        tmp_path,
+    )
+    assert len(seen) == 3
+    assert len({height for height, *_ in seen}) == 1
+    assert any(ratio == pytest.approx(0.25, abs=0.01) for _, ratio, _ in seen)
+    assert all(within for *_, within in seen)
+
+
 # --- the command ------------------------------------------------------------------------------------------------------
 
 

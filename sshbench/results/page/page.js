@@ -188,7 +188,8 @@ function slider(image) {
     const [kind, name] = [view.slice(0, 6), view.slice(7)];
     return { name: kind === "errors" ? `error map: ${name}` : name, source: image.pictures[kind][name] };
   });
-  const box = make("div", { class: "compare", style: `aspect-ratio: ${image.pictures.size.join("/")}` });
+  const [wide, tall] = image.pictures.size; // as large as it fits the stage, which is of one shape for all images
+  const box = make("div", { class: "compare", style: `aspect-ratio: ${wide}/${tall}; width: min(100cqw, ${(100 * wide) / tall}cqh)` });
   const range = make("input", { type: "range", min: 0, max: 100, value: 50, "aria-label": `${image.id}: how much of ${left.name} is shown, left of ${right.name}`,
     oninput: () => box.style.setProperty("--cut", `${range.value}%`) });
   for (const [side, one] of [["right", right], ["left", left]]) {
@@ -203,7 +204,7 @@ function slider(image) {
   box.addEventListener("pointerdown", move);
   box.addEventListener("pointermove", (event) => event.buttons && move(event));
   box.append(range);
-  return box;
+  return make("div", { class: "stage" }, box);
 }
 
 function all(image) {
@@ -224,6 +225,22 @@ function show(image) {
   found.querySelector("h3").focus({ preventScroll: true });
 }
 
+// --- what is wider than the window -----------------------------------------------------------------------------------
+
+// Tables that go on beyond the edge say so above and have a rule at the edge, until they are scrolled to their end.
+function tell(box) {
+  const hint = box.previousElementSibling?.classList.contains("says-more") ? box.previousElementSibling
+    : box.parentElement.insertBefore(make("p", { class: "says-more", text: "more columns: scroll →" }), box);
+  const update = () => {
+    const cut = box.scrollLeft + box.clientWidth < box.scrollWidth - 1;
+    for (const one of [box, hint]) one.classList.toggle("cut", cut);
+  };
+  box.addEventListener("scroll", update, { passive: true });
+  const watch = new ResizeObserver(() => requestAnimationFrame(update));
+  for (const one of [box, ...box.children]) watch.observe(one);
+  update();
+}
+
 // --- start -----------------------------------------------------------------------------------------------------------
 
 function drawAll() {
@@ -234,6 +251,7 @@ function drawAll() {
 }
 
 document.querySelectorAll("table.sortable").forEach(sortable);
+document.querySelectorAll(".wide").forEach(tell);
 if (data.metrics.length) {
   choices($("metric"), data.metrics.map((m) => [m.name, m.title]));
   const best = data.methods.find((m) => !m.ceiling && m.name !== "dc") ?? data.methods[0];

@@ -213,5 +213,5 @@ def test_an_unknown_name_is_met_with_the_nearest() -> None:
     assert get_protocol("dovenet") is PROTOCOLS["dovenet"]
     with pytest.raises(ProtocolError, match="did you mean 'dovenet'"):
         get_protocol("DoveNet")
-    with pytest.raises(ProtocolError, match="sshbench protocols"):
+    with pytest.raises(ProtocolError, match="there are sshbench-v1"):
         get_protocol("xyz")

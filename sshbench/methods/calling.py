@@ -18,7 +18,7 @@ from sshbench.benchmarks.prediction import Pixels, PredictionError, as_predictio
 from sshbench.errors import SshbenchError
 from sshbench.methods.base import Method, MethodFailed
 
-_OURS = str(Path(__file__).resolve().parents[1]) + os.sep
+_OURS = str(Path(__file__).parents[1]) + os.sep  # as tracebacks have it
 
 
 def harmonize(method: Method, batch: Sequence[Composite]) -> list[Pixels]:
@@ -64,7 +64,7 @@ def reason(error: BaseException) -> str:
         return str(error)
     if isinstance(error, SystemExit):
         return f"it asks to end the process: SystemExit({error.code!r})"
-    return " ".join(f"{type(error).__name__}: {error}".split())
+    return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
 
 
 def traceback_of(error: BaseException) -> str:

@@ -63,13 +63,14 @@ class Stored:
         try:
             values: Pixels
             if array.exists():
-                values = np.load(array, allow_pickle=False)
+                # Mapped, so that a damaged header cannot ask for more than the file has.
+                values = np.array(np.load(array, mmap_mode="r", allow_pickle=False))
             else:
                 with Image.open(self.path, formats=["PNG"]) as image:
                     values = np.asarray(image.convert("RGB"))
             if pixels_hash(values) == self.hash:
                 return values
-        except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError):
+        except Exception:  # numpy's and Pillow's readers raise errors of many kinds
             pass
         self.path.unlink(missing_ok=True)
         array.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ may write to one folder at once.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -171,12 +172,14 @@ def write_records(
     """
     metrics = list(dict.fromkeys(name for record in records for name in record.metrics))
     attributes = attribute_columns(records, {*_COLUMNS.names, *metrics})
-    meta = _Meta(format=FORMAT, metrics=metrics, attributes=attributes, versions=dict(versions or {}))
+    said = {column: str(_text(name)) for column, name in attributes.items()}
+    meta = _Meta(format=FORMAT, metrics=metrics, attributes=said, versions=dict(versions or {}))
     arrays = [pa.array([_text(getattr(record, f.name)) for record in records], f.type) for f in _COLUMNS]
     columns = list(_COLUMNS)
     for name in metrics:
         columns.append(pa.field(name, pa.float64()))
-        arrays.append(pa.array([record.metrics.get(name) for record in records], pa.float64()))
+        numbers = [record.metrics.get(name) for record in records]
+        arrays.append(pa.array([None if n is None else float(n) for n in numbers], pa.float64()))
     for column, name in attributes.items():
         values = [record.attributes.get(name) for record in records]
         is_text = any(value is not None and not _is_number(value) for value in values)
@@ -192,7 +195,7 @@ def attribute_columns(records: Iterable[Record], taken: set[str]) -> dict[str, s
     """Column -> attribute: of its own name, or with `attribute_` in front where the name is taken."""
     columns: dict[str, str] = {}
     for name in dict.fromkeys(name for record in records for name in record.attributes):
-        column = name
+        column = str(_text(name))
         while column in taken or column in columns:
             column = f"attribute_{column}"
         columns[column] = name
@@ -202,6 +205,16 @@ def attribute_columns(records: Iterable[Record], taken: set[str]) -> dict[str, s
 def _text(value: Any) -> Any:
     """The value, a text as UTF-8 can hold it: bytes of a file name that are none become escapes."""
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
+def _is_score(value: Any) -> bool:
+    """Whether a metric may be this; sums of far larger numbers are no number any more."""
+    return _is_number(value) and not 1e100 < abs(float(value)) < math.inf
+
+
+def _fits(value: Any) -> bool:
+    """Whether a column of whole numbers can hold the value, if that is one."""
+    return not isinstance(value, int) or -(2**63) <= value < 2**63
 
 
 def _is_number(value: Any) -> bool:
@@ -313,11 +326,11 @@ def _checked(path: Path, record: Record) -> Record:
     for one in fields(Record):
         value = getattr(record, one.name)
         kinds = _TYPES.get(one.name, (str,))
-        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds) or not _fits(value):
             raise RecordsError(f"{path} holds a record whose {one.name} is {str(value)[:40]!r}; run evaluate again")
     for name, value in record.metrics.items():
-        if not isinstance(name, str) or isinstance(value, bool) or not isinstance(value, float | int):
-            raise RecordsError(f"{path} holds a record whose metric {name} is no number; run evaluate again")
+        if not name.isprintable() or isinstance(value, bool | str) or not _is_score(value):
+            raise RecordsError(f"{path} holds a record whose metric {name!r} is no number; run evaluate again")
     for name, text in record.attributes.items():
         if not isinstance(name, str) or not isinstance(text, str | float | int):
             raise RecordsError(f"{path} holds a record whose attribute {name} is no text or number; run evaluate again")

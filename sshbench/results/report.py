@@ -113,9 +113,9 @@ def payload(
 
 def _number(value: float | None) -> float | None:
     """Six digits of a value; JSON has no infinity, so it is what it counts as in means."""
-    if value is None or np.isnan(value):
+    if value is None or not np.isfinite(counted := float(capped(value))):
         return None
-    return float(f"{float(capped(value)):.6g}")
+    return float(f"{counted:.6g}")
 
 
 def _plain(value: str | float) -> str | float | None:

@@ -292,7 +292,7 @@ def strata_of(records: Iterable[Record]) -> Strata:
         if "subset" in attributes:
             subsets.setdefault(str(attributes["subset"]), []).append(id)
         ratio = attributes.get("foreground_ratio")
-        if isinstance(ratio, int | float):
+        if isinstance(ratio, int | float) and 0 <= ratio <= 1:
             ratios[next(label for low, high, label in RATIOS if ratio < high)].append(id)
     divisions = {
         "subset": dict(sorted(subsets.items(), key=lambda item: (_FIELD.get(item[0], len(_FIELD)), item[0]))),

@@ -254,6 +254,7 @@ def _work(target: Target, folder: Path, seconds: float, seed: str, tally: dict[s
     """Read inputs of this seed, from the next number on, and tell the parent before and after each of them."""
     faulthandler.enable()
     work = folder / "work"
+    work.mkdir(parents=True, exist_ok=True)  # a target may make its inputs with temporary files
     tempfile.tempdir = str(work)
     _write(work, target.make(Random(seed)))
     target.read(work)  # imports what it needs, and shows that the target is sound

@@ -482,7 +482,7 @@ class TestIsolation:
         (tmp_path / "bad.py").write_text(BAD)
         expected = {
             "exits": "it asks to end the process: SystemExit(0)",
-            "interrupts": "KeyboardInterrupt:",
+            "interrupts": "KeyboardInterrupt",
             "ragged": "the prediction is list and no array of numbers",
             "ends": "it ended its process (exit code 3)",
             "crashes": "its process crashed (SIGSEGV)",

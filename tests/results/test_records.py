@@ -196,7 +196,9 @@ class TestJournal:
     @pytest.mark.parametrize(
         "odd",
         [{"id": 3}, {"metrics": {"psnr": "x"}}, {"metrics": []}, {"attributes": {"a": []}}, {"seconds": "x"},
-         {"sees_target": 1}, {"failed": 3}, {"method": "../../evil"}, {"protocol": "other"}, {"peak_memory": 1.5}],
+         {"sees_target": 1}, {"failed": 3}, {"method": "../../evil"}, {"protocol": "other"}, {"peak_memory": 1.5},
+         {"peak_memory": 2**70}, {"metrics": {"psnr": 10**400}}, {"metrics": {"psnr": True}},
+         {"metrics": {"psnr": 1e308}}, {"metrics": {"\ud800": 1.0}}],
     )  # fmt: skip
     def test_a_record_of_other_types_or_of_another_method_is_passed_over(self, tmp_path: Path, odd: dict) -> None:
         journal = Journal(tmp_path)
@@ -220,9 +222,9 @@ class TestForeign:
         assert second.attributes == {"kind": "text"}
 
     def test_texts_that_are_not_utf_8_are_kept_as_escapes(self, tmp_path: Path) -> None:
-        save(tmp_path, [replace(ONE, id="a\udcff", attributes={"b": "\ud800"})])
+        save(tmp_path, [replace(ONE, id="a\udcff", attributes={"b": "\ud800", "\ud800": "c"})])
         (record,) = read_records([tmp_path])
-        assert (record.id, record.attributes) == ("a\\udcff", {"b": "\\ud800"})
+        assert (record.id, record.attributes) == ("a\\udcff", {"b": "\\ud800", "\\ud800": "c"})
 
     def test_a_column_of_another_type_is_a_sentence(self, tmp_path: Path) -> None:
         table = pq.read_table(save(tmp_path, ALL))

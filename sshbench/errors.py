@@ -53,11 +53,14 @@ def sentence(error: BaseException) -> str:
     """What to tell the user of an error: for the system's own, the file and the reason without its number."""
     text = str(error)
     if isinstance(error, OSError) and error.strerror:
-        where = "the output" if error.filename is None else error.filename
-        if error.errno in FULL:
-            text = f"{where}: no space to write it ({error.strerror}); make room and run the same command again"
+        if error.errno in FULL and error.filename is None:
+            text = f"there is no space to write ({error.strerror}); make room on the disk, in /tmp or in /dev/shm"
+        elif error.errno in FULL:
+            text = (
+                f"{error.filename}: no space to write it ({error.strerror}); make room and run the same command again"
+            )
         elif error.filename is not None:
-            text = f"{where}: {error.strerror}"
+            text = f"{error.filename}: {error.strerror}"
     return printable(text)
 
 

@@ -161,7 +161,7 @@ class TestFullDisk:
                 [sys.executable, "-m", "sshbench", "protocols"], stdout=full, stderr=subprocess.PIPE, text=True
             )
         assert (made.returncode, made.stderr.count("\n")) == (2, 1)
-        assert "the output: no space to write it" in made.stderr
+        assert "there is no space to write (No space left on device)" in made.stderr
 
 
 class TestAppending:

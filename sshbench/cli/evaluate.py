@@ -11,7 +11,7 @@ import click
 from sshbench.cli.image_limit import limits, max_megapixels
 from sshbench.cli.progress import Progress
 from sshbench.cli.stopping import go_on
-from sshbench.errors import SshbenchError
+from sshbench.errors import SshbenchError, printable
 
 if TYPE_CHECKING:
     from sshbench.benchmarks.composite import Benchmark
@@ -345,7 +345,8 @@ def _methods(
 
 def _warn(folder: Path, what: str, which: list[str]) -> None:
     rest = f" and {len(which) - 3} more" if len(which) > 3 else ""
-    click.echo(f"sshbench: warning: {folder} {what} {', '.join(which[:3])}{rest}", err=True)
+    text = printable(f"{folder} {what} {', '.join(which[:3])}{rest}")
+    click.echo(f"sshbench: warning: {text}", err=True)
 
 
 def _print(records: list[Record], metrics: list[str] | None, shares: Shares | None, quiet: bool) -> list[str]:

@@ -13,7 +13,7 @@ import click
 
 from sshbench.cli.lazy import LazyGroup
 from sshbench.cli.stopping import said_of, stoppable
-from sshbench.errors import FULL, SshbenchError, sentence
+from sshbench.errors import FULL, SshbenchError, printable, sentence
 
 COMMANDS = {
     "completion": ("sshbench.cli.completion:completion", "Print the shell completion script for bash, zsh or fish."),
@@ -109,6 +109,6 @@ def _debug_first(words: list[str]) -> list[str]:
 def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *rest: Any) -> None:
     ours = os.path.dirname(os.path.dirname(__file__))
     if category.__module__.startswith("sshbench.") or filename.startswith(ours):
-        click.echo(f"sshbench: warning: {message}", err=True)
+        click.echo(f"sshbench: warning: {printable(str(message))}", err=True)
     else:
         click.echo(warnings.formatwarning(message, category, filename, lineno), err=True, nl=False)

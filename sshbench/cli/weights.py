@@ -75,7 +75,7 @@ def _say_where(card: Card, folders: tuple[Path, ...]) -> None:
             if release.has_addresses:
                 click.echo(f"    fetch: sshbench weights get {card.method} --release {_quoted(Path(release.name))}")
         else:
-            click.echo(f"  authors, {release.name}: found as {path}")
+            click.echo(f"  authors, {release.name}: found as {printable(str(path))}")
         click.echo(f"    licence: {release.licence}")
         command = f"sshbench weights import {_quoted(path or Path(release.files[0]))} --method {card.method}"
         click.echo(f"    then: {command}")

@@ -65,9 +65,12 @@ def valid_name(name: Any, where: str) -> str:
     return str(name)
 
 
-def as_name(text: str) -> str:
-    """Make the name of a method of any text; of a long one the start stays, with a hash that tells it from others."""
-    name = re.sub(r"[^A-Za-z0-9._+-]+", "-", text).strip("._+-") or "method"
+def as_name(text: str, otherwise: str = "method") -> str:
+    """Make the name of a method of any text; of a long one the start stays, with a hash that tells it from others.
+
+    Where the text has no letter or digit that a name may have, the name is `otherwise`.
+    """
+    name = re.sub(r"[^A-Za-z0-9._+-]+", "-", text).strip("._+-") or otherwise
     if len(name) <= _LONGEST:
         return name
     return f"{name[: _LONGEST - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"

@@ -56,7 +56,13 @@ class FolderPredictions:
         self.folder = Path(folder)
         if not self.folder.is_dir():
             raise MethodError(f"{self.folder}: there is no such folder of predictions")
-        self.name = valid_name(name, f"{name}={self.folder}") if name else as_name(self.folder.resolve().name)
+        if name is None:
+            name = as_name(self.folder.resolve().name, otherwise="")
+            if not name:
+                raise MethodError(
+                    f"{self.folder}: its name has no letter or digit of ASCII to name a method by; give NAME=DIR"
+                )
+        self.name = valid_name(name, f"{name}={self.folder}")
         files = sorted(path for path in self.folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
         self._files = self._matched(files, ids)
         used = set(self._files.values())

@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from sshbench.errors import SshbenchError
+from sshbench.whole_file import end_at_once
 
 CUT_OFF = 91  # exit code of a process whose method has closed the connection
 
@@ -27,6 +28,7 @@ def main(connection: int, alive: int) -> None:
         Descriptor of a pipe that closes when the parent is gone, with which this process ends.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, end_at_once)
     threading.Thread(target=_end_with_parent, args=(alive,), daemon=True).start()
     parent = Connection(connection)
 
@@ -56,7 +58,7 @@ def main(connection: int, alive: int) -> None:
 
 def _end_with_parent(alive: int) -> None:
     os.read(alive, 1)
-    os._exit(1)
+    end_at_once()
 
 
 def _sendable(error: Exception) -> Exception:

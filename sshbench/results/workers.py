@@ -23,6 +23,7 @@ from sshbench.results.worker import CUT_OFF
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _MAIN = "import sys; sys.path[:] = {path!r}; from sshbench.results.worker import main; main({connection}, {alive})"
 _IDLE_DEATHS = 3
+_TO_END = 1.0  # seconds for a process that is asked to end
 
 
 class Unsendable(SshbenchError):
@@ -92,6 +93,8 @@ class Workers:
 
     def close(self) -> None:
         """End the processes."""
+        for worker in self._workers:
+            worker.ask_to_end()
         for worker in self._workers:
             worker.end()
         self._workers = []
@@ -227,10 +230,18 @@ class _Worker:
             return f"its process crashed ({_signal(-code)})"
         return f"it ended its process (exit code {code})"
 
+    def ask_to_end(self) -> None:
+        """Have the process remove the files that it has begun and end, unless it hangs."""
+        if self._alive >= 0:
+            self._process.terminate()
+
     def end(self) -> None:
         """End the process, and those that it started."""
         if self._alive < 0:
             return
+        self.ask_to_end()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_TO_END)
         try:
             os.killpg(self._process.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):

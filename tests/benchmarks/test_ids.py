@@ -224,10 +224,10 @@ def test_a_benchmark_of_one_s_own_is_held_to_the_rule(id: str, tmp_path: Path) -
 
 
 class TestNamesOfPredictions:
-    @pytest.mark.parametrize("name", ["../../evil", "/tmp/evil", "a/b", "..", "a\nb", "x" * 201])
+    @pytest.mark.parametrize("name", ["", "../../evil", "/tmp/evil", "a/b", "..", "a\nb", "x" * 201, "夏"])
     def test_a_name_that_is_no_method_s(self, name: str, tmp_path: Path) -> None:
         (tmp_path / "a.png").write_bytes(IMAGE)
-        with pytest.raises(MethodError, match="is no name of a method"):
+        with pytest.raises(MethodError, match=r"the name .* is not of up to 200 letters, digits and"):
             FolderPredictions(tmp_path, ["a"], name)
 
     @pytest.mark.parametrize(
@@ -241,5 +241,5 @@ class TestNamesOfPredictions:
     def test_a_folder_of_no_letters_asks_for_a_name(self, tmp_path: Path) -> None:
         (tmp_path / "夏").mkdir()
         (tmp_path / "夏" / "a.png").write_bytes(IMAGE)
-        with pytest.raises(MethodError, match=r"is no name of a method, .*; give NAME=DIR"):
+        with pytest.raises(MethodError, match=r"夏: its name has no letter or digit .*; give NAME=DIR"):
             FolderPredictions(tmp_path / "夏", ["a"])

@@ -256,6 +256,8 @@ def _work(target: Target, folder: Path, seconds: float, seed: str, tally: dict[s
     work = folder / "work"
     work.mkdir(parents=True, exist_ok=True)  # a target may make its inputs with temporary files
     tempfile.tempdir = str(work)
+    # torch makes its folder for compiled code when it first looks for that, and a parent may have named one.
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = os.environ["TRITON_CACHE_DIR"] = str(work)
     _write(work, target.make(Random(seed)))
     target.read(work)  # imports what it needs, and shows that the target is sound
     _watch(work)

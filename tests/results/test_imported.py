@@ -148,5 +148,5 @@ class TestCommand:
 
     @pytest.mark.parametrize("name", ["../x", "a/b", ""])
     def test_a_name_is_a_part_of_a_file_s(self, file: Path, tmp_path: Path, name: str) -> None:
-        with pytest.raises(SshbenchError, match="has more than letters, digits"):
+        with pytest.raises(SshbenchError, match="is not of up to 200 letters, digits and"):
             self.run(file, "--out", tmp_path, "--method", name)

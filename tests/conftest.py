@@ -24,7 +24,7 @@ def _installed_before_sources() -> None:
     sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != ROOT] + [str(ROOT)]
 
 
-# pytest puts the root first whenever it collects a module; child processes would put their working directory there.
+# The import mode of the settings keeps it so; child processes would put their working directory first.
 _installed_before_sources()
 os.environ["PYTHONSAFEPATH"] = "1"
 import sshbench  # noqa: E402, F401
@@ -32,10 +32,6 @@ import sshbench  # noqa: E402, F401
 # A shell that starts the tests in the background makes them deaf to interrupts, and with them the programs they test.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def pytest_collection_finish() -> None:
-    _installed_before_sources()
 
 
 @pytest.fixture(scope="session")

@@ -15,13 +15,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Protocol
 
 from sshbench.errors import SshbenchError
 from sshbench.results.worker import CUT_OFF
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-_MAIN = "import sys; sys.path[:] = {path!r}; from sshbench.results.worker import main; main({connection}, {alive})"
+_HOME = str(Path(__file__).parents[2])
+# The path may by now lead to another copy of the package first, whose methods would have other hashes.
+_MAIN = (
+    "import sys; sys.path[:] = [{home!r}, *{path!r}]; import sshbench; del sys.path[0]; "
+    "from sshbench.results.worker import main; main({connection}, {alive})"
+)
 _IDLE_DEATHS = 3
 _TO_END = 1.0  # seconds for a process that is asked to end
 
@@ -189,7 +195,7 @@ class _Worker:
         environment = dict(os.environ)
         if one_thread:
             environment |= {name: os.environ.get(name, "1") for name in _THREADS}
-        command = _MAIN.format(path=sys.path, connection=theirs.fileno(), alive=listens)
+        command = _MAIN.format(home=_HOME, path=sys.path, connection=theirs.fileno(), alive=listens)
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", command],

@@ -91,6 +91,15 @@ def test_one_method_and_several_protocols(tmp_path: Path) -> None:
         found.table()
 
 
+def test_processes_run_the_package_of_this_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = tmp_path / "sshbench"
+    other.mkdir()
+    (other / "__init__.py").write_text("raise ImportError('another copy')")
+    monkeypatch.setattr("sys.path", [str(tmp_path), *sys.path])
+    one, two = (evaluate("dc", workers=count).records() for count in (1, 2))
+    assert one["method_hash"].tolist() == two["method_hash"].tolist()
+
+
 def test_what_failed_is_said() -> None:
     def fails(composite: Any) -> Any:
         raise ValueError("no idea")

@@ -83,7 +83,9 @@ def train(
     quiet: bool,
     plot: str | None,
 ) -> None:
-    """Train METHOD: ssh, ssh-lut, dovenet, s2am, dih or wct2, or path.py:make for one of your own.
+    """Train METHOD: ssh, ssh-lut, dovenet, s2am, dih, wct2, idih, issam, pct-net, harmonizer or hdnet.
+
+    For a method of your own, METHOD is path.py:make.
 
     A tenth of the photographs and looks, told by their names, is held out: training never sees it, and is measured on
     it as it goes. A run that was stopped goes on with --resume as if it had not been; Ctrl-C stops one well.

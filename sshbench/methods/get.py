@@ -50,7 +50,11 @@ def get_release(
     WeightsError
         It has no direct address, or a file cannot be fetched or is not the authors'; each says what to do by hand.
     """
-    hand = by_hand(card.method, release) if release.released else f"the weights are {release.where}"
+    hand = (
+        by_hand(card.method, release)
+        if release.released
+        else f"the weights are {release.where}; train some with sshbench train {card.method}"
+    )
     if address is None and not release.has_addresses:
         raise WeightsError(f"the weights of {card.method} ({release.name}) have no direct address; {hand}")
     if address is not None and len(release.files) > 1:

@@ -136,7 +136,7 @@ class TestGet:
         ("method", "sentence"),
         [
             ("dovenet", r"have no direct address; get latest_net_G\.pth of the authors from https://pan\.baidu\.com"),
-            ("hdnet", "have no direct address; the weights are not released: they decline"),
+            ("hdnet", "the weights are not released: they decline .*; train some with sshbench train hdnet"),
             ("ssh-lut", "ssh-lut has no card"),
         ],
     )

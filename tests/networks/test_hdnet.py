@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sshbench.networks.hdnet import HDNet
+from sshbench.networks.hdnet import HDNet, start_at_identity
 from tests.golden.golden_helper import mask_hard
 from tests.golden.rule import assert_golden, assert_keys, fill, given, picture, plane, signed
 
@@ -53,6 +53,20 @@ def test_empty_and_full_masks_stay_finite(filled: float) -> None:
     image = torch.cat([signed(picture(0, 32, 32)), torch.full((1, 1, 32, 32), filled)], 1)
     with torch.no_grad():
         assert fill(HDNet(width=4), 0.25)(image).output.isfinite().all()
+
+
+def test_it_may_start_near_a_copy_which_only_the_tanh_bends() -> None:
+    torch.manual_seed(0)
+    network = HDNet(width=8)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, 0, 0.02)
+    start_at_identity(network)
+    image = given(signed(picture(0, 32, 48)), mask_hard(32, 48))
+    with torch.no_grad():
+        output = network(image).output
+    torch.testing.assert_close(output, torch.tanh(1.15 * image[:, :3]), atol=0.1, rtol=0)
+    with pytest.raises(ValueError, match=r"needs a network\.width of 6 or more"):
+        start_at_identity(HDNet(width=5))
 
 
 def test_the_background_stays_what_it_was() -> None:

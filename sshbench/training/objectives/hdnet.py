@@ -7,24 +7,25 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sshbench.networks.hdnet import HDNet
+from sshbench.networks.hdnet import HDNet, start_at_identity
 from sshbench.training.objectives import Batch, Phase
 from sshbench.training.objectives.composites import blended, check_crop, mask_normalised
-from sshbench.training.objectives.network import made_with
+from sshbench.training.objectives.network import begin, made_with
 from sshbench.training.recipe import Recipe, RecipeError
 
 
 class HdnetObjective:
     """Trains `HDNet`; the one term, `mse`, is of the composite with the network's foreground, over -1..1.
 
-    The section `network` takes the network's arguments; `least_area`, the pixels of foreground that the error is
-    divided by at least; and `background`: `target`, as its authors train, puts the ground truth's background behind the
-    foreground before the network sees it, `composite` does not. What is validated is the foreground in the composite,
-    though with `target` the network was shown the rest.
+    The section `network` takes the network's arguments; `start`, `random` or `identity`; `least_area`, the pixels of
+    foreground that the error is divided by at least; and `background`. With `target`, as by its authors, the ground
+    truth's background stands behind the foreground before the network sees it; with `composite` it does not. What is
+    validated is the foreground in the composite, though with `target` the network was shown the rest.
     """
 
     def __init__(self, recipe: Recipe) -> None:
         self.architecture = dict(recipe.network)
+        start = self.architecture.pop("start", "random")
         self.least_area = float(self.architecture.pop("least_area", 100))
         self.background = self.architecture.pop("background", "target")
         if self.background not in ("target", "composite"):
@@ -32,6 +33,7 @@ class HdnetObjective:
         self.network = made_with(HDNet, self.architecture)
         check_crop(recipe, self.network.multiple)
         self.network.apply(_initialise)
+        begin(self.network, start, start_at_identity)
         self.modules = nn.ModuleDict({"network": self.network})
         self.phases = (Phase("hdnet", list(self.network.parameters()), self.terms),)
 

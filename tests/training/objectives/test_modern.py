@@ -27,7 +27,7 @@ NARROW = {
     "issam": ["network.width=4", "network.depth=3"],
     "pct-net": ["network.width=4", "network.depth=3"],
     "harmonizer": [],
-    "hdnet": ["network.width=2"],
+    "hdnet": ["network.width=6"],
 }
 
 
@@ -117,6 +117,11 @@ class TestHdnet:
         assert read_recipe("small", method="hdnet").network["background"] == "composite"
         assert read_recipe("small-target", method="hdnet").network["background"] == "target"
         assert read_recipe("paper", method="hdnet").network["background"] == "target"
+
+    def test_it_may_start_near_the_composite(self, batch) -> None:
+        batch["real"] = batch["composite"]
+        near = objective("hdnet").terms(batch)["mse"]
+        assert near < objective("hdnet", "network.start=random").terms(batch)["mse"] / 10
 
     def test_another_background_is_refused(self) -> None:
         with pytest.raises(RecipeError, match="is target or composite, not 'real'"):

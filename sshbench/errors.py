@@ -23,6 +23,10 @@ class SshbenchError(Exception):
         return printable(super().__str__())
 
 
+class LutError(SshbenchError, ValueError):
+    """A table that is no LUT (wrong shape, size, numbers or domain), or colours that no map of colours takes."""
+
+
 _NEAR = 0.65  # of difflib's ratio: "shh" is as near to "ssh", and "nonexist" is not to "dovenet" (0.53)
 _LISTED = 30
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sshbench.benchmarks.composite import Composite, paste
+from sshbench.colour.srgb import decode
 from sshbench.lut.apply import apply_lut
-from sshbench.lut.srgb import decode
 from sshbench.methods import get_method
 from sshbench.triplets.families import ladder_bank
 from sshbench.triplets.held_out import is_held_out

@@ -17,7 +17,6 @@ Image = NDArray[np.uint8]
 Mask = NDArray[np.float32]
 
 FOREGROUND = 0.5  # a pixel whose mask is at least this is foreground
-AROUND = 1.5  # times a foreground's width and height, of the surroundings that it should suit
 FAINT = 1 / 32  # JPEG masks are noisy by a few codes everywhere; below this a pixel is not of the foreground
 
 
@@ -121,34 +120,6 @@ def paste(foreground: Image, background: Image, mask: Mask) -> Image:
         blend = background[rows] + mask[rows, :, None] * (foreground[rows].astype(np.float32) - background[rows])
         pasted[rows] = np.rint(blend)
     return pasted
-
-
-def box_around(inside: NDArray[np.bool_]) -> tuple[slice, slice]:
-    """Rows and columns of the smallest rectangle that holds all that is true in `[H, W]`, which is something."""
-    rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
-
-
-def surroundings(
-    box: tuple[slice, slice], shape: tuple[int, int], times: float = AROUND, least: float = 0.25
-) -> tuple[slice, slice]:
-    """Rows and columns of what is around a rectangle of an image of `shape` (height, width).
-
-    They are `times` as many as its own, and at least that part of the image's shorter side, moved to lie within it.
-    """
-    shortest = least * min(shape)
-    rows, columns = (
-        _span(along.start, along.stop, max(times * (along.stop - along.start), shortest), limit)
-        for along, limit in zip(box, shape, strict=True)
-    )
-    return rows, columns
-
-
-def _span(low: int, high: int, length: float, limit: int) -> slice:
-    """A stretch of a length about the middle of another one, moved to lie within 0..limit."""
-    whole_length = min(round(length), limit)
-    start = min(max(0, (low + high - whole_length) // 2), limit - whole_length)
-    return slice(start, start + whole_length)
 
 
 def check_mask(name: str, mask: Mask) -> None:

@@ -18,8 +18,8 @@ from sshbench.errors import SshbenchError, sentence
 from sshbench.whole_file import whole_file, would_replace
 
 if TYPE_CHECKING:
+    from sshbench.colour.strength import Amount
     from sshbench.compositing.harmonize import MapChoice
-    from sshbench.lut.strength import Amount
     from sshbench.methods.base import Method
 
 
@@ -134,9 +134,9 @@ def harmonize(
     sshbench harmonize --composite pasted.jpg --mask mask.png -o out.jpg --lightness 1.5 --colour 0.5
     sshbench harmonize --foreground cut/ --background rooms/ -o out/ --method reinhard --skip-existing
     """
+    from sshbench.colour.strength import Amount
     from sshbench.compositing.harmonize import open_method
     from sshbench.compositing.painting import check_amount
-    from sshbench.lut.strength import Amount
     from sshbench.methods.cards import terms_of
 
     jobs = plan(foreground, background, composite, mask, output, export_lut, preview)

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 from numpy.typing import NDArray
 
+from sshbench.colour.strength import WHOLE, Amount
 from sshbench.compositing.painting import find_painting
 from sshbench.compositing.pasting import by_map, paste_layer
 from sshbench.compositing.photo import CompositingError, Photo, Source
@@ -16,7 +17,6 @@ from sshbench.compositing.scene import Scene, open_scene
 from sshbench.images.files import ImageFile, write_image
 from sshbench.images.opening import MAX_PIXELS
 from sshbench.lut.cube import write_cube
-from sshbench.lut.strength import WHOLE, Amount
 from sshbench.lut.table import Lut
 from sshbench.methods.base import Method, MissingWeights
 from sshbench.methods.full_resolution import ColourMap

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sshbench.benchmarks.prediction import Pixels, PredictionError, as_prediction
+from sshbench.colour.strength import WHOLE, Amount
 from sshbench.compositing.pasting import Paint, by_map, by_picture
 from sshbench.compositing.photo import CompositingError
 from sshbench.compositing.placement import Box, placed, widened
 from sshbench.compositing.scene import Scene
 from sshbench.compositing.views import mask_of, region_composite, small
-from sshbench.lut.strength import WHOLE, Amount
 from sshbench.methods.base import Method, MethodFailed
 from sshbench.methods.calling import harmonize
 from sshbench.methods.full_resolution import (

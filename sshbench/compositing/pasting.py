@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sshbench.colour.strength import Amount, between
 from sshbench.compositing.photo import as_floats
 from sshbench.compositing.placement import Box, Layer
-from sshbench.lut.strength import Amount, between
 from sshbench.methods.full_resolution import ColourMap
 
 _PIXELS = 1 << 18  # at a time; what is computed with then stays in the cache

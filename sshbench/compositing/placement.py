@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sshbench.benchmarks.composite import FAINT, surroundings
+from sshbench.benchmarks.composite import FAINT
 from sshbench.compositing.photo import CompositingError, MaskArray, as_floats
+from sshbench.images.boxes import surroundings
 
 _ROWS = 256
 

@@ -9,6 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sshbench.colour.polynomial import fit_polynomial as fit_polynomial
+    from sshbench.colour.transfer import transfer_distribution as transfer_distribution
+    from sshbench.colour.transfer import transfer_histogram as transfer_histogram
+    from sshbench.colour.transfer import transfer_monge_kantorovich as transfer_monge_kantorovich
+    from sshbench.colour.transfer import transfer_reinhard as transfer_reinhard
+    from sshbench.colour.transfer import transfer_xiao as transfer_xiao
     from sshbench.lut.apply import apply_lut as apply_lut
     from sshbench.lut.apply import apply_lut_normalized as apply_lut_normalized
     from sshbench.lut.bank import LutBank as LutBank
@@ -21,7 +27,6 @@ if TYPE_CHECKING:
     from sshbench.lut.files import find_luts as find_luts
     from sshbench.lut.files import read_lut as read_lut
     from sshbench.lut.fit import fit_lut as fit_lut
-    from sshbench.lut.fit import fit_polynomial as fit_polynomial
     from sshbench.lut.fit_smooth import fit_smooth_lut as fit_smooth_lut
     from sshbench.lut.hald import HaldError as HaldError
     from sshbench.lut.hald import HaldWarning as HaldWarning
@@ -32,11 +37,6 @@ if TYPE_CHECKING:
     from sshbench.lut.table import Lut as Lut
     from sshbench.lut.table import LutError as LutError
     from sshbench.lut.tables import read_tables as read_tables
-    from sshbench.lut.transfer import transfer_distribution as transfer_distribution
-    from sshbench.lut.transfer import transfer_histogram as transfer_histogram
-    from sshbench.lut.transfer import transfer_monge_kantorovich as transfer_monge_kantorovich
-    from sshbench.lut.transfer import transfer_reinhard as transfer_reinhard
-    from sshbench.lut.transfer import transfer_xiao as transfer_xiao
 
 _HOMES = {
     "CubeFormatError": "cube",
@@ -52,7 +52,7 @@ _HOMES = {
     "contact_sheet": "sheet",
     "find_luts": "files",
     "fit_lut": "fit",
-    "fit_polynomial": "fit",
+    "fit_polynomial": "..colour.polynomial",
     "fit_smooth_lut": "fit_smooth",
     "from_colour": "colour_science",
     "read_cube": "cube",
@@ -60,11 +60,11 @@ _HOMES = {
     "read_lut": "files",
     "read_tables": "tables",
     "to_colour": "colour_science",
-    "transfer_distribution": "transfer",
-    "transfer_histogram": "transfer",
-    "transfer_monge_kantorovich": "transfer",
-    "transfer_reinhard": "transfer",
-    "transfer_xiao": "transfer",
+    "transfer_distribution": "..colour.transfer",
+    "transfer_histogram": "..colour.transfer",
+    "transfer_monge_kantorovich": "..colour.transfer",
+    "transfer_reinhard": "..colour.transfer",
+    "transfer_xiao": "..colour.transfer",
     "write_cube": "cube",
     "write_hald": "hald",
 }
@@ -73,7 +73,9 @@ __all__ = sorted(_HOMES)
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(import_module(f"sshbench.lut.{_HOMES[name]}"), name)
+        return getattr(
+            import_module(_HOMES[name] if _HOMES[name].startswith(".") else f".{_HOMES[name]}", __name__), name
+        )
     raise AttributeError(f"module 'sshbench.lut' has no attribute {name!r}")
 
 

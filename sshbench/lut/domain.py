@@ -6,11 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sshbench.errors import SshbenchError
-
-
-class LutError(SshbenchError, ValueError):
-    """A table that is no LUT: wrong shape, size, numbers or domain."""
+from sshbench.errors import LutError
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sshbench.colour.polynomial import Floats, checked
 from sshbench.lut.apply import apply_lut
-from sshbench.lut.fit import Floats, checked
 from sshbench.lut.ranges import unit_colours
 from sshbench.lut.table import MAX_SIZE_3D, Lut, LutError, check_size, identity_table
 

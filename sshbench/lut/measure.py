@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from sshbench.colour.difference import ciede2000, lab_of_srgb, linear_of_srgb, luminance
 from sshbench.lut.arrays import through
-from sshbench.lut.difference import ciede2000, lab_of_srgb, linear_of_srgb, luminance
 from sshbench.lut.resize import input_domain
 from sshbench.lut.table import Lut, identity_table
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sshbench.lut.domain import UNIT, Domain, LutError
+from sshbench.errors import LutError
+from sshbench.lut.domain import UNIT, Domain
 from sshbench.lut.kernels.cpu import PackedLuts
 
 if TYPE_CHECKING:

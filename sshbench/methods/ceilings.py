@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sshbench.benchmarks.composite import Composite, paste
+from sshbench.colour.polynomial import fit_polynomial
 from sshbench.lut.apply import apply_lut
-from sshbench.lut.fit import fit_lut, fit_polynomial
+from sshbench.lut.fit import fit_lut
 from sshbench.methods.base import MethodError
 
 Floats = NDArray[np.float64]

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sshbench.benchmarks.composite import Composite
+from sshbench.colour.polynomial import PolynomialMap, fit_polynomial
+from sshbench.colour.srgb import decode, encode
+from sshbench.colour.strength import Amount, followed
 from sshbench.lut.apply import apply_lut
-from sshbench.lut.fit import PolynomialMap, fit_polynomial
 from sshbench.lut.fit_smooth import fit_smooth_lut
 from sshbench.lut.measure import is_monotone
 from sshbench.lut.resize import resized
-from sshbench.lut.srgb import decode, encode
-from sshbench.lut.strength import Amount, followed
 from sshbench.lut.table import Lut, identity_table, rising
 from sshbench.methods.base import MethodError
 

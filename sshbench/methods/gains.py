@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from sshbench.benchmarks.composite import FAINT
+from sshbench.colour.difference import luminance as luminance_of
+from sshbench.colour.strength import Amount
+from sshbench.colour.transfer import ColourFunction, Floats, function_in_space
 from sshbench.errors import SshbenchError
-from sshbench.lut.difference import luminance as luminance_of
-from sshbench.lut.strength import Amount
 from sshbench.lut.table import Lut, identity_table
-from sshbench.lut.transfer import ColourFunction, Floats, function_in_space
 from sshbench.methods.full_resolution import ColourMap, MapKind, View
 from sshbench.methods.transfers import Match, StatisticsTransfer, background_of
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from sshbench.benchmarks.composite import Composite, paste
-from sshbench.lut.strength import Amount
+from sshbench.colour.strength import Amount
 from sshbench.methods.base import MethodError
 from sshbench.methods.full_resolution import ColourMap, MapKind, View, fit_map, fit_published, through_linear
 from sshbench.methods.views import SIDE, at_side, canvas_view, filled, masked_canvas, masked_view, view_of

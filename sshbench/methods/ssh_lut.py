@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sshbench.benchmarks.composite import FOREGROUND, Composite, box_around, paste, surroundings
+from sshbench.benchmarks.composite import FOREGROUND, Composite, paste
+from sshbench.colour.strength import Amount
+from sshbench.images.boxes import box_around, surroundings
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.fit_smooth import limited
-from sshbench.lut.strength import Amount
 from sshbench.lut.table import Lut, identity_table, rising
 from sshbench.methods.full_resolution import ColourMap, MapKind, View
 from sshbench.methods.views import NEAR, masked_view

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sshbench.benchmarks.composite import FAINT, Composite, paste
-from sshbench.lut.strength import Amount, followed
-from sshbench.lut.transfer import (
+from sshbench.colour.strength import Amount, followed
+from sshbench.colour.transfer import (
     ColourFunction,
     Floats,
     Space,

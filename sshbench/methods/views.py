@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sshbench.benchmarks.composite import FOREGROUND, Composite, box_around
+from sshbench.benchmarks.composite import FOREGROUND, Composite
+from sshbench.images.boxes import box_around
 from sshbench.methods.full_resolution import View
 from sshbench.metrics.resize import resized
 

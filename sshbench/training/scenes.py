@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sshbench.benchmarks.composite import box_around
 from sshbench.errors import SshbenchError
+from sshbench.images.boxes import box_around
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.table import identity_table
 from sshbench.triplets.dataset import RECIPE, VIEWS, Sample, TripletDataset, first_usable

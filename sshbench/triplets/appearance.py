@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sshbench.lut.transfer import (
+from sshbench.colour.transfer import (
     TRANSFER_FUNCTIONS,
     Pixels,
     transfer_distribution,

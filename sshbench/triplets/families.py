@@ -12,10 +12,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sshbench.colour.srgb import decode, encode
+from sshbench.colour.transfer import LMS_TO_LAB, RGB_TO_LMS, rotations
 from sshbench.lut.bank import LutBank
-from sshbench.lut.srgb import decode, encode
 from sshbench.lut.table import identity_table
-from sshbench.lut.transfer import LMS_TO_LAB, RGB_TO_LMS, rotations
 
 Floats = NDArray[np.float64]
 Table = NDArray[np.float32]

@@ -7,7 +7,8 @@ import pickle
 import numpy as np
 import pytest
 
-from sshbench.benchmarks.composite import BenchmarkError, Composite, check_mask, paste, surroundings
+from sshbench.benchmarks.composite import BenchmarkError, Composite, check_mask, paste
+from sshbench.images.boxes import surroundings
 
 
 def test_pasting_follows_the_mask_and_rounds() -> None:

@@ -10,11 +10,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from sshbench.benchmarks.make_sample import look_of
 from sshbench.folders import data_folder
 from sshbench.lut.looks import LOOKS
 from sshbench.lut.measure import ciede2000, lab_of_srgb
 from sshbench.lut.table import identity_table
+from tools.make_sample import look_of
 
 FOLDER = data_folder("realhm") / "sample"
 RECIPE = tomllib.loads((FOLDER / "recipe.toml").read_text())

@@ -15,14 +15,14 @@ from PIL import Image, ImageCms
 import sshbench
 from sshbench import apply_lut
 from sshbench.benchmarks.composite import Composite, paste
+from sshbench.colour.difference import luminance
+from sshbench.colour.srgb import decode
 from sshbench.compositing.harmonize import PREFERRED, open_method
 from sshbench.compositing.photo import CompositingError
 from sshbench.compositing.placement import whole, widened
 from sshbench.errors import SshbenchError
 from sshbench.images.files import ImageFile, write_image
 from sshbench.images.reading import read_image
-from sshbench.lut.difference import luminance
-from sshbench.lut.srgb import decode
 from sshbench.methods import get_method
 from tests.compositing.standin import Known, Painter, ellipse, look, pasted, photo
 

@@ -11,8 +11,8 @@ import torch
 
 import sshbench
 from sshbench import Domain, Lut, LutBank, apply_lut
+from sshbench.colour.transfer import TRANSFER_FUNCTIONS
 from sshbench.lut import LutError, apply_lut_normalized, fit_lut, fit_smooth_lut, read_lut, transfer_reinhard
-from sshbench.lut.transfer import TRANSFER_FUNCTIONS
 
 RNG = np.random.default_rng(5)
 ROUGH = Lut(values=RNG.random((9, 9, 9, 3), np.float32))

@@ -24,7 +24,7 @@ from tests.lut.cube_grammar import mutate, number, valid_file
 from tests.lut.fuzz_cube import check
 from tests.lut.peers import PeerRefusal, at_grid, grid, with_colour, with_opencolorio
 from tests.lut.rules_files import FOLDER, Rule, load_rules
-from tests.lut.rules_table import rows as table_rows
+from tools.rules_table import rows as table_rows
 
 RULES = load_rules()
 SEEDS = st.integers(0, 2**63).map(Random)
@@ -82,7 +82,7 @@ def test_the_table_in_docs_is_current() -> None:
     committed = [line for line in docs.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
     assert len(committed) == len(RULES)
     for line, (ours, _) in zip(committed, table_rows(peers=False), strict=True):
-        assert line.startswith(ours), "run: python -m tests.lut.rules_table > docs/cube-rules.md"
+        assert line.startswith(ours), "run: python -m tools.rules_table > docs/cube-rules.md"
 
 
 @pytest.mark.parametrize(

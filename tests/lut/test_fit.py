@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from sshbench.colour.polynomial import PolynomialMap, expand, fit_polynomial
 from sshbench.lut.apply import apply_lut
-from sshbench.lut.fit import PolynomialMap, expand, fit_lut, fit_polynomial
+from sshbench.lut.fit import fit_lut
 from sshbench.lut.table import Lut, LutError
 
 with warnings.catch_warnings():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sshbench.lut.difference import ciede2000, lab_of_srgb
+from sshbench.colour.difference import ciede2000, lab_of_srgb
 from sshbench.lut.measure import is_monotone, keeps_grey_order, strength
 from sshbench.lut.table import Domain, Lut, identity_table
 

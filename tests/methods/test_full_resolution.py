@@ -12,10 +12,10 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from sshbench import Lut, apply_lut
+from sshbench.colour.srgb import decode
+from sshbench.colour.strength import Amount
 from sshbench.folders import data_folder
 from sshbench.lut.files import read_lut
-from sshbench.lut.srgb import decode
-from sshbench.lut.strength import Amount
 from sshbench.lut.table import identity_table
 from sshbench.methods import MethodError
 from sshbench.methods.full_resolution import ColourMap, fit_map, fit_published, through_linear

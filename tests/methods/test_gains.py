@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 import sshbench
 from sshbench.benchmarks.composite import Composite
+from sshbench.colour.srgb import decode, encode
 from sshbench.errors import SshbenchError
 from sshbench.lut.measure import is_monotone
-from sshbench.lut.srgb import decode, encode
 from sshbench.methods import get_method
 from sshbench.methods.full_resolution import PredictsMap, View
 from sshbench.methods.registry import DEFAULTS

@@ -109,9 +109,9 @@ def test_what_python_and_packages_bring_counts_by_version(tmp_path: Path) -> Non
 
 
 def test_a_file_of_ones_own_depends_on_what_it_imports_of_the_package(tmp_path: Path) -> None:
-    path = write(tmp_path, mine="from sshbench import apply_lut\nfrom sshbench.lut.srgb import decode")
+    path = write(tmp_path, mine="from sshbench import apply_lut\nfrom sshbench.colour.srgb import decode")
     found = sources_in(user_module(path)).files
-    assert {"sshbench.lut.apply", "sshbench.lut.srgb", "kernels/trilinear.h"} <= set(found)
+    assert {"sshbench.lut.apply", "sshbench.colour.srgb", "kernels/trilinear.h"} <= set(found)
     assert "sshbench.triplets.engine" not in found
     everything = sources_in(user_module(write(tmp_path / "all", mine="import sshbench"))).files
     assert {"sshbench.triplets.stream", "sshbench.compositing.harmonize"} <= set(everything)

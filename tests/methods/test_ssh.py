@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from sshbench.benchmarks.composite import paste
-from sshbench.lut.strength import Amount
+from sshbench.colour.strength import Amount
 from sshbench.methods import Method, MethodError, get_method
 from sshbench.methods.base import WeightsError
 from sshbench.methods.full_resolution import PredictsMap, View

@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageFilter
 
 from sshbench.benchmarks.composite import Composite, paste
-from sshbench.lut.strength import Amount
+from sshbench.colour.strength import Amount
 from sshbench.lut.table import identity_table
 from sshbench.methods import Method, get_method
 from sshbench.methods.full_resolution import PredictsMap, View

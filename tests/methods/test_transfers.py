@@ -11,9 +11,9 @@ import skimage
 from numpy.typing import NDArray
 
 from sshbench.benchmarks.composite import FAINT, Composite
+from sshbench.colour import transfer
+from sshbench.colour.srgb import decode
 from sshbench.errors import SshbenchError
-from sshbench.lut import transfer
-from sshbench.lut.srgb import decode
 from sshbench.methods import get_method
 from tests.results.standin import composite
 

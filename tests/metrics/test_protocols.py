@@ -16,8 +16,8 @@ from sshbench.benchmarks.protocol import PROTOCOLS, ProtocolError, get_protocol
 from sshbench.metrics.prepare import prepare
 from sshbench.metrics.suite import score
 from tests.golden.golden_helper import mask_soft
-from tests.metrics.compare_protocols import PAGE, definitions
 from tests.metrics.oracles import ORACLES
+from tools.compare_protocols import PAGE, definitions
 
 TOLERANCE = {"psnr": 1e-4, "mse": 1e-3, "ssim": 1e-5, "fssim": 1e-5, "ciede2000": 1e-5, "fciede2000": 1e-5}
 

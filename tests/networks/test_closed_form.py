@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from sshbench.lut import transfer
-from sshbench.lut.srgb import decode, encode
+from sshbench.colour import transfer
+from sshbench.colour.srgb import decode, encode
 from sshbench.networks.closed_form import (
     Statistics,
     closed_form_maps,

@@ -53,7 +53,7 @@ def untrained(network: SshLut) -> SshLut:
 
 
 def test_curves_are_those_of_srgb() -> None:
-    from sshbench.lut.srgb import decode, encode
+    from sshbench.colour.srgb import decode, encode
 
     values = torch.linspace(0, 1, 1001)
     torch.testing.assert_close(decoded(values).double(), torch.from_numpy(decode(values.numpy())), atol=1e-6, rtol=0)

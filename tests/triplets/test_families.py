@@ -15,10 +15,10 @@ from PIL import Image
 
 from sshbench.benchmarks.open import open_benchmark
 from sshbench.cli.main import cli
+from sshbench.colour.transfer import TRANSFER_FUNCTIONS
 from sshbench.errors import SshbenchError
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.table import Lut, LutError, identity_table
-from sshbench.lut.transfer import TRANSFER_FUNCTIONS
 from sshbench.training.stored import rows_of
 from sshbench.triplets import families
 from sshbench.triplets.dataset import TripletDataset

@@ -2,7 +2,7 @@
 // tests, where a shim stands in for the built-ins.
 //
 // A pixel gathers eight corners of its cell, and that is what takes the time, so everything here serves the gather.
-// tests/speed/gather_turns.py counts what the layouts below cost on a photograph.
+// tools/gather_turns.py counts what the layouts below cost on a photograph.
 //  - A corner is one access: a texel of 16 bytes (r, g, b, 0), or a code of 6 bytes where texels do not fit.
 //  - The table lies in shared memory where it fits and enough pixels follow. There a warp's gather takes as many turns
 //    as its busiest bank has words, through L1 up to as many as it touches cache lines, which are twice as many.

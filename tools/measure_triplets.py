@@ -1,8 +1,8 @@
 """The numbers and the figure of docs/triplets.md.
 
-python -m tests.triplets.measure recipes docs/triplets/recipes.png
-python -m tests.triplets.measure quality FOLDER
-python -m tests.triplets.measure speed FOLDER
+python -m tools.measure_triplets recipes docs/triplets/recipes.png
+python -m tools.measure_triplets quality FOLDER
+python -m tools.measure_triplets speed FOLDER
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Write the card of the looks, `luts/README.md`, and their contact sheet: `python -m tests.lut.look_card`."""
+"""Write the card of the looks, `luts/README.md`, and their contact sheet: `python -m tools.look_card`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ with colour-science), and under the project's licence, Apache-2.0. `docs/looks.m
   ninetieth percentile {low:.1f} to {high:.1f}. The two nearest looks, {near_a} and {near_b}, are {near:.1f} apart.
 - The photographs: astronaut (NASA, public domain), chelsea, coffee, motorcycle and rocket (CC0) from scikit-image;
   Aitzgorri by Aitzol Berasategi, 2018 (CC BY 4.0), from Debian's lomiri-wallpapers-16.04, reduced.
-- This card and its sheet: `python -m tests.lut.look_card`.
+- This card and its sheet: `python -m tools.look_card`.
 
 Steps are described in `sshbench/lut/looks/operators.py`; hues are Oklab angles in degrees.
 

@@ -1,7 +1,7 @@
 """Print the time and the peak of memory that decoding a large photograph for training takes.
 
-python -m tests.images.peak_memory jpeg 12000 9000 --short-side 320
-python -m tests.images.peak_memory png16 11000 9000
+python -m tools.peak_memory_reading jpeg 12000 9000 --short-side 320
+python -m tools.peak_memory_reading png16 11000 9000
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def main() -> None:
         path = Path(folder) / ("a.jpg" if asked.kind == "jpeg" else "a.png")
         make(path, asked.kind, *map(int, asked.size))
         words = [] if asked.short_side is None else ["--short-side", str(asked.short_side)]
-        subprocess.run([sys.executable, "-m", "tests.images.peak_memory", "decode", str(path), *words], check=True)
+        subprocess.run([sys.executable, "-m", "tools.peak_memory_reading", "decode", str(path), *words], check=True)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from sshbench.lut.difference import ciede2000, lab_of_srgb
+from sshbench.colour.difference import ciede2000, lab_of_srgb
 
 
 def test_ciede2000_is_that_of_colour_science() -> None:

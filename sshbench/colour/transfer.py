@@ -14,8 +14,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from sshbench.lut.srgb import decode, encode
-from sshbench.lut.table import LutError
+from sshbench.colour.srgb import decode, encode
+from sshbench.errors import LutError
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]

@@ -1,6 +1,6 @@
 """How many turns a warp's table reads take on a photograph, counted: why the CUDA kernels are laid out as they are.
 
-python tests/speed/gather_turns.py
+python tools/gather_turns.py
 
 No GPU is needed, and no time is measured. A turn is one cycle of a multiprocessor's load unit: a group of lanes (8 for
 16-byte reads, 32 for 4 and 2-byte ones) takes as many as its busiest shared-memory bank has different words, or through

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from sshbench.colour.difference import luminance
+from sshbench.colour.srgb import decode, encode
+from sshbench.colour.strength import Amount, AmountError, between, followed, moved
 from sshbench.folders import data_folder
 from sshbench.lut.apply import apply_lut
-from sshbench.lut.difference import luminance
 from sshbench.lut.files import read_lut
 from sshbench.lut.measure import is_monotone
-from sshbench.lut.srgb import decode, encode
-from sshbench.lut.strength import Amount, AmountError, between, followed, moved
 from sshbench.lut.table import Lut, identity_table
 from sshbench.methods.full_resolution import ColourMap
 

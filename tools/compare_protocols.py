@@ -1,6 +1,6 @@
 """Score the same predictions under every protocol, and write the tables of `docs/protocols.md`.
 
-    python -m tests.metrics.compare_protocols [--iharmony4 DIR]
+    python -m tools.compare_protocols [--iharmony4 DIR]
 
 The embedded sample is always scored; DIR is a root of iHarmony4, of which any part will do. The text of the document
 stays; what stands between its marks `<!-- NAME -->` and `<!-- end -->` is written anew.
@@ -28,7 +28,7 @@ from sshbench.metrics.suite import METRICS, score
 METHODS = ("dc", "reinhard", "monge-kantorovich", "ceiling-linear")
 METRICS_SHOWN = ("psnr", "mse", "fmse", "ssim")
 V1 = PROTOCOLS["sshbench-v1"]
-PAGE = Path(__file__).resolve().parents[2] / "docs/protocols.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs/protocols.md"
 
 Scores = dict[str, list[dict[str, float]]]
 """By method, the scores of each sample."""

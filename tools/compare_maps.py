@@ -1,6 +1,6 @@
 """Compare the colour maps that bring a network's result to full size, on looks whose truth is known.
 
-`python -m tests.methods.compare_maps [--photos DIR] [--luts PLACE ...] [--pairs 200]`. Looks, and the photographs of
+`python -m tools.compare_maps [--photos DIR] [--luts PLACE ...] [--pairs 200]`. Looks, and the photographs of
 DIR, are of the tenth that is held out by name. For each pair of them, the photograph at 256 x 256 through the look,
 blurred (sigma 0.8 pixel), with noise of 2 codes, slow colour casts of 3 codes and a square of 48 x 48 pixels that has
 gone wrong by 38 codes, stands in for a network's output. Each map is fitted to the pair of small pictures and judged on

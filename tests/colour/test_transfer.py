@@ -10,7 +10,7 @@ import scipy.linalg
 import skimage
 from numpy.typing import NDArray
 
-from sshbench.lut.transfer import (
+from sshbench.colour.transfer import (
     LMS_TO_LAB,
     RGB_TO_LMS,
     TRANSFER_FUNCTIONS,

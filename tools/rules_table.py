@@ -1,6 +1,6 @@
 """Make `docs/cube-rules.md`: every rule of `.cube`, our answer, and what other readers do with the same file.
 
-python -m tests.lut.rules_table > docs/cube-rules.md
+python -m tools.rules_table > docs/cube-rules.md
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ definition; otherwise the worst point is shown. Where a file is refused here, wh
 Sources: *Adobe* is the Cube LUT Specification 1.0 (Adobe Systems, 2013) with its section; *Resolve* is the `.cube`
 format as DaVinci Resolve's developer documentation describes it; *Ours* is a rule that neither states.
 
-Made by `python -m tests.lut.rules_table > docs/cube-rules.md`.
+Made by `python -m tools.rules_table > docs/cube-rules.md`.
 
 | File | Rule | Source | sshbench | colour-science | OpenColorIO |
 |---|---|---|---|---|---|

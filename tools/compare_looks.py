@@ -1,6 +1,6 @@
 """Compare the hundred looks with real film looks on photographs, and write `docs/looks.md` with its figures.
 
-`python -m tests.lut.compare_looks --photos DIR --film FILE` (needs matplotlib). DIR holds photographs (JPEG or PNG);
+`python -m tools.compare_looks --photos DIR --film FILE` (needs matplotlib). DIR holds photographs (JPEG or PNG);
 FILE is an `.npz` of `luts` `[K, N, N, N, 3]` (uint16, indexed B, G, R) and `names`, folders of which are makers.
 """
 
@@ -201,8 +201,8 @@ ECSSD, CCP, BSDS and ImageNet).
 
 ![Every look on the same photographs, the untouched ones first](looks/contact_sheet.png)
 
-Numbers and figure: `python -m tests.lut.compare_looks --photos DIR --film FILE`; the contact sheet and the strengths in
-`luts/README.md`: `python -m tests.lut.look_card`.
+Numbers and figure: `python -m tools.compare_looks --photos DIR --film FILE`; the contact sheet and the strengths in
+`luts/README.md`: `python -m tools.look_card`.
 
 ![Strength, nearest neighbours, principal directions and share of film explained](looks/comparison.png)
 

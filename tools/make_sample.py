@@ -1,4 +1,4 @@
-"""Make `realhm/sample/` of its recipe and photographs: `python -m sshbench.benchmarks.make_sample PHOTOS`.
+"""Make `realhm/sample/` of its recipe and photographs: `python -m tools.make_sample PHOTOS`.
 
 The photographs are named in `realhm/sample/README.md` with where each is found. Needs, besides sshbench itself,
 `pip install pymatting opencv-python-headless`: the edge of each hand-drawn outline is found by closed-form matting
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageDraw
 
-from sshbench.benchmarks.composite import box_around
+from sshbench.images.boxes import box_around
 from sshbench.lut.looks import operators
 from sshbench.lut.looks.look import Look
 

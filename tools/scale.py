@@ -1,6 +1,6 @@
 """What a photograph costs, in processor time and bytes, and what that makes for many: the numbers of docs/scale.md.
 
-python -m tests.speed.scale
+python -m tools.scale
 
 Times are processor time (user and system) of one process in one thread, the best of several rounds on 250 photographs
 of 640 x 480 pixels and 61 KB (photos.py), after a round to warm up. So they hold for a core that is not shared.

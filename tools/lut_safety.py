@@ -1,6 +1,6 @@
 """What SSH-LUT's maps do to colours that ramps and patches show: numbers over a split, and a sheet of some of them.
 
-python -m tests.methods.lut_safety docs/ssh-lut-safety.png [SPLIT ROOT]
+python -m tools.lut_safety docs/ssh-lut-safety.png [SPLIT ROOT]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The effect of Jiang et al. 2021, Figure 7: one foreground at two places of a photograph with two lights.
 
-`python -m tests.compositing.locality -o FILE [--method NAME] [--weights FILE] [--strength S]`. The photograph is
+`python -m tools.locality -o FILE [--method NAME] [--weights FILE] [--strength S]`. The photograph is
 synthetic: an embedded one whose left half is lit warmly and whose right half coldly, by two of the looks, with a smooth
 passage between them. With `--reference full` the foreground gets the same colours at both places; with `auto` those of
 where it stands.

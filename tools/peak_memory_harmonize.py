@@ -1,4 +1,4 @@
-"""Peak memory of `sshbench harmonize` on a large photograph: `python -m tests.compositing.peak_memory [MEGAPIXELS]`."""
+"""Peak memory of `sshbench harmonize` on a large photograph: `python -m tools.peak_memory_harmonize [MEGAPIXELS]`."""
 
 from __future__ import annotations
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sshbench.colour.difference import luminance
+from sshbench.colour.srgb import decode, encode
 from sshbench.errors import SshbenchError
-from sshbench.lut.difference import luminance
-from sshbench.lut.srgb import decode, encode
 
 Floats = NDArray[np.float64]
 ColourFunction = Callable[[Floats], Floats]

@@ -1,4 +1,4 @@
-"""How near `harmonize` comes to the truth on the embedded sample: `python -m tests.compositing.compare_sample`.
+"""How near `harmonize` comes to the truth on the embedded sample: `python -m tools.compare_sample`.
 
 Mean PSNR over the foreground (mask at least 0.5) of the 33 composites, at their own size, for methods, references and
 strengths.

@@ -31,7 +31,7 @@ step() { # name, limit in seconds, command ...
   timeout --kill-after=10 "$limit" "$@" > "$out/$name.log" 2>&1
   status=$?
   [ $status -eq 0 ] || failed=1
-  echo "| \`$*\` | $limit | $status | $((SECONDS - begun)) | $(tail -n 1 "$out/$name.log" | tr '|\r' '/ ' | tail -c 200) |" \
+  echo "| \`$*\` | $limit | $status | $((SECONDS - begun)) | $(grep . "$out/$name.log" | tail -n 1 | tr '|\r' '/ ' | tail -c 200) |" \
     | tee -a "$results"
 }
 

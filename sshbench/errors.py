@@ -27,6 +27,11 @@ class LutError(SshbenchError, ValueError):
     """A table that is no LUT (wrong shape, size, numbers or domain), or colours that no map of colours takes."""
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number of things in words: `1 image`, `1,000 images`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 _NEAR = 0.65  # of difflib's ratio: "shh" is as near to "ssh", and "nonexist" is not to "dovenet" (0.53)
 _LISTED = 30
 

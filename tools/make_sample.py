@@ -1,7 +1,7 @@
 """Make `realhm/sample/` of its recipe and photographs: `python -m tools.make_sample PHOTOS`.
 
 The photographs are named in `realhm/sample/README.md` with where each is found. Needs, besides sshbench itself,
-`pip install pymatting opencv-python-headless`: the edge of each hand-drawn outline is found by closed-form matting
+`pip install --group sample`: the edge of each hand-drawn outline is found by closed-form matting
 (Levin, Lischinski and Weiss, PAMI 2008), and the colours on both sides of it by Germer et al., "Fast Multi-Level
 Foreground Estimation", ICPR 2020.
 """

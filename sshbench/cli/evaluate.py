@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sshbench.cli.image_limit import limits, max_megapixels
+from sshbench.cli.names import METHOD, METRICS, PROTOCOL, SPLIT
 from sshbench.cli.progress import Progress
 from sshbench.cli.stopping import go_on
 from sshbench.errors import SshbenchError, printable
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
     "--method",
     "-m",
     "methods",
+    type=METHOD,
     multiple=True,
     metavar="NAME",
-    help="A method by name, or path.py:Class for one of your own. May be repeated.  [default: dc, gain, shift, the "
-    "colour transfers, ssh, ssh-lut and the ceilings]",
+    help="A method by name, or path.py:Class for one of your own. May be repeated.  [default: dc, gain, shift, "
+    "reinhard, xiao, fecker, pitie, monge-kantorovich, ceiling-linear, ceiling-polynomial, ceiling-lut, ssh, ssh-lut]",
 )
 @click.option(
     "--predictions",
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     "--split",
     "-s",
     "splits",
+    type=SPLIT,
     multiple=True,
     metavar="NAME",
     help="sample, realhm, iharmony4, iharmony4-HAdobe5k, triplets, composites, folder, parquet, hf. May be repeated.  "
@@ -66,12 +69,17 @@ if TYPE_CHECKING:
 @click.option(
     "--protocol",
     "protocols",
+    type=PROTOCOL,
     multiple=True,
     metavar="NAME",
     help="How to score; all for all of them (see 'sshbench protocols'). May be repeated.  [default: sshbench-v1]",
 )
 @click.option(
-    "--metrics", multiple=True, metavar="NAMES", help="Such as psnr,ssim,lpips.  [default: what the protocol defines]"
+    "--metrics",
+    type=METRICS,
+    multiple=True,
+    metavar="NAMES",
+    help="Such as psnr,ssim,lpips.  [default: what the protocol defines]",
 )
 @click.option(
     "--weight-to",
@@ -86,7 +94,7 @@ if TYPE_CHECKING:
     help="Weights of a method: a file or folder of ours, the authors' file, hf://user/repo, or authors or sshbench for "
     "what is here of them. May be repeated.",
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
 @click.option("--out", "-o", metavar="DIR", help="Folder of results.  [default: results/SPLIT]")
 @max_megapixels
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take the first N images.")
@@ -114,7 +122,7 @@ if TYPE_CHECKING:
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 if any method lacks an image or a metric.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress and no tables.")
-@click.argument("more", nargs=-1, metavar="[METHOD]...")
+@click.argument("more", nargs=-1, type=METHOD, metavar="[METHOD]...")
 @click.pass_context
 def evaluate(ctx: click.Context, /, **options: Any) -> None:
     """Score methods on a benchmark, image by image, and print tables with intervals.
@@ -212,6 +220,9 @@ def _failures(records: list[Record], asked: dict[str, tuple[str, ...]], strict: 
     for record in records:
         groups.setdefault(record.method, []).append(record)
     if not any(record.metrics for record in records):
+        if all(record.failed is None for record in records):
+            names = list(dict.fromkeys(name for record in records for name in asked[record.protocol]))
+            return [f"{' and '.join(names)} could not be computed here; the warning above says why and what to do"]
         return ["nothing could be scored; the tables say why"]
     found = [
         f"{method} was scored on no image; the tables say why"

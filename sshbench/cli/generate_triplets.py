@@ -13,7 +13,7 @@ import click
 
 from sshbench.cli.image_limit import limits, max_megapixels
 from sshbench.cli.stopping import go_on
-from sshbench.errors import SshbenchError
+from sshbench.errors import SshbenchError, counted
 from sshbench.triplets.settings import APPEARANCES, TRANSFERS, Settings
 
 DEFAULTS = Settings()
@@ -334,7 +334,7 @@ def _say_estimate(run: Any, source: Any, bank: Any, o: dict[str, Any]) -> None:
         f"about {_size(guess.row_bytes)} each" if guess.rows is None else f"about {_size(guess.row_bytes * guess.rows)}"
     )
     total = "an unknown number of" if guess.rows is None else f"{guess.rows:,}"
-    of = "a stream" if guess.photos is None else f"{guess.photos:,} photographs"
+    of = "a stream" if guess.photos is None else counted(guess.photos, "photograph")
     shards = "" if guess.shards is None else f" in {_count(guess.shards, 'shard')}"
     click.echo(f"Would make {total} {run.settings.kind} from {of}{shards} at {o['output']}, {size}.")
     if guess.photos is not None:
@@ -342,7 +342,7 @@ def _say_estimate(run: Any, source: Any, bank: Any, o: dict[str, Any]) -> None:
         time = f"{minutes:.0f} minutes" if minutes >= 2 else f"{max(1, minutes * 60):.0f} seconds"
         click.echo(
             f"It would take about {time} with {_count(o['workers'], 'worker')} like this machine's "
-            f"(tried on {guess.samples:,} photographs)."
+            f"(tried on {counted(guess.samples, 'photograph')})."
         )
     if found is not None and found.shards:
         there = f"{_count(len(found.shards), 'shard')} with {found.rows:,} {run.settings.kind}"
@@ -368,7 +368,7 @@ def _say_result(summary: Any, part: tuple[int, int] | None) -> None:
     kind = manifest.run.settings.kind
     if summary.photos and summary.seconds:
         rate = summary.photos / summary.seconds
-        click.echo(f"{summary.photos:,} photographs in {summary.seconds:,.1f} s, {rate:,.0f} a second.")
+        click.echo(f"{counted(summary.photos, 'photograph')} in {summary.seconds:,.1f} s, {rate:,.0f} a second.")
     if summary.kept and summary.made and manifest.run.versions != codec_versions():
         click.echo("sshbench: an earlier run used other versions of libraries, so bytes may differ from it", err=True)
     if summary.kept:

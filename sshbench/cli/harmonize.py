@@ -12,6 +12,7 @@ import click
 
 from sshbench.cli.image_limit import limits, max_megapixels
 from sshbench.cli.lut.arguments import images_below
+from sshbench.cli.names import METHOD
 from sshbench.cli.progress import Progress
 from sshbench.cli.stopping import go_on
 from sshbench.errors import SshbenchError, sentence
@@ -63,7 +64,9 @@ class Place(click.ParamType[tuple[int, int]]):
 @click.option("-o", "--output", required=True, metavar="OUT", help="PNG, TIFF, JPEG or WebP; a folder for folders.")
 @click.option("--at", type=Place(), help="Where the foreground's left top corner goes, in pixels of the background.")
 @click.option("--scale", type=float, default=1.0, show_default=True, help="Of the foreground, before it is pasted.")
-@click.option("--method", metavar="NAME", help="See below; by default the first of ours whose weights are here.")
+@click.option(
+    "--method", type=METHOD, metavar="NAME", help="See below; by default the first of ours whose weights are here."
+)
 @click.option("--weights", metavar="FILE", help="Of the method, as for evaluate.")
 @click.option(
     "--map", "kind", type=click.Choice(["lut", "polynomial", "none"]), default="lut", show_default=True,

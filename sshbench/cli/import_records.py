@@ -6,13 +6,22 @@ from pathlib import Path
 
 import click
 
+from sshbench.cli.names import PROTOCOL
+
 
 @click.command(name="import-records")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--method", "-m", metavar="NAME", help="What to call the method.  [default: by the file's name, +published]"
 )
-@click.option("--protocol", default="pct-fullres", show_default=True, metavar="NAME", help="How the file was scored.")
+@click.option(
+    "--protocol",
+    type=PROTOCOL,
+    default="pct-fullres",
+    show_default=True,
+    metavar="NAME",
+    help="How the file was scored.",
+)
 @click.option(
     "--out", "-o", type=click.Path(path_type=Path), default=Path("results/iharmony4"), show_default=True,
     help="Folder of results to add to.",
@@ -31,7 +40,7 @@ def import_records(files: tuple[Path, ...], method: str | None, protocol: str, o
       sshbench leaderboard results/iharmony4 --protocol pct-fullres       image by image, measured and published
     """
     from sshbench.benchmarks.protocol import get_protocol
-    from sshbench.errors import SshbenchError
+    from sshbench.errors import SshbenchError, counted
     from sshbench.methods.base import valid_name
     from sshbench.methods.cards import terms_of
     from sshbench.results.evaluate import refuse_another
@@ -54,7 +63,7 @@ def import_records(files: tuple[Path, ...], method: str | None, protocol: str, o
     for place, records in read:
         place.parent.mkdir(parents=True, exist_ok=True)
         write_records(place, records)
-        click.echo(f"{records[0].method}: {len(records):,} images, {scored_by.name}, in {place}")
+        click.echo(f"{records[0].method}: {counted(len(records), 'image')}, {scored_by.name}, in {place}")
         terms = terms_of(records[0].method, "authors")
         if terms:
             click.echo(f"{terms}.")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sshbench.cli.names import METHOD, METRICS, PROTOCOL, SPLIT
+
 if TYPE_CHECKING:
     from sshbench.results.tables import Table
 
@@ -18,23 +20,30 @@ TABLES = ("all", "means", "subset", "foreground")
     epilog="In Python: sshbench.results.leaderboard(path) and sshbench.results.field_table(path) are pandas frames."
 )
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--split", metavar="NAME", help="Which benchmark, where the records are of several.")
-@click.option("--protocol", metavar="NAME", help="Which protocol, where the records are of several; none are mixed.")
+@click.option("--split", type=SPLIT, metavar="NAME", help="Which benchmark, where the records are of several.")
+@click.option(
+    "--protocol",
+    type=PROTOCOL,
+    metavar="NAME",
+    help="Which protocol, where the records are of several; none are mixed.",
+)
 @click.option(
     "--table", "which", type=click.Choice(TABLES), default="all", show_default=True,
     help="Which table: all of them, one after the other; means: methods by metrics; subset: the field's table, methods "
     "by subsets and metrics; foreground: the same by how much of the image is foreground.",
 )  # fmt: skip
 @click.option(
-    "--method", "-m", "methods", multiple=True, metavar="NAME[=TITLE]",
+    "--method", "-m", "methods", type=METHOD, multiple=True, metavar="NAME[=TITLE]",
     help="Show this method, under this title. May be repeated; the rows keep this order unless --sort is given. The "
     "other methods take no part in comparisons.  [default: all, the best first]",
 )  # fmt: skip
 @click.option(
-    "--metrics", multiple=True, metavar="NAMES",
+    "--metrics", type=METRICS, multiple=True, metavar="NAMES",
     help="Such as psnr,ssim.  [default: all; with --table subset or foreground: mse,psnr,fmse]",
 )  # fmt: skip
-@click.option("--sort", metavar="METRIC", help="Which to sort by and to compare in full.  [default: the first]")
+@click.option(
+    "--sort", type=METRICS, metavar="METRIC", help="Which to sort by and to compare in full.  [default: the first]"
+)
 @click.option("--ceilings/--no-ceilings", default=True, show_default=True, help="Show what sees the ground truth.")
 @click.option("--intervals/--no-intervals", default=True, show_default=True, help="Show the 95% intervals.")
 @click.option("--published/--no-published", default=True, show_default=True, help="Add the table of printed numbers.")

@@ -16,6 +16,7 @@ from sshbench.cli.stopping import said_of, stoppable
 from sshbench.errors import FULL, SshbenchError, printable, sentence
 
 COMMANDS = {
+    "check": ("sshbench.cli.check:check", "Try a method of one's own on three hard images and say what is wrong."),
     "completion": ("sshbench.cli.completion:completion", "Print the shell completion script for bash, zsh or fish."),
     "evaluate": ("sshbench.cli.evaluate:evaluate", "Score methods on a benchmark and print tables with intervals."),
     "figure": ("sshbench.cli.report:figure", "Draw a comparison grid of results: methods side by side."),

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sshbench.cli.names import PROTOCOL
+
 if TYPE_CHECKING:
     from sshbench.benchmarks.protocol import Protocol
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", type=PROTOCOL, nargs=-1, metavar="[NAME]...")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array with one object a protocol.")
 def protocols(names: tuple[str, ...], as_json: bool) -> None:
     """List the ways to score, ours and those of published code, or say all of some.

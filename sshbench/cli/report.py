@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from sshbench.cli.names import METHOD, METRICS, PROTOCOL, SPLIT
 from sshbench.cli.progress import Progress
 from sshbench.cli.stopping import go_on
 from sshbench.errors import SshbenchError
@@ -23,10 +24,14 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 def _which(command: Command) -> Command:
     for option in (
-        click.option("--sort", metavar="METRIC", help="Which metric comes first.  [default: the protocol's first]"),
+        click.option(
+            "--sort", type=METRICS, metavar="METRIC", help="Which metric comes first.  [default: the protocol's first]"
+        ),
         click.option("--root", metavar="DIR", help="Where the benchmark is, for the pictures."),
-        click.option("--protocol", metavar="NAME", help="Which protocol, where the records are of several."),
-        click.option("--split", metavar="NAME", help="Which benchmark, where the records are of several."),
+        click.option(
+            "--protocol", type=PROTOCOL, metavar="NAME", help="Which protocol, where the records are of several."
+        ),
+        click.option("--split", type=SPLIT, metavar="NAME", help="Which benchmark, where the records are of several."),
         click.argument("results", nargs=-1, type=click.Path(path_type=Path)),
     ):
         command = option(command)
@@ -101,7 +106,7 @@ def report(
 @click.option("--image", "ids", multiple=True, metavar="ID", help="An image to show; may be repeated.")
 @click.option("--rows", type=click.IntRange(1, 100), default=5, show_default=True, metavar="N",
               help="Without --image: show the N images on which methods differ most.")  # fmt: skip
-@click.option("--method", "-m", "methods", multiple=True, metavar="NAME[=TITLE]",
+@click.option("--method", "-m", "methods", type=METHOD, multiple=True, metavar="NAME[=TITLE]",
               help="A column, in this order; may be repeated.  [default: all but ceilings, the best last]")  # fmt: skip
 @click.option("--cell", type=click.IntRange(32, 4096), default=384, show_default=True, metavar="PIXELS",
               help="Width of a cell; in a PDF, the long side of its pictures at most.")  # fmt: skip

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sshbench.cli.names import METHOD, PROTOCOL
 from sshbench.cli.progress import Progress
 from sshbench.cli.stopping import go_on
 
@@ -51,11 +52,13 @@ _OPTIONS = [
     click.option(
         "--images", type=click.IntRange(min=2), default=128, show_default=True, help="Held-out photographs to take."
     ),
-    click.option("--protocol", default="sshbench-v1", show_default=True, metavar="NAME", help="How to score."),
+    click.option(
+        "--protocol", default="sshbench-v1", type=PROTOCOL, show_default=True, metavar="NAME", help="How to score."
+    ),
     click.option("--out", "-o", type=click.Path(path_type=Path), default=Path("runs/reproduce"), show_default=True),
     click.option("--workers", "-w", type=click.IntRange(min=0), default=0, show_default=True, help="As for train."),
     click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of torch.  [default: torch's]"),
-    click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1."),
+    click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1."),
     click.option("--quiet", "-q", is_flag=True, help="No progress."),
 ]
 
@@ -72,7 +75,7 @@ def _ablation(table: str, says: str) -> click.Command:
     is given, else on composites of held-out photographs and looks and on the embedded sample. A variant that is trained
     is not trained again, by this table or by another with the same --out.
 
-    \\b
+    \b
       sshbench reproduce {table} --source ~/photos --budget 30m
       sshbench reproduce {table} --source ~/photos --recipe gpu --time-limit 9m     again and again
     """
@@ -93,12 +96,17 @@ for _table, _says in ABLATIONS.items():
     help="As for evaluate. May be repeated.  [default: the authors' where imported, else those that ship]",
 )
 @click.option(
-    "--protocol", "protocols", multiple=True, metavar="NAME", help="May be repeated.  [default: the paper's and ours]"
+    "--protocol",
+    "protocols",
+    type=PROTOCOL,
+    multiple=True,
+    metavar="NAME",
+    help="May be repeated.  [default: the paper's and ours]",
 )
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take the first N images.")
 @click.option("--out", "-o", type=click.Path(path_type=Path), default=Path("runs/reproduce"), show_default=True)
 @click.option("--workers", "-w", type=click.IntRange(min=1), metavar="N", help="Processes, as for evaluate.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
 def table1(
     realhm: str | None,
@@ -141,7 +149,9 @@ def table1(
 @reproduce.command(short_help="iHarmony4 by subset, each method by its authors' protocol.")
 @click.option("--root", metavar="DIR", help="iHarmony4, to measure there.  [default: the embedded sample]")
 @click.option("--allow-incomplete", is_flag=True, help="Go on with what there is of iHarmony4.")
-@click.option("--method", "-m", "methods", multiple=True, metavar="NAME", help="May be repeated.  [default: all]")
+@click.option(
+    "--method", "-m", "methods", type=METHOD, multiple=True, metavar="NAME", help="May be repeated.  [default: all]"
+)
 @click.option(
     "--weights",
     multiple=True,
@@ -151,7 +161,7 @@ def table1(
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take the first N images.")
 @click.option("--out", "-o", type=click.Path(path_type=Path), default=Path("runs/reproduce"), show_default=True)
 @click.option("--workers", "-w", type=click.IntRange(min=1), metavar="N", help="Processes, as for evaluate.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
 def iharmony4(
     root: str | None,

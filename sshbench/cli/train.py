@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sshbench.cli.image_limit import limits, max_megapixels
+from sshbench.cli.names import NETWORK
 from sshbench.cli.stopping import go_on
 from sshbench.errors import SshbenchError
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="All of this in Python: sshbench.training.run.run. Own methods: docs/training.md.")
-@click.argument("method", required=False)
+@click.argument("method", type=NETWORK, required=False)
 @click.option(
     "--source",
     default="sample",
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
 )
 @click.option("--workers", "-w", type=click.IntRange(min=0), default=0, show_default=True, help="Processes for data.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of torch.  [default: torch's]")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+@click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
 @click.option("--plot", metavar="DIR", help="Train nothing; draw curve.png of the run in DIR.")
 @click.pass_context
@@ -83,9 +84,10 @@ def train(
     quiet: bool,
     plot: str | None,
 ) -> None:
-    """Train METHOD: ssh, ssh-lut, dovenet, s2am, dih, wct2, idih, issam, pct-net, harmonizer or hdnet.
+    """Train METHOD: ssh, ssh-lut, dih, dovenet, harmonizer, hdnet, idih, issam, pct-net, s2am or wct2.
 
-    For a method of your own, METHOD is path.py:make.
+    For a method of your own, METHOD is path.py:make, a function that makes its objective (docs/training.md), or the
+    name under which an installed package lists it.
 
     A tenth of the photographs and looks, told by their names, is held out: training never sees it, and is measured on
     it as it goes. A run that was stopped goes on with --resume as if it had not been; Ctrl-C stops one well.

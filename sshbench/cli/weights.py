@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sshbench.cli.names import NETWORK
 from sshbench.cli.stopping import go_on
 from sshbench.errors import SshbenchError, printable
 
@@ -30,7 +31,9 @@ def weights() -> None:
 
 
 _FILE = click.argument("file", type=click.Path(path_type=Path))
-_METHOD = click.option("--method", "-m", metavar="NAME", help="Whose weights these are.  [default: found out]")
+_METHOD = click.option(
+    "--method", "-m", type=NETWORK, metavar="NAME", help="Whose weights these are.  [default: found out]"
+)
 _WEIGHTS = click.option("--weights", "given", metavar="FILE", help="As for evaluate.  [default: those that are here]")
 
 
@@ -140,7 +143,7 @@ def _keep(file: Path, method: str | None, trained_by: str) -> None:
 
 
 @weights.command()
-@click.argument("method")
+@click.argument("method", type=NETWORK)
 @click.option("--release", metavar="NAME", help="Which of the authors' releases.  [default: the first of weights list]")
 @click.option("--from", "address", metavar="URL", help="Another address of the same file, such as a mirror's.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
@@ -181,7 +184,7 @@ def _bytes_bar(quiet: bool) -> Iterator[Callable[[int, int | None], None]]:
 
 
 @weights.command()
-@click.argument("method")
+@click.argument("method", type=NETWORK)
 @_WEIGHTS
 @click.option(
     "--out", "-o", type=click.Path(path_type=Path), required=True, help="A .onnx file, or a folder of safetensors."
@@ -209,7 +212,7 @@ def export(method: str, given: str | None, out: Path, dtype: str) -> None:
 
 
 @weights.command()
-@click.argument("method")
+@click.argument("method", type=NETWORK)
 @click.argument("repo", metavar="USER/REPO")
 @_WEIGHTS
 @click.option("--private", is_flag=True, help="For nobody else to see.")

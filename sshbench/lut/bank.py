@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sshbench.errors import suggestion
+from sshbench.errors import counted, suggestion
 from sshbench.folders import data_folder
 from sshbench.lut.arrays import through
 from sshbench.lut.files import find_luts, read_lut
@@ -94,7 +94,9 @@ class LutBank:
 
     def __repr__(self) -> str:
         few = ", ".join(brief(name, 20) for name in self.names[:3])
-        return f"<LutBank of {len(self)} LUTs, {self.size}^3 points: {few}{', ...' if len(self) > 3 else ''}>"
+        return (
+            f"<LutBank of {counted(len(self), 'LUT')}, {self.size}^3 points: {few}{', ...' if len(self) > 3 else ''}>"
+        )
 
     def __len__(self) -> int:
         return len(self.names)

@@ -15,7 +15,7 @@ import numpy as np
 
 from sshbench.benchmarks.composite import Composite
 from sshbench.benchmarks.prediction import Pixels, PredictionError, as_prediction
-from sshbench.errors import SshbenchError
+from sshbench.errors import SshbenchError, counted
 from sshbench.methods.base import Method, MethodFailed
 
 _OURS = str(Path(__file__).parents[1]) + os.sep  # as tracebacks have it
@@ -46,7 +46,7 @@ def harmonize(method: Method, batch: Sequence[Composite]) -> list[Pixels]:
             raise
         raise _failed(error) from error
     if len(images) != len(batch):
-        raise MethodFailed(f"the method returned {len(images)} images for {len(batch)}")
+        raise MethodFailed(f"the method returned {counted(len(images), 'image')} for {len(batch)}")
     try:
         return [as_prediction(image) for image in images]
     except PredictionError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sshbench.errors import counted
 from sshbench.results.published import Published, published_on
 from sshbench.results.summary import Summary
 from sshbench.results.tables import Table, failures, interval, number, stated, title_of
@@ -68,7 +69,7 @@ def beside(
 
 def _notes(lines: Sequence[Line], printed: Sequence[Published], summary: Summary, benchmark: str) -> list[str]:
     names = {line.name for line in lines}
-    sources = dict.fromkeys(f"{p.source}, {p.n} images, {p.note}" for p in printed if p.method in names)
+    sources = dict.fromkeys(f"{p.source}, {counted(p.n, 'image')}, {p.note}" for p in printed if p.method in names)
     notes = [f"Published: printed by others on {benchmark}, not measured here ({'; '.join(sources)})."]
     if summary.benchmark != benchmark:
         notes.append(

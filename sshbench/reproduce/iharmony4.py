@@ -9,7 +9,7 @@ from pathlib import Path
 from sshbench.benchmarks.iharmony4 import SUBSETS
 from sshbench.benchmarks.open import open_benchmark
 from sshbench.benchmarks.protocol import Protocol, get_protocol
-from sshbench.errors import SshbenchError
+from sshbench.errors import SshbenchError, counted
 from sshbench.methods.base import MissingWeights
 from sshbench.methods.cards import Card, Checkpoint, read_card
 from sshbench.methods.registry import listed_name, split_options
@@ -146,7 +146,9 @@ def beside(lines: Sequence[Line], summary: Summary, protocol: Protocol, said: st
             if any(found):
                 by = f"{origin[1] or 'not said'} [{sources.index(origin) + 1}]"
                 rows.append((line.published_as, "published", *found, f"{count}", by))
-    notes = [f"Measured on {said}, {summary.images} images. Published: printed by others, not measured here."]
+    notes = [
+        f"Measured on {said}, {counted(summary.images, 'image')}. Published: printed by others, not measured here."
+    ]
     notes += [f"[{i}] {source}: {note}." for i, (source, _, note) in enumerate(sources, start=1)]
     if summary.benchmark != BENCHMARK:
         notes.append(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sshbench.errors import SshbenchError
+from sshbench.errors import SshbenchError, counted
 from sshbench.methods.weights import WeightsCard, load_weights
 from sshbench.reproduce.variants import Variant
 from sshbench.training.recipe import Recipe, read_recipe
@@ -139,6 +139,6 @@ def seen(card: WeightsCard) -> str:
     source, looks = card.data.get("source", {}), card.data.get("looks", [])
     count = source.get("photographs", card.data.get("samples", "?"))
     what = "photographs" if "photographs" in source else "samples"
-    others = f", {len(looks)} looks" if looks else ""
+    others = f", {counted(len(looks), 'look')}" if looks else ""
     place = Path(str(source.get("spec", "?"))).name
     return f"{count} {what} of {place}{others}: {card.samples_seen:,} samples, {clock(card.seconds)}"

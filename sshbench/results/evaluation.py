@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sshbench.benchmarks.composite import Benchmark
 from sshbench.benchmarks.open import open_benchmark
 from sshbench.benchmarks.protocol import DEFAULT, Protocol, get_protocol
-from sshbench.errors import SshbenchError
+from sshbench.errors import SshbenchError, counted
 from sshbench.methods.registry import AnyMethod
 from sshbench.results import evaluate as stages
 from sshbench.results.records import Record
@@ -80,8 +80,10 @@ class Evaluation:
         methods = list(dict.fromkeys(record.method for record in self.rows))
         images = len({record.id for record in self.rows})
         failed = sum(record.failed is not None for record in self.rows)
-        missed = f", {failed} records failed" if failed else ""
-        return f"<Evaluation of {', '.join(methods)} on {images} images{missed}; see .table() and .records()>"
+        missed = f", {counted(failed, 'record')} failed" if failed else ""
+        return (
+            f"<Evaluation of {', '.join(methods)} on {counted(images, 'image')}{missed}; see .table() and .records()>"
+        )
 
 
 def evaluate(

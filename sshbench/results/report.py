@@ -28,7 +28,7 @@ from sshbench.results.pictures import ERROR_SPAN, Pictures, Pixels, error_colour
 from sshbench.results.records import Record
 from sshbench.results.statistics import capped
 from sshbench.results.summary import Row, Summary, higher_is_better, summarise
-from sshbench.results.tables import Table, tables
+from sshbench.results.tables import Table, images_of, tables
 from sshbench.results.weighting import Shares
 from sshbench.whole_file import whole_file
 
@@ -176,7 +176,7 @@ def page(summary: Summary, data: Mapping[str, Any]) -> str:
             title=html.escape(printable(f"{summary.benchmark} under {summary.protocol}")),
             style=style.replace("ERROR-RAMP", ramp),
             benchmark=html.escape(printable(summary.benchmark)),
-            images=summary.images,
+            images=images_of(summary.images),
             protocol=html.escape(printable(f"{summary.protocol}, version {summary.protocol_version}")),
             about_protocol=html.escape(protocol.description) if protocol else "",
             tables="\n".join([_table(main), *map(_table, others)]),

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from sshbench.benchmarks.protocol import PROTOCOLS
-from sshbench.errors import printable
+from sshbench.errors import counted, printable
 from sshbench.methods.cards import terms_of
 from sshbench.metrics.suite import METRICS
 from sshbench.results.published import Published, published_on
@@ -297,6 +297,7 @@ def failures(summary: Summary) -> list[str]:
             found.append(f"† {next(iter(row.failures.values()))}.")
         elif row.failures:
             id, why = next(iter(row.failures.items()))
+            why = why.removeprefix(f"{id}: ")  # which errors about an image begin with
             rest = f"; its means are over the other {row.n}" if row.n else ""
             found.append(f"† {row.called} failed on {images_of(len(row.failures))}{rest}. First: {id}: {why}")
     return found
@@ -329,7 +330,7 @@ def _cost(milliseconds: float | None) -> str:
 
 def images_of(count: int) -> str:
     """A number of images, in words."""
-    return f"{count:,} image{'' if count == 1 else 's'}"
+    return counted(count, "image")
 
 
 def number(metric: str, value: float, sign: str = "") -> str:

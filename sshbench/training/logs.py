@@ -181,7 +181,7 @@ def draw_curve(folder: Path) -> Path | None:
         from matplotlib.ticker import EngFormatter
     except ImportError as error:
         later = f"sshbench train --plot {shlex.quote(str(folder))}"
-        raise LogError(f"curves need matplotlib: pip install 'sshbench[train]', then {later}") from error
+        raise LogError(f"the curves need matplotlib: pip install 'sshbench[train]', then {later} draws them") from error
     panels = 2 if validation else 1
     figure = Figure(figsize=(5.5 * panels, 4), layout="constrained")
     FigureCanvasAgg(figure)

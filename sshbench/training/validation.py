@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from sshbench.errors import SshbenchError
+from sshbench.errors import SshbenchError, counted
 from sshbench.metrics.perceptual import LpipsError, lpips
 from sshbench.results.statistics import capped, estimate
 from sshbench.training.data import form_of
@@ -207,7 +207,7 @@ def _rendered(source: str, luts: Places | None, settings: Settings, images: int,
             continue
     if not samples:
         raise SshbenchError(f"{source}: no held-out photograph can be used, so there is nothing to validate on")
-    return _held(samples, settings.kind, f"{len(samples)} images of {len(photographs)} {said}")
+    return _held(samples, settings.kind, f"{counted(len(samples), 'image')} of {len(photographs)} {said}")
 
 
 def _held(samples: list[Sample], kind: str, description: str) -> HeldOut:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from sshbench.errors import counted
 from sshbench.triplets.luts import SHIPPED
 from sshbench.triplets.manifest import Manifest, Run
 from sshbench.triplets.shard_file import columns
@@ -93,10 +94,11 @@ def _title(manifest: Manifest) -> str:
     held = f"as {run.codec.format.upper()} images {quality}"
     if run.store == "recipes":
         held = "as recipes without pixels, which sshbench renders when it reads them"
+    photos = "a stream of photographs" if run.photos is None else counted(run.photos, "photograph")
     return (
         f"# {manifest.rows:,} {what}\n\n"
         f"[{', '.join(names)}] at {run.settings.crop} x {run.settings.crop} pixels, sRGB, {held}. Made from "
-        f"{run.photos:,} photographs by sshbench {run.versions.get('sshbench', '')}, after the dual augmentation of "
+        f"{photos} by sshbench {run.versions.get('sshbench', '')}, after the dual augmentation of "
         "Jiang et al., SSH: A Self-Supervised Framework for Image Harmonization, ICCV 2021."
     )
 

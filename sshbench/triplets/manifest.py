@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import numpy as np
 from pydantic import Field, TypeAdapter, ValidationError
 
-from sshbench.errors import SshbenchError
+from sshbench.errors import SshbenchError, counted
 from sshbench.lut.bank import LutBank
 from sshbench.triplets.codecs import Codec, codec_versions
 from sshbench.triplets.held_out import Part
@@ -202,7 +202,7 @@ def _checked(kind: type[_Dataclass], values: dict[str, Any]) -> _Dataclass:
 
 
 def _described(run: Run) -> str:
-    photos = "" if run.photos is None else f" ({run.photos} photographs)"
+    photos = "" if run.photos is None else f" ({counted(run.photos, 'photograph')})"
     return f"{run.source.get('spec', '?')}{photos}"
 
 

@@ -19,7 +19,8 @@ def bake(output: str) -> None:
     sshbench lut bake -o my_luts
     sshbench lut preview my_luts -o looks.png
     """
+    from sshbench.errors import counted
     from sshbench.lut.looks import bake as bake_looks
 
     paths = bake_looks(output)
-    click.echo(f"{len(paths)} looks written to {output}")
+    click.echo(f"{counted(len(paths), 'look')} written to {output}")

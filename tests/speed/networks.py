@@ -1,6 +1,6 @@
 """The networks at their sizes (256; SSH-LUT 64, the Caffe form of DIH 512) with random weights, timed and weighed.
 
-One network by itself, the least of some runs, without one before that is not counted:
+One network by itself, the least of RUNS runs; no run before them goes uncounted, so that one run takes memory too:
 
 OMP_NUM_THREADS=1 python -m tests.speed.networks BATCH RUNS [NAME ...]
 """
@@ -59,20 +59,27 @@ def made(name: str, batch: int, device: str = "cpu") -> Callable[[], Any]:
     return run
 
 
-def peak_memory(name: str, batch: int) -> float:
-    """Peak memory, in MiB, of a process that does nothing but run a network twice, less what PyTorch alone takes."""
+def weighed(name: str, batch: int, runs: int) -> tuple[float, float]:
+    """Time and weigh a network on the CPU, in a process that does nothing else, with one thread.
+
+    Returns
+    -------
+    The least milliseconds an image of some runs, and the peak memory in MiB, less what PyTorch alone takes.
+    """
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:  # which says so if the process is killed
-        return pool.submit(_peak, name, batch).result()
+        return pool.submit(_weighed, name, batch, runs).result()
 
 
-def _peak(name: str, batch: int) -> float:
+def _weighed(name: str, batch: int, runs: int) -> tuple[float, float]:
     torch.set_num_threads(1)
     torch.rand(8) @ torch.rand(8)
     before = _resident("VmRSS")
-    run = made(name, batch)
-    run()
-    run()
-    return _resident("VmHWM") - before
+    run, times = made(name, batch), []
+    for _ in range(runs):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return 1000 * min(times) / batch, _resident("VmHWM") - before
 
 
 def _resident(what: str) -> float:
@@ -80,19 +87,8 @@ def _resident(what: str) -> float:
     return int(next(line for line in lines if line.startswith(what)).split()[1]) / 1024
 
 
-def _time(name: str, batch: int, runs: int) -> float:
-    """The least milliseconds an image of some runs, in one thread."""
-    torch.set_num_threads(1)
-    run, times = made(name, batch), []
-    for _ in range(runs):
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return 1000 * min(times) / batch
-
-
 if __name__ == "__main__":
     size, count = int(sys.argv[1]), int(sys.argv[2])
     for one in sys.argv[3:] or NETWORKS:
-        milliseconds, memory = _time(one, size, count), peak_memory(one, size)
+        milliseconds, memory = weighed(one, size, count)
         print(f"{one:20} batch {size:2} {milliseconds:8.1f} ms an image {memory:8.0f} MiB", flush=True)

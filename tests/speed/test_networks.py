@@ -9,7 +9,7 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from tests.speed.networks import NETWORKS, made, peak_memory
+from tests.speed.networks import NETWORKS, made, weighed
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
@@ -22,7 +22,7 @@ def test_network(benchmark: BenchmarkFixture, name: str, batch: int, device: str
     if device != "cpu":
         torch.cuda.reset_peak_memory_stats()
     benchmark.pedantic(run, rounds=3 if batch == 1 else 1, warmup_rounds=1)
-    memory = peak_memory(name, batch) if device == "cpu" else torch.cuda.max_memory_allocated() / 2**20
+    memory = weighed(name, batch, 2)[1] if device == "cpu" else torch.cuda.max_memory_allocated() / 2**20
     benchmark.extra_info["network"] = f"{name}, {NETWORKS[name][-1]} x {NETWORKS[name][-1]}, batch {batch}, {device}"
     benchmark.extra_info["images"] = batch
     benchmark.extra_info["memory"] = memory

@@ -1,9 +1,10 @@
 """Score the same predictions under every protocol, and write the tables of `docs/protocols.md`.
 
-    python -m tools.compare_protocols [--iharmony4 DIR]
+    python -m tools.compare_protocols [--iharmony4 DIR] [--weights METHOD=FILE ...]
 
-The embedded sample is always scored; DIR is a root of iHarmony4, of which any part will do. The text of the document
-stays; what stands between its marks `<!-- NAME -->` and `<!-- end -->` is written anew.
+The embedded sample is always scored; DIR is a root of iHarmony4, of which any part will do. Each `--weights` adds a
+method to the four that need none. The text of the document stays; what stands between its marks `<!-- NAME -->` and
+`<!-- end -->` is written anew.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from sshbench.benchmarks.composite import Benchmark, Composite
 from sshbench.benchmarks.open import open_benchmark
 from sshbench.benchmarks.protocol import PROTOCOLS, Protocol, Ssim
 from sshbench.methods.base import Method
+from sshbench.methods.cards import carded, read_card
 from sshbench.methods.registry import get_method
 from sshbench.metrics.pixel import psnr_of
 from sshbench.metrics.suite import METRICS, score
@@ -40,12 +42,17 @@ class Measured:
 
     title: str
     count: int
+    methods: tuple[str, ...]
     by_protocol: Mapping[str, Scores]
 
 
-VARIANTS: dict[str, Protocol] = {
+MISTAKES: dict[str, Protocol] = {
     "peak prediction-range": replace(V1, peak="prediction-range"),
     "background target": replace(V1, background="target"),
+}
+"""Changes to ours that are measured of all methods."""
+
+VARIANTS: dict[str, Protocol] = {
     "resize pil-bilinear": replace(V1, resize="pil-bilinear"),
     "resize opencv-area": replace(V1, resize="opencv-area"),
     "resize opencv-linear": replace(V1, resize="opencv-linear"),
@@ -54,19 +61,21 @@ VARIANTS: dict[str, Protocol] = {
     "quantise tensor2im": replace(V1, quantise="tensor2im"),
     "quantise jpeg-75": replace(V1, quantise="jpeg-75"),
 }
+"""Changes to ours that are measured of `dc` alone."""
 
 
-def measure(title: str, benchmark: Benchmark) -> Measured:
-    protocols = {**PROTOCOLS, **VARIANTS}
-    methods = {name: get_method(name) for name in METHODS}
-    scores: dict[str, Scores] = {name: {method: [] for method in METHODS} for name in protocols}
+def measure(title: str, benchmark: Benchmark, methods: Mapping[str, Method]) -> Measured:
+    scores: dict[str, Scores] = {
+        name: {method: [] for method in methods} for name in (*PROTOCOLS, *MISTAKES, *VARIANTS)
+    }
     for i in range(len(benchmark)):
         composite = benchmark[i]
         for name, prediction in predictions(methods, composite):
+            protocols = PROTOCOLS | MISTAKES | (VARIANTS if name == "dc" else {})
             for key, protocol in protocols.items():
                 wanted = [metric for metric in METRICS_SHOWN if metric in protocol.metrics]
                 scores[key][name].append(score(prediction, composite, protocol, wanted))
-    return Measured(title, len(benchmark), scores)
+    return Measured(title, len(benchmark), tuple(methods), scores)
 
 
 def predictions(methods: Mapping[str, Method], composite: Composite) -> list[tuple[str, np.ndarray]]:
@@ -82,6 +91,10 @@ def values(scores: Sequence[Mapping[str, float]], metric: str) -> np.ndarray:
     return np.array([sample.get(metric, math.nan) for sample in scores])
 
 
+def mean(scores: Sequence[Mapping[str, float]], metric: str) -> float:
+    return float(values(scores, metric).mean())
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     align = ["---"] + ["---:"] * (len(header) - 1)
     return "\n".join("| " + " | ".join(row) + " |" for row in (header, align, *rows))
@@ -92,7 +105,8 @@ def number(value: float, metric: str) -> str:
 
 
 def definitions() -> str:
-    header = ("protocol", "resize", "mask", "prediction", "background", "errors over", "peak", "fMSE", "SSIM")
+    header = ("protocol", "resize", "mask", "prediction", "background", "errors over", "peak", "fMSE", "SSIM", "of")
+    used = [(method, read_card(method).protocol) for method in carded()]
     rows = []
     for name, p in PROTOCOLS.items():
         resize = "none" if p.size is None else f"{p.resize}, {p.size[0]} x {p.size[1]}"
@@ -103,7 +117,8 @@ def definitions() -> str:
             )
         peak = p.peak + (f", MSE + {p.epsilon:g}" if p.epsilon else "")
         fmse = p.fmse if "fmse" in p.metrics else "-"
-        rows.append((f"`{name}`", resize, p.mask, p.quantise, p.background, p.region, peak, fmse, ssim))
+        of = ", ".join(f"`{method}`" for method, protocol in used if protocol == name)
+        rows.append((f"`{name}`", resize, p.mask, p.quantise, p.background, p.region, peak, fmse, ssim, of))
     return table(header, rows).replace("---:", "---")
 
 
@@ -111,17 +126,17 @@ def overview(data: Measured) -> str:
     parts = []
     for metric in METRICS_SHOWN:
         rows = [
-            (f"`{name}`", *(number(float(values(data.by_protocol[name][m], metric).mean()), metric) for m in METHODS))
+            (f"`{name}`", *(number(mean(data.by_protocol[name][m], metric), metric) for m in data.methods))
             for name, protocol in PROTOCOLS.items()
             if metric in protocol.metrics
         ]
-        parts.append(f"**{METRICS[metric].title}**\n\n{table(('protocol', *METHODS), rows)}")
+        parts.append(f"**{METRICS[metric].title}**\n\n{table(('protocol', *data.methods), rows)}")
     return "\n\n".join(parts)
 
 
 def peak(data: Measured) -> str:
     rows = []
-    for method in METHODS:
+    for method in data.methods:
         right = values(data.by_protocol["sshbench-v1"][method], "psnr")
         wrong = values(data.by_protocol["peak prediction-range"][method], "psnr")
         loss = wrong - right
@@ -131,7 +146,7 @@ def peak(data: Measured) -> str:
 
 def averaging(data: Measured) -> str:
     rows = []
-    for method in METHODS:
+    for method in data.methods:
         scores = data.by_protocol["sshbench-v1"][method]
         right, mse = values(scores, "psnr").mean(), values(scores, "mse").mean()
         import torch
@@ -143,7 +158,7 @@ def averaging(data: Measured) -> str:
 
 def background(data: Measured) -> str:
     rows = []
-    for method in METHODS:
+    for method in data.methods:
         right = values(data.by_protocol["sshbench-v1"][method], "psnr")
         wrong = values(data.by_protocol["background target"][method], "psnr")
         gain = wrong - right
@@ -156,8 +171,6 @@ def details(data: Measured) -> str:
     base = data.by_protocol["sshbench-v1"]["dc"]
     rows = []
     for name in VARIANTS:
-        if name in ("peak prediction-range", "background target"):
-            continue
         changed = data.by_protocol[name]["dc"]
         row = [name]
         for metric in METRICS_SHOWN:
@@ -180,10 +193,14 @@ PARTS: dict[str, Callable[[Measured], str]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--iharmony4", type=Path, help="a root of iHarmony4")
-    root = parser.parse_args().iharmony4
-    measured = [measure("the embedded sample", open_benchmark("sample"))]
-    if root:
-        measured.append(measure("iHarmony4", open_benchmark("iharmony4", root)))
+    parser.add_argument("--weights", action="append", default=[], metavar="METHOD=FILE", help="a further method")
+    given = parser.parse_args()
+    methods = {name: get_method(name) for name in METHODS}
+    for name, _, path in (one.partition("=") for one in given.weights):
+        methods[name] = get_method(name, weights=path)
+    measured = [measure("the embedded sample", open_benchmark("sample"), methods)]
+    if given.iharmony4:
+        measured.append(measure("iHarmony4", open_benchmark("iharmony4", given.iharmony4), methods))
     page = PAGE.read_text(encoding="utf-8")
     page = fill(page, "definitions", definitions())
     for name, part in PARTS.items():

@@ -1,4 +1,4 @@
-"""Harmonizer as a method: six arguments found of a small composite, and filters applied to it at its own size."""
+"""Harmonizer as a method: six arguments are found from a small copy, and filters run at the composite's own size."""
 
 from __future__ import annotations
 
@@ -21,27 +21,28 @@ from sshbench.networks import harmonizer_filters as filters
 from sshbench.networks.harmonizer import Harmonizer as Network
 
 POINTS = 65
-"""An axis of the LUT of the filters."""
+"""The number of points on each axis of the LUT of the filters."""
 
-_ROWS = 1 << 15  # pixels worked on at a time, which then stay in the cache
+_ROWS = 1 << 15  # the number of pixels in one step of work, few enough to stay in the cache
 
 
 class Harmonizer(common.LoadedNetwork):
     """Harmonize by Harmonizer (Ke et al., ECCV 2022). Its authors' weights are for non-commercial use alone.
 
     As published, the network sees the composite and the mask, in black and white (Pillow's mode `1`), at 256 x 256
-    (PyTorch's bilinear resize, which does not filter), and the filters run on the whole composite, whose means two of
-    them look at; what comes of them is blended in by the mask.
+    (PyTorch's bilinear resize, which does not filter), and the filters run on the whole composite, since two of them
+    depend on its means. The result is blended into the composite by the mask.
 
     Parameters
     ----------
     device, weights
         As for `get_method`.
     size
-        `"full"`: the filters run on the composite at its own size. `"256"`: on it at 256 x 256 (Pillow's bilinear, the
-        mask to the nearest), as the authors' evaluation at that size does; the network sees the same in both.
+        `"full"`: the filters run on the composite at its own size. `"256"`: they run on a copy of 256 x 256 (Pillow's
+        bilinear filter, the mask to the nearest), as in the authors' evaluation at that size. The network sees the same
+        input in both cases.
     soft
-        The mask is taken as it is, soft, instead of in black and white, which dithers soft edges.
+        Whether to take the mask as it is instead of in black and white, which dithers soft edges.
     """
 
     name = "harmonizer"
@@ -64,14 +65,14 @@ class Harmonizer(common.LoadedNetwork):
         return [self._filtered(composite, one) for composite, one in zip(batch, arguments, strict=True)]
 
     def composite_maps(self, batch: Sequence[Composite]) -> list[ColourMap]:
-        """The filters as maps of the composites' colours."""
+        """Return the filters of each composite as a map of colours."""
         arguments = self.arguments(batch)
         return [
             chain_of(composite.composite, one).colour_map() for composite, one in zip(batch, arguments, strict=True)
         ]
 
     def arguments(self, batch: Sequence[Composite]) -> Tensor:
-        """The six arguments of each composite, `[N, 6]`, not clamped."""
+        """Return the six arguments of each composite, `[N, 6]`, not clamped."""
         side = (self.input_size or common.SIZE,) * 2
         small = [common.planes(sampled(one.composite, side), sampled(self._mask(one.mask), side)) for one in batch]
         with torch.inference_mode():
@@ -93,16 +94,16 @@ class Harmonizer(common.LoadedNetwork):
 
 @dataclass(frozen=True, eq=False)
 class FilterChain:
-    """The filters with given arguments and means, which make them a map of colours.
+    """The filters with fixed arguments and means, which together are a map of colours.
 
     Parameters
     ----------
     curves
-        float32 `[256, 3]`: what temperature, brightness and contrast, which do not mix channels, make of each byte.
+        float32 `[256, 3]`: the value that temperature, brightness and contrast, which mix no channels, give each byte.
     arguments
         `[6]`, within -1..1.
     means
-        `[3]` of the image's channels, and `[1]` of all of what contrast is given.
+        `[3]` of the image's channels, and `[1]` of the whole input of contrast.
     """
 
     curves: NDArray[np.float32]
@@ -129,7 +130,7 @@ class FilterChain:
         return made
 
     def colour_map(self, points: int = POINTS) -> ColourMap:
-        """The same as a LUT over 0..1, between whose points it is interpolated."""
+        """Return the filters as a LUT over 0..1, which interpolates between its points."""
         grid = torch.from_numpy(identity_table(points)).reshape(1, -1, 1, 3).permute(0, 3, 1, 2)
         with torch.inference_mode():
             values = self._mixed(_curved(grid, self.arguments, self.means))
@@ -137,14 +138,14 @@ class FilterChain:
         return ColourMap("filters", Lut(values=table, title="Harmonizer's filters"))
 
     def _mixed(self, image: Tensor) -> Tensor:
-        """The filters behind the curves, `[N, 3, H, W]`."""
+        """Apply the filters that follow the curves to `[N, 3, H, W]`."""
         for x, apply in zip(self.arguments[3:, None], [*filters.FILTERS.values()][3:], strict=True):
             image = apply(image, x)
         return image
 
 
 def chain_of(image: Image, arguments: Tensor) -> FilterChain:
-    """The filters for an image, uint8 `[H, W, 3]`: its means are those that they look at."""
+    """Fix the filters to the means of an image, uint8 `[H, W, 3]`."""
     arguments = arguments.clamp(-1, 1)
     counts = np.stack([np.bincount(image[..., c].ravel(), minlength=256) for c in range(3)])
     shares = torch.from_numpy(counts / counts.sum(1, keepdims=True))  # [3, 256]
@@ -158,7 +159,7 @@ def chain_of(image: Image, arguments: Tensor) -> FilterChain:
 
 
 def _curved(image: Tensor, arguments: Tensor, means: tuple[Tensor, Tensor] | tuple[Tensor]) -> Tensor:
-    """The filters that do not mix channels, `[1, 3, H, W]`; without the mean that contrast looks at the first two."""
+    """Apply the filters that mix no channels to `[1, 3, H, W]`; the first two alone if contrast's mean is not given."""
     temperature, brightness, contrast = arguments[:3, None]
     image = filters.brightness(filters.temperature(image, temperature, means[0][None]), brightness)
     return filters.contrast(image, contrast, means[1]) if len(means) == 2 else image

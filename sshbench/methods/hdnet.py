@@ -1,4 +1,4 @@
-"""HDNet as a method: the composite as it is, or with the ground truth's background, as its authors score it."""
+"""HDNet as a method, shown the composite as it is or, as by its authors, with the ground truth's background."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ class HdNet(common.CompositeNetwork):
     """Harmonize by HDNet (Chen et al., ACM MM 2023), whose authors release no weights.
 
     The network gets the composite at 256 x 256 (Pillow's bilinear) over -1..1 with the mask in black and white
-    (Pillow's mode `1`, nearest), and changes what is inside of the mask.
+    (Pillow's mode `1`, nearest), and changes only pixels inside the mask.
 
     Parameters
     ----------
     device, weights
         As for `get_method`.
     background
-        `"composite"`, what there is without the ground truth; or `"target"`: the authors put the ground truth's
-        background behind the foreground before the network sees it, so that no error of the background is left (JPEG
-        and resampling), and the network sees what it is measured against. Tables mark it as they mark ceilings.
+        `"composite"` needs no ground truth. `"target"` does as the authors do: it puts the ground truth's background
+        behind the foreground before the network sees the composite, so that no error of the background (JPEG and
+        resampling) is left, and the network sees a part of what it is measured against. Tables mark this as they mark
+        ceilings.
     size
         `"256"`, or `"full"`: the composite at its own size, padded to multiples of 8 by repeating its border.
     output, map
@@ -52,12 +53,12 @@ class HdNet(common.CompositeNetwork):
         self.sees_target = background == "target"
 
     def given(self, composite: Composite) -> Tensor:
-        """The composite and its mask, or the ground truth around the foreground.
+        """Return the input of the network: the composite, or the foreground before the ground truth, and the mask.
 
         Raises
         ------
         MethodError
-            The ground truth is asked for and there is none.
+            The ground truth is required, and the composite has none.
         """
         given = super().given(composite)
         if not self.sees_target:
@@ -68,10 +69,10 @@ class HdNet(common.CompositeNetwork):
         return torch.cat([given[:3] * mask + self.image_of(composite.target) * (1 - mask), mask])
 
     def mask_at(self, mask: common.Floats, side: tuple[int, int] | None) -> common.Floats:
-        """The mask in black and white."""
+        """Return the mask in black and white."""
         return black_and_white(mask, side)
 
     def made_of(self, given: Tensor) -> Tensor:
-        """The network's images."""
+        """Return the network's images."""
         made: Tensor = self.network(torch.cat([given[:, :3] * 2 - 1, given[:, 3:]], 1)).image
         return made / 2 + 0.5

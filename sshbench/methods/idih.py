@@ -1,4 +1,4 @@
-"""iDIH as a method: the input of its authors' evaluation, and of their predictor at a composite's own size."""
+"""iDIH as a method, with the input of its authors' evaluation or, at a composite's own size, of their predictor."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class ImprovedDih(common.CompositeNetwork):
     """Harmonize by iDIH (Sofiiuk et al., WACV 2021), alone or with HRNet, as the weights say.
 
     As in the authors' evaluation, the network gets the composite and the soft mask at 256 x 256 (OpenCV's linear
-    resize, which does not filter), normalised as for ImageNet. It blends its image into the composite itself, by an
-    attention that it predicts, and what comes out is taken whole, background and all.
+    resize, which does not filter), normalised as for ImageNet. The network blends its image into the composite by an
+    attention that it predicts, and the whole output is returned, background included.
 
     Parameters
     ----------
@@ -51,18 +51,18 @@ class ImprovedDih(common.CompositeNetwork):
 
     @property
     def multiple(self) -> int:
-        """What the authors' predictor pads to."""
+        """The authors' predictor pads to multiples of this."""
         return int(self.network.padded)
 
     def mask_at(self, mask: common.Floats, side: tuple[int, int] | None) -> common.Floats:
-        """The soft mask, resized as floats."""
+        """Return the soft mask, resized as floats."""
         return mask if side is None else np.asarray(resized(mask, self.resize, side), np.float32)
 
     def made_of(self, given: Tensor) -> Tensor:
-        """The network's images."""
+        """Return the network's images."""
         normalised = torch.cat([imagenet.normalised(given[:, :3]), given[:, 3:]], 1)
         return imagenet.restored(self.network(normalised).image)
 
     def finished(self, made: Tensor, given: Tensor) -> Tensor:
-        """The network's image without what goes beyond black and white."""
+        """Return the network's image, clamped to 0..1."""
         return made.clamp(0, 1)

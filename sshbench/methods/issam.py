@@ -1,4 +1,4 @@
-"""iSSAM as a method: iDIH's with another network, which its authors evaluate alike."""
+"""iSSAM as a method. Its authors evaluate it as they do iDIH, so that only the network differs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sshbench.networks.issam import ISSAM
 
 
 class ImprovedSsam(ImprovedDih):
-    """Harmonize by iSSAM (Sofiiuk et al., WACV 2021), which tables elsewhere also call iS2AM; else as `ImprovedDih`."""
+    """Harmonize by iSSAM (Sofiiuk et al., WACV 2021), also called iS2AM in tables; otherwise as `ImprovedDih`."""
 
     name = "issam"
     make = ISSAM

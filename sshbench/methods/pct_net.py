@@ -1,4 +1,4 @@
-"""PCT-Net as a method: maps found of a small composite and applied to it at its own size."""
+"""PCT-Net as a method: maps are found from a small copy of the composite and applied at its own size."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sshbench.networks.pct_net import PARAMETERS, PCTNetCNN, PCTNetViT, mapped
 
 
 def network_of(variant: Literal["cnn", "vit"] = "vit", **sizes: Any) -> PCTNetCNN | PCTNetViT:
-    """The network of a variant, with the other arguments of its class."""
+    """Build the network of a variant; `sizes` are the other arguments of its class."""
     return PCTNetCNN(**sizes) if variant == "cnn" else PCTNetViT(**sizes)
 
 
@@ -34,7 +34,7 @@ class PctNet(common.LoadedNetwork):
     device, weights
         As for `get_method`.
     size
-        `"full"`: the maps are applied to the composite at its own size. `"256"`: to the small one.
+        `"full"`: the maps are applied to the composite at its own size. `"256"`: they are applied to the small copy.
     """
 
     name = "pct-net"
@@ -72,8 +72,8 @@ def applied(composite: Composite, field: Tensor) -> common.Floats:
     Parameters
     ----------
     field
-        `[12 or 13, h, w]`: maps of colours over 0..1 and, last, how much of the mapped colour is taken; without it the
-        composite's mask says so.
+        `[12 or 13, h, w]`: maps of colours over 0..1 and, if there is a 13th plane, the share of the mapped colour;
+        otherwise the composite's mask is that share.
 
     Returns
     -------

@@ -1,7 +1,7 @@
-"""Harmonizer (Ke et al., ECCV 2022): six numbers of a composite, arguments of filters that any editor knows.
+"""Harmonizer (Ke et al., ECCV 2022): predict, for a composite, the six arguments of filters that any editor has.
 
-The encoder is EfficientNet-B0 (Tan and Le 2019), whose first convolution gives way to one that sees the foreground and
-one that sees the background. Module names follow the published code (github.com/ZHKKKe/Harmonizer, commit 48ecd70), so
+The encoder is EfficientNet-B0 (Tan and Le 2019), with two first convolutions in place of one: one sees the foreground
+and the other the background. Module names follow the published code (github.com/ZHKKKe/Harmonizer, commit 48ecd70), so
 that `harmonizer.pth` loads by its own keys. The filters are in `harmonizer_filters`.
 """
 
@@ -28,12 +28,12 @@ _DROP = 0.2  # of the last block in training; it grows with the depth
 
 
 class Harmonizer(nn.Module):
-    """Composite and mask in, the arguments of the filters out.
+    """Predict the arguments of the filters from a composite and its mask.
 
     Parameters
     ----------
     width
-        Times the published channels of the encoder, rounded to multiples of 8.
+        A factor on the published numbers of channels of the encoder, which are rounded to multiples of 8.
     """
 
     def __init__(self, *, width: float = 1.0) -> None:
@@ -50,12 +50,12 @@ class Harmonizer(nn.Module):
         Parameters
         ----------
         image
-            `[B, 4, H, W]` over 0..1: the composite, R, G, B, and the mask, soft. H and W are multiples of `multiple`;
-            the published network sees 256 x 256 alone.
+            `[B, 4, H, W]` over 0..1: the composite (R, G, B) and the soft mask. H and W must be multiples of
+            `multiple`; the published network sees 256 x 256 alone.
 
         Returns
         -------
-        `[B, 6]`, one for each of `FILTERS` and in their order, not clamped.
+        `[B, 6]`: one argument for each of `FILTERS`, in their order, not clamped.
         """
         features: Tensor = self.backbone(image)[-1]
         arguments: Tensor = self.regressor(features.mean((2, 3)))
@@ -64,7 +64,7 @@ class Harmonizer(nn.Module):
 
 @torch.no_grad()
 def start_at_identity(network: Harmonizer) -> None:
-    """Let all arguments begin with 0, with which no filter changes anything; published at random."""
+    """Start with arguments of 0, at which no filter changes anything. The authors start at random."""
     for header in network.regressor.headers:
         assert isinstance(header, nn.Sequential)
         for parameter in header[1].parameters():
@@ -72,7 +72,7 @@ def start_at_identity(network: Harmonizer) -> None:
 
 
 class _Backbone(nn.Module):
-    """Foreground and background through a convolution each, then the blocks of EfficientNet."""
+    """Pass foreground and background through a convolution each, then both through EfficientNet's blocks."""
 
     def __init__(self, width: float) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class _Backbone(nn.Module):
         self._conv_bg, self._bn_bg = _SameConv2d(4, stem // 2, 3, 2), _norm(stem // 2)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """The last features of each size, from a half of the image's sides to a 32nd."""
+        """Return the last features of each size, from a half to a 32nd of the image's sides."""
         composite, mask = image[:, :3], image[:, 3:]
         foreground = F.silu(self._bn_fg(self._conv_fg(image)))
         background = F.silu(self._bn_bg(self._conv_bg(torch.cat([composite, 1 - mask], 1))))
@@ -104,7 +104,7 @@ class _Backbone(nn.Module):
 
 
 class _InvertedResidual(nn.Module):
-    """Expand, convolve each channel by itself, weight the channels, project, and add what came in where it fits."""
+    """Expand, convolve each channel by itself, weight the channels, project, and add the input where shapes agree."""
 
     def __init__(self, given: int, made: int, kernel: int, stride: int, expansion: int, drop: float) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ class _InvertedResidual(nn.Module):
 
 
 class _SameConv2d(nn.Conv2d):
-    """A convolution without a bias whose padding is TensorFlow's `SAME` for even sides: with stride 2 less in front."""
+    """A convolution without a bias, padded as TensorFlow's `SAME` pads even sides: with stride 2, less in front."""
 
     def __init__(self, given: int, made: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
         super().__init__(given, made, kernel, stride, groups=groups, bias=False)
@@ -142,7 +142,7 @@ class _SameConv2d(nn.Conv2d):
 
 
 class _Cascade(nn.Module):
-    """Each argument is found from the features and from what led to the one before; there is no activation anywhere."""
+    """Predict each argument from the features and from the state of the one before; there is no activation anywhere."""
 
     def __init__(self, given: int, channels: int, arguments: int) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""Harmonizer's six filters (Ke et al. 2022, section 3.2): each of one argument, -1..1, of which 0 changes nothing.
+"""Harmonizer's six filters (Ke et al. 2022, section 3.2). Each has one argument, -1..1; 0 changes nothing.
 
-All take and give images `[B, 3, H, W]` over 0..1, R, G, B, and one argument an image, `[B]`. `temperature` and
-`contrast` look at the means of the whole image; with these given, each is a map of colours.
+Each filter takes and returns images `[B, 3, H, W]` (R, G, B, 0..1) and takes one argument for each image, `[B]`.
+`temperature` and `contrast` depend on the means of the whole image; once these are fixed, every filter maps colours.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ _TINY = 1e-6
 
 
 def temperature(image: Tensor, x: Tensor, means: Tensor | None = None) -> Tensor:
-    """Shift the balance of the channels, to yellow below 0 and to blue above.
+    """Shift the balance of the channels, to blue below 0 and to yellow above.
 
     Parameters
     ----------
     means
-        `[B, 3]` to take in place of the image's own.
+        `[B, 3]`: the channels' means; by default those of the image.
     """
     means = image.mean((2, 3)) if means is None else means
     return (image * temperature_factors(means, x)[:, :, None, None]).clamp(0, 1)
 
 
 def temperature_factors(means: Tensor, x: Tensor) -> Tensor:
-    """What the channels are multiplied by, `[B, 3]`, of their means `[B, 3]`."""
+    """Return the factors of the channels, `[B, 3]`, for their means `[B, 3]`."""
     shift = torch.stack([(-x).clamp_min(0), 0.5 * x.abs(), x.clamp_min(0)], 1)
     shifted = means + shift
     grey, shifted_grey = means.mean(1, keepdim=True), shifted.mean(1, keepdim=True)
@@ -35,12 +35,12 @@ def temperature_factors(means: Tensor, x: Tensor) -> Tensor:
 
 
 def brightness(image: Tensor, x: Tensor) -> Tensor:
-    """Multiply the value of HSV, which is to multiply all channels."""
+    """Multiply the value of HSV, which is the same as to multiply all channels."""
     return (image * brightness_factor(x)[:, None, None, None]).clamp(0, 1)
 
 
 def brightness_factor(x: Tensor) -> Tensor:
-    """What all channels are multiplied by, `[B]`: up to a million."""
+    """Return the factor of all channels, `[B]`, which is up to a million."""
     return torch.where(x >= 0, 1 / (1 - x + _TINY), 1 + x)
 
 
@@ -50,7 +50,7 @@ def contrast(image: Tensor, x: Tensor, mean: Tensor | None = None) -> Tensor:
     Parameters
     ----------
     mean
-        `[B]`, of all pixels and channels, to take in place of the image's own.
+        `[B]`: the mean over pixels and channels; by default that of the image.
     """
     mean = image.mean((1, 2, 3)) if mean is None else mean
     middle = mean[:, None, None, None]
@@ -58,9 +58,9 @@ def contrast(image: Tensor, x: Tensor, mean: Tensor | None = None) -> Tensor:
 
 
 def contrast_factor(x: Tensor) -> Tensor:
-    """By how much distances to the mean grow, `[B]`.
+    """Return by how much distances to the mean grow, `[B]`.
 
-    Above 0 the argument is cut off to 255 steps, which has no gradient; that of the argument itself is passed on.
+    Arguments above 0 are cut off to 255 steps, which has no gradient; the gradient of the argument itself is used.
     """
     steps = 255 * x
     steps = steps + (steps.floor() - steps).detach()
@@ -68,7 +68,7 @@ def contrast_factor(x: Tensor) -> Tensor:
 
 
 def saturation(image: Tensor, x: Tensor) -> Tensor:
-    """Move colours away from the grey of their lightness (of HSL), the less saturated ones further."""
+    """Move colours away from the grey of the same HSL lightness, less saturated colours further."""
     low, high = image.amin(1), image.amax(1)
     lightness, span = (low + high) / 2, high - low
     saturated = span / torch.where(lightness < 0.5, low + high + _TINY, 2 - high - low + _TINY)
@@ -80,12 +80,12 @@ def saturation(image: Tensor, x: Tensor) -> Tensor:
 
 
 def highlight(image: Tensor, x: Tensor) -> Tensor:
-    """A power of the negative, which changes light values most."""
+    """Raise the negative to a power, which changes light values most."""
     return 1 - (1 - image + 1e-9).pow(1 + x[:, None, None, None]).clamp(0, 1)
 
 
 def shadow(image: Tensor, x: Tensor) -> Tensor:
-    """A power, which changes dark values most."""
+    """Raise values to a power, which changes dark values most."""
     return (image + 1e-9).pow(1 - x[:, None, None, None]).clamp(0, 1)
 
 
@@ -100,23 +100,23 @@ FILTERS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
 """In the order in which they are applied."""
 
 RANGES = (0.3, 0.5, 0.5, 0.6, 0.4, 0.4)
-"""The largest arguments, of either sign, of the disturbances that published training makes its composites by."""
+"""The largest absolute arguments of the disturbances that make composites in the published training."""
 
 
 def restored(image: Tensor, mask: Tensor, arguments: Tensor) -> list[Tensor]:
-    """Apply the filters one after the other to the whole image, and blend what each makes into the composite.
+    """Apply the filters one after the other to the whole image, and blend each result into the composite.
 
     Parameters
     ----------
     image, mask
         `[B, 3, H, W]` over 0..1, and `[B, 1, H, W]`.
     arguments
-        `[B, 6]`; beyond -1..1 they are clamped.
+        `[B, 6]`; they are clamped to -1..1.
 
     Returns
     -------
-    The composite after each filter; the last is the result. What a filter is given is not blended, so that the means
-    that filters look at are of the background too.
+    The composite after each filter; the last one is the result. The input of a filter is not blended, so that the means
+    that filters depend on include the background.
     """
     found, filtered = [], image
     for x, apply in zip(arguments.clamp(-1, 1).unbind(1), FILTERS.values(), strict=True):
@@ -131,12 +131,12 @@ def disturbed(image: Tensor, mask: Tensor, arguments: Tensor) -> list[Tensor]:
     Parameters
     ----------
     image, mask, arguments
-        As for `restored`; published training draws the arguments within `RANGES`.
+        As for `restored`; the published training draws the arguments within `RANGES`.
 
     Returns
     -------
-    For each of `FILTERS` the image after it was applied; the first is the composite. What restoring by filter i should
-    give is thus element i + 1, or the real image for the last.
+    For each of `FILTERS` the image after that filter; the first element is the composite. Filter i should therefore
+    restore element i + 1, and the last filter the real image.
     """
     found, filtered = [], image
     for x, apply in zip(reversed(arguments.clamp(-1, 1).unbind(1)), reversed([*FILTERS.values()]), strict=True):

@@ -1,4 +1,4 @@
-"""HDNet (Chen et al., ACM MM 2023): local dynamics within the encoder, and convolutions of each image's own.
+"""HDNet (Chen et al., ACM MM 2023): local dynamics behind the encoder, and convolutions predicted for each image.
 
 Module names follow the published code (github.com/chenhaoxing/HDNet, commit dcabe92). Its authors release no weights.
 """
@@ -15,14 +15,14 @@ from sshbench.networks.limits import check_size
 
 
 class Harmonized(NamedTuple):
-    """What the network makes, over -1..1.
+    """The outputs of the network, over -1..1.
 
     Parameters
     ----------
     image
-        `[B, 3, H, W]`: the output in the foreground, the input elsewhere; what is trained and scored.
+        `[B, 3, H, W]`: the output in the foreground and the input elsewhere. This is trained and scored.
     output
-        `[B, 3, H, W]`, background and all.
+        `[B, 3, H, W]`: the output of the last layer, background included.
     """
 
     image: Tensor
@@ -30,12 +30,12 @@ class Harmonized(NamedTuple):
 
 
 class HDNet(nn.Module):
-    """Composite and mask in, harmonized image out.
+    """Harmonize a composite, given its mask.
 
     Parameters
     ----------
     width
-        Channels of the first level. Published: 32; 8 is HDNet-lite.
+        The number of channels of the first level. Published: 32, and 8 for HDNet-lite.
     """
 
     def __init__(self, *, width: int = 32) -> None:
@@ -70,7 +70,7 @@ class HDNet(nn.Module):
         Parameters
         ----------
         image
-            `[B, 4, H, W]`: the composite, R, G, B over -1..1, and the mask, 0 or 1. H and W are multiples of
+            `[B, 4, H, W]`: the composite (R, G, B, -1..1) and the mask, 0 or 1. H and W must be multiples of
             `multiple`. The authors put the ground truth's background behind the foreground, in training and in test.
         """
         composite, mask = image[:, :3], image[:, 3:]
@@ -125,11 +125,11 @@ def start_at_identity(network: HDNet) -> None:
         dynamic.start_at_identity()
 
 
-_DYNAMIC = (11, 12, 13)  # levels with convolutions of their own for each image
+_DYNAMIC = (11, 12, 13)  # levels with convolutions that are predicted for each image
 
 
 def _down(given: int, made: int, kernel: int) -> nn.Sequential:
-    """The activation stands in front of it, where `HDNet.forward` applies it."""
+    """Build a convolution; `HDNet.forward` applies the activation in front of it."""
     return nn.Sequential(nn.Identity(), nn.Conv2d(given, made, kernel, 2 if kernel == 4 else 1, 1, bias=False))
 
 
@@ -139,12 +139,12 @@ def _up(given: int, made: int, kernel: int) -> nn.Sequential:
 
 
 def _at(mask: Tensor, factor: int) -> Tensor:
-    """Every `factor`-th pixel of the mask, as `interpolate(mode="nearest")` takes them."""
+    """Take every `factor`-th pixel of the mask, as `interpolate(mode="nearest")` does."""
     return mask[:, :, ::factor, ::factor]
 
 
 class _LocalDynamics(nn.Module):
-    """Each place of the foreground gets the background's features that are most alike (section 3.2)."""
+    """Give each place of the foreground the most similar features of the background (section 3.2)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -153,8 +153,8 @@ class _LocalDynamics(nn.Module):
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Change features `[B, C, h, w]` where the mask `[B, 1, h, w]` is 1.
 
-        Matches are looked for among all places, those of the foreground being 0, and weighted by the softmax of their
-        likeness over all places, so that a few of them take nearly all of the weight, as in the published code.
+        As in the published code, matches are sought among all places, where features of the foreground count as 0, and
+        are weighted by the softmax of their similarity over all places, so that a few take nearly all of the weight.
         """
         query, source = (x * mask).flatten(2), (x * (1 - mask)).flatten(2)
         best, index = torch.einsum("bcn,bcm->bnm", query, source).max(2)
@@ -165,7 +165,7 @@ class _LocalDynamics(nn.Module):
 
 
 class _RegionNorm(nn.Module):
-    """RainNet's norm: the foreground gets the background's mean and deviation, then each region its own affine map."""
+    """RainNet's norm: give the foreground the background's mean and deviation, then apply an affine map per region."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -185,7 +185,7 @@ class _RegionNorm(nn.Module):
 
 
 def _moments(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of each channel within a mask, `[B, C, 1, 1]`."""
+    """Return the mean and deviation of each channel within a mask, both `[B, C, 1, 1]`."""
     count = mask.sum((2, 3), keepdim=True) + 1e-5
     mean = (x * mask).sum((2, 3), keepdim=True) / count
     variance = (((x - mean) * mask) ** 2).sum((2, 3), keepdim=True) / count
@@ -197,7 +197,7 @@ def _planes(values: Tensor) -> Tensor:
 
 
 class _RegionConv(nn.Module):
-    """A 1 x 1 convolution for the foreground and one for the background, both predicted from the image's mean."""
+    """Apply one 1 x 1 convolution to the foreground and another to the background, both predicted from its means."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -207,7 +207,7 @@ class _RegionConv(nn.Module):
             nn.Sigmoid(),
             nn.Conv2d(4, 2 * channels**2, 1, groups=2),
         )
-        self.conv_guide = nn.Conv2d(channels, 2, 1)  # in the published files, and of no use there either
+        self.conv_guide = nn.Conv2d(channels, 2, 1)  # stands in the published files, where it is not used either
 
     @torch.no_grad()
     def start_at_identity(self) -> None:

@@ -19,16 +19,16 @@ _PUBLISHED: dict[str, tuple[int, bool]] = {"hrnet18s": (18, True), "hrnet18": (1
 
 
 class HRNetOCR(nn.Module):
-    """Image and mask in, features at a quarter of the size out.
+    """Compute features of an image and its mask at a quarter of the image's size.
 
     Parameters
     ----------
     width
-        Channels of the finest branch; each coarser one has twice as many.
+        The number of channels of the finest branch; each coarser branch has twice as many.
     small
-        Fewer blocks, as `hrnet18s` has them.
+        Whether to build fewer blocks, as `hrnet18s` does.
     channels, keys
-        Channels that come out, and those that pixels and classes are compared in.
+        The number of channels of the output, and of the space in which pixels and classes are compared.
     """
 
     def __init__(self, width: int = 18, *, small: bool = True, channels: int = 128, keys: int = 64) -> None:
@@ -51,12 +51,12 @@ class HRNetOCR(nn.Module):
 
     @classmethod
     def published(cls, name: str) -> HRNetOCR:
-        """One of the published backbones."""
+        """Build one of the published backbones by its name."""
         width, small = _PUBLISHED[name]
         return cls(width, small=small)
 
     def forward(self, image: Tensor, mask: Tensor, mask_features: Tensor) -> Tensor:
-        """See a batch.
+        """Compute the features of a batch.
 
         Parameters
         ----------
@@ -88,17 +88,17 @@ class HRNetOCR(nn.Module):
 
 
 def gathered(features: Tensor, classes: Tensor) -> Tensor:
-    """A context for each class, `[B, C, classes, 1]`: means of the features.
+    """Return a context for each class, `[B, C, classes, 1]`: a weighted mean of the features.
 
-    The weights are the softmax, over pixels, of what the class maps hold; these are masks, 0..1, so that they are
-    nearly the same for all pixels, as in the published code.
+    The weights are the softmax over pixels of the class maps. As in the published code these maps are masks over 0..1,
+    so that the weights are nearly the same for all pixels.
     """
     weights = classes.flatten(2).softmax(2)
     return torch.einsum("bkn,bcn->bck", weights, features.flatten(2))[..., None]
 
 
 class _Module(nn.Module):
-    """Blocks at each resolution, then each resolution gets a sum of all."""
+    """Apply blocks at each resolution, then let each resolution receive the sum of all of them."""
 
     def __init__(self, widths: Sequence[int], blocks: int) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ class _Module(nn.Module):
 
 
 def _fuse(widths: Sequence[int], source: int, target: int) -> nn.Sequential:
-    """From a coarser branch a 1 x 1 convolution, from a finer one convolutions that halve, without a last ReLU."""
+    """Build the way to a branch: a 1 x 1 convolution from a coarser one, halving convolutions from a finer one."""
     if source > target:
         return _conv_norm(widths[source], widths[target], 1, 1)
     steps = target - source
@@ -134,7 +134,7 @@ def _fuse(widths: Sequence[int], source: int, target: int) -> nn.Sequential:
 
 
 def _transition(stage: int, widths: Sequence[int]) -> nn.ModuleDict:
-    """What makes the branches of a stage that the one before does not have, or not as wide."""
+    """Build the layers that create the new branches of a stage and adapt the width of existing ones."""
     if stage == 2:
         first = _conv_norm(256, widths[0], 3, 1, relu=True)
         return nn.ModuleDict({"0": first, "1": nn.Sequential(_conv_norm(256, widths[1], 3, 2, relu=True))})
@@ -148,7 +148,7 @@ def _conv_norm(given: int, made: int, kernel: int, stride: int, *, relu: bool = 
 
 
 class _Basic(nn.Module):
-    """Two convolutions and what they were given."""
+    """Two convolutions whose result is added to their input."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -160,7 +160,7 @@ class _Basic(nn.Module):
 
 
 class _Bottleneck(nn.Module):
-    """Three convolutions through fewer channels, and what they were given; four times as many channels come out."""
+    """Three convolutions through fewer channels, added to their input; the output has four times as many channels."""
 
     def __init__(self, given: int, channels: int) -> None:
         super().__init__()
@@ -178,7 +178,7 @@ class _Bottleneck(nn.Module):
 
 
 class _ObjectContext(nn.Module):
-    """Each pixel gets the contexts of the classes that it resembles (Yuan et al. 2020, section 3)."""
+    """Give each pixel the contexts of the classes that it resembles (Yuan et al. 2020, section 3)."""
 
     def __init__(self, channels: int, keys: int) -> None:
         super().__init__()
@@ -203,7 +203,7 @@ class _ObjectContext(nn.Module):
 
 
 def _projection(given: int, *made: int) -> nn.Sequential:
-    """1 x 1 convolutions, each with a norm and a ReLU behind it."""
+    """Build 1 x 1 convolutions, each followed by batch norm and a ReLU."""
     layers: list[nn.Module] = []
     for channels in made:
         layers += [nn.Conv2d(given, channels, 1, bias=False), nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU())]
@@ -212,7 +212,7 @@ def _projection(given: int, *made: int) -> nn.Sequential:
 
 
 def _resized(x: Tensor, size: Sequence[int]) -> Tensor:
-    """Bilinear, corner to corner."""
+    """Resize bilinearly, with corners aligned."""
     if tuple(x.shape[2:]) == tuple(size):
         return x
     return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=True)

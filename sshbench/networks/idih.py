@@ -18,16 +18,16 @@ Backbone = Literal["none", "hrnet18s", "hrnet18", "hrnet32"]
 
 
 class Fused(NamedTuple):
-    """What a network with a predicted blend makes.
+    """The outputs of a network that predicts how to blend its image into the input.
 
     Parameters
     ----------
     image
         `[B, 3, H, W]`, normalised as the input: `attention * input + (1 - attention) * rgb`.
     attention
-        `[B, 1, H, W]`, 0..1: how much of the input stays.
+        `[B, 1, H, W]`, 0..1: the share of the input that stays.
     rgb
-        `[B, 3, H, W]`: what is blended in.
+        `[B, 3, H, W]`: the image that is blended in, normalised as the input.
     """
 
     image: Tensor
@@ -36,34 +36,34 @@ class Fused(NamedTuple):
 
 
 class Fusion(nn.Module):
-    """The last step of section 3.1: image and attention from a decoder's features; decoders derive from this."""
+    """The last step of section 3.1, which decoders inherit: predict an image and an attention from the features."""
 
     def add_heads(self, channels: int) -> None:
-        """Make the two convolutions; a decoder does so last, as their weights stand last in the published files."""
+        """Create the two convolutions. A decoder calls this last, as their weights stand last in published files."""
         self.conv_attention = nn.Conv2d(channels, 1, 1)
         self.to_rgb = nn.Conv2d(channels, 3, 1)
 
     def attention(self, features: Tensor) -> Tensor:
-        """`[B, 1, H, W]` over 0..1; the published factor 3 makes it decide faster."""
+        """Return the attention `[B, 1, H, W]`, 0..1. The published factor 3 makes the sigmoid steeper."""
         return torch.sigmoid(3.0 * self.conv_attention(features))
 
     def fused(self, image: Tensor, features: Tensor) -> Fused:
-        """Blend what the features say into the input, background and all; the mask has no say."""
+        """Blend the predicted image into the whole input, background included; the mask is not used."""
         attention, rgb = self.attention(features), self.to_rgb(features)
         return Fused(attention * image + (1 - attention) * rgb, attention, rgb)
 
 
 class IDIH(nn.Module):
-    """Composite and mask in, harmonized image out; with a backbone the HRNet variants of section 3.2.
+    """Harmonize a composite, given its mask. With a backbone, this is an HRNet variant of section 3.2.
 
     Parameters
     ----------
     backbone
-        What else looks at the image, `"none"` for iDIH alone. Published weights with `hrnet18s` were held against
-        outputs of the authors' code here, the larger ones by names and shapes alone.
+        The second network that sees the image; `"none"` for iDIH alone. The outputs with `hrnet18s` were compared with
+        those of the authors' code; of the larger backbones only names and shapes were.
     width, depth
-        Channels of the first level (they double with every other level up to 8 times it), and how often the image is
-        halved. Published: 64, 7.
+        The number of channels of the first level, which doubles at every other level up to 8 times that number, and
+        how often the image is halved. Published: 64, 7.
     """
 
     def __init__(self, backbone: Backbone = "none", *, width: int = 64, depth: int = 7) -> None:
@@ -82,7 +82,7 @@ class IDIH(nn.Module):
 
     @property
     def fusion(self) -> Fusion:
-        """The decoder, which blends."""
+        """The decoder, which blends its image into the input."""
         return self.decoder if "decoder" in self._modules else self.model.decoder
 
     def forward(self, image: Tensor) -> Fused:
@@ -91,9 +91,9 @@ class IDIH(nn.Module):
         Parameters
         ----------
         image
-            `[B, 4, H, W]`: the composite, R, G, B, as `imagenet.normalised` gives it, and the mask, 0..1, soft. H and W
-            are multiples of `multiple`, and at least `padded`, whose multiples the authors pad to: as published 128
-            and 256.
+            `[B, 4, H, W]`: the composite (R, G, B) as `imagenet.normalised` returns it, and the soft mask, 0..1. H and
+            W must be multiples of `multiple` (128 as published) and at least `padded` (256). The authors pad to
+            multiples of `padded`.
         """
         composite, mask = image[:, :3], image[:, 3:]
         if "backbone" not in self._modules:
@@ -106,7 +106,7 @@ class IDIH(nn.Module):
 
 @torch.no_grad()
 def start_near_identity(fusion: Fusion) -> None:
-    """Let the attention begin with 0.95 of the input, so that training starts near a copy; published at random."""
+    """Start with an attention of 0.95, so that training begins near a copy of the input; authors start at random."""
     assert fusion.conv_attention.bias is not None
     fusion.conv_attention.weight.zero_()
     fusion.conv_attention.bias.fill_(1)
@@ -121,7 +121,7 @@ class _EncoderDecoder(nn.Module):
 
 
 class _Encoder(nn.Module):
-    """Halve the image `len(channels)` times; features of a backbone come in behind the second time."""
+    """Halve the image `len(channels)` times. A backbone's features are appended after the second time."""
 
     def __init__(self, channels: list[int], backbone: int) -> None:
         super().__init__()
@@ -135,7 +135,7 @@ class _Encoder(nn.Module):
             self.blocks_connected[f"block{level}"] = _Block(halve, norm=True)
 
     def forward(self, image: Tensor, seen: Tensor | None) -> list[Tensor]:
-        """The features of all levels, the coarsest first."""
+        """Return the features of all levels, the coarsest first."""
         made = [self.block0(image)]
         made.append(self.block1(made[0]))
         x = made[1] if seen is None else torch.cat([made[1], seen], 1)
@@ -146,7 +146,7 @@ class _Encoder(nn.Module):
 
 
 class _Decoder(Fusion):
-    """Double as often, and add the encoder's features of each size."""
+    """Double the size as often, and add the encoder's features of each size."""
 
     def __init__(self, channels: list[int]) -> None:
         super().__init__()
@@ -180,7 +180,7 @@ class _Block(nn.Module):
 
 
 class _Scale(nn.Module):
-    """Multiply by the size of one learned number."""
+    """Multiply by the absolute value of one learned number."""
 
     def __init__(self, start: float) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The normalization that networks after ImageNet's classifiers are given their images in."""
+"""The normalisation of colours that networks derived from ImageNet's classifiers expect."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def normalised(image: Tensor) -> Tensor:
-    """Images `[..., 3, H, W]` over 0..1, R, G, B, less the means of ImageNet and over its deviations."""
+    """Subtract ImageNet's means from images `[..., 3, H, W]` (R, G, B, 0..1) and divide by its deviations."""
     return (image - _planes(MEAN, image)) / _planes(DEVIATION, image)
 
 

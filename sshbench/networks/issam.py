@@ -15,12 +15,13 @@ from sshbench.networks.limits import DEEPEST, check_size
 
 
 class ISSAM(nn.Module):
-    """Composite and mask in, harmonized image out.
+    """Harmonize a composite, given its mask.
 
     Parameters
     ----------
     width, depth
-        Channels of the first level, which double with each, and how many levels there are. Published: 32, 4.
+        The number of channels of the first level, which doubles at each level, and the number of levels. Published: 32
+        and 4.
     """
 
     def __init__(self, *, width: int = 32, depth: int = 4) -> None:
@@ -32,7 +33,7 @@ class ISSAM(nn.Module):
 
     @property
     def fusion(self) -> Fusion:
-        """The decoder, which blends."""
+        """The decoder, which blends its image into the input."""
         return self.decoder
 
     def forward(self, image: Tensor) -> Fused:
@@ -41,8 +42,8 @@ class ISSAM(nn.Module):
         Parameters
         ----------
         image
-            `[B, 4, H, W]`: the composite, R, G, B, as `imagenet.normalised` gives it, and the mask, 0..1, soft. H and W
-            are multiples of `multiple`, 8 as published; the authors pad to multiples of `padded`, 32.
+            `[B, 4, H, W]`: the composite (R, G, B) as `imagenet.normalised` returns it, and the soft mask, 0..1. H and
+            W must be multiples of `multiple`, 8 as published. The authors pad to multiples of `padded`, 32.
         """
         composite, mask = image[:, :3], image[:, 3:]
         fused: Fused = self.decoder.fused(composite, self.decoder(self.encoder(image), mask))
@@ -50,7 +51,7 @@ class ISSAM(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Two convolutions at each level, normalised from the third level on, and a maximum of 2 x 2 between levels."""
+    """Two convolutions at each level, with batch norm from the third level on, and 2 x 2 max-pooling between levels."""
 
     def __init__(self, width: int, depth: int) -> None:
         super().__init__()
@@ -60,7 +61,7 @@ class Encoder(nn.Module):
         )
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """The features of all levels, the coarsest first."""
+        """Return the features of all levels, the coarsest first."""
         made = [self.block0(image)]
         for block in (self.block1, *self.blocks_connected.values()):
             made.append(block(F.max_pool2d(made[-1], 2)))
@@ -68,7 +69,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(Fusion):
-    """Enlarge, set behind the encoder's features of that size, and attend to foreground and background apart."""
+    """Enlarge, append to the encoder's features of that size, and attend to foreground and background separately."""
 
     def __init__(self, width: int, depth: int) -> None:
         super().__init__()
@@ -100,7 +101,7 @@ class _Up(nn.Module):
 
 
 class SpatialSeparatedAttention(nn.Module):
-    """S2AM's module as iSSAM has it: background, foreground and both weighted apart, by a blurred mask."""
+    """S2AM's module as iSSAM has it: a blurred mask separates gates for background, foreground and both."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -122,7 +123,7 @@ class SpatialSeparatedAttention(nn.Module):
 
 
 class _Gate(nn.Module):
-    """A weight for each channel from its mean and its maximum."""
+    """Scale each channel by a weight that is predicted from the means and maxima of all channels."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -138,7 +139,7 @@ class _Gate(nn.Module):
 
 
 class _Blur(nn.Module):
-    """A Gaussian of sigma 1 over 7 x 7 pixels; beyond the border the mask is 0, so that it fades there."""
+    """Blur by a Gaussian of sigma 1 over 7 x 7 pixels. Beyond the border the mask is 0, so that it fades there."""
 
     weight: Tensor
 

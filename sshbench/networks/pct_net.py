@@ -20,14 +20,15 @@ PARAMETERS = 12  # a 3 x 3 matrix, row by row, and an offset
 
 
 class ColourTransform(NamedTuple):
-    """What the network says of a small composite.
+    """The maps that the network predicts for a small composite.
 
     Parameters
     ----------
     parameters
-        `[B, 12, h, w]`: for each pixel a 3 x 3 matrix, row by row, and an offset, of colours as `encode` gives them.
+        `[B, 12, h, w]`: for each pixel a 3 x 3 matrix, row by row, and an offset. They map colours that `encode` has
+        been applied to.
     attention
-        `[B, 1, h, w]`: how much of the mapped colour is taken; None where the mask says so.
+        `[B, 1, h, w]`: the share of the mapped colour; None if the mask is that share.
     """
 
     parameters: Tensor
@@ -35,20 +36,20 @@ class ColourTransform(NamedTuple):
 
 
 def mapped(image: Tensor, parameters: Tensor, weight: Tensor) -> Tensor:
-    """Map the colours of images and blend the result in.
+    """Map the colours of images and blend the result into them.
 
     Parameters
     ----------
     image
         `[..., 3, H, W]` over 0..1.
     parameters
-        `[..., 12, H, W]` of such colours, as `of_plain_colours` gives them.
+        `[..., 12, H, W]`: maps of colours over 0..1, as `of_plain_colours` returns them.
     weight
-        `[..., 1, H, W]`: how much of the mapped colour is taken.
+        `[..., 1, H, W]`: the share of the mapped colour.
 
     Returns
     -------
-    `[..., 3, H, W]`; beyond 0..1 where the weight is.
+    `[..., 3, H, W]`; values leave 0..1 where the weight does.
     """
     size = parameters.shape[-2:]
     matrix, offset = parameters[..., :9, :, :].reshape(*parameters.shape[:-3], 3, 3, *size), parameters[..., 9:, :, :]
@@ -58,7 +59,7 @@ def mapped(image: Tensor, parameters: Tensor, weight: Tensor) -> Tensor:
 
 
 def enlarged(transform: ColourTransform, size: tuple[int, int]) -> ColourTransform:
-    """Bring maps to a (height, width), bicubically, without clamping what goes beyond; gradients pass."""
+    """Enlarge maps bicubically to a (height, width). Overshoot is not clamped, and gradients pass."""
     parameters, attention = (
         None if x is None else F.interpolate(x, size=size, mode="bicubic", align_corners=False) for x in transform
     )
@@ -67,7 +68,7 @@ def enlarged(transform: ColourTransform, size: tuple[int, int]) -> ColourTransfo
 
 
 class PCTNetCNN(nn.Module):
-    """The convolutional variant: iSSAM's encoder and decoder, with an attention that takes the mask's place.
+    """The convolutional variant: iSSAM's encoder and decoder, with a predicted attention in place of the mask.
 
     Its colours are normalised as ImageNet's; the affine map takes them to 0..1.
 
@@ -91,20 +92,20 @@ class PCTNetCNN(nn.Module):
         Parameters
         ----------
         image
-            `[B, 4, h, w]`: what `encode` gives of the small composite, and the mask, 0..1, soft. h and w are multiples
-            of `multiple`; 256 as published.
+            `[B, 4, h, w]`: the small composite after `encode`, and the soft mask, 0..1. h and w must be multiples of
+            `multiple`; the authors use 256.
         """
         features = self.decoder(self.encoder(image), image[:, 3:])
         return ColourTransform(self.get_params(features), self.decoder.attention(features))
 
     @staticmethod
     def encode(image: Tensor) -> Tensor:
-        """Images over 0..1 as the network is given them, and as its loss compares them."""
+        """Convert images over 0..1 to the values that the network and its loss work on."""
         return imagenet.normalised(image)
 
     @staticmethod
     def of_plain_colours(parameters: Tensor) -> Tensor:
-        """The same maps `[B, 12, h, w]` for colours over 0..1 that `encode` was not applied to."""
+        """Convert maps `[B, 12, h, w]` so that they apply to colours over 0..1, without `encode`."""
         matrix, offset = parameters[:, :9].reshape(-1, 3, 3, *parameters.shape[2:]), parameters[:, 9:]
         black = imagenet.normalised(matrix.new_zeros(3, 1, 1))
         scaled = matrix / matrix.new_tensor(imagenet.DEVIATION)[:, None, None]
@@ -112,12 +113,12 @@ class PCTNetCNN(nn.Module):
 
 
 class PCTNetViT(nn.Module):
-    """The transformer variant: patches of 4 x 4 pixels without positions; the result is blended by the mask.
+    """The transformer variant: 4 x 4 patches without position embeddings; the mask blends the result.
 
     Parameters
     ----------
     width, layers, heads, hidden
-        Of the transformer's encoder. Published: 256, 9, 2, 512.
+        Sizes of the transformer's encoder. Published: 256, 9, 2, 512.
     """
 
     def __init__(self, *, width: int = 256, layers: int = 9, heads: int = 2, hidden: int = 512) -> None:
@@ -130,27 +131,27 @@ class PCTNetViT(nn.Module):
         self.multiple = _PATCH
 
     def forward(self, image: Tensor) -> ColourTransform:
-        """Find the maps of a batch, `[B, 4, h, w]` as for `PCTNetCNN`, of colours over 0..1."""
+        """Find the maps of a batch `[B, 4, h, w]`, as for `PCTNetCNN` but with colours over 0..1."""
         return ColourTransform(self.get_params(self.encoder(image)), None)
 
     @staticmethod
     def encode(image: Tensor) -> Tensor:
-        """Images over 0..1 stay as they are."""
+        """Return images over 0..1 unchanged."""
         return image
 
     @staticmethod
     def of_plain_colours(parameters: Tensor) -> Tensor:
-        """The maps are of such colours already."""
+        """Return the maps unchanged, since they apply to plain colours already."""
         return parameters
 
 
 @torch.no_grad()
 def start_at_identity(network: PCTNetCNN | PCTNetViT) -> None:
-    """Let the maps begin with giving each colour back, and differ little from pixel to pixel; published at random."""
+    """Start with maps that nearly give each colour back at every pixel. The authors start at random."""
     scale = imagenet.DEVIATION if isinstance(network, PCTNetCNN) else (1.0, 1.0, 1.0)
     offset = imagenet.MEAN if isinstance(network, PCTNetCNN) else (0.0, 0.0, 0.0)
     assert network.get_params.bias is not None
-    network.get_params.weight.mul_(0.1)
+    network.get_params.weight.mul_(0.01)
     network.get_params.bias[:9] = torch.diag(torch.tensor(scale)).flatten()
     network.get_params.bias[9:] = torch.tensor(offset)
 

@@ -1,7 +1,7 @@
-"""What Harmonizer is trained for (Ke et al. 2022, section 3.3; numbers of the published code).
+"""The objective of Harmonizer (Ke et al. 2022, section 3.3, with the numbers of the published code).
 
-Half of a batch are real images that the filters themselves disturb, so that what each filter should restore is known;
-the others are composites, of which only the end is.
+Half of a batch are real images that the filters themselves disturb, so that the image that each filter should restore
+is known. The other half are composites, of which only the final image is known.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from sshbench.training.recipe import Recipe
 
 
 class HarmonizerObjective:
-    """Trains `Harmonizer`; terms `fine`, of the disturbed images after each filter, and `coarse`, of the composites.
+    """Train `Harmonizer` by two terms: `fine`, of disturbed images after each filter, and `coarse`, of composites.
 
-    The section `network` takes the network's arguments and `start`, `random` or `identity`. Where one of the terms has
-    no weight, the whole batch serves the other.
+    The section `network` takes the network's arguments and `start`, which is `random` or `identity`. If the weight of
+    one term is 0, the whole batch serves the other.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -38,7 +38,7 @@ class HarmonizerObjective:
         self.phases = (Phase("harmonizer", list(self.network.parameters()), self.terms),)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """The terms that have weights, of one pass of the network."""
+        """Return the terms whose weights are not 0, computed by one pass of the network."""
         real, mask = unit(batch["real"]), batch["mask"].float()
         count = (len(real) + 1) // 2 if len(self.on) == 2 else len(real) * ("fine" in self.on)
         ranges = mask.new_tensor(RANGES)
@@ -54,12 +54,12 @@ class HarmonizerObjective:
         return found
 
     def predict(self, batch: Batch) -> Tensor:
-        """The composite after all filters."""
+        """Return the composite after all filters."""
         composite, mask = unit(batch["composite"]), batch["mask"].float()
         return restored(composite, mask, self._arguments(composite, mask))[-1]
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """The network's state, with the names of the authors' file."""
+        """Return the network's state, with the names of the authors' file."""
         return self.network.state_dict(), self.architecture
 
     def _arguments(self, image: Tensor, mask: Tensor) -> Tensor:
@@ -68,19 +68,19 @@ class HarmonizerObjective:
 
 
 def foreground_error(made: Tensor, real: Tensor, mask: Tensor) -> Tensor:
-    """Of each image `[B, 3, c, c]`, over 0..1: absolute and ten times the squared error, by the foreground's pixels."""
+    """Return, for images `[B, 3, c, c]` (0..1), the absolute plus ten times the squared error per foreground pixel."""
     squared = (made - real).square()
     error = ((squared + 1e-6).sqrt() + 10 * squared) * mask
     return error.sum((1, 2, 3)) / (mask.sum((1, 2, 3)) + 1e-6)
 
 
 def in_turn(errors: list[Tensor]) -> Tensor:
-    """The dynamic loss: what each filter adds to the error of the one before, by its part in the whole.
+    """Return the dynamic loss: the error that each filter adds to that of the one before, over the sum of all.
 
     Parameters
     ----------
     errors
-        `[B]` after each of `FILTERS`. A filter is not charged for what the one before left.
+        `[B]` after each of `FILTERS`. A filter is not charged for the error that the one before left.
     """
     assert len(errors) == len(FILTERS)
     added = [errors[0]]

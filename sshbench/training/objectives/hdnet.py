@@ -1,4 +1,4 @@
-"""What HDNet is trained for (numbers of the published code): the error of the composite over the foreground's area."""
+"""The objective of HDNet, with the numbers of the published code: squared error over the foreground's area."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from sshbench.training.recipe import Recipe, RecipeError
 
 
 class HdnetObjective:
-    """Trains `HDNet`; the one term, `mse`, is of the composite with the network's foreground, over -1..1.
+    """Train `HDNet` by one term, `mse`, of the composite with the network's foreground, over -1..1.
 
-    The section `network` takes the network's arguments; `start`, `random` or `identity`; `least_area`, the pixels of
-    foreground that the error is divided by at least; and `background`. With `target`, as by its authors, the ground
-    truth's background stands behind the foreground before the network sees it; with `composite` it does not. What is
-    validated is the foreground in the composite, though with `target` the network was shown the rest.
+    The section `network` takes the network's arguments; `start`, which is `random` or `identity`; `least_area`, the
+    smallest number of pixels by which the error is divided; and `background`. With `target`, the authors' way, the
+    ground truth's background is put behind the foreground before the network sees it; with `composite` it is not.
+    Validation scores the foreground in the composite, although with `target` the network was shown the rest.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -38,16 +38,16 @@ class HdnetObjective:
         self.phases = (Phase("hdnet", list(self.network.parameters()), self.terms),)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """The only term."""
+        """Return the only term."""
         made, mask = self._made(batch)
         return {"mse": mask_normalised(made, batch["real"], mask, self.least_area)}
 
     def predict(self, batch: Batch) -> Tensor:
-        """The composite with the network's foreground blended in."""
+        """Return the composite with the network's foreground blended in."""
         return blended(self._made(batch)[0] / 2 + 0.5, batch)
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """The network's state, with the names of the published code."""
+        """Return the network's state, with the names of the published code."""
         return self.network.state_dict(), self.architecture
 
     def _made(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -61,7 +61,7 @@ class HdnetObjective:
 
 @torch.no_grad()
 def _initialise(module: nn.Module) -> None:
-    """Weights of N(0, 0.02), no biases; the norms' affine maps begin with nothing."""
+    """Draw weights from N(0, 0.02), and set biases to 0; the norms' affine maps begin as the identity."""
     for name, parameter in module.named_parameters(recurse=False):
         if parameter.ndim > 1:
             parameter.normal_(0, 0.02)

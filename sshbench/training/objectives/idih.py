@@ -1,4 +1,4 @@
-"""What iDIH and iSSAM are trained for (Sofiiuk et al. 2021, section 3.3): the error over the foreground's area."""
+"""The objective of iDIH and iSSAM (Sofiiuk et al. 2021, section 3.3): squared error over the foreground's area."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from sshbench.training.recipe import Recipe, RecipeError
 
 
 class FusedObjective:
-    """Trains `IDIH` or `ISSAM`; the one term, `mse`, is of the blended image, normalised as for ImageNet.
+    """Train `IDIH` or `ISSAM` by one term, `mse`, of the blended image, normalised as for ImageNet.
 
-    The section `network` takes the network's arguments; `start`, `random` or `identity`; and `least_area`, the pixels
-    of foreground that the error is divided by at least.
+    The section `network` takes the network's arguments; `start`, which is `random` or `identity`; and `least_area`, the
+    smallest number of pixels by which the error is divided.
 
     Parameters
     ----------
@@ -47,16 +47,16 @@ class FusedObjective:
         self.phases = (Phase(recipe.method, list(self.network.parameters()), self.terms),)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """The only term."""
+        """Return the only term."""
         real = imagenet.normalised(unit(batch["real"]))
         return {"mse": mask_normalised(self._made(batch).image, real, batch["mask"], self.least_area)}
 
     def predict(self, batch: Batch) -> Tensor:
-        """The whole blended image, as it is scored."""
+        """Return the whole blended image, as it is scored."""
         return imagenet.restored(self._made(batch).image.float()).clamp(0, 1)
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """The network's state, with the names of the authors' files."""
+        """Return the network's state, with the names of the authors' files."""
         return self.network.state_dict(), self.architecture
 
     def _made(self, batch: Batch) -> Fused:

@@ -1,4 +1,4 @@
-"""What PCT-Net is trained for (Guerreiro et al. 2023, section 3.4; numbers of the published code)."""
+"""The objective of PCT-Net (Guerreiro et al. 2023, section 3.4, with the numbers of the published code)."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from sshbench.training.recipe import Recipe, RecipeError
 
 
 class PctNetObjective:
-    """Trains a variant of PCT-Net on crops that are larger than what it sees, or as large.
+    """Train a variant of PCT-Net on crops that are as large as the network's input or larger.
 
-    The section `network` takes `variant`, `cnn` or `vit`, and the arguments of its class; `start`, `random` or
-    `identity`; `side`, of the square that the network sees, by default the crop's; and `least_area`, the pixels of
-    foreground that the error is divided by at least.
+    The section `network` takes `variant`, which is `cnn` or `vit`, and the arguments of its class; `start`, which is
+    `random` or `identity`; `side`, the side of the square that the network sees, by default that of the crop; and
+    `least_area`, the smallest number of pixels by which the error is divided.
 
     Terms: `mse`, the error over the foreground's area, of the crop through the enlarged maps; `smooth`, the mean slope
     of the maps; `contrast`, the style of the foreground against that of others (`StyleContrast`), which needs
@@ -53,7 +53,7 @@ class PctNetObjective:
         self.phases = (Phase("pct-net", trained, self.terms),)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """The terms that have weights."""
+        """Return the terms whose weights are not 0."""
         made, maps = self._made(batch)
         real, mask = unit(batch["real"]), batch["mask"].float()
         found: dict[str, Tensor] = {}
@@ -67,15 +67,15 @@ class PctNetObjective:
         return found
 
     def predict(self, batch: Batch) -> Tensor:
-        """The crop through the enlarged maps."""
+        """Return the crop, its colours mapped by the enlarged maps."""
         return self._made(batch)[0].clamp(0, 1)
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """The network's state, with the names of the authors' files."""
+        """Return the network's state, with the names of the authors' files."""
         return self.network.state_dict(), self.architecture
 
     def _made(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Images over 0..1, not clamped, and the small maps."""
+        """Return images over 0..1, not clamped, and the small maps."""
         composite, mask = unit(batch["composite"]), batch["mask"].float()
         small = torch.cat([composite, mask], 1)
         if small.shape[2] != self.side:
@@ -89,7 +89,7 @@ class PctNetObjective:
 
 
 def slope(maps: Tensor) -> Tensor:
-    """The mean length of Sobel's gradient of maps `[B, C, h, w]`, their border repeated."""
+    """Return the mean length of Sobel's gradient of maps `[B, C, h, w]`, whose border is repeated."""
     across = maps.new_tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]) / 8
     kernels = torch.stack([across, across.T])[:, None]
     padded = F.pad(maps, (1, 1, 1, 1), mode="replicate").flatten(0, 1)[:, None]
@@ -98,7 +98,7 @@ def slope(maps: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _narrow(module: nn.Module) -> None:
-    """Weights of convolutions and matrices of N(0, 0.02), no biases."""
+    """Draw weights of convolutions and matrices from N(0, 0.02), and set biases to 0."""
     for name, parameter in module.named_parameters(recurse=False):
         if parameter.ndim > 1:
             parameter.normal_(0, 0.02)

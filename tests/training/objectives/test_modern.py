@@ -93,6 +93,11 @@ class TestMaskNormalised:
                 found = made.network(torch.cat([composite, batch["mask"]], 1)).attention
             torch.testing.assert_close(found, torch.full_like(found, torch.sigmoid(torch.tensor(3.0)).item()))
 
+    def test_pct_net_s_maps_may_start_with_giving_colours_back(self, batch) -> None:
+        made = objective("pct-net")
+        with torch.no_grad():
+            assert F.mse_loss(made.predict(batch), batch["composite"] / 2 + 0.5) < 1e-3
+
     def test_crops_are_large_enough(self) -> None:
         with pytest.raises(RecipeError, match="idih of this depth trains on crops of at least 32 pixels"):
             objective("idih", "data.crop=16", "data.scale=[18,20]")

@@ -105,7 +105,7 @@ def number(value: float, metric: str) -> str:
 
 
 def definitions() -> str:
-    header = ("protocol", "resize", "mask", "prediction", "background", "errors over", "peak", "fMSE", "SSIM", "of")
+    header = ("protocol", "resize", "mask", "prediction", "background", "errors over", "peak", "fMSE", "SSIM", "methods")
     used = [(method, read_card(method).protocol) for method in carded()]
     rows = []
     for name, p in PROTOCOLS.items():
@@ -117,8 +117,8 @@ def definitions() -> str:
             )
         peak = p.peak + (f", MSE + {p.epsilon:g}" if p.epsilon else "")
         fmse = p.fmse if "fmse" in p.metrics else "-"
-        of = ", ".join(f"`{method}`" for method, protocol in used if protocol == name)
-        rows.append((f"`{name}`", resize, p.mask, p.quantise, p.background, p.region, peak, fmse, ssim, of))
+        methods = ", ".join(f"`{method}`" for method, protocol in used if protocol == name)
+        rows.append((f"`{name}`", resize, p.mask, p.quantise, p.background, p.region, peak, fmse, ssim, methods))
     return table(header, rows).replace("---:", "---")
 
 

@@ -105,7 +105,7 @@ def number(value: float, metric: str) -> str:
 
 
 def definitions() -> str:
-    header = ("protocol", "resize", "mask", "prediction", "background", "errors over", "peak", "fMSE", "SSIM", "methods")
+    words = ("protocol", "resize", "mask", "prediction", "background", "errors over", "peak", "fMSE", "SSIM", "methods")
     used = [(method, read_card(method).protocol) for method in carded()]
     rows = []
     for name, p in PROTOCOLS.items():
@@ -119,7 +119,7 @@ def definitions() -> str:
         fmse = p.fmse if "fmse" in p.metrics else "-"
         methods = ", ".join(f"`{method}`" for method, protocol in used if protocol == name)
         rows.append((f"`{name}`", resize, p.mask, p.quantise, p.background, p.region, peak, fmse, ssim, methods))
-    return table(header, rows).replace("---:", "---")
+    return table(words, rows).replace("---:", "---")
 
 
 def overview(data: Measured) -> str:

@@ -44,6 +44,7 @@ COMMANDS = {
         "sshbench.cli.reproduce:reproduce",
         "Make a table of the paper or the field again, measured beside published.",
     ),
+    "study": ("sshbench.cli.study:study", "Ask people which method they prefer, and analyse what they say."),
     "train": ("sshbench.cli.train:train", "Train a method on photographs, with what is held out measured beside."),
     "weights": ("sshbench.cli.weights:weights", "List, fetch, check, import and export weights of networks."),
     "lut": ("sshbench.cli.lut:lut", "Inspect, apply, preview, convert and bake colour lookup tables."),

@@ -37,11 +37,11 @@ def _csv(found: pandas.DataFrame, summary: Summary) -> str:
     found.insert(0, "benchmark", summary.benchmark)
     found.insert(1, "protocol", summary.protocol)
     found.insert(2, "protocol_version", summary.protocol_version)
-    found = found.map(_cell).rename(columns=_cell)
+    found = found.map(csv_cell).rename(columns=csv_cell)
     return str(found.to_csv(index=False, lineterminator="\n"))
 
 
-def _cell(value: Any) -> Any:
+def csv_cell(value: Any) -> Any:
     """The value, its text such that no spreadsheet takes it for a formula.
 
     The quote in front is what OWASP advises (CSV injection); numbers stay numbers.

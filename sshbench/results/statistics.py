@@ -64,7 +64,7 @@ def estimate(values: ArrayLike, *, level: float = LEVEL, resamples: int = RESAMP
         return Estimate(mean, np.nan, np.nan, 1)
     # About the mean, so that equal values give a width of exactly zero.
     means = mean + _weights(n, max(min(resamples, _DRAWN // n), 200), seed) @ (numbers - mean)
-    low, high = np.quantile(means, _tails(n, level))
+    low, high = np.quantile(means, tails(n, level))
     return Estimate(mean, float(low), float(high), n)
 
 
@@ -147,7 +147,8 @@ def _weights(n: int, resamples: int, seed: int) -> NDArray[np.float64]:
     return np.bincount((drawn + rows).ravel(), minlength=resamples * n).reshape(resamples, n) / n
 
 
-def _tails(n: int, level: float) -> Floats:
+def tails(n: int, level: float) -> Floats:
+    """The two quantiles that an expanded percentile interval over `n` units is read at; see `estimate`."""
     from scipy.special import ndtr, stdtrit
 
     tail = float(ndtr(np.sqrt(n / (n - 1)) * stdtrit(n - 1, (1 - level) / 2)))

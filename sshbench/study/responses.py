@@ -1,0 +1,164 @@
+"""Answers as arrays: subjects by images by methods, which all analyses work on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sshbench.study.plan import TARGET, Plan, Trial
+from sshbench.study.storage import Answer, Row
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Responses:
+    """What `S` subjects said of `I` images and `M` methods; practice does not count.
+
+    Parameters
+    ----------
+    subjects
+        Their numbers in the plan; those without any answer that counts are left out.
+    scores
+        `[S, I, M]`, NaN where not asked: scores 0 to 4 with `acr`; with `rank` how many methods were placed below;
+        with `pairs` the share of votes won, a tie being half a vote.
+    votes
+        `[S, I, P, 3]`: for each pair of methods (in the order of `itertools.combinations`) how often the first one
+        won, how often there was a tie, and how often the second one won. Zero with `acr`.
+    seconds
+        By subject, how long each main answer took.
+    caught
+        By subject, catch trials passed and catch trials answered.
+    repeats
+        By subject, pairs of answers to the same question, as numbers: the score, the winner (-1, 0, 1), or the ranks.
+    answered, asked
+        By subject, how many trials of any kind were answered, and how many the plan has.
+    """
+
+    design: str
+    methods: tuple[str, ...]
+    images: tuple[str, ...]
+    subjects: tuple[int, ...]
+    scores: Floats
+    votes: Floats
+    seconds: tuple[Floats, ...]
+    caught: tuple[tuple[int, int], ...]
+    repeats: tuple[tuple[tuple[float, float], ...], ...]
+    answered: tuple[int, ...]
+    asked: tuple[int, ...]
+    pairs: tuple[tuple[int, int], ...] = field(default=())
+
+    def only(self, keep: Sequence[bool] | NDArray[np.bool_]) -> Responses:
+        """The responses of some of the subjects."""
+        chosen = [place for place, one in enumerate(keep) if one]
+        picked: dict[str, Any] = {
+            name: tuple(getattr(self, name)[place] for place in chosen)
+            for name in ("subjects", "seconds", "caught", "repeats", "answered", "asked")
+        }
+        rest: dict[str, Any] = {name: getattr(self, name) for name in ("design", "methods", "images", "pairs")}
+        return Responses(scores=self.scores[chosen], votes=self.votes[chosen], **picked, **rest)
+
+
+def responses(plan: Plan, rows: Sequence[Row]) -> Responses:
+    """Arrange answers. Repeats are kept apart: the first answer to a question is the one that counts."""
+    pairs = tuple(combinations(range(len(plan.methods)), 2))
+    image_of = {image: place for place, image in enumerate(plan.images)}
+    method_of = {method: place for place, method in enumerate(plan.methods)}
+    pair_of = {pair: place for place, pair in enumerate(pairs)}
+    by_subject: dict[int, list[Row]] = {}
+    for row in rows:
+        by_subject.setdefault(row.subject, []).append(row)
+    counting = [
+        subject
+        for subject, own in sorted(by_subject.items())
+        if any(plan.trials(subject)[row.trial].kind == "main" for row in own)
+    ]
+    shape = len(counting), len(plan.images), len(plan.methods)
+    scores = np.full(shape, np.nan)
+    votes = np.zeros((*shape[:2], len(pairs), 3))
+    seconds, caught, repeats = [], [], []
+    for s, subject in enumerate(counting):
+        times: list[float] = []
+        catches: dict[str, list[tuple[Trial, Answer]]] = {}
+        first: dict[int, tuple[Trial, Answer]] = {}
+        again: list[tuple[float, float]] = []
+        for row in by_subject[subject]:
+            trial = plan.trials(subject)[row.trial]
+            if trial.kind == "catch":
+                catches.setdefault(trial.image, []).append((trial, row.answer))
+            elif trial.kind == "repeat" and trial.item in first:
+                again += zip(*(as_numbers(plan, *one) for one in (first[trial.item], (trial, row.answer))), strict=True)
+            elif trial.kind == "main":
+                first[trial.item] = trial, row.answer
+                times.append(row.milliseconds / 1000)
+                i, shown = image_of[trial.image], [method_of[name] for name in plan.items[trial.item].shown]
+                values = as_numbers(plan, trial, row.answer)
+                if plan.design == "acr":
+                    scores[s, i, shown[0]] = values[0]
+                elif plan.design == "pairs":
+                    votes[s, i, pair_of[shown[0], shown[1]], int(1 - values[0])] += 1
+                else:
+                    scores[s, i, shown] = [len(shown) - 1 - rank for rank in values]
+                    for (a, x), (b, y) in combinations(zip(shown, values, strict=True), 2):
+                        votes[s, i, pair_of[a, b], 0 if x < y else 2] += 1
+        seconds.append(np.array(times))
+        results = [_passed(plan.design, own) for own in catches.values()]
+        caught.append((sum(one for one in results if one is not None), sum(one is not None for one in results)))
+        repeats.append(tuple(again))
+    if plan.design == "pairs":
+        scores = _win_shares(votes, pairs, len(plan.methods))
+    return Responses(
+        plan.design, tuple(plan.methods), tuple(plan.images), tuple(counting), scores, votes, tuple(seconds),
+        tuple(caught), tuple(repeats), tuple(len(by_subject[one]) for one in counting),
+        tuple(len(plan.trials(one)) for one in counting), pairs,
+    )  # fmt: skip
+
+
+def as_numbers(plan: Plan, trial: Trial, answer: Answer) -> list[float]:
+    """Return an answer as numbers that do not depend on how the pictures were arranged on the screen.
+
+    The score; or 1, 0 or -1, as the first method of the pair won, tied or lost, in the plan's order; or the ranks of
+    the methods in the plan's order, 0 for the best.
+    """
+    if isinstance(answer, int):
+        return [float(answer)]
+    item = plan.items[trial.item].shown
+    if isinstance(answer, list):
+        return [float(answer.index(trial.shown.index(name))) for name in item]
+    if answer == "tie":
+        return [0.0]
+    winner = trial.shown[0 if answer == "first" else 1]
+    return [1.0 if winner == item[0] else -1.0]
+
+
+def _passed(design: str, answers: Sequence[tuple[Trial, Answer]]) -> bool | None:
+    """Whether the ground truth was preferred to the composite; None where only half of it was answered."""
+    if design == "acr":
+        if len(answers) < 2:
+            return None
+        score = {trial.shown[0]: answer for trial, answer in answers if isinstance(answer, int)}
+        target = score.pop(TARGET)
+        composite = next(iter(score.values()))
+        return target > composite
+    ((trial, answer),) = answers[:1]
+    place = trial.shown.index(TARGET)
+    if isinstance(answer, list):
+        return answer[0] == place
+    return answer == ("first", "second")[place]
+
+
+def _win_shares(votes: Floats, pairs: Sequence[tuple[int, int]], methods: int) -> Floats:
+    """`[S, I, M]` from votes: the share of votes a method won in what it was shown in, a tie being half."""
+    won, shown = np.zeros((*votes.shape[:2], methods)), np.zeros((*votes.shape[:2], methods))
+    for place, (a, b) in enumerate(pairs):
+        first, tie, second = np.moveaxis(votes[:, :, place], -1, 0)
+        won[..., a] += first + tie / 2
+        won[..., b] += second + tie / 2
+        shown[..., a] += first + tie + second
+        shown[..., b] += first + tie + second
+    return np.divide(won, shown, out=np.full_like(won, np.nan), where=shown > 0)

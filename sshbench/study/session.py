@@ -1,0 +1,50 @@
+"""What a subject's page is told: texts, and pictures under random names. It never says a method or a kind of trial."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sshbench.study.plan import Plan
+from sshbench.study.storage import State
+
+AHEAD = 3  # trials whose pictures the page may load before they are shown
+
+
+def about(plan: Plan) -> dict[str, Any]:
+    """What is the same for all subjects."""
+    return {
+        "id": plan.id,
+        "title": plan.title,
+        "design": plan.design,
+        "reference": plan.reference,
+        "question": plan.question,
+        "instructions": plan.instructions,
+        "scale": plan.scale,
+        "min_seconds": plan.min_seconds,
+        "consent": {"version": plan.consent.version, "text": plan.consent.text},
+        "screen": {"min_width": plan.screen.min_width, "min_colour_depth": plan.screen.min_colour_depth},
+    }
+
+
+def trial_of(plan: Plan, subject: int, number: int) -> dict[str, Any]:
+    """What one trial shows."""
+    trial = plan.trials(subject)[number]
+    return {
+        "number": number,
+        "practice": trial.kind == "training",
+        "pictures": [plan.codes[trial.image, version] for version in trial.shown],
+        "reference": plan.reference_code(trial.image),
+    }
+
+
+def told(plan: Plan, subject: int, state: State, now: float) -> dict[str, Any]:
+    """Where a subject is, with what is to be shown next."""
+    count = len(plan.trials(subject))
+    over = plan.until is not None and datetime.fromtimestamp(now, UTC).date() > plan.until
+    stage = "over" if over and state.stage not in ("done", "withdrawn") else state.stage
+    found: dict[str, Any] = {"stage": stage, "done": state.done, "trials": count}
+    if stage in ("trial", "screen", "consent"):
+        numbers = range(state.done, min(state.done + AHEAD, count))
+        found["next"] = [trial_of(plan, subject, number) for number in numbers]
+    return found

@@ -1,0 +1,350 @@
+"""Where answers are kept: one SQLite file, and the rules by which an answer is taken or refused.
+
+Each function is one step of one subject within a transaction of the caller. `Writer` runs steps from many requests in
+one thread: steps that wait together share one commit, and a caller hears of success only after the commit has reached
+the disk.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sshbench.study.designs import StudyError
+from sshbench.study.plan import Plan, Trial
+
+FILE, SIMULATED = "answers.sqlite", "simulated.sqlite"
+MOST_MILLISECONDS = 24 * 3600 * 1000
+_EARLY = 0.05  # seconds that clocks and timers may differ by
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE subjects (
+    subject INTEGER PRIMARY KEY, consent TEXT, consented REAL, screen TEXT,
+    shown INTEGER, shown_at REAL, finished REAL, withdrawn REAL
+) STRICT;
+CREATE TABLE answers (
+    subject INTEGER NOT NULL REFERENCES subjects, trial INTEGER NOT NULL, answer TEXT NOT NULL,
+    milliseconds INTEGER NOT NULL, received REAL NOT NULL, PRIMARY KEY (subject, trial)
+) STRICT, WITHOUT ROWID;
+"""
+
+Answer = int | str | list[int]
+T = TypeVar("T")
+
+
+class Refused(Exception):
+    """A step that the rules do not allow: the status of HTTP, and a sentence for the subject."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status, self.reason = status, reason
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a subject is: `consent`, `screen`, `trial`, `done` or `withdrawn`, and how many trials are answered."""
+
+    stage: str
+    done: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One stored answer."""
+
+    subject: int
+    trial: int
+    answer: Answer
+    milliseconds: int
+
+
+def open_answers(folder: Path, plan: Plan, *, simulated: bool = False) -> sqlite3.Connection:
+    """Open the answers of a study, or make the file.
+
+    The connection may be used by one thread at a time. Transactions are the caller's.
+
+    Raises
+    ------
+    StudyError
+        The file is damaged, or its answers were given to another plan.
+    """
+    path = folder / (SIMULATED if simulated else FILE)
+    try:
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")  # an answer is on the disk before the next item is shown
+        db.execute("PRAGMA secure_delete=ON")  # what is withdrawn is overwritten
+        db.execute("BEGIN IMMEDIATE")
+        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+            for statement in filter(str.strip, _SCHEMA.split(";")):
+                db.execute(statement)
+            meta = {"plan": plan.fingerprint, "simulated": str(int(simulated))}
+            db.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+        said = dict(db.execute("SELECT key, value FROM meta").fetchall())
+        db.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise StudyError(f"{path} cannot be used as a file of answers: {error}") from error
+    if said.get("plan") != plan.fingerprint:
+        db.close()
+        raise StudyError(
+            f"{path} holds answers to another plan; items, orders and pictures must stay as they were when the first "
+            "answer came. Restore plan.toml, or make a new study"
+        )
+    if said.get("simulated") != str(int(simulated)):
+        db.close()
+        raise StudyError(f"{path} mixes simulated answers with answers of people, and is not used")
+    return db
+
+
+def read_answers(folder: Path, plan: Plan, *, simulated: bool = False) -> list[Row]:
+    """Return all answers of subjects that have not withdrawn, by subject and trial.
+
+    Raises
+    ------
+    StudyError
+        There is no file of answers, or it does not belong to the plan.
+    """
+    path = folder / (SIMULATED if simulated else FILE)
+    if not path.is_file():
+        how = f"sshbench study simulate {folder}" if simulated else f"sshbench study serve {folder}"
+        raise StudyError(f"{path}: there are no answers yet; collect some with {how}")
+    db = open_answers(folder, plan, simulated=simulated)
+    try:
+        rows = db.execute("SELECT subject, trial, answer, milliseconds FROM answers ORDER BY subject, trial").fetchall()
+        found = [Row(s, t, json.loads(a), ms) for s, t, a, ms in rows]
+        for row in found:
+            check_answer(plan, plan.trials(row.subject)[row.trial], row.answer)
+        return found
+    except (sqlite3.Error, ValueError, IndexError, Refused) as error:
+        raise StudyError(f"{path} is damaged: {error}") from error
+    finally:
+        db.close()
+
+
+def read_model(folder: Path, plan: Plan) -> str:
+    """Return what the simulated answers of a study were drawn from, in one sentence."""
+    db = open_answers(folder, plan, simulated=True)
+    try:
+        found = db.execute("SELECT value FROM meta WHERE key = 'model'").fetchone()
+    finally:
+        db.close()
+    return str(found[0]) if found else "The model is not known."
+
+
+def state_of(db: sqlite3.Connection, plan: Plan, subject: int) -> State:
+    """Return where a subject is."""
+    row = db.execute("SELECT consent, screen, withdrawn FROM subjects WHERE subject = ?", (subject,)).fetchone()
+    if row is not None and row[2] is not None:
+        return State("withdrawn", 0)
+    (done,) = db.execute("SELECT count(*) FROM answers WHERE subject = ?", (subject,)).fetchone()
+    if done >= len(plan.trials(subject)):
+        return State("done", done)
+    if row is None or row[0] != plan.consent.version:
+        return State("consent", done)
+    return State("screen" if row[1] is None else "trial", done)
+
+
+def agree(db: sqlite3.Connection, plan: Plan, subject: int, version: str, now: float) -> State:
+    """Store that a subject agrees to the consent text of a version."""
+    state = state_of(db, plan, subject)
+    if state.stage in ("withdrawn", "done"):
+        raise Refused(410, "You have finished or withdrawn already.")
+    if version != plan.consent.version:
+        raise Refused(409, "The text has changed. Please read it again.")
+    db.execute(
+        "INSERT INTO subjects (subject, consent, consented) VALUES (?1, ?2, ?3) "
+        "ON CONFLICT (subject) DO UPDATE SET consent = ?2, consented = ?3",
+        (subject, version, now),
+    )
+    return state_of(db, plan, subject)
+
+
+def set_screen(db: sqlite3.Connection, plan: Plan, subject: int, screen: dict[str, int], now: float) -> State:
+    """Store a subject's screen, which has to have what the plan asks for.
+
+    A subject who goes on with another device reports the new screen, which takes the place of the old one.
+    """
+    state = state_of(db, plan, subject)
+    if state.stage == "consent":
+        raise Refused(409, "Please agree to take part first.")
+    if state.stage in ("withdrawn", "done"):
+        raise Refused(410, "You have finished or withdrawn already.")
+    if screen["width"] < plan.screen.min_width or screen["colour_depth"] < plan.screen.min_colour_depth:
+        raise Refused(422, "This screen is too small or shows too few colours. Please use another device.")
+    db.execute(
+        "UPDATE subjects SET screen = ?, shown = ?, shown_at = ? WHERE subject = ?",
+        (json.dumps(screen), state.done, now, subject),
+    )
+    return state_of(db, plan, subject)
+
+
+def take_answer(
+    db: sqlite3.Connection, plan: Plan, subject: int, trial: int, answer: Answer, milliseconds: int, now: float,
+    *, clock: bool = True,
+) -> State:  # fmt: skip
+    """Store an answer to a subject's next trial.
+
+    The same answer to the trial before, sent again because its confirmation was lost, changes nothing and is no error.
+    `clock` says whether `now` tells how long the trial has been shown; answers from a file have the subject's own
+    time alone.
+
+    Raises
+    ------
+    Refused
+        409: the trial is not the subject's next one. 410: finished, withdrawn, or the study is over. 422: no possible
+        answer. 425: sooner than the plan's minimum time.
+    """
+    state = state_of(db, plan, subject)
+    trials = plan.trials(subject)
+    if state.stage == "withdrawn":
+        raise Refused(410, "You have withdrawn. Nothing is stored any more.")
+    if not 0 <= trial < len(trials):
+        raise Refused(422, "There is no such question.")
+    check_answer(plan, trials[trial], answer)
+    if not 0 <= milliseconds <= MOST_MILLISECONDS:
+        raise Refused(422, "The time of the answer is not possible.")
+    if trial < state.done:
+        stored = db.execute(
+            "SELECT answer, milliseconds FROM answers WHERE subject = ? AND trial = ?", (subject, trial)
+        ).fetchone()
+        if trial == state.done - 1 and stored == (json.dumps(answer), milliseconds):
+            return state
+        raise Refused(409, "This question has been answered already.")
+    if state.stage != "trial":
+        raise Refused(409, "This question has not been shown yet.")
+    if trial > state.done:
+        raise Refused(409, "This question has not been shown yet.")
+    if plan.until is not None and datetime.fromtimestamp(now, UTC).date() > plan.until:
+        raise Refused(410, "The study is over. Answers are not taken any more.")
+    if milliseconds < 1000 * (plan.min_seconds - _EARLY):
+        raise Refused(425, "Please look at the pictures a little longer.")
+    if clock:
+        shown, shown_at = db.execute("SELECT shown, shown_at FROM subjects WHERE subject = ?", (subject,)).fetchone()
+        if shown != trial or now - shown_at < plan.min_seconds - _EARLY:
+            raise Refused(425, "Please look at the pictures a little longer.")
+    db.execute("INSERT INTO answers VALUES (?, ?, ?, ?, ?)", (subject, trial, json.dumps(answer), milliseconds, now))
+    done = trial + 1
+    finished = now if done == len(trials) else None
+    db.execute(
+        "UPDATE subjects SET shown = ?, shown_at = ?, finished = ? WHERE subject = ?", (done, now, finished, subject)
+    )
+    return State("trial" if finished is None else "done", done)
+
+
+def withdraw(db: sqlite3.Connection, plan: Plan, subject: int, now: float) -> State:
+    """Delete everything that is stored about a subject; only that the subject has withdrawn is kept."""
+    db.execute("DELETE FROM answers WHERE subject = ?", (subject,))
+    db.execute("DELETE FROM subjects WHERE subject = ?", (subject,))
+    db.execute("INSERT INTO subjects (subject, withdrawn) VALUES (?, ?)", (subject, now))
+    return State("withdrawn", 0)
+
+
+def check_answer(plan: Plan, trial: Trial, answer: Any) -> None:
+    """Refuse what is no answer to a trial.
+
+    Answers are: with `acr` a score from 0 to 4; with `pairs` `"first"`, `"second"` or `"tie"`, by the place on the
+    screen; with `rank` the places on the screen from best to worst.
+    """
+    if plan.design == "acr":
+        good = type(answer) is int and 0 <= answer <= 4
+    elif plan.design == "pairs":
+        good = answer in ("first", "second", "tie") if isinstance(answer, str) else False
+    else:
+        good = (
+            isinstance(answer, list)
+            and all(type(one) is int for one in answer)
+            and sorted(answer) == list(range(len(trial.shown)))
+        )
+    if not good:
+        raise Refused(422, "This is no possible answer.")
+
+
+def empty_journal(db: sqlite3.Connection) -> None:
+    """Move everything from the journal into the file, so that what was deleted is in neither."""
+    with suppress(sqlite3.OperationalError):  # a reader holds the journal; the next call does it
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+class Writer:
+    """Runs steps on one connection in a thread of its own; steps that wait together share a commit."""
+
+    MOST = 256  # steps in one commit
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._steps: queue.SimpleQueue[tuple[Callable[[sqlite3.Connection], Any], Future[Any]] | None]
+        self._steps = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="answers", daemon=True)
+        self._thread.start()
+
+    def submit(self, step: Callable[[sqlite3.Connection], T]) -> Future[T]:
+        """Run a step; its result or error is there after the commit.
+
+        A step that raises `Refused` must have changed nothing. Where the commit fails, all steps of it fail.
+        """
+        future: Future[T] = Future()
+        self._steps.put((step, future))
+        return future
+
+    def close(self) -> None:
+        """Finish the steps that wait, and end."""
+        self._steps.put(None)
+        self._thread.join()
+        self._db.close()
+
+    def _run(self) -> None:
+        while (first := self._steps.get()) is not None:
+            group, last = [first], False
+            with suppress(queue.Empty):
+                while len(group) < self.MOST and not last:
+                    following = self._steps.get_nowait()
+                    if following is None:
+                        last = True
+                    else:
+                        group.append(following)
+            self._commit(group)
+            if last:
+                return
+
+    def _commit(self, group: list[tuple[Callable[[sqlite3.Connection], Any], Future[Any]]]) -> None:
+        results: list[tuple[Future[Any], Any, BaseException | None]] = []
+        try:
+            self._begin()
+            for step, future in group:
+                try:
+                    results.append((future, step(self._db), None))
+                except Refused as refused:
+                    results.append((future, None, refused))
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            with suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            for _, future in group:
+                future.set_exception(error)
+            return
+        if any(isinstance(value, State) and value.stage == "withdrawn" for _, value, _ in results):
+            empty_journal(self._db)
+        for future, value, refusal in results:
+            if refusal is None:
+                future.set_result(value)
+            else:
+                future.set_exception(refusal)
+
+    def _begin(self) -> None:
+        for _ in range(3):
+            with suppress(sqlite3.OperationalError):
+                self._db.execute("BEGIN IMMEDIATE")
+                return
+            time.sleep(0.05)
+        self._db.execute("BEGIN IMMEDIATE")

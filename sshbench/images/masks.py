@@ -8,7 +8,8 @@ White, the top of the type, is foreground. The rules, which docs/images.md lists
 - A palette, or colours, of black and one other colour: that colour is foreground.
 - Floats are 0..1.
 - Refused: several labels or colours; grey that nowhere reaches half of white, or has few values and none near white,
-  which is a label map; floats beyond 0..1; integers of other types beyond 0..255.
+  or only numbers up to 40 beside white, each of which is a label map; floats beyond 0..1; integers of other types
+  beyond 0..255.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ _DARK = 16
 _BEYOND = 0.25  # what filters may add to floats over 0..1; such values are clipped
 _FEW = 32  # values that a label map may have, and a soft mask has more of
 _NEAR_WHITE = 0.9
+_LABELS = 40  # of the classes of VOC and Cityscapes, where white marks what belongs to none
 _SINGLE = ("1", "L", "P", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 
 
@@ -260,6 +262,10 @@ def _of_values(values: NDArray[Any], name: str) -> MaskArray:
         if 2 * peak < top or count <= _FEW:
             kind = "a label mask" if count <= _FEW else "a faint mask"
             raise ImageFileError(name, f"looks like {kind}, as its largest value is {peak} of {top}; {_WAY_OUT}")
+    if peak == top and 0 < int(np.max(values, initial=0, where=values < top)) <= _LABELS:
+        between = [label for label in range(1, _LABELS + 1) if (values == label).any()]
+        said = ", ".join(map(str, between[:6])) + (" and more" if len(between) > 6 else "")
+        raise ImageFileError(name, f"looks like a label mask, as its values are {said} and white ({top}); {_WAY_OUT}")
     return values
 
 

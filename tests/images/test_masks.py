@@ -112,6 +112,19 @@ def test_soft_masks_stay_as_soft_as_they_are() -> None:
     assert np.array_equal(read_mask(beyond, "m"), INSIDE.astype(np.float32))
 
 
+@pytest.mark.parametrize("type_", [np.uint8, np.uint16])
+@pytest.mark.parametrize("labels", [[15], [1, 15, 20], list(range(1, 34))])
+def test_label_maps_whose_white_is_no_object_are_refused(type_: Any, labels: list[int]) -> None:
+    values = np.where(INSIDE, np.iinfo(type_).max, 0).astype(type_)
+    values[0, : len(labels)] = labels
+    said = f"looks like a label mask, as its values are {labels[0]}"
+    for source in (values, saved(Image.fromarray(values))):
+        with pytest.raises(ImageFileError, match=said):
+            read_mask(source, "m")
+    values[0, -1] = 60  # an edge that is soft has more than small numbers
+    assert np.array_equal(read_mask(values, "m"), values)
+
+
 def test_floats_in_a_file(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "m.tif", INSIDE.astype(np.float32))
     assert np.array_equal(read_mask(tmp_path / "m.tif", "m"), INSIDE.astype(np.float32))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sshbench.cli.finite import Within
 from sshbench.cli.image_limit import limits, max_megapixels
 from sshbench.cli.names import METHOD, METRICS, PROTOCOL, SPLIT
 from sshbench.cli.progress import Progress
@@ -107,7 +108,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--time-limit",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Within(min=0, min_open=True),
     metavar="SECONDS",
     help="Give a method up on an image after so long.  [default: wait for ever]",
 )

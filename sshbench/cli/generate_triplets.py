@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from sshbench.cli.finite import Number, Within
 from sshbench.cli.image_limit import limits, max_megapixels
 from sshbench.cli.stopping import go_on
 from sshbench.errors import SshbenchError, counted
@@ -21,7 +22,7 @@ PARTS = ("train", "held-out", "all")
 _Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 
-def _pair(kind: type, name: str, text: str) -> _Decorator:
+def _pair(kind: Any, name: str, text: str) -> _Decorator:
     default = getattr(DEFAULTS, name.removeprefix("--").replace("-", "_"))
     return click.option(
         name,
@@ -79,7 +80,7 @@ def _pair(kind: type, name: str, text: str) -> _Decorator:
     show_default=True,
     help="Two crops, or one for content and reference alike (the paper's Table 3).",
 )
-@_pair(float, "--overlap", "What the two crops share, as a part of the smaller one.")
+@_pair(Number(), "--overlap", "What the two crops share, as a part of the smaller one.")
 @click.option(
     "--appearance",
     type=click.Choice(APPEARANCES),
@@ -121,8 +122,8 @@ def _pair(kind: type, name: str, text: str) -> _Decorator:
     help="How often a LUT, grade or rung is drawn (others: 1); LOOK may hold * and ?. May be repeated; the last that "
     "fits counts.",
 )
-@_pair(float, "--strength", "How far a LUT or a colour transfer is followed, 0 to 1.")
-@_pair(float, "--saturation", "Factor of saturation, with --appearance saturation.")
+@_pair(Number(), "--strength", "How far a LUT or a colour transfer is followed, 0 to 1.")
+@_pair(Number(), "--saturation", "Factor of saturation, with --appearance saturation.")
 @click.option(
     "--transfer",
     "transfers",
@@ -130,10 +131,10 @@ def _pair(kind: type, name: str, text: str) -> _Decorator:
     multiple=True,
     help="Colour transfer to draw from, with --appearance color-transfer; may be repeated.  [default: all]",
 )
-@_pair(float, "--mask-area", "Part of a composite that a generated mask covers.")
+@_pair(Number(), "--mask-area", "Part of a composite that a generated mask covers.")
 @click.option(
     "--min-mask",
-    type=float,
+    type=Number(),
     default=DEFAULTS.min_mask,
     show_default=True,
     help="Part of a composite that a given mask has to cover, and to leave.",
@@ -193,7 +194,7 @@ def _pair(kind: type, name: str, text: str) -> _Decorator:
 )
 @click.option(
     "--max-failures",
-    type=click.FloatRange(0, 1),
+    type=Within(0, 1),
     default=0.05,
     show_default=True,
     metavar="SHARE",

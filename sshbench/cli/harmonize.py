@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sshbench.cli.finite import Number, Within
 from sshbench.cli.image_limit import limits, max_megapixels
 from sshbench.cli.lut.arguments import images_below
 from sshbench.cli.names import METHOD
@@ -63,7 +64,7 @@ class Place(click.ParamType[tuple[int, int]]):
 @click.option("--mask", metavar="M", help="White where the foreground is. Without it the foreground's transparency.")
 @click.option("-o", "--output", required=True, metavar="OUT", help="PNG, TIFF, JPEG or WebP; a folder for folders.")
 @click.option("--at", type=Place(), help="Where the foreground's left top corner goes, in pixels of the background.")
-@click.option("--scale", type=float, default=1.0, show_default=True, help="Of the foreground, before it is pasted.")
+@click.option("--scale", type=Number(), default=1.0, show_default=True, help="Of the foreground, before it is pasted.")
 @click.option(
     "--method", type=METHOD, metavar="NAME", help="See below; by default the first of ours whose weights are here."
 )
@@ -77,15 +78,15 @@ class Place(click.ParamType[tuple[int, int]]):
     help="Part of the background whose light and colours count; auto is what surrounds the foreground.",
 )  # fmt: skip
 @click.option(
-    "--strength", type=click.FloatRange(0, 2), default=1.0, show_default=True,
+    "--strength", type=Within(0, 2), default=1.0, show_default=True,
     help="0 only pastes; beyond 1 the map is applied again.",
 )  # fmt: skip
 @click.option(
-    "--lightness", type=click.FloatRange(0, 2), default=1.0, show_default=True,
+    "--lightness", type=Within(0, 2), default=1.0, show_default=True,
     help="The strength of the change of luminance; times --strength.",
 )  # fmt: skip
 @click.option(
-    "--colour", type=click.FloatRange(0, 2), default=1.0, show_default=True,
+    "--colour", type=Within(0, 2), default=1.0, show_default=True,
     help="The strength of the change of chromaticity; times --strength.",
 )  # fmt: skip
 @click.option("--export-lut", metavar="CUBE", help="Write the colour map as a .cube file; a folder for folders.")

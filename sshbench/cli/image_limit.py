@@ -6,10 +6,12 @@ from typing import Any
 
 import click
 
+from sshbench.cli.finite import Within
+
 max_megapixels = click.option(
     "--max-megapixels",
     "max_pixels",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Within(min=0, min_open=True),
     callback=lambda ctx, param, value: None if value is None else max(round(value * 1e6), 1),
     metavar="MP",
     help="Largest image that is read: a small file can claim any size.  [default: 178; photographs to train on: 100]",

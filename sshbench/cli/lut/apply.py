@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sshbench.cli.finite import Within
 from sshbench.cli.image_limit import limits, max_megapixels
 from sshbench.cli.lut.arguments import LutName, fixed_part, images_below, is_pattern, matches
 from sshbench.cli.progress import Progress
@@ -37,9 +38,7 @@ class Job:
 @click.option(
     "-o", "--output", required=True, type=click.Path(), metavar="OUT", help="A file for one image, or a folder."
 )
-@click.option(
-    "--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="Blend: 0 is the input, 1 the LUT."
-)
+@click.option("--strength", type=Within(0, 1), default=1.0, show_default=True, help="Blend: 0 is the input, 1 the LUT.")
 @click.option(
     "--interpolation", type=click.Choice(["trilinear", "tetrahedral"]), default="trilinear", show_default=True
 )

@@ -6,8 +6,11 @@ from typing import Any
 
 import click
 
+from sshbench.cli.fields import options_of
 from sshbench.cli.image_limit import limits, max_megapixels
-from sshbench.triplets.settings import APPEARANCES
+from sshbench.triplets.settings import Settings
+
+PREVIEWED = ("kind", "crops", "appearance", "background", "seed")
 
 
 @click.command("preview-triplets")
@@ -31,17 +34,7 @@ from sshbench.triplets.settings import APPEARANCES
     "--masks", metavar="WHAT", help="For composites: a folder of masks named as the photographs, or a column."
 )
 @max_megapixels
-@click.option("--kind", type=click.Choice(["triplets", "composites"]), default="triplets", show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True, help="Another seed, other triplets.")
-@click.option("--crops", type=click.Choice(["multi", "single"]), default="multi", show_default=True)
-@click.option("--appearance", type=click.Choice(APPEARANCES), default="lut", show_default=True)
-@click.option(
-    "--background",
-    type=click.Choice(["photographed", "look"]),
-    default="photographed",
-    show_default=True,
-    help="Of composites: as photographed, or with an appearance of its own.",
-)
+@options_of(Settings, only=PREVIEWED)
 @click.option(
     "--luts",
     multiple=True,
@@ -49,7 +42,21 @@ from sshbench.triplets.settings import APPEARANCES
     help="Folder of .cube files or Hald images, .npz of tables, or luts for the 100 looks of sshbench. May be "
     "repeated.  [default: luts]",
 )
-def preview_triplets(store: str | None, output: str, count: int, tile: int, **options: Any) -> None:
+def preview_triplets(
+    store: str | None,
+    output: str,
+    count: int,
+    tile: int,
+    source: str | None,
+    config: str | None,
+    split: str | None,
+    column: str | None,
+    revision: str | None,
+    masks: str | None,
+    max_pixels: int | None,
+    luts: tuple[str, ...],
+    **values: Any,
+) -> None:
     """Show triplets on a contact sheet: each photograph with its crops drawn in, and what became of them.
 
     With STORE, the first ones that sshbench generate-triplets wrote there; otherwise those that it would write.
@@ -63,17 +70,16 @@ def preview_triplets(store: str | None, output: str, count: int, tile: int, **op
 
     from sshbench.images.files import ImageFile, format_of, write_image
     from sshbench.triplets.preview import would_be, written
-    from sshbench.triplets.settings import Settings
     from sshbench.triplets.sheet import triplet_sheet
 
     format_of(output)
     if store is None:
-        settings = Settings(**{name: options[name] for name in ("kind", "seed", "crops", "appearance", "background")})
-        where = {name: options[name] for name in ("config", "split", "column", "revision", "masks")}
-        where |= limits(options["max_pixels"])
-        rows = would_be(count, options["source"] or "sample", options["luts"], settings=settings, **where)
+        rows = would_be(
+            count, source or "sample", luts, settings=Settings(**values), config=config, split=split, column=column,
+            revision=revision, masks=masks, **limits(max_pixels),
+        )  # fmt: skip
     else:
-        rows = written(count, store, options["source"], options["luts"])
+        rows = written(count, store, source, luts)
     write_image(output, ImageFile(np.asarray(triplet_sheet(rows, tile=tile))))
-    what = options["kind"] if store is None else f"of {store}"
+    what = values["kind"] if store is None else f"of {store}"
     click.echo(f"{len(rows)} {what} on {output}")

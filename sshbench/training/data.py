@@ -14,8 +14,9 @@ import torch
 
 from sshbench.errors import SshbenchError
 from sshbench.training.cache import CachedSource
-from sshbench.training.pairs import Pairs, PairSettings, holds_iharmony4
-from sshbench.training.scenes import Scenes, Shares
+from sshbench.training.options import PairSettings, Shares
+from sshbench.training.pairs import Pairs, holds_iharmony4
+from sshbench.training.scenes import Scenes
 from sshbench.training.stored import StoredViews, check_store, open_rows
 from sshbench.triplets.dataset import TripletDataset
 from sshbench.triplets.held_out import Part
@@ -99,7 +100,7 @@ def open_training(
             raise SshbenchError(f"{source}: iHarmony4 holds composites; train on it with data.kind composites")
         if luts:
             raise SshbenchError(f"{source}: iHarmony4 takes no LUTs; leave --luts out")
-        return Pairs(source, PairSettings(settings.crop, settings.seed, flip, window), part)
+        return Pairs(source, PairSettings(crop=settings.crop, seed=settings.seed, flip=flip, window=window), part)
     if form == "store":
         stored = load_triplets(source, luts=luts)
         if luts and stored.run.store == "pixels":

@@ -6,8 +6,6 @@ What is random is a function of (seed, id, epoch), so a run resumes exactly and 
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, fields
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -21,58 +19,13 @@ from sshbench.images.decode import decode_photo, shape_of
 from sshbench.images.masks import as_8_bit, read_mask
 from sshbench.images.opening import MAX_BYTES
 from sshbench.regular_file import read_regular
+from sshbench.training.options import PairSettings
 from sshbench.triplets.dataset import Sample, first_usable
 from sshbench.triplets.held_out import Part, in_part
 from sshbench.triplets.resize import resize_box
-from sshbench.triplets.settings import SettingsError
 from sshbench.triplets.source import SourceError, skipping
 
 Pixels = NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True)
-class PairSettings:
-    """What is made of each line of the list.
-
-    Parameters
-    ----------
-    crop
-        Sides of what is made, in pixels.
-    flip
-        Whether half of the images are mirrored.
-    window
-        Bounds of the part of an image's sides that is kept, drawn for each image and epoch; 1 keeps all of it.
-    """
-
-    crop: int = 256
-    seed: int = 0
-    flip: bool = False
-    window: tuple[float, float] = (1.0, 1.0)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "window", tuple(self.window))
-        if not 8 <= self.crop <= 4096:
-            raise SettingsError(f"the crop is 8 to 4096 pixels, not {self.crop}")
-        if not 0.1 <= self.window[0] <= self.window[1] <= 1:
-            low, high = self.window
-            raise SettingsError(f"window goes from one number to a larger one within 0.1 to 1, not {low} to {high}")
-
-    def to_json(self) -> str:
-        """One line of JSON."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> PairSettings:
-        """The settings that `to_json` wrote; raises SettingsError where it did not."""
-        try:
-            return cls(**json.loads(text))
-        except (TypeError, ValueError) as error:
-            raise SettingsError(f"these are not settings for iHarmony4 ({error})") from error
-
-    def differences(self, other: PairSettings) -> list[str]:
-        """Where `other` differs, each as `name: this value, not that one`."""
-        pairs = ((f.name, getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
-        return [f"{name}: {mine}, not {its}" for name, mine, its in pairs if mine != its]
 
 
 class Pairs:

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from sshbench.errors import SshbenchError
 from sshbench.results.statistics import estimate
-from sshbench.training.scenes import Scenes, Shares
+from sshbench.training.options import Shares
+from sshbench.training.scenes import Scenes
 from sshbench.training.validation import HeldOut, Predicts
 from sshbench.triplets.dataset import Sample, TripletDataset, collate
 from sshbench.triplets.families import grade_bank, ladder_bank

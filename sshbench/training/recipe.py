@@ -7,14 +7,17 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
 
 from sshbench.errors import SshbenchError
 from sshbench.folders import data_folder
 from sshbench.methods.weights import LARGEST_INPUT
-from sshbench.triplets.settings import TRANSFERS, Appearance, Background, Crops, Kind, Settings, Transfer
+from sshbench.options import CONFIG, Options, Share, differences, reason_of
+from sshbench.training.options import PairOptions, Shares
+from sshbench.triplets.settings import Settings, TripletOptions
 
 
 class RecipeError(SshbenchError):
@@ -71,7 +74,6 @@ _MOST = 2**31 - 1  # of anything that is counted: what is above is a slip of the
 Count = Annotated[int, Field(ge=1, le=_MOST)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
 Seconds = Annotated[float, BeforeValidator(_duration), Field(gt=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
 Distance = Literal["squared", "absolute"]
 Interval = Annotated[int | str, BeforeValidator(_steps_or_duration)]
 """Every so many steps (a whole number), or every so long (a duration such as "2m")."""
@@ -81,53 +83,29 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Data(_Section):
-    """The samples a step, and what they are.
+@dataclass(frozen=True, config=CONFIG)
+class Data(Shares, PairOptions, TripletOptions):
+    """The samples of a step, and what they are: the options of triplets, of iHarmony4's pairs and of scenes."""
 
-    The rest is as for `sshbench.triplets.settings.Settings`; `flip`, `window` and `cache_mb` as for `open_training`;
-    `own` to `same` as for `sshbench.training.scenes.Shares`.
-    """
+    in_recipe: ClassVar[bool] = True
 
-    batch: Count = Field(default=64, description="samples a step, over all processes and accumulated parts")
-    kind: Kind = "triplets"
-    draws: Count = 1
-    crop: int = Field(default=224, le=LARGEST_INPUT)
-    scale: tuple[int, int] = (256, 320)
-    crops: Crops = "multi"
-    appearance: Appearance = "lut"
-    background: Background = "photographed"
-    overlap: tuple[float, float] = (0.3, 1.0)
-    strength: tuple[float, float] = (1.0, 1.0)
-    saturation: tuple[float, float] = (0.4, 1.6)
-    transfers: tuple[Transfer, ...] = TRANSFERS
-    mask_area: tuple[float, float] = (0.05, 0.5)
-    min_mask: float = 0.01
-    flip: bool = False
-    window: tuple[float, float] = (1.0, 1.0)
-    cache_mb: int = Field(default=0, ge=0, le=_MOST)
-    own: Share = 0.0
-    cross: Share = 0.0
-    objects: Share = 0.0
-    cropped: Share = 0.0
-    near: Share = 0.0
-    natural: Share = 0.0
-    placed: Share = 0.0
-    jitter: Share = 0.0
-    graded: Share = 0.0
-    transferred: Share = 0.0
-    stepped: Share = 0.0
-    same: Share = 0.0
+    batch: Count = Field(default=64, description="Samples of a step, over all processes and accumulated parts.")
+    crop: int = Field(default=224, le=LARGEST_INPUT, description="Sides of the images, in pixels.")
+    cache_mb: int = Field(
+        default=0, ge=0, le=_MOST, description="Memory for decoded photographs, in MB, in each process."
+    )
 
     def settings(self, seed: int) -> Settings:
-        """What the triplet engine renders.
+        """Return what the triplet engine renders."""
+        return Settings(seed=seed, **_options(self, TripletOptions))
 
-        Raises
-        ------
-        SettingsError
-            The numbers do not fit together.
-        """
-        shared = {field.name for field in fields(Settings)} & set(type(self).model_fields)
-        return Settings(seed=seed, **{name: getattr(self, name) for name in shared})
+    def shares(self) -> Shares:
+        """Return the shares of scenes."""
+        return Shares(**_options(self, Shares))
+
+
+def _options(data: Data, kind: type[Options]) -> dict[str, Any]:
+    return {field.name: getattr(data, field.name) for field in fields(kind)}
 
 
 class Optimizer(_Section):
@@ -254,13 +232,8 @@ class Recipe(_Section):
         return int(self.network.get("side") or self.validation.crop or self.data.crop)
 
     def differences(self, other: Recipe) -> list[str]:
-        """Where `other` differs, each as `section.key: this value, not that one`."""
-        ours, theirs = _flat(self.model_dump()), _flat(other.model_dump())
-        return [
-            f"{key}: {ours.get(key)}, not {theirs.get(key)}"
-            for key in sorted(ours.keys() | theirs.keys())
-            if ours.get(key) != theirs.get(key)
-        ]
+        """Return where `other` differs, each as `section.key: this value, not that one`."""
+        return differences(self.model_dump(), other.model_dump())
 
     def to_toml(self) -> str:
         """The recipe as a file, every value written out."""
@@ -307,9 +280,7 @@ def read_recipe(where: str | Path, changes: Sequence[str] = (), *, method: str |
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the recipe"
-        raise RecipeError(f"{path}: {place}: {_reason(first)}") from error
+        raise RecipeError(f"{path}: {reason_of(error, Recipe, 'the recipe')}") from error
 
 
 def _find(path: Path, method: str | None) -> Path:
@@ -337,24 +308,6 @@ def _apply(values: dict[str, Any], change: str) -> None:
     if section == "schedule" and key in ("epochs", "steps", "budget"):
         values[section] = {k: v for k, v in values.get(section, {}).items() if k not in ("epochs", "steps", "budget")}
     values.setdefault(section, {})[key] = value
-
-
-def _reason(error: Any) -> str:
-    if error["type"] == "extra_forbidden":
-        *sections, key = error["loc"]
-        model: Any = Recipe
-        for section in sections:
-            model = model.model_fields[section].annotation
-        return f"there is no {key!r}; there are {', '.join(model.model_fields)}"
-    message = str(error["msg"]).removeprefix("Value error, ")
-    return message[:1].lower() + message[1:]
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
 
 
 def _toml(value: Any) -> str:

@@ -13,7 +13,7 @@ import time
 import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,6 @@ from sshbench.training.loop import Diverged, Reason, Trainer, train
 from sshbench.training.objectives import Objective, make_objective
 from sshbench.training.panel import Panel, open_panel, validate_panel
 from sshbench.training.recipe import Recipe, RecipeError
-from sshbench.training.scenes import Shares
 from sshbench.training.validation import HeldOut, evaluating, open_held_out, validate
 from sshbench.triplets.data_workers import WorkersError
 from sshbench.triplets.loader import TripletLoader
@@ -126,9 +125,9 @@ def run(
             begun_with = _begin_with(objective, recipe.method, init_from)
         asked: dict[str, Any] = {name: value for name, value in (("masks", masks), ("max_pixels", max_pixels)) if value}
         data, settings = recipe.data, recipe.data.settings(recipe.loop.seed)
-        shares = Shares(**{share.name: getattr(data, share.name) for share in fields(Shares)})
         dataset = open_training(
-            source, luts, settings, flip=data.flip, window=data.window, cache_mb=data.cache_mb, shares=shares, **asked,
+            source, luts, settings, flip=data.flip, window=data.window, cache_mb=data.cache_mb, shares=data.shares(),
+            **asked,
         )  # fmt: skip
         trainer = Trainer(recipe, objective, _batches(recipe, dataset, here, workers), here)
         held_out: HeldOut | Panel | None = None

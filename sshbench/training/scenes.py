@@ -7,7 +7,7 @@ photographs. Foreground and background are under two looks, alpha and beta, so t
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from sshbench.errors import SshbenchError
 from sshbench.images.boxes import box_around
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.table import identity_table
+from sshbench.training.options import Shares
 from sshbench.triplets.dataset import RECIPE, VIEWS, Sample, TripletDataset, first_usable
 from sshbench.triplets.families import SIZE, Table, grade, ladder, transfer_table
 from sshbench.triplets.masks import generate_mask
@@ -36,59 +37,6 @@ _AROUND = (1.5, 3.0)  # times as wide and high as the foreground: what is shown 
 _LEAST = 0.005  # part of a photograph that a mask covers
 _COLOURS = 1024  # pixels that statistics of a transfer are taken from
 _TRANSFERRED = (0.5, 1.0)  # strengths of a transfer
-
-
-@dataclass(frozen=True)
-class Shares:
-    """Which share of the samples is of which kind, each 0 to 1.
-
-    Parameters
-    ----------
-    own, cross
-        Composites of a photograph with itself, and of two photographs; the other samples are triplets.
-    objects
-        Of composites: those whose foreground comes from a photograph that has a mask, if some have. Most photographs
-        have none, and their foregrounds are generated shapes, which are more like their surroundings than objects are.
-    cropped
-        Of composites: those that show a part of a photograph, whose edge may cut the foreground.
-    near
-        Of composites of a photograph with itself: those whose background is only what surrounds the foreground, a
-        rectangle 1.2 to 3 times as wide and high.
-    natural
-        Of composites: those whose background stays as photographed.
-    placed
-        Of composites: those whose foreground is also shown in its place.
-    jitter
-        Of looks: those that are followed in part.
-    graded, transferred, stepped
-        Of looks: those that are grades, transfers of statistics, and steps on a ladder of exposure or white balance
-        (`sshbench.triplets.families`); the other looks are of the bank.
-    same
-        Of all samples: those whose foreground and background are under one look, so that nothing is to be changed.
-    """
-
-    own: float = 0.0
-    cross: float = 0.0
-    objects: float = 0.0
-    cropped: float = 0.0
-    near: float = 0.0
-    natural: float = 0.0
-    placed: float = 0.0
-    jitter: float = 0.0
-    graded: float = 0.0
-    transferred: float = 0.0
-    stepped: float = 0.0
-    same: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not all(0 <= share <= 1 for share in asdict(self).values()) or self.own + self.cross > 1:
-            raise SshbenchError("the shares of scenes are 0 to 1, and own and cross together no more than 1")
-        if self.graded + self.transferred + self.stepped > 1:
-            raise SshbenchError("the shares graded, transferred and stepped together are no more than 1")
-
-    def any(self) -> bool:
-        """Whether there is anything but triplets with two whole looks."""
-        return any(asdict(self).values())
 
 
 class Scene(NamedTuple):

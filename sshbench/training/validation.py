@@ -18,7 +18,8 @@ from sshbench.errors import SshbenchError, counted
 from sshbench.metrics.perceptual import LpipsError, lpips
 from sshbench.results.statistics import capped, estimate
 from sshbench.training.data import form_of
-from sshbench.training.pairs import Pairs, PairSettings
+from sshbench.training.options import PairSettings
+from sshbench.training.pairs import Pairs
 from sshbench.training.stored import open_rows
 from sshbench.triplets.dataset import Sample, TripletDataset, collate
 from sshbench.triplets.held_out import held_out_or_all
@@ -100,7 +101,7 @@ def open_held_out(
         return _rendered(source, luts, _scaled(settings, crop), images, asked)
     dataset: Any
     if form == "iharmony4":
-        wanted = PairSettings(crop or settings.crop)
+        wanted = PairSettings(crop=crop or settings.crop)
         dataset, said = held_out_or_all(lambda part: Pairs(source, wanted, part), "composites")
     else:
         stored = load_triplets(source, luts=luts)

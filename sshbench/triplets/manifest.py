@@ -17,6 +17,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from sshbench.errors import SshbenchError, counted
 from sshbench.lut.bank import LutBank
+from sshbench.options import reason_of
 from sshbench.triplets.codecs import Codec, codec_versions
 from sshbench.triplets.held_out import Part
 from sshbench.triplets.settings import Settings, SettingsError
@@ -196,9 +197,7 @@ def _checked(kind: type[_Dataclass], values: dict[str, Any]) -> _Dataclass:
     try:
         return TypeAdapter(kind).validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ValueError(f"{place or 'all of it'}: {first['msg'][:1].lower()}{first['msg'][1:]}") from error
+        raise ValueError(reason_of(error, kind, "all of it")) from error
 
 
 def _described(run: Run) -> str:

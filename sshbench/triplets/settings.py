@@ -7,11 +7,28 @@ sections 3.1, 3.2, 3.3.1 and 4.1.
 from __future__ import annotations
 
 import json
-import math
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, get_args
+from dataclasses import asdict
+from typing import Annotated, Literal, get_args
 
-from sshbench.errors import SshbenchError
+from pydantic import Field, TypeAdapter
+from pydantic.dataclasses import dataclass
+
+from sshbench.options import (
+    CONFIG,
+    Bounds,
+    ListAsTuple,
+    Options,
+    SettingsError,
+    Sides,
+    check_bounds,
+    finite,
+    shown,
+)
+
+__all__ = [
+    "APPEARANCES", "BANKED", "COMPUTED", "PHOTOGRAPHED", "TRANSFERS", "Appearance", "Background", "Crops", "Kind",
+    "Settings", "SettingsError", "Transfer", "TripletOptions",
+]  # fmt: skip
 
 Kind = Literal["triplets", "composites"]
 Crops = Literal["multi", "single"]
@@ -20,7 +37,7 @@ APPEARANCES: tuple[Appearance, ...] = get_args(Appearance)
 BANKED: tuple[Appearance, ...] = ("lut", "grades", "ladders")
 """The appearances that are LUTs of a bank."""
 COMPUTED: tuple[Appearance, ...] = ("grades", "ladders")
-"""Those whose bank is computed (`sshbench.triplets.families`) and not read."""
+"""The appearances whose bank is computed (`sshbench.triplets.families`) and not read."""
 Background = Literal["photographed", "look"]
 PHOTOGRAPHED = "as photographed"
 """The name of an appearance that changes nothing."""
@@ -28,79 +45,121 @@ Transfer = Literal["reinhard", "xiao", "histogram", "distribution"]
 TRANSFERS: tuple[Transfer, ...] = get_args(Transfer)
 
 
-class SettingsError(SshbenchError):
-    """Settings that no recipe can follow."""
+@dataclass(frozen=True, config=CONFIG)
+class TripletOptions(Options):
+    """What to make of each photograph, in a store of triplets and in a training alike."""
+
+    kind: Kind = Field(
+        default="triplets",
+        description="What to make: triplets are [foreground, background, ground truth] by dual augmentation; "
+        "composites are [composite, mask, real], where the foreground in a mask takes the look alpha.",
+    )
+    draws: int = Field(default=1, le=2**31 - 1, description="Triplets or composites to make of each photograph.")
+    crop: int = Field(default=224, description="Sides of the images, in pixels.")
+    scale: Sides = Field(
+        default=(256, 320),
+        description="Bounds of the short side, in pixels, to which a photograph is brought before a crop is cut. Each "
+        "crop draws its own: the lower bound gives the most global crop, the upper one the most local.",
+    )
+    crops: Crops = Field(
+        default="multi",
+        description="Two crops of the photograph, or a single one for content and reference alike (the paper's Table "
+        "3).",
+    )
+    appearance: Appearance = Field(
+        default="lut",
+        description="Where the two looks come from: LUTs; computed grades, or known errors of exposure and white "
+        "balance (ladders); the colours of other photographs; two saturations. The paper's Table 4 compares lut, "
+        "color-transfer and saturation.",
+    )
+    background: Background = Field(
+        default="photographed",
+        description="For composites: leave all but the foreground as photographed, or give it a look of its own.",
+    )
+    overlap: Bounds = Field(
+        default=(0.3, 1.0),
+        description="Bounds of what the two crops share, as a part of the smaller one. The paper gives no number; at "
+        "its scales the default excludes nothing.",
+    )
+    strength: Bounds = Field(
+        default=(1.0, 1.0), description="Bounds of how far a LUT or a colour transfer is followed, 0 to 1."
+    )
+    saturation: Bounds = Field(
+        default=(0.4, 1.6),
+        description="With the appearance saturation: bounds of the factor; 0 is grey and 1 changes nothing.",
+    )
+    transfers: Annotated[tuple[Transfer, ...], ListAsTuple] = Field(
+        default=TRANSFERS,
+        description="With the appearance color-transfer: a colour transfer to draw from. By default all four.",
+    )
+    mask_area: Bounds = Field(
+        default=(0.05, 0.5), description="For composites: bounds of the part of the crop that a generated mask covers."
+    )
+    min_mask: float = Field(
+        default=0.01,
+        description="For composites: the part of the crop that a given mask has to cover, and to leave, at least.",
+    )
+
+    def check(self) -> None:
+        """Refuse values that no recipe can follow."""
+        if self.background == "look" and self.kind != "composites":
+            raise ValueError("a background has a look of its own in every triplet; background is for composites alone")
+        if self.draws < 1:
+            raise ValueError(f"draws is 1 or more, not {self.draws}")
+        if not 8 <= self.crop <= 4096:
+            raise ValueError(f"the crop is 8 to 4096 pixels, not {self.crop}")
+        if not self.crop <= self.scale[0] <= self.scale[1] <= 65535:
+            raise ValueError(
+                f"the scale goes from one short side to a larger one, both of the crop's {self.crop} to 65535 pixels, "
+                f"not {shown(self.scale)}; {round(self.crop / 224 * 256)} to {round(self.crop / 224 * 320)} would keep "
+                "the paper's proportions"
+            )
+        for name, most in (("overlap", 1.0), ("strength", 1.0), ("saturation", 10.0), ("mask_area", 0.9)):
+            check_bounds(self, name, 0, most)
+        if not 0 <= self.min_mask < 0.5:
+            raise ValueError(f"min_mask is 0 or more and below 0.5, not {self.min_mask}")
+        if self.mask_area[0] <= 0:
+            raise ValueError("mask_area starts above 0")
+        if not self.transfers:
+            raise ValueError(f"transfers are among {', '.join(TRANSFERS)}, not none")
+        super().check()
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What to make of each photograph.
+@dataclass(frozen=True, config=CONFIG)
+class Settings(TripletOptions):
+    """What to make of each photograph, and the seed and the weights by which all that is random is drawn.
 
-    Parameters
-    ----------
-    seed
-        0 or more; another seed, other recipes.
-    kind
-        `"triplets"`: [foreground, background, ground truth] by dual augmentation. `"composites"`: [composite, mask,
-        real], where the foreground inside a mask takes the appearance alpha and the rest is as `background` says.
-    draws
-        Recipes a photograph.
-    crop
-        Sides of what is rendered, in pixels.
-    scale
-        Bounds of the short side, in pixels, to which the photograph is brought before a crop is cut; each crop has its
-        own, every whole number in the bounds alike. A crop spans `crop / scale` of the short side, so the lower bound
-        gives the most global crop (0.875 at 256) and the upper one the most local (0.7 at 320).
-    crops
-        `"multi"`: content and reference are crops of their own. `"single"`: one crop serves as both (the paper's
-        Table 3).
-    appearance
-        Where the appearances alpha and beta come from (the paper's Table 4): `"lut"`, two different LUTs of the bank;
-        `"grades"` and `"ladders"`, the same of the banks that `sshbench.triplets.families` computes;
-        `"color-transfer"`, alpha is the photograph with the colour statistics of another one, beta as photographed;
-        `"saturation"`, two random factors of saturation.
-    background
-        Of composites: `"photographed"`, their background and the real image are as photographed; `"look"`, both are
-        under an appearance beta of their own, of the same kind as alpha (of colour transfers, from a third photograph).
-    overlap
-        Bounds of what content and reference share, as a part of the smaller one's area. The paper asks for "some
-        overlap" and gives no number; at its scales no pair shares less than 0.327, so that the default bounds nothing.
-    strength
-        Bounds of how far a LUT or a colour transfer is followed, 0 to 1, drawn for each.
-    weights
-        How often each LUT of the bank is drawn, relative to the others; None is all alike.
-    saturation
-        Bounds of the factor of saturation; 0 is grey and 1 changes nothing.
-    transfers
-        The colour transfers to draw from.
-    mask_area
-        Bounds of the part of the crop that a generated mask covers.
-    min_mask
-        The least part of the crop that a mask from a folder or column must cover for a composite to be made.
+    The fields are described where they are declared, in this module; `sshbench generate-triplets --help` shows the
+    same descriptions.
+
+    Raises
+    ------
+    SettingsError
+        The settings contradict each other, or a number lies outside its bounds.
+
+    Examples
+    --------
+    >>> from sshbench.triplets import Settings
+    >>> settings = Settings(kind="composites", crop=256, draws=4)
+    >>> Settings.from_json(settings.to_json()) == settings
+    True
     """
 
-    seed: int = 0
-    kind: Kind = "triplets"
-    draws: int = 1
-    crop: int = 224
-    scale: tuple[int, int] = (256, 320)
-    crops: Crops = "multi"
-    appearance: Appearance = "lut"
-    background: Background = "photographed"
-    overlap: tuple[float, float] = (0.3, 1.0)
-    strength: tuple[float, float] = (1.0, 1.0)
-    weights: tuple[float, ...] | None = None
-    saturation: tuple[float, float] = (0.4, 1.6)
-    transfers: tuple[Transfer, ...] = TRANSFERS
-    mask_area: tuple[float, float] = (0.05, 0.5)
-    min_mask: float = 0.01
+    seed: int = Field(default=0, description="Another seed gives other triplets; 0 to 2^64 - 1.")
+    weights: Annotated[tuple[float, ...], ListAsTuple] | None = Field(
+        default=None, description="How often each LUT of the bank is drawn, relative to the others; None: all alike."
+    )
 
-    def __post_init__(self) -> None:
-        for name in ("scale", "overlap", "strength", "weights", "saturation", "transfers", "mask_area"):
-            value = getattr(self, name)
-            if isinstance(value, list):
-                object.__setattr__(self, name, tuple(value))
-        _check(self)
+    def check(self) -> None:
+        """Refuse values that no recipe can follow."""
+        if not 0 <= self.seed < 2**64:
+            raise ValueError(f"the seed is a whole number from 0 to 2^64 - 1, not {self.seed}")
+        if self.weights is not None:
+            if not finite(self.weights):
+                raise ValueError("weights are numbers of 0 or more")
+            if sum(weight > 0 for weight in self.weights) < 2:
+                raise ValueError("at least two LUTs need a weight above 0, as alpha and beta differ")
+        super().check()
 
     @property
     def has_bank(self) -> bool:
@@ -113,12 +172,15 @@ class Settings:
         return self.scale[1]
 
     def to_json(self) -> str:
-        """One line of JSON, the fields in the order of this class."""
-        return json.dumps(asdict(self))
+        """Return one line of JSON, in the order of fields that stores have had from the first version on."""
+        values = asdict(self)
+        names = [name for name in values if name not in ("seed", "weights")]
+        names.insert(names.index("strength") + 1, "weights")
+        return json.dumps({name: values[name] for name in ("seed", *names)})
 
     @classmethod
     def from_json(cls, text: str) -> Settings:
-        """The settings that `to_json` wrote.
+        """Read the settings that `to_json` wrote.
 
         Raises
         ------
@@ -126,58 +188,9 @@ class Settings:
             The text is not such JSON.
         """
         try:
-            values = json.loads(text)
-            return cls(**values)
-        except (TypeError, ValueError) as error:
+            return _READER.validate_json(text, strict=True)
+        except (SettingsError, ValueError) as error:
             raise SettingsError(f"these are not settings of this version of sshbench ({error})") from error
 
-    def differences(self, other: Settings) -> list[str]:
-        """Where `other` differs, each as `name: this value, not that one`; empty where nothing does."""
-        return [
-            f"{f.name}: {_shown(getattr(self, f.name))}, not {_shown(getattr(other, f.name))}"
-            for f in fields(self)
-            if getattr(self, f.name) != getattr(other, f.name)
-        ]
 
-
-def _shown(value: Any) -> str:
-    return " to ".join(map(str, value)) if isinstance(value, tuple) and len(value) == 2 else str(value)
-
-
-def _check(settings: Settings) -> None:
-    named = (("kind", Kind), ("crops", Crops), ("appearance", Appearance), ("background", Background))
-    for name, choices in named:
-        value = getattr(settings, name)
-        if value not in get_args(choices):
-            raise SettingsError(f"{name} is {' or '.join(get_args(choices))}, not {value!r}")
-    if settings.background == "look" and settings.kind != "composites":
-        raise SettingsError("a background has a look of its own in every triplet; background is for composites alone")
-    if not 0 <= settings.seed < 2**64:
-        raise SettingsError(f"the seed is a whole number from 0 to 2^64 - 1, not {settings.seed}")
-    if settings.draws < 1:
-        raise SettingsError(f"draws is 1 or more, not {settings.draws}")
-    if not 8 <= settings.crop <= 4096:
-        raise SettingsError(f"the crop is 8 to 4096 pixels, not {settings.crop}")
-    if not settings.crop <= settings.scale[0] <= settings.scale[1] <= 65535:
-        raise SettingsError(
-            f"the scale goes from one short side to a larger one, both of the crop's {settings.crop} to 65535 pixels, "
-            f"not {_shown(settings.scale)}; {round(settings.crop / 224 * 256)} to {round(settings.crop / 224 * 320)} "
-            "would keep the paper's proportions"
-        )
-    for name, top in (("overlap", 1.0), ("strength", 1.0), ("saturation", 10.0), ("mask_area", 0.9)):
-        low, high = getattr(settings, name)
-        if not 0 <= low <= high <= top:
-            raise SettingsError(f"{name} goes from one number to a larger one within 0 to {top:g}, not {low} to {high}")
-    if not 0 <= settings.min_mask < 0.5:
-        raise SettingsError(f"min_mask is 0 or more and below 0.5, not {settings.min_mask}")
-    if settings.mask_area[0] <= 0:
-        raise SettingsError("mask_area starts above 0")
-    if not settings.transfers or not set(settings.transfers) <= set(TRANSFERS):
-        raise SettingsError(
-            f"transfers are among {', '.join(TRANSFERS)}, not {', '.join(settings.transfers) or 'none'}"
-        )
-    if settings.weights is not None:
-        if not all(math.isfinite(w) and w >= 0 for w in settings.weights):
-            raise SettingsError("weights are numbers of 0 or more")
-        if sum(w > 0 for w in settings.weights) < 2:
-            raise SettingsError("at least two LUTs need a weight above 0, as alpha and beta differ")
+_READER = TypeAdapter(Settings)

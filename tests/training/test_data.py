@@ -16,8 +16,8 @@ from sshbench.lut.cube import write_cube
 from sshbench.lut.looks import LOOKS
 from sshbench.training.cache import CachedSource
 from sshbench.training.data import described, form_of, make_loader, open_training
-from sshbench.training.pairs import Pairs, PairSettings
-from sshbench.training.scenes import Shares
+from sshbench.training.options import PairSettings, Shares
+from sshbench.training.pairs import Pairs
 from sshbench.training.stored import StoredViews
 from sshbench.triplets.dataset import TripletDataset
 from sshbench.triplets.engine import generate, plan

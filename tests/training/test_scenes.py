@@ -14,7 +14,8 @@ from sshbench.lut.bank import LutBank
 from sshbench.lut.table import Lut, identity_table
 from sshbench.training import scenes as module
 from sshbench.training.data import make_loader, open_training
-from sshbench.training.scenes import Scene, Scenes, Shares, _under
+from sshbench.training.options import Shares
+from sshbench.training.scenes import Scene, Scenes, _under
 from sshbench.triplets.dataset import VIEWS, TripletDataset
 from sshbench.triplets.settings import Settings
 from tests.triplets.memory_source import MemorySource

@@ -1,0 +1,50 @@
+"""Options of a command that are made of the fields of settings: their names, types, defaults and help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar, get_args
+
+import click
+from pydantic.fields import FieldInfo
+
+from sshbench.options import Options, choices, fields_of
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def options_of(
+    settings: type[Options], *, only: Iterable[str] = (), leave: Iterable[str] = (), named: Mapping[str, str] = {}
+) -> Callable[[Command], Command]:
+    """Make a decorator that adds an option for each field of a class of settings, in the order of its fields.
+
+    Parameters
+    ----------
+    only, leave
+        The fields to take, by default all; and fields to leave out.
+    named
+        Options that are called otherwise than their field, such as `{"transfers": "--transfer"}`.
+    """
+    known = fields_of(settings)
+    wanted = (set(only) or set(known)) - set(leave)
+    taken = {name: field for name, field in known.items() if name in wanted}
+
+    def decorated(command: Command) -> Command:
+        for name, field in reversed(taken.items()):
+            command = _option(name, named.get(name, f"--{name.replace('_', '-')}"), field)(command)
+        return command
+
+    return decorated
+
+
+def _option(name: str, option: str, field: FieldInfo) -> Callable[[Command], Command]:
+    known, parts = choices(field.annotation), get_args(field.annotation)
+    said = field.description or ""
+    if known and parts[-1] is Ellipsis:
+        return click.option(option, name, type=click.Choice(known), multiple=True, help=f"{said} May be repeated.")
+    if parts and not known:  # a pair of numbers
+        low, high = field.default
+        said = f"{said}  [default: {low} {high}]"
+        return click.option(option, name, nargs=2, type=parts[0], metavar="LOW HIGH", default=field.default, help=said)
+    kind = click.Choice(known) if known else type(field.default)
+    return click.option(option, name, type=kind, default=field.default, show_default=True, help=said)

@@ -1,0 +1,153 @@
+"""`Options`: immutable values that are checked as a whole and whose errors are one sentence.
+
+Each field has a description. The command line takes its help from there (`sshbench.cli.fields`), and a recipe of a
+training takes the same fields from TOML.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
+
+from pydantic import BeforeValidator, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
+from pydantic.fields import FieldInfo
+
+from sshbench.errors import SshbenchError
+
+CONFIG = ConfigDict(extra="forbid")
+
+
+class SettingsError(SshbenchError):
+    """Settings that contradict each other, or a number outside its bounds."""
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value  # JSON and TOML have lists alone
+
+
+Bounds = Annotated[tuple[float, float], BeforeValidator(_as_tuple)]
+"""A smaller and a larger number."""
+Sides = Annotated[tuple[int, int], BeforeValidator(_as_tuple)]
+"""A smaller and a larger number of pixels."""
+ListAsTuple = BeforeValidator(_as_tuple)
+Share = Annotated[float, Field(ge=0, le=1)]
+"""A part of a whole, 0 to 1."""
+
+
+@dataclass(frozen=True, config=CONFIG)
+class Options:
+    """Base of settings. A subclass is a frozen pydantic dataclass and says in `check` what has to hold of all fields.
+
+    Raises
+    ------
+    SettingsError
+        A value is of another type, is not among the choices of its field, or `check` refuses it.
+    """
+
+    in_recipe: ClassVar[bool] = False
+    """Whether a larger model holds these options and reports their errors with the place in a file."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _in_one_sentence(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            made = handler(values)
+            made.check()
+        except ValueError as error:
+            if cls.in_recipe:
+                raise
+            raise SettingsError(reason_of(error, cls) if isinstance(error, ValidationError) else str(error)) from error
+        return made
+
+    def check(self) -> None:
+        """Raise ValueError, with a sentence, where the values do not fit together."""
+
+    def differences(self, other: Self) -> list[str]:
+        """Return where `other` differs, each as `name: this value, not that one`; empty where nothing does."""
+        return differences(*({f.name: getattr(one, f.name) for f in fields(self)} for one in (self, other)))
+
+
+def check_bounds(options: Options, name: str, least: float, most: float) -> None:
+    """Refuse a pair of numbers that does not rise, or lies outside `least` to `most`, with ValueError."""
+    low, high = getattr(options, name)
+    if not least <= low <= high <= most:
+        raise ValueError(
+            f"{name} goes from one number to a larger one within {least:g} to {most:g}, not {low:g} to {high:g}"
+        )
+
+
+def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+    """Return where two mappings differ, each as `key: our value, not theirs`; keys of nested ones are `outer.inner`."""
+    one, other = flat(ours), flat(theirs)
+    return [
+        f"{key}: {shown(one.get(key))}, not {shown(other.get(key))}"
+        for key in dict.fromkeys([*one, *other])
+        if one.get(key) != other.get(key)
+    ]
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested mappings as one, whose keys are joined by dots."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return found
+
+
+def shown(value: Any) -> str:
+    """Return a value as a sentence has it: a pair of numbers as `1 to 2`."""
+    if isinstance(value, list | tuple) and len(value) == 2 and not any(isinstance(part, str) for part in value):
+        return " to ".join(map(str, value))
+    return str(value)
+
+
+def choices(annotation: Any) -> tuple[Any, ...]:
+    """Return the choices of a field's type: of a `Literal`, or of a tuple or an alias of it; empty for others."""
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)
+    return next((found for part in get_args(annotation) if (found := choices(part))), ())
+
+
+def reason_of(error: ValidationError, model: Any, whole: str = "the settings") -> str:
+    """Return the first error of a validation as `place: reason`, without what pydantic adds for programmers.
+
+    Parameters
+    ----------
+    model
+        The class that was validated.
+    whole
+        What to call the place of an error that belongs to no field.
+    """
+    first = error.errors()[0]
+    place, kind = ".".join(map(str, first["loc"])), first["type"]
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
+        *sections, key = first["loc"]
+        return f"{place}: there is no {key!r}; there are {', '.join(_names(model, sections))}"
+    if kind == "literal_error" and issubclass(model, Options):
+        name, *inside = first["loc"]
+        known = choices(fields_of(model)[str(name)].annotation)
+        said = f"{name} are among {', '.join(known)}" if inside else f"{name} is {' or '.join(known)}"
+        return f"{said}, not {first['input']!r}"
+    message = str(first["msg"]).removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    return message if kind == "value_error" and not place else f"{place or whole}: {message}"
+
+
+def fields_of(model: Any) -> Mapping[str, FieldInfo]:
+    """Return the fields of a pydantic model or dataclass, with their types, defaults and descriptions."""
+    found: Mapping[str, FieldInfo] = getattr(model, "__pydantic_fields__", {})
+    return found
+
+
+def _names(model: Any, sections: Iterable[Any]) -> Iterable[str]:
+    for section in sections:
+        model = fields_of(model)[section].annotation
+    return fields_of(model)
+
+
+def finite(numbers: Iterable[float]) -> bool:
+    """Whether all numbers are finite and none is below 0."""
+    return all(math.isfinite(number) and number >= 0 for number in numbers)

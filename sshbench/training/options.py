@@ -1,0 +1,105 @@
+"""Options of training data beside those of triplets: of iHarmony4's pairs, and the shares of scenes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, fields
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from sshbench.options import CONFIG, Bounds, Options, SettingsError, Share, check_bounds
+
+
+@dataclass(frozen=True, config=CONFIG)
+class PairOptions(Options):
+    """What is random about each line of the list."""
+
+    flip: bool = Field(default=False, description="Whether half of the images are mirrored.")
+    window: Bounds = Field(
+        default=(1.0, 1.0),
+        description="Bounds of the part of an image's sides that is kept, drawn for each image and epoch; 1 keeps all.",
+    )
+
+    def check(self) -> None:
+        """Refuse windows that are empty or larger than an image."""
+        check_bounds(self, "window", 0.1, 1)
+        super().check()
+
+
+@dataclass(frozen=True, config=CONFIG)
+class PairSettings(PairOptions):
+    """What is made of each line of the list."""
+
+    crop: int = Field(default=256, description="Sides of the images, in pixels.")
+    seed: int = Field(default=0, description="Another seed gives other windows and mirrored images.")
+
+    def check(self) -> None:
+        """Refuse crops that are no images."""
+        if not 8 <= self.crop <= 4096:
+            raise ValueError(f"the crop is 8 to 4096 pixels, not {self.crop}")
+        super().check()
+
+    def to_json(self) -> str:
+        """Return one line of JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> PairSettings:
+        """Read the settings that `to_json` wrote; raise SettingsError for other text."""
+        try:
+            return cls(**json.loads(text))
+        except (TypeError, ValueError) as error:
+            raise SettingsError(f"these are not settings for iHarmony4 ({error})") from error
+
+
+@dataclass(frozen=True, config=CONFIG)
+class Shares(Options):
+    """Which share of the samples is of which kind, each 0 to 1."""
+
+    own: Share = Field(
+        default=0.0, description="Composites of a photograph with itself; the samples left over are triplets."
+    )
+    cross: Share = Field(default=0.0, description="Composites of two photographs.")
+    objects: Share = Field(
+        default=0.0,
+        description="Of composites: those whose foreground comes from a photograph that has a mask, if some have. Most "
+        "photographs have none, and their foregrounds are generated shapes, which are more like their surroundings "
+        "than objects are.",
+    )
+    cropped: Share = Field(
+        default=0.0,
+        description="Of composites: those that show a part of a photograph, whose edge may cut the foreground.",
+    )
+    near: Share = Field(
+        default=0.0,
+        description="Of composites of a photograph with itself: those whose background is only what surrounds the "
+        "foreground, a rectangle 1.2 to 3 times as wide and high.",
+    )
+    natural: Share = Field(default=0.0, description="Of composites: those whose background stays as photographed.")
+    placed: Share = Field(default=0.0, description="Of composites: those whose foreground is also shown in its place.")
+    jitter: Share = Field(default=0.0, description="Of looks: those that are followed in part.")
+    graded: Share = Field(
+        default=0.0, description="Of looks: those that are grades. Looks of no family are of the bank."
+    )
+    transferred: Share = Field(default=0.0, description="Of looks: those that are transfers of statistics.")
+    stepped: Share = Field(
+        default=0.0, description="Of looks: those that are steps on a ladder of exposure or white balance."
+    )
+    same: Share = Field(
+        default=0.0,
+        description="Of all samples: those whose foreground and background are under one look, so that nothing is to "
+        "be changed.",
+    )
+
+    def check(self) -> None:
+        """Refuse shares that together are more than the whole."""
+        if self.own + self.cross > 1:
+            raise ValueError("the shares of scenes are 0 to 1, and own and cross together no more than 1")
+        if self.graded + self.transferred + self.stepped > 1:
+            raise ValueError("the shares graded, transferred and stepped together are no more than 1")
+        super().check()
+
+    def any(self) -> bool:
+        """Whether there is anything but triplets with two whole looks."""
+        return any(getattr(self, field.name) for field in fields(Shares))

@@ -11,7 +11,8 @@ import click
 
 from sshbench.cli.names import NETWORK
 from sshbench.cli.stopping import go_on
-from sshbench.errors import SshbenchError, printable
+from sshbench.cli.tables import plain_rows
+from sshbench.errors import SshbenchError, counted, printable
 
 if TYPE_CHECKING:
     from sshbench.methods.cards import Card
@@ -22,7 +23,7 @@ def weights() -> None:
     """List, fetch, check, import and export weights of networks.
 
     \b
-    sshbench weights list ~/Downloads
+    sshbench weights list
     sshbench weights get pct-net
     sshbench weights import ~/Downloads/checkpoint --method ssh
     sshbench weights check runs/ssh/best
@@ -38,31 +39,85 @@ _WEIGHTS = click.option("--weights", "given", metavar="FILE", help="As for evalu
 
 
 @weights.command(name="list")
-@click.argument("folders", nargs=-1, type=click.Path(path_type=Path, exists=True, file_okay=False))
-def list_(folders: tuple[Path, ...]) -> None:
-    """Say for each method what weights are here, and where to get the authors'.
+@click.argument("places", nargs=-1, type=NETWORK, metavar="[METHOD|FOLDER]...")
+def list_(places: tuple[str, ...]) -> None:
+    """List the methods that have weights: what is here of each, its authors' licence, and what to do next.
 
-    Files of the authors that lie in FOLDERS, or deeper, under the names that the authors gave them are pointed out.
+    For a METHOD that is named, all is said: each release, where its authors keep it, its hash and its commands. Files
+    of the authors that lie in a FOLDER, or deeper, under the names that the authors gave them are pointed out.
+
+    \b
+      sshbench weights list
+      sshbench weights list pct-net
+      sshbench weights list ~/Downloads
     """
-    from sshbench.methods.cards import carded, read_card
+    from sshbench.errors import suggestion
+
+    known = sorted(NETWORK.known())
+    methods = [place for place in places if place in known]
+    folders = tuple(Path(place).expanduser() for place in places if place not in known)
+    for folder in folders:
+        if not folder.is_dir():
+            raise SshbenchError(
+                f"{folder} is neither a folder nor a method with weights{suggestion(str(folder), known)}"
+            )
+    if methods:
+        for method in methods:
+            _say_all(method, folders)
+        return
+    click.echo(plain_rows(("method", "weights here", "licence of the authors'", "what to do"),
+                          [_row(method, folders) for method in known]))  # fmt: skip
+    click.echo("\nEverything about one of them: sshbench weights list METHOD")
+
+
+def _row(method: str, folders: tuple[Path, ...]) -> tuple[str, str, str, str]:
+    from sshbench.methods.cards import CardError, read_card
+    from sshbench.methods.tensor_files import is_tensor_file
+    from sshbench.methods.weights import cache_folder, shipped_folder
+
+    imported, shipped = is_tensor_file(cache_folder(method)), is_tensor_file(shipped_folder(method))
+    here = "imported" if imported else "ours, which ship" if shipped else "none"
+    try:
+        releases = read_card(method).checkpoint
+    except CardError:
+        return method, here, "there are no authors' weights", "nothing" if shipped else f"sshbench train {method}"
+    found = next((path for one in releases for f in folders for path in f.rglob(one.files[0])), None)
+    if imported:
+        todo = "nothing"
+    elif found:
+        todo = f"sshbench weights import {_quoted(found)} --method {method}"
+    elif releases[0].has_addresses:
+        todo = f"sshbench weights get {method}"
+    elif releases[0].released:
+        todo = f"by hand: sshbench weights list {method}"
+    else:
+        todo = f"sshbench train {method}"
+    return method, here, printable(releases[0].licence.partition(";")[0]), todo
+
+
+def _say_all(method: str, folders: tuple[Path, ...]) -> None:
+    from sshbench.methods.cards import CardError, read_card
     from sshbench.methods.tensor_files import is_tensor_file
     from sshbench.methods.weights import cache_folder, read_weights, shipped_folder
 
-    for method in carded():
-        card = read_card(method)
-        click.echo(f"{click.style(method, bold=True)}: {card.title} ({card.paper.venue} {card.paper.year})")
-        cached, shipped = cache_folder(method), shipped_folder(method)
-        if is_tensor_file(cached):
-            found = read_weights(cached, str(cached))
-            file, whose = printable(found.card.file), found.card.trained_by
-            click.echo(f"  imported: {file}, hash {found.hash}; weights of {whose}")
-        else:
-            _say_where(card, folders)
-        if is_tensor_file(shipped):
-            found = read_weights(shipped, str(shipped))
-            click.echo(f"  sshbench: {found.card.samples_seen:,} images seen in training, hash {found.hash}")
-        else:
-            click.echo(f"  sshbench: none ship; sshbench train {method}")
+    try:
+        card: Card | None = read_card(method)
+    except CardError:
+        card = None
+    about = "of sshbench itself" if card is None else f"{card.title} ({card.paper.venue} {card.paper.year})"
+    click.echo(f"{click.style(method, bold=True)}: {about}")
+    cached, shipped = cache_folder(method), shipped_folder(method)
+    if is_tensor_file(cached):
+        found = read_weights(cached, str(cached))
+        file, whose = printable(found.card.file), found.card.trained_by
+        click.echo(f"  imported: {file}, hash {found.hash}; weights of {whose}")
+    elif card is not None:
+        _say_where(card, folders)
+    if is_tensor_file(shipped):
+        found = read_weights(shipped, str(shipped))
+        click.echo(f"  sshbench: {counted(found.card.samples_seen, 'image')} seen in training, hash {found.hash}")
+    else:
+        click.echo(f"  sshbench: none ship; sshbench train {method}")
 
 
 def _say_where(card: Card, folders: tuple[Path, ...]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -49,17 +50,35 @@ class TestList:
     def test_every_method_with_a_card_says_where_its_weights_are(self) -> None:
         result = run("list")
         assert result.exit_code == 0
-        for method in carded():
-            assert f"{method}: " in result.output
+        lines = {line.split()[0]: line for line in result.output.splitlines()[2:-2]}
+        assert lines.keys() == {*carded(), "ssh-lut"}
+        assert "ours, which ship" in lines["ssh-lut"]
+        assert lines["ssh-lut"].endswith("nothing")
+        assert "CC BY-NC-SA 4.0: non-commercial use alone" in lines["harmonizer"]
+        assert lines["harmonizer"].endswith("sshbench weights get harmonizer")
+        assert lines["hdnet"].endswith("sshbench train hdnet")
+        assert lines["ssh"].endswith("by hand: sshbench weights list ssh")
+
+    def test_of_one_that_is_named_all_is_said(self) -> None:
+        result = run("list", "ssh")
+        assert result.output.startswith("ssh: ")
         assert "not here; checkpoint from https://drive.google.com" in result.output
         assert "then: sshbench weights import checkpoint --method ssh" in result.output
+        assert "dovenet" not in result.output
+        assert "images seen in training" in run("list", "ssh-lut").output
+
+    def test_what_is_neither_a_folder_nor_a_method_is_told(self) -> None:
+        with pytest.raises(SshbenchError, match="neither a folder nor a method with weights; did you mean 'pct-net'"):
+            run("list", "pct-nett")
 
     def test_files_that_lie_about_are_found(self, checkpoint: Path, tmp_path: Path) -> None:
-        assert f"found as {checkpoint}" in run("list", tmp_path).output
+        assert f"found as {checkpoint}" in run("list", "ssh", tmp_path).output
+        assert f"sshbench weights import {checkpoint} --method ssh" in run("list", tmp_path).output
 
     def test_those_that_were_imported_are_named(self, checkpoint: Path) -> None:
         run("import", checkpoint, "-m", "ssh")
-        assert f"hash {load_weights('ssh').hash}; weights of authors" in run("list").output
+        assert f"hash {load_weights('ssh').hash}; weights of authors" in run("list", "ssh").output
+        assert re.search(r"^ssh +imported .* nothing$", run("list").output, re.M)
 
 
 class TestGet:

@@ -8,7 +8,7 @@ import pytest
 
 from sshbench.benchmarks.open import SPLITS
 from sshbench.benchmarks.protocol import PROTOCOLS
-from sshbench.errors import LONGEST, SshbenchError, printable, sentence, suggestion
+from sshbench.errors import LONGEST, SshbenchError, counted, printable, sentence, suggestion
 from sshbench.lut.cube import CubeFormatError
 from sshbench.methods.registry import METHODS
 from sshbench.metrics.suite import METRICS
@@ -70,3 +70,8 @@ def test_no_name_is_suggested_that_is_far_off(name: str, known: Iterable[str]) -
 def test_a_long_list_is_cut() -> None:
     assert suggestion("x", map(str, range(100, 200))).endswith("129 and 70 more")
     assert suggestion("x", []) == ""
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "0 images"), (1, "1 image"), (2, "2 images"), (1234, "1,234 images")])
+def test_one_thing_is_no_plural(count: int, said: str) -> None:
+    assert counted(count, "image") == said

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
+import yaml
 
 import sshbench
 from sshbench.folders import FOLDERS, data_folder
@@ -29,3 +33,32 @@ def test_the_data_folders_come_along(name: str) -> None:
 
 def test_the_version_is_the_installed_one() -> None:
     assert sshbench.__version__ == importlib.metadata.version("sshbench")
+
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+
+
+def test_github_runs_what_ci_runs_and_builds_the_wheels_of_pyproject() -> None:
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8"))["jobs"]
+    steps = [step for job in jobs.values() for step in job["steps"]]
+    assert {"run": ".ci/run"} in steps
+    assert any(step.get("uses", "").startswith("pypa/cibuildwheel@") for step in steps)
+    systems = {one["os"].partition("-")[0] for one in jobs["test"]["strategy"]["matrix"]["include"]}
+    assert systems == {"ubuntu", "macos"}
+    settings = PROJECT["tool"]["cibuildwheel"]
+    oldest = PROJECT["project"]["requires-python"].removeprefix(">=").replace(".", "")
+    assert settings["build"][0] == f"cp{oldest}-*"
+
+
+def test_pre_commit_checks_what_ci_checks() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))["repos"][0]["hooks"]
+    checked = [line.split()[0] for line in (ROOT / ".ci" / "run").read_text().splitlines()[-4:]]
+    assert [hook["entry"].split()[0] for hook in hooks] == checked == ["ruff", "ruff", "mypy", "lint-imports"]
+
+
+def test_nothing_in_the_package_needs_what_the_project_does_not_declare() -> None:
+    """`make_sample` once needed pymatting, which nothing declared, and lay in the wheel."""
+    text = "\n".join(path.read_text("utf-8") for path in (ROOT / "sshbench").rglob("*.py"))
+    assert not re.search(r"^\s*(?:import|from) pymatting", text, re.M)
+    assert any(one.startswith("pymatting") for one in PROJECT["dependency-groups"]["sample"])

@@ -51,6 +51,16 @@ def test_with_no_options_it_judges_all_that_needs_no_weights(tmp_path: Path) -> 
     assert result.stderr == "Records and predictions: results/sample; next: sshbench report results/sample\n"
 
 
+def test_lpips_alone_without_its_weights_is_one_sentence(tmp_path: Path) -> None:
+    words = ["-m", "dc", "--limit", "1", "--workers", "1", "--metrics", "lpips"]
+    result = run("evaluate", *words, cwd=tmp_path, SSHBENCH_LPIPS_WEIGHTS=str(tmp_path))
+    assert result.returncode == 1
+    said = result.stderr.splitlines()
+    assert f"{tmp_path}: there is no alexnet*.pth" in said[0]
+    assert said[-1] == "sshbench: lpips could not be computed here; the warning above says why and what to do"
+    assert "Traceback" not in result.stderr
+
+
 def test_means_weighted_to_another_set(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(MINE)
     (tmp_path / "shares.csv").write_text("fmse_from,fmse_to,share\n0,,1\n")

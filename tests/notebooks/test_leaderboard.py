@@ -11,6 +11,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from sshbench.results.published import published_on
 from sshbench.results.records import Record
 from tests.results.run import make_run
 
@@ -63,3 +64,15 @@ def test_what_is_committed_was_run_and_names_no_machine() -> None:
     for cell in cells:
         shown = [{k: v for k, v in o.get("data", {}).items() if k != "image/png"} for o in cell.outputs]
         assert not PATHS.search(cell.source + str(shown) + "".join(o.get("text", "") for o in cell.outputs))
+
+
+def test_what_is_committed_shows_our_methods_and_no_number_of_another_benchmark() -> None:
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    text = text_of(notebook)
+    for method in ("ssh", "ssh-lut", "ceiling-polynomial ‡"):
+        assert f"<th>{method}</th>" in text
+    assert "Nothing is published of sample." in str(outputs(notebook))
+    for p in published_on("realhm"):
+        assert p.source not in text
+        assert p.method in ("dc", "ssh") or p.method not in text
+    assert sum("image/png" in o.get("data", {}) for o in outputs(notebook)) == 2

@@ -138,6 +138,13 @@ class TestFailures:
         one = row(summary, "lucky").versus["psnr"]
         assert (one.difference, one.n) == (oracle.difference, 29)
 
+    def test_an_id_that_the_reason_begins_with_is_named_once(self) -> None:
+        failed = [replace(r, metrics={}, failed=f"{r.id}: the mask is empty") for r in records_of("bad", [20.0])]
+        text = plain_text(summarise([*RECORDS, *failed]))
+        assert text.count("a/0: the mask is empty") == 1
+        assert "a/0: a/0" not in text
+        assert "failed on 1 image" in text
+
     def test_tables_count_and_mark_them(self) -> None:
         text = plain_text(summarise([*RECORDS, *records_of("lucky", self.LUCKY)]))
         assert "lucky †" in text

@@ -20,6 +20,7 @@ import numpy as np
 
 from sshbench.benchmarks.composite import Benchmark, Composite
 from sshbench.benchmarks.open import open_benchmark
+from sshbench.benchmarks.prediction import PredictionError
 from sshbench.benchmarks.protocol import PROTOCOLS, Protocol, Ssim
 from sshbench.methods.base import Method
 from sshbench.methods.cards import carded, read_card
@@ -74,7 +75,11 @@ def measure(title: str, benchmark: Benchmark, methods: Mapping[str, Method]) -> 
             protocols = PROTOCOLS | MISTAKES | (VARIANTS if name == "dc" else {})
             for key, protocol in protocols.items():
                 wanted = [metric for metric in METRICS_SHOWN if metric in protocol.metrics]
-                scores[key][name].append(score(prediction, composite, protocol, wanted))
+                try:
+                    found = score(prediction, composite, protocol, wanted)
+                except PredictionError:  # an image of a network's size, and a protocol of the composite's own
+                    found = {}
+                scores[key][name].append(found)
     return Measured(title, len(benchmark), tuple(methods), scores)
 
 

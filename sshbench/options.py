@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 
 from sshbench.errors import SshbenchError
 
-CONFIG = ConfigDict(extra="forbid")
+CONFIG = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 class SettingsError(SshbenchError):

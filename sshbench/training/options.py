@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, fields
 
-from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from sshbench.options import CONFIG, Bounds, Options, SettingsError, Share, check_bounds
@@ -15,11 +14,10 @@ from sshbench.options import CONFIG, Bounds, Options, SettingsError, Share, chec
 class PairOptions(Options):
     """What is random about each line of the list."""
 
-    flip: bool = Field(default=False, description="Whether half of the images are mirrored.")
-    window: Bounds = Field(
-        default=(1.0, 1.0),
-        description="Bounds of the part of an image's sides that is kept, drawn for each image and epoch; 1 keeps all.",
-    )
+    flip: bool = False
+    """Whether half of the images are mirrored."""
+    window: Bounds = (1.0, 1.0)
+    """Bounds of the part of an image's sides that is kept, drawn for each image and epoch; 1 keeps all."""
 
     def check(self) -> None:
         """Refuse windows that are empty or larger than an image."""
@@ -31,8 +29,10 @@ class PairOptions(Options):
 class PairSettings(PairOptions):
     """What is made of each line of the list."""
 
-    crop: int = Field(default=256, description="Sides of the images, in pixels.")
-    seed: int = Field(default=0, description="Another seed gives other windows and mirrored images.")
+    crop: int = 256
+    """Sides of the images, in pixels."""
+    seed: int = 0
+    """Another seed gives other windows and mirrored images."""
 
     def check(self) -> None:
         """Refuse crops that are no images."""
@@ -57,40 +57,32 @@ class PairSettings(PairOptions):
 class Shares(Options):
     """Which share of the samples is of which kind, each 0 to 1."""
 
-    own: Share = Field(
-        default=0.0, description="Composites of a photograph with itself; the samples left over are triplets."
-    )
-    cross: Share = Field(default=0.0, description="Composites of two photographs.")
-    objects: Share = Field(
-        default=0.0,
-        description="Of composites: those whose foreground comes from a photograph that has a mask, if some have. Most "
-        "photographs have none, and their foregrounds are generated shapes, which are more like their surroundings "
-        "than objects are.",
-    )
-    cropped: Share = Field(
-        default=0.0,
-        description="Of composites: those that show a part of a photograph, whose edge may cut the foreground.",
-    )
-    near: Share = Field(
-        default=0.0,
-        description="Of composites of a photograph with itself: those whose background is only what surrounds the "
-        "foreground, a rectangle 1.2 to 3 times as wide and high.",
-    )
-    natural: Share = Field(default=0.0, description="Of composites: those whose background stays as photographed.")
-    placed: Share = Field(default=0.0, description="Of composites: those whose foreground is also shown in its place.")
-    jitter: Share = Field(default=0.0, description="Of looks: those that are followed in part.")
-    graded: Share = Field(
-        default=0.0, description="Of looks: those that are grades. Looks of no family are of the bank."
-    )
-    transferred: Share = Field(default=0.0, description="Of looks: those that are transfers of statistics.")
-    stepped: Share = Field(
-        default=0.0, description="Of looks: those that are steps on a ladder of exposure or white balance."
-    )
-    same: Share = Field(
-        default=0.0,
-        description="Of all samples: those whose foreground and background are under one look, so that nothing is to "
-        "be changed.",
-    )
+    own: Share = 0.0
+    """Composites of a photograph with itself; the samples left over are triplets."""
+    cross: Share = 0.0
+    """Composites of two photographs."""
+    objects: Share = 0.0
+    """Of composites: those whose foreground comes from a photograph that has a mask, if some have. Most photographs
+    have none, and their foregrounds are generated shapes, which are more like their surroundings than objects are."""
+    cropped: Share = 0.0
+    """Of composites: those that show a part of a photograph, whose edge may cut the foreground."""
+    near: Share = 0.0
+    """Of composites of a photograph with itself: those whose background is only what surrounds the foreground, a
+    rectangle 1.2 to 3 times as wide and high."""
+    natural: Share = 0.0
+    """Of composites: those whose background stays as photographed."""
+    placed: Share = 0.0
+    """Of composites: those whose foreground is also shown in its place."""
+    jitter: Share = 0.0
+    """Of looks: those that are followed in part."""
+    graded: Share = 0.0
+    """Of looks: those that are grades. Looks of no family are of the bank."""
+    transferred: Share = 0.0
+    """Of looks: those that are transfers of statistics."""
+    stepped: Share = 0.0
+    """Of looks: those that are steps on a ladder of exposure or white balance."""
+    same: Share = 0.0
+    """Of all samples: those whose foreground and background are under one look, so that nothing is to be changed."""
 
     def check(self) -> None:
         """Refuse shares that together are more than the whole."""

@@ -89,11 +89,12 @@ class Data(Shares, PairOptions, TripletOptions):
 
     in_recipe: ClassVar[bool] = True
 
-    batch: Count = Field(default=64, description="Samples of a step, over all processes and accumulated parts.")
-    crop: int = Field(default=224, le=LARGEST_INPUT, description="Sides of the images, in pixels.")
-    cache_mb: int = Field(
-        default=0, ge=0, le=_MOST, description="Memory for decoded photographs, in MB, in each process."
-    )
+    batch: Count = 64
+    """Samples of a step, over all processes and accumulated parts."""
+    crop: int = Field(default=224, le=LARGEST_INPUT)
+    """Sides of the images, in pixels."""
+    cache_mb: int = Field(default=0, ge=0, le=_MOST)
+    """Memory for decoded photographs, in MB, in each process."""
 
     def settings(self, seed: int) -> Settings:
         """Return what the triplet engine renders."""

@@ -49,56 +49,37 @@ TRANSFERS: tuple[Transfer, ...] = get_args(Transfer)
 class TripletOptions(Options):
     """What to make of each photograph, in a store of triplets and in a training alike."""
 
-    kind: Kind = Field(
-        default="triplets",
-        description="What to make: triplets are [foreground, background, ground truth] by dual augmentation; "
-        "composites are [composite, mask, real], where the foreground in a mask takes the look alpha.",
-    )
-    draws: int = Field(default=1, le=2**31 - 1, description="Triplets or composites to make of each photograph.")
-    crop: int = Field(default=224, description="Sides of the images, in pixels.")
-    scale: Sides = Field(
-        default=(256, 320),
-        description="Bounds of the short side, in pixels, to which a photograph is brought before a crop is cut. Each "
-        "crop draws its own: the lower bound gives the most global crop, the upper one the most local.",
-    )
-    crops: Crops = Field(
-        default="multi",
-        description="Two crops of the photograph, or a single one for content and reference alike (the paper's Table "
-        "3).",
-    )
-    appearance: Appearance = Field(
-        default="lut",
-        description="Where the two looks come from: LUTs; computed grades, or known errors of exposure and white "
-        "balance (ladders); the colours of other photographs; two saturations. The paper's Table 4 compares lut, "
-        "color-transfer and saturation.",
-    )
-    background: Background = Field(
-        default="photographed",
-        description="For composites: leave all but the foreground as photographed, or give it a look of its own.",
-    )
-    overlap: Bounds = Field(
-        default=(0.3, 1.0),
-        description="Bounds of what the two crops share, as a part of the smaller one. The paper gives no number; at "
-        "its scales the default excludes nothing.",
-    )
-    strength: Bounds = Field(
-        default=(1.0, 1.0), description="Bounds of how far a LUT or a colour transfer is followed, 0 to 1."
-    )
-    saturation: Bounds = Field(
-        default=(0.4, 1.6),
-        description="With the appearance saturation: bounds of the factor; 0 is grey and 1 changes nothing.",
-    )
-    transfers: Annotated[tuple[Transfer, ...], ListAsTuple] = Field(
-        default=TRANSFERS,
-        description="With the appearance color-transfer: a colour transfer to draw from. By default all four.",
-    )
-    mask_area: Bounds = Field(
-        default=(0.05, 0.5), description="For composites: bounds of the part of the crop that a generated mask covers."
-    )
-    min_mask: float = Field(
-        default=0.01,
-        description="For composites: the part of the crop that a given mask has to cover, and to leave, at least.",
-    )
+    kind: Kind = "triplets"
+    """What to make: triplets are [foreground, background, ground truth] by dual augmentation; composites are
+    [composite, mask, real], where the foreground in a mask takes the look alpha."""
+    draws: int = Field(default=1, le=2**31 - 1)
+    """Triplets or composites to make of each photograph."""
+    crop: int = 224
+    """Sides of the images, in pixels."""
+    scale: Sides = (256, 320)
+    """Bounds of the short side, in pixels, to which a photograph is brought before a crop is cut. Each crop draws its
+    own: the lower bound gives the most global crop, the upper one the most local."""
+    crops: Crops = "multi"
+    """Two crops of the photograph, or a single one for content and reference alike (the paper's Table 3)."""
+    appearance: Appearance = "lut"
+    """Where the two looks come from: LUTs; computed grades, or known errors of exposure and white balance (ladders);
+    the colours of other photographs; two saturations. The paper's Table 4 compares lut, color-transfer and
+    saturation."""
+    background: Background = "photographed"
+    """For composites: leave all but the foreground as photographed, or give it a look of its own."""
+    overlap: Bounds = (0.3, 1.0)
+    """Bounds of what the two crops share, as a part of the smaller one. The paper gives no number; at its scales the
+    default excludes nothing."""
+    strength: Bounds = (1.0, 1.0)
+    """Bounds of how far a LUT or a colour transfer is followed, 0 to 1."""
+    saturation: Bounds = (0.4, 1.6)
+    """With the appearance saturation: bounds of the factor; 0 is grey and 1 changes nothing."""
+    transfers: Annotated[tuple[Transfer, ...], ListAsTuple] = TRANSFERS
+    """With the appearance color-transfer: a colour transfer to draw from. By default all four."""
+    mask_area: Bounds = (0.05, 0.5)
+    """For composites: bounds of the part of the crop that a generated mask covers."""
+    min_mask: float = 0.01
+    """For composites: the part of the crop that a given mask has to cover, and to leave, at least."""
 
     def check(self) -> None:
         """Refuse values that no recipe can follow."""
@@ -145,10 +126,10 @@ class Settings(TripletOptions):
     True
     """
 
-    seed: int = Field(default=0, description="Another seed gives other triplets; 0 to 2^64 - 1.")
-    weights: Annotated[tuple[float, ...], ListAsTuple] | None = Field(
-        default=None, description="How often each LUT of the bank is drawn, relative to the others; None: all alike."
-    )
+    seed: int = 0
+    """Another seed gives other triplets; 0 to 2^64 - 1."""
+    weights: Annotated[tuple[float, ...], ListAsTuple] | None = None
+    """How often each LUT of the bank is drawn, relative to the others; None: all alike."""
 
     def check(self) -> None:
         """Refuse values that no recipe can follow."""

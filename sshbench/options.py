@@ -142,6 +142,12 @@ def fields_of(model: Any) -> Mapping[str, FieldInfo]:
     return found
 
 
+def described(model: type[Options], name: str) -> str:
+    """Return the description of a field, from the class that declares it."""
+    found = (fields_of(base)[name].description for base in model.__mro__ if name in fields_of(base))
+    return " ".join(next((said for said in found if said), "").split())
+
+
 def _names(model: Any, sections: Iterable[Any]) -> Iterable[str]:
     for section in sections:
         model = fields_of(model)[section].annotation

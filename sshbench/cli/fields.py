@@ -8,7 +8,7 @@ from typing import Any, TypeVar, get_args
 import click
 from pydantic.fields import FieldInfo
 
-from sshbench.options import Options, choices, fields_of
+from sshbench.options import Options, choices, described, fields_of
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -31,15 +31,15 @@ def options_of(
 
     def decorated(command: Command) -> Command:
         for name, field in reversed(taken.items()):
-            command = _option(name, named.get(name, f"--{name.replace('_', '-')}"), field)(command)
+            option = named.get(name, f"--{name.replace('_', '-')}")
+            command = _option(name, option, field, described(settings, name))(command)
         return command
 
     return decorated
 
 
-def _option(name: str, option: str, field: FieldInfo) -> Callable[[Command], Command]:
+def _option(name: str, option: str, field: FieldInfo, said: str) -> Callable[[Command], Command]:
     known, parts = choices(field.annotation), get_args(field.annotation)
-    said = field.description or ""
     if known and parts[-1] is Ellipsis:
         return click.option(option, name, type=click.Choice(known), multiple=True, help=f"{said} May be repeated.")
     if parts and not known:  # a pair of numbers

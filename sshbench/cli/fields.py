@@ -8,6 +8,7 @@ from typing import Any, TypeVar, get_args
 import click
 from pydantic.fields import FieldInfo
 
+from sshbench.cli.finite import Number
 from sshbench.options import Options, choices, described, fields_of
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -45,6 +46,12 @@ def _option(name: str, option: str, field: FieldInfo, said: str) -> Callable[[Co
     if parts and not known:  # a pair of numbers
         low, high = field.default
         said = f"{said}  [default: {low} {high}]"
-        return click.option(option, name, nargs=2, type=parts[0], metavar="LOW HIGH", default=field.default, help=said)
-    kind = click.Choice(known) if known else type(field.default)
+        return click.option(
+            option, name, nargs=2, type=_number(parts[0]), metavar="LOW HIGH", default=field.default, help=said
+        )
+    kind = click.Choice(known) if known else _number(type(field.default))
     return click.option(option, name, type=kind, default=field.default, show_default=True, help=said)
+
+
+def _number(kind: Any) -> Any:
+    return Number() if kind is float else kind

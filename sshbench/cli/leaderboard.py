@@ -83,12 +83,14 @@ def leaderboard(
     from sshbench.errors import SshbenchError
     from sshbench.results.formats import WRITERS, csv_parts, csv_text
     from sshbench.results.parts import parts_table, summarise_parts
-    from sshbench.results.records import read_records
+    from sshbench.results.records import check_output, read_records
     from sshbench.results.summary import one_of, summarise
     from sshbench.results.tables import means_table, tables
     from sshbench.results.weighting import read_shares
     from sshbench.whole_file import whole_file
 
+    if out is not None:
+        check_output(out, results)
     records: list[Any] = one_of(read_records(results), benchmark=split, protocol=protocol)
     chosen = {name: title for name, _, title in (text.partition("=") for text in methods)} or None
     shown: list[Table]

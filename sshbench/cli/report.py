@@ -75,11 +75,13 @@ def report(
       sshbench report results/realhm --root ~/RealHM --sort ssim -o realhm.html
     """
     from sshbench.results.pictures import results_folders
+    from sshbench.results.records import check_output
     from sshbench.results.report import write_report
     from sshbench.results.weighting import read_shares
 
     shares = None if weight_to is None else read_shares(weight_to)
     results = results or (RESULTS,)
+    check_output(out, results)
     records = _records(results, split, protocol)
     benchmark = None
     if pictures:
@@ -136,10 +138,12 @@ def figure(
     from sshbench.results.figure import check_format, grid, write_figure
     from sshbench.results.pdf import MOST
     from sshbench.results.pictures import load_pictures, results_folders, spread
+    from sshbench.results.records import check_output
     from sshbench.results.summary import summarise
 
     check_format(out)
     results = results or (RESULTS,)
+    check_output(out, results)
     records = _records(results, split, protocol)
     summary = summarise(records, sort=sort)
     there = [row.method for row in summary.rows]

@@ -143,6 +143,22 @@ def records_file(out: str | os.PathLike[str], method: str, protocol: str) -> Pat
     return Path(out) / "records" / f"{method}-{protocol}.parquet"
 
 
+def check_output(out: str | os.PathLike[str], results: Iterable[str | os.PathLike[str]]) -> None:
+    """Check that what is made of results, such as a page, replaces none of them.
+
+    Raises
+    ------
+    RecordsError
+        `out` is one of the folders or files of `results`, or lies where such a folder has its records or predictions.
+    """
+    target = Path(out).resolve()
+    for where in results:
+        folder = Path(where).resolve()
+        own = [folder / name for name in ("records", "predictions", "run.json")]
+        if target == folder or any(target.is_relative_to(path) for path in own):
+            raise RecordsError(f"{out} would lie among the results of {where}, or replace them; choose another --out")
+
+
 def prediction_file(out: str | os.PathLike[str], method: str, id: str) -> Path:
     """Where the prediction of `method` for the composite `id` is kept in the folder of results `out`.
 

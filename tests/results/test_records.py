@@ -13,12 +13,16 @@ import pandas
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
+from sshbench.cli.leaderboard import leaderboard
+from sshbench.cli.report import report
 from sshbench.results import records
 from sshbench.results.records import (
     Journal,
     Record,
     RecordsError,
+    check_output,
     read_records,
     read_records_file,
     records_file,
@@ -261,3 +265,26 @@ class TestForeign:
         os.mkfifo(tmp_path / "records/dc-sshbench-v1.parquet")
         with pytest.raises(RecordsError, match="there is no such file of records"):
             read_records([tmp_path])
+
+
+class TestOutputs:
+    @pytest.mark.parametrize(
+        "out", ["r", "r/run.json", "r/records", "r/records/dc.parquet", "r/records/new.html", "r/predictions/dc/a.png"]
+    )
+    def test_nothing_is_written_among_results(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str) -> None:
+        monkeypatch.chdir(tmp_path)
+        save(tmp_path / "r", [ONE])
+        (tmp_path / "link").symlink_to("r")
+        held = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        for results in ("r", "link"):
+            for command in (leaderboard, report):
+                done = CliRunner().invoke(command, [results, "-o", out])
+                assert "would lie among the results" in str(done.exception)
+            with pytest.raises(RecordsError, match="choose another --out"):
+                check_output(out, [results])
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == held
+
+    def test_beside_them_is_fine(self, tmp_path: Path) -> None:
+        save(tmp_path / "r", [ONE])
+        for out in ("r/report.html", "table.tex", "records/table.tex"):
+            check_output(tmp_path / out, [tmp_path / "r"])

@@ -77,8 +77,7 @@ class HDNet(nn.Module):
         skips = [F.leaky_relu(self.model_layer0(composite), 0.2)]
         for level in range(1, 7):
             # The published activations work in place: what skips, and what the next level sees, is their output.
-            x = F.instance_norm(self._layer(str(level))(skips[-1]))
-            skips.append(F.leaky_relu(x, 0.2))
+            skips.append(F.leaky_relu(_normalised(self._layer(str(level))(skips[-1])), 0.2))
         x = self.LD(self._layer("71")(skips[-1]), _at(mask, 8))
         for name, skip in zip(("72", "8", "9", "10", "11", "12", "13"), reversed(skips), strict=True):
             x = self._layer(name)(x)
@@ -136,6 +135,11 @@ def _down(given: int, made: int, kernel: int) -> nn.Sequential:
 def _up(given: int, made: int, kernel: int) -> nn.Sequential:
     stride = 2 if kernel == 4 else 1
     return nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(given, made, kernel, stride, 1, bias=False))
+
+
+def _normalised(x: Tensor) -> Tensor:
+    """Apply instance norm. A single place, as in an image of 8 x 8, equals its mean and becomes 0."""
+    return F.instance_norm(x) if x.shape[2] * x.shape[3] > 1 else torch.zeros_like(x)
 
 
 def _at(mask: Tensor, factor: int) -> Tensor:

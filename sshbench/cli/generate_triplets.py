@@ -4,34 +4,28 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from sshbench.cli.finite import Number, Within
+from sshbench.cli.fields import options_of
+from sshbench.cli.finite import Within
 from sshbench.cli.image_limit import limits, max_megapixels
+from sshbench.cli.sources import within_dataset
 from sshbench.cli.stopping import go_on
 from sshbench.errors import SshbenchError, counted
-from sshbench.triplets.settings import APPEARANCES, TRANSFERS, Settings
+from sshbench.triplets.settings import TRANSFERS, Settings
 
-DEFAULTS = Settings()
+if TYPE_CHECKING:
+    from sshbench.lut.bank import LutBank
+    from sshbench.triplets.engine import Engine, Summary
+    from sshbench.triplets.held_out import Part
+    from sshbench.triplets.manifest import Manifest, Run, Store
+    from sshbench.triplets.source import Source
+
 PARTS = ("train", "held-out", "all")
-_Decorator = Callable[[Callable[..., None]], Callable[..., None]]
-
-
-def _pair(kind: Any, name: str, text: str) -> _Decorator:
-    default = getattr(DEFAULTS, name.removeprefix("--").replace("-", "_"))
-    return click.option(
-        name,
-        nargs=2,
-        type=kind,
-        metavar="LOW HIGH",
-        default=default,
-        help=f"{text}  [default: {default[0]} {default[1]}]",
-    )
 
 
 @click.command("generate-triplets", epilog="All of this in Python: sshbench.triplets.engine.plan and generate.")
@@ -42,10 +36,7 @@ def _pair(kind: Any, name: str, text: str) -> _Decorator:
     metavar="WHAT",
     help="sample, a folder, Parquet/Arrow/WebDataset files, or a Hugging Face dataset id.",
 )
-@click.option("--config", help="Configuration of a Hugging Face dataset.")
-@click.option("--split", help="Split of a dataset, or all.  [default: train, or the only one]")
-@click.option("--column", help="Image column of a dataset; of WebDataset files a suffix, or several: 'jpg;png'.")
-@click.option("--revision", help="Revision of a Hugging Face dataset.")
+@within_dataset
 @click.option(
     "--streaming", is_flag=True, help="Read a Hugging Face dataset as it arrives, without a copy on this disk."
 )
@@ -62,40 +53,7 @@ def _pair(kind: Any, name: str, text: str) -> _Decorator:
     metavar="WHERE",
     help="A folder, or an fsspec URL (s3://bucket/folder).",
 )
-@click.option(
-    "--kind",
-    type=click.Choice(["triplets", "composites"]),
-    default="triplets",
-    show_default=True,
-    help="[foreground, background, ground truth], or [composite, mask, real].",
-)
-@click.option("--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Another seed, other triplets.")
-@click.option("--draws", type=int, default=DEFAULTS.draws, show_default=True, help="Triplets a photograph.")
-@click.option("--crop", type=int, default=DEFAULTS.crop, show_default=True, help="Sides of the images in pixels.")
-@_pair(int, "--scale", "Short side to which a photograph is brought before a crop.")
-@click.option(
-    "--crops",
-    type=click.Choice(["multi", "single"]),
-    default="multi",
-    show_default=True,
-    help="Two crops, or one for content and reference alike (the paper's Table 3).",
-)
-@_pair(Number(), "--overlap", "What the two crops share, as a part of the smaller one.")
-@click.option(
-    "--appearance",
-    type=click.Choice(APPEARANCES),
-    default="lut",
-    show_default=True,
-    help="Where the two appearances come from: LUTs; computed grades, or known errors of exposure and white balance; "
-    "colours of other photographs; two saturations. lut and the last two are the paper's Table 4.",
-)
-@click.option(
-    "--background",
-    type=click.Choice(["photographed", "look"]),
-    default="photographed",
-    show_default=True,
-    help="Of composites: leave all but the foreground as photographed, or give it an appearance of its own.",
-)
+@options_of(Settings, leave=("weights",), named={"transfers": "--transfer"})
 @click.option(
     "--luts",
     multiple=True,
@@ -121,23 +79,6 @@ def _pair(kind: Any, name: str, text: str) -> _Decorator:
     metavar="LOOK=WEIGHT",
     help="How often a LUT, grade or rung is drawn (others: 1); LOOK may hold * and ?. May be repeated; the last that "
     "fits counts.",
-)
-@_pair(Number(), "--strength", "How far a LUT or a colour transfer is followed, 0 to 1.")
-@_pair(Number(), "--saturation", "Factor of saturation, with --appearance saturation.")
-@click.option(
-    "--transfer",
-    "transfers",
-    type=click.Choice(TRANSFERS),
-    multiple=True,
-    help="Colour transfer to draw from, with --appearance color-transfer; may be repeated.  [default: all]",
-)
-@_pair(Number(), "--mask-area", "Part of a composite that a generated mask covers.")
-@click.option(
-    "--min-mask",
-    type=Number(),
-    default=DEFAULTS.min_mask,
-    show_default=True,
-    help="Part of a composite that a given mask has to cover, and to leave.",
 )
 @click.option(
     "--store",
@@ -203,7 +144,41 @@ def _pair(kind: Any, name: str, text: str) -> _Decorator:
 @click.option("--dry-run", is_flag=True, help="Say what would be made and how large, and write nothing.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
 @click.pass_context
-def generate_triplets(ctx: click.Context, /, **options: Any) -> None:
+def generate_triplets(
+    ctx: click.Context,
+    /,
+    source: str,
+    config: str | None,
+    split: str | None,
+    column: str | None,
+    revision: str | None,
+    streaming: bool,
+    masks: str | None,
+    output: str,
+    luts: tuple[str, ...],
+    part: Part,
+    masked: bool,
+    limit: int | None,
+    max_pixels: int | None,
+    lut_part: Part | None,
+    weights: tuple[str, ...],
+    store: Store,
+    image_format: str,
+    quality: int | None,
+    views: str,
+    rows_per_shard: int | None,
+    license: str | None,
+    workers: int,
+    engine: Engine,
+    address: str | None,
+    shard: str | None,
+    verify: Literal["hash", "size"],
+    retry_skipped: bool,
+    max_failures: float,
+    dry_run: bool,
+    quiet: bool,
+    **values: Any,
+) -> None:
     """Make training data for image harmonization from photographs.
 
     From each photograph two crops and two looks are drawn: the content under look alpha (foreground), another crop
@@ -223,8 +198,7 @@ def generate_triplets(ctx: click.Context, /, **options: Any) -> None:
     """
     from sshbench.triplets.worker_start import prepare_workers
 
-    o = options
-    if o["workers"] > 1 and o["engine"] == "local" and not o["dry_run"]:
+    if workers > 1 and engine == "local" and not dry_run:
         prepare_workers()
     from sshbench.triplets.codecs import Codec
     from sshbench.triplets.engine import generate, plan
@@ -233,62 +207,42 @@ def generate_triplets(ctx: click.Context, /, **options: Any) -> None:
 
     # No warning about every attempt to reach the hub: what came of them is said in one sentence.
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
-    part = _part(o["shard"])
-    codec = Codec.choose(o["image_format"], o["quality"])
-    has_parts = o["appearance"] in ("lut", "grades")
-    if o["luts"] and o["appearance"] != "lut":
+    shards = _part(shard)
+    codec = Codec.choose(image_format, quality)
+    settings = Settings(**values | {"transfers": values["transfers"] or TRANSFERS})
+    if luts and settings.appearance != "lut":
         raise SshbenchError("--luts is for --appearance lut; leave --luts out")
-    if o["lut_part"] and not has_parts:
+    has_parts = settings.appearance in ("lut", "grades")
+    if lut_part and not has_parts:
         raise SshbenchError("--lut-part is for --appearance lut and grades; leave --lut-part out")
-    if o["masked"] and not o["masks"]:
+    if masked and not masks:
         raise SshbenchError("--masked is for --masks, which says where the masks are")
-    lut_part: Any = (o["lut_part"] or o["part"]) if has_parts else "all"
-    bank = bank_of(o["appearance"], o["luts"], lut_part)
-    named = {field.name for field in fields(Settings)} - {"weights", "transfers"}
-    settings = Settings(
-        weights=_weights(o["weights"], bank),
-        transfers=o["transfers"] or TRANSFERS,
-        **{name: o[name] for name in named},
-    )
+    looks: Part = (lut_part or part) if has_parts else "all"
+    bank = bank_of(settings.appearance, luts, looks)
+    if weights:
+        settings = replace(settings, weights=_weights(weights, bank))
     asked = {
-        name: o[name] for name in ("config", "split", "column", "revision", "masks", "part", "masked", "limit")
-    } | {"streaming": o["streaming"], **limits(o["max_pixels"])}
-    source = open_source(o["source"], **asked)
+        "config": config, "split": split, "column": column, "revision": revision, "masks": masks, "part": part,
+        "masked": masked, "limit": limit, "streaming": streaming, **limits(max_pixels),
+    }  # fmt: skip
+    photos = open_source(source, **asked)
     run = plan(
-        settings,
-        source,
-        bank,
-        store=o["store"],
-        codec=codec,
-        views=int(o["views"]),
-        rows_per_shard=o["rows_per_shard"],
-        asked={"spec": o["source"], **asked},
-        luts_from=o["luts"],
-        lut_part=lut_part,
-        license=o["license"],
-    )
-    if o["dry_run"]:
-        _say_estimate(run, source, bank, o)
+        settings, photos, bank, store=store, codec=codec, views=int(views), rows_per_shard=rows_per_shard,
+        asked={"spec": source, **asked}, luts_from=luts, lut_part=looks, license=license,
+    )  # fmt: skip
+    if dry_run:
+        _say_estimate(run, photos, bank, output, workers)
         return
     go_on("what is finished is kept, and the same command goes on with the rest")
     summary = generate(
-        run,
-        source,
-        bank,
-        o["output"],
-        engine=o["engine"],
-        workers=o["workers"],
-        address=o["address"],
-        shard=part,
-        verify=o["verify"],
-        retry_skipped=o["retry_skipped"],
-        progress=not o["quiet"],
-    )
+        run, photos, bank, output, engine=engine, workers=workers, address=address, shard=shards, verify=verify,
+        retry_skipped=retry_skipped, progress=not quiet,
+    )  # fmt: skip
     _say_skipped(summary)
-    _say_result(summary, part)
-    if summary.lost_share > o["max_failures"]:
+    _say_result(summary, shards)
+    if summary.lost_share > max_failures:
         click.echo(
-            f"sshbench: {summary.lost_share:.1%} could not be made and --max-failures allows {o['max_failures']:.1%}; "
+            f"sshbench: {summary.lost_share:.1%} could not be made and --max-failures allows {max_failures:.1%}; "
             "the output is kept",
             err=True,
         )
@@ -304,7 +258,7 @@ def _part(text: str | None) -> tuple[int, int] | None:
     return int(first), int(second)
 
 
-def _weights(asked: tuple[str, ...], bank: Any) -> tuple[float, ...] | None:
+def _weights(asked: tuple[str, ...], bank: LutBank | None) -> tuple[float, ...] | None:
     if not asked:
         return None
     if bank is None:
@@ -325,11 +279,11 @@ def _weights(asked: tuple[str, ...], bank: Any) -> tuple[float, ...] | None:
     return tuple(weights.values())
 
 
-def _say_estimate(run: Any, source: Any, bank: Any, o: dict[str, Any]) -> None:
+def _say_estimate(run: Run, source: Source, bank: LutBank | None, output: str, workers: int) -> None:
     from sshbench.triplets.estimate import estimate
     from sshbench.triplets.manifest import find
 
-    found = find(o["output"], run)
+    found = find(output, run)
     guess = estimate(run, source, bank)
     size = (
         f"about {_size(guess.row_bytes)} each" if guess.rows is None else f"about {_size(guess.row_bytes * guess.rows)}"
@@ -337,12 +291,12 @@ def _say_estimate(run: Any, source: Any, bank: Any, o: dict[str, Any]) -> None:
     total = "an unknown number of" if guess.rows is None else f"{guess.rows:,}"
     of = "a stream" if guess.photos is None else counted(guess.photos, "photograph")
     shards = "" if guess.shards is None else f" in {_count(guess.shards, 'shard')}"
-    click.echo(f"Would make {total} {run.settings.kind} from {of}{shards} at {o['output']}, {size}.")
+    click.echo(f"Would make {total} {run.settings.kind} from {of}{shards} at {output}, {size}.")
     if guess.photos is not None:
-        minutes = guess.photos * guess.photo_seconds / o["workers"] / 60
+        minutes = guess.photos * guess.photo_seconds / workers / 60
         time = f"{minutes:.0f} minutes" if minutes >= 2 else f"{max(1, minutes * 60):.0f} seconds"
         click.echo(
-            f"It would take about {time} with {_count(o['workers'], 'worker')} like this machine's "
+            f"It would take about {time} with {_count(workers, 'worker')} like this machine's "
             f"(tried on {counted(guess.samples, 'photograph')})."
         )
     if found is not None and found.shards:
@@ -351,7 +305,7 @@ def _say_estimate(run: Any, source: Any, bank: Any, o: dict[str, Any]) -> None:
     click.echo("Nothing was written; run it without --dry-run.")
 
 
-def _say_skipped(summary: Any) -> None:
+def _say_skipped(summary: Summary) -> None:
     skipped = summary.skipped
     if not skipped:
         return
@@ -362,7 +316,7 @@ def _say_skipped(summary: Any) -> None:
         click.echo(f"  and {len(skipped) - 5:,} more, in manifest.json", err=True)
 
 
-def _say_result(summary: Any, part: tuple[int, int] | None) -> None:
+def _say_result(summary: Summary, part: tuple[int, int] | None) -> None:
     from sshbench.triplets.codecs import codec_versions
 
     manifest, where = summary.manifest, summary.output
@@ -387,7 +341,7 @@ def _say_result(summary: Any, part: tuple[int, int] | None) -> None:
     )
 
 
-def _other_parts(manifest: Any, part: tuple[int, int] | None) -> str:
+def _other_parts(manifest: Manifest, part: tuple[int, int] | None) -> str:
     i, n = part or (0, 1)
     if (count := manifest.run.shards) is None:
         return f"the other parts of --shard {i}/{n}, if they have not ended"

@@ -8,6 +8,7 @@ import click
 
 from sshbench.cli.fields import options_of
 from sshbench.cli.image_limit import limits, max_megapixels
+from sshbench.cli.sources import within_dataset
 from sshbench.triplets.settings import Settings
 
 PREVIEWED = ("kind", "crops", "appearance", "background", "seed")
@@ -26,10 +27,7 @@ PREVIEWED = ("kind", "crops", "appearance", "background", "seed")
     help="sample, a folder, Parquet/Arrow/WebDataset files, or a Hugging Face dataset id; "
     "for a STORE, where its photographs are now.  [default: sample]",
 )
-@click.option("--config", help="Configuration of a Hugging Face dataset.")
-@click.option("--split", help="Split of a dataset, or all.  [default: train, or the only one]")
-@click.option("--column", help="Image column of a dataset; of WebDataset files a suffix, or several: 'jpg;png'.")
-@click.option("--revision", help="Revision of a Hugging Face dataset.")
+@within_dataset
 @click.option(
     "--masks", metavar="WHAT", help="For composites: a folder of masks named as the photographs, or a column."
 )

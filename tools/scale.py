@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sshbench.lut.bank import LutBank
+from sshbench.threads import keep_to_one_thread
 from sshbench.triplets.codecs import Codec
 from sshbench.triplets.engine import plan
 from sshbench.triplets.luts import open_bank
@@ -28,7 +29,6 @@ from sshbench.triplets.source_files import Found, ImageSource
 from sshbench.triplets.sources import open_source
 from sshbench.triplets.storage import Storage
 from sshbench.triplets.stored import StoredTriplets
-from sshbench.triplets.threads import one_thread
 from sshbench.triplets.writer import Job, make_shard
 from tests.speed.conftest import machine
 from tests.speed.photos import write_photos
@@ -124,7 +124,7 @@ def duration(seconds: float) -> str:
 
 
 def main() -> None:
-    one_thread()
+    keep_to_one_thread()
     with tempfile.TemporaryDirectory() as temporary:
         here = Path(temporary)
         files = write_photos(here / "few", 40)

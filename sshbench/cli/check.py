@@ -29,11 +29,11 @@ def check(ctx: click.Context, method: str, weights: str | None, device: str) -> 
       sshbench check mine.py:Method
       sshbench check mine.py:Method --weights runs/mine
     """
-    from sshbench.cli.evaluate import _device
+    from sshbench.devices import device_name
     from sshbench.methods.registry import get_method
     from sshbench.methods.try_out import try_method
 
-    made = get_method(method, device=_device(device), weights=weights)
+    made = get_method(method, device=device_name(device), weights=weights)
     debug = ctx.find_root().params.get("debug")
     click.echo(_about(made))
     problems = 0

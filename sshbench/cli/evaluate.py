@@ -145,19 +145,20 @@ def evaluate(ctx: click.Context, /, **options: Any) -> None:
     """
     from sshbench.benchmarks.open import open_benchmark
     from sshbench.benchmarks.protocol import DEFAULT, PROTOCOLS, get_protocol
+    from sshbench.devices import device_name
     from sshbench.metrics.suite import chosen
     from sshbench.results.evaluate import evaluate as run
     from sshbench.results.weighting import METRIC
 
     o = options
-    asked = _parts(o["protocols"]) or [DEFAULT]
+    asked = parted(o["protocols"]) or [DEFAULT]
     protocols = list(PROTOCOLS.values()) if asked == ["all"] else [get_protocol(name) for name in asked]
-    metrics = _parts(o["metrics"]) or None
+    metrics = parted(o["metrics"]) or None
     if metrics and asked == ["all"]:
         protocols = [protocol for protocol in protocols if set(metrics) & set(protocol.metrics)] or protocols
     for protocol in protocols:
         chosen(protocol, metrics)  # says what is misspelt before anything runs
-    splits = _parts(o["splits"]) or ["sample"]
+    splits = parted(o["splits"]) or ["sample"]
     roots = _roots(o["roots"], splits)
     columns = dict(_pair("--column", text) for text in o["columns"]) or None
     benchmarks = [
@@ -167,9 +168,9 @@ def evaluate(ctx: click.Context, /, **options: Any) -> None:
         for split in splits
     ]
     shares = _shares(o["weight_to"], protocols)
-    device = _device(o["device"])
+    device = device_name(o["device"])
     names = _names((*o["methods"], *o["more"]))
-    weights = _weights(o["weights"], names)
+    weights = weights_by_method(o["weights"], names)
     failures: list[str] = []
     for split, benchmark in zip(splits, benchmarks, strict=True):
         out = _out(o["out"], split, len(splits))
@@ -243,7 +244,7 @@ def _failures(records: list[Record], asked: dict[str, tuple[str, ...]], strict: 
     return found
 
 
-def _parts(values: tuple[str, ...]) -> list[str]:
+def parted(values: tuple[str, ...]) -> list[str]:
     """Names that were given apart or with commas between them, each once."""
     return list(dict.fromkeys(part.strip() for value in values for part in value.split(",") if part.strip()))
 
@@ -276,19 +277,6 @@ def _out(out: str | None, split: str, splits: int) -> Path:
     return Path(out) / split if splits > 1 else Path(out)
 
 
-def _device(name: str) -> str:
-    import torch
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=name)
-    except Exception as error:
-        first = " ".join(str(error).split(". ")[0].split())
-        raise SshbenchError(f"--device {name} cannot be used ({first}); give cpu, or leave it out") from error
-    return name
-
-
 def _names(given: tuple[str, ...]) -> list[str]:
     """Names of methods that were given apart or with commas between them; options have commas of their own."""
     names: list[str] = []
@@ -304,7 +292,7 @@ def _names(given: tuple[str, ...]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _weights(given: tuple[str, ...], names: list[str]) -> dict[str, str]:
+def weights_by_method(given: tuple[str, ...], names: list[str]) -> dict[str, str]:
     """By method its weights; those that are given without a name are of the one method that takes some."""
     from sshbench.methods.registry import split_options, takes_weights
 

@@ -78,7 +78,7 @@ def leaderboard(
     One table holds one benchmark under one protocol. What papers print stands in a table of its own, with its source.
     The best of a column is bold where its lead is beyond chance. LaTeX needs the package booktabs.
     """
-    from sshbench.cli.evaluate import _parts as parts
+    from sshbench.cli.evaluate import parted as parts
     from sshbench.cli.tables import echo_table_list
     from sshbench.errors import SshbenchError
     from sshbench.results.formats import WRITERS, csv_parts, csv_text

@@ -127,7 +127,8 @@ def table1(
       sshbench reproduce table1                                  on the embedded sample
       sshbench reproduce table1 --realhm RealHM/ --weights dovenet=latest_net_G.pth
     """
-    from sshbench.cli.evaluate import _device, _weights
+    from sshbench.cli.evaluate import weights_by_method
+    from sshbench.devices import device_name
     from sshbench.reproduce.table1 import PROTOCOLS, ROWS
     from sshbench.reproduce.table1 import reproduce as tables_of
 
@@ -135,9 +136,9 @@ def table1(
     made = tables_of(
         out / "table1",
         realhm=realhm,
-        weights=_weights(weights, list(ROWS)),
+        weights=weights_by_method(weights, list(ROWS)),
         protocols=protocols or PROTOCOLS,
-        device=_device(device),
+        device=device_name(device),
         workers=workers,
         limit=limit,
         allow_incomplete=allow_incomplete,
@@ -183,7 +184,8 @@ def iharmony4(
       sshbench reproduce iharmony4 --root iHarmony4/
       sshbench reproduce iharmony4 --root iHarmony4/ -m pct-net --weights pct-net=PCTNet_CNN.pth
     """
-    from sshbench.cli.evaluate import _device, _weights
+    from sshbench.cli.evaluate import weights_by_method
+    from sshbench.devices import device_name
     from sshbench.methods.registry import split_options
     from sshbench.reproduce.iharmony4 import METHODS
     from sshbench.reproduce.iharmony4 import reproduce as tables_of
@@ -194,8 +196,8 @@ def iharmony4(
         out / "iharmony4",
         root=root,
         methods=names,
-        weights=_weights(weights, list(dict.fromkeys(split_options(name)[0] for name in names))),
-        device=_device(device),
+        weights=weights_by_method(weights, list(dict.fromkeys(split_options(name)[0] for name in names))),
+        device=device_name(device),
         workers=workers,
         limit=limit,
         allow_incomplete=allow_incomplete,
@@ -224,7 +226,7 @@ def _run(
 ) -> None:
     import torch
 
-    from sshbench.cli.evaluate import _device
+    from sshbench.devices import device_name
     from sshbench.reproduce.ablations import reproduce as tables_of
     from sshbench.reproduce.trained import Plan
     from sshbench.training.recipe import seconds
@@ -237,7 +239,7 @@ def _run(
     progress = Progress("image", quiet=quiet)
     made = tables_of(
         table, plan, protocol=protocol, realhm=realhm, masks=masks, images=images,
-        time_limit=seconds(time_limit) if time_limit else None, device=_device(device),
+        time_limit=seconds(time_limit) if time_limit else None, device=device_name(device),
         progress=progress,
     )  # fmt: skip
     _show(made, progress, out / f"{table}.md")

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sshbench.errors import SshbenchError
+from sshbench.threads import torch_in_one_thread
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -212,17 +213,11 @@ def in_one_thread(function: Callable[Q, R]) -> Callable[Q, R]:
 
     @functools.wraps(function)
     def call(*args: Q.args, **kwargs: Q.kwargs) -> R:
-        import torch
-
         images: Any = args[0]
-        before = torch.get_num_threads()
-        if images.device.type != "cpu" or before == 1:
+        if images.device.type != "cpu":
             return function(*args, **kwargs)
-        torch.set_num_threads(1)
-        try:
+        with torch_in_one_thread():
             return function(*args, **kwargs)
-        finally:
-            torch.set_num_threads(before)
 
     return call
 

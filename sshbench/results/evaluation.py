@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sshbench.benchmarks.composite import Benchmark
 from sshbench.benchmarks.open import open_benchmark
 from sshbench.benchmarks.protocol import DEFAULT, Protocol, get_protocol
+from sshbench.devices import device_name
 from sshbench.errors import SshbenchError, counted
 from sshbench.methods.registry import AnyMethod
 from sshbench.results import evaluate as stages
@@ -175,7 +176,7 @@ def evaluate(
             rules,
             folder,
             metrics=metrics,
-            device=_device(device),
+            device=device_name(device),
             workers=workers,
             batch_size=batch_size,
             limit=limit,
@@ -191,14 +192,6 @@ def _listed(methods: AnyMethod | Iterable[AnyMethod]) -> list[AnyMethod]:
     if isinstance(methods, str) or callable(methods) or hasattr(methods, "harmonize"):
         return [cast(AnyMethod, methods)]
     return list(methods)
-
-
-def _device(name: str) -> str:
-    if name != "auto":
-        return name
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 class _Bar:

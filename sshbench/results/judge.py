@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -21,6 +20,7 @@ from sshbench.methods.registry import AnyMethod, get_method, listed_name, split_
 from sshbench.metrics import suite
 from sshbench.results.predict import Stored, input_hash, pixels_hash, predict, prediction_key, store, stored
 from sshbench.results.records import Record, prediction_file
+from sshbench.threads import torch_in_one_thread
 
 LPIPS = ("lpips", "lpips_squeeze", "lpips_vgg")
 
@@ -304,7 +304,7 @@ def _scored(
     missing = [name for name in chosen if name not in metrics and (name not in LPIPS or name in task.nets)]
     if missing:
         try:
-            with _one_thread():
+            with torch_in_one_thread():
                 metrics |= suite.score(found.pixels(), composite, protocol, missing, device=job.device)
         except Exception as error:
             return replace(record, failed=reason(error))
@@ -334,16 +334,3 @@ def _hash_of(one: _Loaded) -> str:
 def _basis(record: Record) -> tuple[str, ...]:
     """What the scores of a record depend on, less the weights of LPIPS."""
     return record.protocol_version, record.scorer_hash, record.input_hash, record.prediction_hash
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch sum in one order, so that scores do not depend on the number of workers."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -17,8 +17,8 @@ from torch.utils.data._utils import signal_handling
 from torch.utils.data.dataloader import _BaseDataLoaderIter, _MultiProcessingDataLoaderIter
 
 from sshbench.errors import SshbenchError
+from sshbench.threads import keep_to_one_thread
 from sshbench.triplets.dataset import collate
-from sshbench.triplets.threads import one_thread
 
 _PIECE = 0.2  # seconds of waiting
 _SHARED = "shared memory (/dev/shm)"
@@ -78,7 +78,7 @@ def collate_in_worker(samples: list[Any] | _Failure) -> dict[str, Any] | _Failur
 
 def begin_worker(worker: int) -> None:
     """Leave interrupts, which a terminal sends to workers too, to the process that trains; they end with it."""
-    one_thread(worker)
+    keep_to_one_thread(worker)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 

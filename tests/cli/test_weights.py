@@ -12,7 +12,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from sshbench.cli.evaluate import _names, _weights
+from sshbench.cli.evaluate import _names, weights_by_method
 from sshbench.cli.weights import weights
 from sshbench.errors import SshbenchError
 from sshbench.methods.base import WeightsError
@@ -262,12 +262,12 @@ class TestEvaluateWords:
 
     def test_weights_go_to_the_method_they_name(self) -> None:
         names = ["dc", "ssh", "ssh:map=polynomial"]
-        assert _weights(("ssh=a=b.pth",), names) == {"ssh": "a=b.pth", "ssh:map=polynomial": "a=b.pth"}
-        assert _weights(("ssh:map=polynomial=a",), names) == {"ssh:map=polynomial": "a"}
+        assert weights_by_method(("ssh=a=b.pth",), names) == {"ssh": "a=b.pth", "ssh:map=polynomial": "a=b.pth"}
+        assert weights_by_method(("ssh:map=polynomial=a",), names) == {"ssh:map=polynomial": "a"}
 
     def test_weights_without_a_name_go_to_the_only_one_that_takes_some(self) -> None:
-        assert _weights(("a.pth",), ["dc", "ssh"]) == {"ssh": "a.pth"}
+        assert weights_by_method(("a.pth",), ["dc", "ssh"]) == {"ssh": "a.pth"}
         with pytest.raises(SshbenchError, match=r"no method that was asked for takes any; give METHOD=a\.pth"):
-            _weights(("a.pth",), ["dc"])
+            weights_by_method(("a.pth",), ["dc"])
         with pytest.raises(SshbenchError, match="ssh and ssh:map=polynomial take some"):
-            _weights(("a.pth",), ["ssh", "ssh:map=polynomial"])
+            weights_by_method(("a.pth",), ["ssh", "ssh:map=polynomial"])

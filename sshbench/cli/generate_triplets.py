@@ -71,7 +71,9 @@ PARTS = ("train", "held-out", "all")
 @click.option("--masked", is_flag=True, help="Leave photographs out that have no mask in --masks.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take N of the photographs, spread over them.")
 @max_megapixels
-@click.option("--lut-part", type=click.Choice(PARTS), help="The same for LUTs and grades.  [default: as --part]")
+@click.option(
+    "--lut-part", type=click.Choice(PARTS), help="Which part of the LUTs and grades is taken.  [default: as --part]"
+)
 @click.option(
     "--weight",
     "weights",

@@ -14,9 +14,18 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class SshbenchError(Exception):
-    """Base of every error that bad input can cause; its text is one sentence with the way out.
+    """Base of every error that bad input causes; its text is one sentence that says the way out.
 
-    What it quotes of a file or a name may be anything, so its text is made printable; see `printable`.
+    The text is printable whatever the file or name is that it quotes.
+
+    Examples
+    --------
+    >>> import sshbench
+    >>> try:
+    ...     sshbench.get_method("reinhart")
+    ... except sshbench.SshbenchError as error:
+    ...     print(error)
+    there is no method 'reinhart'; did you mean reinhard?
     """
 
     def __str__(self) -> str:
@@ -24,7 +33,7 @@ class SshbenchError(Exception):
 
 
 class LutError(SshbenchError, ValueError):
-    """A table that is no LUT (wrong shape, size, numbers or domain), or colours that no map of colours takes."""
+    """A table is no LUT, or a LUT does not fit what was asked of it: shape, size, numbers, domain or name."""
 
 
 def counted(count: int, noun: str) -> str:

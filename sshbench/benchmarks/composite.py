@@ -21,33 +21,49 @@ FAINT = 1 / 32  # JPEG masks are noisy by a few codes everywhere; below this a p
 
 
 class BenchmarkError(SshbenchError):
-    """A benchmark that cannot be opened or a sample that cannot be used, and the way out."""
+    """A benchmark cannot be opened, or a sample of it cannot be used; the message says the way out."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Composite:
     """A foreground pasted into a background, and what an expert or the original photograph makes of it.
 
-    Images are uint8 `[H, W, 3]`, R, G, B, sRGB-encoded, all of one size except `foreground_photo`.
+    Images are uint8 `[H, W, 3]`, R, G, B, sRGB-encoded, and all of one size except `foreground_photo`.
 
     Parameters
     ----------
     id
-        Its path within the benchmark: the key of every join.
+        The path within the benchmark: the key of every join.
     composite
-        What is to be harmonized.
+        The image to harmonize.
     foreground
-        The foreground on the canvas; outside the mask anything.
+        The foreground on the canvas; the pixels outside the mask have no meaning.
     background
-        The background without the foreground; the composite itself where a benchmark has no other.
+        The background without the foreground; the composite itself if the benchmark has no other.
     mask
-        float32 `[H, W]`, 0..1, soft: how much of a pixel is foreground.
+        float32 `[H, W]`, 0..1, soft: the share of the foreground in each pixel.
     target
         The ground truth, or None.
     foreground_photo
-        The photograph the foreground was cut from, of any size, or None.
+        The photograph that the foreground was cut from, of any size, or None.
     attributes
-        `subset`, `foreground_ratio` and what else is known of it.
+        `subset`, `foreground_ratio` and what else is known of the composite.
+
+    Raises
+    ------
+    ValueError
+        An image or the mask has another type or number of axes.
+    BenchmarkError
+        The images differ in size.
+
+    Examples
+    --------
+    >>> import sshbench
+    >>> composite = sshbench.load_benchmark("sample")[0]
+    >>> composite
+    <Composite 'vendor_testing_1/astronaut': 512 x 512, 41% foreground, with a target>
+    >>> composite.composite.shape, composite.mask.dtype.name
+    ((512, 512, 3), 'float32')
     """
 
     id: str
@@ -85,6 +101,11 @@ class Composite:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return _made, ({**values, "attributes": dict(self.attributes)},)
 
+    def __repr__(self) -> str:
+        height, width = self.mask.shape
+        truth = "with" if self.target is not None else "without"
+        return f"<Composite {self.id!r}: {width} x {height}, {self.foreground_ratio:.0%} foreground, {truth} a target>"
+
     @property
     def has_background(self) -> bool:
         """Whether the background is more than the composite itself."""
@@ -105,12 +126,32 @@ def _size(image: NDArray[np.generic]) -> str:
 
 
 def paste(foreground: Image, background: Image, mask: Mask) -> Image:
-    """Composite = foreground * mask + background * (1 - mask), rounded to the nearest.
+    """Paste a foreground onto a background: foreground * mask + background * (1 - mask), rounded to the nearest.
+
+    Parameters
+    ----------
+    foreground, background
+        uint8 `[H, W, 3]` of one size.
+    mask
+        float32 `[H, W]`, 0..1.
+
+    Returns
+    -------
+    array
+        uint8 `[H, W, 3]`.
 
     Raises
     ------
     ValueError
         The three differ in size.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sshbench.benchmarks import paste
+    >>> white, black = np.full((2, 2, 3), 255, np.uint8), np.zeros((2, 2, 3), np.uint8)
+    >>> paste(white, black, np.array([[0, 1], [0.5, 0.25]], np.float32))[..., 0].tolist()
+    [[0, 255], [128, 64]]
     """
     if not foreground.shape[:2] == background.shape[:2] == mask.shape:
         raise ValueError(f"sizes differ: {foreground.shape}, {background.shape}, {mask.shape}")
@@ -137,9 +178,32 @@ def check_mask(name: str, mask: Mask) -> None:
         raise BenchmarkError(f"{name}: the mask is full and leaves no background; white marks the foreground alone")
 
 
+def described(benchmark: Benchmark) -> str:
+    """Return the `repr` of a benchmark."""
+    return f"<{type(benchmark).__name__} {benchmark.name!r}: {len(benchmark)} composites>"
+
+
 @runtime_checkable
 class Benchmark(Protocol):
-    """A named sequence of composites, loaded when asked for."""
+    """A named sequence of composites, each loaded when it is asked for.
+
+    `sshbench.load_benchmark` opens those that sshbench knows. An object of your own with `name`, `ids()`, a length and
+    `[index or id]` is a benchmark as well.
+
+    Attributes
+    ----------
+    name
+        The name of the split, such as `"sample"`.
+
+    Examples
+    --------
+    >>> import sshbench
+    >>> benchmark = sshbench.load_benchmark("sample")
+    >>> benchmark
+    <RealHM 'sample': 33 composites>
+    >>> benchmark.ids()[0]
+    'vendor_testing_1/astronaut'
+    """
 
     name: str
 

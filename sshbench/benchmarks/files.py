@@ -14,6 +14,7 @@ from sshbench.benchmarks.composite import (
     Image,
     Mask,
     check_mask,
+    described,
     paste,
 )
 from sshbench.benchmarks.ids import usable_ids
@@ -132,6 +133,9 @@ class FileBenchmark:
         self._ids, self._faults = usable_ids(name, list(files))
         self.files = dict(zip(self._ids, files.values(), strict=True))
         self._attributes = dict(attributes or {})
+
+    def __repr__(self) -> str:
+        return described(self)
 
     def __len__(self) -> int:
         return len(self._ids)

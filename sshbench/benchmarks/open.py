@@ -39,29 +39,43 @@ def open_benchmark(
     columns: Mapping[str, str] | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> Benchmark:
-    """Open a benchmark; samples are loaded when they are asked for.
+    """Open a benchmark. Its composites are loaded when they are asked for.
 
     Parameters
     ----------
     split
-        `"sample"`, the embedded one; `"realhm"`; `"iharmony4"` or one subset, such as `"iharmony4-HAdobe5k"`, each with
-        `"-train"` for its training list; `"triplets"` or `"composites"`, what `sshbench generate-triplets` wrote;
-        `"folder"`, any folder; `"parquet"`, a Parquet file or a folder of them; or `"hf"`, a Hugging Face dataset.
+        `"sample"` for the embedded composites; `"realhm"`; `"iharmony4"` or one of its subsets, such as
+        `"iharmony4-HAdobe5k"`, each with `"-train"` for its training list; `"triplets"` or `"composites"` for what
+        `sshbench.generate_triplets` wrote; `"folder"` for any folder; `"parquet"` for a Parquet file or a folder of
+        them; or `"hf"` for a Hugging Face data set.
     root
-        Where it is; for `"hf"` its name, `NAME` or `NAME:SPLIT`. RealHM may be its Parquet file, as packed. By default
-        `SSHBENCH_REALHM` and `SSHBENCH_IHARMONY4` say it.
+        The folder or file of the benchmark; for `"hf"` the name of the data set, `NAME` or `NAME:SPLIT`. RealHM may be
+        its Parquet file, as `sshbench realhm pack` writes it. The defaults are the environment variables
+        `SSHBENCH_REALHM` and `SSHBENCH_IHARMONY4`.
     allow_incomplete
         Whether samples may be missing.
     columns
         For `"folder"`, the pattern of each role, such as `{"composite": "images/*", "mask": "masks/*_mask"}`; for
-        `"parquet"` and `"hf"` the column of each.
+        `"parquet"` and `"hf"`, the column of each role.
     max_pixels
-        How many pixels an image may have: a small file can claim any number.
+        The largest number of pixels that an image may have, since a small file can claim any number.
+
+    Returns
+    -------
+    Benchmark
+        A sequence of `Composite`s with `name` and `ids()`; `benchmark[0]` and `benchmark["id"]` load one.
 
     Raises
     ------
     BenchmarkError
-        There is no such split, its root is missing or another benchmark's, or it is incomplete.
+        There is no such split, its root is missing or belongs to another benchmark, or it is incomplete.
+
+    Examples
+    --------
+    >>> import sshbench
+    >>> benchmark = sshbench.load_benchmark("sample")
+    >>> len(benchmark), benchmark[0].id
+    (33, 'vendor_testing_1/astronaut')
     """
     if split not in SPLITS:
         raise BenchmarkError(f"there is no split {split!r}{suggestion(split, SPLITS)}")

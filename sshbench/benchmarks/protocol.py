@@ -21,22 +21,28 @@ ForegroundMse = Literal["threshold", "weighted", "scaled"]
 
 
 class ProtocolError(SshbenchError):
-    """A protocol that is not known, or that cannot score what it was given."""
+    """There is no such protocol, or it cannot score what it was given."""
 
 
 @dataclass(frozen=True)
 class Ssim:
-    """How structural similarity is computed.
+    """How a protocol computes structural similarity.
 
     Parameters
     ----------
     window
-        `"gaussian"`: 11 x 11, sigma 1.5, as Wang et al. 2004; `"uniform"`: 7 x 7 with the sample covariance, as
-        scikit-image does by default.
+        `"gaussian"` for 11 x 11 pixels with sigma 1.5 as in Wang et al. 2004, or `"uniform"` for 7 x 7 pixels with the
+        sample covariance, the default of scikit-image.
     peak
-        The dynamic range L of the constants (0.01 L)^2 and (0.03 L)^2.
+        The dynamic range L of the constants (0.01 L)^2 and (0.03 L)^2, or `"prediction-range"`.
     background
-        `"target"`: the prediction's background is replaced by the ground truth's, by the mask, before SSIM alone.
+        `"target"` replaces the background of the prediction by that of the ground truth before SSIM alone.
+
+    Examples
+    --------
+    >>> from sshbench.benchmarks import Ssim, get_protocol
+    >>> get_protocol("sshbench-v1").ssim == Ssim(window="gaussian", peak=255.0)
+    True
     """
 
     window: Literal["gaussian", "uniform"] = "gaussian"
@@ -46,7 +52,7 @@ class Ssim:
 
 @dataclass(frozen=True)
 class Protocol:
-    """One way to score.
+    """One way to score a prediction: resize, mask, rounding, peak, and the definitions of the metrics.
 
     Parameters
     ----------
@@ -79,12 +85,25 @@ class Protocol:
     ssim
         How SSIM is computed, or None.
     metrics
-        The metrics that it defines, in the order of tables.
+        The metrics that the protocol defines, in the order of tables.
     description, source
         What it is, and where it is from.
     gives_away
         What of the ground truth a result is helped by before it is scored, a sentence that every table says; "" for
         protocols that give nothing away.
+
+    Raises
+    ------
+    ValueError
+        `resize` without `size` or the reverse, or SSIM among the metrics without `ssim`.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from sshbench.benchmarks import get_protocol
+    >>> small = replace(get_protocol("sshbench-v1"), name="mine", size=(128, 128))
+    >>> small.name, small.size, small.metrics[:2]
+    ('mine', (128, 128), ('psnr', 'mse'))
     """
 
     name: str
@@ -268,12 +287,28 @@ DEFAULT = "sshbench-v1"
 
 
 def get_protocol(name: str) -> Protocol:
-    """The protocol of that name.
+    """Return the protocol of a name.
+
+    Parameters
+    ----------
+    name
+        One of `sshbench.benchmarks.PROTOCOLS`, which `sshbench protocols` lists.
+
+    Returns
+    -------
+    Protocol
+        The protocol, an immutable value.
 
     Raises
     ------
     ProtocolError
-        There is none; the message names the nearest.
+        There is no protocol of this name; the message says the nearest name.
+
+    Examples
+    --------
+    >>> from sshbench.benchmarks import get_protocol
+    >>> get_protocol("dovenet").metrics
+    ('psnr', 'mse')
     """
     if name in PROTOCOLS:
         return PROTOCOLS[name]

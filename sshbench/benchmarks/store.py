@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sshbench.benchmarks.composite import BenchmarkError, Composite
+from sshbench.benchmarks.composite import BenchmarkError, Composite, described
 from sshbench.benchmarks.files import compose
 from sshbench.benchmarks.ids import usable_ids
 from sshbench.benchmarks.table import ParquetRows, parquet_files, read_cells
@@ -58,6 +58,9 @@ class Store:
             raise BenchmarkError(f"{root}: a row and draw stand twice; make the store again")
         ids, self._faults = usable_ids(str(root), ids)
         self._index = {id: i for i, id in enumerate(ids)}
+
+    def __repr__(self) -> str:
+        return described(self)
 
     def __len__(self) -> int:
         return len(self._index)

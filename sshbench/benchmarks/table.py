@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from sshbench.benchmarks.composite import BenchmarkError, Composite, Mask
+from sshbench.benchmarks.composite import BenchmarkError, Composite, Mask, described
 from sshbench.benchmarks.files import ROLES, Images, compose, listed, read_roles
 from sshbench.benchmarks.folder import check_roles
 from sshbench.benchmarks.ids import usable_ids
@@ -74,6 +74,9 @@ class Table:
         ids, self._faults = usable_ids(where, ids)
         self._index = {id: i for i, id in enumerate(ids)}
         self._id_column = id_column
+
+    def __repr__(self) -> str:
+        return described(self)
 
     def __len__(self) -> int:
         return len(self._index)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PARTS = ("train", "held-out", "all")
 
 
-@click.command("generate-triplets", epilog="All of this in Python: sshbench.triplets.engine.plan and generate.")
+@click.command("generate-triplets", epilog="All of this in Python: sshbench.generate_triplets.")
 @click.option(
     "--source",
     default="sample",
@@ -202,35 +202,31 @@ def generate_triplets(
 
     if workers > 1 and engine == "local" and not dry_run:
         prepare_workers()
+    from sshbench.triplets.api import open_run
     from sshbench.triplets.codecs import Codec
-    from sshbench.triplets.engine import generate, plan
+    from sshbench.triplets.engine import generate
     from sshbench.triplets.luts import bank_of
-    from sshbench.triplets.sources import open_source
 
     # No warning about every attempt to reach the hub: what came of them is said in one sentence.
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     shards = _part(shard)
     codec = Codec.choose(image_format, quality)
     settings = Settings(**values | {"transfers": values["transfers"] or TRANSFERS})
-    if luts and settings.appearance != "lut":
-        raise SshbenchError("--luts is for --appearance lut; leave --luts out")
     has_parts = settings.appearance in ("lut", "grades")
     if lut_part and not has_parts:
         raise SshbenchError("--lut-part is for --appearance lut and grades; leave --lut-part out")
     if masked and not masks:
         raise SshbenchError("--masked is for --masks, which says where the masks are")
     looks: Part = (lut_part or part) if has_parts else "all"
-    bank = bank_of(settings.appearance, luts, looks)
     if weights:
-        settings = replace(settings, weights=_weights(weights, bank))
+        settings = replace(settings, weights=_weights(weights, bank_of(settings.appearance, luts, looks)))
     asked = {
         "config": config, "split": split, "column": column, "revision": revision, "masks": masks, "part": part,
         "masked": masked, "limit": limit, "streaming": streaming, **limits(max_pixels),
     }  # fmt: skip
-    photos = open_source(source, **asked)
-    run = plan(
-        settings, photos, bank, store=store, codec=codec, views=int(views), rows_per_shard=rows_per_shard,
-        asked={"spec": source, **asked}, luts_from=luts, lut_part=looks, license=license,
+    run, photos, bank = open_run(
+        source, settings, asked, luts=luts, lut_part=looks, store=store, codec=codec, views=int(views),
+        rows_per_shard=rows_per_shard, license=license,
     )  # fmt: skip
     if dry_run:
         _say_estimate(run, photos, bank, output, workers)

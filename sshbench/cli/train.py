@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sshbench.cli.image_limit import limits, max_megapixels
+from sshbench.cli.image_limit import max_megapixels
 from sshbench.cli.names import NETWORK
 from sshbench.cli.stopping import go_on
 from sshbench.errors import SshbenchError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sshbench.training.run import Outcome
 
 
-@click.command(epilog="All of this in Python: sshbench.training.run.run. Own methods: docs/training.md.")
+@click.command(epilog="All of this in Python: sshbench.train. Own methods: docs/training.md.")
 @click.argument("method", type=NETWORK, required=False)
 @click.option(
     "--source",
@@ -108,27 +108,19 @@ def train(
         return
     if method is None:
         raise click.MissingParameter(ctx=ctx, param_hint="'METHOD'", param_type="argument")
-    from sshbench.training.objectives import find_objective
-    from sshbench.training.recipe import read_recipe, seconds
-
-    find_objective(method)
-    limit = seconds(time_limit) if time_limit else None
-    folder = Path(out or f"runs/{Path(method.partition('.py:')[0]).name}")
-    kept = folder / "recipe.toml"
-    where = recipe or (str(kept) if resume and kept.is_file() else "small")
-    plan = read_recipe(where, changes, method=method)
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
-    import torch
-
-    from sshbench.training.run import run
+    from sshbench.training.api import train as train_method
 
     if threads:
+        import torch
+
         torch.set_num_threads(threads)
+    folder = Path(out or f"runs/{Path(method.partition('.py:')[0]).name}")
     go_on(f"the last checkpoint is in {folder}/checkpoints, and the same with --resume goes on from it")
-    outcome = run(
-        plan, source, luts or None, folder, device=device, workers=workers, time_limit=limit, resume=resume,
-        overwrite=overwrite, init_from=init_from, masks=masks, measure_on=measure_on, quiet=quiet,
-        **limits(max_pixels),
+    outcome = train_method(
+        method, source, folder, recipe=recipe, changes=changes, luts=luts or None, masks=masks, init_from=init_from,
+        measure_on=measure_on, time_limit=time_limit, resume=resume, overwrite=overwrite, device=device,
+        workers=workers, max_pixels=max_pixels, progress=not quiet,
     )  # fmt: skip
     if os.environ.get("RANK", "0") == "0":
         click.echo(_said(outcome, method))

@@ -60,21 +60,41 @@ def fit_polynomial(
 ) -> PolynomialMap:
     """Fit the polynomial that brings `source` nearest to `target`.
 
-    It minimises the sum of `weights * (map(source) - target)**2`; of several best maps it is the one of smallest norm.
+    The fit minimises the sum of `weights * (map(source) - target)**2`. Of several best maps it takes the one with the
+    smallest norm.
 
     Parameters
     ----------
     source, target
-        `[N, 3]`, any range and encoding.
+        Colours `[N, 3]` of any range and encoding.
     terms
-        3, 4, 10 or 17.
+        3 (R, G, B), 4 (with a constant), 10 (second order) or 17 (third order).
     weights
-        `[N]`, not negative; all 1 by default.
+        `[N]`, not negative. The default is 1 for all.
+
+    Returns
+    -------
+    PolynomialMap
+        A function of colours `[..., 3]`, with the `matrix` `[terms, 3]`.
 
     Raises
     ------
     LutError
-        Shapes that do not fit, no colours, or another number of terms.
+        The shapes do not fit, there are no colours, or the number of terms is another.
+
+    References
+    ----------
+    The terms are those of Cheung, Westland, Connah, Ripamonti: "A comparative study of the characterisation of colour
+    cameras by means of neural networks and polynomial transforms", Coloration Technology 120, 2004.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sshbench.lut import fit_polynomial
+    >>> source = np.random.default_rng(0).random((100, 3))
+    >>> halved = fit_polynomial(source, source / 2, terms=4)
+    >>> np.allclose(halved(np.ones(3)), 0.5)
+    True
     """
     source, target, weights = checked(source, target, weights)
     root = np.sqrt(weights)[:, None]

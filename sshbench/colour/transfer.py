@@ -121,22 +121,35 @@ def match_distribution(source: Floats, target: Floats, iterations: int = ITERATI
 
 
 def transfer_reinhard(image: Pixels, target: Pixels) -> Pixels:
-    """Give `image` the mean and the deviation of `target` along each axis of l-alpha-beta.
+    """Give `image` the mean and the deviation of `target` along each axis of the space l-alpha-beta.
 
     Parameters
     ----------
     image, target
-        `[H, W, 3]` uint8 sRGB, of any sizes.
+        uint8 `[H, W, 3]`, sRGB-encoded; the two may differ in size.
+
+    Returns
+    -------
+    array
+        uint8, of the shape of `image`.
 
     Raises
     ------
     LutError
-        An image of another type or without pixels.
+        An image has another type or shape, or no pixels.
 
     References
     ----------
     Reinhard, Ashikhmin, Gooch, Shirley: "Color transfer between images", IEEE CG&A 21 (5), 2001. sRGB is decoded to
     linear light before equation 4, which expects it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sshbench.lut import transfer_reinhard
+    >>> dark, bright = (np.random.default_rng(i).integers(i * 90, i * 90 + 90, (32, 32, 3), np.uint8) for i in (0, 1))
+    >>> abs(transfer_reinhard(dark, bright).mean() - bright.mean()) < 2
+    True
     """
     return _rounded(in_space("lab", match_deviation, _flat(image), _flat(target)), image.shape)
 
@@ -147,13 +160,31 @@ def transfer_xiao(image: Pixels, target: Pixels) -> Pixels:
     Parameters
     ----------
     image, target
-        As for `transfer_reinhard`.
+        uint8 `[H, W, 3]`, sRGB-encoded; the two may differ in size.
+
+    Returns
+    -------
+    array
+        uint8, of the shape of `image`.
+
+    Raises
+    ------
+    LutError
+        An image has another type or shape, or no pixels.
 
     References
     ----------
     Xiao, Ma: "Color transfer in correlated color space", VRCIA 2006, equations 1 to 7: translate to the mean, rotate
-    to the principal axes, scale, and back along the target's. The axes are matched by their variance and turned to
-    the side that is nearest, which the paper leaves to the decomposition.
+    to the principal axes, scale, and go back along the axes of the target. The axes are matched by their variance and
+    turned to the nearest side, which the paper leaves to the decomposition.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sshbench.lut import transfer_xiao
+    >>> dark, bright = (np.random.default_rng(i).integers(i * 90, i * 90 + 90, (32, 32, 3), np.uint8) for i in (0, 1))
+    >>> abs(transfer_xiao(dark, bright).mean() - bright.mean()) < 2
+    True
     """
     return _rounded(in_space("srgb", match_covariance, _flat(image), _flat(target)), image.shape)
 
@@ -174,12 +205,30 @@ def transfer_monge_kantorovich(image: Pixels, target: Pixels) -> Pixels:
     Parameters
     ----------
     image, target
-        As for `transfer_reinhard`.
+        uint8 `[H, W, 3]`, sRGB-encoded; the two may differ in size.
+
+    Returns
+    -------
+    array
+        uint8, of the shape of `image`.
+
+    Raises
+    ------
+    LutError
+        An image has another type or shape, or no pixels.
 
     References
     ----------
     Pitie, Kokaram: "The linear Monge-Kantorovitch linear colour mapping for example-based colour transfer", CVMP 2007,
     section 3.3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sshbench.lut import transfer_monge_kantorovich
+    >>> dark, bright = (np.random.default_rng(i).integers(i * 90, i * 90 + 90, (32, 32, 3), np.uint8) for i in (0, 1))
+    >>> abs(transfer_monge_kantorovich(dark, bright).mean() - bright.mean()) < 2
+    True
     """
     return _rounded(in_space("srgb", match_covariance_optimally, _flat(image), _flat(target)), image.shape)
 
@@ -204,12 +253,30 @@ def transfer_histogram(image: Pixels, target: Pixels) -> Pixels:
     Parameters
     ----------
     image, target
-        As for `transfer_reinhard`.
+        uint8 `[H, W, 3]`, sRGB-encoded; the two may differ in size.
+
+    Returns
+    -------
+    array
+        uint8, of the shape of `image`.
+
+    Raises
+    ------
+    LutError
+        An image has another type or shape, or no pixels.
 
     References
     ----------
     Fecker, Barkowsky, Kaup: "Histogram-based prefiltering for luminance and chrominance compensation of multiview
     video", IEEE TCSVT 18 (9), 2008.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sshbench.lut import transfer_histogram
+    >>> dark, bright = (np.random.default_rng(i).integers(i * 90, i * 90 + 90, (32, 32, 3), np.uint8) for i in (0, 1))
+    >>> abs(transfer_histogram(dark, bright).mean() - bright.mean()) < 2
+    True
     """
     image, target = _checked(image), _checked(target)
     out = np.empty_like(image)
@@ -226,17 +293,37 @@ def transfer_histogram(image: Pixels, target: Pixels) -> Pixels:
 def transfer_distribution(image: Pixels, target: Pixels, iterations: int = ITERATIONS) -> Pixels:
     """Give `image` the colour distribution of `target`.
 
-    Again and again both are projected on three axes that are turned at random (but the same in every call), and the
-    histogram along each axis is matched.
+    Both are projected, many times, on three axes that are turned at random (the same in every call), and the histogram
+    along each axis is matched.
 
     Parameters
     ----------
     image, target
-        As for `transfer_reinhard`.
+        uint8 `[H, W, 3]`, sRGB-encoded; the two may differ in size.
+    iterations
+        The number of random turns.
+
+    Returns
+    -------
+    array
+        uint8, of the shape of `image`.
+
+    Raises
+    ------
+    LutError
+        An image has another type or shape, or no pixels.
 
     References
     ----------
     Pitie, Kokaram, Dahyot: "Automated colour grading using colour distribution transfer", CVIU 107, 2007.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sshbench.lut import transfer_distribution
+    >>> dark, bright = (np.random.default_rng(i).integers(i * 90, i * 90 + 90, (32, 32, 3), np.uint8) for i in (0, 1))
+    >>> abs(transfer_distribution(dark, bright).mean() - bright.mean()) < 2
+    True
     """
     return _rounded(_distribution(_flat(image), _flat(target), iterations)[0], image.shape)
 

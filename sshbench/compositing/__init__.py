@@ -1,1 +1,16 @@
-"""Harmonizing a user's own photographs: placing the foreground, what a method is shown, pasting at full size."""
+"""Harmonizing a user's own photographs: placing the foreground, what a method is shown, pasting at full size.
+
+The function is `sshbench.harmonize`. Names load on first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sshbench.lazy import exports
+
+if TYPE_CHECKING:
+    from sshbench.compositing.harmonize import Harmonized as Harmonized
+    from sshbench.compositing.photo import CompositingError as CompositingError
+
+__getattr__, __dir__, __all__ = exports(__name__, {"CompositingError": "photo", "Harmonized": "harmonize"})

@@ -28,7 +28,7 @@ PREFERRED = ("ssh-lut", "ssh", "reinhard")
 """What is taken where no method is named: the first whose weights are here; the last needs none."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Harmonized:
     """A harmonized photograph.
 
@@ -46,6 +46,15 @@ class Harmonized:
         Where the foreground lies on the background, and the part that gave the appearance.
     photo
         The background, whose metadata the result carries.
+
+    Examples
+    --------
+    >>> import numpy as np, sshbench
+    >>> cutout = np.full((20, 30, 4), (200, 120, 60, 255), np.uint8)
+    >>> photo = np.full((60, 90, 3), (40, 60, 110), np.uint8)
+    >>> result = sshbench.harmonize(cutout, photo, at=(10, 20), method="reinhard")
+    >>> result.pixels.shape, result.lut().size
+    ((60, 90, 3), 33)
     """
 
     pixels: NDArray[Any]
@@ -55,6 +64,11 @@ class Harmonized:
     landing: Box
     reference: Box
     photo: Photo
+
+    def __repr__(self) -> str:
+        height, width = self.pixels.shape[:2]
+        kind = "no map" if self.colour_map is None else f"map {self.colour_map.kind}"
+        return f"<Harmonized {width} x {height} {self.pixels.dtype} by {self.method}, {kind}>"
 
     def file(self) -> ImageFile:
         """What `save` writes: laid out as the background's file, with its ICC profile, EXIF and XMP."""
@@ -130,12 +144,24 @@ def harmonize(
 
     Returns
     -------
-    Of the background's size, bits, colour space and metadata. No array that was given is changed.
+    Harmonized
+        The picture, of the background's size, bits, colour space and metadata. No array that was given is changed.
 
     Raises
     ------
     SshbenchError
         Each with one sentence that says what is wrong and the way out.
+
+    Examples
+    --------
+    >>> import numpy as np, sshbench
+    >>> cutout = np.full((20, 30, 4), (200, 120, 60, 255), np.uint8)  # R, G, B and alpha
+    >>> photo = np.full((60, 90, 3), (40, 60, 110), np.uint8)
+    >>> result = sshbench.harmonize(cutout, photo, at=(10, 20), method="reinhard")
+    >>> result
+    <Harmonized 90 x 60 uint8 by reinhard, map lut>
+    >>> result.save("out.png")
+    >>> result.export_lut("look.cube")
     """
     if map not in MAPS:
         raise CompositingError(f"there is no map {map!r}; there are {', '.join(MAPS)}")

@@ -25,7 +25,7 @@ _PROFILE_POINTS = 65
 
 
 class CompositingError(SshbenchError):
-    """Photographs, a mask or a placement that do not go together, and the way out."""
+    """Photographs, a mask or a placement do not go together; the message says the way out."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,8 +5,9 @@ Names load on first use, so that a worker imports what it needs.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sshbench.lazy import exports
 
 if TYPE_CHECKING:
     from sshbench.colour.polynomial import fit_polynomial as fit_polynomial
@@ -68,16 +69,4 @@ _HOMES = {
     "write_cube": "cube",
     "write_hald": "hald",
 }
-__all__ = sorted(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(
-            import_module(_HOMES[name] if _HOMES[name].startswith(".") else f".{_HOMES[name]}", __name__), name
-        )
-    raise AttributeError(f"module 'sshbench.lut' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = exports(__name__, _HOMES)

@@ -67,44 +67,60 @@ def apply_lut(
 ) -> Any:
     """Send images through lookup tables.
 
+    Interpolation follows the Adobe Cube LUT specification 1.0: values outside the domain are clamped to it.
+
     Parameters
     ----------
     images
-        One image `[H, W, 3]` or `[3, H, W]`, or a batch `[N, ...]` of them; numpy array or torch tensor. uint8 and
-        (numpy only) uint16 span their whole range for 0..1; float16, bfloat16 (torch), float32 and float64 are used as
-        they are: outside the domain they are clamped to it, infinities too, and a pixel with a NaN gives NaN.
+        A numpy array or a torch tensor: one image `[H, W, 3]` or `[3, H, W]`, or a batch `[N, ...]` of images. uint8
+        and (numpy only) uint16 span their whole range for 0..1. float16, bfloat16 (torch), float32 and float64 are used
+        as they are: infinities are clamped to the domain, and a pixel with a NaN gives NaN.
     luts
-        A `Lut`, a `LutBank`, the name of a look that ships with sshbench or the path of a LUT file, or tables as a
-        tensor `[B, G, R, 3]` or `[K, B, G, R, 3]` over 0..1, whose gradients are then available.
+        A `Lut`, a `LutBank`, the name of a look that ships with sshbench, the path of a LUT file, or tables over 0..1
+        as a tensor `[B, G, R, 3]` or `[K, B, G, R, 3]`, whose gradients are then available.
     index
-        The LUT of each image, 0..K-1 or its name in the bank: one for all, or `[N]`. None is LUT 0 of one LUT, or LUT i
-        for image i where there are as many LUTs as images.
+        The LUT of each image: its number 0..K-1 or its name in the bank; one for all images, or `[N]`. None takes LUT 0
+        of a single LUT, and LUT i for image i if there are as many LUTs as images.
     strength
-        How far to go from the input (0) to the LUT's output (1): one for all, or `[N]`.
+        How far to go from the input (0) to the output of the LUT (1): one number for all images, or `[N]`.
     interpolation
-        Of the 3D table; 1D curves are always interpolated linearly.
+        `"trilinear"` or `"tetrahedral"`, for the 3D table. 1D curves are always interpolated linearly.
     layout
-        `"auto"` takes the axis of length 3, and where both could be it, channels last for numpy and uint8 tensors,
-        channels first for floating-point tensors.
+        `"HWC"`, `"CHW"`, or `"auto"`, which takes the axis of length 3. If both axes have this length, `"auto"` means
+        channels last for numpy arrays and uint8 tensors, and channels first for floating-point tensors.
     data_range
-        The number that stands for white, which the LUT sees as 1: 255 for floats over 0..255, 4095 for 12 bits in
-        uint16. By default 255 of uint8, 65535 of uint16 and 1 of floats.
+        The value of white in the images: 255 for floats over 0..255, 4095 for 12 bits in uint16. The default is 255 for
+        uint8, 65535 for uint16, and 1 for floats.
     out
-        Where to write the result: contiguous, of the images' shape and type. It may be `images` itself, or overlap it.
+        Where to write the result: contiguous, of the images' shape and type. `out` may be `images` itself or overlap
+        it.
 
     Returns
     -------
-    The images' type (byte order too), shape, layout and range. uint8 and uint16 are rounded (half up) and clamped;
-    floats are not clamped.
+    array or tensor
+        The images' type (byte order too), shape, layout and range. uint8 and uint16 are rounded (half up) and clamped;
+        floats are not clamped.
 
     Raises
     ------
     LutError
-        A shape, type, index, name or strength that does not fit; or floats that are most likely over 0..255, as more of
-        them lie far above the LUT's domain (by more than its width) than inside of it. Images on a device, and in a
-        graph of `torch.compile`, are not checked for that.
+        A shape, type, index, name or strength does not fit; or the floats are most likely over 0..255, since more of
+        them lie far above the LUT's domain (by more than its width) than inside the domain. Images on a GPU, and in a
+        graph of `torch.compile`, are not checked for their range.
     CubeFormatError, HaldError, OSError
-        As `sshbench.lut.files.read_lut`, where `luts` is a name or a path.
+        `luts` is a name or a path, and `sshbench.lut.read_lut` cannot read the file.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sshbench import LutBank, apply_lut
+    >>> photo = np.full((4, 6, 3), 100, np.uint8)
+    >>> apply_lut(photo, "golden-hour", strength=0.5)[0, 0].tolist()
+    [116, 97, 79]
+    >>> import torch
+    >>> images = torch.full((2, 3, 4, 6), 0.4)
+    >>> apply_lut(images, LutBank.of_looks(), [3, 14]).shape
+    torch.Size([2, 3, 4, 6])
     """
     luts, index = arguments.named(luts, index)
     if interpolation not in ("trilinear", "tetrahedral"):
@@ -143,19 +159,38 @@ def apply_lut_normalized(
     interpolation: Interpolation = "trilinear",
     layout: Layout = "auto",
 ) -> Any:
-    """Send uint8 images through lookup tables straight to a network's input, in one pass.
+    """Send uint8 images through lookup tables straight to the input of a network, in one pass.
 
     Parameters
     ----------
-    images, luts, index, strength, interpolation, layout
-        As for `apply_lut`; `images` are uint8.
+    images
+        uint8, one image or a batch, as for `apply_lut`.
+    luts, index, strength, interpolation, layout
+        As for `apply_lut`.
     mean, std
-        A channel, of values in 0..1; the defaults give -1..1.
+        Three numbers each, one for each channel, in values of 0..1. The defaults give -1..1.
+    dtype
+        The type of the result: `"float32"`, `"float16"`, or (tensors only) `"bfloat16"`.
 
     Returns
     -------
-    `[N, 3, H, W]` of `dtype`: (v - mean) / std for the LUT's value v clamped to 0..1, which is not rounded to 8 bits in
-    between.
+    array or tensor
+        `[N, 3, H, W]` of `dtype`: (v - mean) / std, with v the LUT's value clamped to 0..1. The value is not rounded to
+        8 bits in between.
+
+    Raises
+    ------
+    LutError
+        The images are not uint8, or the LUT, the index, the strength, `mean` or `std` do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sshbench.lut import Lut, apply_lut_normalized
+    >>> white = np.full((1, 4, 6, 3), 255, np.uint8)
+    >>> batch = apply_lut_normalized(white, Lut.identity())
+    >>> batch.shape, batch.dtype.name, float(batch.max())
+    ((1, 3, 4, 6), 'float32', 1.0)
     """
     luts, index = arguments.named(luts, index)
     is_array = isinstance(images, np.ndarray)

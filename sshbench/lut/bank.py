@@ -26,16 +26,34 @@ _AT_ONCE = 1 << 20  # colours; those of a large table would fill the memory
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LutBank:
-    """K LUTs over 0..1 with one table size.
+    """K LUTs over 0..1 with tables of one size, so that one call gives each image of a batch its own LUT.
+
+    Make a bank with `from_folder`, `from_luts` or `of_looks`. `bank[k]` and `bank["name"]` are single LUTs.
 
     Parameters
     ----------
     values
-        `[K, B, G, R, 3]` float32.
+        The tables, float32 `[K, B, G, R, 3]`.
     names
         K different names.
     errors
-        Per LUT, the largest difference found between it and the LUT it was resampled from; 0.0 where it is a copy.
+        For each LUT, the largest difference found between it and the LUT that it was resampled from; 0.0 for a copy.
+
+    Raises
+    ------
+    LutError
+        The shape is another, the names or errors are not K, or a name repeats.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sshbench import LutBank, apply_lut
+    >>> bank = LutBank.of_looks()
+    >>> bank
+    <LutBank of 100 LUTs, 17^3 points: 'amber-and-ink', 'arctic-light', 'autochrome', ...>
+    >>> images = np.full((2, 8, 8, 3), 100, np.uint8)
+    >>> apply_lut(images, bank, ["golden-hour", "autochrome"]).shape
+    (2, 8, 8, 3)
     """
 
     values: NDArray[np.float32]

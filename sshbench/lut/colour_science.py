@@ -14,18 +14,30 @@ if TYPE_CHECKING:
 
 
 def from_colour(source: colour.LUT1D | colour.LUT3x1D | colour.LUT3D | colour.LUTSequence) -> Lut:
-    """Take over a LUT of colour-science; its numbers are rounded from float64 to float32.
+    """Take over a LUT of the package colour-science. The numbers are rounded from float64 to float32.
 
     Parameters
     ----------
     source
-        A 1D, 3x1D or 3D LUT, or a sequence of at most one 1D or 3x1D and then at most one 3D LUT.
+        A 1D, 3x1D or 3D LUT, or a sequence of at most one 1D or 3x1D LUT and then at most one 3D LUT.
+
+    Returns
+    -------
+    Lut
+        A 1D LUT, a 3D LUT, or a shaper with a table.
 
     Raises
     ------
     LutError
         The domain is a list of samples (explicit), the sequence has other parts or another order, or the numbers are
         no LUT.
+
+    Examples
+    --------
+    >>> import colour
+    >>> from sshbench.lut import from_colour
+    >>> from_colour(colour.LUT3D(size=5, name="five"))
+    <Lut 'five' 3d, 5^3 points>
     """
     import colour
 
@@ -47,7 +59,24 @@ def from_colour(source: colour.LUT1D | colour.LUT3x1D | colour.LUT3D | colour.LU
 
 
 def to_colour(lut: Lut) -> colour.LUT3x1D | colour.LUT3D | colour.LUTSequence:
-    """Give a LUT to colour-science: a 1D LUT as `LUT3x1D`, a shaper with a table as `LUTSequence`."""
+    """Give a LUT to the package colour-science.
+
+    Parameters
+    ----------
+    lut
+        Any LUT.
+
+    Returns
+    -------
+    LUT3x1D, LUT3D or LUTSequence
+        A 1D LUT becomes a `LUT3x1D`, a 3D LUT a `LUT3D`, and a shaper with a table a `LUTSequence`.
+
+    Examples
+    --------
+    >>> from sshbench.lut import Lut, to_colour
+    >>> to_colour(Lut.identity(5)).size
+    5
+    """
     import colour
 
     stages: list[Any] = []

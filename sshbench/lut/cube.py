@@ -46,15 +46,15 @@ def read_cube(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> Lu
     path
         A regular file: UTF-8 or Latin-1 text, or UTF-16 with a byte order mark.
     max_bytes
-        Larger files are refused unread.
+        The largest file that is read, in bytes; the default is 512 MiB.
 
     Returns
     -------
     Lut
-        Numbers are the float32 nearest to the file's decimals. A LUT for video range (black at 16, white at 235) is
-        brought to full range: its domain with `LUT_IN_VIDEO_RANGE`, its values with `LUT_OUT_VIDEO_RANGE`. Keywords
-        without a meaning here are in `metadata`, the values of a repeated one separated by newlines. The domain of a
-        1D table is `shaper_domain`.
+        The numbers are the float32 nearest to the decimals of the file. A LUT for video range (black at 16, white at
+        235) is brought to full range: its domain with `LUT_IN_VIDEO_RANGE`, its values with `LUT_OUT_VIDEO_RANGE`.
+        Keywords without a meaning here are in `metadata`, the values of a repeated keyword separated by newlines. The
+        domain of a 1D table is `shaper_domain`.
 
     Raises
     ------
@@ -66,8 +66,19 @@ def read_cube(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> Lu
     Warns
     -----
     CubeWarning
-        Once a file, where it has unknown keywords, a title without quotes, or the input range 0 to 1 for a table that
-        it does not have.
+        The file has unknown keywords, a title without quotes, or the input range 0 to 1 for a table that it does not
+        have. There is at most one warning for a file.
+
+    References
+    ----------
+    Adobe Cube LUT specification 1.0, with the extensions of DaVinci Resolve.
+
+    Examples
+    --------
+    >>> from sshbench import Lut, read_cube, write_cube
+    >>> write_cube(Lut.identity(17), "look.cube")
+    >>> read_cube("look.cube")
+    <Lut 'identity' 3d, 17^3 points>
     """
     source = os.fspath(path)
     data = _text(source, _read_bytes(source, max_bytes))
@@ -101,16 +112,31 @@ def read_cube(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> Lu
 def write_cube(lut: Lut, path: str | os.PathLike[str]) -> None:
     """Write a `.cube` file that reads back with the same float32 bits, title, domains and metadata.
 
-    A 1D or a 3D LUT takes Adobe's form, a shaper with a table Resolve's. The file appears whole or not at all.
+    A 1D or a 3D LUT takes the form of Adobe, and a shaper with a table that of DaVinci Resolve. The file appears whole
+    or not at all.
+
+    Parameters
+    ----------
+    lut
+        The LUT to write.
+    path
+        The file to write; a file of this name is replaced.
 
     Raises
     ------
     LutError
-        The LUT has what the format cannot hold: a shaper or table with different domains a channel in Resolve's form,
-        a title with a double quote or a control character, metadata that is not one keyword and text a line, or more
-        of them than `read_cube` takes.
+        The LUT has what the format cannot hold: a shaper or table with a different domain for each channel in Resolve's
+        form, a title with a double quote or a control character, metadata that is not one keyword and text a line, or
+        more of them than `read_cube` takes.
     OSError
         The folder does not exist or cannot be written.
+
+    Examples
+    --------
+    >>> from sshbench import Lut, write_cube
+    >>> write_cube(Lut.identity(2), "identity.cube")
+    >>> print(open("identity.cube").read().splitlines()[1])
+    LUT_3D_SIZE 2
     """
     lines = [f'TITLE "{_checked_title(lut.title)}"'] if lut.title else []
     lines += _metadata_lines(lut)

@@ -29,7 +29,7 @@ _VIDEO_BLACK, _VIDEO_WIDTH = 16 / 255, 219 / 255
 
 
 class CubeFormatError(SshbenchError, ValueError):
-    """A file that is no valid `.cube`: which file, which line (None where no line is to blame), and why."""
+    """A file is no valid `.cube`: `path`, `line` (None if no line is to blame) and `reason` say where and why."""
 
     def __init__(self, path: str | os.PathLike[str], line: int | None, reason: str) -> None:
         super().__init__(path, line, reason)
@@ -41,7 +41,7 @@ class CubeFormatError(SshbenchError, ValueError):
 
 
 class CubeWarning(UserWarning):
-    """Something in a `.cube` file that the specification does not know and that changes no number."""
+    """A `.cube` file has something that the specification does not know and that changes no number."""
 
 
 def keyword_of(line: bytes) -> bytes:

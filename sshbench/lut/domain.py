@@ -11,7 +11,26 @@ from sshbench.errors import LutError
 
 @dataclass(frozen=True)
 class Domain:
-    """The box of input values a table spans, per channel R, G, B; values outside are clamped to it."""
+    """The range of input values that a table spans in each channel R, G, B; values outside are clamped to it.
+
+    Parameters
+    ----------
+    lower, upper
+        Three bounds each, finite in float32 and with `lower < upper`.
+
+    Raises
+    ------
+    LutError
+        The bounds are not three each, not finite, or the domain is empty.
+
+    Examples
+    --------
+    >>> from sshbench import Domain
+    >>> Domain()
+    Domain(lower=(0.0, 0.0, 0.0), upper=(1.0, 1.0, 1.0))
+    >>> Domain(upper=(4.0, 4.0, 4.0)).is_unit
+    False
+    """
 
     lower: tuple[float, float, float] = (0.0, 0.0, 0.0)
     upper: tuple[float, float, float] = (1.0, 1.0, 1.0)

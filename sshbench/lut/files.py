@@ -45,12 +45,17 @@ def find_lut(text: str) -> Path:
 
 
 def read_lut(path: str | os.PathLike[str]) -> Lut:
-    """Read a LUT file; what it holds decides, not its name.
+    """Read a LUT file of any kind; the content decides the kind, not the name.
 
     Parameters
     ----------
     path
         A `.cube` file or a Hald CLUT, or the name of a look that ships with sshbench, such as `"golden-hour"`.
+
+    Returns
+    -------
+    Lut
+        As `read_cube` or `read_hald` returns it.
 
     Raises
     ------
@@ -60,6 +65,12 @@ def read_lut(path: str | os.PathLike[str]) -> Lut:
         There is neither a file nor a look of this name.
     OSError
         The file cannot be read.
+
+    Examples
+    --------
+    >>> from sshbench.lut import read_lut
+    >>> read_lut("golden-hour")
+    <Lut 'Golden hour' 3d, 17^3 points>
     """
     if not isinstance(path, str):
         return _read_file(Path(path))
@@ -84,14 +95,29 @@ def _read_file(path: Path) -> Lut:
 
 
 def find_luts(folder: str | os.PathLike[str]) -> list[Path]:
-    """The LUT files in a folder and the folders in it, sorted: `.cube`, and images of a Hald CLUT's size.
+    """Find the LUT files in a folder and the folders in it: `.cube` files, and images of the size of a Hald CLUT.
 
-    Hidden files and folders are left out.
+    Parameters
+    ----------
+    folder
+        The folder to search. Hidden files and folders are left out.
+
+    Returns
+    -------
+    list of Path
+        The files, sorted.
 
     Raises
     ------
     LutError
         There is no such folder.
+
+    Examples
+    --------
+    >>> from sshbench.lut import Lut, find_luts, write_cube
+    >>> write_cube(Lut.identity(17), "look.cube")
+    >>> find_luts(".")
+    [PosixPath('look.cube')]
     """
     folder = Path(folder)
     if not folder.is_dir():

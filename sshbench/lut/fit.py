@@ -17,22 +17,37 @@ _RIDGE = 1e-7  # of the mean weight of a grid point; holds points that few colou
 def fit_lut(source: NDArray[Any], target: NDArray[Any], *, size: int = 17, weights: NDArray[Any] | None = None) -> Lut:
     """Fit the 3D LUT over 0..1 that, interpolated trilinearly, brings `source` nearest to `target`.
 
-    Trilinear interpolation is linear in the table, so this is sparse least squares, solved by conjugate gradients. Grid
-    points that no colour touches keep the identity, and those that are touched faintly stay near it.
+    Trilinear interpolation is linear in the table, so the fit is sparse least squares, solved by conjugate gradients.
+    Grid points that no colour touches keep the identity, and those that are touched faintly stay near it.
 
     Parameters
     ----------
     source, target
-        `[N, 3]`; uint8, uint16, or floats over 0..1; `source` outside of it is clamped, as when the LUT is applied.
+        Colours `[N, 3]`: uint8, uint16, or floats over 0..1. Values of `source` outside this range are clamped, as when
+        the LUT is applied.
     size
-        Points an axis.
+        The number of points along an axis.
     weights
-        `[N]`, not negative; all 1 by default.
+        `[N]`, not negative. The default is 1 for all.
+
+    Returns
+    -------
+    Lut
+        A 3D LUT of `size` points along an axis.
 
     Raises
     ------
     LutError
-        Shapes that do not fit, no colours, floats over 0..255, or a size that no LUT has.
+        The shapes do not fit, there are no colours, the floats are over 0..255, or no LUT has this size.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sshbench.lut import apply_lut, fit_lut
+    >>> source = np.random.default_rng(0).random((5000, 3)).astype(np.float32)
+    >>> lut = fit_lut(source, source * 0.5, size=5)
+    >>> bool(np.abs(apply_lut(source[None], lut, layout="HWC")[0] - source * 0.5).max() < 0.01)
+    True
     """
     from scipy import sparse
     from scipy.sparse.linalg import cg

@@ -35,23 +35,41 @@ def fit_smooth_lut(
 ) -> Lut:
     """Fit a LUT over 0..1 that brings `source` near `target` and does no harm to other colours.
 
-    Colours that disagree with the rest, such as a network's artefacts and edges that it blurred, lose their weight
-    (Geman, McClure 1987). No channel falls where it should rise itself, nor along the greys, and none moves more
-    than 0.05 further than at `source`. Values are within 0..1.
+    Colours that disagree with the rest, such as the artefacts of a network and edges that it blurred, lose their
+    weight. No channel falls where it should rise, neither along its own axis nor along the greys, and none moves more
+    than 0.05 further than at `source`. The values are within 0..1.
 
     Parameters
     ----------
     source, target
-        `[N, 3]`, sRGB-encoded; uint8, uint16, or floats over 0..1.
+        Colours `[N, 3]`, sRGB-encoded: uint8, uint16, or floats over 0..1.
     size
-        Points an axis.
+        The number of points along an axis.
     weights
-        `[N]`, not negative; all 1 by default.
+        `[N]`, not negative. The default is 1 for all.
+
+    Returns
+    -------
+    Lut
+        A 3D LUT of `size` points along an axis.
 
     Raises
     ------
     LutError
-        Shapes that do not fit, no colours, no weight, floats over 0..255, or a size that no LUT has.
+        The shapes do not fit, there are no colours or no weight, the floats are over 0..255, or no LUT has this size.
+
+    References
+    ----------
+    The weights are those of Geman, McClure: "Statistical methods for tomographic image reconstruction", 1987.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sshbench.lut import fit_smooth_lut
+    >>> source = np.random.default_rng(0).random((2000, 3)).astype(np.float32)
+    >>> lut = fit_smooth_lut(source, source * 0.9, size=9)
+    >>> lut.size, bool(0 <= lut.values.min() and lut.values.max() <= 1)
+    (9, True)
     """
     source, target, weights = checked(unit_colours(source), unit_colours(target), weights)
     check_size(size, MAX_SIZE_3D, "3D table")

@@ -35,11 +35,11 @@ _LOSSLESS = "a Hald CLUT is a PNG or TIFF without compression losses"
 
 
 class HaldError(SshbenchError, ValueError):
-    """A picture that is no Hald CLUT, or a LUT that cannot be written as one."""
+    """A picture is no Hald CLUT, or a LUT cannot be written as one."""
 
 
 class HaldWarning(UserWarning):
-    """What a LUT loses when it is written as a Hald CLUT; or that a picture is no Hald CLUT and is read as a lookup."""
+    """A LUT loses something when it is written as a Hald CLUT, or a picture is read as a square lookup instead."""
 
 
 def level_of(width: int, height: int) -> int | None:
@@ -49,12 +49,17 @@ def level_of(width: int, height: int) -> int | None:
 
 
 def read_hald(path: str | os.PathLike[str]) -> Lut:
-    """Read a Hald CLUT, or a square lookup picture, from a PNG or TIFF with 8 or 16 bits a channel.
+    """Read a Hald CLUT, or a square lookup picture, from a PNG or TIFF file with 8 or 16 bits a channel.
+
+    Parameters
+    ----------
+    path
+        The picture, of a format without losses.
 
     Returns
     -------
     Lut
-        A 3D table of `level ** 2` points an axis over 0..1, values 0..1. The title is the file's name.
+        A 3D table of `level ** 2` points along an axis over 0..1, with values 0..1. The title is the file's name.
 
     Raises
     ------
@@ -68,6 +73,13 @@ def read_hald(path: str | os.PathLike[str]) -> Lut:
     -----
     HaldWarning
         The picture is laid out as a square lookup and read as one.
+
+    Examples
+    --------
+    >>> from sshbench.lut import Lut, read_hald, write_hald
+    >>> write_hald(Lut.identity(16), "hald.png", level=4)
+    >>> read_hald("hald.png")
+    <Lut 'hald' 3d, 16^3 points>
     """
     path = Path(path)
     check_lossless(path)
@@ -134,26 +146,37 @@ def default_level(lut: Lut) -> int:
 
 
 def write_hald(lut: Lut, path: str | os.PathLike[str], *, level: int | None = None, bits: int = 16) -> None:
-    """Write a LUT as a Hald CLUT; a LUT of another size or kind is resampled (trilinear).
+    """Write a LUT as a Hald CLUT. A LUT of another size or kind is resampled with trilinear interpolation.
 
     Parameters
     ----------
+    lut
+        The LUT to write.
     path
         A `.png`, `.tif` or `.tiff` file, which appears whole or not at all.
     level
-        2 to 16, for `level ** 2` points an axis; by default `default_level(lut)`.
+        2 to 16, for `level ** 2` points along an axis. The default is the smallest level up to 9 whose grid has all the
+        points of the LUT, or else the smallest with as many points.
     bits
         8 or 16 bits a channel.
 
     Raises
     ------
     HaldError
-        A wrong level, number of bits or suffix.
+        The level, the number of bits or the suffix is wrong.
 
     Warns
     -----
     HaldWarning
-        Where values outside 0..1 are clipped, or the LUT has a domain beyond 0..1, which a Hald CLUT cannot hold.
+        Values outside 0..1 are clipped, or the LUT has a domain beyond 0..1, which a Hald CLUT cannot hold.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> from sshbench.lut import Lut, write_hald
+    >>> write_hald(Lut.identity(16), "hald.png", level=4)
+    >>> Image.open("hald.png").size
+    (64, 64)
     """
     path = Path(path)
     if level is None:

@@ -25,25 +25,40 @@ def contact_sheet(
     tile: tuple[int, int] = (160, 120),
     font_size: int = 13,
 ) -> Image.Image:
-    """Draw one tile a LUT, the untouched photographs first.
+    """Draw one tile for each LUT, after a first tile with the untouched photographs.
 
     Parameters
     ----------
     luts
-        Shown in this order, each under its title (or its file's name where it has none).
+        The LUTs in this order, each under its title, or under the name of its file if it has no title.
     photos
-        sRGB-encoded `[H, W, 3]`, uint8. Several share a tile, side by side; each is cropped about its middle to fit.
+        uint8 `[H, W, 3]`, sRGB-encoded. Several photographs share a tile, side by side; each is cropped about its
+        middle to fit.
     columns
-        Tiles a row; fewer where there are fewer tiles.
+        The number of tiles in a row; fewer if there are fewer tiles.
     tile
-        Width and height of a tile's picture in pixels.
+        The width and the height of a tile's picture, in pixels.
     font_size
-        Of the titles, in pixels. Titles that do not fit are shortened with an ellipsis.
+        The size of the titles, in pixels. Titles that do not fit are shortened with an ellipsis.
+
+    Returns
+    -------
+    PIL.Image.Image
+        The sheet, in RGB.
 
     Raises
     ------
     SshbenchError
-        No photographs, or a number of columns or a tile too small to draw.
+        There are no photographs, or a number of columns or a tile is too small to draw.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sshbench.lut import contact_sheet, read_lut
+    >>> photo = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
+    >>> sheet = contact_sheet([read_lut("golden-hour")], [photo], tile=(80, 60))
+    >>> sheet.mode
+    'RGB'
     """
     width, height = tile
     if not photos or columns < 1 or width < 16 * len(photos) or height < 16:

@@ -32,23 +32,35 @@ MAX_SIZE_1D = 65536
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Lut:
-    """One lookup table: a 1D shaper, a 3D table, or a shaper followed by a table.
+    """One lookup table: 1D curves (the shaper), a 3D table, or a shaper followed by a table.
+
+    A `Lut` is immutable and independent of the file that it came from. `sshbench.apply_lut` applies it.
 
     Parameters
     ----------
     values
-        3D table `[B, G, R, 3]`, float32, red fastest as in a `.cube` file; None for a 1D LUT.
+        The 3D table, float32 `[B, G, R, 3]` with red varying fastest, as in a `.cube` file; None for a 1D LUT.
     shaper_values
-        1D curves `[S, 3]`, float32, one column a channel; None where there are none.
+        The 1D curves, float32 `[S, 3]`, one column for each channel; None if there are none.
     domain, shaper_domain
-        Input range of the table and of the shaper.
+        The input range of the table and of the shaper.
     title, source, metadata
-        The file's title, where it came from, and keywords that have no meaning here.
+        The title in the file, the file itself, and keywords of the file that have no meaning here.
 
     Raises
     ------
     LutError
-        Neither table nor shaper, a wrong shape or size (3D: 2..256, 1D: 2..65536), NaN or infinities.
+        There is neither a table nor a shaper, a shape or size is wrong (2 to 256 points along an axis of a 3D table, 2
+        to 65536 points of a shaper), or there are NaN or infinities.
+
+    Examples
+    --------
+    >>> from sshbench import Lut
+    >>> lut = Lut.identity(17)
+    >>> lut
+    <Lut 'identity' 3d, 17^3 points>
+    >>> lut.values.shape, lut.values[0, 0, 16].tolist()  # pure red
+    ((17, 17, 17, 3), [1.0, 0.0, 0.0])
     """
 
     values: NDArray[np.float32] | None = None

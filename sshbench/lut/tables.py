@@ -19,12 +19,30 @@ _MAX_BYTES = 1 << 30
 
 
 def read_tables(path: str | os.PathLike[str]) -> LutBank:
-    """Read the LUTs of such a file, as they are.
+    """Read the LUTs of an `.npz` file as they are, without resampling.
+
+    Parameters
+    ----------
+    path
+        A file with the arrays `luts` (`[K, B, G, R, 3]`: uint8, uint16, or floats over 0..1) and `names` (K texts).
+
+    Returns
+    -------
+    LutBank
+        The K LUTs.
 
     Raises
     ------
     LutError
         The file cannot be read, or its arrays are not those of this format.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sshbench.lut import Lut, read_tables
+    >>> np.savez("looks.npz", luts=Lut.identity(9).values[None], names=["plain"])
+    >>> read_tables("looks.npz")
+    <LutBank of 1 LUTs, 9^3 points: 'plain'>
     """
     try:
         with zipfile.ZipFile(path) as archive:

@@ -16,7 +16,7 @@ from sshbench.methods.source import sources_of
 
 
 class MethodError(SshbenchError):
-    """A method that is not known, cannot be loaded or does not keep to the interface."""
+    """A method is not known, cannot be loaded, or does not keep to the interface."""
 
 
 class MethodBroken(MethodError):
@@ -38,7 +38,7 @@ class MethodFailed(MethodError):
 
 
 class WeightsError(MethodError):
-    """Weights that are missing, damaged or of another network, and the way out."""
+    """Weights are missing, damaged or belong to another network; the message says the way out."""
 
 
 class MissingWeights(WeightsError):
@@ -80,27 +80,39 @@ def as_name(text: str, otherwise: str = "method") -> str:
 class Method(Protocol):
     """A way to harmonize composites.
 
-    Of a class of one's own only `harmonize` is asked for; `get_method` gives the other attributes the values of
-    `ATTRIBUTES` where the class does not have them, and the class's name. A method may have a function
-    `key(composite)`, whose text says what else a prediction depends on, such as the contents of a file.
+    A class of your own needs only `harmonize`. `get_method` adds the attributes that the class does not have: the
+    class's name, and the values of `sshbench.methods.base.ATTRIBUTES`. A method may also have a function
+    `key(composite)` that returns a text; the text says what else a prediction depends on, such as the contents of a
+    file.
 
     Attributes
     ----------
     name
-        What tables, files and `--method` call it: letters, digits and `.`, `_`, `+`, `-`.
+        The name in tables, files and `--method`: letters, digits and `.`, `_`, `+`, `-`.
     needs_background
-        It looks at the unoccluded `background`, not only at the composite.
+        Whether the method looks at the unoccluded `background`, not only at the composite.
     needs_mask
-        It cannot work without the mask.
+        Whether the method cannot work without the mask.
     sees_target
-        It looks at the ground truth, so that it is a ceiling and no method; every table marks it.
+        Whether the method looks at the ground truth, which makes it a ceiling; every table marks it.
     input_size
         Side of the square that a network works at, in pixels; None for any size.
     weights_hash
-        Of the weights, so that predictions of others are not taken for its own; None without weights. Where it is
-        None, all that the method holds is compared in its place.
+        A hash of the weights, so that stored predictions of other weights are made again; None without weights. If
+        the hash is None, everything that the method object holds is compared instead.
     trained_by
         Whose weights they are, which every table says: `authors`, `sshbench` or `user`; None without weights.
+
+    Examples
+    --------
+    >>> import sshbench
+    >>> class Brighter:
+    ...     needs_background = False
+    ...     def harmonize(self, batch):
+    ...         return [composite.composite / 255 * 1.1 for composite in batch]
+    >>> method = sshbench.get_method(Brighter)
+    >>> method.name, method.needs_mask, isinstance(method, sshbench.Method)
+    ('brighter', True, True)
     """
 
     name: str
@@ -114,10 +126,16 @@ class Method(Protocol):
     def harmonize(self, batch: Sequence[Composite]) -> Sequence[NDArray[Any]]:
         """Harmonize composites.
 
+        Parameters
+        ----------
+        batch
+            Composites, which may differ in size.
+
         Returns
         -------
-        One image a composite, `[H, W, 3]` of its full size, sRGB: uint8, or floats over 0..1 that are not rounded; or
-        torch tensors `[3, H, W]` of the same. The background is already pasted back.
+        sequence of images
+            One image for each composite, of its full size, sRGB-encoded, with the background already pasted back: numpy
+            `[H, W, 3]` or torch `[3, H, W]`, uint8, or floats over 0..1, which are not rounded.
         """
         ...
 

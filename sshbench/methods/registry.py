@@ -76,30 +76,46 @@ def get_method(
     device: str | None = None,
     weights: str | Path | None = None,
 ) -> Method:
-    """Make the method called `name`.
+    """Make a method from its name, its class, a function, or an object.
 
     Parameters
     ----------
     name
-        One of `METHODS`, the name of an entry point in the group `sshbench.methods`, `path.py:Class` for a file of
-        one's own, or `path.py` where it has one class with `harmonize`. Options follow after a colon,
-        `name:key=value,key=value`; the method's own name is then `name+key-value`, so that both stand in one table.
+        One of `sshbench.methods.METHODS`, the name of an entry point in the group `sshbench.methods`, `path.py:Class`
+        for a file of your own, or `path.py` if the file has one class with `harmonize`. Options follow after a colon,
+        `name:key=value,key=value`; the method is then called `name+key-value`, so that both stand in one table.
 
-        In Python also an object with `harmonize(batch)`, its class, or a function `f(composite)` that returns an image;
-        `path.py:function` may be one, too.
+        In Python also an object with `harmonize(batch)`, its class, or a function `f(composite)` that returns an image.
+        `path.py:function` may be such a function, too.
     device
         Handed to methods whose class or function takes a `device`, such as `"cpu"` or `"cuda:0"`.
     weights
-        Handed to methods that take `weights`, as for `sshbench.methods.weights.load_weights`.
+        Handed to methods that take `weights`: a folder or file that sshbench wrote, `hf://user/repo`, a file of the
+        authors, `"authors"` or `"sshbench"`.
+
+    Returns
+    -------
+    Method
+        An object with `harmonize(batch)` and the attributes of `Method`.
 
     Raises
     ------
     MethodError
-        Nothing has this name, or it does not take an option or its value.
+        Nothing has this name, or the method does not take an option or its value.
     MethodBroken
-        It is there and cannot be imported or made, or does not keep to the interface.
+        The method is there, and cannot be imported or made, or does not keep to the interface.
     MissingWeights
-        It needs weights, none were given, and there are none here.
+        The method needs weights, none were given, and there are none here.
+
+    Examples
+    --------
+    >>> import sshbench
+    >>> composite = sshbench.load_benchmark("sample")[0]
+    >>> method = sshbench.get_method("reinhard")
+    >>> method.harmonize([composite])[0].shape
+    (512, 512, 3)
+    >>> sshbench.get_method(lambda composite: composite.composite // 2).name
+    'lambda'
     """
     plain, options = split_options(name) if isinstance(name, str) else (_called(name), {})
     factory, listed_as = _factory(plain) if isinstance(name, str) else (name, None)

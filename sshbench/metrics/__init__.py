@@ -7,8 +7,9 @@ uint16 or floats over 0..1, and gives one number an image. Metrics that torchmet
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sshbench.lazy import exports
 
 if TYPE_CHECKING:
     from sshbench.metrics.arrays import MetricError as MetricError
@@ -55,25 +56,11 @@ _HOMES = {
     "psnr": "pixel",
     "score": "pair",
     "ssim": "structural",
+    # Names of torchmetrics.
+    "learned_perceptual_image_patch_similarity": "perceptual:lpips",
+    "mean_absolute_error": "pixel:mae",
+    "mean_squared_error": "pixel:mse",
+    "peak_signal_noise_ratio": "pixel:psnr",
+    "structural_similarity_index_measure": "structural:ssim",
 }
-_ALIASES = {
-    "learned_perceptual_image_patch_similarity": "lpips",
-    "mean_absolute_error": "mae",
-    "mean_squared_error": "mse",
-    "peak_signal_noise_ratio": "psnr",
-    "structural_similarity_index_measure": "ssim",
-}
-"""Names of torchmetrics."""
-
-__all__ = sorted({*_HOMES, *_ALIASES})
-
-
-def __getattr__(name: str) -> Any:
-    ours = _ALIASES.get(name, name)
-    if ours in _HOMES:
-        return getattr(import_module(f"sshbench.metrics.{_HOMES[ours]}"), ours)
-    raise AttributeError(f"module 'sshbench.metrics' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = exports(__name__, _HOMES)

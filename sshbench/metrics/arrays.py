@@ -35,7 +35,7 @@ R = TypeVar("R")
 
 
 class MetricError(SshbenchError):
-    """A metric that cannot be computed, and why."""
+    """A metric cannot be computed for these images; the message says why."""
 
 
 class ForArrays(Protocol[P]):

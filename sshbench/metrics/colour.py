@@ -52,18 +52,87 @@ def ciede2000_means(prediction: Tensor, target: Tensor, mask: Tensor | None = No
 
 @for_arrays
 def ciede2000(prediction: Images, target: Images) -> Tensor:
-    """Mean CIEDE2000 under D65; about 1 is just visible.
+    """Return the mean CIEDE2000 colour difference under D65.
 
-    Parameters, result and errors are those of `sshbench.metrics.mse`; images have three channels.
+    Parameters
+    ----------
+    prediction, target
+        Two images or two batches of one shape: numpy `[H, W, C]` or `[N, H, W, C]`, or torch `[C, H, W]` or
+        `[N, C, H, W]`, with C 3; uint8, uint16, or floats over 0..1; sRGB-encoded.
+    data_range
+        The value of white in the images, if it is not that of the type (255 of uint8, 65535 of uint16, 1 of floats).
+    layout
+        `"HWC"` or `"CHW"`, if it is not that of numpy (HWC) or torch (CHW).
+
+    Returns
+    -------
+    float, array or tensor
+        0 for identical images; a difference of about 1 is just visible. A float for a numpy image, an array
+        `[N]` for a numpy batch, and a tensor without axes or `[N]` for torch.
+
+    Raises
+    ------
+    MetricError
+        The shapes differ, values are not finite or lie far outside the range, or the images have no three channels.
+
+    References
+    ----------
+    CIE 142-2001; Sharma, Wu, Dalal: "The CIEDE2000 color-difference formula", Color Research and Application 30
+    (1), 2005.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sshbench.metrics import ciede2000
+    >>> target = np.full((64, 64, 3), 100, np.uint8)
+    >>> round(ciede2000(target + np.uint8(5), target), 2)
+    1.88
     """
     return ciede2000_means(_of_colours(prediction), target)[0]
 
 
 @for_arrays
 def fciede2000(prediction: Images, target: Images, mask: Masks) -> Tensor:
-    """Mean CIEDE2000 of the foreground; NaN without one.
+    """Return the mean CIEDE2000 colour difference of the foreground under D65.
 
-    Parameters, result and errors are those of `sshbench.metrics.fmse`; images have three channels.
+    Parameters
+    ----------
+    prediction, target
+        Two images or two batches of one shape: numpy `[H, W, C]` or `[N, H, W, C]`, or torch `[C, H, W]` or
+        `[N, C, H, W]`, with C 3; uint8, uint16, or floats over 0..1; sRGB-encoded.
+    mask
+        `[H, W]`, or `[N, H, W]` with one mask for each image: booleans, uint8 or uint16 over their range or of 0 and 1,
+        or floats over 0..1. A pixel of at least half is foreground.
+    data_range
+        The value of white in the images, if it is not that of the type (255 of uint8, 65535 of uint16, 1 of floats).
+    layout
+        `"HWC"` or `"CHW"`, if it is not that of numpy (HWC) or torch (CHW).
+
+    Returns
+    -------
+    float, array or tensor
+        A difference of about 1 is just visible; NaN for a mask without foreground. A float for a numpy image,
+        an array `[N]` for a numpy batch, and a tensor without axes or `[N]` for torch.
+
+    Raises
+    ------
+    MetricError
+        The shapes differ, values are not finite or lie far outside the range, or the images have no three channels.
+
+    References
+    ----------
+    CIE 142-2001; Sharma, Wu, Dalal: "The CIEDE2000 color-difference formula", Color Research and Application 30
+    (1), 2005.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sshbench.metrics import fciede2000
+    >>> target = np.full((64, 64, 3), 100, np.uint8)
+    >>> mask = np.broadcast_to(np.arange(64) < 32, (64, 64))  # the left half
+    >>> prediction = np.where(mask[..., None], target + np.uint8(5), target)
+    >>> round(fciede2000(prediction, target, mask), 2)
+    1.88
     """
     mean = ciede2000_means(_of_colours(prediction), target, foreground_of(mask))[1]
     assert mean is not None

@@ -61,8 +61,10 @@ def score(
 
     Returns
     -------
-    Each metric's value, in the order of the protocol's metrics. LPIPS is left out, with a `MetricWarning`, where its
-    weights are not there, and what needs a foreground where the mask has none at the protocol's size.
+    dict
+        The value of each metric, in the order of the protocol's metrics. LPIPS is left out, with a `MetricWarning`, if
+        its weights are not here; the metrics of the foreground are left out if the mask has none at the protocol's
+        size.
 
     Raises
     ------

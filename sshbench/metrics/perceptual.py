@@ -36,19 +36,51 @@ class LpipsError(MetricError):
 
 @for_arrays
 def lpips(prediction: Images, target: Images, *, net: Net = "alex") -> Tensor:
-    """Perceptual distance v0.1 (Zhang et al. 2018); 0 for identical images.
-
-    Parameters, result and errors are those of `sshbench.metrics.mse`; images have three channels.
+    """Return the perceptual distance LPIPS, version 0.1.
 
     Parameters
     ----------
+    prediction, target
+        Two images or two batches of one shape: numpy `[H, W, C]` or `[N, H, W, C]`, or torch `[C, H, W]` or
+        `[N, C, H, W]`, with C 3; uint8, uint16, or floats over 0..1; sRGB-encoded.
     net
-        The backbone: `"alex"`, `"squeeze"` or `"vgg"`.
+        The backbone: `"alex"`, `"squeeze"` or `"vgg"`. Its weights are torchvision's, from the cache of torch or from
+        the folder that `SSHBENCH_LPIPS_WEIGHTS` names.
+    data_range
+        The value of white in the images, if it is not that of the type (255 of uint8, 65535 of uint16, 1 of floats).
+    layout
+        `"HWC"` or `"CHW"`, if it is not that of numpy (HWC) or torch (CHW).
+
+    Returns
+    -------
+    float, array or tensor
+        0 for identical images; no unit. A float for a numpy image, an array `[N]` for a numpy batch, and a
+        tensor without axes or `[N]` for torch.
 
     Raises
     ------
     LpipsError
-        The package or the weights of `net` are not there, or the images are too small for it.
+        The package or the weights of `net` are not there, or the images are smaller than 32 x 32 or have no
+        three channels.
+    MetricError
+        The shapes differ, or values are not finite or lie far outside the range.
+
+    References
+    ----------
+    Zhang, Isola, Efros, Shechtman, Wang: "The unreasonable effectiveness of deep features as a perceptual metric",
+    CVPR 2018.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sshbench.metrics import LpipsError, lpips
+    >>> image = np.full((64, 64, 3), 100, np.uint8)
+    >>> try:
+    ...     distance = lpips(image, image)
+    ... except LpipsError:  # the weights are neither here nor can they be fetched
+    ...     distance = 0.0
+    >>> distance
+    0.0
     """
     import torch
 

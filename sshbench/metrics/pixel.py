@@ -54,26 +54,40 @@ def _count(image: Tensor) -> int:
 
 @for_arrays
 def mse(prediction: Images, target: Images) -> Tensor:
-    """Mean of the squared errors of values of 0 to 255, over pixels and channels.
+    """Return the mean squared error of values of 0 to 255, over all pixels and channels.
 
     Parameters
     ----------
     prediction, target
-        `[H, W, C]` or `[N, H, W, C]` of numpy, `[C, H, W]` or `[N, C, H, W]` of torch; uint8, uint16, or floats over
-        0..1, sRGB-encoded. Both have one shape.
+        Two images or two batches of one shape: numpy `[H, W, C]` or `[N, H, W, C]`, or torch `[C, H, W]` or
+        `[N, C, H, W]`, with C 1 or 3; uint8, uint16, or floats over 0..1; sRGB-encoded.
     data_range
-        The number that stands for white, where it is another than the type's.
+        The value of white in the images, if it is not that of the type (255 of uint8, 65535 of uint16, 1 of floats).
     layout
-        `"HWC"` or `"CHW"`, where it is another than numpy's or torch's.
+        `"HWC"` or `"CHW"`, if it is not that of numpy (HWC) or torch (CHW).
 
     Returns
     -------
-    A float for a numpy image, an array `[N]` for a batch; a tensor for tensors.
+    float, array or tensor
+        0 for identical images; images of any range count as 0 to 255. A float for a numpy image, an array `[N]`
+        for a numpy batch, and a tensor without axes or `[N]` for torch.
 
     Raises
     ------
     MetricError
-        The shapes differ, or the values are not finite or far outside of the range.
+        The shapes differ, or values are not finite or lie far outside the range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sshbench.metrics import mse
+    >>> target = np.full((64, 64, 3), 100, np.uint8)
+    >>> mse(target + np.uint8(5), target)
+    25.0
+    >>> mse((target + 5) / 255, target / 255)
+    25.0
+    >>> mse(np.stack([target, target + np.uint8(5)]), np.stack([target, target]))
+    array([ 0., 25.])
     """
     return squared_error(prediction, target) / _count(target)
 
@@ -94,9 +108,36 @@ def _absolute_error(prediction: Tensor, target: Tensor) -> Tensor:
 
 @for_arrays
 def mae(prediction: Images, target: Images) -> Tensor:
-    """Mean of the absolute errors of values of 0 to 255, over pixels and channels.
+    """Return the mean absolute error of values of 0 to 255, over all pixels and channels.
 
-    Parameters, result and errors are those of `mse`.
+    Parameters
+    ----------
+    prediction, target
+        Two images or two batches of one shape: numpy `[H, W, C]` or `[N, H, W, C]`, or torch `[C, H, W]` or
+        `[N, C, H, W]`, with C 1 or 3; uint8, uint16, or floats over 0..1; sRGB-encoded.
+    data_range
+        The value of white in the images, if it is not that of the type (255 of uint8, 65535 of uint16, 1 of floats).
+    layout
+        `"HWC"` or `"CHW"`, if it is not that of numpy (HWC) or torch (CHW).
+
+    Returns
+    -------
+    float, array or tensor
+        0 for identical images. A float for a numpy image, an array `[N]` for a numpy batch, and a tensor
+        without axes or `[N]` for torch.
+
+    Raises
+    ------
+    MetricError
+        The shapes differ, or values are not finite or lie far outside the range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sshbench.metrics import mae
+    >>> target = np.full((64, 64, 3), 100, np.uint8)
+    >>> mae(target + np.uint8(5), target)
+    5.0
     """
     return _absolute_error(prediction, target) / _count(target)
 
@@ -111,15 +152,34 @@ def psnr_of(mse: Tensor, peak: Tensor | float = 255.0, epsilon: float = 0.0) -> 
 
 @for_arrays
 def psnr(prediction: Images, target: Images) -> Tensor:
-    """Peak signal-to-noise ratio in dB, of each image; infinity for identical images.
+    """Return the peak signal-to-noise ratio of each image, with white as the peak.
 
-    Parameters, result and errors are those of `mse`; the peak is white.
+    Parameters
+    ----------
+    prediction, target
+        Two images or two batches of one shape: numpy `[H, W, C]` or `[N, H, W, C]`, or torch `[C, H, W]` or
+        `[N, C, H, W]`, with C 1 or 3; uint8, uint16, or floats over 0..1; sRGB-encoded.
+    data_range
+        The value of white in the images, if it is not that of the type (255 of uint8, 65535 of uint16, 1 of floats).
+    layout
+        `"HWC"` or `"CHW"`, if it is not that of numpy (HWC) or torch (CHW).
+
+    Returns
+    -------
+    float, array or tensor
+        In dB, 10 log10(255^2 / MSE); infinity for identical images. A float for a numpy image, an array `[N]`
+        for a numpy batch, and a tensor without axes or `[N]` for torch.
+
+    Raises
+    ------
+    MetricError
+        The shapes differ, or values are not finite or lie far outside the range.
 
     Examples
     --------
     >>> import numpy as np
     >>> from sshbench.metrics import psnr
-    >>> target = np.full((8, 8, 3), 100, np.uint8)
+    >>> target = np.full((64, 64, 3), 100, np.uint8)
     >>> round(psnr(target + np.uint8(5), target), 2)
     34.15
     >>> round(psnr((target + 5) / 255, target / 255), 2)
@@ -137,25 +197,88 @@ def foreground_of(mask: Tensor) -> Tensor:
 
 @for_arrays
 def fmse_weighted(prediction: Images, target: Images, mask: Masks, *, epsilon: float = 0.0) -> Tensor:
-    """Foreground MSE: squared errors weighted by the mask, over 3 times the mask's sum (plus `epsilon`).
+    """Return the foreground's squared error with the mask as the weight of each pixel.
 
-    iSSAM's definition, with 1e-6 there; with a mask of 0 and 1 it is `fmse`. NaN for an empty mask without `epsilon`.
-    Parameters, result and errors are those of `fmse`.
+    Parameters
+    ----------
+    prediction, target
+        Two images or two batches of one shape: numpy `[H, W, C]` or `[N, H, W, C]`, or torch `[C, H, W]` or
+        `[N, C, H, W]`, with C 1 or 3; uint8, uint16, or floats over 0..1; sRGB-encoded.
+    mask
+        `[H, W]`, or `[N, H, W]` with one mask for each image: booleans, uint8 or uint16 over their range or of 0 and 1,
+        or floats over 0..1. The values are weights.
+    epsilon
+        Added to the divisor, the number of channels times the sum of the mask; iSSAM takes 1e-6.
+    data_range
+        The value of white in the images, if it is not that of the type (255 of uint8, 65535 of uint16, 1 of floats).
+    layout
+        `"HWC"` or `"CHW"`, if it is not that of numpy (HWC) or torch (CHW).
+
+    Returns
+    -------
+    float, array or tensor
+        Of values of 0 to 255; NaN for an empty mask without `epsilon`. A float for a numpy image, an array
+        `[N]` for a numpy batch, and a tensor without axes or `[N]` for torch.
+
+    Raises
+    ------
+    MetricError
+        The shapes differ, or values are not finite or lie far outside the range.
+
+    References
+    ----------
+    The definition of iSSAM (github.com/saic-vul/image_harmonization). With a mask of 0 and 1 it equals `fmse`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sshbench.metrics import fmse_weighted
+    >>> target = np.full((64, 64, 3), 100, np.uint8)
+    >>> mask = np.broadcast_to(np.arange(64) < 32, (64, 64))  # the left half
+    >>> prediction = np.where(mask[..., None], target + np.uint8(5), target)
+    >>> fmse_weighted(prediction, target, mask)
+    25.0
     """
     return cast("Tensor", squared_error(prediction, target, mask) / (target.shape[1] * _weight(mask) + epsilon))
 
 
 @for_arrays
 def fmse(prediction: Images, target: Images, mask: Masks) -> Tensor:
-    """Mean of the squared errors of the foreground, of values of 0 to 255; NaN without a foreground.
-
-    Parameters, result and errors are those of `mse`.
+    """Return the mean squared error of the foreground, of values of 0 to 255.
 
     Parameters
     ----------
+    prediction, target
+        Two images or two batches of one shape: numpy `[H, W, C]` or `[N, H, W, C]`, or torch `[C, H, W]` or
+        `[N, C, H, W]`, with C 1 or 3; uint8, uint16, or floats over 0..1; sRGB-encoded.
     mask
-        `[H, W]`, or `[N, H, W]` with one for each image: booleans, uint8 or uint16 over their range or of 0 and 1, or
-        floats over 0..1. A pixel of at least half is foreground.
+        `[H, W]`, or `[N, H, W]` with one mask for each image: booleans, uint8 or uint16 over their range or of 0 and 1,
+        or floats over 0..1. A pixel of at least half is foreground.
+    data_range
+        The value of white in the images, if it is not that of the type (255 of uint8, 65535 of uint16, 1 of floats).
+    layout
+        `"HWC"` or `"CHW"`, if it is not that of numpy (HWC) or torch (CHW).
+
+    Returns
+    -------
+    float, array or tensor
+        NaN for a mask without foreground. A float for a numpy image, an array `[N]` for a numpy batch, and a
+        tensor without axes or `[N]` for torch.
+
+    Raises
+    ------
+    MetricError
+        The shapes differ, or values are not finite or lie far outside the range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sshbench.metrics import fmse
+    >>> target = np.full((64, 64, 3), 100, np.uint8)
+    >>> mask = np.broadcast_to(np.arange(64) < 32, (64, 64))  # the left half
+    >>> prediction = np.where(mask[..., None], target + np.uint8(5), target)
+    >>> fmse(prediction, target, mask)
+    25.0
     """
     errors: Tensor = fmse_weighted.of_batches(prediction, target, foreground_of(mask))
     return errors
@@ -163,15 +286,84 @@ def fmse(prediction: Images, target: Images, mask: Masks) -> Tensor:
 
 @for_arrays
 def fpsnr(prediction: Images, target: Images, mask: Masks) -> Tensor:
-    """Peak signal-to-noise ratio of the foreground in dB; parameters, result and errors are those of `fmse`."""
+    """Return the peak signal-to-noise ratio of the foreground, with white as the peak.
+
+    Parameters
+    ----------
+    prediction, target
+        Two images or two batches of one shape: numpy `[H, W, C]` or `[N, H, W, C]`, or torch `[C, H, W]` or
+        `[N, C, H, W]`, with C 1 or 3; uint8, uint16, or floats over 0..1; sRGB-encoded.
+    mask
+        `[H, W]`, or `[N, H, W]` with one mask for each image: booleans, uint8 or uint16 over their range or of 0 and 1,
+        or floats over 0..1. A pixel of at least half is foreground.
+    data_range
+        The value of white in the images, if it is not that of the type (255 of uint8, 65535 of uint16, 1 of floats).
+    layout
+        `"HWC"` or `"CHW"`, if it is not that of numpy (HWC) or torch (CHW).
+
+    Returns
+    -------
+    float, array or tensor
+        In dB; infinity for an identical foreground, and NaN for a mask without foreground. A float for a numpy
+        image, an array `[N]` for a numpy batch, and a tensor without axes or `[N]` for torch.
+
+    Raises
+    ------
+    MetricError
+        The shapes differ, or values are not finite or lie far outside the range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sshbench.metrics import fpsnr
+    >>> target = np.full((64, 64, 3), 100, np.uint8)
+    >>> mask = np.broadcast_to(np.arange(64) < 32, (64, 64))  # the left half
+    >>> prediction = np.where(mask[..., None], target + np.uint8(5), target)
+    >>> round(fpsnr(prediction, target, mask), 2)
+    34.15
+    """
     return psnr_of(fmse_weighted.of_batches(prediction, target, foreground_of(mask)))
 
 
 @for_arrays
 def boundary_mse(prediction: Images, target: Images, mask: Masks) -> Tensor:
-    """Mean of the squared errors in a band around the foreground's edge, see `boundary_band`; NaN without an edge.
+    """Return the mean squared error in a band along the edge of the foreground.
 
-    Parameters, result and errors are those of `fmse`.
+    The band reaches a 64th of the short side to both sides of the edge: 4 pixels at 256 x 256.
+
+    Parameters
+    ----------
+    prediction, target
+        Two images or two batches of one shape: numpy `[H, W, C]` or `[N, H, W, C]`, or torch `[C, H, W]` or
+        `[N, C, H, W]`, with C 1 or 3; uint8, uint16, or floats over 0..1; sRGB-encoded.
+    mask
+        `[H, W]`, or `[N, H, W]` with one mask for each image: booleans, uint8 or uint16 over their range or of 0 and 1,
+        or floats over 0..1. A pixel of at least half is foreground.
+    data_range
+        The value of white in the images, if it is not that of the type (255 of uint8, 65535 of uint16, 1 of floats).
+    layout
+        `"HWC"` or `"CHW"`, if it is not that of numpy (HWC) or torch (CHW).
+
+    Returns
+    -------
+    float, array or tensor
+        Of values of 0 to 255; NaN for a mask without an edge. A float for a numpy image, an array `[N]` for a
+        numpy batch, and a tensor without axes or `[N]` for torch.
+
+    Raises
+    ------
+    MetricError
+        The shapes differ, or values are not finite or lie far outside the range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sshbench.metrics import boundary_mse
+    >>> target = np.full((64, 64, 3), 100, np.uint8)
+    >>> mask = np.broadcast_to(np.arange(64) < 32, (64, 64))  # the left half
+    >>> prediction = np.where(mask[..., None], target + np.uint8(5), target)
+    >>> boundary_mse(prediction, target, mask)  # half of the band is foreground
+    12.5
     """
     import torch
 
@@ -185,10 +377,47 @@ def boundary_mse(prediction: Images, target: Images, mask: Masks) -> Tensor:
 
 @for_arrays
 def fmse_scaled(prediction: Images, target: Images, mask: Masks) -> Tensor:
-    """Foreground MSE: the MSE of images times mask, times the number of pixels over the mask's sum.
+    """Return the MSE of the images times the mask, scaled by the number of pixels over the sum of the mask.
 
-    iHarmony4's definition; there the number of pixels is 256 * 256. It is `fmse_weighted` with the mask squared above
-    and not below, so the two agree on masks of 0 and 1 alone. Parameters, result and errors are those of `fmse`.
+    Parameters
+    ----------
+    prediction, target
+        Two images or two batches of one shape: numpy `[H, W, C]` or `[N, H, W, C]`, or torch `[C, H, W]` or
+        `[N, C, H, W]`, with C 1 or 3; uint8, uint16, or floats over 0..1; sRGB-encoded.
+    mask
+        `[H, W]`, or `[N, H, W]` with one mask for each image: booleans, uint8 or uint16 over their range or of 0 and 1,
+        or floats over 0..1. The values are weights.
+    data_range
+        The value of white in the images, if it is not that of the type (255 of uint8, 65535 of uint16, 1 of floats).
+    layout
+        `"HWC"` or `"CHW"`, if it is not that of numpy (HWC) or torch (CHW).
+
+    Returns
+    -------
+    float, array or tensor
+        Of values of 0 to 255; NaN for an empty mask. A float for a numpy image, an array `[N]` for a numpy
+        batch, and a tensor without axes or `[N]` for torch.
+
+    Raises
+    ------
+    MetricError
+        The shapes differ, or values are not finite or lie far outside the range.
+
+    References
+    ----------
+    The definition of iHarmony4 (github.com/bcmi/Image-Harmonization-Dataset-iHarmony4), where the number of pixels
+    is 256 * 256. The mask is squared in the numerator alone, so that it equals `fmse_weighted` only for masks of 0
+    and 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sshbench.metrics import fmse_scaled
+    >>> target = np.full((64, 64, 3), 100, np.uint8)
+    >>> mask = np.broadcast_to(np.arange(64) < 32, (64, 64))  # the left half
+    >>> prediction = np.where(mask[..., None], target + np.uint8(5), target)
+    >>> fmse_scaled(prediction, target, mask)
+    25.0
     """
     return cast("Tensor", squared_error(prediction, target, mask**2) / (target.shape[1] * _weight(mask)))
 

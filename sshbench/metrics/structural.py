@@ -115,24 +115,97 @@ def ssim_means(
 
 @for_arrays
 def ssim(prediction: Images, target: Images, *, window: Window = "gaussian") -> Tensor:
-    """Mean structural similarity, per channel; 1 for identical images.
-
-    Parameters, result and errors are those of `sshbench.metrics.mse`; the dynamic range is white.
+    """Return the mean structural similarity, computed in each channel, with white as the dynamic range.
 
     Parameters
     ----------
+    prediction, target
+        Two images or two batches of one shape: numpy `[H, W, C]` or `[N, H, W, C]`, or torch `[C, H, W]` or
+        `[N, C, H, W]`, with C 1 or 3; uint8, uint16, or floats over 0..1; sRGB-encoded.
     window
-        `"gaussian"`: 11 x 11, sigma 1.5, population covariance, as the paper; `"uniform"`: 7 x 7, sample covariance, as
-        scikit-image by default. Images are at least as large.
+        `"gaussian"` for 11 x 11 pixels with sigma 1.5 and the population covariance, as in the paper; `"uniform"` for
+        7 x 7 pixels with the sample covariance, the default of scikit-image. Images must be at least as large.
+    data_range
+        The value of white in the images, if it is not that of the type (255 of uint8, 65535 of uint16, 1 of floats).
+    layout
+        `"HWC"` or `"CHW"`, if it is not that of numpy (HWC) or torch (CHW).
+
+    Returns
+    -------
+    float, array or tensor
+        At most 1, the value for identical images; no unit. A float for a numpy image, an array `[N]` for a
+        numpy batch, and a tensor without axes or `[N]` for torch.
+
+    Raises
+    ------
+    MetricError
+        The shapes differ, values are not finite or lie far outside the range, or the images
+        are smaller than the window.
+
+    References
+    ----------
+    Wang, Bovik, Sheikh, Simoncelli: "Image quality assessment: from error visibility to structural similarity",
+    IEEE Transactions on Image Processing 13 (4), 2004.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sshbench.metrics import ssim
+    >>> target = np.full((64, 64, 3), 100, np.uint8)
+    >>> ssim(target, target)
+    1.0
+    >>> round(ssim(target + np.uint8(5), target), 4)
+    0.9988
     """
     return ssim_means(prediction, target, window=window)[0]
 
 
 @for_arrays
 def fssim(prediction: Images, target: Images, mask: Masks, *, window: Window = "gaussian") -> Tensor:
-    """Mean of the SSIM map over the foreground; NaN without one.
+    """Return the mean of the SSIM map over the foreground.
 
-    Parameters, result and errors are those of `sshbench.metrics.fmse`, `window` that of `ssim`.
+    Parameters
+    ----------
+    prediction, target
+        Two images or two batches of one shape: numpy `[H, W, C]` or `[N, H, W, C]`, or torch `[C, H, W]` or
+        `[N, C, H, W]`, with C 1 or 3; uint8, uint16, or floats over 0..1; sRGB-encoded.
+    mask
+        `[H, W]`, or `[N, H, W]` with one mask for each image: booleans, uint8 or uint16 over their range or of 0 and 1,
+        or floats over 0..1. A pixel of at least half is foreground.
+    window
+        `"gaussian"` for 11 x 11 pixels with sigma 1.5 and the population covariance, as in the paper; `"uniform"` for
+        7 x 7 pixels with the sample covariance, the default of scikit-image. Images must be at least as large.
+    data_range
+        The value of white in the images, if it is not that of the type (255 of uint8, 65535 of uint16, 1 of floats).
+    layout
+        `"HWC"` or `"CHW"`, if it is not that of numpy (HWC) or torch (CHW).
+
+    Returns
+    -------
+    float, array or tensor
+        At most 1; NaN for a mask without foreground. A float for a numpy image, an array `[N]` for a numpy
+        batch, and a tensor without axes or `[N]` for torch.
+
+    Raises
+    ------
+    MetricError
+        The shapes differ, values are not finite or lie far outside the range, or the images
+        are smaller than the window.
+
+    References
+    ----------
+    Wang, Bovik, Sheikh, Simoncelli: "Image quality assessment: from error visibility to structural similarity",
+    IEEE Transactions on Image Processing 13 (4), 2004.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sshbench.metrics import fssim
+    >>> target = np.full((64, 64, 3), 100, np.uint8)
+    >>> mask = np.broadcast_to(np.arange(64) < 32, (64, 64))  # the left half
+    >>> prediction = np.where(mask[..., None], target + np.uint8(5), target)
+    >>> round(fssim(prediction, target, mask), 3)
+    0.994
     """
     mean = ssim_means(prediction, target, foreground_of(mask), window=window)[1]
     assert mean is not None

@@ -26,27 +26,33 @@ __all__ = ["METRICS", "Metric", "MetricError", "MetricWarning", "PredictionError
 
 
 class MetricWarning(UserWarning):
-    """A metric that cannot be computed here; its column stays empty."""
+    """A metric that cannot be computed here, so that its column stays empty."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """What a column of a table says.
+    """A metric as tables show it: its title, its unit and which way is better. `METRICS` holds all of them by name.
 
     Parameters
     ----------
     name, title
-        In records, and in tables.
+        The name in records and options, and the title in tables.
     higher_is_better
-        Which way is good.
+        Whether a larger value is better.
     unit
-        Of its values; empty for none.
+        The unit of the values, such as `"dB"`; empty for none.
     description
-        One sentence.
+        One sentence on what the metric measures.
     foreground
-        Whether only the foreground counts.
+        Whether only the pixels of the foreground count.
     digits
-        How many a table shows behind the point.
+        The number of decimals in tables.
+
+    Examples
+    --------
+    >>> from sshbench.metrics import METRICS
+    >>> METRICS["psnr"].title, METRICS["psnr"].unit, METRICS["psnr"].higher_is_better
+    ('PSNR', 'dB', True)
     """
 
     name: str

@@ -6,8 +6,25 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from sshbench.lazy import exports
+
 if TYPE_CHECKING:
     import pandas
+
+    from sshbench.results.evaluation import Evaluation as Evaluation
+    from sshbench.results.records import Record as Record
+    from sshbench.results.records import RecordsError as RecordsError
+    from sshbench.results.records import read_records as read_records
+    from sshbench.results.weighting import SharesError as SharesError
+
+_HOMES = {
+    "Evaluation": "evaluation",
+    "Record": "records",
+    "RecordsError": "records",
+    "SharesError": "weighting",
+    "read_records": "records",
+}
+__getattr__, __dir__, __all__ = exports(__name__, _HOMES, others=["leaderboard"])
 
 
 def leaderboard(
@@ -43,7 +60,8 @@ def leaderboard(
 
     Returns
     -------
-    See `sshbench.results.frame.frame` for the columns.
+    pandas.DataFrame
+        Indexed by the method, best first; see `sshbench.Evaluation.table` for the columns.
 
     Raises
     ------
@@ -51,6 +69,14 @@ def leaderboard(
         Records that are missing, damaged, contradict each other or do not compare.
     SharesError
         There are no such shares.
+
+    Examples
+    --------
+    >>> import sshbench
+    >>> from sshbench.results import leaderboard
+    >>> _ = sshbench.evaluate("sample", "dc", metrics=["psnr"], limit=2, workers=1, out="results")
+    >>> leaderboard("results")[["n", "psnr"]].round(2).loc["dc"].tolist()
+    [2.0, 20.6]
     """
     from sshbench.results.frame import frame
     from sshbench.results.records import read_records

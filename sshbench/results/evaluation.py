@@ -25,14 +25,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What `sshbench.evaluate` found.
+    """What `sshbench.evaluate` found: `print` shows the table, `.table()` and `.records()` are pandas frames.
 
     Parameters
     ----------
     rows
-        The records: one an image, method and protocol.
+        The records: one for each image, method and protocol.
     out
-        The folder of results with the predictions; None where none was asked for.
+        The folder of results with the predictions; None if no folder was asked for.
+
+    Examples
+    --------
+    >>> import sshbench
+    >>> found = sshbench.evaluate("sample", "dc", metrics=["psnr"], limit=2, workers=1)
+    >>> found
+    <Evaluation of dc on 2 images; see .table() and .records()>
+    >>> found.table()[["n", "psnr"]].round(2).loc["dc"].tolist()
+    [2.0, 20.6]
     """
 
     rows: Sequence[Record] = field(repr=False)
@@ -46,21 +55,28 @@ class Evaluation:
         sort: str | None = None,
         by: str | None = None,
     ) -> pandas.DataFrame:
-        """One row a method, best first, as `sshbench.results.leaderboard` gives it.
+        """Return one row for each method, best first, as `sshbench.results.leaderboard` gives it.
 
         Parameters
         ----------
         protocol
-            Which, where the evaluation was under several; no table mixes them.
+            The protocol, if the evaluation was under several; no table mixes them.
         metrics, sort
-            Columns to show, and the metric to sort by; all, and the first.
+            The columns to show, and the metric to sort by. The defaults are all metrics, and the first.
         by
-            `"subset"` or `"foreground"`: a row for each part of the images.
+            `"subset"` or `"foreground"` gives a row for each part of the images.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by the method. For a metric M the columns are `M` (mean), `M_low` and `M_high` (95% bootstrap
+            interval), and `M_diff`, `M_diff_low`, `M_diff_high` and `M_p` (to the best method); beside them `n`,
+            `failed`, `sees_target`, `ms` and `trained_by`.
 
         Raises
         ------
         RecordsError
-            Several protocols of which none is chosen, or a metric that was not computed.
+            There are several protocols and none is chosen, or a metric was not computed.
         """
         from sshbench.results.frame import frame
         from sshbench.results.summary import one_of, summarise
@@ -68,14 +84,28 @@ class Evaluation:
         return frame(summarise(one_of(self.rows, protocol=protocol), metrics=metrics, sort=sort), by=by)
 
     def records(self) -> pandas.DataFrame:
-        """One row an image, method and protocol: scores, attributes, seconds, hashes, and why it failed.
+        """Return one row for each image, method and protocol: scores, attributes, seconds, hashes, and why it failed.
 
-        Metrics and attributes are columns of their own names; an attribute that has the name of another column gets
+        Metrics and attributes are columns of their own names. An attribute with the name of another column gets
         `attribute_` in front.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns that are empty in all rows are left out.
         """
         from sshbench.results.frame import records_frame
 
         return records_frame(self.rows)
+
+    def __str__(self) -> str:
+        """Return the tables as `sshbench evaluate` prints them, one for each protocol."""
+        from sshbench.results.formats import plain_text
+        from sshbench.results.summary import one_of, summarise
+
+        protocols = dict.fromkeys(record.protocol for record in self.rows)
+        each = (summarise(one_of(self.rows, protocol=protocol)) for protocol in protocols)
+        return "\n".join(plain_text(summary, published=False) for summary in each).rstrip()
 
     def __repr__(self) -> str:
         methods = list(dict.fromkeys(record.method for record in self.rows))
@@ -143,7 +173,8 @@ def evaluate(
 
     Returns
     -------
-    The scores. An image on which a method failed, crashed or took too long has its reason there.
+    Evaluation
+        The scores. An image on which a method failed, crashed or took too long has the reason in its record.
 
     Raises
     ------

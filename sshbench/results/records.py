@@ -33,12 +33,12 @@ _KEY = b"sshbench.records"
 
 
 class RecordsError(SshbenchError):
-    """Records that cannot be read, or that do not belong together."""
+    """Records cannot be read, or do not belong together."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One image x method x protocol.
+    """How one method did on one image under one protocol.
 
     Parameters
     ----------
@@ -67,6 +67,14 @@ class Record:
         Where the method failed, as Python prints it; "" where it did not, or returned no images.
     trained_by
         Whose weights: `authors`, `sshbench` or `user`, `missing` where the method lacks them; "" where it has none.
+
+    Examples
+    --------
+    >>> import sshbench
+    >>> found = sshbench.evaluate("sample", "dc", metrics=["psnr"], limit=1, workers=1)
+    >>> record = found.rows[0]
+    >>> record.id, record.method, round(record.metrics["psnr"], 2)
+    ('vendor_testing_1/astronaut', 'dc', 22.0)
     """
 
     id: str
@@ -244,10 +252,29 @@ def _is_number(value: Any) -> bool:
 def read_records(paths: Iterable[str | os.PathLike[str]]) -> list[Record]:
     """Read the records of folders of results, or of single `.parquet` files, in the order of their names.
 
+    Parameters
+    ----------
+    paths
+        Folders that `sshbench evaluate` wrote, or files of records.
+
+    Returns
+    -------
+    list of Record
+        One record for each image, method and protocol.
+
     Raises
     ------
     RecordsError
-        A path is missing, holds no records, or holds damaged ones, or two files differ on one image.
+        A path is missing, holds no records, or holds damaged records, or two files differ on one image.
+
+    Examples
+    --------
+    >>> import sshbench
+    >>> from sshbench.results import read_records
+    >>> found = sshbench.evaluate("sample", "dc", metrics=["psnr"], limit=1, workers=1, out="results")
+    >>> record, = read_records(["results"])
+    >>> record.id, round(record.metrics["psnr"], 2)
+    ('vendor_testing_1/astronaut', 22.0)
     """
     found: dict[tuple[str, ...], Record] = {}
     for path in map(Path, paths):

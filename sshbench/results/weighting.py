@@ -22,7 +22,7 @@ _COLUMNS = ["fmse_from", "fmse_to", "share"]
 
 
 class SharesError(SshbenchError):
-    """Shares that cannot be read, and the line."""
+    """The shares of subsets that a table is to be weighted to cannot be read or do not fit the records."""
 
 
 @dataclass(frozen=True)

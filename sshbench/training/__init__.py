@@ -1,1 +1,32 @@
-"""Training of every method by one loop: recipes are data, a method's losses an objective."""
+"""Training of every method by one loop: recipes are data, and a method's losses are an objective.
+
+Names load on first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sshbench.lazy import exports
+
+if TYPE_CHECKING:
+    from sshbench.training.api import train as train
+    from sshbench.training.objectives import OBJECTIVES as OBJECTIVES
+    from sshbench.training.objectives import Objective as Objective
+    from sshbench.training.objectives import Phase as Phase
+    from sshbench.training.recipe import Recipe as Recipe
+    from sshbench.training.recipe import RecipeError as RecipeError
+    from sshbench.training.recipe import read_recipe as read_recipe
+    from sshbench.training.run import Outcome as Outcome
+
+_HOMES = {
+    "OBJECTIVES": "objectives",
+    "Objective": "objectives",
+    "Outcome": "run",
+    "Phase": "objectives",
+    "Recipe": "recipe",
+    "RecipeError": "recipe",
+    "read_recipe": "recipe",
+    "train": "api",
+}
+__getattr__, __dir__, __all__ = exports(__name__, _HOMES)

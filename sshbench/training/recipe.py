@@ -194,10 +194,17 @@ class Validation(_Section):
 
 
 class Recipe(_Section):
-    """A training run.
+    """A training run: all that fixes it except the photographs and the looks.
 
     `loss` gives each term of the objective its weight, and 0 switches a term off. The same section of a file may say
     `distance`, which SSH's terms take: `"squared"` as the paper prints them, or `"absolute"`.
+
+    Examples
+    --------
+    >>> from sshbench.training import read_recipe
+    >>> recipe = read_recipe("small", ["schedule.budget=10m", "data.batch=8"], method="ssh-lut")
+    >>> recipe.schedule.budget, recipe.data.batch, sorted(recipe.loss)[:1]
+    (600.0, 8, ['dis'])
     """
 
     method: str
@@ -240,9 +247,9 @@ class Recipe(_Section):
         """The recipe as a file, every value written out."""
         values = self.model_dump(exclude_none=True)
         values["loss"] |= {"distance": values.pop("distance")}
-        lines = [f"method = {_toml(values.pop('method'))}"]
+        lines = [f"method = {as_toml(values.pop('method'))}"]
         for section, entries in values.items():
-            lines += ["", f"[{section}]", *(f"{key} = {_toml(value)}" for key, value in entries.items())]
+            lines += ["", f"[{section}]", *(f"{key} = {as_toml(value)}" for key, value in entries.items())]
         return "\n".join(lines) + "\n"
 
 
@@ -259,11 +266,22 @@ def read_recipe(where: str | Path, changes: Sequence[str] = (), *, method: str |
     method
         Whose recipe it is to be.
 
+    Returns
+    -------
+    Recipe
+        The recipe with the changes.
+
     Raises
     ------
     RecipeError
         There is no such file, it is no TOML, names or values are not a recipe's, or it names a file of code that was
         not named by `method`.
+
+    Examples
+    --------
+    >>> from sshbench.training import read_recipe
+    >>> read_recipe("paper", method="ssh").data.crop
+    224
     """
     path = _find(Path(where).expanduser(), method)
     try:
@@ -311,13 +329,14 @@ def _apply(values: dict[str, Any], change: str) -> None:
     values.setdefault(section, {})[key] = value
 
 
-def _toml(value: Any) -> str:
+def as_toml(value: Any) -> str:
+    """Write a value as TOML does."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     if isinstance(value, list | tuple):
-        return f"[{', '.join(_toml(one) for one in value)}]"
+        return f"[{', '.join(as_toml(one) for one in value)}]"
     if isinstance(value, dict):
-        return f"{{ {', '.join(f'{key} = {_toml(one)}' for key, one in value.items())} }}"
+        return f"{{ {', '.join(f'{key} = {as_toml(one)}' for key, one in value.items())} }}"
     return repr(value)

@@ -11,7 +11,7 @@ import os
 import shutil
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,16 +45,30 @@ FOLDERS = ("checkpoints", "tensorboard", "wandb", "best", "last")
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a call of `run` ended.
+    """How a training ended.
 
     Attributes
     ----------
+    reason
+        `"complete"`, `"time limit"` or `"interrupted"`.
+    folder
+        The folder of the run.
+    step, samples, seconds
+        How far the run has come, over all calls.
     weights
         The folder of the best weights by validation, or else of the last ones.
     scores
         What the last validation of this call measured, as `sshbench.training.validation.validate` names it.
     signal
         The signal that this process was interrupted by; None where it was not.
+
+    Examples
+    --------
+    >>> import sshbench
+    >>> small = {"data.batch": 2, "data.crop": 64, "schedule.steps": 1, "validation.images": 0}
+    >>> outcome = sshbench.train("ssh-lut", "sample", "run", changes=small, device="cpu")
+    >>> outcome.weights.name, outcome.samples
+    ('last', 2)
     """
 
     reason: Reason
@@ -83,6 +97,7 @@ def run(
     max_pixels: int | None = None,
     measure_on: str | None = None,
     quiet: bool = False,
+    make: Callable[[Recipe], Objective] | None = None,
 ) -> Outcome:
     """Train.
 
@@ -104,6 +119,8 @@ def run(
         As for `sshbench.triplets.sources.open_source`.
     measure_on
         A store or photographs whose held-out part is measured on in place of the source's.
+    make
+        What makes the objective; by default what `find_objective` finds for the recipe's method.
 
     Raises
     ------
@@ -119,7 +136,7 @@ def run(
         here.wait()
         state = checkpoints.load_last(folder / "checkpoints") if resume else None
         torch.manual_seed(recipe.loop.seed)
-        objective = make_objective(recipe.method, recipe)
+        objective = make_objective(recipe.method, recipe, make)
         begun_with: dict[str, Any] = {} if state is None else dict(state.get("begun_with") or {})
         if state is None and init_from is not None:
             begun_with = _begin_with(objective, recipe.method, init_from)

@@ -5,27 +5,42 @@ Names load on first use, so that a worker imports what it needs.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sshbench.lazy import exports
 
 if TYPE_CHECKING:
+    from sshbench.triplets.api import generate_triplets as generate_triplets
     from sshbench.triplets.appearance import saturate as saturate
     from sshbench.triplets.appearance import transfer_distribution as transfer_distribution
     from sshbench.triplets.appearance import transfer_histogram as transfer_histogram
     from sshbench.triplets.appearance import transfer_reinhard as transfer_reinhard
     from sshbench.triplets.appearance import transfer_xiao as transfer_xiao
+    from sshbench.triplets.dataset import TripletDataset as TripletDataset
+    from sshbench.triplets.engine import Summary as Summary
     from sshbench.triplets.engine import generate as generate
     from sshbench.triplets.engine import plan as plan
+    from sshbench.triplets.loader import TripletLoader as TripletLoader
+    from sshbench.triplets.loader import TripletSampler as TripletSampler
     from sshbench.triplets.recipe import Recipe as Recipe
     from sshbench.triplets.recipe import make_recipe as make_recipe
     from sshbench.triplets.recipe import make_recipes as make_recipes
     from sshbench.triplets.settings import Settings as Settings
     from sshbench.triplets.sources import open_source as open_source
+    from sshbench.triplets.stored import load_triplets as load_triplets
+    from sshbench.triplets.stream import TripletStream as TripletStream
 
 _HOMES = {
     "Recipe": "recipe",
     "Settings": "settings",
+    "Summary": "engine",
+    "TripletDataset": "dataset",
+    "TripletLoader": "loader",
+    "TripletSampler": "loader",
+    "TripletStream": "stream",
     "generate": "engine",
+    "generate_triplets": "api",
+    "load_triplets": "stored",
     "make_recipe": "recipe",
     "make_recipes": "recipe",
     "open_source": "sources",
@@ -36,14 +51,4 @@ _HOMES = {
     "transfer_reinhard": "appearance",
     "transfer_xiao": "appearance",
 }
-__all__ = sorted(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"sshbench.triplets.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'sshbench.triplets' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = exports(__name__, _HOMES)

@@ -29,9 +29,21 @@ def saturate(image: Pixels, factor: float) -> Pixels:
     Parameters
     ----------
     image
-        `[H, W, 3]` uint8.
+        uint8 `[H, W, 3]`, sRGB-encoded.
     factor
-        0 gives grey and 1 the image itself.
+        0 gives grey, 1 the image itself, and more a stronger colour.
+
+    Returns
+    -------
+    array
+        uint8 `[H, W, 3]`, clamped to 0..255.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sshbench.triplets import saturate
+    >>> saturate(np.array([[[200, 100, 100]]], np.uint8), 0.0)[0, 0].tolist()
+    [130, 130, 130]
     """
     pixels = image.astype(np.int32)
     luma = (19595 * pixels[..., 0] + 38470 * pixels[..., 1] + 7471 * pixels[..., 2] + 32768) >> 16

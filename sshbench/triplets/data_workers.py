@@ -6,8 +6,10 @@ is at. Here a caller may end the waiting, and a death is told where a batch is w
 
 from __future__ import annotations
 
+import pickle
 import signal
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +21,7 @@ from torch.utils.data.dataloader import _BaseDataLoaderIter, _MultiProcessingDat
 from sshbench.errors import SshbenchError
 from sshbench.threads import keep_to_one_thread
 from sshbench.triplets.dataset import collate
+from sshbench.triplets.worker_start import without_main
 
 _PIECE = 0.2  # seconds of waiting
 _SHARED = "shared memory (/dev/shm)"
@@ -121,10 +124,19 @@ class PatientLoader(DataLoader[Any]):
             worker.kill()
 
 
+def _needs_main(dataset: Any) -> bool:
+    """Whether a dataset that is sent to a process holds classes of the user's script; then the script needs a guard."""
+    try:
+        return b"__main__" in pickle.dumps(dataset)
+    except Exception:  # what can be sent only while a process starts, such as a lock
+        return True
+
+
 class _PatientIterator(_MultiProcessingDataLoaderIter):
     def __init__(self, loader: PatientLoader) -> None:
         self._loader = loader
-        super().__init__(loader)
+        with nullcontext() if _needs_main(loader.dataset) else without_main():
+            super().__init__(loader)
         # torch has a signal of a worker's death raise an error wherever this process is, in the middle of a step too.
         signal_handling._remove_worker_pids(id(self))  # type: ignore[attr-defined]
         self._worker_pids_set = False

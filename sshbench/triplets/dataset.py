@@ -74,6 +74,17 @@ class TripletDataset:
     ------
     SshbenchError
         A source or LUT folder that cannot be used, or settings that do not fit together.
+
+    Examples
+    --------
+    >>> import sshbench
+    >>> from sshbench.triplets import Settings
+    >>> dataset = sshbench.TripletDataset("sample", settings=Settings(crop=64))
+    >>> dataset
+    <TripletDataset of 12 triplets, epoch 0>
+    >>> dataset[0]["content_alpha"].shape
+    (64, 64, 3)
+    >>> dataset.set_epoch(1)  # other crops and other looks of the same photographs
     """
 
     def __init__(
@@ -100,6 +111,9 @@ class TripletDataset:
         self.epoch = 0
         self._chosen = False  # whether anybody has said which epoch
         self._asked = 0  # samples by number, since then
+
+    def __repr__(self) -> str:
+        return f"<TripletDataset of {len(self)} {self.settings.kind}, epoch {self.epoch}>"
 
     def __len__(self) -> int:
         return len(self.source) * self.settings.draws

@@ -47,7 +47,7 @@ class EngineError(SshbenchError):
     """A run that cannot start or go on; what is finished is kept."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Summary:
     """What a call of `generate` did, and how the output stands.
 
@@ -57,6 +57,14 @@ class Summary:
         Photographs gone through by this call, and shards made; the shards that were there and whole are `kept`.
     missing
         Shards of the run that are not made yet, by this call or another; None for an unfinished stream.
+
+    Examples
+    --------
+    >>> import sshbench
+    >>> from sshbench.triplets import Settings
+    >>> made = sshbench.generate_triplets("sample", "triplets", Settings(crop=64), limit=3)
+    >>> made.photos, made.skipped, made.manifest.complete
+    (3, [], True)
     """
 
     manifest: Manifest
@@ -67,8 +75,16 @@ class Summary:
     missing: int | None
     seconds: float
 
+    def __repr__(self) -> str:
+        run, of = self.manifest.run, self.manifest.run.shards
+        shards = f"{len(self.manifest.shards)} of {'an unknown number of' if of is None else of} shards"
+        return (
+            f"<Summary of {run.settings.kind} in {shards}; {self.photos} photographs read, {len(self.skipped)} skipped>"
+        )
+
     @property
     def skipped(self) -> list[Skipped]:
+        """The photographs that could not be used, each with its `row` and the `reason`."""
         return self.manifest.skipped
 
     @property
@@ -98,12 +114,16 @@ def plan(
     lut_part: Part = "all",
     license: str | None = None,
 ) -> Run:
-    """What a run would be.
+    """Plan a run without making anything; `sshbench.generate_triplets` plans and makes in one call.
 
     Parameters
     ----------
+    settings, source
+        What to make, and the photographs, as `open_source` opens them.
     bank
         The LUTs, as `sshbench.triplets.luts.bank_of` gives them; None where `settings.appearance` needs none.
+    store, codec
+        `"pixels"` or `"recipes"`, and the encoding of images.
     views
         3, or 4 to store `reference_alpha` too, for the reconstruction loss.
     rows_per_shard
@@ -112,11 +132,26 @@ def plan(
         The arguments of `open_source`, to open it again; by default the source's description.
     luts_from, lut_part
         Where the bank was read, and which part of the looks that are there.
+    license
+        The licence of the photographs, for the data set's card.
+
+    Returns
+    -------
+    Run
+        The plan, for `generate`.
 
     Raises
     ------
     SshbenchError
         The parts do not fit together.
+
+    Examples
+    --------
+    >>> from sshbench.triplets import Settings, open_source, plan
+    >>> from sshbench.triplets.luts import open_bank
+    >>> run = plan(Settings(), open_source("sample"), open_bank())
+    >>> run.photos, run.shards, run.store
+    (12, 1, 'pixels')
     """
     if rows_per_shard is not None and rows_per_shard < 1:
         raise EngineError(f"a shard has 1 row or more, not {rows_per_shard}")
@@ -163,12 +198,14 @@ def generate(
 ) -> Summary:
     """Make what is missing of a run in `output`.
 
-    Call it under `if __name__ == "__main__":` with more than one worker, as workers are started by spawning.
+    A script that calls this needs no `if __name__ == "__main__":`: workers do not run the script again.
 
     Parameters
     ----------
     run
         What `plan` gave.
+    source, bank
+        The photographs and the LUTs that the run was planned with.
     output
         A folder, or a URL of fsspec such as `s3://bucket/triplets`.
     engine, workers, address
@@ -183,12 +220,25 @@ def generate(
     progress
         Show photographs a second, the time left, and failures so far on the standard error.
 
+    Returns
+    -------
+    Summary
+        What this call did, and how the output stands.
+
     Raises
     ------
     ManifestError
         The folder belongs to another run.
     StorageError
         It cannot be written; what is finished is kept.
+
+    Examples
+    --------
+    >>> from sshbench.triplets import Settings, generate, open_source, plan
+    >>> from sshbench.triplets.luts import open_bank
+    >>> source, bank = open_source("sample", limit=2), open_bank()
+    >>> generate(plan(Settings(crop=64), source, bank), source, bank, "triplets").photos
+    2
     """
     storage = Storage(os.fspath(output))
     i, n = shard or (0, 1)

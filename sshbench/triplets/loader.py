@@ -64,6 +64,24 @@ class TripletSampler(Sampler[list[tuple[int, int]]]):
     drop_last
         Leave out what does not fill a batch on every rank, so that all ranks have equally many. Otherwise every sample
         comes exactly once and ranks may differ by one batch.
+
+    Raises
+    ------
+    SshbenchError
+        A batch of less than one sample, or a rank outside the world.
+
+    Examples
+    --------
+    >>> from torch.utils.data import DataLoader
+    >>> from sshbench.triplets import Settings, TripletDataset, TripletSampler
+    >>> dataset = TripletDataset("sample", settings=Settings(crop=64))
+    >>> sampler = TripletSampler(len(dataset), batch_size=4)
+    >>> loader = DataLoader(dataset, batch_sampler=sampler)
+    >>> for epoch in range(2):
+    ...     sampler.set_epoch(epoch)
+    ...     count = sum(len(batch["row"]) for batch in loader)
+    >>> count
+    12
     """
 
     def __init__(
@@ -169,6 +187,26 @@ class TripletLoader:
         Batches that a worker prepares ahead.
     sampler_options
         `shuffle`, `seed`, `rank`, `world_size`, `drop_last` of `TripletSampler`.
+
+    Raises
+    ------
+    SshbenchError
+        A batch of less than one sample, a rank outside the world, or photographs that cannot be used.
+    WorkersError
+        A worker process has died; the next who asks for a batch gets new workers.
+
+    Examples
+    --------
+    >>> import sshbench
+    >>> from sshbench.triplets import Settings
+    >>> dataset = sshbench.TripletDataset("sample", settings=Settings(crop=64))
+    >>> loader = sshbench.TripletLoader(dataset, batch_size=4, drop_last=True)
+    >>> loader
+    <TripletLoader of 3 batches of 4, epoch 0>
+    >>> for batch in loader:  # one epoch; the next loop is another epoch with new draws
+    ...     content, target = batch["content_alpha"], batch["content_beta"]
+    >>> content.shape, loader.epoch
+    (torch.Size([4, 3, 64, 64]), 1)
     """
 
     def __init__(
@@ -208,6 +246,9 @@ class TripletLoader:
         )
         # Before Python terminates its children at exit, which workers do not hear, and when this loader is forgotten.
         Finalize(self, PatientLoader.end_workers, (self._loader,), exitpriority=0)
+
+    def __repr__(self) -> str:
+        return f"<TripletLoader of {len(self)} batches of {self.sampler.batch_size}, epoch {self.epoch}>"
 
     @property
     def while_waiting(self) -> Callable[[], None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 from collections import deque
@@ -13,10 +14,12 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
 
+import cloudpickle
+
 from sshbench.errors import SshbenchError
 from sshbench.lut.kernels import cpu
 from sshbench.triplets.manifest import ShardRecord
-from sshbench.triplets.worker_start import worker_context
+from sshbench.triplets.worker_start import without_main, worker_context
 from sshbench.triplets.writer import Job, Made, Tick, Todo, make_shard
 
 _DEATHS = 3
@@ -57,7 +60,8 @@ def run_processes(job: Job, todo: Todo, workers: int, tick: Tick) -> Generator[M
     waiting: deque[tuple[int, ShardRecord | None]] = deque()
     deaths = 0
     while deaths < _DEATHS:
-        pool = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(job, counts, dict(os.environ)))
+        begin = (cloudpickle.dumps(job), counts, dict(os.environ))  # with the script's classes, if the job has any
+        pool = ProcessPoolExecutor(workers, context, initializer=_start, initargs=begin)
         pending: dict[Future[Made], tuple[int, tuple[int, ShardRecord | None]]] = {}
         free = list(range(slots))
         try:
@@ -69,7 +73,7 @@ def run_processes(job: Job, todo: Todo, workers: int, tick: Tick) -> Generator[M
                         break
                     slot = free.pop()
                     counts[2 * slot] = counts[2 * slot + 1] = 0
-                    with _deaf():
+                    with _deaf(), without_main():
                         future = pool.submit(_make, slot, *waiting[0])
                     pending[future] = slot, waiting.popleft()
                 if not pending:
@@ -117,10 +121,10 @@ def _end(pool: ProcessPoolExecutor) -> None:
 _worker: tuple[Job, Any] | None = None
 
 
-def _start(job: Job, counts: Any, environment: dict[str, str]) -> None:
+def _start(job: bytes, counts: Any, environment: dict[str, str]) -> None:
     global _worker
-    _worker = job, counts
     os.environ.update(environment)  # which may have changed since the process that this one comes from
+    _worker = pickle.loads(job), counts
     cpu.set_threads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

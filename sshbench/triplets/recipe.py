@@ -61,6 +61,13 @@ class Recipe:
         How far the LUT or the colour transfer is followed (0 to 1), or the factor of saturation.
     seed
         63 bits for what else is drawn: the partners of colour transfers, a generated mask.
+
+    Examples
+    --------
+    >>> from sshbench.triplets import Settings, make_recipe
+    >>> recipe = make_recipe(Settings(), "photo.jpg", 0, 100)
+    >>> recipe.row, recipe.draw, 0 <= recipe.alpha < 100
+    ('photo.jpg', 0, True)
     """
 
     row: str
@@ -124,12 +131,36 @@ class Recipe:
 
 
 def make_recipe(settings: Settings, row: str, draw: int, luts: int) -> Recipe:
-    """Draw the recipe number `draw` of the photograph `row`, with a bank of `luts` LUTs.
+    """Draw recipe number `draw` of the photograph `row`, with a bank of `luts` LUTs.
+
+    The result depends on the arguments alone, on every machine.
+
+    Parameters
+    ----------
+    settings
+        What to draw; `settings.seed` changes every recipe.
+    row
+        The id of the photograph in its source.
+    draw
+        The number of the recipe, from 0.
+    luts
+        The number of LUTs in the bank, at least 2.
+
+    Returns
+    -------
+    Recipe
+        The crops, the LUTs and the strengths of one triplet.
 
     Raises
     ------
     SettingsError
-        Fewer than two LUTs, weights for another number of LUTs, or bounds of the overlap that crops cannot keep.
+        There are fewer than two LUTs, weights for another number of LUTs, or bounds of the overlap that no crops keep.
+
+    Examples
+    --------
+    >>> from sshbench.triplets import Settings, make_recipe
+    >>> make_recipe(Settings(), "photo.jpg", 0, 100) == make_recipe(Settings(), "photo.jpg", 0, 100)
+    True
     """
     plan = _plan(settings, luts)
     words = _WORDS.unpack(_block(settings.seed, row, draw, 0))
@@ -157,7 +188,33 @@ def make_recipe(settings: Settings, row: str, draw: int, luts: int) -> Recipe:
 
 
 def make_recipes(settings: Settings, rows: Sequence[str], draws: Sequence[int], luts: int) -> list[Recipe]:
-    """`[make_recipe(settings, row, draw, luts) for row, draw in zip(rows, draws)]`, several times as fast."""
+    """Draw many recipes at once: as `make_recipe` for each row and draw, several times as fast.
+
+    Parameters
+    ----------
+    settings
+        What to draw.
+    rows, draws
+        As many ids of photographs as numbers of recipes.
+    luts
+        The number of LUTs in the bank, at least 2.
+
+    Returns
+    -------
+    list of Recipe
+        In the order of `rows`.
+
+    Raises
+    ------
+    SettingsError
+        As `make_recipe`.
+
+    Examples
+    --------
+    >>> from sshbench.triplets import Settings, make_recipes
+    >>> len(make_recipes(Settings(), ["a.jpg", "b.jpg"], [0, 0], 100))
+    2
+    """
     if len(rows) < _MANY:
         return [make_recipe(settings, row, draw, luts) for row, draw in zip(rows, draws, strict=True)]
     plan = _plan(settings, luts)

@@ -60,11 +60,23 @@ def open_source(
     masked, limit
         Leave out photographs without a mask; take so many, spread over the source by a hash of their row ids.
 
+    Returns
+    -------
+    Source
+        The photographs: `len(source)`, and `source.read(i, short_side)` for the pixels of one, uint8 `[H, W, 3]`.
+
     Raises
     ------
     SourceError
         Nothing of that name is there, it holds no photographs (of the part), the column is not in it, or the hub cannot
         be reached.
+
+    Examples
+    --------
+    >>> from sshbench.triplets import open_source
+    >>> photos = open_source("sample")
+    >>> len(photos), photos.row_id(0)
+    (12, 'aitzgorri.jpg')
     """
     options: dict[str, Any] = {
         "config": config, "split": split, "column": column, "revision": revision, "streaming": streaming,

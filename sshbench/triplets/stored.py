@@ -60,6 +60,9 @@ class StoredTriplets:
         self._groups: OrderedDict[tuple[int, int], pa.Table] = OrderedDict()
         self._files: dict[int, Any] = {}
 
+    def __repr__(self) -> str:
+        return f"<StoredTriplets of {len(self)} {self.settings.kind} in {self.url}>"
+
     @property
     def settings(self) -> Settings:
         """What was rendered, or is."""
@@ -218,10 +221,25 @@ def load_triplets(
         For recipes, what a photograph that cannot be used does: `"replace"` gives the next one in its place, with a
         warning, as `TripletDataset` does; `"raise"` raises `SkippedImage`.
 
+    Returns
+    -------
+    StoredTriplets
+        A sequence of rows. A row is a dict of uint8 images `foreground`, `background` and `ground_truth`
+        `[crop, crop, 3]` (of composites `composite`, `real` and `mask`), and of the names and numbers of its recipe.
+
     Raises
     ------
     SshbenchError
         There is no store, or its recipes ask for photographs or LUTs that are not there or have changed.
+
+    Examples
+    --------
+    >>> import sshbench
+    >>> from sshbench.triplets import Settings
+    >>> _ = sshbench.generate_triplets("sample", "triplets", Settings(crop=64), limit=3)
+    >>> triplets = sshbench.load_triplets("triplets")
+    >>> len(triplets), triplets[0]["ground_truth"].shape
+    (3, (64, 64, 3))
     """
     url = os.fspath(path)
     manifest = read_manifest(url)

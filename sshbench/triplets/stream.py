@@ -33,6 +33,20 @@ class TripletStream(IterableDataset[Sample]):
         number of workers (where no photograph is left out).
     shuffle, seed, rank, world_size
         As for `TripletSampler`; a streaming source keeps its order.
+
+    Raises
+    ------
+    SshbenchError
+        A state of another worker, or photographs that cannot be used.
+
+    Examples
+    --------
+    >>> from torch.utils.data import DataLoader
+    >>> from sshbench.triplets import Settings, TripletDataset, TripletStream
+    >>> stream = TripletStream(TripletDataset("sample", settings=Settings(crop=64)), batch_size=4)
+    >>> stream.set_epoch(1)
+    >>> next(iter(DataLoader(stream, batch_size=4)))["content_alpha"].shape
+    torch.Size([4, 64, 64, 3])
     """
 
     def __init__(
@@ -59,6 +73,9 @@ class TripletStream(IterableDataset[Sample]):
         self._epoch.share_memory_()  # type: ignore[no-untyped-call]  # workers that are there already read it
         self._state = self._beginning()  # where the process that iterates stands
         self._resumed = False  # whether the next iteration goes on from there
+
+    def __repr__(self) -> str:
+        return f"<TripletStream over {self.dataset!r}>"
 
     def set_epoch(self, epoch: int) -> None:
         """Start epoch `epoch` when next iterated."""

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import multiprocessing
 import multiprocessing.forkserver
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 _MODULES = ["sshbench.triplets.local_engine", "pyarrow.parquet", "simplejpeg", "fpng"]  # those that are installed
@@ -20,6 +23,25 @@ def worker_context() -> Any:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_MODULES)
     return context
+
+
+@contextmanager
+def without_main() -> Iterator[None]:
+    """Start processes that do not import the user's script.
+
+    A process that is spawned imports the script first. Without `if __name__ == "__main__":` the script would start
+    processes itself, and so on without end. What is sent to such processes must not need the script's classes.
+    """
+    main: Any = sys.modules["__main__"]
+    names = ("__spec__", "__file__")  # where `multiprocessing.spawn.get_preparation_data` looks for the script
+    before = {name: getattr(main, name) for name in names if hasattr(main, name)}
+    for name in before:
+        setattr(main, name, None)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(main, name, value)
 
 
 def prepare_workers() -> None:

@@ -51,6 +51,16 @@ class Phase:
     terms
         Terms of the loss of a batch, each a scalar and a mean over the samples. The loss is their sum weighted by
         `recipe.loss`; a term whose weight is 0 should be left out, so that it costs nothing.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sshbench.training import Phase
+    >>> gain = torch.nn.Parameter(torch.ones(3, 1, 1))
+    >>> def terms(batch):
+    ...     return {"l1": (batch["composite"] * gain - batch["real"]).abs().mean()}
+    >>> Phase("net", [gain], terms).name
+    'net'
     """
 
     name: str
@@ -63,6 +73,25 @@ class Objective(Protocol):
 
     A batch is a dict of tensors on the device: of triplets `content_alpha`, `content_beta`, `reference_alpha`,
     `reference_beta` `[B, 3, c, c]`, -1..1; of composites `composite`, `real` likewise and `mask` `[B, 1, c, c]`, 0..1.
+
+    Examples
+    --------
+    The whole file of an objective, as `sshbench train mine.py:make` takes it:
+
+    >>> import torch
+    >>> from sshbench.training import Phase
+    >>> class Gain:
+    ...     def __init__(self, recipe):
+    ...         self.net = torch.nn.Conv2d(3, 3, 1)
+    ...         self.modules = torch.nn.ModuleDict({"net": self.net})
+    ...         self.phases = (Phase("net", list(self.net.parameters()), self.terms),)
+    ...     def terms(self, batch):
+    ...         return {"l1": (self.net(batch["composite"]) - batch["real"]).abs().mean()}
+    ...     def predict(self, batch):
+    ...         return ((self.net(batch["composite"]) + 1) / 2).clamp(0, 1)
+    ...     def weights(self):
+    ...         return self.net.state_dict(), {}
+    >>> make = Gain  # a function of the recipe that returns an objective
     """
 
     modules: nn.ModuleDict
@@ -79,15 +108,15 @@ class Objective(Protocol):
         ...
 
 
-def make_objective(name: str, recipe: Recipe) -> Objective:
-    """Make the objective of the method `name`, as `find_objective` finds it.
+def make_objective(name: str, recipe: Recipe, make: Callable[[Recipe], Objective] | None = None) -> Objective:
+    """Make the objective of the method `name` by `make`, or by what `find_objective` finds.
 
     Raises
     ------
     SshbenchError
         Nothing has this name, it cannot be imported, or the recipe does not fit.
     """
-    factory = find_objective(name)
+    factory = find_objective(name) if make is None else make
     try:
         objective: Objective = factory(recipe)
     except SshbenchError:

@@ -24,7 +24,7 @@ _HOMES = {
     "SharesError": "weighting",
     "read_records": "records",
 }
-__getattr__, __dir__, __all__ = exports(__name__, _HOMES, others=["leaderboard"])
+__getattr__, __dir__, __all__ = exports(__name__, _HOMES, others=["field_table", "leaderboard"])
 
 
 def leaderboard(
@@ -118,13 +118,23 @@ def field_table(
 
     Returns
     -------
-    A row a method, with columns of two levels: a part of the images (`"all"` behind the others) and a metric. As LaTeX:
-    `field_table(path, intervals=False).style.format(precision=2).to_latex(hrules=True)`, which needs Jinja2.
+    pandas.DataFrame
+        One row for each method, with columns of two levels: a part of the images (`"all"` behind the others) and a
+        metric. As LaTeX: `field_table(path, intervals=False).style.format(precision=2).to_latex(hrules=True)`, which
+        needs Jinja2.
 
     Raises
     ------
     RecordsError
         As for `leaderboard`, or the images have one part alone.
+
+    Examples
+    --------
+    >>> import sshbench
+    >>> from sshbench.results import field_table
+    >>> _ = sshbench.evaluate("sample", "dc", metrics=["psnr"], workers=1, out="results")
+    >>> field_table("results", metrics=["psnr"], intervals=False)["all"].round(2).loc["dc"].tolist()
+    [30.33]
     """
     from sshbench.results.parts import parts_frame, summarise_parts
     from sshbench.results.records import read_records

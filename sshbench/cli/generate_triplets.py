@@ -256,9 +256,7 @@ def _part(text: str | None) -> tuple[int, int] | None:
     return int(first), int(second)
 
 
-def _weights(asked: tuple[str, ...], bank: LutBank | None) -> tuple[float, ...] | None:
-    if not asked:
-        return None
+def _weights(asked: tuple[str, ...], bank: LutBank | None) -> tuple[float, ...]:
     if bank is None:
         raise SshbenchError("--weight is for --appearance lut, grades and ladders; leave --weight out")
     weights = dict.fromkeys(bank.names, 1.0)

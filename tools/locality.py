@@ -12,29 +12,16 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from sshbench import apply_lut, harmonize
+from sshbench import harmonize
 from sshbench.compositing.harmonize import open_method
 from sshbench.folders import data_folder
-from sshbench.lut.files import read_lut
+from sshbench.reproduce.figures import two_lights
 
-Pixels = NDArray[np.uint8]
-WARM, COLD = "candle-light", "moonlight"
 SIZE = (720, 480)
 PLACES = {"left": (10, 190), "right": (510, 190)}
 SCALE = 0.52
-
-
-def two_lights(photo: Pixels) -> Pixels:
-    """The photograph lit warmly on its left and coldly on its right."""
-    warm, cold = (
-        apply_lut(photo, read_lut(data_folder("luts") / f"{name}.cube"), layout="HWC") for name in (WARM, COLD)
-    )
-    across = np.linspace(-8, 8, photo.shape[1])
-    right = (1 / (1 + np.exp(-across)))[None, :, None]
-    return np.rint(warm * (1 - right) + cold * right).astype(np.uint8)
 
 
 def drum() -> tuple[Image.Image, Image.Image]:

@@ -1,9 +1,9 @@
-"""`sshbench reproduce`: tables of the paper, measured beside published."""
+"""`sshbench reproduce`: tables and figures of the paper, measured beside published."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ ABLATIONS = {
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def reproduce() -> None:
-    """Make a table of the paper or of the field again: what is measured here beside what is published."""
+    """Make a table or figure of the paper, or the table of the field, again: measured here beside published."""
 
 
 _OPTIONS = [
@@ -260,3 +260,121 @@ def _show(tables: Iterable[Table], progress: Progress, path: Path) -> None:
     with whole_file(path) as temporary:
         temporary.write_text("\n\n".join(kept) + "\n", encoding="utf-8")
     click.echo(f"The same as Markdown: {path}", err=True)
+
+
+@reproduce.command(short_help="The human study: printed scores beside those of a study.")
+@click.option("--study", metavar="DIR", type=click.Path(path_type=Path), help="A study of sshbench study, design acr.")
+@click.option("--simulated", is_flag=True, help="Take the study's simulated answers.")
+@click.option("--out", "-o", type=click.Path(path_type=Path), default=Path("runs/reproduce"), show_default=True)
+def table2(study: Path | None, simulated: bool, out: Path) -> None:
+    """Mean opinion scores of WCT2, DIH, S2AM, DoveNet and SSH, printed beside those of a study.
+
+    Without --study the table says what is missing and the commands that collect it.
+
+    \b
+      sshbench reproduce table2 --study my-study
+    """
+    from sshbench.reproduce.table2 import reproduce as table_of
+
+    if simulated and study is None:
+        raise click.UsageError("--simulated needs --study, the study whose simulated answers are to be taken.")
+    out.mkdir(parents=True, exist_ok=True)
+    _show([table_of(study, simulated=simulated)], Progress("table", quiet=True), out / "table2.md")
+
+
+def _figure_options(number: int, rows: int) -> list[Callable[[Any], Any]]:
+    many = [
+        click.option("--method", "-m", "methods", type=METHOD, multiple=True, metavar="NAME",
+                     help="A column. May be repeated.  [default: the paper's]"),
+        click.option("--image", "ids", multiple=True, metavar="ID", help="An image to show. May be repeated."),
+        click.option("--rows", type=click.IntRange(1, 50), default=rows, show_default=True, help="How many images."),
+    ]  # fmt: skip
+    one = [
+        click.option("--method", "-m", type=METHOD, default="ssh", show_default=True, metavar="NAME", help="Which."),
+        click.option("--image", "id_", metavar="ID", help="The image whose background and foreground are taken.  "
+                     "[default: the one whose halves differ most]"),
+        click.option("--synthetic/--as-it-is", "synthetic", default=None,
+                     help="Whether to light the background by two looks.  [default: synthetic on the sample]"),
+    ]  # fmt: skip
+    return [
+        click.option("--realhm", metavar="DIR", help="RealHM.  [default: the embedded sample]"),
+        click.option("--allow-incomplete", is_flag=True, help="Go on with what there is of RealHM."),
+        *(one if number == 7 else many),
+        click.option("--weights", multiple=True, metavar="METHOD=FILE", help="As for evaluate. May be repeated."),
+        click.option("--cell", type=click.IntRange(32, 4096), default=384, show_default=True, metavar="PIXELS",
+                     help="Width of a cell."),
+        click.option("--out", "-o", type=click.Path(path_type=Path), metavar="FILE",
+                     help=f"A .png or a .pdf.  [default: runs/reproduce/figure{number}.png]"),
+        click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1."),
+        click.option("--quiet", "-q", is_flag=True, help="No progress."),
+    ]  # fmt: skip
+
+
+def _figure(number: int, rows: int, says: str) -> click.Command:
+    def command(**options: Any) -> None:
+        _draw(number, **options)
+
+    for option in reversed(_figure_options(number, rows)):
+        command = option(command)
+    command.__doc__ = f"""{says}
+
+    \b
+      sshbench reproduce figure{number} --realhm RealHM/ -o figure{number}.pdf
+
+    The methods have the weights there are; those without are left out, and the command says how to get them.
+    """
+    return click.command(f"figure{number}", short_help=says.partition(":")[0] + ".")(command)
+
+
+def _draw(
+    number: int,
+    realhm: str | None,
+    allow_incomplete: bool,
+    weights: tuple[str, ...],
+    cell: int,
+    out: Path | None,
+    device: str,
+    quiet: bool,
+    **more: Any,
+) -> None:
+    from sshbench.benchmarks.open import open_benchmark
+    from sshbench.cli.evaluate import _device, _weights
+    from sshbench.reproduce import figures
+    from sshbench.results.figure import check_format, write_figure
+
+    out = out or Path(f"runs/reproduce/figure{number}.png")
+    check_format(out)
+    benchmark = open_benchmark("realhm" if realhm else "sample", realhm, allow_incomplete=allow_incomplete)
+    go_on("nothing was written")
+    with Progress("image", quiet=quiet) as progress:
+        if number == 7:
+            method, synthetic = more["method"], more["synthetic"]
+            made = figures.figure7(
+                benchmark, method, weights=_weights(weights, [method]).get(method), id=more["id_"],
+                synthetic=realhm is None if synthetic is None else synthetic, device=_device(device),
+            )  # fmt: skip
+        else:
+            draw, names = {
+                5: (figures.figure5, (*figures.PAPERS, "ssh-lut")),
+                6: (figures.figure6, ("dovenet", "ssh", "ssh-lut")),
+            }[number]
+            names = more["methods"] or names
+            made = draw(
+                benchmark, names, weights=_weights(weights, list(names)), ids=more["ids"], rows=more["rows"],
+                device=_device(device), progress=progress,
+            )  # fmt: skip
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_figure(out, made.grid, cell)
+    for note in made.notes:
+        click.echo(note)
+    click.echo(f"Wrote {out}.", err=True)
+
+
+for _number, _rows, _about in (
+    (5, 5, "Comparison with other methods: composite, methods, ground truth."),
+    (6, 3, "Background occlusion: foregrounds that cover most of the background, with methods that see the composite "
+           "against those that see the background."),
+    (7, 1, "Locality: one foreground at two places of a background with two lights, by the whole background and by a "
+           "crop at each place."),
+):  # fmt: skip
+    reproduce.add_command(_figure(_number, _rows, _about))

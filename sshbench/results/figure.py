@@ -55,13 +55,14 @@ def grid(
     rows
         The images, each a row.
     methods
-        The columns between the composite and the ground truth.
+        The columns between the composite and the ground truth, which is left out where no image has any.
     captions
         Image's id -> method -> what stands below its picture; `composite` is a method here.
     titles
         What to call a method; its own name where absent.
     """
-    names = ["composite", *methods, "ground truth"]
+    targets = ["ground truth"] if any(row.target is not None for row in rows) else []
+    names = ["composite", *methods, *targets]
     step, line = 1 + GAP, LETTERS * 1.35
     cells: list[tuple[Pixels, Box]] = []
     labels = [(printable((titles or {}).get(n, n)), c * step + 0.5, LETTERS, True) for c, n in enumerate(names)]

@@ -115,7 +115,9 @@ def main() -> None:
                     name = f"{name}-{taken.count(name)}" if name == "question" else name
                     taken.append(name.partition("-")[0] if name.startswith("question") else name)
                     path = given.out / f"{given.study.name}-{device}-{name}.jpg"
-                    Image.open(io.BytesIO(page.screenshot())).convert("RGB").save(path, quality=82)
+                    image = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+                    image.thumbnail((900, 900))
+                    image.save(path, quality=85)
 
                 page.goto(f"http://127.0.0.1:{port}/s/{token}/")
                 walk(page, device, shoot, most=4)

@@ -305,7 +305,7 @@ def _figure_options(number: int, rows: int) -> list[Callable[[Any], Any]]:
                      help="Width of a cell."),
         click.option("--out", "-o", type=click.Path(path_type=Path), metavar="FILE",
                      help=f"A .png or a .pdf.  [default: runs/reproduce/figure{number}.png]"),
-        click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1."),
+        click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1."),
         click.option("--quiet", "-q", is_flag=True, help="No progress."),
     ]  # fmt: skip
 
@@ -338,7 +338,8 @@ def _draw(
     **more: Any,
 ) -> None:
     from sshbench.benchmarks.open import open_benchmark
-    from sshbench.cli.evaluate import _device, _weights
+    from sshbench.cli.evaluate import weights_by_method
+    from sshbench.devices import device_name
     from sshbench.reproduce import figures
     from sshbench.results.figure import check_format, write_figure
 
@@ -350,8 +351,8 @@ def _draw(
         if number == 7:
             method, synthetic = more["method"], more["synthetic"]
             made = figures.figure7(
-                benchmark, method, weights=_weights(weights, [method]).get(method), id=more["id_"],
-                synthetic=realhm is None if synthetic is None else synthetic, device=_device(device),
+                benchmark, method, weights=weights_by_method(weights, [method]).get(method), id=more["id_"],
+                synthetic=realhm is None if synthetic is None else synthetic, device=device_name(device),
             )  # fmt: skip
         else:
             draw, names = {
@@ -360,8 +361,8 @@ def _draw(
             }[number]
             names = more["methods"] or names
             made = draw(
-                benchmark, names, weights=_weights(weights, list(names)), ids=more["ids"], rows=more["rows"],
-                device=_device(device), progress=progress,
+                benchmark, names, weights=weights_by_method(weights, list(names)), ids=more["ids"], rows=more["rows"],
+                device=device_name(device), progress=progress,
             )  # fmt: skip
     out.parent.mkdir(parents=True, exist_ok=True)
     write_figure(out, made.grid, cell)

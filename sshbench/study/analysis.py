@@ -206,13 +206,14 @@ def _wins(a: Analysis) -> Table:
         (
             a.plan.methods[m],
             *(
-                "" if m == other else f"{wins[m, other]:.0f} won, {ties[m, other]:.0f} tied, {wins[other, m]:.0f} lost"
+                "" if m == other else f"{wins[m, other]:.0f} / {ties[m, other]:.0f} / {wins[other, m]:.0f}"
                 for other in order
             ),
         )
         for m in order
     )
-    return Table("Row against column, after screening", ("method", *(a.plan.methods[m] for m in order)), rows)
+    head = ("method", *(a.plan.methods[m] for m in order))
+    return Table("Won / tied / lost, row against column, after screening", head, rows)
 
 
 def _significance(a: Analysis) -> Table:

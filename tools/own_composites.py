@@ -19,7 +19,7 @@ from sshbench import harmonize
 from sshbench.methods import get_method
 
 LIST = Path(__file__).parents[1] / "docs" / "own-composites.csv"
-METHODS = ("ssh-lut", "ssh")
+METHODS = ("ssh-lut", "ssh", "gain")
 CELL = 200, 150
 TITLE = 14
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sshbench.results.weighting import Shares
 
 
-@click.command(epilog="All of this in Python: sshbench.results.evaluate.evaluate.")
+@click.command(epilog="All of this in Python: sshbench.evaluate.")
 @click.option(
     "--method",
     "-m",

@@ -25,7 +25,7 @@ class SshbenchError(Exception):
     ...     sshbench.get_method("reinhart")
     ... except sshbench.SshbenchError as error:
     ...     print(error)
-    there is no method 'reinhart'; did you mean reinhard?
+    there is no method 'reinhart'; did you mean 'reinhard'?
     """
 
     def __str__(self) -> str:

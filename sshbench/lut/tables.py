@@ -42,7 +42,7 @@ def read_tables(path: str | os.PathLike[str]) -> LutBank:
     >>> from sshbench.lut import Lut, read_tables
     >>> np.savez("looks.npz", luts=Lut.identity(9).values[None], names=["plain"])
     >>> read_tables("looks.npz")
-    <LutBank of 1 LUTs, 9^3 points: 'plain'>
+    <LutBank of 1 LUT, 9^3 points: 'plain'>
     """
     try:
         with zipfile.ZipFile(path) as archive:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sshbench.cli.finite import Within
 from sshbench.cli.progress import Progress
 from sshbench.cli.stopping import go_on
 
@@ -56,7 +57,7 @@ def study() -> None:
               help="Catch trials: the ground truth against the composite.")  # fmt: skip
 @click.option("--repeats", type=click.IntRange(0, 50), default=3, show_default=True,
               help="Trials that come again, to measure how steady a subject is.")  # fmt: skip
-@click.option("--min-seconds", type=click.FloatRange(0, 60), default=1.0, show_default=True,
+@click.option("--min-seconds", type=Within(0, 60), default=1.0, show_default=True,
               help="How long pictures are shown at least before an answer is taken.")  # fmt: skip
 @click.option("--side", type=click.IntRange(64, 8192), default=1024, show_default=True, metavar="PIXELS",
               help="Longest side of the pictures.")  # fmt: skip
@@ -220,9 +221,9 @@ _SIMULATED = click.option(
 @click.option("--results", "results", multiple=True, type=_PLACE, metavar="DIR",
               help="Take the metrics from these folders of results; may be repeated.  [default: those that the study "
               "was made from]")  # fmt: skip
-@click.option("--catch-share", type=click.FloatRange(0, 1), default=2 / 3, show_default="2/3",
+@click.option("--catch-share", type=Within(0, 1), default=2 / 3, show_default="2/3",
               help="Leave out subjects who pass fewer of the catch trials.")  # fmt: skip
-@click.option("--speed", type=click.FloatRange(0, 1), default=0.4, show_default=True,
+@click.option("--speed", type=Within(0, 1), default=0.4, show_default=True,
               help="Leave out subjects whose median time is below this part of the median over all.")  # fmt: skip
 @click.option("--resamples", type=click.IntRange(200, 100_000), default=2000, show_default=True,
               help="Resamples of the bootstrap.")  # fmt: skip
@@ -282,9 +283,9 @@ def analyse(
 @click.option("--truth", "truths", multiple=True, metavar="METHOD=QUALITY",
               help="The true quality of a method, 0 to 4. May be repeated.  [default: the paper's mean scores, other "
               "methods evenly from 1 to 2.6]")  # fmt: skip
-@click.option("--careless", type=click.FloatRange(0, 1), default=0.0, show_default=True, metavar="PART",
+@click.option("--careless", type=Within(0, 1), default=0.0, show_default=True, metavar="PART",
               help="The part of subjects who answer at once and at random.")  # fmt: skip
-@click.option("--noise", type=click.FloatRange(0), default=0.6, show_default=True,
+@click.option("--noise", type=Within(0), default=0.6, show_default=True,
               help="Standard deviation of a single answer, in points.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides the answers.")
 def simulate(

@@ -99,12 +99,26 @@ def run_processes(job: Job, todo: Todo, workers: int, tick: Tick) -> Generator[M
 
 @contextmanager
 def _deaf() -> Iterator[None]:
-    """Start processes that Ctrl-C does not reach: the parent hears of it and ends them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Start processes that Ctrl-C does not reach: the parent hears of it and ends them.
+
+    A signal that would end the parent meanwhile waits until they have started. A process whose parent ends while it
+    reads what it was started with would print a traceback.
+    """
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    heard: list[int] = []
+    handlers = {}
+    if threading.current_thread() is threading.main_thread():  # which alone may set handlers, and hears of signals
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if callable(signal.getsignal(number)):  # else it ends this process at once, or is ignored
+                handlers[number] = signal.signal(number, lambda number, frame: heard.append(number))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+        for number in heard:
+            signal.raise_signal(number)
 
 
 def _end(pool: ProcessPoolExecutor) -> None:

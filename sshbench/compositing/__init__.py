@@ -13,4 +13,5 @@ if TYPE_CHECKING:
     from sshbench.compositing.harmonize import Harmonized as Harmonized
     from sshbench.compositing.photo import CompositingError as CompositingError
 
-__getattr__, __dir__, __all__ = exports(__name__, {"CompositingError": "photo", "Harmonized": "harmonize"})
+_HOMES = {"CompositingError": "photo", "Harmonized": "harmonize"}
+__getattr__, __dir__, __all__ = exports(__name__, _HOMES)

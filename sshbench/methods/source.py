@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import resolve_name
 from pathlib import Path
 from typing import Any
 
@@ -184,8 +185,10 @@ def _imported(module: _Module) -> Iterator[str]:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name
-                if alias.name == "sshbench":
-                    yield from _lazily().values()
+                yield from _lazily(alias.name).values()
+                if alias.name == _PACKAGE.name:
+                    for folder in _PACKAGE.iterdir():
+                        yield from _lazily(f"{_PACKAGE.name}.{folder.name}").values()
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
@@ -195,8 +198,9 @@ def _imported(module: _Module) -> Iterator[str]:
                 yield base
             for alias in node.names:
                 yield f"{base}.{alias.name}" if base else alias.name
-                if base == "sshbench" and alias.name in _lazily():
-                    yield _lazily()[alias.name]
+                if alias.name in (homes := _lazily(base)):
+                    yield homes[alias.name]
+                yield from _lazily(f"{base}.{alias.name}").values()
     if b"import_module" in text or b"__import__" in text:
         yield from filter(None, map(_named_in_call, ast.walk(tree)))
 
@@ -225,10 +229,24 @@ def _named_in_call(node: ast.AST) -> str:
     return name if called in ("import_module", "__import__") and isinstance(name, str) and name[:1] != "." else ""
 
 
-def _lazily() -> dict[str, str]:
-    """The names that the package itself loads on first use, with their modules."""
-    homes: dict[str, str] = sys.modules[_PACKAGE.name]._HOMES  # not imported here, as all would depend on all of them
-    return {name: home.partition(":")[0] for name, home in homes.items()}
+def _lazily(package: str) -> dict[str, str]:
+    """The names that a package of sshbench's loads on first use, with their modules (`sshbench.lazy.exports`)."""
+    file = _find(package, _Place(_PACKAGE.parent)) if package.partition(".")[0] == _PACKAGE.name else None
+    if file is None or file.name != "__init__.py":
+        return {}
+    return {
+        name: resolve_name(home if home[0] == "." else f".{home}", package)
+        for name, home in _homes(file, *_stamp(file)).items()
+    }
+
+
+@cache
+def _homes(file: Path, *_: object) -> dict[str, str]:
+    """The dictionary `_HOMES` of a module, without the names that attributes have there; empty where it has none."""
+    for node in ast.parse(file.read_bytes()).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOMES":
+            return {name: home.partition(":")[0] for name, home in ast.literal_eval(node.value).items()}
+    return {}
 
 
 def _located(name: str, place: _Place) -> Iterator[_Module]:

@@ -117,8 +117,8 @@ def _deaf() -> Iterator[None]:
         for number, handler in handlers.items():
             signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, masked)
-        for number in heard:
-            signal.raise_signal(number)
+        for one in heard:
+            signal.raise_signal(one)
 
 
 def _end(pool: ProcessPoolExecutor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
 from sshbench.errors import SshbenchError
@@ -72,6 +73,14 @@ def _steps_or_duration(value: Any) -> Any:
 _MOST = 2**31 - 1  # of anything that is counted: what is above is a slip of the pen
 
 Count = Annotated[int, Field(ge=1, le=_MOST)]
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is no finite number")
+    return value
+
+
 Beta = Annotated[float, Field(ge=0, lt=1)]
 Seconds = Annotated[float, BeforeValidator(_duration), Field(gt=0)]
 Distance = Literal["squared", "absolute"]
@@ -208,11 +217,11 @@ class Recipe(_Section):
     """
 
     method: str
-    network: dict[str, Any] = {}
+    network: dict[str, Annotated[Any, AfterValidator(_finite)]] = {}
     data: Data = Data()
     optimizer: Optimizer = Optimizer()
     schedule: Schedule
-    loss: dict[str, float]
+    loss: dict[str, Annotated[float, Field(ge=0)]]
     distance: Distance = "squared"
     loop: Loop = Loop()
     validation: Validation = Validation()

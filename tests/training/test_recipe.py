@@ -156,6 +156,7 @@ def test_weights_of_the_loss_default_to_off(minimal):
         f"loop.checkpoint={10**30}", "loop.checkpoint=true", "loop.log=0", f"loop.accumulate={2**31}",
         f"data.draws={2**63}", f"data.batch={10**30}", f"data.cache_mb={10**30}", "validation.every=-3",
         "validation.crop=0", f"validation.images={10**12}", "validation.batch=0", "loss.harm=nan", "loss.harm=inf",
+        "loss.harm=-1", "network.width=nan", "network.width=inf",
         "schedule.epochs=inf", "schedule.epochs=nan", f"schedule.steps={10**30}", "schedule.drops=[nan]",
         "schedule.decay=nan", "loop.explode=nan",
     ],

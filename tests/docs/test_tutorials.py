@@ -63,6 +63,7 @@ def test_the_code_of_a_tutorial_runs(page: Path, tmp_path: Path, monkeypatch: py
         for block in blocks(page):
             where = f"{page.name}, line {block.line}"
             if block.file:
+                monkeypatch.delitem(sys.modules, Path(block.file).stem, raising=False)  # of another test's folder
                 Path(block.file).parent.mkdir(parents=True, exist_ok=True)
                 Path(block.file).write_text(block.code)
                 continue

@@ -163,9 +163,16 @@ def test_a_loader_gives_masks_beside_the_views() -> None:
     assert 0 <= batch["content_mask"].min() < batch["content_mask"].max() <= 1
 
 
-@pytest.mark.parametrize("shares", [{"own": 0.6, "cross": 0.6}, {"jitter": 1.5}, {"same": -0.1}])
-def test_shares_that_cannot_be(shares: dict[str, float]) -> None:
-    with pytest.raises(SshbenchError, match="0 to 1"):
+@pytest.mark.parametrize(
+    ("shares", "why"),
+    [
+        ({"own": 0.6, "cross": 0.6}, "together no more than 1"),
+        ({"jitter": 1.5}, "jitter: .* less than or equal to 1"),
+        ({"same": -0.1}, "same: .* greater than or equal to 0"),
+    ],
+)
+def test_shares_that_cannot_be(shares: dict[str, float], why: str) -> None:
+    with pytest.raises(SshbenchError, match=why):
         Shares(**shares)
 
 

@@ -364,7 +364,7 @@ def test_a_store_under_looks_is_a_benchmark(photos: Path, tmp_path: Path) -> Non
         (["--appearance", "grades", "--luts", "luts"], "--luts is for --appearance lut"),
         (["--appearance", "color-transfer", "--lut-part", "train"], "--lut-part is for --appearance lut and grades"),
         (["--appearance", "saturation", "--weight", "a=1"], "--weight is for --appearance lut, grades and ladders"),
-        (["--appearance", "ladders", "--weight", "3 EV=1"], "did you mean"),
+        (["--appearance", "ladders", "--weight", "3 EV=1"], "there are -2 EV, -1 EV, +1 EV"),
     ],
 )
 def test_options_that_have_no_use_are_refused(photos: Path, tmp_path: Path, words: list[str], said: str) -> None:

@@ -139,14 +139,6 @@ def _parts(name: str, value: Tensor, room: int) -> list[tuple[str, Tensor]]:
     return [(f"{name}[{start}:{min(start + rows, len(value))}]", value[start : start + rows]) for start in starts]
 
 
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str], str]:
-    """`read_arrays`, as tensors."""
-    import torch
-
-    state, metadata, found = read_arrays(path)
-    return {name: torch.from_numpy(value) for name, value in state.items()}, metadata, found
-
-
 def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str], str]:
     """Read a folder, or a single file, without torch unless it holds types that only torch knows.
 

@@ -7,10 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-LEVELS = 256
-_LUMA = (0.2126, 0.7152, 0.0722)
-_DARK = 1e-3
-_NOISE = 4e-4  # added to each variance: 2% of the range, so that plain areas are not stretched to texture
+from sshbench.networks.ssh_lut_numpy import DARK, LEVELS, LUMA, NOISE
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +55,7 @@ def statistics(images: Tensor, masks: Tensor, count: int = 17) -> Statistics:
     mean = (pixels * weights).sum(2, keepdim=True) / total
     centred = (pixels - mean) * weights.sqrt()
     covariance = centred @ centred.transpose(1, 2) / total
-    luma = (pixels * pixels.new_tensor(_LUMA)[None, :, None]).sum(1, keepdim=True)
+    luma = (pixels * pixels.new_tensor(LUMA)[None, :, None]).sum(1, keepdim=True)
     levels = (torch.cat([pixels, luma], 1) * (LEVELS - 1) + 0.5).long().clamp(0, LEVELS - 1)
     histogram = pixels.new_zeros(len(images), 4, LEVELS).scatter_add_(2, levels, weights.expand(-1, 4, -1))
     reached = histogram.cumsum(2) / total
@@ -70,10 +67,19 @@ def statistics(images: Tensor, masks: Tensor, count: int = 17) -> Statistics:
     before = torch.where(level > 0, reached.gather(2, (level - 1).clamp(min=0)), torch.zeros_like(after))
     within = (shares - before) / (after - before).clamp(min=1e-6)
     quantiles = ((level - 0.5 + within) / (LEVELS - 1)).clamp(0, 1)
-    linear = torch.where(pixels <= 0.04045, pixels / 12.92, ((pixels.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4)
-    light = (linear * weights).sum(2) / total.squeeze(2)
-    light = torch.cat([light, light @ light.new_tensor(_LUMA)[:, None]], 1)
+    light = (decoded(pixels) * weights).sum(2) / total.squeeze(2)
+    light = torch.cat([light, light @ light.new_tensor(LUMA)[:, None]], 1)
     return Statistics(mean.squeeze(2), covariance, quantiles, light)
+
+
+def decoded(values: Tensor) -> Tensor:
+    """Linear light of sRGB values over 0..1."""
+    return torch.where(values <= 0.04045, values / 12.92, ((values.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4)
+
+
+def encoded(light: Tensor) -> Tensor:
+    """The sRGB values of linear light from 0 on; light above 1 gives values above 1."""
+    return torch.where(light <= 0.0031308, light * 12.92, 1.055 * light.clamp(min=0.0031308) ** (1 / 2.4) - 0.055)
 
 
 def light_ratio(source: Statistics, target: Statistics) -> Tensor:
@@ -81,7 +87,7 @@ def light_ratio(source: Statistics, target: Statistics) -> Tensor:
 
     Light below a thousandth counts as a thousandth and no ratio exceeds 6 stops, so that black stays black.
     """
-    return torch.log2(target.light.clamp(min=_DARK) / source.light.clamp(min=_DARK)).clamp(-6, 6)
+    return torch.log2(target.light.clamp(min=DARK) / source.light.clamp(min=DARK)).clamp(-6, 6)
 
 
 def optimal_matrix(source: Tensor, target: Tensor) -> Tensor:
@@ -90,7 +96,7 @@ def optimal_matrix(source: Tensor, target: Tensor) -> Tensor:
     Pitie, Kokaram: "The linear Monge-Kantorovitch linear colour mapping for example-based colour transfer", CVMP 2007.
     A little noise is added to both, without which a plain foreground would be stretched without bounds.
     """
-    noise = torch.eye(3, dtype=source.dtype, device=source.device) * _NOISE
+    noise = torch.eye(3, dtype=source.dtype, device=source.device) * NOISE
     variances, axes = torch.linalg.eigh(source + noise)
     roots = variances.sqrt()[:, None]
     root, inverse = (axes * roots) @ axes.mT, (axes / roots) @ axes.mT
@@ -117,7 +123,7 @@ def closed_form_maps(points: Tensor, source: Statistics, target: Statistics) -> 
     """
     means, others = source.mean[:, None], target.mean[:, None]  # [B, 1, 3]
     at = points[:, None]  # [P, 1]
-    variances, aims = (s.covariance.diagonal(dim1=1, dim2=2)[:, None] + _NOISE for s in (source, target))
+    variances, aims = (s.covariance.diagonal(dim1=1, dim2=2)[:, None] + NOISE for s in (source, target))
     matrix = optimal_matrix(source.covariance, target.covariance)
     own = [
         (others - means).expand(-1, len(points), -1),

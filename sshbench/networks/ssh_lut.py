@@ -19,20 +19,15 @@ from torch.nn import functional
 from sshbench.networks.closed_form import (
     Statistics,
     closed_form_maps,
+    decoded,
+    encoded,
     light_ratio,
     of_own_channels,
     on_grid,
     statistics,
 )
 from sshbench.networks.limits import check_size
-
-SIDE = 64
-_TOKENS = SIDE // 16
-_VIEWS = 3
-_CLOSED_FORMS = 6  # four maps to the background, and the first two of them to the surroundings
-_GAINS = 4  # towards the background and towards the surroundings, for each channel and for luminance alone
-_FAINT = 1e-4
-_STOPS = 4.0  # a gain goes no further, in either direction
+from sshbench.networks.ssh_lut_numpy import CLOSED_FORMS, FAINT, GAINS, HEADS, STOPS, TOKENS, VIEWS
 
 
 class SshLutOutput(NamedTuple):
@@ -105,14 +100,14 @@ class SshLut(nn.Module):
         self.encoder.to(memory_format=torch.channels_last)  # convolves faster
         numbers = 3 * (9 + 4 * quantiles) + 12 + 6
         self.numbers = nn.Linear(numbers, channels) if attention else None
-        self.places = nn.Parameter(0.1 * torch.randn(_VIEWS, _TOKENS**2, channels)) if attention else None
-        self.layers = nn.ModuleList(_Attention(channels, heads=4) for _ in range(attention))
+        self.places = nn.Parameter(0.1 * torch.randn(VIEWS, TOKENS**2, channels)) if attention else None
+        self.layers = nn.ModuleList(_Attention(channels, heads=HEADS) for _ in range(attention))
         self.dropout = nn.Dropout(dropout)
         self.weigh = nn.Sequential(
-            nn.Linear(_VIEWS * channels + numbers, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU()
+            nn.Linear(VIEWS * channels + numbers, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU()
         )
-        self.gains = nn.Linear(hidden, _GAINS + 3)
-        self.closed = nn.Linear(hidden, _CLOSED_FORMS)
+        self.gains = nn.Linear(hidden, GAINS + 3)
+        self.closed = nn.Linear(hidden, CLOSED_FORMS)
         for layer, start in ((self.gains, 0.0), (self.closed, 0.0)):
             nn.init.zeros_(layer.weight)
             nn.init.constant_(layer.bias, start)
@@ -173,22 +168,22 @@ class SshLut(nn.Module):
         shown = torch.cat([(images * 2 - 1) * seen, foreground * 2 - 1, seen * 2 - 1], 1)
         features = self.encoder(shown.contiguous(memory_format=torch.channels_last))
         tokens = features.flatten(2).transpose(1, 2)  # [3 B, 16, channels]
-        shares = functional.adaptive_avg_pool2d(seen, _TOKENS).flatten(1)
+        shares = functional.adaptive_avg_pool2d(seen, TOKENS).flatten(1)
         style = _pooled(tokens, shares)
-        views = list(style.chunk(_VIEWS))
+        views = list(style.chunk(VIEWS))
         if self.numbers is not None and self.places is not None:
-            both = [one + place for one, place in zip(tokens.chunk(_VIEWS), self.places, strict=True)]
+            both = [one + place for one, place in zip(tokens.chunk(VIEWS), self.places, strict=True)]
             sequence = torch.cat([self.numbers(numbers)[:, None], *both], 1)
-            open_to = torch.cat([shares.new_ones(count, 1), *shares.chunk(_VIEWS)], 1)
-            bias = (open_to + _FAINT).log()[:, None, None]
+            open_to = torch.cat([shares.new_ones(count, 1), *shares.chunk(VIEWS)], 1)
+            bias = (open_to + FAINT).log()[:, None, None]
             for layer in self.layers:
                 sequence = layer(self.dropout(sequence), bias)
-            parts = zip(sequence[:, 1:].chunk(_VIEWS, 1), shares.chunk(_VIEWS), strict=True)
+            parts = zip(sequence[:, 1:].chunk(VIEWS, 1), shares.chunk(VIEWS), strict=True)
             views = [_pooled(one, share) for one, share in parts]
             views[1] = views[1] + sequence[:, 0]
         hidden = self.dropout(self.weigh(torch.cat([*views, numbers], 1)))
         weights = self.gains(hidden).float()
-        gain = (torch.einsum("bk,bkc->bc", weights[:, :_GAINS], ratios) + weights[:, _GAINS:]).clamp(-_STOPS, _STOPS)
+        gain = (torch.einsum("bk,bkc->bc", weights[:, :GAINS], ratios) + weights[:, GAINS:]).clamp(-STOPS, STOPS)
         curves = encoded(torch.exp2(gain)[:, None] * self.light[:, None])
         moved = torch.einsum("bk,bk...->b...", self.closed(hidden).float(), known) + of_own_channels(curves)
         learned = (self.mixed(hidden) @ self.maps.flatten(1)).float().view(count, *self.maps.shape[1:])
@@ -196,16 +191,6 @@ class SshLut(nn.Module):
             learned = functional.interpolate(learned, size=(self.size,) * 3, mode="trilinear", align_corners=True)
         table = on_grid(moved) + learned.permute(0, 2, 3, 4, 1)
         return SshLutOutput(table, gain, style[:count], style[count : 2 * count])
-
-
-def decoded(values: Tensor) -> Tensor:
-    """Linear light of sRGB values over 0..1."""
-    return torch.where(values <= 0.04045, values / 12.92, ((values.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4)
-
-
-def encoded(light: Tensor) -> Tensor:
-    """The sRGB values of linear light from 0 on; light above 1 gives values above 1."""
-    return torch.where(light <= 0.0031308, light * 12.92, 1.055 * light.clamp(min=0.0031308) ** (1 / 2.4) - 0.055)
 
 
 def _ratios(content: Statistics, reference: Statistics, near: Statistics) -> tuple[Tensor, Tensor]:
@@ -261,5 +246,5 @@ def _counting(masks: Tensor) -> Tensor:
 
 def _pooled(tokens: Tensor, shares: Tensor) -> Tensor:
     """The mean `[B, channels]` of tokens `[B, T, channels]` by their shares `[B, T]` of a mask."""
-    shares = shares + _FAINT
+    shares = shares + FAINT
     return (tokens * shares[..., None]).sum(1) / shares.sum(1, keepdim=True)

@@ -17,11 +17,20 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 
+# Of the network, in torch as here.
 SIDE = 64
-_TOKENS, _VIEWS, _HEADS = SIDE // 16, 3, 4
-_LEVELS = 256
-_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
-_DARK, _NOISE, _FAINT, _STOPS = 1e-3, 4e-4, 1e-4, 4.0
+TOKENS = SIDE // 16  # along each side of a view
+VIEWS, HEADS = 3, 4
+CLOSED_FORMS = 6  # four maps to the background, and the first two of them to the surroundings
+GAINS = 4  # towards the background and towards the surroundings, for each channel and for luminance alone
+FAINT = 1e-4  # what a token counts that a mask leaves out
+STOPS = 4.0  # a gain goes no further, in either direction
+LEVELS = 256  # of the histograms that quantiles are read from
+LUMA = (0.2126, 0.7152, 0.0722)
+DARK = 1e-3  # light below counts as it
+NOISE = 4e-4  # added to each variance: 2% of the range, so that plain areas are not stretched to texture
+
+_LUMA = np.array(LUMA, np.float32)
 _UPPER = np.triu_indices(3)
 
 
@@ -37,7 +46,7 @@ def fitting_arrays(state: Mapping[str, NDArray[Any]], architecture: Mapping[str,
     if any(value.dtype != np.float32 for value in state.values()):
         return None
     outputs = [expected[f"encoder.{k}.norm.bias"][0] for k in range(4)]
-    if any(out % _groups(out) for out in outputs) or outputs[-1] % _HEADS:
+    if any(out % _groups(out) for out in outputs) or outputs[-1] % HEADS:
         return None
     size, quantiles = (sizes.get(name, defaults[name].default) for name in ("size", "quantiles"))
     return SshLutArrays(state, size, quantiles) if 2 <= size <= 65 and quantiles >= 2 else None
@@ -63,7 +72,7 @@ def _shapes(
         shapes |= dict.fromkeys((f"encoder.{k}.convolution.bias", f"encoder.{k}.norm.weight"), (other,))
         shapes[f"encoder.{k}.norm.bias"] = (other,)
     if attention:
-        shapes["places"] = (_VIEWS, _TOKENS**2, channels)
+        shapes["places"] = (VIEWS, TOKENS**2, channels)
         linear["numbers"] = channels, numbers
     for k in range(attention):
         name = f"layers.{k}"
@@ -71,8 +80,8 @@ def _shapes(
             shapes |= dict.fromkeys((f"{name}.{norm}.weight", f"{name}.{norm}.bias"), (channels,))
         linear[f"{name}.questions"], linear[f"{name}.answer"] = (3 * channels, channels), (channels, channels)
         linear[f"{name}.think.0"], linear[f"{name}.think.2"] = (3 * channels, channels), (channels, 3 * channels)
-    linear["weigh.0"], linear["weigh.2"] = (hidden, _VIEWS * channels + numbers), (hidden, hidden)
-    linear["gains"], linear["closed"], linear["mixed"] = (7, hidden), (6, hidden), (mixtures, hidden)
+    linear["weigh.0"], linear["weigh.2"] = (hidden, VIEWS * channels + numbers), (hidden, hidden)
+    linear["gains"], linear["closed"], linear["mixed"] = (GAINS + 3, hidden), (CLOSED_FORMS, hidden), (mixtures, hidden)
     for name, shape in linear.items():
         shapes[f"{name}.weight"], shapes[f"{name}.bias"] = shape, shape[:1]
     return shapes
@@ -137,20 +146,18 @@ class SshLutArrays:
         features = np.concatenate([(images * 2 - 1) * seen, foreground * 2 - 1, seen * 2 - 1], 3)
         for k in range(4):
             features = self._convolved(features, k)
-        tokens = features.reshape(_VIEWS, count, _TOKENS**2, -1)
-        side = SIDE // _TOKENS
-        shares = seen.reshape(_VIEWS, count, _TOKENS, side, _TOKENS, side).mean((3, 5)).reshape(_VIEWS, count, -1)
+        tokens = features.reshape(VIEWS, count, TOKENS**2, -1)
+        side = SIDE // TOKENS
+        shares = seen.reshape(VIEWS, count, TOKENS, side, TOKENS, side).mean((3, 5)).reshape(VIEWS, count, -1)
         views = [_pooled(one, share) for one, share in zip(tokens, shares, strict=True)]
         if self.layers:
-            placed_tokens = (
-                (tokens + self.state["places"][:, None]).transpose(1, 0, 2, 3).reshape(count, -1, tokens.shape[-1])
-            )
-            sequence = np.concatenate([self._linear("numbers", numbers)[:, None], placed_tokens], 1)
+            here = tokens + self.state["places"][:, None]
+            sequence = np.concatenate([self._linear("numbers", numbers)[:, None], *here], 1)
             open_to = np.concatenate([np.ones((count, 1), np.float32), *shares], 1)
-            bias = np.log(open_to + np.float32(_FAINT))[:, None, None]
+            bias = np.log(open_to + np.float32(FAINT))[:, None, None]
             for k in range(self.layers):
                 sequence = self._attended(sequence, bias, f"layers.{k}")
-            parts = np.split(sequence[:, 1:], _VIEWS, 1)
+            parts = np.split(sequence[:, 1:], VIEWS, 1)
             views = [_pooled(one, share) for one, share in zip(parts, shares, strict=True)]
             views[1] = views[1] + sequence[:, 0]
         hidden = _gelu(self._linear("weigh.0", np.concatenate([*views, numbers], 1)))
@@ -159,8 +166,8 @@ class SshLutArrays:
         weights = self._linear("gains", hidden)
         of_luminance = [np.repeat(ratio[:, 3:], 3, 1) for ratio in ratios]
         towards = np.stack([*(ratio[:, :3] for ratio in ratios), *of_luminance], 1)
-        gain = np.einsum("bk,bkc->bc", weights[:, :4], towards) + weights[:, 4:]
-        light = np.exp2(gain.clip(-_STOPS, _STOPS))[:, None] * decoded(self.points)[:, None]
+        gain = np.einsum("bk,bkc->bc", weights[:, :GAINS], towards) + weights[:, GAINS:]
+        light = np.exp2(gain.clip(-STOPS, STOPS))[:, None] * decoded(self.points)[:, None]
         moved = np.einsum("bk,bkipc->bipc", self._linear("closed", hidden), known) + of_own_channels(encoded(light))
         maps = self.state["maps"]
         learned = (self._linear("mixed", hidden) @ maps.reshape(len(maps), -1)).reshape(count, *maps.shape[1:])
@@ -191,8 +198,8 @@ class SshLutArrays:
         """`_Attention`."""
         count, tokens, channels = x.shape
         asked = self._linear(f"{name}.questions", self._normed(x, f"{name}.first_norm"))
-        query, key, value = asked.reshape(count, tokens, 3, _HEADS, -1).transpose(2, 0, 3, 1, 4)
-        scores = query @ key.transpose(0, 1, 3, 2) / np.float32(math.sqrt(channels // _HEADS)) + bias
+        query, key, value = asked.reshape(count, tokens, 3, HEADS, -1).transpose(2, 0, 3, 1, 4)
+        scores = query @ key.transpose(0, 1, 3, 2) / np.float32(math.sqrt(channels // HEADS)) + bias
         scores = np.exp(scores - scores.max(-1, keepdims=True))
         found = (scores / scores.sum(-1, keepdims=True)) @ value
         x = x + self._linear(f"{name}.answer", found.transpose(0, 2, 1, 3).reshape(count, tokens, channels))
@@ -230,14 +237,14 @@ def statistics(images: Array, masks: Array, count: int) -> Statistics:
     centred = (pixels - mean) * np.sqrt(weights)
     covariance = centred.transpose(0, 2, 1) @ centred / total
     with_luma = np.concatenate([pixels, pixels @ _LUMA[:, None]], 2)
-    levels = (with_luma * np.float32(_LEVELS - 1) + np.float32(0.5)).astype(np.int64).clip(0, _LEVELS - 1)
+    levels = (with_luma * np.float32(LEVELS - 1) + np.float32(0.5)).astype(np.int64).clip(0, LEVELS - 1)
     light = (decoded(pixels) * weights).sum(1) / total[:, 0]
     shares = ((np.arange(count, dtype=np.float32) + np.float32(0.5)) / np.float32(count)).astype(np.float32)
     shares[0], shares[-1] = 0.002, 0.998
     quantiles = np.empty((len(images), 4, count), np.float32)
     for image in range(len(images)):
         for channel in range(4):
-            found = np.bincount(levels[image, :, channel], weights[image, :, 0], _LEVELS)
+            found = np.bincount(levels[image, :, channel], weights[image, :, 0], LEVELS)
             reached = (np.cumsum(found) / total[image, 0, 0]).astype(np.float32)
             quantiles[image, channel] = _quantiles(reached, shares)
     return Statistics(
@@ -246,16 +253,16 @@ def statistics(images: Array, masks: Array, count: int) -> Statistics:
 
 
 def _quantiles(reached: Array, shares: Array) -> Array:
-    level = np.searchsorted(reached, shares).clip(max=_LEVELS - 1)
+    level = np.searchsorted(reached, shares).clip(max=LEVELS - 1)
     before = np.where(level > 0, reached[level - 1], 0)
     within = (shares - before) / np.maximum(reached[level] - before, 1e-6)
-    found: Array = ((level - 0.5 + within) / (_LEVELS - 1)).clip(0, 1).astype(np.float32)
+    found: Array = ((level - 0.5 + within) / (LEVELS - 1)).clip(0, 1).astype(np.float32)
     return found
 
 
 def light_ratio(source: Statistics, target: Statistics) -> Array:
     """Stops `[B, 4]` from the light of `source` to that of `target`."""
-    found: Array = np.log2(np.maximum(target.light, _DARK) / np.maximum(source.light, _DARK)).clip(-6, 6)
+    found: Array = np.log2(np.maximum(target.light, DARK) / np.maximum(source.light, DARK)).clip(-6, 6)
     return found
 
 
@@ -263,7 +270,7 @@ def closed_form_maps(points: Array, source: Statistics, target: Statistics) -> t
     """`[B, 4, 3, P, 3]` and `[B, 3, 3]`."""
     means, others, at = source.mean[:, None], target.mean[:, None], points[:, None]
     variances, aims = (
-        np.diagonal(s.covariance, axis1=1, axis2=2)[:, None] + np.float32(_NOISE) for s in (source, target)
+        np.diagonal(s.covariance, axis1=1, axis2=2)[:, None] + np.float32(NOISE) for s in (source, target)
     )
     matrix = _optimal_matrix(source.covariance, target.covariance)
     curves = [
@@ -291,7 +298,7 @@ def on_grid(maps: Array) -> Array:
 
 
 def _optimal_matrix(source: Array, target: Array) -> Array:
-    noise = np.eye(3) * _NOISE
+    noise = np.eye(3) * NOISE
     variances, axes = np.linalg.eigh(source + noise)
     roots, turned = np.sqrt(variances)[:, None], axes.transpose(0, 2, 1)
     root, inverse = (axes * roots) @ turned, (axes / roots) @ turned
@@ -346,6 +353,6 @@ def _gelu(x: Array) -> Array:
 
 def _pooled(tokens: Array, shares: Array) -> Array:
     """The mean `[B, channels]` of tokens `[B, T, channels]` by their shares `[B, T]` of a mask."""
-    shares = shares + np.float32(_FAINT)
+    shares = shares + np.float32(FAINT)
     found: Array = (tokens * shares[..., None]).sum(1) / shares.sum(1, keepdims=True)
     return found

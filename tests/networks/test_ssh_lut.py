@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sshbench.networks.closed_form import of_own_channels, on_grid
-from sshbench.networks.ssh_lut import SIDE, SshLut, decoded, encoded
+from sshbench.networks.closed_form import decoded, encoded, of_own_channels, on_grid
+from sshbench.networks.ssh_lut import SshLut
+from sshbench.networks.ssh_lut_numpy import SIDE
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from sshbench.networks.ssh_lut import SIDE, SshLut
-from sshbench.networks.ssh_lut_numpy import fitting_arrays
+from sshbench.networks.ssh_lut import SshLut
+from sshbench.networks.ssh_lut_numpy import SIDE, fitting_arrays
 
 SMALL = {"width": 8, "channels": 32, "mixtures": 8, "hidden": 32}
 ARCHITECTURES = [

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sshbench.lut.apply import apply_lut
-from sshbench.networks.ssh_lut import SIDE
+from sshbench.networks.ssh_lut_numpy import SIDE
 from sshbench.training.objectives import make_objective
 from sshbench.training.objectives.ssh_lut import error, falls, roughness
 from sshbench.training.recipe import Recipe, RecipeError

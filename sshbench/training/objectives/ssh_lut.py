@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sshbench.lut.apply import apply_lut
-from sshbench.networks.ssh_lut import SIDE, SshLut
+from sshbench.networks.ssh_lut import SshLut
+from sshbench.networks.ssh_lut_numpy import SIDE
 from sshbench.training import losses
 from sshbench.training.objectives import Batch, Phase
 from sshbench.training.objectives.network import made_with

@@ -108,7 +108,8 @@ def test_examples_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     test = doctest.DocTestParser().get_doctest(inspect.cleandoc(value.__doc__), {}, name, None, None)
     assert test.examples
     lines: list[str] = []
-    doctest.DocTestRunner(optionflags=FLAGS, verbose=False).run(test, out=lines.append)
+    with np.printoptions(legacy=False):  # other tests import colour-science, which switches to an older way of printing
+        doctest.DocTestRunner(optionflags=FLAGS, verbose=False).run(test, out=lines.append)
     assert not lines, "".join(lines)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sshbench.colour.science import colour_science
 from sshbench.lut.table import Domain, Lut, LutError
 
 if TYPE_CHECKING:
@@ -39,11 +40,10 @@ def from_colour(source: colour.LUT1D | colour.LUT3x1D | colour.LUT3D | colour.LU
     >>> from_colour(colour.LUT3D(size=5, name="five"))
     <Lut 'five' 3d, 5^3 points>
     """
-    import colour
-
-    if isinstance(source, colour.LUTSequence):
+    science = colour_science()
+    if isinstance(source, science.LUTSequence):
         return _from_sequence(source)
-    if not isinstance(source, colour.LUT1D | colour.LUT3x1D | colour.LUT3D):
+    if not isinstance(source, science.LUT1D | science.LUT3x1D | science.LUT3D):
         raise LutError(f"a {type(source).__name__} is not one of colour's LUT1D, LUT3x1D, LUT3D and LUTSequence")
     if source.is_domain_explicit():
         reason = "has a domain of unevenly spaced samples; convert it with colour's LUT conversion first"
@@ -51,7 +51,7 @@ def from_colour(source: colour.LUT1D | colour.LUT3x1D | colour.LUT3D | colour.LU
     bounds = np.broadcast_to(np.asarray(source.domain).reshape(2, -1), (2, 3)).tolist()
     domain = Domain(tuple(bounds[0]), tuple(bounds[1]))
     table = _float32(source.table)
-    if isinstance(source, colour.LUT3D):
+    if isinstance(source, science.LUT3D):
         return Lut(values=table.transpose(2, 1, 0, 3), domain=domain, title=source.name)  # colour's is [R, G, B, 3]
     if table.ndim == 1:
         table = np.repeat(table[:, None], 3, axis=1)
@@ -77,15 +77,16 @@ def to_colour(lut: Lut) -> colour.LUT3x1D | colour.LUT3D | colour.LUTSequence:
     >>> to_colour(Lut.identity(5)).size
     5
     """
-    import colour
-
+    science = colour_science()
     stages: list[Any] = []
     if lut.shaper_values is not None:
-        stages.append(colour.LUT3x1D(lut.shaper_values.astype(np.float64), lut.title, _bounds(lut.shaper_domain)))
+        stages.append(science.LUT3x1D(lut.shaper_values.astype(np.float64), lut.title, _bounds(lut.shaper_domain)))
     if lut.values is not None:
         table = lut.values.transpose(2, 1, 0, 3).astype(np.float64)
-        stages.append(colour.LUT3D(table, lut.title, _bounds(lut.domain)))
-    return stages[0] if len(stages) == 1 else colour.LUTSequence(*stages)
+        stages.append(science.LUT3D(table, lut.title, _bounds(lut.domain)))
+    result: colour.LUT3x1D | colour.LUT3D | colour.LUTSequence
+    result = stages[0] if len(stages) == 1 else science.LUTSequence(*stages)
+    return result
 
 
 def _from_sequence(source: Any) -> Lut:

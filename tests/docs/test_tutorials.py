@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 
 TUTORIALS = sorted((Path(__file__).parents[2] / "docs/tutorials").glob("*.md"))
@@ -69,7 +70,8 @@ def test_the_code_of_a_tutorial_runs(page: Path, tmp_path: Path, monkeypatch: py
                 continue
             printed = io.StringIO()
             if block.language == "python":
-                with contextlib.redirect_stdout(printed):
+                # Other tests import colour-science, which switches numpy to an older way of printing.
+                with contextlib.redirect_stdout(printed), np.printoptions(legacy=False):
                     exec(compile(block.code, where, "exec"), names)
             else:
                 assert block.language == "sh", where

@@ -10,10 +10,9 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # colour warns at import of each optional package that is missing
-    import colour
+from sshbench.colour.science import colour_science
 
+colour = colour_science()
 Array = NDArray[np.float64]
 
 SRGB = colour.RGB_COLOURSPACES["sRGB"]

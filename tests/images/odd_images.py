@@ -455,7 +455,7 @@ def table() -> str:
     from sshbench.images.decode import decode_photo
     from sshbench.images.opening import ImageFileError
 
-    lines = ["| file | what is odd | end |", "|---|---|---|"]
+    lines = ["| file | what is odd | result |", "|---|---|---|"]
     for case in DECODED:
         lines.append(f"| `{case.name}` | {case.what} | decoded, {case.end} |")
     for case in SKIPPED:

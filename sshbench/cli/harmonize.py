@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sshbench.cli.fields import options_of
 from sshbench.cli.finite import Number, Within
 from sshbench.cli.image_limit import limits, max_megapixels
 from sshbench.cli.lut.arguments import images_below
 from sshbench.cli.names import METHOD
 from sshbench.cli.progress import Progress
 from sshbench.cli.stopping import go_on
+from sshbench.compositing.finishing import Finish
 from sshbench.errors import SshbenchError, sentence
 from sshbench.whole_file import whole_file, would_replace
 
@@ -89,6 +91,7 @@ class Place(click.ParamType[tuple[int, int]]):
     "--colour", type=Within(0, 2), default=1.0, show_default=True,
     help="The strength of the change of chromaticity; times --strength.",
 )  # fmt: skip
+@options_of(Finish)
 @click.option("--export-lut", metavar="CUBE", help="Write the colour map as a .cube file; a folder for folders.")
 @click.option("--preview", metavar="PNG", help="Write before and after side by side; a folder for folders.")
 @click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG and WebP; by default as sshbench lut apply.")
@@ -103,6 +106,7 @@ class Place(click.ParamType[tuple[int, int]]):
 @click.pass_context
 def harmonize(
     ctx: click.Context,
+    /,
     foreground: str | None,
     background: str | None,
     composite: str | None,
@@ -124,6 +128,7 @@ def harmonize(
     max_pixels: int | None,
     existing: str | None,
     quiet: bool,
+    **finishing: Any,
 ) -> None:
     """Paste a foreground onto a background in the background's light and colours.
 
@@ -144,7 +149,7 @@ def harmonize(
     from sshbench.methods.cards import terms_of
 
     jobs = plan(foreground, background, composite, mask, output, export_lut, preview)
-    amount = Amount.of(strength, lightness, colour)
+    amount, finish = Amount.of(strength, lightness, colour), Finish(**finishing)
     check_amount(kind, amount)
     if export_lut and kind == "none":
         raise SshbenchError("--map none pastes a picture, so there is no LUT to export; choose lut or polynomial")
@@ -167,7 +172,7 @@ def harmonize(
     with Progress("picture", len(todo), quiet=quiet) as progress:
         for job in todo:
             try:
-                line = _make(job, kept, chosen, at, scale, kind, reference, amount, quality, max_pixels)
+                line = _make(job, kept, chosen, at, scale, kind, reference, amount, finish, quality, max_pixels)
             except (SshbenchError, OSError) as error:
                 if len(jobs) == 1 or ctx.find_root().params.get("debug"):
                     raise
@@ -204,6 +209,7 @@ def _make(
     kind: MapChoice,
     reference: str,
     amount: Amount,
+    finish: Finish,
     quality: int | None,
     max_pixels: int | None,
 ) -> str:
@@ -216,7 +222,7 @@ def _make(
     scene = open_scene(job.foreground, job.background, job.mask, at=at, scale=scale, **limits(max_pixels))
     missing = [path for path in job.files if path not in kept]
     before = {"before": plain_composite(scene)} if job.preview in missing else {}
-    result = harmonize_scene(scene, method, map=kind, reference=reference, amount=amount, in_place=True)
+    result = harmonize_scene(scene, method, map=kind, reference=reference, amount=amount, finish=finish, in_place=True)
     for path in missing:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path == job.lut:

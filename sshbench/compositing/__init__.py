@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from sshbench.lazy import exports
 
 if TYPE_CHECKING:
+    from sshbench.compositing.finishing import Finish as Finish
     from sshbench.compositing.harmonize import Harmonized as Harmonized
     from sshbench.compositing.photo import CompositingError as CompositingError
 
-_HOMES = {"CompositingError": "photo", "Harmonized": "harmonize"}
+_HOMES = {"CompositingError": "photo", "Finish": "finishing", "Harmonized": "harmonize"}
 __getattr__, __dir__, __all__ = exports(__name__, _HOMES)

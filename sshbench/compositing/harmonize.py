@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from numpy.typing import NDArray
 
 from sshbench.colour.strength import WHOLE, Amount
+from sshbench.compositing.finishing import AS_FOUND, Finish
 from sshbench.compositing.painting import find_painting
 from sshbench.compositing.pasting import by_map, paste_layer
 from sshbench.compositing.photo import CompositingError, Photo, Source
@@ -117,6 +118,7 @@ def harmonize(
     strength: float = 1.0,
     lightness: float = 1.0,
     colour: float = 1.0,
+    finish: Finish = AS_FOUND,
     max_pixels: int = MAX_PIXELS,
 ) -> Harmonized:
     """Paste a foreground onto a background and give it the background's light and colours.
@@ -139,6 +141,8 @@ def harmonize(
     strength, lightness, colour
         How far to go from the foreground's own colours (0) to the new ones (1) and on along the map (up to 2): with
         all, with luminance and with chromaticity alone. With `map="none"` 1 is the most.
+    finish
+        What is done beyond that: `sshbench.compositing.Finish`, by default nothing.
     max_pixels
         How many pixels an image may have: a small file can claim any number.
 
@@ -172,7 +176,7 @@ def harmonize(
         method = get_method(method, weights=None if weights is None else os.fspath(weights), device=device)
     scene = open_scene(foreground, background, mask, at=at, scale=scale, max_pixels=max_pixels)
     ours = isinstance(foreground if background is None else background, str | os.PathLike)
-    return harmonize_scene(scene, method, map=map, reference=reference, amount=amount, in_place=ours)
+    return harmonize_scene(scene, method, map=map, reference=reference, amount=amount, finish=finish, in_place=ours)
 
 
 def open_method(
@@ -200,6 +204,7 @@ def harmonize_scene(
     map: MapChoice,
     reference: str | tuple[int, int, int, int],
     amount: Amount = WHOLE,
+    finish: Finish = AS_FOUND,
     in_place: bool = False,
 ) -> Harmonized:
     """Harmonize what is opened already; the arguments are those of `harmonize`, its strengths as an `Amount`.
@@ -207,7 +212,7 @@ def harmonize_scene(
     In place, the scene's background becomes the result where it can be written to, which saves the memory of a copy.
     """
     around = reference_box(reference, scene.landing, scene.canvas)
-    painting = find_painting(scene, method, map, around, amount)
+    painting = find_painting(scene, method, map, around, amount, finish)
     image = scene.background.image
     pixels, alpha = image.pixels, image.alpha
     if not (in_place and pixels.flags.writeable and (alpha is None or alpha.flags.writeable)):

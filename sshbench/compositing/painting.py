@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sshbench.benchmarks.prediction import Pixels, PredictionError, as_prediction
+from sshbench.colour.grade import Grade
 from sshbench.colour.strength import WHOLE, Amount
 from sshbench.compositing.pasting import Paint, by_map, by_picture
 from sshbench.compositing.photo import CompositingError
@@ -42,7 +43,12 @@ class Painting:
 
 
 def find_painting(
-    scene: Scene, method: Method, kind: MapKind | Literal["none"], reference: Box, amount: Amount = WHOLE
+    scene: Scene,
+    method: Method,
+    kind: MapKind | Literal["none"],
+    reference: Box,
+    amount: Amount = WHOLE,
+    grade: Grade | None = None,
 ) -> Painting:
     """Ask a method for the foreground's new colours.
 
@@ -58,6 +64,8 @@ def find_painting(
         The part of the background whose appearance the foreground should take.
     amount
         How far to go; for a picture 1 at most.
+    grade
+        Colour sliders on top of what the method finds.
 
     Raises
     ------
@@ -72,25 +80,25 @@ def find_painting(
     elif isinstance(method, PredictsPicture) and kind == "none":
         view, place = view_of(scene, reference)
         (picture,) = method.pictures([view])
-        return Painting(by_picture(_checked(picture, method), place, scene.layer, amount), None)
+        return Painting(by_picture(_checked(picture, method), place, scene.layer, amount, grade), None)
     elif isinstance(method, PredictsMap):
         raise CompositingError(f"{method.name} predicts a colour map and no picture, so there is none without --map")
     else:
         region = reference.around(scene.landing)
         composite = region_composite(scene.background.image.pixels, scene.layer, region, hole=scene.is_composite)
         if isinstance(method, MapsComposites) and kind != "none":
-            colour_map = method.composite_maps([composite])[0].followed(amount)
+            colour_map = method.composite_maps([composite])[0].finished(amount, grade)
             return Painting(by_map(colour_map), colour_map)
         try:
             (picture,) = (_unit(image) for image in harmonize(method, [composite]))
         except MethodFailed as error:
             raise CompositingError(f"{method.name}: {error}") from error
         if kind == "none":
-            return Painting(by_picture(picture, region, scene.layer, amount), None)
+            return Painting(by_picture(picture, region, scene.layer, amount, grade), None)
         before, mask = _at_size_of(picture, composite.foreground), _at_size_of(picture, composite.mask)
         core = (mask >= _CORE).astype(np.float32)
         colour_map = fit_map(kind, before, picture, mask=core if core.any() else mask)
-    colour_map = colour_map.followed(amount)
+    colour_map = colour_map.finished(amount, grade)
     return Painting(by_map(colour_map), colour_map)
 
 

@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sshbench.colour.grade import Grade
 from sshbench.colour.strength import Amount, between
 from sshbench.compositing.photo import as_floats
 from sshbench.compositing.placement import Box, Layer
+from sshbench.lut.table import Lut
 from sshbench.methods.full_resolution import ColourMap
 
+_GRADE = 33  # points an axis of the LUT that grades a picture
 _PIXELS = 1 << 18  # at a time; what is computed with then stays in the cache
 
 
@@ -84,7 +87,9 @@ def by_map(colour_map: ColourMap) -> Paint:
     return lambda rows, pixels: colour_map(pixels)
 
 
-def by_picture(picture: NDArray[np.float32], box: Box, layer: Layer, amount: Amount) -> Paint:
+def by_picture(
+    picture: NDArray[np.float32], box: Box, layer: Layer, amount: Amount, grade: Grade | None = None
+) -> Paint:
     """Paint with a network's own picture, enlarged.
 
     Parameters
@@ -97,7 +102,10 @@ def by_picture(picture: NDArray[np.float32], box: Box, layer: Layer, amount: Amo
         What is painted.
     amount
         How far to go from the layer's colours to the picture's: 0..1 each.
+    grade
+        Colour sliders on top of that.
     """
+    finish = ColourMap("grade", Lut.identity(_GRADE)).finished(grade=grade)
     planes = [Image.fromarray(np.ascontiguousarray(plane)) for plane in np.moveaxis(picture, 2, 0)]
     by = picture.shape[1] / box.width, picture.shape[0] / box.height
     left, right = ((x - box.left) * by[0] for x in (layer.box.left, layer.box.right))
@@ -109,8 +117,10 @@ def by_picture(picture: NDArray[np.float32], box: Box, layer: Layer, amount: Amo
         painted = [np.asarray(plane.resize(size, Image.Resampling.BICUBIC, part)) for plane in planes]
         large = np.clip(np.stack(painted, axis=2), 0, 1) * most
         if amount.lightness == amount.colour:
-            return np.asarray(np.rint(pixels + amount.colour * (large - pixels)).astype(pixels.dtype))
-        mixed = between(pixels / np.float64(most), large / np.float64(most), amount)
-        return np.asarray(np.rint(mixed * most).astype(pixels.dtype))
+            mixed = pixels + amount.colour * (large - pixels)
+        else:
+            mixed = between(pixels / np.float64(most), large / np.float64(most), amount) * most
+        painted_pixels = np.asarray(np.rint(mixed).astype(pixels.dtype))
+        return painted_pixels if grade is None or grade.is_plain else finish(painted_pixels)
 
     return paint

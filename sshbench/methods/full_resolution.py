@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol, get_args, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,16 @@ from numpy.typing import NDArray
 from sshbench.benchmarks.composite import Composite
 from sshbench.colour.polynomial import PolynomialMap, fit_polynomial
 from sshbench.colour.srgb import decode, encode
-from sshbench.colour.strength import Amount, followed
+from sshbench.colour.strength import WHOLE, Amount, followed
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.fit_smooth import fit_smooth_lut
 from sshbench.lut.measure import is_monotone
 from sshbench.lut.resize import resized
 from sshbench.lut.table import Lut, identity_table, rising
 from sshbench.methods.base import MethodError
+
+if TYPE_CHECKING:
+    from sshbench.colour.grade import Grade
 
 Floats = NDArray[np.float64]
 MapKind = Literal["lut", "polynomial"]
@@ -96,6 +99,24 @@ class ColourMap:
             if is_monotone(self.lut):
                 values = rising(values)
         return replace(self, lut=replace(self.lut, values=values))
+
+    def finished(self, amount: Amount = WHOLE, grade: Grade | None = None) -> ColourMap:
+        """Return this map followed as far as `amount` says, and then graded.
+
+        A pure function of its arguments, which takes about ten milliseconds at 33 points an axis, so that a page can
+        call it for each move of a slider. With the whole amount and no grade it is this very map. Where this map rises
+        along each channel, so does the result.
+        """
+        followed = self.followed(amount)
+        if grade is None or grade.is_plain:
+            return followed
+        from sshbench.colour.grade import graded
+
+        assert followed.lut.values is not None
+        values = np.asarray(graded(followed.lut.values, grade), np.float32)
+        if is_monotone(followed.lut):
+            values = rising(values)
+        return replace(followed, lut=replace(followed.lut, values=values))
 
     def to_lut(self, size: int | None = None) -> Lut:
         """The map as a LUT of `size` points an axis; the very one that is applied where no size is given."""

@@ -235,3 +235,21 @@ def test_folders_pair_names_in_either_form_of_unicode(tmp_path: Path) -> None:
     (job,) = plan(places[0], places[1], None, places[2], places[3])
     assert job.background == tmp_path / "behind" / "caf\u00e9.jpg"
     assert job.mask == tmp_path / "mask" / "caf\u00e9.png"
+
+
+def test_colour_sliders_come_after_the_map() -> None:
+    from sshbench.compositing import Finish
+
+    words = ("--foreground", "f.png", "--background", "b.png", "--mask", "m.png", "--method", "known.py:Known")
+    assert run(*words, "--exposure", "-0.5", "--temperature", "30", "-o", "out.png", "--export-lut", "out.cube") == 0
+    finish = Finish(exposure=-0.5, temperature=30)
+    result = sshbench.harmonize(F, B, M, method=Known(), finish=finish)
+    assert np.array_equal(read_image("out.png").pixels, result.pixels)
+    assert read_lut("out.cube").values == pytest.approx(result.lut().values, abs=1e-6)
+
+
+def test_a_slider_out_of_range_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--foreground", "f.png", "--background", "b.png", "--mask", "m.png", "--method", "known.py:Known")
+    assert run(*words, "--exposure", "9", "-o", "out.png") == 2
+    assert "exposure: input should be less than or equal to 3" in capsys.readouterr().err
+    assert not Path("out.png").exists()

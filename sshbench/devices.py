@@ -5,8 +5,13 @@ from __future__ import annotations
 from sshbench.errors import SshbenchError
 
 
-def device_name(name: str) -> str:
+def device_name(name: str, gpu: int | None = None) -> str:
     """Return the device to compute on; `auto` is a GPU if torch finds one, else the processor.
+
+    Parameters
+    ----------
+    gpu
+        The number of the GPU that `auto` and `cuda` stand for; by default the one that torch takes.
 
     Raises
     ------
@@ -16,7 +21,11 @@ def device_name(name: str) -> str:
     import torch
 
     if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+        if gpu is None or name == "cpu":
+            return name
+    if name == "cuda" and gpu is not None:
+        name = f"cuda:{gpu}"
     try:
         torch.empty(0, device=name)
     except Exception as error:  # torch and its drivers raise what they like

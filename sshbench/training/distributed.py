@@ -17,7 +17,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from sshbench.errors import SshbenchError
+from sshbench.devices import device_name
 
 
 @dataclass(frozen=True)
@@ -140,10 +140,10 @@ def world(device: str = "auto") -> Iterator[World]:
     Raises
     ------
     SshbenchError
-        There is no such device.
+        There is no such device, or it is not here.
     """
     size, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
-    here = _device(device, local)
+    here = torch.device(device_name(device, gpu=local))
     if size == 1:
         yield World(0, 1, here)
         return
@@ -155,19 +155,3 @@ def world(device: str = "auto") -> Iterator[World]:
         dist.barrier()  # a process that leaves while another still writes may be aborted as it takes gloo down
     finally:
         dist.destroy_process_group()
-
-
-def _device(name: str, local: int) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise SshbenchError(f"there is no device {name!r}; --device is auto, cpu, cuda or cuda:1") from None
-    if device.type == "cuda":
-        if not torch.cuda.is_available():
-            raise SshbenchError(f"--device {name}: torch finds no GPU here; take --device cpu")
-        device = torch.device("cuda", local) if name == "cuda" else device
-        if device.index >= torch.cuda.device_count():
-            raise SshbenchError(f"--device {device}: there are {torch.cuda.device_count()} GPUs, counted from 0")
-    return device

@@ -1,7 +1,8 @@
-"""Where the data folders `luts/`, `realhm/`, `baselines/` and `sample/` are: in a checkout or in an installed wheel."""
+"""Where folders are: the data that ship, in a checkout or in an installed wheel, and what sshbench keeps for a user."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from sshbench.errors import SshbenchError
@@ -27,3 +28,14 @@ def data_folder(name: str) -> Path:
         if candidate.is_dir():
             return candidate
     raise SshbenchError(f"this installation lacks the folder {name}/; install sshbench again with pip install .")
+
+
+def user_folder(variable: str) -> Path:
+    """Return the folder in which sshbench keeps files of the user, which may not exist yet.
+
+    It is the one that the environment variable `variable` names, else `sshbench` in the user's folder of caches
+    (`$XDG_CACHE_HOME`, else `~/.cache`).
+    """
+    if given := os.environ.get(variable):
+        return Path(given).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "sshbench"

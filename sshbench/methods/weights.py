@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sshbench.errors import printable
-from sshbench.folders import data_folder
+from sshbench.folders import data_folder, user_folder
 from sshbench.methods import tensor_files
 from sshbench.methods.base import MissingWeights, WeightsError
 from sshbench.methods.cards import CardError, Checkpoint, Range, read_card
@@ -265,18 +265,13 @@ def read_authors(method: str, path: Path, trained_by: TrainedBy = "authors") -> 
 
 
 def cache_folder(method: str) -> Path:
-    """Where imported weights of a method are kept: `$SSHBENCH_HOME/weights/<method>`, or under `~/.cache/sshbench`."""
-    return _home() / "weights" / method
+    """Where imported weights of a method are kept: `weights/<method>` in `$SSHBENCH_HOME` or the user's caches."""
+    return user_folder("SSHBENCH_HOME") / "weights" / method
 
 
 def downloads_folder(method: str) -> Path:
     """Where files of the authors lie while they are fetched, beside the imported weights."""
-    return _home() / "downloads" / method
-
-
-def _home() -> Path:
-    home = os.environ.get("SSHBENCH_HOME")
-    return Path(home).expanduser() if home else Path.home() / ".cache" / "sshbench"
+    return user_folder("SSHBENCH_HOME") / "downloads" / method
 
 
 def shipped_folder(method: str) -> Path:

@@ -11,7 +11,6 @@ import ctypes
 import hashlib
 import importlib.util
 import json
-import os
 import re
 import threading
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sshbench.errors import SshbenchError
+from sshbench.folders import user_folder
 from sshbench.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -117,10 +117,7 @@ def cached_kernels(expressions: tuple[str, ...], architecture: str) -> Binary:
 
 def cache_folder() -> Path:
     """Where compiled kernels are kept."""
-    if chosen := os.environ.get("SSHBENCH_CACHE"):
-        return Path(chosen) / "kernels"
-    user = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(user) / "sshbench" / "kernels"
+    return user_folder("SSHBENCH_CACHE") / "kernels"
 
 
 def launch(

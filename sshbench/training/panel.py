@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from sshbench.errors import SshbenchError
+from sshbench.metrics.pixel import psnr_of
 from sshbench.results.statistics import estimate
 from sshbench.training.options import Shares
 from sshbench.training.scenes import Scenes
@@ -138,7 +139,7 @@ def foreground_psnr(image: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     inside = (mask >= 0.5).double()
     squares = ((_rounded(image) - _rounded(target)).square() * inside).sum((1, 2, 3))
     errors = squares / (3 * inside.sum((1, 2, 3))).clamp(min=1)
-    return (-10 * torch.log10(errors.clamp(min=1e-12))).clamp(max=_CEILING)
+    return psnr_of(errors, peak=1.0).clamp(max=_CEILING)
 
 
 def _rounded(image: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from sshbench.errors import SshbenchError, counted
 from sshbench.metrics.perceptual import LpipsError, lpips
+from sshbench.metrics.pixel import psnr
 from sshbench.results.statistics import capped, estimate
 from sshbench.training.data import form_of
 from sshbench.training.options import PairSettings
@@ -141,7 +142,7 @@ def validate(
             wanted = _codes(batch[target] / 2 + 0.5)
             for prefix, image in (("", predicted), ("dc_", batch[given] / 2 + 0.5)):
                 codes = _codes(image)
-                scores.setdefault(f"{prefix}psnr", []).extend(_psnr(codes, wanted))
+                scores.setdefault(f"{prefix}psnr", []).extend(psnr.of_batches(codes, wanted).tolist())
                 if with_lpips:
                     try:
                         scores.setdefault(f"{prefix}lpips", []).extend(lpips.of_batches(codes, wanted).tolist())
@@ -171,11 +172,6 @@ def evaluating(modules: torch.nn.Module) -> Iterator[None]:
 def _codes(image: Tensor) -> Tensor:
     """0..1 to whole numbers 0..255."""
     return (image.float().clamp(0, 1) * 255).round()
-
-
-def _psnr(one: Tensor, other: Tensor) -> list[float]:
-    mse = (one.double() - other.double()).square().mean(dim=(1, 2, 3))
-    return [float(value) for value in 10 * torch.log10(255**2 / mse)]
 
 
 def _scaled(settings: Settings, crop: int | None) -> Settings:

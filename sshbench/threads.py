@@ -21,6 +21,18 @@ def keep_to_one_thread(worker: int = 0) -> None:
 
 
 @contextmanager
+def kernels_in_one_thread() -> Iterator[None]:
+    """Have the LUT kernels use one thread within a block, so that a worker takes one processor."""
+    from sshbench.lut.kernels import cpu
+
+    cpu.set_threads(1)
+    try:
+        yield
+    finally:
+        cpu.set_threads(None)
+
+
+@contextmanager
 def torch_in_one_thread() -> Iterator[None]:
     """Have torch compute in the caller's thread alone within a block, so that it sums in one order."""
     import torch

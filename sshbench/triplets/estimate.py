@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sshbench.lut.bank import LutBank
-from sshbench.triplets.local_engine import one_thread
+from sshbench.threads import kernels_in_one_thread
 from sshbench.triplets.manifest import Run
 from sshbench.triplets.shard_file import ParquetShard
 from sshbench.triplets.source import Source
@@ -47,7 +47,7 @@ def estimate(run: Run, source: Source, bank: LutBank | None) -> Estimate:
         spans = [(i, i + 1) for i in sorted({k * run.photos // count for k in range(count)} if run.photos else ())]
     job = Job(run, source, bank, Storage("."), partners_of(run, source))
     photos = 0
-    with tempfile.TemporaryDirectory() as folder, one_thread():
+    with tempfile.TemporaryDirectory() as folder, kernels_in_one_thread():
         begun = time.perf_counter()
         with ParquetShard(Path(folder) / "sample", run) as shard:
             for span in spans:

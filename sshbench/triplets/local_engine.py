@@ -17,7 +17,7 @@ from typing import Any
 import cloudpickle
 
 from sshbench.errors import SshbenchError
-from sshbench.lut.kernels import cpu
+from sshbench.threads import keep_to_one_thread, kernels_in_one_thread
 from sshbench.triplets.manifest import ShardRecord
 from sshbench.triplets.worker_start import without_main, worker_context
 from sshbench.triplets.writer import Job, Made, Tick, Todo, make_shard
@@ -29,19 +29,9 @@ class WorkersDied(SshbenchError):
     """Worker processes end before they finish a shard, again and again."""
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let the kernels use one thread, so that a worker takes one processor."""
-    cpu.set_threads(1)
-    try:
-        yield
-    finally:
-        cpu.set_threads(None)
-
-
 def run_here(job: Job, todo: Todo, tick: Tick) -> Generator[Made, None, None]:
     """Make the shards one after the other in this process."""
-    with one_thread():
+    with kernels_in_one_thread():
         for number, record in todo:
             yield make_shard(job, number, record, tick)
 
@@ -139,7 +129,7 @@ def _start(job: bytes, counts: Any, environment: dict[str, str]) -> None:
     global _worker
     os.environ.update(environment)  # which may have changed since the process that this one comes from
     _worker = pickle.loads(job), counts
-    cpu.set_threads(1)
+    keep_to_one_thread()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

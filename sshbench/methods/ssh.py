@@ -5,16 +5,15 @@ Jiang et al., "SSH: A Self-Supervised Framework for Image Harmonization", ICCV 2
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Pillow
 
 from sshbench.benchmarks.composite import Composite, paste
 from sshbench.colour.strength import Amount
+from sshbench.images.jpeg import through_jpeg
 from sshbench.methods.base import MethodError
 from sshbench.methods.full_resolution import ColourMap, MapKind, View, fit_map, fit_published, through_linear
 from sshbench.methods.views import SIDE, at_side, canvas_view, filled, masked_canvas, masked_view, view_of
@@ -179,7 +178,7 @@ class SshMethod:
         return pasted
 
     def _notebook(self, composite: Composite, view: View, result: Floats) -> Pixels:
-        source, saved = _through_jpeg(at_side(view.foreground, self._side)), _through_jpeg(cut_off(result))
+        source, saved = through_jpeg(at_side(view.foreground, self._side)), through_jpeg(cut_off(result))
         return published_composite(source, saved, composite.foreground, composite.background, composite.mask)
 
 
@@ -212,12 +211,6 @@ def cut_off(image: NDArray[np.floating[Any]]) -> Pixels:
     """Bytes of floats over 0..1, towards zero, as the authors' `tensor2im`."""
     codes: Pixels = (np.clip(image, 0, 1) * 255).astype(np.uint8)
     return codes
-
-
-def _through_jpeg(image: Pixels) -> Pixels:
-    file = io.BytesIO()
-    Pillow.fromarray(image).save(file, "JPEG")  # quality 75 is Pillow's default, and so the notebook's
-    return np.asarray(Pillow.open(file))
 
 
 def _tensor(images: Sequence[Pixels]) -> Tensor:

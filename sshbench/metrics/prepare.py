@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Pillow
 
 from sshbench.benchmarks.composite import Composite
 from sshbench.benchmarks.prediction import Pixels, PredictionError, as_prediction
 from sshbench.benchmarks.protocol import Protocol
+from sshbench.images.jpeg import through_jpeg
 from sshbench.metrics.resize import Samples, black_and_white, resized
 
 Prediction = NDArray[np.uint8] | NDArray[np.floating]
@@ -56,7 +55,7 @@ def prepare(prediction: Prediction, composite: Composite, protocol: Protocol) ->
         if protocol.quantise == "round":
             values = np.clip(np.rint(values), 0, 255).astype(np.uint8)
     if protocol.quantise == "jpeg-75":
-        values = _through_jpeg(_truncated(values), 75)
+        values = through_jpeg(_truncated(values), 75)
     if protocol.background == "composite":
         mask = _mask(composite, protocol, values.shape[1::-1])
         values = values.copy()
@@ -145,9 +144,3 @@ def _from_signed(values: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 def _truncated(values: Samples) -> NDArray[np.uint8]:
     return np.clip(values, 0, 255).astype(np.uint8)
-
-
-def _through_jpeg(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
-    file = io.BytesIO()
-    Pillow.fromarray(image).save(file, "JPEG", quality=quality)
-    return np.asarray(Pillow.open(file).convert("RGB"))

@@ -12,6 +12,7 @@ from sshbench.cli.finite import Number
 from sshbench.options import Options, choices, described, fields_of
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Made = TypeVar("Made", bound=Options)
 
 
 def options_of(
@@ -39,8 +40,23 @@ def options_of(
     return decorated
 
 
+def settings_from(settings: type[Made], values: dict[str, Any]) -> Made:
+    """Take the fields of a class of settings out of the values that a command was given, and make the settings.
+
+    Raises
+    ------
+    SettingsError
+        The values do not fit together.
+    """
+    return settings(**{name: values.pop(name) for name in fields_of(settings)})
+
+
 def _option(name: str, option: str, field: FieldInfo, said: str) -> Callable[[Command], Command]:
     known, parts = choices(field.annotation), get_args(field.annotation)
+    if isinstance(field.json_schema_extra, dict) and "metavar" in field.json_schema_extra:  # read by the settings
+        return click.option(option, name, metavar=str(field.json_schema_extra["metavar"]), help=said)
+    if isinstance(field.default, bool):
+        return click.option(option, name, is_flag=True, help=said)
     if known and parts[-1] is Ellipsis:
         return click.option(option, name, type=click.Choice(known), multiple=True, help=f"{said} May be repeated.")
     if field.annotation is bool:

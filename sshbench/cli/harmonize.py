@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sshbench.cli.fields import options_of
-from sshbench.cli.finite import Number, Within
+from sshbench.cli.fields import options_of, settings_from
+from sshbench.cli.finite import Within
 from sshbench.cli.image_limit import limits, max_megapixels
 from sshbench.cli.lut.arguments import images_below
 from sshbench.cli.names import METHOD
 from sshbench.cli.progress import Progress
 from sshbench.cli.stopping import go_on
 from sshbench.compositing.finishing import Finish
+from sshbench.compositing.place import Place
 from sshbench.errors import SshbenchError, sentence
 from sshbench.whole_file import whole_file, would_replace
 
@@ -44,29 +45,13 @@ class Job:
         return [path for path in (self.lut, self.preview, self.output) if path is not None]
 
 
-class Place(click.ParamType[tuple[int, int]]):
-    """`x,y` in whole pixels; either may be negative."""
-
-    name = "x,y"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        if isinstance(value, tuple):
-            return value
-        try:
-            x, y = (int(part) for part in value.split(","))
-        except ValueError:
-            self.fail(f"{value!r} is not x,y in whole pixels, such as 640,-20", param, ctx)
-        return x, y
-
-
 @click.command()
 @click.option("--foreground", metavar="F", help="Photograph of what is to be pasted: a file, or a folder of them.")
 @click.option("--background", metavar="B", help="Where it goes: a file, or a folder with files of the same names.")
 @click.option("--composite", metavar="C", help="Instead of both: a picture that it was pasted into already.")
 @click.option("--mask", metavar="M", help="White where the foreground is. Without it the foreground's transparency.")
 @click.option("-o", "--output", required=True, metavar="OUT", help="PNG, TIFF, JPEG or WebP; a folder for folders.")
-@click.option("--at", type=Place(), help="Where the foreground's left top corner goes, in pixels of the background.")
-@click.option("--scale", type=Number(), default=1.0, show_default=True, help="Of the foreground, before it is pasted.")
+@options_of(Place)
 @click.option(
     "--method", type=METHOD, metavar="NAME", help="See below; by default the first of ours whose weights are here."
 )
@@ -112,8 +97,6 @@ def harmonize(
     composite: str | None,
     mask: str | None,
     output: str,
-    at: tuple[int, int] | None,
-    scale: float,
     method: str | None,
     weights: str | None,
     kind: MapChoice,
@@ -128,7 +111,7 @@ def harmonize(
     max_pixels: int | None,
     existing: str | None,
     quiet: bool,
-    **finishing: Any,
+    **values: Any,
 ) -> None:
     """Paste a foreground onto a background in the background's light and colours.
 
@@ -138,6 +121,7 @@ def harmonize(
 
     \b
     sshbench harmonize --foreground dog.png --background beach.jpg --at 800,1200 --scale 0.5 -o out.jpg
+    sshbench harmonize --foreground me.png --background alps.jpg --fit height=60% --anchor bottom --at 30%,95% -o o.jpg
     sshbench harmonize --foreground cup.jpg --mask cup_mask.png --background desk.jpg -o out.png --preview both.png
     sshbench harmonize --composite pasted.jpg --mask mask.png -o out.jpg --export-lut look.cube
     sshbench harmonize --composite pasted.jpg --mask mask.png -o out.jpg --lightness 1.5 --colour 0.5
@@ -148,8 +132,9 @@ def harmonize(
     from sshbench.compositing.painting import check_amount
     from sshbench.methods.cards import terms_of
 
+    place, finish = settings_from(Place, values), settings_from(Finish, values)
     jobs = plan(foreground, background, composite, mask, output, export_lut, preview)
-    amount, finish = Amount.of(strength, lightness, colour), Finish(**finishing)
+    amount = Amount.of(strength, lightness, colour)
     check_amount(kind, amount)
     if export_lut and kind == "none":
         raise SshbenchError("--map none pastes a picture, so there is no LUT to export; choose lut or polynomial")
@@ -172,7 +157,7 @@ def harmonize(
     with Progress("picture", len(todo), quiet=quiet) as progress:
         for job in todo:
             try:
-                line = _make(job, kept, chosen, at, scale, kind, reference, amount, finish, quality, max_pixels)
+                line = _make(job, kept, chosen, place, kind, reference, amount, finish, quality, max_pixels)
             except (SshbenchError, OSError) as error:
                 if len(jobs) == 1 or ctx.find_root().params.get("debug"):
                     raise
@@ -204,8 +189,7 @@ def _make(
     job: Job,
     kept: Container[Path],
     method: Method,
-    at: tuple[int, int] | None,
-    scale: float,
+    place: Place,
     kind: MapChoice,
     reference: str,
     amount: Amount,
@@ -219,7 +203,7 @@ def _make(
     from sshbench.compositing.scene import open_scene
     from sshbench.images.files import BITS, format_of
 
-    scene = open_scene(job.foreground, job.background, job.mask, at=at, scale=scale, **limits(max_pixels))
+    scene = open_scene(job.foreground, job.background, job.mask, place=place, **limits(max_pixels))
     missing = [path for path in job.files if path not in kept]
     before = {"before": plain_composite(scene)} if job.preview in missing else {}
     result = harmonize_scene(scene, method, map=kind, reference=reference, amount=amount, finish=finish, in_place=True)

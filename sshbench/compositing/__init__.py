@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sshbench.compositing.finishing import Finish as Finish
     from sshbench.compositing.harmonize import Harmonized as Harmonized
     from sshbench.compositing.photo import CompositingError as CompositingError
+    from sshbench.compositing.place import Place as Place
 
-_HOMES = {"CompositingError": "photo", "Finish": "finishing", "Harmonized": "harmonize"}
+_HOMES = {"CompositingError": "photo", "Finish": "finishing", "Harmonized": "harmonize", "Place": "place"}
 __getattr__, __dir__, __all__ = exports(__name__, _HOMES)

@@ -13,6 +13,7 @@ from sshbench.compositing.finishing import AS_FOUND, Finish
 from sshbench.compositing.painting import find_painting
 from sshbench.compositing.pasting import by_map, paste_layer
 from sshbench.compositing.photo import CompositingError, Photo, Source
+from sshbench.compositing.place import Anchor, Flip, Place
 from sshbench.compositing.placement import Box, reference_box
 from sshbench.compositing.scene import Scene, open_scene
 from sshbench.images.files import ImageFile, write_image
@@ -112,8 +113,13 @@ def harmonize(
     weights: str | os.PathLike[str] | None = None,
     device: str | None = None,
     map: MapChoice = "lut",
-    at: tuple[int, int] | None = None,
+    at: tuple[float | str, float | str] | str | None = None,
+    anchor: Anchor = "corner",
+    center: bool = False,
     scale: float = 1.0,
+    fit: str | None = None,
+    rotate: float = 0.0,
+    flip: Flip = "none",
     reference: str | tuple[int, int, int, int] = "auto",
     strength: float = 1.0,
     lightness: float = 1.0,
@@ -134,8 +140,9 @@ def harmonize(
         As for `get_method`.
     map
         `"lut"`, `"polynomial"`, or `"none"` to paste what the network made, enlarged from its own size.
-    at, scale
-        Where the foreground's left top corner goes, in pixels of the background, and its scale.
+    at, anchor, center, scale, fit, rotate, flip
+        Where the foreground goes, how large, turned and mirrored: the fields of `sshbench.compositing.Place`. By
+        default `at` is where its left top corner goes, in pixels of the background.
     reference
         `"auto"` (the surroundings of where the foreground lands), `"full"`, or left, top, width and height.
     strength, lightness, colour
@@ -170,11 +177,13 @@ def harmonize(
     if map not in MAPS:
         raise CompositingError(f"there is no map {map!r}; there are {', '.join(MAPS)}")
     amount = Amount.of(strength, lightness, colour)
+    where: dict[str, Any] = {"at": at, "fit": fit}  # texts, of which `Place` makes lengths
+    place = Place(**where, anchor=anchor, center=center, scale=scale, rotate=rotate, flip=flip)
     if method is None or isinstance(method, str):
         method = open_method(method, weights=weights, device=device)
     else:
         method = get_method(method, weights=None if weights is None else os.fspath(weights), device=device)
-    scene = open_scene(foreground, background, mask, at=at, scale=scale, max_pixels=max_pixels)
+    scene = open_scene(foreground, background, mask, place=place, max_pixels=max_pixels)
     ours = isinstance(foreground if background is None else background, str | os.PathLike)
     return harmonize_scene(scene, method, map=map, reference=reference, amount=amount, finish=finish, in_place=ours)
 

@@ -80,7 +80,7 @@ def find_painting(
     elif isinstance(method, PredictsPicture) and kind == "none":
         view, place = view_of(scene, reference)
         (picture,) = method.pictures([view])
-        return Painting(by_picture(_checked(picture, method), place, scene.layer, amount, grade), None)
+        return Painting(by_picture(_checked(picture, method), place, scene.layer, amount, grade, scene.turn), None)
     elif isinstance(method, PredictsMap):
         raise CompositingError(f"{method.name} predicts a colour map and no picture, so there is none without --map")
     else:

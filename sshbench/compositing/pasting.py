@@ -13,6 +13,7 @@ from sshbench.colour.grade import Grade
 from sshbench.colour.strength import Amount, between
 from sshbench.compositing.photo import as_floats
 from sshbench.compositing.placement import Box, Layer
+from sshbench.compositing.turning import Turn
 from sshbench.lut.table import Lut
 from sshbench.methods.full_resolution import ColourMap
 
@@ -88,8 +89,9 @@ def by_map(colour_map: ColourMap) -> Paint:
 
 
 def by_picture(
-    picture: NDArray[np.float32], box: Box, layer: Layer, amount: Amount, grade: Grade | None = None
-) -> Paint:
+    picture: NDArray[np.float32], box: Box, layer: Layer, amount: Amount, grade: Grade | None = None,
+    turn: Turn | None = None,
+) -> Paint:  # fmt: skip
     """Paint with a network's own picture, enlarged.
 
     Parameters
@@ -104,7 +106,16 @@ def by_picture(
         How far to go from the layer's colours to the picture's: 0..1 each.
     grade
         Colour sliders on top of that.
+    turn
+        How the picture is turned once it lies in its box.
     """
+    if turn is not None:  # sampling point by point needs a picture that is no larger than its box, and has a margin
+        size = min(picture.shape[1], box.width), min(picture.shape[0], box.height)
+        scaled = [
+            np.asarray(Image.fromarray(np.ascontiguousarray(plane)).resize(size, Image.Resampling.BICUBIC))
+            for plane in np.moveaxis(picture, 2, 0)
+        ]
+        picture = np.pad(np.stack(scaled, axis=2), ((1, 1), (1, 1), (0, 0)), mode="edge")
     finish = ColourMap("grade", Lut.identity(_GRADE)).finished(grade=grade)
     planes = [Image.fromarray(np.ascontiguousarray(plane)) for plane in np.moveaxis(picture, 2, 0)]
     by = picture.shape[1] / box.width, picture.shape[0] / box.height
@@ -114,7 +125,10 @@ def by_picture(
         top, bottom = ((layer.box.top + y - box.top) * by[1] for y in (rows.start, rows.stop))
         size, part = (pixels.shape[1], pixels.shape[0]), (left, top, right, bottom)
         most = np.iinfo(pixels.dtype).max
-        painted = [np.asarray(plane.resize(size, Image.Resampling.BICUBIC, part)) for plane in planes]
+        if turn is None:
+            painted = [np.asarray(plane.resize(size, Image.Resampling.BICUBIC, part)) for plane in planes]
+        else:
+            painted = turn.sampled(planes, _rows_of(layer.box, rows), box, margin=1)
         large = np.clip(np.stack(painted, axis=2), 0, 1) * most
         if amount.lightness == amount.colour:
             mixed = pixels + amount.colour * (large - pixels)
@@ -124,3 +138,7 @@ def by_picture(
         return painted_pixels if grade is None or grade.is_plain else finish(painted_pixels)
 
     return paint
+
+
+def _rows_of(box: Box, rows: slice) -> Box:
+    return Box(box.left, box.top + rows.start, box.right, box.top + rows.stop)

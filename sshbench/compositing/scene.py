@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
+from numpy.typing import NDArray
+
+from sshbench.benchmarks.composite import FAINT
 from sshbench.compositing.photo import (
     CompositingError,
     MaskArray,
@@ -16,7 +19,9 @@ from sshbench.compositing.photo import (
     open_mask,
     open_photo,
 )  # fmt: skip
+from sshbench.compositing.place import Place
 from sshbench.compositing.placement import Box, Layer, extent, place, placed, whole, whole_scale
+from sshbench.compositing.turning import Turn, mirrored, quarter, quarter_turned, quarters, turned_layer
 from sshbench.images.opening import MAX_PIXELS
 
 
@@ -27,7 +32,8 @@ class Scene:
     Parameters
     ----------
     foreground, background
-        Of the same bits and colour space; the same photograph where a composite is all there is.
+        Of the same bits and colour space; the same photograph where a composite is all there is. The foreground is
+        mirrored, and turned by quarters, as it is placed.
     mask
         Of the foreground, `[H, W]`.
     inside
@@ -40,6 +46,8 @@ class Scene:
         Where the foreground's left top corner lies on the background, and pixels there a pixel of it, across and down.
     hidden
         Whether the foreground's pixels outside the mask have no colour of their own.
+    turn
+        How the foreground is turned once it lies there, by an angle that is no number of quarters.
     """
 
     foreground: Photo
@@ -51,6 +59,7 @@ class Scene:
     corner: tuple[int, int]
     scale: tuple[float, float]
     hidden: bool
+    turn: Turn | None = None
 
     @property
     def is_composite(self) -> bool:
@@ -67,8 +76,7 @@ def open_scene(
     background: Source | None = None,
     mask: Source | None = None,
     *,
-    at: tuple[int, int] | None = None,
-    scale: float = 1.0,
+    place: Place = Place(),
     max_pixels: int = MAX_PIXELS,
 ) -> Scene:
     """Open photographs and lay the foreground on the background.
@@ -81,11 +89,8 @@ def open_scene(
         Where it is to go.
     mask
         Of the foreground's size; by default its alpha channel.
-    at
-        Where the foreground's left top corner goes, x and y in pixels of the background; it may stick out. By default
-        0, 0, which asks for two images of one size.
-    scale
-        Pixels of the background a pixel of the foreground.
+    place
+        Where it goes; it may stick out. Two images of one size need no place.
     max_pixels
         How many pixels an image may have.
 
@@ -96,10 +101,8 @@ def open_scene(
     CompositingError
         What does not go together.
     """
-    if background is None and (at is not None or scale != 1):
+    if background is None and not place.is_default:
         raise CompositingError("a composite is placed already; leave out the place and the scale, or give a background")
-    if not (math.isfinite(scale) and scale > 0):
-        raise CompositingError(f"the scale is a number above 0, not {scale:g}")
     front = open_photo(foreground, "foreground" if background is not None else "composite", max_pixels=max_pixels)
     alpha: Any = front.image.alpha
     if mask is None and (alpha is None or background is None):
@@ -110,27 +113,74 @@ def open_scene(
     hidden = alpha is not None and background is not None
     if hidden and mask is not None:
         shape = multiplied(shape, alpha)
-    inside = extent(shape, f"the mask of {front.name}")
     behind = front
     if background is not None:
         behind = open_photo(background, "background", max_pixels=max_pixels)
         front = in_space_of(front, behind)
-        if at is None and (front.size != behind.size or scale != 1):
-            raise CompositingError(
-                f"{front.name} is {front.size[1]} x {front.size[0]} and {behind.name} {behind.size[1]} x "
-                f"{behind.size[0]}; say where it goes with --at x,y"
-            )
-    corner = at or (0, 0)
+    return lay(front, behind, shape, place, hidden=hidden)
+
+
+def lay(front: Photo, behind: Photo, shape: MaskArray, where: Place, *, hidden: bool = False) -> Scene:
+    """Lay a foreground on a background of the same bits and colour space; nothing is opened or converted.
+
+    Parameters
+    ----------
+    front, behind
+        The photographs; one and the same for a composite.
+    shape
+        The foreground's mask, `[H, W]`.
+    where
+        Where it goes.
+    hidden
+        Whether the foreground's pixels outside the mask have no colour of their own.
+
+    Raises
+    ------
+    CompositingError
+        The mask is empty, the place is missing, or nothing of the foreground lies on the background.
+    """
     canvas = whole(behind.image.pixels)
-    by = whole_scale(shape, scale)
-    landing = placed(inside, corner, by).within(canvas)
-    if not (landing.width and landing.height):
+    inside = extent(shape, f"the mask of {front.name}")
+    if where.flip != "none":
+        front, shape = _changed(front, shape, lambda image: mirrored(image, where.flip))
+        inside = extent(shape, "the mask")
+    scale = where.scale_for(inside, canvas)
+    if where.at is None and not where.center and (front.size != behind.size or scale != 1):
         raise CompositingError(
-            f"the foreground lands outside the background of {canvas.width} x {canvas.height} pixels with --at "
-            f"{corner[0]},{corner[1]}; give the place of its left top corner"
+            f"{front.name} is {front.size[1]} x {front.size[0]} and {behind.name} {behind.size[1]} x "
+            f"{behind.size[0]}; say where it goes with --at x,y, or --center"
         )
+    by = whole_scale(shape, scale)
+    corner, pivot = where.lay(inside, by, canvas)
+    if count := quarters(where.rotate):
+        size = round(front.size[0] * by[1]), round(front.size[1] * by[0])
+        corner = quarter_turned(size, corner, pivot, count)
+        front, shape = _changed(front, shape, lambda image: quarter(image, count))
+        inside, by = extent(shape, "the mask"), (by if count == 2 else by[::-1])
+    turn = Turn(where.rotate, *pivot) if count is None else None
+    landing = placed(inside, corner, by)
+    landing = (landing if turn is None else turn.box(landing)).within(canvas)
+    if not (landing.width and landing.height):
+        raise CompositingError(where.missed(canvas))
     everything = extent(shape, "the mask", 0)
     if by != (1.0, 1.0):
         everything = everything.grown(2).within(whole(shape))  # as far as a pixel counts when it is scaled
-    layer = place(front.image.pixels, shape, everything, canvas, corner, by, hidden=hidden)
-    return Scene(front, behind, shape, inside, layer, landing, corner, by, hidden)
+    if turn is None:
+        layer = place(front.image.pixels, shape, everything, canvas, corner, by, hidden=hidden)
+    else:
+        needed = turn.box(canvas, back=True).grown(4)
+        visible = placed(everything, corner, by).within(needed)
+        if not (visible.width and visible.height):
+            raise CompositingError(where.missed(canvas))
+        straight = place(front.image.pixels, shape, everything, needed, corner, by, hidden=hidden)
+        layer = turned_layer(straight, turn, canvas, hidden=hidden)
+        if not layer.mask.size or layer.mask.max() <= FAINT:
+            raise CompositingError(where.missed(canvas))
+        landing = extent(layer.mask, "the mask").moved(layer.box.left, layer.box.top)
+    return Scene(front, behind, shape, inside, layer, landing, corner, by, hidden, turn)
+
+
+def _changed(photo: Photo, mask: MaskArray, change: Callable[[NDArray[Any]], NDArray[Any]]) -> tuple[Photo, MaskArray]:
+    image = photo.image
+    alpha = None if image.alpha is None else change(image.alpha)
+    return replace(photo, image=replace(image, pixels=change(image.pixels), alpha=alpha)), change(mask)

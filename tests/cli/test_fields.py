@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from sshbench.cli.fields import options_of
 from sshbench.cli.generate_triplets import generate_triplets
 from sshbench.compositing.finishing import Finish
+from sshbench.compositing.place import Place
 from sshbench.options import Options, SettingsError, described, fields_of
 from sshbench.training.options import PairSettings, Shares
 from sshbench.training.recipe import Data
@@ -43,7 +44,7 @@ def test_words_become_values_of_the_fields_types():
     assert (settings.transfers, settings.seed) == (("xiao", "histogram"), 7)
 
 
-@pytest.mark.parametrize("settings", [Settings, PairSettings, Shares, Data, Finish])
+@pytest.mark.parametrize("settings", [Settings, PairSettings, Shares, Data, Finish, Place])
 def test_every_field_is_described_in_a_sentence(settings: type[Options]):
     assert [name for name in fields_of(settings) if not described(settings, name).endswith(".")] == []
 

@@ -85,6 +85,20 @@ def test_a_composite(tmp_path: Path) -> None:
     assert np.array_equal(read_image("out.png").pixels, F)
 
 
+def test_the_options_of_a_place_are_the_keywords_of_python() -> None:
+    words = "--foreground cut.png --background b.png --method known.py -o out.png"
+    place = "--anchor bottom --at 40%,95% --fit height=60% --rotate -8 --flip horizontal"
+    assert run(*words.split(), *place.split()) == 0
+    by_hand = sshbench.harmonize(
+        "cut.png", "b.png", method=Known(), anchor="bottom", at="40%,95%", fit="height=60%", rotate=-8,
+        flip="horizontal",
+    )  # fmt: skip
+    assert np.array_equal(read_image("out.png").pixels, by_hand.pixels)
+    assert run(*words.split(), "--center", "--scale", "0.5", "--overwrite") == 0
+    centred = sshbench.harmonize("cut.png", "b.png", method=Known(), center=True, scale=0.5)
+    assert np.array_equal(read_image("out.png").pixels, centred.pixels)
+
+
 def test_lightness_and_colour() -> None:
     words = "--composite f.png --mask m.png --method known.py -o out.png --lightness 1.5 --colour 0.5"
     assert run(*words.split()) == 0
@@ -211,7 +225,7 @@ def test_the_default_is_said_in_one_sentence(capsys: pytest.CaptureFixture[str])
             "--foreground cut.png --background b.png -o o.png --map none --export-lut l.cube",
             "there is no LUT to export",
         ),
-        ("--foreground cut.png --background b.png -o o.png --at 3", "'3' is not x,y in whole pixels"),
+        ("--foreground cut.png --background b.png -o o.png --at 3", "'3' is not x,y in pixels or per cent"),
         ("--foreground cut.png --background b.png -o o.png --method nothing", "there is no method 'nothing'"),
         ("--foreground cut.png --background b.png -o o.png --reference 0,0,0,9", "give x,y,w,h inside it"),
         ("--foreground gone.png --background b.png -o o.png", "gone.png"),

@@ -60,5 +60,9 @@ def test_pre_commit_checks_what_ci_checks() -> None:
 def test_nothing_in_the_package_needs_what_the_project_does_not_declare() -> None:
     """`make_sample` once needed pymatting, which nothing declared, and lay in the wheel."""
     text = "\n".join(path.read_text("utf-8") for path in (ROOT / "sshbench").rglob("*.py"))
-    assert not re.search(r"^\s*(?:import|from) pymatting", text, re.M)
+    extras = PROJECT["project"]["optional-dependencies"]
+    for package, extra in {"pymatting": "edges"}.items():
+        assert re.search(rf"^\s+(?:import|from) {package}", text, re.M), "imported late, in a function"
+        assert not re.search(rf"^(?:import|from) {package}", text, re.M)
+        assert any(one.startswith(package) for one in extras[extra])
     assert any(one.startswith("pymatting") for one in PROJECT["dependency-groups"]["sample"])

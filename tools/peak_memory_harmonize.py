@@ -1,4 +1,4 @@
-"""Peak memory of `sshbench harmonize` on a large photograph: `python -m tools.peak_memory_harmonize [MEGAPIXELS]`."""
+"""Peak memory of `sshbench harmonize`: `python -m tools.peak_memory_harmonize [MEGAPIXELS [OPTIONS OF IT ...]]`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -35,12 +36,15 @@ def main() -> None:
         Image.fromarray(ellipse(1000, 1000)).resize((side, side)).save(folder / "m.png")
         (folder / "known.py").write_text(METHOD)
         words = "harmonize --foreground f.jpg --background b.jpg --mask m.png --method known.py -o out.jpg"
-        subprocess.run([sys.executable, "-m", "sshbench", *words.split()], cwd=folder, check=True)
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "sshbench", *words.split(), *sys.argv[2:]], cwd=folder, check=True)
+        wall = time.perf_counter() - start
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        peak, busy = used.ru_maxrss / 1024, used.ru_utime + used.ru_stime
         with Image.open(folder / "out.jpg") as out:
             assert out.size == (side, side)
             assert np.asarray(out.crop((0, 0, 8, 8))).any()
-        print(f"{side} x {side}: {peak:.0f} MiB at most")
+        print(f"{side} x {side}: {peak:.0f} MiB at most, {busy:.1f} s of processor time, {wall:.1f} s")
 
 
 if __name__ == "__main__":

@@ -59,8 +59,6 @@ def _option(name: str, option: str, field: FieldInfo, said: str) -> Callable[[Co
         return click.option(option, name, is_flag=True, help=said)
     if known and parts[-1] is Ellipsis:
         return click.option(option, name, type=click.Choice(known), multiple=True, help=f"{said} May be repeated.")
-    if field.annotation is bool:
-        return click.option(option, name, is_flag=True, default=field.default, help=said)
     if parts and not known:  # a pair of numbers
         low, high = field.default
         said = f"{said}  [default: {low} {high}]"

@@ -203,7 +203,7 @@ def _make(
     from sshbench.compositing.scene import open_scene
     from sshbench.images.files import BITS, format_of
 
-    scene = open_scene(job.foreground, job.background, job.mask, place=place, **limits(max_pixels))
+    scene = open_scene(job.foreground, job.background, job.mask, place=place, edges=finish.edges, **limits(max_pixels))
     missing = [path for path in job.files if path not in kept]
     before = {"before": plain_composite(scene)} if job.preview in missing else {}
     result = harmonize_scene(scene, method, map=kind, reference=reference, amount=amount, finish=finish, in_place=True)

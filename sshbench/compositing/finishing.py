@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic.dataclasses import dataclass
 
 from sshbench.colour.grade import Grade
+from sshbench.compositing.edges import Edges
 from sshbench.options import CONFIG
 
 
@@ -20,6 +21,10 @@ class Finish(Grade):
     >>> photo = np.full((60, 90, 3), (40, 60, 110), np.uint8)
     >>> result = sshbench.harmonize(cutout, photo, at=(10, 20), method="reinhard", finish=Finish(exposure=0.5))
     """
+
+    edges: Edges = "keep"
+    """What to do with pixels at soft edges, which show some of the old background: keep them, or decontaminate them,
+    which estimates the foreground's own colours (pip install 'sshbench[edges]')."""
 
 
 AS_FOUND = Finish()

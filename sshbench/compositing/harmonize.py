@@ -183,7 +183,7 @@ def harmonize(
         method = open_method(method, weights=weights, device=device)
     else:
         method = get_method(method, weights=None if weights is None else os.fspath(weights), device=device)
-    scene = open_scene(foreground, background, mask, place=place, max_pixels=max_pixels)
+    scene = open_scene(foreground, background, mask, place=place, edges=finish.edges, max_pixels=max_pixels)
     ours = isinstance(foreground if background is None else background, str | os.PathLike)
     return harmonize_scene(scene, method, map=map, reference=reference, amount=amount, finish=finish, in_place=ours)
 

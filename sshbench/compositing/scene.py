@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from sshbench.benchmarks.composite import FAINT
+from sshbench.compositing.edges import Edges, decontaminated
 from sshbench.compositing.photo import (
     CompositingError,
     MaskArray,
@@ -77,6 +78,7 @@ def open_scene(
     mask: Source | None = None,
     *,
     place: Place = Place(),
+    edges: Edges = "keep",
     max_pixels: int = MAX_PIXELS,
 ) -> Scene:
     """Open photographs and lay the foreground on the background.
@@ -91,6 +93,8 @@ def open_scene(
         Of the foreground's size; by default its alpha channel.
     place
         Where it goes; it may stick out. Two images of one size need no place.
+    edges
+        Whether pixels under a soft mask keep their colours or get those of the foreground alone (`decontaminated`).
     max_pixels
         How many pixels an image may have.
 
@@ -117,6 +121,14 @@ def open_scene(
     if background is not None:
         behind = open_photo(background, "background", max_pixels=max_pixels)
         front = in_space_of(front, behind)
+    if edges == "decontaminate":
+        if background is None:
+            raise CompositingError(
+                "a composite shows its own background at the edges, so there is nothing to decontaminate; "
+                "give --foreground and --background, or leave out --edges"
+            )
+        pixels = decontaminated(front.image.pixels, shape, hidden=hidden)
+        front = replace(front, image=replace(front.image, pixels=pixels))
     return lay(front, behind, shape, place, hidden=hidden)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sshbench.colour.strength import WHOLE, Amount
 from sshbench.compositing.finishing import AS_FOUND, Finish
+from sshbench.compositing.layers import Parts, check_holds_alpha, on_canvas, rgba
 from sshbench.compositing.painting import find_painting
 from sshbench.compositing.pasting import by_map, paste_layer
 from sshbench.compositing.photo import CompositingError, Photo, Source
@@ -48,6 +49,8 @@ class Harmonized:
         Where the foreground lies on the background, and the part that gave the appearance.
     photo
         The background, whose metadata the result carries.
+    parts
+        What `layer` and `save_psd` are made from.
 
     Examples
     --------
@@ -66,6 +69,7 @@ class Harmonized:
     landing: Box
     reference: Box
     photo: Photo
+    parts: Parts
 
     def __repr__(self) -> str:
         height, width = self.pixels.shape[:2]
@@ -85,6 +89,30 @@ class Harmonized:
             An unknown suffix, or a file that cannot be written.
         """
         write_image(path, self.file(), quality=quality)
+
+    def layer(self) -> NDArray[Any]:
+        """The foreground alone in its new colours, as large as the background and aligned with it.
+
+        Laid over the background, it gives the result within one code of rounding.
+
+        Returns
+        -------
+        numpy.ndarray
+            `[H, W, 4]` of the background's type, upright: R, G, B, not multiplied by alpha, and alpha.
+        """
+        return on_canvas(self.parts.layer, rgba(self.parts.layer, self.parts.paint), self.pixels.shape[:2])
+
+    def save_layer(self, path: str | os.PathLike[str]) -> None:
+        """Write `layer` as a PNG, TIFF or WebP file, described as the background's file.
+
+        Raises
+        ------
+        ImageFileError
+            An unknown suffix, JPEG, or a file that cannot be written.
+        """
+        check_holds_alpha(path)
+        layer = self.layer()
+        write_image(path, self.photo.stored(layer[..., :3], layer[..., 3]))
 
     def lut(self, size: int | None = None) -> Lut:
         """The map as a LUT, by default the very table that was applied.
@@ -226,8 +254,9 @@ def harmonize_scene(
     pixels, alpha = image.pixels, image.alpha
     if not (in_place and pixels.flags.writeable and (alpha is None or alpha.flags.writeable)):
         pixels, alpha = pixels.copy(), None if alpha is None else alpha.copy()
+    parts = Parts(scene.layer, painting.paint)
     paste_layer(pixels, alpha, scene.layer, painting.paint)
-    return Harmonized(pixels, alpha, painting.colour_map, method.name, scene.landing, around, scene.background)
+    return Harmonized(pixels, alpha, painting.colour_map, method.name, scene.landing, around, scene.background, parts)
 
 
 def plain_composite(scene: Scene) -> NDArray[Any]:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import sshbench
-from sshbench.cli.harmonize import plan
+from sshbench.cli.composites.jobs import plan
 from sshbench.cli.main import main
 from sshbench.images.files import ImageFile, write_image
 from sshbench.images.reading import read_image
@@ -77,6 +77,20 @@ def test_a_cut_out_needs_no_mask_and_may_be_placed() -> None:
     moved[40:, :270] = M[:160, 30:]
     assert np.array_equal(read_image("out.png").pixels[moved == 0], B[moved == 0])
     assert (read_image("out.png").pixels != B).any(axis=2)[moved == 255].mean() > 0.9
+
+
+def test_the_layer_is_written_beside_the_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    words = "--foreground cut.png --background b.png --method known.py -o out.png --center --rotate 20"
+    assert run(*words.split(), "--layer", "new/layer.tif") == 0
+    layer = read_image("new/layer.tif")
+    assert layer.alpha is not None
+    assert np.abs(pasted(layer.pixels, B, layer.alpha).astype(int) - read_image("out.png").pixels).max() <= 1
+    assert (layer.alpha > 0).any(axis=1).sum() > 100
+    capsys.readouterr()
+    assert run(*words.split(), "--layer", "layer.jpg", "--overwrite") == 2
+    assert "JPEG cannot hold a layer's transparency; name it .png, .tif or .webp" in capsys.readouterr().err
+    assert run("--foreground", "cut", "--background", "rooms", "--method", "known.py", "-o", "o", "--layer", "l") == 0
+    assert read_image("l/1.png").alpha is not None
 
 
 def test_a_composite(tmp_path: Path) -> None:
@@ -246,7 +260,8 @@ def test_folders_pair_names_in_either_form_of_unicode(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir()
         Image.new("RGB", (8, 8)).save(tmp_path / folder / name)
     places = [str(tmp_path / folder) for folder in ("front", "behind", "mask", "out")]
-    (job,) = plan(places[0], places[1], None, places[2], places[3])
+    sources = dict(zip(("foreground", "background", "mask"), places[:3], strict=True))
+    (job,) = plan(object(), sources, places[3])  # type: ignore[arg-type]
     assert job.background == tmp_path / "behind" / "caf\u00e9.jpg"
     assert job.mask == tmp_path / "mask" / "caf\u00e9.png"
 

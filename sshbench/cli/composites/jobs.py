@@ -1,0 +1,205 @@
+"""Which files become which pictures, and how: a `Job` for each picture of `sshbench harmonize`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sshbench.cli.fields import settings_from
+from sshbench.cli.lut.arguments import images_below
+from sshbench.compositing.finishing import Finish
+from sshbench.compositing.place import Place
+from sshbench.errors import SshbenchError
+
+if TYPE_CHECKING:
+    from sshbench.colour.strength import Amount
+    from sshbench.compositing.harmonize import MapChoice
+
+SOURCES = ("foreground", "background", "composite", "mask")
+"""The options that name the files that are read."""
+BESIDE = {"layer": ".png", "export_lut": ".cube", "preview": ".png"}
+"""The options that name what is written beside a picture, and the suffix of such files in a folder."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a picture is made."""
+
+    place: Place
+    finish: Finish
+    method: str | None
+    weights: str | None
+    kind: MapChoice
+    reference: str
+    amount: Amount
+    quality: int | None
+
+    @classmethod
+    def taken(cls, values: dict[str, Any]) -> Look:
+        """Take the options of a picture out of the values that the command was given.
+
+        Raises
+        ------
+        SshbenchError
+            The values do not go together.
+        """
+        from sshbench.colour.strength import Amount
+        from sshbench.compositing.painting import check_amount
+
+        amount = Amount.of(*(values.pop(name) for name in ("strength", "lightness", "colour")))
+        check_amount(values["kind"], amount)
+        plain = {name: values.pop(name) for name in ("method", "weights", "kind", "reference", "quality")}
+        return cls(settings_from(Place, values), settings_from(Finish, values), amount=amount, **plain)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to make, from these files to those.
+
+    Parameters
+    ----------
+    beside
+        What is written beside the picture, by the option that asks for it.
+    origin
+        Where the job stands in a table, for messages: `jobs.csv, line 3`.
+    """
+
+    foreground: Path
+    background: Path | None
+    mask: Path | None
+    output: Path
+    look: Look
+    beside: Mapping[str, Path] = field(default_factory=dict)
+    origin: str | None = None
+
+    @property
+    def files(self) -> list[Path]:
+        """What is to be written, the picture itself last."""
+        return [*self.beside.values(), self.output]
+
+
+def plan(
+    look: Look,
+    sources: Mapping[str, str | None],
+    output: str,
+    beside: Mapping[str, str | None] = {},
+    origin: str | None = None,
+) -> list[Job]:
+    """Plan the pictures of one file or of a folder of files.
+
+    Parameters
+    ----------
+    sources
+        The files or folders of `SOURCES`.
+    output, beside
+        Files, or folders if the first source is one.
+
+    Raises
+    ------
+    SshbenchError
+        The options do not go together, a folder has no image, or a file has no partner of its name.
+    """
+    foreground, background, composite, mask = (sources.get(name) for name in SOURCES)
+    if composite is not None and (foreground is not None or background is not None):
+        raise SshbenchError("give --composite, or --foreground and --background, not both")
+    if composite is None and (foreground is None or background is None):
+        lacking = "--foreground" if foreground is None else "--background"
+        raise SshbenchError(f"{lacking} is missing; give --foreground and --background, or --composite with --mask")
+    if composite is not None and mask is None:
+        raise SshbenchError("--composite needs --mask, white where the foreground is")
+    first = composite if composite is not None else foreground
+    assert first is not None
+    written = {name: text for name, text in beside.items() if text is not None}
+    if "export_lut" in written and look.kind == "none":
+        raise SshbenchError("--map none pastes a picture, so there is no LUT to export; choose lut or polynomial")
+    given = {"--background": background, "--mask": mask}
+    if Path(first).is_dir():
+        return _pairs(look, Path(first), given, output, written)
+    for option, text in given.items():
+        if text is not None and Path(text).is_dir():
+            raise SshbenchError(f"{option} {text} is a folder and {first} one file; give a file, or folders for both")
+    _check_names(output, written)
+    behind, cut = (None if text is None else Path(text) for text in (background, mask))
+    extra = {name: Path(text) for name, text in written.items()}
+    return [Job(Path(first), behind, cut, Path(output), look, extra, origin)]
+
+
+def _check_names(output: str, beside: Mapping[str, str]) -> None:
+    """Refuse files whose suffix is of another format than what is written to them."""
+    from sshbench.compositing.layers import check_holds_alpha
+    from sshbench.images.files import format_of
+
+    format_of(output)
+    if "layer" in beside:
+        check_holds_alpha(beside["layer"])
+    if "preview" in beside and format_of(beside["preview"]) != "PNG":
+        raise SshbenchError(f"--preview {beside['preview']} is a PNG; name it .png")
+    if "export_lut" in beside and Path(beside["export_lut"]).suffix.lower() != ".cube":
+        raise SshbenchError(f"--export-lut {beside['export_lut']} is a .cube file; name it so")
+
+
+def _pairs(
+    look: Look, first: Path, given: Mapping[str, str | None], output: str, beside: Mapping[str, str]
+) -> list[Job]:
+    """The jobs of a folder: what has the same name below each folder, but for the suffix, belongs together."""
+    sources = _by_name(first, output)
+    partners: dict[str, Mapping[str, Path] | Path | None] = {}
+    for option, text in given.items():
+        if text is None or not Path(text).is_dir():
+            partners[option] = None if text is None else Path(text)
+            continue
+        partners[option] = found = _by_name(Path(text), output)
+        missing = sorted(set(sources) - set(found))
+        if missing:
+            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+            raise SshbenchError(f"{text} has no image named {missing[0]}{more}, which {first} has")
+    jobs = []
+    for name, source in sources.items():
+        background, mask = (p.get(name) if isinstance(p, Mapping) else p for p in partners.values())
+        extra = {option: Path(folder) / f"{name}{BESIDE[option]}" for option, folder in beside.items()}
+        suffix = (background or source).suffix
+        jobs.append(Job(source, background, mask, Path(output) / f"{name}{suffix}", look, extra))
+    return jobs
+
+
+def _by_name(folder: Path, output: str) -> dict[str, Path]:
+    from sshbench.file_names import same_name
+    from sshbench.images.files import SUFFIXES
+
+    found: dict[str, Path] = {}
+    for path in images_below(folder, [*SUFFIXES], without=Path(output)):
+        name = same_name(path.relative_to(folder).with_suffix("").as_posix())
+        if name in found:
+            raise SshbenchError(f"{found[name]} and {path} have one name; keep one of them in the folder")
+        found[name] = path
+    if not found:
+        raise SshbenchError(f"{folder}: no PNG, TIFF, JPEG or WebP image there")
+    return found
+
+
+def check_inputs_survive(jobs: Sequence[Job]) -> None:
+    """Refuse jobs that would write over a file that one of them reads, or twice to one place.
+
+    Raises
+    ------
+    SshbenchError
+        They would.
+    """
+    inputs = {
+        os.path.realpath(path): path for job in jobs for path in (job.foreground, job.background, job.mask) if path
+    }
+    targets: dict[str, Job] = {}
+    for job in jobs:
+        start = f"{job.origin}: " if job.origin else ""
+        for target in job.files:
+            place = os.path.realpath(target)
+            if place in inputs:
+                raise SshbenchError(f"{start}{target} would overwrite the input {inputs[place]}")
+            if place in targets:
+                other = targets[place].origin
+                way = f"{other} writes it too" if other and other != job.origin else "give each file a place of its own"
+                raise SshbenchError(f"{start}{target} would be written twice; {way}")
+            targets[place] = job

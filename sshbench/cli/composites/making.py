@@ -1,0 +1,99 @@
+"""Making one picture of `sshbench harmonize`, with what is written beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sshbench.cli.composites.jobs import Job, Look
+from sshbench.cli.image_limit import limits
+from sshbench.whole_file import whole_file
+
+if TYPE_CHECKING:
+    from sshbench.methods.base import Method
+
+
+class Methods:
+    """The methods of a command, each opened once; the first use of one says what the user should know about it."""
+
+    def __init__(self, device: str | None, *, quiet: bool) -> None:
+        self._device, self._quiet = device, quiet
+        self._opened: dict[tuple[str | None, str | None], Method] = {}
+
+    def of(self, look: Look) -> Method:
+        """Return the method of a picture.
+
+        Raises
+        ------
+        SshbenchError
+            There is none of this name, or its weights are missing.
+        """
+        from sshbench.compositing.harmonize import open_method
+        from sshbench.methods.cards import terms_of
+
+        key = look.method, look.weights
+        if key not in self._opened:
+            self._opened[key] = method = open_method(look.method, weights=look.weights, device=self._device)
+            if look.method is None and not self._quiet:
+                click.echo(_why(method.name))
+            terms = terms_of(method.name, method.trained_by)
+            if terms:
+                click.echo(f"{terms}.", err=True)
+        return self._opened[key]
+
+
+def _why(chosen: str) -> str:
+    from sshbench.compositing.harmonize import PREFERRED
+
+    before = PREFERRED[: PREFERRED.index(chosen)] if chosen in PREFERRED else ()
+    missing = f", as there are no weights of {' and '.join(before)} here" if before else ""
+    return f"Method: {chosen}{missing}."
+
+
+def make(job: Job, kept: Container[Path], method: Method, max_pixels: int | None) -> str:
+    """Make what is missing of one picture, itself last; return a line on it.
+
+    Parameters
+    ----------
+    kept
+        Files that are there and stay as they are.
+
+    Raises
+    ------
+    SshbenchError, OSError
+        The picture cannot be made or written.
+    """
+    from sshbench.compositing.harmonize import harmonize_scene, plain_composite
+    from sshbench.compositing.preview import side_by_side
+    from sshbench.compositing.scene import open_scene
+    from sshbench.images.files import BITS, format_of
+
+    look, beside = job.look, job.beside
+    scene = open_scene(
+        job.foreground, job.background, job.mask, place=look.place, edges=look.finish.edges, **limits(max_pixels)
+    )
+    missing = [path for path in job.files if path not in kept]
+    before = {"before": plain_composite(scene)} if beside.get("preview") in missing else {}
+    result = harmonize_scene(
+        scene, method, map=look.kind, reference=look.reference, amount=look.amount, finish=look.finish, in_place=True
+    )
+    for path in missing:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path == beside.get("export_lut"):
+            result.export_lut(path)
+        elif path == beside.get("layer"):
+            result.save_layer(path)
+        elif path == beside.get("preview"):
+            with whole_file(path) as temporary:
+                side_by_side({**before, "after": result.pixels}).save(temporary, "PNG")
+        else:
+            result.save(path, quality=look.quality)
+    box, image = result.reference, result.photo.image
+    how = "its own picture, enlarged" if result.colour_map is None else f"{result.colour_map.kind} map"
+    format = format_of(job.output)
+    rounded = "" if image.bits in BITS[format] else f", rounded to 8 bits a channel, which {format} holds"
+    around = f"{box.left},{box.top},{box.width},{box.height}"
+    return f"{missing[-1]}: {result.method}, {how}, reference {around}{rounded}"

@@ -1,0 +1,77 @@
+"""The foreground of a composite as a layer of its own, with alpha, for programs that work with layers."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sshbench.compositing.pasting import Paint
+from sshbench.compositing.photo import as_floats
+from sshbench.compositing.placement import Layer
+from sshbench.images.files import format_of
+from sshbench.images.opening import ImageFileError
+
+_PIXELS = 1 << 18  # at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What a composite was made of.
+
+    Parameters
+    ----------
+    layer
+        The foreground as it was, where it lies on the background.
+    paint
+        Its new colours.
+    """
+
+    layer: Layer
+    paint: Paint
+
+
+def check_holds_alpha(path: str | os.PathLike[str]) -> None:
+    """Refuse a file name for a layer whose format has no transparency.
+
+    Raises
+    ------
+    ImageFileError
+        JPEG, or an unknown suffix.
+    """
+    if format_of(path) == "JPEG":
+        raise ImageFileError(path, "JPEG cannot hold a layer's transparency; name it .png, .tif or .webp")
+
+
+def rgba(layer: Layer, paint: Paint | None = None) -> NDArray[Any]:
+    """Return a layer as `[h, w, 4]` of its own type: R, G, B, not multiplied by alpha, and alpha.
+
+    Parameters
+    ----------
+    paint
+        New colours; by default the layer's own.
+    """
+    height, width = layer.mask.shape
+    most = np.iinfo(layer.pixels.dtype).max
+    out = np.zeros((height, width, 4), layer.pixels.dtype)
+    step = max(1, _PIXELS // max(1, width))
+    for start in range(0, height, step):
+        rows = slice(start, min(start + step, height))
+        alpha = np.rint(as_floats(layer.mask[rows]) * most).astype(out.dtype)
+        if not alpha.any():
+            continue
+        pixels = np.ascontiguousarray(layer.pixels[rows])
+        out[rows, :, :3] = pixels if paint is None else paint(rows, pixels)
+        out[rows, :, :3][alpha == 0] = 0
+        out[rows, :, 3] = alpha
+    return out
+
+
+def on_canvas(layer: Layer, image: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """Return the layer's image `[h, w, c]` where it lies on an empty canvas of a height and width."""
+    canvas = np.zeros((*size, image.shape[2]), image.dtype)
+    canvas[layer.box.slices] = image
+    return canvas

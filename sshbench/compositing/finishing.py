@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from sshbench.colour.grade import Grade
 from sshbench.compositing.edges import Edges
-from sshbench.options import CONFIG
+from sshbench.options import CONFIG, Share
 
 
 @dataclass(frozen=True, config=CONFIG)
@@ -25,6 +28,15 @@ class Finish(Grade):
     edges: Edges = "keep"
     """What to do with pixels at soft edges, which show some of the old background: keep them, or decontaminate them,
     which estimates the foreground's own colours (pip install 'sshbench[edges]')."""
+    shadow: Share = 0.0
+    """Soft shadow where the object touches the ground: the part of the light that is gone there, 0 (none) to 1."""
+    shadow_softness: Share = 0.5
+    """How blurred the shadow is, 0 to 1."""
+    shadow_direction: Annotated[float, Field(ge=0, le=360, allow_inf_nan=False)] = 250.0
+    """Where the cast shadow falls in the picture, in degrees clockwise: 0 right, 90 towards the viewer, 180 left, 270
+    behind."""
+    shadow_length: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] = 0.3
+    """Length of the cast shadow over the object's height, 0 (contact alone) to 2."""
 
 
 AS_FOUND = Finish()

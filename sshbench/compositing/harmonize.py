@@ -17,6 +17,7 @@ from sshbench.compositing.photo import CompositingError, Photo, Source
 from sshbench.compositing.place import Anchor, Flip, Place
 from sshbench.compositing.placement import Box, reference_box
 from sshbench.compositing.scene import Scene, open_scene
+from sshbench.compositing.shadow import Shadow, contact_shadow, darken
 from sshbench.images.files import ImageFile, write_image
 from sshbench.images.opening import MAX_PIXELS
 from sshbench.lut.cube import write_cube
@@ -93,7 +94,8 @@ class Harmonized:
     def layer(self) -> NDArray[Any]:
         """The foreground alone in its new colours, as large as the background and aligned with it.
 
-        Laid over the background, it gives the result within one code of rounding.
+        Laid over the background, it gives the result within one code of rounding. A shadow is not in it: that lies on
+        the background, and is in `parts.shadow`.
 
         Returns
         -------
@@ -254,9 +256,22 @@ def harmonize_scene(
     pixels, alpha = image.pixels, image.alpha
     if not (in_place and pixels.flags.writeable and (alpha is None or alpha.flags.writeable)):
         pixels, alpha = pixels.copy(), None if alpha is None else alpha.copy()
-    parts = Parts(scene.layer, painting.paint)
-    paste_layer(pixels, alpha, scene.layer, painting.paint)
+    layer, shadow = scene.layer, shadow_of(scene, finish)
+    if shadow is not None:
+        if scene.is_composite:  # whose layer may be a view of what is darkened
+            layer = replace(layer, pixels=layer.pixels.copy())
+        darken(pixels, shadow)
+    parts = Parts(layer, painting.paint, shadow)
+    paste_layer(pixels, alpha, layer, painting.paint)
     return Harmonized(pixels, alpha, painting.colour_map, method.name, scene.landing, around, scene.background, parts)
+
+
+def shadow_of(scene: Scene, finish: Finish) -> Shadow | None:
+    """Return the shadow that a finish asks for: an alpha map and its place, or None."""
+    return contact_shadow(
+        scene.layer, scene.canvas, strength=finish.shadow, softness=finish.shadow_softness,
+        direction=finish.shadow_direction, length=finish.shadow_length,
+    )  # fmt: skip
 
 
 def plain_composite(scene: Scene) -> NDArray[Any]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sshbench.compositing.pasting import Paint
 from sshbench.compositing.photo import as_floats
 from sshbench.compositing.placement import Layer
+from sshbench.compositing.shadow import Shadow
 from sshbench.images.files import format_of
 from sshbench.images.opening import ImageFileError
 
@@ -28,10 +29,13 @@ class Parts:
         The foreground as it was, where it lies on the background.
     paint
         Its new colours.
+    shadow
+        The shadow on the background, below the layer, or None. Its `black_layer` is the opacity of a layer of its own.
     """
 
     layer: Layer
     paint: Paint
+    shadow: Shadow | None = None
 
 
 def check_holds_alpha(path: str | os.PathLike[str]) -> None:

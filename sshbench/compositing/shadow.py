@@ -1,0 +1,176 @@
+"""A soft shadow where an object meets the ground, and the one it casts: an alpha map, and how it darkens a picture.
+
+Nothing is known of the scene's light or its ground, so this is a painter's shadow: dark where the object touches the
+ground, and a flattened, blurred outline of the object that becomes weaker with height.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sshbench.colour.srgb import decode, encode
+from sshbench.compositing.placement import Box, Layer, whole
+from sshbench.compositing.views import mask_of
+
+Floats = NDArray[np.float32]
+
+_SIDE = 512  # pixels of the longer side at which a shadow is made, which has no details
+_TOUCHES = 0.12  # of the object's height: how far above its lowest point a part still counts as touching the ground
+_FOOT = 0.03  # of the object's height: the height of what touches the ground
+_FLATTEST = 0.06  # least height of the cast shadow over the object's
+_FADE = 0.7  # of the object's height, after which the cast shadow is e times weaker
+_POOL = 0.6  # of the darkness of the contact: what surrounds it
+_CAST = 0.7  # of the darkness of the contact
+_ROWS = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Shadow:
+    """A shadow on a background.
+
+    Parameters
+    ----------
+    alpha
+        float32 `[h, w]`, 0..1: the part of the light that the shadow takes away.
+    box
+        Where it lies on the background.
+    """
+
+    alpha: Floats
+    box: Box
+
+    def black_layer(self) -> Floats:
+        """Return the opacity `[h, w]`, 0..1, of a black layer that darkens encoded values as the shadow darkens light.
+
+        For programs that blend encoded values: of sRGB it is exact for a power curve of 2.2.
+        """
+        return np.asarray(1 - (1 - self.alpha) ** np.float32(1 / 2.2), np.float32)
+
+
+def contact_shadow(
+    layer: Layer, canvas: Box, *, strength: float, softness: float = 0.5, direction: float = 250, length: float = 0.3
+) -> Shadow | None:
+    """Make the shadow of what lies on a background.
+
+    Parameters
+    ----------
+    layer
+        The foreground as it lies there.
+    canvas
+        The background's box.
+    strength
+        0..1: the part of the light that is gone where the object touches the ground.
+    softness
+        0..1: how blurred the shadow is.
+    direction
+        Where the cast shadow falls in the picture, in degrees clockwise: 0 to the right, 90 down, towards the viewer,
+        180 to the left, 270 up, behind the object.
+    length
+        The length of the cast shadow over the object's height; 0 for the contact alone.
+
+    Returns
+    -------
+    The shadow, or None where there is none: without strength, or where the object goes on beyond the lower edge of the
+    picture, so that its ground is not to be seen.
+    """
+    small = mask_of(layer.mask, whole(layer.mask)) if max(layer.mask.shape) > _SIDE else _floats(layer.mask)
+    scale = small.shape[0] / layer.mask.shape[0]
+    solid = small > 0.5
+    if not strength or not solid.any():
+        return None
+    rows = np.flatnonzero(solid.any(axis=1))
+    base, height = float(rows[-1] + 1), float(rows[-1] + 1 - rows[0])
+    if layer.box.top + base / scale > canvas.bottom - 1.5 / scale:
+        return None
+    blur = (0.006 + 0.04 * softness) * height
+    margin = math.ceil(length * height + 8 * blur + 2)
+    padded = np.pad(small, margin)
+    touching = _touching(padded, height)
+    core, pool = (_even(_blurred(touching, by * blur, 2 * by * blur)) for by in (0.35, 1.2))
+    contact = shade = 1 - (1 - core) * (1 - _POOL * pool)
+    if length:
+        cast = _even(_blurred(_cast(padded, base + margin, height, direction, length), blur * 0.7, blur * 0.7))
+        shade = 1 - (1 - contact) * (1 - _CAST * cast)
+    place = Box(0, 0, padded.shape[1], padded.shape[0]).moved(-margin, -margin)
+    return _enlarged(np.asarray(strength * shade, np.float32), place, scale, layer.box, canvas)
+
+
+def darken(pixels: NDArray[Any], shadow: Shadow) -> None:
+    """Take a shadow's part of the light away from `[H, W, 3]`, uint8 or uint16, in place and in linear light."""
+    part = pixels[shadow.box.slices]
+    most = np.iinfo(pixels.dtype).max
+    for start in range(0, len(part), _ROWS):
+        rows = slice(start, start + _ROWS)
+        alpha = shadow.alpha[rows]
+        where = alpha > 0
+        light = decode(part[rows][where] / most) * (1 - alpha[where][:, None])
+        part[rows][where] = np.rint(encode(light) * most)
+
+
+def _floats(mask: NDArray[Any]) -> Floats:
+    return mask if mask.dtype == np.float32 else np.asarray(mask / np.float32(np.iinfo(mask.dtype).max))
+
+
+def _touching(mask: Floats, height: float) -> Floats:
+    """The lowest part of each column that comes near the ground, weaker the higher above the lowest point it ends."""
+    solid = mask > 0.5
+    down = np.arange(len(mask), dtype=np.float32)[:, None]
+    lowest = np.where(solid, down, -np.inf).max(axis=0)  # of each column
+    above = lowest.max() - lowest
+    weight = np.exp(-((above / (_TOUCHES * height)) ** 2))
+    near = solid & (down > lowest - max(_FOOT * height, 1.0))
+    return np.asarray(np.where(near, weight, 0), np.float32)
+
+
+def _cast(mask: Floats, base: float, height: float, direction: float, length: float) -> Floats:
+    """The outline flattened onto the ground, weaker with height."""
+    from scipy.ndimage import affine_transform, gaussian_filter1d
+
+    angle = math.radians(direction)
+    across, down = length * math.cos(angle), length * math.sin(angle)
+    if abs(down) < _FLATTEST:
+        down = math.copysign(_FLATTEST, down)
+    up = np.maximum(base - np.arange(len(mask)) - 0.5, 0)  # height above the ground
+    faded = mask * np.exp(-up / (_FADE * height)).astype(np.float32)[:, None]
+    if abs(down) < 1:
+        faded = gaussian_filter1d(faded, 0.5 / abs(down), axis=0)  # else rows are left out
+    # A pixel y, x of the shadow shows the height (y - base) / down of the outline, at x - across * height.
+    matrix = np.array([[-1 / down, 0], [-across / down, 1]])
+    offset = np.array([base + base / down, across * base / down])
+    return np.asarray(np.clip(affine_transform(faded, matrix, offset, order=1), 0, 1), np.float32)
+
+
+def _even(image: Floats) -> Floats:
+    """The image with its largest value brought to 1, however thin what was blurred is."""
+    return np.asarray(image / max(float(image.max()), 1e-6), np.float32)
+
+
+def _blurred(image: Floats, down: float, across: float) -> Floats:
+    from scipy.ndimage import gaussian_filter
+
+    return np.asarray(gaussian_filter(image, (down, across), truncate=3.5), np.float32)
+
+
+def _enlarged(alpha: Floats, place: Box, scale: float, box: Box, canvas: Box) -> Shadow | None:
+    """Bring a map in pixels of the small mask, at `place` on it, to the background's size."""
+    target = Box(
+        math.floor(place.left / scale), math.floor(place.top / scale), math.ceil(place.right / scale),
+        math.ceil(place.bottom / scale),
+    ).moved(box.left, box.top).within(canvas)  # fmt: skip
+    if not (target.width and target.height):
+        return None
+    own = target.moved(-box.left, -box.top)
+    part = (
+        own.left * scale - place.left, own.top * scale - place.top, own.right * scale - place.left,
+        own.bottom * scale - place.top,
+    )  # fmt: skip
+    part = (max(part[0], 0), max(part[1], 0), min(part[2], alpha.shape[1]), min(part[3], alpha.shape[0]))
+    size = (target.width, target.height)
+    full = np.asarray(Image.fromarray(alpha).resize(size, Image.Resampling.BICUBIC, part))
+    return Shadow(np.clip(full, 0, 1), target)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
-from sshbench.cli.composites.jobs import BESIDE, SOURCES, Look, check_inputs_survive, plan
-from sshbench.cli.composites.making import Methods, make
+from sshbench.cli.composites.batch import make_all, make_table
+from sshbench.cli.composites.jobs import BESIDE, SOURCES, Look, plan
+from sshbench.cli.composites.making import Methods
+from sshbench.cli.composites.table import read_rows
 from sshbench.cli.fields import options_of
 from sshbench.cli.finite import Within
 from sshbench.cli.image_limit import max_megapixels
 from sshbench.cli.names import METHOD
-from sshbench.cli.progress import Progress
-from sshbench.cli.stopping import go_on
 from sshbench.compositing.finishing import Finish
 from sshbench.compositing.place import Place
-from sshbench.errors import SshbenchError, sentence
-from sshbench.whole_file import would_replace
+from sshbench.errors import SshbenchError
 
 
 @click.command()
@@ -25,7 +25,11 @@ from sshbench.whole_file import would_replace
 @click.option("--background", metavar="B", help="Where it goes: a file, or a folder with files of the same names.")
 @click.option("--composite", metavar="C", help="Instead of both: a picture that it was pasted into already.")
 @click.option("--mask", metavar="M", help="White where the foreground is. Without it the foreground's transparency.")
-@click.option("-o", "--output", required=True, metavar="OUT", help="PNG, TIFF, JPEG or WebP; a folder for folders.")
+@click.option("-o", "--output", metavar="OUT", help="PNG, TIFF, JPEG or WebP; a folder for folders and for --jobs.")
+@click.option(
+    "--jobs", metavar="CSV", type=click.Path(path_type=Path),
+    help="A table of composites, one a row; its columns are named as the options of a picture.",
+)  # fmt: skip
 @options_of(Place)
 @click.option(
     "--method", type=METHOD, metavar="NAME", help="See below; by default the first of ours whose weights are here."
@@ -71,7 +75,8 @@ from sshbench.whole_file import would_replace
 def harmonize(
     ctx: click.Context,
     /,
-    output: str,
+    output: str | None,
+    jobs: Path | None,
     device: str | None,
     max_pixels: int | None,
     existing: str | None,
@@ -91,41 +96,18 @@ def harmonize(
     sshbench harmonize --composite pasted.jpg --mask mask.png -o out.jpg --export-lut look.cube
     sshbench harmonize --composite pasted.jpg --mask mask.png -o out.jpg --lightness 1.5 --colour 0.5
     sshbench harmonize --foreground cut/ --background rooms/ -o out/ --method reinhard --skip-existing
+    sshbench harmonize --jobs jobs.csv -o out/
     """
     sources, beside = ({name: values.pop(name) for name in names} for names in (SOURCES, BESIDE))
-    look = Look.taken(values)
-    jobs = plan(look, sources, output, beside)
-    check_inputs_survive(jobs)
-    there = {path for job in jobs for path in job.files if would_replace(path)}
-    if there and existing is None:
-        others = f" and {len(there) - 1} more" if len(there) > 1 else ""
-        raise SshbenchError(f"{min(there)}{others} already there; add --overwrite or --skip-existing")
-    kept = there if existing == "skip" else set()
-    todo = [job for job in jobs if not kept.issuperset(job.files)]
-
     methods = Methods(device, quiet=quiet)
-    methods.of(look)
-    failed = 0
-    if len(jobs) > 1:
-        go_on("pictures that are finished are kept; the same command with --skip-existing goes on")
-    with Progress("picture", len(todo), quiet=quiet) as progress:
-        for job in todo:
-            try:
-                line = make(job, kept, methods.of(job.look), max_pixels)
-            except (SshbenchError, OSError) as error:
-                if len(jobs) == 1 or ctx.find_root().params.get("debug"):
-                    raise
-                failed += 1
-                progress.say(f"sshbench: {sentence(error)}", err=True)
-            else:
-                if not quiet:
-                    progress.say(line)
-            progress.step()
-    if len(jobs) > 1 and not quiet:
-        notes = [f"{n} {what}" for n, what in ((len(jobs) - len(todo), "already there"), (failed, "failed")) if n]
-        made = len(todo) - failed
-        click.echo(
-            f"{made} picture{'' if made == 1 else 's'} in {output}" + (f" ({', '.join(notes)})" if notes else "")
-        )
-    if failed:
+    if jobs is not None:
+        rows = read_rows(jobs, ctx.command, {**values, **sources, **beside}, Path(output or jobs.parent))
+        done = make_table(jobs, rows, output, methods, existing, max_pixels, quiet=quiet)
+    elif output is None:
+        raise SshbenchError("-o is missing; name the file of the picture, or a folder for folders")
+    else:
+        look = Look.taken(values)
+        planned = plan(look, sources, output, beside)
+        done = make_all(planned, output, methods, existing, max_pixels, quiet=quiet)
+    if done.failures:
         ctx.exit(2)

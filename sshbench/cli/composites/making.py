@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from sshbench.cli.image_limit import limits
 from sshbench.whole_file import whole_file
 
 if TYPE_CHECKING:
+    from sshbench.compositing.scene import Scene
+    from sshbench.compositing.summary import Pair
     from sshbench.methods.base import Method
 
 
@@ -53,13 +56,23 @@ def _why(chosen: str) -> str:
     return f"Method: {chosen}{missing}."
 
 
-def make(job: Job, kept: Container[Path], method: Method, max_pixels: int | None) -> str:
-    """Make what is missing of one picture, itself last; return a line on it.
+@dataclass(frozen=True)
+class Made:
+    """A picture that is there: a line on how it was made, and, if they were asked for, its small copies."""
+
+    said: str
+    pair: Pair | None = None
+
+
+def make(job: Job, kept: Container[Path], method: Method, max_pixels: int | None, side: int | None = None) -> Made:
+    """Make what is missing of one picture, itself last.
 
     Parameters
     ----------
     kept
         Files that are there and stay as they are.
+    side
+        Longest side in pixels of the small copies, before and after, to return; None for none.
 
     Raises
     ------
@@ -68,15 +81,13 @@ def make(job: Job, kept: Container[Path], method: Method, max_pixels: int | None
     """
     from sshbench.compositing.harmonize import harmonize_scene, plain_composite
     from sshbench.compositing.preview import side_by_side
-    from sshbench.compositing.scene import open_scene
+    from sshbench.compositing.summary import Pair, thumbnail
     from sshbench.images.files import BITS, format_of
 
     look, beside = job.look, job.beside
-    scene = open_scene(
-        job.foreground, job.background, job.mask, place=look.place, edges=look.finish.edges, **limits(max_pixels)
-    )
+    scene = _opened(job, max_pixels)
     missing = [path for path in job.files if path not in kept]
-    before = {"before": plain_composite(scene)} if beside.get("preview") in missing else {}
+    before = {"before": plain_composite(scene)} if side or beside.get("preview") in missing else {}
     result = harmonize_scene(
         scene, method, map=look.kind, reference=look.reference, amount=look.amount, finish=look.finish, in_place=True
     )
@@ -96,4 +107,33 @@ def make(job: Job, kept: Container[Path], method: Method, max_pixels: int | None
     format = format_of(job.output)
     rounded = "" if image.bits in BITS[format] else f", rounded to 8 bits a channel, which {format} holds"
     around = f"{box.left},{box.top},{box.width},{box.height}"
-    return f"{missing[-1]}: {result.method}, {how}, reference {around}{rounded}"
+    pair = None
+    if side:
+        (old, _), (new, size) = (thumbnail(one, side, image.icc) for one in (before["before"], result.pixels))
+        pair = Pair(old, new, size)
+    return Made(f"{missing[-1]}: {result.method}, {how}, reference {around}{rounded}", pair)
+
+
+def small_copies(job: Job, max_pixels: int | None, side: int) -> Pair:
+    """Return the small copies, before and after, of a picture that was made before.
+
+    Raises
+    ------
+    SshbenchError, OSError
+        A file is missing or cannot be read.
+    """
+    from sshbench.compositing.harmonize import plain_composite
+    from sshbench.compositing.summary import Pair, thumbnail
+    from sshbench.images.reading import read_image
+
+    scene, after = _opened(job, max_pixels), read_image(job.output, **limits(max_pixels))
+    old, _ = thumbnail(plain_composite(scene), side, scene.background.image.icc)
+    new, size = thumbnail(after.upright().pixels, side, after.icc)
+    return Pair(old, new, size)
+
+
+def _opened(job: Job, max_pixels: int | None) -> Scene:
+    from sshbench.compositing.scene import open_scene
+
+    place, edges = job.look.place, job.look.finish.edges
+    return open_scene(job.foreground, job.background, job.mask, place=place, edges=edges, **limits(max_pixels))

@@ -1,0 +1,169 @@
+"""A table of composites, `--jobs jobs.csv`: one row a picture, whose cells stand for options of the command.
+
+A cell is read as the command line reads the option; an empty one leaves the command line's value. What is wrong with
+the table as a whole is an error at once; what is wrong with a row is kept with it, so that the others can be made.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sshbench.cli.composites.jobs import BESIDE, SOURCES, Job, Look, plan
+from sshbench.errors import SshbenchError, sentence, suggestion
+from sshbench.regular_file import read_regular
+
+MOST_BYTES = 64 << 20
+_OF_THE_COMMAND = ("jobs", "device", "max_pixels", "existing", "quiet", "help")
+"""Options that hold for all pictures and are no columns."""
+
+
+class TableError(SshbenchError):
+    """A table of composites that cannot be used; the message names the file and the line."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table: a picture to make, or the reason why there is none.
+
+    Parameters
+    ----------
+    line
+        Where the row starts in the file, from 1.
+    cells
+        What it says, by column; empty cells are left out.
+    """
+
+    line: int
+    cells: Mapping[str, str]
+    job: Job | None = None
+    error: str | None = None
+
+
+def read_rows(path: Path, command: click.Command, values: Mapping[str, Any], folder: Path) -> list[Row]:
+    """Read the table.
+
+    Parameters
+    ----------
+    path
+        The file, CSV in UTF-8 with a head; its relative paths start at its folder.
+    command
+        Whose options the columns are.
+    values
+        What the command line says, by the names of the options.
+    folder
+        Where relative outputs go.
+
+    Raises
+    ------
+    TableError
+        The file is no such table, has no rows, or has a column that is no option.
+    """
+    options = _columns(command)
+    rows = []
+    for line, cells in _records(path, options):
+        try:
+            job = _job(path, line, cells, options, values, folder)
+            rows.append(Row(line, cells, job))
+        except (SshbenchError, OSError) as error:
+            rows.append(Row(line, cells, error=f"{path}, line {line}: {sentence(error)}"))
+    if not rows:
+        raise TableError(f"{path}: there are no rows below the head")
+    return rows
+
+
+def _columns(command: click.Command) -> dict[str, click.Option]:
+    """Return the options of the command that a column may stand for, by their names without dashes in front."""
+    found = {}
+    for option in command.params:
+        if isinstance(option, click.Option) and option.name not in _OF_THE_COMMAND:
+            for name in option.opts:
+                if name.startswith("--"):
+                    found[name.removeprefix("--")] = option
+    return found
+
+
+def _records(path: Path, options: Mapping[str, click.Option]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the line and the cells of each row that has any."""
+    try:
+        text = read_regular(path, MOST_BYTES).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TableError(f"{path}: byte {error.start} is not UTF-8; save the table as CSV in UTF-8") from error
+    if "\0" in text:
+        raise TableError(f"{path}: holds null characters, as no text does; save the table as CSV in UTF-8")
+    head = text.split("\n", 1)[0]
+    delimiter = max(",;\t", key=head.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)
+    names: list[str] = []
+    line = 0
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = [cell.strip() for cell in next(reader)]
+        except StopIteration:
+            break
+        except csv.Error as error:
+            raise TableError(f"{path}, line {line}: is not CSV ({error})") from error
+        if not any(cells):
+            continue
+        if not names:
+            names = _head(path, line, cells, options)
+            continue
+        if len(cells) > len(names) and any(cells[len(names) :]):
+            raise TableError(
+                f"{path}, line {line}: has {len(cells)} cells and the head {len(names)}; put a cell that holds a "
+                f'{"tab" if delimiter == chr(9) else delimiter} in quotes, such as "50%,95%"'
+            )
+        yield line, {name: cell for name, cell in zip(names, cells, strict=False) if cell}
+    if not names:
+        raise TableError(f"{path}: is empty; its first line names columns, such as foreground,background,mask,output")
+
+
+def _head(path: Path, line: int, cells: list[str], options: Mapping[str, click.Option]) -> list[str]:
+    names = [cell.lower().replace("_", "-").removeprefix("--") for cell in cells]
+    for name, cell in zip(names, cells, strict=True):
+        if name and name not in options:
+            raise TableError(f"{path}, line {line}: there is no column {cell!r}{suggestion(name, options)}")
+        if name and names.count(name) > 1:
+            raise TableError(f"{path}, line {line}: there are two columns {cell!r}; leave out one of them")
+    if "output" not in names:
+        raise TableError(f"{path}, line {line}: there is no column 'output', the file of each picture; add it")
+    return names
+
+
+def _job(
+    path: Path, line: int, cells: Mapping[str, str], options: Mapping[str, click.Option], values: Mapping[str, Any],
+    folder: Path,
+) -> Job:  # fmt: skip
+    given = dict(values)
+    for name, cell in cells.items():
+        option = options[name]
+        try:
+            given[str(option.name)] = option.type_cast_value(click.Context(click.Command("jobs")), cell)
+        except click.BadParameter as error:
+            raise SshbenchError(f"{name}: {error.message}") from error
+    if "output" not in cells:
+        raise SshbenchError("output is empty; name the file of this picture")
+    files = {str(options[name].name): cell for name, cell in cells.items()}
+    for name in SOURCES:
+        if name in files:
+            given[name] = str(path.parent / files[name])
+        if given[name] is not None and not Path(given[name]).is_file():
+            what = "is a folder; a row is one picture" if Path(given[name]).is_dir() else "there is no such file"
+            raise SshbenchError(f"{name}: {given[name]}: {what}")
+    if "weights" in files and (path.parent / files["weights"]).exists():
+        given["weights"] = str(path.parent / files["weights"])
+    for name, suffix in BESIDE.items():
+        if name in files:
+            given[name] = str(folder / files[name])
+        elif given[name] is not None:  # a folder, of the command line
+            given[name] = str(Path(given[name]) / Path(cells["output"]).with_suffix(suffix))
+    sources, beside = ({name: given.pop(name) for name in names} for names in (SOURCES, BESIDE))
+    (job,) = plan(Look.taken(given), sources, str(folder / cells["output"]), beside, f"{path}, line {line}")
+    return job

@@ -1,0 +1,219 @@
+"""`sshbench harmonize --jobs`: tables as people write them, what of them is made, and the page."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+
+import sshbench
+from sshbench.cli.main import main
+from sshbench.images.files import ImageFile, write_image
+from sshbench.images.reading import read_image
+from tests.cli.test_harmonize import STANDIN
+from tests.compositing.standin import Known, ellipse, photo
+
+F, B, M = photo("coffee"), photo("rocket", (320, 240)), ellipse(200, 300)
+HEAD = "foreground,background,mask,output,at,anchor,scale,fit,rotate,flip,strength\n"
+ROW = "f.png,b.png,m.png,{},0\n"
+
+
+@pytest.fixture(autouse=True)
+def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("known.py").write_text(STANDIN)
+    Path("in").mkdir()
+    write_image("in/f.png", ImageFile(pixels=F))
+    write_image("in/b.png", ImageFile(pixels=B))
+    write_image("in/m.png", ImageFile(pixels=np.dstack([M] * 3)))
+
+
+def run(table: str | bytes, *words: str) -> int:
+    Path("in/jobs.csv").write_bytes(table.encode() if isinstance(table, str) else table)
+    with pytest.raises(SystemExit) as stopped:
+        main(["harmonize", "--jobs", "in/jobs.csv", "--method", "known.py", *words])
+    return int(stopped.value.code or 0)
+
+
+def test_a_row_is_a_call_of_python(capsys: pytest.CaptureFixture[str]) -> None:
+    table = HEAD + (
+        'f.png,b.png,m.png,one.png,"50%,95%",bottom,,height=40%,-8,horizontal,0.5\n'
+        'f.png,b.png,m.png,deep/two.png,"20,30",,0.5,,,,\n'
+    )
+    assert run(table, "-o", "out", "--strength", "0.25") == 0
+    one = sshbench.harmonize(
+        "in/f.png", "in/b.png", "in/m.png", method=Known(), at="50%,95%", anchor="bottom", fit="height=40%",
+        rotate=-8, flip="horizontal", strength=0.5,
+    )  # fmt: skip
+    two = sshbench.harmonize("in/f.png", "in/b.png", "in/m.png", method=Known(), at=(20, 30), scale=0.5, strength=0.25)
+    assert np.array_equal(read_image("out/one.png").pixels, one.pixels)
+    assert np.array_equal(read_image("out/deep/two.png").pixels, two.pixels)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "2 pictures in out; before and after: out/jobs.html"
+
+
+def test_outputs_go_beside_the_table_and_cells_may_name_all_files() -> None:
+    table = "Foreground;background;MASK;output;layer;export_lut;center\nf.png;b.png;m.png;o.png;l/o.tif;o.cube;yes\n"
+    assert run(table) == 0
+    assert {path.name for path in Path("in").rglob("o.*")} == {"o.png", "o.tif", "o.cube"}
+    centred = sshbench.harmonize("in/f.png", "in/b.png", "in/m.png", method=Known(), center=True)
+    assert np.array_equal(read_image("in/o.png").pixels, centred.pixels)
+    assert Path("in/jobs.html").is_file()
+
+
+def test_what_the_command_line_says_holds_where_a_cell_is_empty() -> None:
+    words = ["--background", "in/b.png", "--mask", "in/m.png", "--center", "--layer", "layers", "-o", "out"]
+    assert run("foreground,output\nf.png,1.png\nf.png,2.jpg\n", *words) == 0
+    assert {path.as_posix() for path in Path("layers").iterdir()} == {"layers/1.png", "layers/2.png"}
+
+
+def test_a_composite_is_a_row_too() -> None:
+    assert run("composite,mask,output,lightness\nf.png,m.png,o.png,0.5\n", "-o", "out") == 0
+    by_hand = sshbench.harmonize("in/f.png", None, "in/m.png", method=Known(), lightness=0.5)
+    assert np.array_equal(read_image("out/o.png").pixels, by_hand.pixels)
+
+
+QUOTED = '"ä ö ""ü"" & <b>.png"'
+SHORT = "foreground,background,mask,output,at\n"
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        f'\ufeff{SHORT}f.png,b.png,m.png,{QUOTED},"1,2"\n',
+        f'{SHORT}\n,,,,\n f.png, b.png ,m.png,{QUOTED}, "1,2"'.replace("\n", "\r\n"),
+        f"{SHORT}f.png,b.png,m.png,{QUOTED},1;2\n".replace(",", "\t").replace(";", ","),
+        f"{SHORT}f.png,b.png,m.png,{QUOTED},1:2\n".replace(",", ";").replace(":", ","),
+    ],
+    ids=["byte order mark", "Windows, with blank lines and spaces", "tabs", "semicolons"],
+)
+def test_tables_as_programs_write_them(table: str) -> None:
+    assert run(table, "-o", "out") == 0
+    assert Path("out", 'ä ö "ü" & <b>.png').is_file()
+    text = Path("out/jobs.html").read_text(encoding="utf-8")
+    assert "<b>" not in text
+    assert "ä ö &quot;ü&quot; &amp; &lt;b&gt;.png" in text
+
+
+BAD_TABLES = {
+    "": "in/jobs.csv: is empty",
+    "\n\n": "in/jobs.csv: is empty",
+    HEAD: "in/jobs.csv: there are no rows below the head",
+    "foreground,backgruond,output\n": "line 1: there is no column 'backgruond'; did you mean 'background'?",
+    "\noutput,device\n": "in/jobs.csv, line 2: there is no column 'device'",
+    "output,scale,SCALE\n": "there are two columns 'scale'",
+    "foreground,background\n": "there is no column 'output'",
+    "foreground,background,mask,output,at\nf.png,b.png,m.png,o.png,1,2\n": "line 2: has 6 cells and the head 5; put a",
+    'foreground,output\nf.png,"o.png\n': "in/jobs.csv, line 2: is not CSV (unexpected end of data)",
+    "output\na\0b\n": "holds null characters",
+    HEAD + ROW.format("o.png,,,,,,") + ROW.format("./o.png,,,,,,"): (
+        "in/jobs.csv, line 3: out/o.png would be written twice; in/jobs.csv, line 2 writes it too"
+    ),
+    HEAD + ROW.format("../in/f.png,,,,,,"): "line 2: out/../in/f.png would overwrite the input in/f.png",
+}
+
+
+@pytest.mark.parametrize("table", BAD_TABLES, ids=range(len(BAD_TABLES)))
+def test_tables_that_are_refused(table: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("out").mkdir()
+    assert run(table, "-o", "out") == 2
+    said = capsys.readouterr().err
+    assert BAD_TABLES[table] in said
+    assert said.count("\n") == 1
+    assert not list(Path("out").iterdir())
+
+
+def test_a_table_in_another_encoding(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run((HEAD + ROW.format("ü.png,,,,,,")).encode("latin-1")) == 2
+    assert "is not UTF-8; save the table as CSV in UTF-8" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["harmonize", "--jobs", "nothing.csv"])
+    assert "nothing.csv: No such file" in capsys.readouterr().err
+
+
+def test_rows_that_fail_are_named_and_the_others_are_made(capsys: pytest.CaptureFixture[str]) -> None:
+    (Path("in") / "text.png").write_text("no picture")
+    rows = {
+        'gone.png,b.png,m.png,1.png,"1,2",,,,,,': "line 2: foreground: in/gone.png: there is no such file",
+        ',b.png,m.png,2.png,"1,2",,,,,,': "line 3: --foreground is missing",
+        'f.png,b.png,m.png,3.png,"1",,,,,,': "line 4: at: '1' is not x,y in pixels or per cent",
+        'f.png,b.png,m.png,4.png,"1,2",,,,,sideways,': "line 5: flip: 'sideways' is not one of",
+        'f.png,b.png,m.png,5.png,"1,2",,,,,,9': "line 6: strength: 9.0 is not in the range 0<=x<=2",
+        'f.png,b.png,m.png,,"1,2",,,,,,': "line 7: output is empty",
+        'f.png,b.png,m.png,6.bmp,"1,2",,,,,,': "line 8: out/6.bmp: has the suffix '.bmp'",
+        'text.png,b.png,m.png,7.png,"1,2",,,,,,': "line 9: in/text.png",
+        'f.png,b.png,m.png,8.png,"1,-999",,,,,,': "line 10: the foreground lands outside",
+        'f.png,../in,m.png,9.png,"1,2",,,,,,': "line 11: background: in/../in: is a folder; a row is one picture",
+        'f.png,b.png,m.png,good.png,"1,2",,,,,,': "",
+    }
+    table = HEAD + "".join(f"{row}\n" for row in rows)
+    assert run(table, "-o", "out") == 2
+    said = capsys.readouterr()
+    for line, expected in zip(said.err.splitlines(), filter(None, rows.values()), strict=True):
+        assert line.startswith(f"sshbench: in/jobs.csv, {expected}")
+    assert said.out.splitlines()[-1] == (
+        "1 picture in out (10 failed); before and after: out/jobs.html; mend what failed and run the same command with "
+        "--skip-existing"
+    )
+    assert {path.name for path in Path("out").iterdir()} == {"good.png", "jobs.html"}
+    text = Path("out/jobs.html").read_text()
+    assert "10 rows failed" in text
+    assert text.count("<li>") == 10
+    assert "at: &#x27;1&#x27; is not x,y" in text
+
+
+def test_what_is_there_is_kept_and_on_the_page(capsys: pytest.CaptureFixture[str]) -> None:
+    table = HEAD + "".join(ROW.format(f'{n}.png,"{n}0%,50%",centre,,,,') for n in (2, 5))
+    assert run(table, "-o", "out") == 0
+    first = Path("out/2.png").stat().st_mtime_ns
+    Path("out/5.png").unlink()
+    assert run(table, "-o", "out") == 2
+    assert "out/2.png already there; add --overwrite or --skip-existing" in capsys.readouterr().err
+    assert run(table, "-o", "out", "--skip-existing") == 0
+    assert Path("out/2.png").stat().st_mtime_ns == first
+    assert capsys.readouterr().out.splitlines()[-1].startswith("1 picture in out (1 already there); before and after")
+    assert Path("out/jobs.html").read_text().count('<article class="card">') == 2
+
+
+def test_a_page_of_somebody_else_is_not_replaced(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("in/jobs.html").write_text("mine")
+    assert run(HEAD + ROW.format('1.png,"1,2",,,,,')) == 2
+    assert "in/jobs.html: is there already and no page of sshbench" in capsys.readouterr().err
+    assert Path("in/jobs.html").read_text() == "mine"
+    assert not Path("in/1.png").exists()
+
+
+class Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.sources: list[str] = []
+        self.links: list[str] = []
+        self.labels: list[str] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        values = dict(attributes)
+        self.sources += [value for name in ("src", "srcset", "data") if (value := values.get(name))]
+        if tag == "a":
+            self.links.append(values["href"] or "")
+        if tag == "input":
+            self.labels.append(values.get("aria-label") or values.get("id") or "")
+        if tag == "link":
+            raise AssertionError("the page loads something")
+
+
+def test_the_page_loads_nothing_and_its_links_lead_to_the_files() -> None:
+    table = "foreground,background,mask,output,layer,center\nf.png,b.png,m.png,a b#?%.png,deep/ü.png,1\n"
+    assert run(table, "-o", "out") == 0
+    text = Path("out/jobs.html").read_text()
+    page = Page()
+    page.feed(text)
+    assert len(page.sources) == 2
+    assert all(source.startswith("data:image/jpeg;base64,") for source in page.sources)
+    assert not re.search(r"https?://|url\(|@import|javascript:", text)
+    assert [(Path("out") / unquote(link)).is_file() for link in page.links] == [True, True]
+    assert all(not set(link) & set(" #?") for link in page.links)
+    assert page.labels == ["all", "a b#?%.png: how much is before"]

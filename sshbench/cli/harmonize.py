@@ -61,6 +61,10 @@ from sshbench.errors import SshbenchError
     help="Write the foreground alone in its new colours, with alpha, as large as the background; a folder for folders.",
 )  # fmt: skip
 @click.option("--export-lut", metavar="CUBE", help="Write the colour map as a .cube file; a folder for folders.")
+@click.option(
+    "--lut-space", type=click.Choice(["working", "srgb"]), default="working", show_default=True,
+    help="Colour space of that .cube file: the photograph's own, or sRGB.",
+)  # fmt: skip
 @click.option("--preview", metavar="PNG", help="Write before and after side by side; a folder for folders.")
 @click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG and WebP; by default as sshbench lut apply.")
 @click.option("--device", metavar="DEVICE", help="Such as cpu or cuda:0, for methods that run on one.")

@@ -67,6 +67,7 @@ def preview_triplets(
     import numpy as np
 
     from sshbench.images.files import ImageFile, format_of, write_image
+    from sshbench.images.profiles import srgb_profile
     from sshbench.triplets.preview import would_be, written
     from sshbench.triplets.sheet import triplet_sheet
 
@@ -78,6 +79,6 @@ def preview_triplets(
         )  # fmt: skip
     else:
         rows = written(count, store, source, luts)
-    write_image(output, ImageFile(np.asarray(triplet_sheet(rows, tile=tile))))
+    write_image(output, ImageFile(np.asarray(triplet_sheet(rows, tile=tile)), icc=srgb_profile()))
     what = values["kind"] if store is None else f"of {store}"
     click.echo(f"{len(rows)} {what} on {output}")

@@ -28,6 +28,7 @@ from sshbench.methods.registry import METHODS, AnyMethod, get_method
 
 MapChoice = Literal["lut", "polynomial", "none"]
 MAPS = get_args(MapChoice)
+LutSpace = Literal["working", "srgb"]
 PREFERRED = ("ssh-lut", "ssh", "reinhard")
 """What is taken where no method is named: the first whose weights are here; the last needs none."""
 
@@ -43,7 +44,9 @@ class Harmonized:
     alpha
         `[H, W]`, or None where the background is opaque.
     colour_map
-        The map that the foreground went through; None with `map="none"`.
+        The map that the foreground went through, of the photograph's own colour space; None with `map="none"`.
+    srgb_map
+        The same of sRGB colours; where the photograph is sRGB, the very same.
     method
         The method's name.
     landing, reference
@@ -66,6 +69,7 @@ class Harmonized:
     pixels: NDArray[Any]
     alpha: NDArray[Any] | None
     colour_map: ColourMap | None
+    srgb_map: ColourMap | None
     method: str
     landing: Box
     reference: Box
@@ -116,22 +120,45 @@ class Harmonized:
         layer = self.layer()
         write_image(path, self.photo.stored(layer[..., :3], layer[..., 3]))
 
-    def lut(self, size: int | None = None) -> Lut:
-        """The map as a LUT, by default the very table that was applied.
+    def lut(self, size: int | None = None, *, space: LutSpace = "working") -> Lut:
+        """The map as a LUT, whose title names its colour space.
+
+        Parameters
+        ----------
+        size
+            Points an axis; by default the very table that was applied.
+        space
+            The colour space of its input and its output: `"working"`, the photograph's own, whose values it is applied
+            to as they are stored; or `"srgb"`.
 
         Raises
         ------
         CompositingError
-            There is no map.
+            There is no map, or no such space.
         """
-        if self.colour_map is None:
+        if space not in get_args(LutSpace):
+            raise CompositingError(f"there is no LUT space {space!r}; there are {' and '.join(get_args(LutSpace))}")
+        found = self.colour_map if space == "working" else self.srgb_map
+        if found is None:
             raise CompositingError("with map none a picture is pasted and there is no LUT; choose lut or polynomial")
-        lut = self.colour_map.to_lut(size)
-        return replace(lut, title=f"{self.method} {self.colour_map.kind}")
+        return replace(found.to_lut(size), title=f"{self.method} {found.kind}, {self._space_name(space)}")
 
-    def export_lut(self, path: str | os.PathLike[str], size: int | None = None) -> None:
-        """Write the map as a `.cube` file, for photo and video editors."""
-        write_cube(self.lut(size), path)
+    def _space_name(self, space: LutSpace) -> str:
+        return "sRGB" if space == "srgb" or self.photo.space.is_srgb else self.photo.space.name
+
+    def export_lut(self, path: str | os.PathLike[str], size: int | None = None, *, space: LutSpace = "working") -> None:
+        """Write the map as a `.cube` file, for photo and video editors; its title and a comment name its space.
+
+        Parameters
+        ----------
+        path
+            The file to write.
+        size, space
+            As for `lut`.
+        """
+        name = self._space_name(space)
+        comment = f"Colour space of input and output: {name}, encoded as in its ICC profile."
+        write_cube(self.lut(size, space=space), path, comments=[comment])
 
 
 def harmonize(
@@ -263,7 +290,17 @@ def harmonize_scene(
         darken(pixels, shadow)
     parts = Parts(layer, painting.paint, shadow)
     paste_layer(pixels, alpha, layer, painting.paint)
-    return Harmonized(pixels, alpha, painting.colour_map, method.name, scene.landing, around, scene.background, parts)
+    return Harmonized(
+        pixels,
+        alpha,
+        painting.colour_map,
+        painting.srgb_map,
+        method.name,
+        scene.landing,
+        around,
+        scene.background,
+        parts,
+    )
 
 
 def shadow_of(scene: Scene, finish: Finish) -> Shadow | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ from sshbench.compositing.pasting import Paint, by_map, by_picture
 from sshbench.compositing.photo import CompositingError
 from sshbench.compositing.placement import Box, placed, widened
 from sshbench.compositing.scene import Scene
+from sshbench.compositing.spaces import Space
 from sshbench.compositing.views import mask_of, region_composite, small
 from sshbench.methods.base import Method, MethodFailed
 from sshbench.methods.calling import harmonize
@@ -36,10 +37,27 @@ _CORE = 0.98  # of the mask: pixels with less show the background too
 
 @dataclass(frozen=True, eq=False)
 class Painting:
-    """New colours of a scene's foreground, and the map that makes them, where it is one."""
+    """New colours of a scene's foreground, and the map that makes them, where it is one.
+
+    Parameters
+    ----------
+    paint
+        The new colours, in the scene's colour space.
+    colour_map
+        The map that `paint` applies, of the scene's colour space.
+    srgb_map
+        The same of sRGB colours, as the method gave it.
+    """
 
     paint: Paint
-    colour_map: ColourMap | None
+    colour_map: ColourMap | None = None
+    srgb_map: ColourMap | None = None
+
+    @classmethod
+    def of_map(cls, srgb_map: ColourMap, space: Space) -> Painting:
+        """The painting by a map of sRGB colours, brought into the space of the pixels."""
+        here = replace(srgb_map, lut=space.baked(srgb_map.lut))
+        return cls(by_map(here), here, srgb_map)
 
 
 def find_painting(
@@ -50,7 +68,7 @@ def find_painting(
     amount: Amount = WHOLE,
     grade: Grade | None = None,
 ) -> Painting:
-    """Ask a method for the foreground's new colours.
+    """Ask a method, which sees sRGB whatever the photographs' colour space is, for the foreground's new colours.
 
     Parameters
     ----------
@@ -80,26 +98,27 @@ def find_painting(
     elif isinstance(method, PredictsPicture) and kind == "none":
         view, place = view_of(scene, reference)
         (picture,) = method.pictures([view])
-        return Painting(by_picture(_checked(picture, method), place, scene.layer, amount, grade, scene.turn), None)
+        return Painting(
+            by_picture(_checked(picture, method), place, scene.layer, amount, grade, scene.turn, scene.space)
+        )
     elif isinstance(method, PredictsMap):
         raise CompositingError(f"{method.name} predicts a colour map and no picture, so there is none without --map")
     else:
         region = reference.around(scene.landing)
-        composite = region_composite(scene.background.image.pixels, scene.layer, region, hole=scene.is_composite)
+        pixels = scene.background.image.pixels
+        composite = region_composite(pixels, scene.layer, region, hole=scene.is_composite, space=scene.space)
         if isinstance(method, MapsComposites) and kind != "none":
-            colour_map = method.composite_maps([composite])[0].finished(amount, grade)
-            return Painting(by_map(colour_map), colour_map)
+            return Painting.of_map(method.composite_maps([composite])[0].finished(amount, grade), scene.space)
         try:
             (picture,) = (_unit(image) for image in harmonize(method, [composite]))
         except MethodFailed as error:
             raise CompositingError(f"{method.name}: {error}") from error
         if kind == "none":
-            return Painting(by_picture(picture, region, scene.layer, amount, grade), None)
+            return Painting(by_picture(picture, region, scene.layer, amount, grade, space=scene.space))
         before, mask = _at_size_of(picture, composite.foreground), _at_size_of(picture, composite.mask)
         core = (mask >= _CORE).astype(np.float32)
         colour_map = fit_map(kind, before, picture, mask=core if core.any() else mask)
-    colour_map = colour_map.finished(amount, grade)
-    return Painting(by_map(colour_map), colour_map)
+    return Painting.of_map(colour_map.finished(amount, grade), scene.space)
 
 
 def check_amount(kind: MapKind | Literal["none"], amount: Amount) -> None:
@@ -124,14 +143,15 @@ def view_of(scene: Scene, reference: Box) -> tuple[View, Box]:
     """
     height, width = scene.mask.shape
     box = widened(scene.inside, _MARGIN, Box(0, 0, width, height))
-    foreground, mask = small(scene.foreground.image.pixels, box), mask_of(scene.mask, box)
+    seen = scene.space.seen
+    foreground, mask = seen(small(scene.foreground.image.pixels, box)), mask_of(scene.mask, box)
     if scene.hidden:
         foreground, mask = filled(foreground, mask, SIDE), at_side(mask)
     outside = 1 - mask_of(scene.mask, reference) if scene.is_composite else None
     background = scene.background.image.pixels
     place = widened(scene.landing, (NEAR - 1) / 2, scene.canvas)
-    near = region_composite(background, scene.layer, place, hole=scene.is_composite)
-    view = View(foreground, small(background, reference), mask, outside, near.composite, near.mask)
+    near = region_composite(background, scene.layer, place, hole=scene.is_composite, space=scene.space)
+    view = View(foreground, seen(small(background, reference)), mask, outside, near.composite, near.mask)
     return view, placed(box, scene.corner, scene.scale)
 
 

@@ -13,6 +13,7 @@ from sshbench.colour.grade import Grade
 from sshbench.colour.strength import Amount, between
 from sshbench.compositing.photo import as_floats
 from sshbench.compositing.placement import Box, Layer
+from sshbench.compositing.spaces import SRGB, Space
 from sshbench.compositing.turning import Turn
 from sshbench.lut.table import Lut
 from sshbench.methods.full_resolution import ColourMap
@@ -90,24 +91,26 @@ def by_map(colour_map: ColourMap) -> Paint:
 
 def by_picture(
     picture: NDArray[np.float32], box: Box, layer: Layer, amount: Amount, grade: Grade | None = None,
-    turn: Turn | None = None,
+    turn: Turn | None = None, space: Space = SRGB,
 ) -> Paint:  # fmt: skip
     """Paint with a network's own picture, enlarged.
 
     Parameters
     ----------
     picture
-        float32 `[h, w, 3]`, 0..1.
+        float32 `[h, w, 3]`, 0..1, sRGB.
     box
         Where on the background it lies.
     layer
         What is painted.
     amount
-        How far to go from the layer's colours to the picture's: 0..1 each.
+        How far to go from the layer's colours to the picture's, in sRGB: 0..1 each.
     grade
         Colour sliders on top of that.
     turn
         How the picture is turned once it lies in its box.
+    space
+        Of the layer.
     """
     if turn is not None:  # sampling point by point needs a picture that is no larger than its box, and has a margin
         size = min(picture.shape[1], box.width), min(picture.shape[0], box.height)
@@ -129,7 +132,15 @@ def by_picture(
             painted = [np.asarray(plane.resize(size, Image.Resampling.BICUBIC, part)) for plane in planes]
         else:
             painted = turn.sampled(planes, _rows_of(layer.box, rows), box, margin=1)
-        large = np.clip(np.stack(painted, axis=2), 0, 1) * most
+        large = np.clip(np.stack(painted, axis=2), 0, 1)
+        if not space.is_srgb:
+
+            def function(colours: NDArray[np.float64]) -> NDArray[np.float64]:
+                mixed = np.asarray(between(colours, large.astype(np.float64), amount), np.float32)
+                return (mixed if grade is None or grade.is_plain else finish(mixed)).astype(np.float64)
+
+            return np.asarray(np.rint(space.worked(function, pixels / np.float64(most)) * most).astype(pixels.dtype))
+        large *= most
         if amount.lightness == amount.colour:
             mixed = pixels + amount.colour * (large - pixels)
         else:

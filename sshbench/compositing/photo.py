@@ -8,20 +8,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from sshbench.compositing.spaces import SRGB, Space, converted, space_of
 from sshbench.errors import SshbenchError
 from sshbench.images.exif import stored_layout, without_thumbnail
 from sshbench.images.files import ImageFile
 from sshbench.images.masks import Beside, MaskArray, read_mask
 from sshbench.images.opening import MAX_PIXELS
+from sshbench.images.profiles import ProfileError
 from sshbench.images.reading import Source, open_image
-from sshbench.lut.apply import apply_lut
-from sshbench.lut.table import Lut, identity_table
 
 __all__ = ["CompositingError", "MaskArray", "Photo", "Source", "open_mask", "open_photo"]
-
-_PROFILE_POINTS = 65
 
 
 class CompositingError(SshbenchError):
@@ -51,6 +48,17 @@ class Photo:
         """Height and width."""
         height, width = self.image.pixels.shape[:2]
         return height, width
+
+    @property
+    def space(self) -> Space:
+        """The colour space that its profile says.
+
+        Raises
+        ------
+        CompositingError
+            The profile is damaged, or cannot be converted.
+        """
+        return _space(self.image, self.name)
 
     def stored(self, pixels: NDArray[Any], alpha: NDArray[Any] | None) -> ImageFile:
         """The file that holds these upright pixels, laid out and described as this one, without its thumbnail."""
@@ -111,44 +119,44 @@ def as_floats(mask: NDArray[Any]) -> NDArray[np.float32]:
     return mask * np.float32(1 / np.iinfo(mask.dtype).max)
 
 
-def in_space_of(photo: Photo, other: Photo) -> Photo:
-    """The photograph with the bits and in the colour space of another, whose profile it then carries.
-
-    Profiles are converted relative to white, through a table of 65 points an axis whose values have 8 bits.
+def in_srgb(image: ImageFile, name: str = "the image") -> NDArray[Any]:
+    """The pixels of an image in sRGB.
 
     Raises
     ------
     CompositingError
-        A profile that cannot be converted.
+        Its profile is damaged, or cannot be converted.
+    """
+    space = _space(image, name)
+    return image.pixels if space.is_srgb else converted(image.pixels, space, SRGB)
+
+
+def _space(image: ImageFile, name: str) -> Space:
+    try:
+        return space_of(image.icc)
+    except ProfileError as error:
+        raise CompositingError(f"{name}: {error}; convert it to sRGB first") from error
+
+
+def in_space_of(photo: Photo, other: Photo) -> Photo:
+    """The photograph with the bits and in the colour space of another, whose profile it then carries.
+
+    Profiles are converted relative to white, before 16 bits become 8 and after 8 become 16.
+
+    Raises
+    ------
+    CompositingError
+        A profile is damaged, or cannot be converted.
     """
     image = photo.image
-    if (image.icc or b"") != (other.image.icc or b""):
-        table = _between(photo, other)
-        image = replace(image, pixels=apply_lut(image.pixels, table, layout="HWC"), icc=other.image.icc)
-    if image.bits > other.image.bits:
-        image = image.to_8_bit()
-    elif image.bits < other.image.bits:
+    if image.bits < other.image.bits:
         alpha = None if image.alpha is None else image.alpha * np.uint16(257)
         image = replace(image, pixels=image.pixels * np.uint16(257), alpha=alpha)
+    if (image.icc or b"") != (other.image.icc or b""):
+        source, target = photo.space, other.space
+        if not (source.is_srgb and target.is_srgb):
+            image = replace(image, pixels=converted(image.pixels, source, target))
+        image = replace(image, icc=other.image.icc)
+    if image.bits > other.image.bits:
+        image = image.to_8_bit()
     return replace(photo, image=image)
-
-
-def _between(photo: Photo, other: Photo) -> Lut:
-    import io
-
-    from PIL import ImageCms
-
-    colours = np.rint(255 * identity_table(_PROFILE_POINTS)).astype(np.uint8)
-    profiles = []
-    for one in (photo, other):
-        icc = one.image.icc
-        try:
-            profiles.append(ImageCms.ImageCmsProfile(io.BytesIO(icc)) if icc else ImageCms.createProfile("sRGB"))
-        except (OSError, ImageCms.PyCMSError) as error:
-            raise CompositingError(f"{one.name}: its ICC profile is damaged; convert it to sRGB first") from error
-    flat = Image.fromarray(colours.reshape(_PROFILE_POINTS, -1, 3))
-    try:
-        converted = ImageCms.profileToProfile(flat, profiles[0], profiles[1], ImageCms.Intent.RELATIVE_COLORIMETRIC)
-    except ImageCms.PyCMSError as error:
-        raise CompositingError(f"{photo.name}: its ICC profile cannot be converted to that of {other.name}") from error
-    return Lut(values=(np.asarray(converted) / np.float32(255)).reshape(colours.shape).astype(np.float32))

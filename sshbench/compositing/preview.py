@@ -9,14 +9,16 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from sshbench.compositing.placement import whole
+from sshbench.compositing.spaces import SRGB, Space
 from sshbench.compositing.views import small
+from sshbench.images.profiles import srgb_profile
 
 _SIDE = 800
 _BAND, _FONT = 24, 16
 
 
-def side_by_side(pictures: dict[str, NDArray[Any]], side: int = _SIDE) -> Image.Image:
-    """Pictures of one size beside each other (wide ones below each other), each under its title.
+def side_by_side(pictures: dict[str, NDArray[Any]], side: int = _SIDE, space: Space = SRGB) -> Image.Image:
+    """Pictures of one size beside each other (wide ones below each other), each under its title, in sRGB.
 
     Parameters
     ----------
@@ -24,8 +26,15 @@ def side_by_side(pictures: dict[str, NDArray[Any]], side: int = _SIDE) -> Image.
         Title -> `[H, W, 3]`, uint8 or uint16.
     side
         Longest side of each, in pixels.
+    space
+        The colour space of the pictures.
+
+    Returns
+    -------
+    PIL.Image.Image
+        The sheet, which carries the profile of sRGB.
     """
-    shown = {title: small(picture, whole(picture), side) for title, picture in pictures.items()}
+    shown = {title: space.seen(small(picture, whole(picture), side)) for title, picture in pictures.items()}
     height, width = next(iter(shown.values())).shape[:2]
     across, down = (1, len(shown)) if width > 1.6 * height else (len(shown), 1)
     sheet = Image.new("RGB", (across * width + 8 * (across - 1), down * (height + _BAND)), "white")
@@ -34,4 +43,5 @@ def side_by_side(pictures: dict[str, NDArray[Any]], side: int = _SIDE) -> Image.
         x, y = i % across * (width + 8), i // across * (height + _BAND)
         draw.text((x + 4, y + 2), title, fill="black", font=font)
         sheet.paste(Image.fromarray(np.ascontiguousarray(picture)), (x, y + _BAND))
+    sheet.info["icc_profile"] = srgb_profile()  # which Pillow writes into what it saves
     return sheet

@@ -22,6 +22,7 @@ from sshbench.compositing.photo import (
 )  # fmt: skip
 from sshbench.compositing.place import Place
 from sshbench.compositing.placement import Box, Layer, extent, place, placed, whole, whole_scale
+from sshbench.compositing.spaces import Space
 from sshbench.compositing.turning import Turn, mirrored, quarter, quarter_turned, quarters, turned_layer
 from sshbench.images.opening import MAX_PIXELS
 
@@ -66,6 +67,11 @@ class Scene:
     def is_composite(self) -> bool:
         """Whether what is behind the foreground is not known."""
         return self.foreground is self.background
+
+    @property
+    def space(self) -> Space:
+        """The colour space of all pixels: the background's."""
+        return self.background.space
 
     @property
     def canvas(self) -> Box:

@@ -11,6 +11,7 @@ from PIL import Image
 from sshbench.benchmarks.composite import Composite, paste
 from sshbench.compositing.photo import MaskArray, as_floats
 from sshbench.compositing.placement import Box, Layer
+from sshbench.compositing.spaces import SRGB, Space
 
 SIDE = 512
 """Longest side of what a method is shown; networks bring it to their own size."""
@@ -47,8 +48,10 @@ def _to_8_bit(image: NDArray[Any]) -> NDArray[np.uint8]:
     return np.asarray(np.rint(image * 255), np.uint8)
 
 
-def region_composite(background: NDArray[Any], layer: Layer, region: Box, *, hole: bool) -> Composite:
-    """What a method that sees composites is shown: a part of the background, small, with the foreground in it.
+def region_composite(
+    background: NDArray[Any], layer: Layer, region: Box, *, hole: bool, space: Space = SRGB
+) -> Composite:
+    """What a method that sees composites is shown: a part of the background, small, with the foreground in it, in sRGB.
 
     Parameters
     ----------
@@ -60,8 +63,10 @@ def region_composite(background: NDArray[Any], layer: Layer, region: Box, *, hol
         The part.
     hole
         Whether what is behind the foreground is not known, as in a composite that is all there is.
+    space
+        Of the background and the layer.
     """
-    behind = small(background, region)
+    behind = space.seen(small(background, region))
     by = behind.shape[1] / region.width, behind.shape[0] / region.height
     shown = layer.box.within(region)
     size = max(1, round(shown.width * by[0])), max(1, round(shown.height * by[1]))
@@ -70,7 +75,7 @@ def region_composite(background: NDArray[Any], layer: Layer, region: Box, *, hol
     here = slice(top, top + size[1]), slice(left, left + size[0])
     foreground, mask = behind.copy(), np.zeros(behind.shape[:2], np.float32)
     own = shown.moved(-layer.box.left, -layer.box.top)
-    foreground[here] = _resized(small(layer.pixels, own), size)
+    foreground[here] = _resized(space.seen(small(layer.pixels, own)), size)
     mask[here] = as_floats(_resized(small(layer.mask, own), size))
     if hole:
         return Composite(id="photograph", composite=behind, foreground=behind, background=behind, mask=mask)

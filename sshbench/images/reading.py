@@ -19,6 +19,7 @@ from sshbench.images.exif import exif_of_tiff, stored_layout
 from sshbench.images.files import Coding, ImageFile
 from sshbench.images.jpeg_metadata import joined_xmp
 from sshbench.images.opening import MAX_PIXELS, Encoded, ImageFileError, opened
+from sshbench.images.profiles import rgb_of_grey
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | NDArray[Any] | Image.Image
 """A file by its path, the bytes of an image file, an array, or an image of Pillow."""
@@ -38,7 +39,7 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     """Read an image file of 8 or 16 bits a channel, of any of `opening.FORMATS`.
 
     Grey, 1-bit and palette images become RGB, a transparent palette entry or colour becomes alpha, and colours that
-    were multiplied by alpha are divided by it. A grey ICC profile is left out, as it does not describe RGB.
+    were multiplied by alpha are divided by it. A grey ICC profile becomes one of RGB with its curve.
 
     Parameters
     ----------
@@ -189,6 +190,8 @@ def _check_mode(image: Any, name: str) -> None:
 
 
 def _profile(icc: bytes | None) -> bytes | None:
+    if icc and icc[16:20] == b"GRAY":
+        return rgb_of_grey(icc)
     return icc if icc and icc[16:20] == b"RGB " else None
 
 

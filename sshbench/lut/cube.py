@@ -12,6 +12,7 @@ import codecs
 import os
 import re
 import stat
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,7 +110,7 @@ def read_cube(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> Lu
     )
 
 
-def write_cube(lut: Lut, path: str | os.PathLike[str]) -> None:
+def write_cube(lut: Lut, path: str | os.PathLike[str], *, comments: Sequence[str] = ()) -> None:
     """Write a `.cube` file that reads back with the same float32 bits, title, domains and metadata.
 
     A 1D or a 3D LUT takes the form of Adobe, and a shaper with a table that of DaVinci Resolve. The file appears whole
@@ -121,13 +122,15 @@ def write_cube(lut: Lut, path: str | os.PathLike[str]) -> None:
         The LUT to write.
     path
         The file to write; a file of this name is replaced.
+    comments
+        Lines for people, which readers pass over; they come after the title.
 
     Raises
     ------
     LutError
         The LUT has what the format cannot hold: a shaper or table with a different domain for each channel in Resolve's
-        form, a title with a double quote or a control character, metadata that is not one keyword and text a line, or
-        more of them than `read_cube` takes.
+        form, a title with a double quote or a control character, a comment of several lines, metadata that is not one
+        keyword and text a line, or more of them than `read_cube` takes.
     OSError
         The folder does not exist or cannot be written.
 
@@ -139,6 +142,9 @@ def write_cube(lut: Lut, path: str | os.PathLike[str]) -> None:
     LUT_3D_SIZE 2
     """
     lines = [f'TITLE "{_checked_title(lut.title)}"'] if lut.title else []
+    if any(not is_one_line(comment) for comment in comments):
+        raise LutError("a comment of a .cube file is one line of printable text")
+    lines += [f"# {comment}" for comment in comments]
     lines += _metadata_lines(lut)
     tables: list[NDArray[np.float32]] = []
     stages = (("1D", lut.shaper_values, lut.shaper_domain), ("3D", lut.values, lut.domain))

@@ -13,10 +13,13 @@ from PIL import Image
 import sshbench
 from sshbench.cli.composites.jobs import plan
 from sshbench.cli.main import main
+from sshbench.compositing.spaces import space_of
 from sshbench.images.files import ImageFile, write_image
+from sshbench.images.profiles import srgb_profile
 from sshbench.images.reading import read_image
 from sshbench.lut.files import read_lut
 from tests.compositing.standin import Known, ellipse, look, pasted, photo
+from tests.images.made_profiles import profile
 
 F, B, M = photo("coffee"), photo("rocket"), ellipse(200, 300)
 
@@ -68,6 +71,23 @@ def test_a_foreground_onto_a_background(capsys: pytest.CaptureFixture[str]) -> N
     assert Image.open("new/both.png").size[0] == 2 * 300 + 8
     # The mask reaches over 158 x 104 pixels from 71,48 on; the reference is 1.5 times as wide and high.
     assert capsys.readouterr().out == "new/out.png: known, lut map, reference 31,22,237,156\n"
+
+
+def test_a_preview_and_a_lut_of_a_photograph_of_another_space() -> None:
+    icc = profile("ProPhoto RGB")
+    for name, pixels in (("f.png", F), ("b.png", B)):
+        write_image(name, ImageFile(pixels=pixels, icc=icc))
+    words = "--foreground f.png --background b.png --mask m.png --method known.py -o out.png --overwrite"
+    assert run(*words.split(), "--export-lut", "w.cube", "--preview", "both.png") == 0
+    assert run(*words.split(), "--export-lut", "s.cube", "--lut-space", "srgb") == 0
+    assert read_lut("w.cube").title == "known lut, ProPhoto RGB"
+    assert read_lut("s.cube").title == "known lut, sRGB"
+    assert np.allclose(read_lut("s.cube").values, look().values, atol=1e-5)
+    sheet = Image.open("both.png")
+    assert sheet.info["icc_profile"] == srgb_profile()
+    # The background in the sheet, which lies below its title, is what the photograph looks like in sRGB.
+    seen = space_of(icc).seen(B)
+    assert np.abs(np.asarray(sheet)[24 : 24 + 20, :300].astype(int) - seen[:20]).mean() < 1
 
 
 def test_a_cut_out_needs_no_mask_and_may_be_placed() -> None:

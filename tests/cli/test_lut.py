@@ -460,3 +460,21 @@ def test_numpy_commands_do_not_load_torch(command: str, tmp_path: Path, cube: Pa
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_sheet_carries_the_profile_it_is_in(tmp_path: Path) -> None:
+    from sshbench.images.profiles import srgb_profile
+    from tests.images.made_profiles import profile
+
+    pixels = np.full((60, 80, 3), (200, 60, 40), np.uint8)
+    for name, icc in (("p3", profile("Display P3")), ("srgb", None)):
+        write_image(tmp_path / f"{name}.png", ImageFile(pixels, icc=icc))
+    p3, srgb, sheet = (str(tmp_path / f"{name}.png") for name in ("p3", "srgb", "sheet"))
+    for photos, icc in (((p3,), profile("Display P3")), ((srgb,), srgb_profile()), ((p3, srgb), srgb_profile())):
+        given = [part for photo in photos for part in ("--photo", photo)]
+        found = CliRunner().invoke(cli, ["lut", "preview", "golden-hour", "-o", sheet, *given])
+        assert found.exit_code == 0, found.output
+        assert read_image(sheet).icc == icc
+    tiles = read_image(sheet).pixels[10:60]
+    assert np.abs(tiles[:, 10].astype(int) - tiles[:, 120]).max() > 10  # the P3 colour is another one in sRGB
+    assert np.abs(tiles[:, 120].astype(int) - pixels[0, 0]).max() <= 1

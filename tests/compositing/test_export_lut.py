@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import sshbench
+from sshbench.compositing.spaces import space_of
+from sshbench.images.files import ImageFile, write_image
 from tests.compositing.standin import ellipse, photo
+from tests.images.made_profiles import profile
 from tests.lut.peers import with_opencolorio
 
 Pixels = NDArray[np.uint8]
@@ -54,3 +57,20 @@ def test_other_programs_give_the_same_picture(
     other = program(tmp_path / "look.cube", foreground)
     assert np.abs(other[inside].astype(int) - result.pixels[inside]).max() <= 1
     assert np.abs(foreground[inside].astype(int) - result.pixels[inside]).mean() > 5  # the map does something
+
+
+@pytest.mark.parametrize("program", [with_pillow, with_ffmpeg, with_ocio])
+@pytest.mark.parametrize("name", ["Display P3", "ProPhoto RGB"])
+def test_in_the_working_space_too(program: Callable[[Path, Pixels], Pixels], name: str, tmp_path: Path) -> None:
+    mask, space = ellipse(200, 300), space_of(profile(name))
+    for role in ("motorcycle", "life"):
+        pixels = np.rint(255 * space.from_srgb(photo(role) / 255)).astype(np.uint8)
+        write_image(tmp_path / f"{role}.png", ImageFile(pixels, icc=space.icc))
+    foreground = np.asarray(Image.open(tmp_path / "motorcycle.png"))
+    result = sshbench.harmonize(tmp_path / "motorcycle.png", tmp_path / "life.png", mask, method="gain")
+    result.export_lut(tmp_path / "look.cube")
+    assert name in (tmp_path / "look.cube").read_text().splitlines()[0]
+    inside = mask == 255
+    other = program(tmp_path / "look.cube", foreground)
+    assert np.abs(other[inside].astype(int) - result.pixels[inside]).max() <= 1
+    assert np.abs(foreground[inside].astype(int) - result.pixels[inside]).mean() > 5

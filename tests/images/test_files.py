@@ -288,7 +288,7 @@ class TestEightBits:
             assert dict(image.getexif().get_ifd(group)) == dict(exif_block().get_ifd(group))
             assert image.info["icc_profile"] == ICC
 
-    def test_grey_profile_is_left_out(self, tmp_path: Path) -> None:
+    def test_a_damaged_grey_profile_is_left_out(self, tmp_path: Path) -> None:
         grey = bytearray(ICC)
         grey[16:20] = b"GRAY"
         Image.fromarray(noise(np.uint8, 1)[..., 0]).save(tmp_path / "a.png", icc_profile=bytes(grey))

@@ -16,7 +16,7 @@ from sshbench.errors import SshbenchError
 
 if TYPE_CHECKING:
     from sshbench.colour.strength import Amount
-    from sshbench.compositing.harmonize import MapChoice
+    from sshbench.compositing.harmonize import LutSpace, MapChoice
 
 SOURCES = ("foreground", "background", "composite", "mask")
 """The options that name the files that are read."""
@@ -35,6 +35,7 @@ class Look:
     kind: MapChoice
     reference: str
     amount: Amount
+    lut_space: LutSpace
     quality: int | None
 
     @classmethod
@@ -51,7 +52,7 @@ class Look:
 
         amount = Amount.of(*(values.pop(name) for name in ("strength", "lightness", "colour")))
         check_amount(values["kind"], amount)
-        plain = {name: values.pop(name) for name in ("method", "weights", "kind", "reference", "quality")}
+        plain = {name: values.pop(name) for name in ("method", "weights", "kind", "reference", "lut_space", "quality")}
         return cls(settings_from(Place, values), settings_from(Finish, values), amount=amount, **plain)
 
 

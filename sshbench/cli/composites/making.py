@@ -94,12 +94,12 @@ def make(job: Job, kept: Container[Path], method: Method, max_pixels: int | None
     for path in missing:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path == beside.get("export_lut"):
-            result.export_lut(path)
+            result.export_lut(path, space=look.lut_space)
         elif path == beside.get("layer"):
             result.save_layer(path)
         elif path == beside.get("preview"):
             with whole_file(path) as temporary:
-                side_by_side({**before, "after": result.pixels}).save(temporary, "PNG")
+                side_by_side({**before, "after": result.pixels}, space=scene.space).save(temporary, "PNG")
         else:
             result.save(path, quality=look.quality)
     box, image = result.reference, result.photo.image

@@ -43,7 +43,8 @@ def preview(
     """Show what LUTs do to photographs, on one contact sheet.
 
     LUT is a .cube file, a Hald image, the name of a look, a folder, or a pattern in quotes; `looks` stands for all
-    that come along. Without --photo two photographs that come along are shown.
+    that come along. Without --photo two photographs that come along are shown. The sheet carries the photographs' ICC
+    profile if all have the same; photographs of different profiles are converted to sRGB first.
 
     \b
     sshbench lut preview looks -o looks.png
@@ -52,8 +53,10 @@ def preview(
     """
     import numpy as np
 
+    from sshbench.compositing.photo import in_srgb
     from sshbench.images.files import ImageFile, format_of, write_image
-    from sshbench.images.reading import read_rgb
+    from sshbench.images.profiles import srgb_profile
+    from sshbench.images.reading import open_image
     from sshbench.lut.files import read_lut
     from sshbench.lut.sheet import contact_sheet
 
@@ -62,7 +65,14 @@ def preview(
     if os.path.realpath(output) in {os.path.realpath(path) for path in [*files, *map(Path, photos)]}:
         raise SshbenchError(f"{output} would overwrite an input; choose another -o")
     tables = [read_lut(path) for path in files]
-    pictures = [read_rgb(photo, **limits(max_pixels)) for photo in photos or sorted(PHOTOS.glob("*.jpg"))]
+    shown = photos or [str(path) for path in sorted(PHOTOS.glob("*.jpg"))]
+    images = [open_image(photo, photo, **limits(max_pixels)).upright().to_8_bit() for photo in shown]
+    profiles = {image.icc for image in images}
+    icc = images[0].icc if len(profiles) == 1 else None
+    pictures = [
+        np.asarray(image.pixels if len(profiles) == 1 else in_srgb(image, name), np.uint8)
+        for image, name in zip(images, shown, strict=True)
+    ]
     sheet = contact_sheet(tables, pictures, columns=columns, tile=tile)
-    write_image(output, ImageFile(np.asarray(sheet.convert("RGB"))))
+    write_image(output, ImageFile(np.asarray(sheet.convert("RGB")), icc=icc or srgb_profile()))
     click.echo(f"{len(tables)} LUT{'' if len(tables) == 1 else 's'} on {output}")

@@ -38,11 +38,22 @@ _SIDE, _FEW, _SMALLEST = (
 
 @dataclass(frozen=True)
 class Pair:
-    """A picture before and after, each a small JPEG, and the width and height of both."""
+    """A picture before and after.
+
+    Parameters
+    ----------
+    before, after
+        Small JPEG files.
+    size
+        The width and height of both.
+    middle
+        Where the middle of the foreground is, in per cent of the width: the line between both starts there.
+    """
 
     before: bytes
     after: bytes
     size: tuple[int, int]
+    middle: float = 50.0
 
 
 @dataclass(frozen=True)
@@ -144,7 +155,8 @@ def _card(path: Path, entry: Entry) -> str:
         f'<img class="after" src="{_data(entry.pair.after)}" width="{wide}" height="{high}" alt="{title}, after">'
         f'<img class="before" src="{_data(entry.pair.before)}" width="{wide}" height="{high}" alt="{title}, before">'
         '<span class="is-before">before</span><span class="is-after">after</span>'
-        f'<input type="range" min="0" max="100" step="any" value="50" aria-label="{title}: how much is before">'
+        f'<input type="range" min="0" max="100" step="any" value="{entry.pair.middle:.1f}" '
+        f'aria-label="{title}: how much is before">'
         f"</div></div><dl>{facts}<dt>files</dt><dd>{links}</dd></dl></article>"
     )
 

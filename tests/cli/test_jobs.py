@@ -217,3 +217,11 @@ def test_the_page_loads_nothing_and_its_links_lead_to_the_files() -> None:
     assert [(Path("out") / unquote(link)).is_file() for link in page.links] == [True, True]
     assert all(not set(link) & set(" #?") for link in page.links)
     assert page.labels == ["all", "a b#?%.png: how much is before"]
+    assert 'step="any" value="50.0"' in text
+
+
+def test_the_line_between_before_and_after_starts_at_the_object() -> None:
+    assert run('output,at,anchor\no.png,"25%,50%",centre\n', "--foreground", "in/f.png", "--mask", "in/m.png",
+               "--background", "in/b.png", "-o", "out") == 0  # fmt: skip
+    (middle,) = re.findall(r'step="any" value="([\d.]+)" aria-label="o.png', Path("out/jobs.html").read_text())
+    assert float(middle) == pytest.approx(25, abs=1)

@@ -173,7 +173,7 @@ def _facts(row: Row) -> list[tuple[str, str]]:
     """Return what a row says, as the page shows it: its files, then its options in one line."""
     files = [(name, row.cells[name]) for name in SOURCES if name in row.cells]
     left_out = {*SOURCES, "output", "layer", "export-lut", "preview"}
-    options = "   ".join(f"{name} {cell}" for name, cell in row.cells.items() if name not in left_out)
+    options = " · ".join(f"{name} {cell}" for name, cell in row.cells.items() if name not in left_out)
     return [*files, *([("options", options)] if options else []), ("line", str(row.line))]
 
 

@@ -110,7 +110,7 @@ def make(job: Job, kept: Container[Path], method: Method, max_pixels: int | None
     pair = None
     if side:
         (old, _), (new, size) = (thumbnail(one, side, image.icc) for one in (before["before"], result.pixels))
-        pair = Pair(old, new, size)
+        pair = Pair(old, new, size, _middle(scene))
     return Made(f"{missing[-1]}: {result.method}, {how}, reference {around}{rounded}", pair)
 
 
@@ -129,7 +129,12 @@ def small_copies(job: Job, max_pixels: int | None, side: int) -> Pair:
     scene, after = _opened(job, max_pixels), read_image(job.output, **limits(max_pixels))
     old, _ = thumbnail(plain_composite(scene), side, scene.background.image.icc)
     new, size = thumbnail(after.upright().pixels, side, after.icc)
-    return Pair(old, new, size)
+    return Pair(old, new, size, _middle(scene))
+
+
+def _middle(scene: Scene) -> float:
+    """Return where the middle of the foreground is, in per cent of the background's width."""
+    return 50 * (scene.landing.left + scene.landing.right) / scene.canvas.width
 
 
 def _opened(job: Job, max_pixels: int | None) -> Scene:

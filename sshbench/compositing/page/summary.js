@@ -24,7 +24,7 @@ for (const box of document.querySelectorAll(".compare")) {
     event.preventDefault();
   });
   box.addEventListener("pointermove", (event) => { if (event.buttons) follow(event); });
-  setCut(box, 50);
+  setCut(box, input.value);
 }
 all?.addEventListener("input", () => { for (const box of document.querySelectorAll(".compare")) setCut(box, all.value); });
 document.body.classList.add("ready");

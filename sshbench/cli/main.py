@@ -44,6 +44,7 @@ COMMANDS = {
         "sshbench.cli.reproduce:reproduce",
         "Make a table of the paper or the field again, measured beside published.",
     ),
+    "studio": ("sshbench.cli.studio:studio", "Open a page to composite two photographs by eye."),
     "study": ("sshbench.cli.study:study", "Ask people which method they prefer, and analyse what they say."),
     "train": ("sshbench.cli.train:train", "Train a method on photographs, with what is held out measured beside."),
     "weights": ("sshbench.cli.weights:weights", "List, fetch, check, import and export weights of networks."),

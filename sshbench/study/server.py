@@ -6,7 +6,6 @@ The token in a link is the only key. Requests that are refused are counted in `s
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -23,7 +22,6 @@ from sshbench.study.making import PICTURES, read_tokens
 from sshbench.study.plan import CODE, read_plan
 from sshbench.study.session import about, told
 from sshbench.study.storage import (
-    Refused,
     State,
     Writer,
     agree,
@@ -33,27 +31,17 @@ from sshbench.study.storage import (
     take_answer,
     withdraw,
 )
+from sshbench.web import Limits, Refused, check_extra, read_json
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_BODY = 4096  # bytes of a request; the largest honest one has under 300
 MOST_CACHED = 512 * 2**20  # bytes of pictures in memory
-BODY_SECONDS = 10.0  # within which a body has to come
 LOG = "server.log"
 _SCREEN = ("width", "height", "pixel_ratio_percent", "colour_depth", "touch")
-_HEADERS = {
-    "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "referrer-policy": "no-referrer",  # the address has the token
-    "x-content-type-options": "nosniff",
-    "x-robots-tag": "noindex, nofollow",
-}
 
 
 def make_app(
@@ -73,7 +61,7 @@ def make_app(
     StudyError
         The study is incomplete, or its answers belong to another plan.
     """
-    _check_extra()
+    check_extra("serving a study", "study", StudyError)
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -129,28 +117,28 @@ def make_app(
         return JSONResponse({"study": about(plan), **told(plan, subject, state, time.time())})
 
     async def post_consent(request: Request) -> Response:
-        subject, body = subject_of(request), await _body(request)
+        subject, body = subject_of(request), await read_json(request, MOST_BODY)
         version = body.get("version")
         if not isinstance(version, str):
             raise Refused(422, "The consent has no version.")
         return await say(subject, lambda db: agree(db, plan, subject, version, time.time()))
 
     async def post_screen(request: Request) -> Response:
-        subject, body = subject_of(request), await _body(request)
+        subject, body = subject_of(request), await read_json(request, MOST_BODY)
         screen = {name: body.get(name) for name in _SCREEN}
         if not all(type(value) is int and 0 <= value <= 100_000 for value in screen.values()):
             raise Refused(422, "The description of the screen is not possible.")
         return await say(subject, lambda db: set_screen(db, plan, subject, screen, time.time()))  # type: ignore[arg-type]
 
     async def post_answer(request: Request) -> Response:
-        subject, body = subject_of(request), await _body(request)
+        subject, body = subject_of(request), await read_json(request, MOST_BODY)
         trial, answer, taken = body.get("trial"), body.get("answer"), body.get("milliseconds")
         if type(trial) is not int or type(taken) is not int or not isinstance(answer, int | str | list):
             raise Refused(422, "This is no possible answer.")
         return await say(subject, lambda db: take_answer(db, plan, subject, trial, answer, taken, time.time()))
 
     async def post_withdrawal(request: Request) -> Response:
-        subject, body = subject_of(request), await _body(request)
+        subject, body = subject_of(request), await read_json(request, MOST_BODY)
         if body.get("withdraw") is not True:
             raise Refused(422, "The withdrawal is not confirmed.")
         log.warning("subject %s: has withdrawn; everything that was stored is deleted", subject)
@@ -202,7 +190,7 @@ def make_app(
             Route("/s/{token}/p/{code}.png", guarded(show_picture)),
         ],
         middleware=[
-            Middleware(_Limits, log=log),
+            Middleware(Limits, most=lambda path: MOST_BODY, log=log),
             Middleware(TrustedHostMiddleware, allowed_hosts=sorted(names), www_redirect=False),
         ],
         lifespan=lifespan,
@@ -213,7 +201,7 @@ def make_app(
 
 def serve(folder: Path, host: str, port: int, base_url: str | None = None) -> None:
     """Serve a study until the process is stopped."""
-    _check_extra()
+    check_extra("serving a study", "study", StudyError)
     import uvicorn
 
     hosts = ("127.0.0.1", "localhost", "[::1]", *([host] if host not in ("0.0.0.0", "::") else ["*"]))
@@ -227,66 +215,6 @@ def serve(folder: Path, host: str, port: int, base_url: str | None = None) -> No
 _PAGE = {"study.html": "text/html", "study.js": "text/javascript", "study.css": "text/css"}
 
 
-class _Limits:
-    """Refuses large bodies before they are read, and adds the headers that keep the page to itself."""
-
-    def __init__(self, app: ASGIApp, log: logging.Logger) -> None:
-        self.app, self.log = app, log
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                there = {name.lower() for name, _ in message["headers"]}
-                extra = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
-                if b"cache-control" not in there:
-                    extra.append((b"cache-control", b"no-store"))
-                if message["status"] >= 400:  # so that the rest of a body that was not read is not waited for
-                    extra.append((b"connection", b"close"))
-                message = {**message, "headers": [*message["headers"], *extra]}
-            await send(message)
-
-        length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if not length.isdigit() or len(length) > 12 or int(length) > MOST_BODY:
-            self.log.warning("a body of %s bytes refused with 413", printable(length[:20].decode("latin-1")))
-            await _plain(with_headers, 413, "The request is too large.")
-            return
-        await self.app(scope, receive, with_headers)
-
-
-async def _plain(send: Send, status: int, text: str) -> None:
-    body = json.dumps({"error": text}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    """Read a small JSON object; a body without a stated length is read no further than it may go."""
-    data = b""
-
-    async def read() -> None:
-        nonlocal data
-        async for part in request.stream():
-            data += part
-            if len(data) > MOST_BODY:
-                raise Refused(413, "The request is too large.")
-
-    try:
-        await asyncio.wait_for(read(), BODY_SECONDS)
-        found = json.loads(data)
-    except TimeoutError as error:
-        raise Refused(408, "The request took too long to arrive.") from error
-    except (ValueError, RecursionError) as error:
-        raise Refused(400, "The request is not valid JSON.") from error
-    if not isinstance(found, dict):
-        raise Refused(400, "The request is not a JSON object.")
-    return found
-
-
 def _log(folder: Path) -> logging.Logger:
     """Return a log that cannot fill the disk, and that holds no token and no address."""
     log = logging.getLogger(f"sshbench.study.{folder.resolve()}")
@@ -296,13 +224,3 @@ def _log(folder: Path) -> logging.Logger:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log.addHandler(handler)
     return log
-
-
-def _check_extra() -> None:
-    try:
-        import starlette  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise StudyError(
-            f"serving a study needs {error.name}, which is not installed; run pip install 'sshbench[study]'"
-        ) from error

@@ -21,7 +21,6 @@ from sshbench.study.making import PICTURES, read_tokens
 from sshbench.study.plan import Plan, read_plan
 from sshbench.study.session import about, trial_of
 from sshbench.study.storage import (
-    Refused,
     agree,
     empty_journal,
     open_answers,
@@ -30,6 +29,7 @@ from sshbench.study.storage import (
     take_answer,
     withdraw,
 )
+from sshbench.web import Refused
 
 MOST_BYTES = 2**20  # of a file of answers
 

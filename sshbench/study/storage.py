@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 from sshbench.study.designs import StudyError
 from sshbench.study.plan import Plan, Trial
+from sshbench.web import Refused
 
 FILE, SIMULATED = "answers.sqlite", "simulated.sqlite"
 MOST_MILLISECONDS = 24 * 3600 * 1000
@@ -41,14 +42,6 @@ CREATE TABLE answers (
 
 Answer = int | str | list[int]
 T = TypeVar("T")
-
-
-class Refused(Exception):
-    """A step that the rules do not allow: the status of HTTP, and a sentence for the subject."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status, self.reason = status, reason
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ import pytest
 from sshbench.study.designs import StudyError
 from sshbench.study.plan import Consent, Plan, read_plan, write_plan
 from sshbench.study.storage import (
-    Refused,
     State,
     Writer,
     agree,
@@ -26,6 +25,7 @@ from sshbench.study.storage import (
     take_answer,
     withdraw,
 )
+from sshbench.web import Refused
 from tests.study.serving import SCREEN
 from tests.study.studies import make_study, some_answer
 

@@ -1,0 +1,178 @@
+"""Small copies of photographs: what the page shows, and what methods look at while the object is moved."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sshbench.compositing.photo import Photo
+from sshbench.compositing.placement import whole
+from sshbench.compositing.views import small
+from sshbench.images.files import to_8_bit
+from sshbench.images.icc import to_srgb
+from sshbench.images.masks import MaskArray, as_8_bit
+
+SHOWN = 4096
+"""Longest side of what the page shows: a photograph of up to 16 megapixels is shown at its own size."""
+PAINTED = 2048
+"""Longest side of a mask that is painted in the page."""
+_BASE, _LEAST = 2048, 64  # longest sides of the largest and the smallest step of a pyramid
+_LOSSLESS = 4_000_000  # pixels up to which the page is sent PNG
+_STEP, _OPAQUE = 8, 8  # of `bled`: by how much colours are averaged, and the alpha below which they do not count
+
+Rgb = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Copies:
+    """The small copies of one photograph.
+
+    Parameters
+    ----------
+    shown
+        uint8 `[h, w, 3]`, sRGB.
+    alpha
+        uint8 `[h, w]` of the same size, or None where the photograph is opaque.
+    steps
+        The photograph at falling sizes, each half of the one before: uint8 `[h, w, 3]`.
+    """
+
+    shown: Rgb
+    alpha: NDArray[np.uint8] | None
+    steps: tuple[Rgb, ...]
+
+
+def copies_of(photo: Photo) -> Copies:
+    """Make the small copies of an upright photograph, converted to sRGB."""
+    image = photo.image
+    pixels, alpha = image.pixels, image.alpha
+    if alpha is not None:
+        pixels = bled(to_8_bit(pixels), to_8_bit(alpha))
+    shown = small(pixels, whole(pixels), SHOWN)
+    if (transform := to_srgb(image.icc, "RGB")) is not None:
+        from PIL import ImageCms
+
+        converted = ImageCms.applyTransform(Image.fromarray(shown), transform)
+        shown = np.asarray(converted)
+    return Copies(shown, None if alpha is None else small(alpha, whole(alpha), SHOWN), steps_of(shown))
+
+
+def bled(pixels: Rgb, alpha: NDArray[np.uint8]) -> Rgb:
+    """Return colours `[H, W, 3]` that go on where nothing is seen, so that no filter mixes what is hidden into an edge.
+
+    Parameters
+    ----------
+    pixels, alpha
+        uint8 `[H, W, 3]` and `[H, W]`.
+    """
+    hidden = alpha < _OPAQUE
+    if not hidden.any() or hidden.all():
+        return pixels
+    height, width = alpha.shape
+    factor = min(_STEP, height, width)
+    weight = np.where(hidden, 0, alpha).astype(np.float32) / np.float32(255)
+    size = -(-width // factor), -(-height // factor)
+    planes = [weight, *(weight * pixels[..., c].astype(np.float32) for c in range(3))]
+    reduced = np.stack([_reduced(plane, factor) for plane in planes])
+    spread = _spread(reduced[1:], reduced[0])
+    result = pixels.copy()
+    for channel in range(3):
+        plane = Image.fromarray(np.ascontiguousarray(spread[channel]))
+        box = (0, 0, width / factor, height / factor)
+        assert plane.size == size
+        large = np.asarray(plane.resize((width, height), Image.Resampling.BILINEAR, box))
+        result[..., channel][hidden] = np.rint(np.clip(large, 0, 255))[hidden]
+    return result
+
+
+def _reduced(plane: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+    """The sums of square blocks; the last ones may be cut off by the edge."""
+    height, width = plane.shape
+    padded = np.pad(plane, ((0, -height % factor), (0, -width % factor)))
+    blocks = padded.reshape(padded.shape[0] // factor, factor, padded.shape[1] // factor, factor)
+    return np.asarray(blocks.sum(axis=(1, 3)), np.float32)
+
+
+def _spread(colour: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Colours `[3, h, w]` over weights; where there is no weight, those of the same place at half the size."""
+    known = weight > 0
+    here = colour / np.where(known, weight, 1)
+    if known.all() or min(weight.shape) == 1:
+        fallback = colour.sum(axis=(1, 2), keepdims=True) / max(float(weight.sum()), 1e-6)
+        return np.asarray(np.where(known, here, fallback), np.float32)
+    half = _spread(np.stack([_reduced(plane, 2) for plane in colour]), _reduced(weight, 2))
+    large = half.repeat(2, axis=1).repeat(2, axis=2)[:, : weight.shape[0], : weight.shape[1]]
+    return np.where(known, here, large)
+
+
+def steps_of(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], ...]:
+    """Return an image or a mask at falling sizes, each half of the one before."""
+    steps = [small(image, whole(image), _BASE)]
+    while max(steps[-1].shape[:2]) > _LEAST and min(steps[-1].shape[:2]) > 1:
+        steps.append(np.asarray(Image.fromarray(steps[-1]).reduce(2)))
+    return tuple(steps)
+
+
+def step_for(steps: tuple[NDArray[Any], ...], side: float) -> int:
+    """Return the number of the smallest step whose longest side is at least `side`, or 0, the largest."""
+    return max((number for number, step in enumerate(steps) if max(step.shape[:2]) >= side), default=0)
+
+
+def painted_size(height: int, width: int) -> tuple[int, int]:
+    """Return height and width of the mask that the page paints, for a photograph of this size."""
+    by = min(1.0, PAINTED / max(height, width))
+    return max(1, round(height * by)), max(1, round(width * by))
+
+
+def painted(mask: MaskArray) -> NDArray[np.uint8]:
+    """Return a mask at the size that the page paints at."""
+    height, width = painted_size(*mask.shape)
+    large = as_8_bit(mask)
+    return (
+        large
+        if large.shape == (height, width)
+        else np.asarray(Image.fromarray(large).resize((width, height), Image.Resampling.BOX))
+    )
+
+
+def repainted(
+    mask: MaskArray | None, before: NDArray[np.uint8], after: NDArray[np.uint8], size: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """Return the mask of a large photograph whose small copy was painted on.
+
+    Where the small copy stays as it was, the large mask keeps its detail.
+
+    Parameters
+    ----------
+    mask
+        The large mask, or None where there was none.
+    before, after
+        The small copies, uint8 `[h, w]`.
+    size
+        Height and width of the photograph.
+    """
+    if after.shape == size:
+        return after
+    wide = size[::-1]
+    large = np.asarray(Image.fromarray(after).resize(wide, Image.Resampling.BICUBIC))
+    if mask is None:
+        return large
+    changed = Image.fromarray((before != after).astype(np.uint8) * np.uint8(255))
+    here = np.asarray(changed.resize(wide, Image.Resampling.BILINEAR)) > 0
+    return np.where(here, large, as_8_bit(mask))
+
+
+def encoded(image: NDArray[np.uint8]) -> tuple[bytes, str]:
+    """Return an image as a file for the page and its media type: PNG, or for large photographs a fine JPEG."""
+    if image.shape[0] * image.shape[1] <= _LOSSLESS:
+        from fpng import from_ndarray
+
+        return bytes(from_ndarray(np.ascontiguousarray(image))), "image/png"
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=95, subsampling=0)
+    return file.getvalue(), "image/jpeg"

@@ -1,0 +1,130 @@
+// Draws the same as gl.js where there is no WebGL2, in plain JavaScript: nearest pixels in place of filtered ones.
+
+// Sends RGBA bytes through a LUT of floats, red varying fastest, and writes RGBA bytes; trilinear, as the server's.
+export function mapPixels(values, points, pixels, out) {
+  const last = points - 1, row = 3 * points, plane = row * points;
+  for (let i = 0; i < pixels.length; i += 4) {
+    const r = pixels[i] / 255 * last, g = pixels[i + 1] / 255 * last, b = pixels[i + 2] / 255 * last;
+    const ri = Math.min(r | 0, last - 1), gi = Math.min(g | 0, last - 1), bi = Math.min(b | 0, last - 1);
+    const fr = r - ri, fg = g - gi, fb = b - bi;
+    const corner = bi * plane + gi * row + ri * 3;
+    for (let c = 0; c < 3; c++) {
+      const k = corner + c;
+      const a = values[k] + fr * (values[k + 3] - values[k]);
+      const d = values[k + row] + fr * (values[k + row + 3] - values[k + row]);
+      const e = values[k + plane] + fr * (values[k + plane + 3] - values[k + plane]);
+      const f = values[k + plane + row] + fr * (values[k + plane + row + 3] - values[k + plane + row]);
+      const low = a + fg * (d - a), high = e + fg * (f - e);
+      const value = low + fb * (high - low);
+      out[i + c] = value <= 0 ? 0 : value >= 1 ? 255 : value * 255 + 0.5 | 0;
+    }
+    out[i + 3] = pixels[i + 3];
+  }
+}
+
+const MOST = 800_000; // pixels that are drawn; a larger canvas is drawn at a lower resolution and enlarged
+
+function pixelsOf(bitmap) {
+  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(bitmap, 0, 0);
+  return context.getImageData(0, 0, bitmap.width, bitmap.height);
+}
+
+export class CpuRenderer {
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.context = canvas.getContext("2d", { alpha: false });
+    this.images = {};
+    this.luts = new Map();
+    this.mapped = new Map();
+    this.mask = { bytes: new Uint8Array(1), width: 1, height: 1 };
+  }
+
+  get mostTexels() { return 4096; }
+
+  setImage(name, bitmap) {
+    this.images[name] = pixelsOf(bitmap);
+    if (name === "foreground") this.mapped.clear();
+  }
+
+  setOpaque() { delete this.images.alpha; }
+
+  setMask(bytes, width, height) { this.mask = { bytes, width, height }; }
+
+  updateMask() {}
+
+  setLut(name, values, points) {
+    this.luts.set(name, { values, points });
+    this.mapped.delete(name);
+  }
+
+  dropLut(name) {
+    this.luts.delete(name);
+    this.mapped.delete(name);
+  }
+
+  foregroundThrough(name) {
+    const plain = this.images.foreground, lut = this.luts.get(name);
+    if (!lut || !plain) return plain;
+    if (!this.mapped.has(name)) {
+      const out = { width: plain.width, height: plain.height, data: new Uint8ClampedArray(plain.data.length) };
+      mapPixels(lut.values, lut.points, plain.data, out.data);
+      this.mapped.set(name, out);
+    }
+    return this.mapped.get(name);
+  }
+
+  draw(scene, panes) {
+    const [sr, sg, sb] = scene.surround.map((value) => Math.round(value * 255));
+    this.context.fillStyle = `rgb(${sr} ${sg} ${sb})`;
+    this.context.fillRect(0, 0, this.canvas.width, this.canvas.height);
+    const total = panes.reduce((sum, pane) => sum + pane.width * pane.height, 0);
+    const coarse = Math.max(1, Math.ceil(Math.sqrt(total / MOST)));
+    for (const pane of panes) this.drawPane(scene, pane, coarse, [sr, sg, sb]);
+  }
+
+  drawPane(scene, pane, coarse, surround) {
+    const width = Math.max(1, Math.ceil(pane.width / coarse)), height = Math.max(1, Math.ceil(pane.height / coarse));
+    const image = new ImageData(width, height), out = image.data;
+    const behind = this.images.background, before = this.images.foreground, after = this.foregroundThrough(pane.lut);
+    const alpha = this.images.alpha, { bytes, width: maskWidth, height: maskHeight } = this.mask, m = scene.toForeground;
+    const size = scene.mode === 1 ? scene.foreground : scene.background;
+    for (let y = 0, i = 0; y < height; y++) {
+      const py = ((y + 0.5) * coarse - pane.y) / pane.zoom;
+      for (let x = 0; x < width; x++, i += 4) {
+        const here = (x + 0.5) * coarse, px = (here - pane.x) / pane.zoom;
+        let r = surround[0], g = surround[1], b = surround[2];
+        if (px >= 0 && py >= 0 && px < size.width && py < size.height) {
+          if (scene.mode === 0 && behind) {
+            const k = 4 * ((py * behind.height / size.height | 0) * behind.width + (px * behind.width / size.width | 0));
+            r = behind.data[k]; g = behind.data[k + 1]; b = behind.data[k + 2];
+          }
+          const u = (scene.mode === 1 ? px : m[0] * px + m[2] * py + m[4]) / scene.foreground.width;
+          const v = (scene.mode === 1 ? py : m[1] * px + m[3] * py + m[5]) / scene.foreground.height;
+          if (before && u >= 0 && v >= 0 && u < 1 && v < 1) {
+            let cover = bytes[(v * maskHeight | 0) * maskWidth + (u * maskWidth | 0)] / 255;
+            if (alpha) cover *= alpha.data[4 * ((v * alpha.height | 0) * alpha.width + (u * alpha.width | 0))] / 255;
+            const source = here >= pane.split ? after : before;
+            const k = 4 * ((v * source.height | 0) * source.width + (u * source.width | 0));
+            if (scene.mode === 1) {
+              const grey = 0.55 * (0.2126 * source.data[k] + 0.7152 * source.data[k + 1] + 0.0722 * source.data[k + 2]);
+              r = 0.6 * grey + 76; g = 0.6 * grey + 10; b = 0.6 * grey + 20;
+            }
+            r += cover * (source.data[k] - r);
+            g += cover * (source.data[k + 1] - g);
+            b += cover * (source.data[k + 2] - b);
+          }
+        }
+        out[i] = r + 0.5; out[i + 1] = g + 0.5; out[i + 2] = b + 0.5; out[i + 3] = 255;
+      }
+    }
+    if (coarse === 1) {
+      this.context.putImageData(image, pane.left, pane.top);
+      return;
+    }
+    const small = new OffscreenCanvas(width, height);
+    small.getContext("2d").putImageData(image, 0, 0);
+    this.context.drawImage(small, pane.left, pane.top, width * coarse, height * coarse);
+  }
+}

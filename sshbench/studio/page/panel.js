@@ -1,0 +1,146 @@
+// The controls beside the picture: each shows a part of the state and says when a person changes it.
+
+const one = (selector) => document.querySelector(selector);
+const all = (selector) => [...document.querySelectorAll(selector)];
+
+const FIRST = ["ssh-lut", "ssh", "reinhard", "pitie"]; // methods that are listed at once
+
+// tell: wish(name, value), place(part), methods(names), choose(name), reference(kind, box), brush(part), mask(how),
+// upload(role, file), save(kind), compare(), centre(), flip(), maskMode().
+export class Panel {
+  constructor(app, tell) {
+    this.app = app;
+    this.tell = tell;
+    const number = (input, send) => input.addEventListener("input", () => {
+      const value = input.valueAsNumber;
+      if (Number.isFinite(value) && input.validity.valid) send(value);
+    });
+    for (const input of all("[data-wish]")) number(input, (value) => tell.wish(input.dataset.wish, value));
+    for (const input of all("[data-range]")) input.addEventListener("input", () => tell.wish(input.dataset.range, input.valueAsNumber));
+    for (const input of all("[data-place]")) number(input, (value) => tell.place({ [input.dataset.place]: value }));
+    for (const input of all("[data-box]")) number(input, () => tell.reference("box", this.boxTyped()));
+    one("#scale-range").addEventListener("input", (event) => tell.place({ scale: 10 ** (event.target.valueAsNumber / 200) * 1 }));
+    one("#rotate-range").addEventListener("input", (event) => tell.place({ rotate: event.target.valueAsNumber }));
+    for (const button of all("[data-reset]")) {
+      button.addEventListener("click", () => button.dataset.reset.split(" ").forEach((name) => tell.wish(name, app.defaults[name])));
+    }
+    for (const input of all("[name=reference]")) input.addEventListener("change", () => tell.reference(input.value, app.reference.box));
+    for (const input of all("[name=brush]")) input.addEventListener("change", () => tell.brush({ erase: input.value === "erase" }));
+    for (const [name, part] of [["size", 1], ["softness", 100]]) {
+      one(`#brush-${name}-range`).addEventListener("input", (event) => tell.brush({ [name]: event.target.valueAsNumber / part }));
+      number(one(`#brush-${name}`), (value) => tell.brush({ [name]: value / part }));
+    }
+    for (const how of ["undo", "all", "none", "invert"]) one(`#mask-${how}`).addEventListener("click", () => tell.mask(how));
+    for (const input of all("[data-upload]")) {
+      input.addEventListener("change", () => {
+        if (input.files[0]) tell.upload(input.dataset.upload, input.files[0]);
+        input.value = "";
+      });
+    }
+    for (const button of all("[data-save]")) button.addEventListener("click", () => tell.save(button.dataset.save));
+    one("#suffix").addEventListener("change", () => tell.suffix());
+    for (const name of ["compare", "centre", "flip"]) one(`#${name}`).addEventListener("click", () => tell[name]());
+    one("#mask-mode").addEventListener("click", () => tell.maskMode());
+    one("#help-open").addEventListener("click", () => one("#help").showModal());
+    one("#copy").addEventListener("click", () => this.copy());
+    one("#panel").addEventListener("submit", (event) => event.preventDefault());
+  }
+
+  async copy() {
+    const area = one("#command");
+    try {
+      await navigator.clipboard.writeText(area.value);
+      this.tell.say("The command is copied.");
+    } catch {
+      area.focus();
+      area.select();
+      this.tell.say("The command is selected; copy it with Ctrl+C.");
+    }
+  }
+
+  boxTyped() {
+    const value = (name) => Math.round(one(`[data-box=${name}]`).valueAsNumber) || 0;
+    return { x: value("x"), y: value("y"), width: Math.max(value("width"), 1), height: Math.max(value("height"), 1) };
+  }
+
+  // Fill in what is the same for the whole session: the methods, the examples and which options there are.
+  begin(state, startExample) {
+    for (const element of all("[data-option]")) element.hidden = !this.app.options.has(element.dataset.option);
+    one("#examples").replaceChildren(...Object.entries(state.examples).map(([name, title]) => {
+      const button = document.createElement("button");
+      Object.assign(button, { type: "button", textContent: title });
+      button.addEventListener("click", () => startExample(name));
+      return button;
+    }));
+    for (const { name, needs_weights: needs } of state.methods) {
+      const label = document.createElement("label"), box = document.createElement("input"), text = document.createElement("span");
+      label.className = "choice";
+      Object.assign(box, { type: "checkbox", value: name, name: "method" });
+      text.textContent = name;
+      if (needs) label.title = "Needs weights that do not come along: sshbench weights list";
+      label.append(box, text);
+      box.addEventListener("change", () => this.tell.methods(all("[name=method]:checked").map((input) => input.value), box.checked ? name : null));
+      one(FIRST.includes(name) ? "#methods-first" : "#methods-more").append(label);
+    }
+  }
+
+  show() {
+    const app = this.app, set = (element, value) => {
+      if (element && element !== document.activeElement && element.value !== String(value)) element.value = value;
+    };
+    for (const name of Object.keys(app.defaults)) {
+      set(one(`[data-wish=${name}]`), app.wish[name]);
+      const range = one(`[data-range=${name}]`);
+      if (range && range.valueAsNumber !== app.wish[name]) range.value = app.wish[name];
+    }
+    const place = app.place, round = (value, digits) => Number(value.toFixed(digits));
+    for (const [name, digits] of [["x", 0], ["y", 0], ["scale", 4], ["rotate", 1]]) set(one(`[data-place=${name}]`), round(place[name], digits));
+    one("#scale-range").value = Math.round(200 * Math.log10(place.scale));
+    one("#rotate-range").value = place.rotate;
+    one("#flip").setAttribute("aria-pressed", String(place.flip !== "none"));
+    one("#compare").setAttribute("aria-pressed", String(app.compare));
+    one("#split").hidden = !app.compare || app.mode === "mask";
+    one("#mask-mode").setAttribute("aria-pressed", String(app.mode === "mask"));
+    one("#mask-mode").textContent = app.mode === "mask" ? "Done" : "Paint the mask";
+    one("#brush").hidden = app.mode !== "mask";
+    one("#mask-mode").disabled = !app.foreground;
+    for (const input of all("[name=brush]")) input.checked = (input.value === "erase") === app.brush.erase;
+    for (const [name, part] of [["size", 1], ["softness", 100]]) {
+      set(one(`#brush-${name}`), Math.round(app.brush[name] * part));
+      one(`#brush-${name}-range`).value = app.brush[name] * part;
+    }
+    for (const input of all("[name=method]")) {
+      input.checked = app.methods.includes(input.value);
+      input.disabled = !input.checked && app.methods.length >= 4;
+      input.parentElement.classList.toggle("chosen", input.value === app.chosen && app.methods.length > 1);
+    }
+    for (const input of all("[name=reference]")) input.checked = input.value === app.reference.kind;
+    one("#reference-box").hidden = app.reference.kind !== "box";
+    for (const name of ["x", "y", "width", "height"]) set(one(`[data-box=${name}]`), app.reference.box?.[name] ?? "");
+    const ready = Boolean(app.foreground && app.background && app.box && !app.box.empty);
+    for (const button of all("[data-save]")) button.disabled = !ready || app.saving;
+    one("#mask-note").textContent = !app.foreground ? "" : app.box?.empty
+      ? "The mask is empty: paint over the object, or give a file that is white where the object is."
+      : app.foreground.cutout ? "The transparency of the foreground cuts it out; the mask takes more away." : "";
+  }
+
+  showFiles() {
+    one("#files").replaceChildren(...["foreground", "background"].flatMap((role) => {
+      const picture = this.app[role];
+      if (!picture) return [];
+      const term = document.createElement("dt"), text = document.createElement("dd");
+      term.textContent = role;
+      text.textContent = `${picture.name}, ${picture.width} × ${picture.height}`;
+      return [term, text];
+    }));
+  }
+
+  showSaved(saved) {
+    one("#saved").replaceChildren(...saved.map(({ file, bytes }) => {
+      const item = document.createElement("li"), link = document.createElement("a");
+      Object.assign(link, { href: `saved/${file}`, download: file, textContent: `${file} (${(bytes / 1e6).toFixed(bytes < 1e5 ? 2 : 1)} MB)` });
+      item.append(link);
+      return item;
+    }).reverse());
+  }
+}

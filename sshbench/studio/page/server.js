@@ -1,0 +1,38 @@
+// What the page asks of its server. Each function throws an Error whose message is a sentence for the person.
+
+async function ask(path, options = {}) {
+  let answer;
+  try {
+    answer = await fetch(path, { cache: "no-store", ...options });
+  } catch {
+    throw new Error("The studio does not answer. Is the command still running?");
+  }
+  if (answer.ok) return answer;
+  let said = `The studio answered with ${answer.status}.`;
+  try {
+    said = (await answer.json()).error ?? said;
+  } catch { /* no JSON: the number has to do */ }
+  throw new Error(said);
+}
+
+const json = (value) => ({ method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(value) });
+
+export const readState = async () => (await ask("state")).json();
+export const takeExample = async (name) => (await ask(`examples/${name}`, { method: "POST" })).json();
+export const upload = async (role, file) =>
+  (await ask(`pictures/${role}`, { method: "POST", body: file, headers: { "x-file-name": encodeURIComponent(file.name) } })).json();
+export const save = async (wish, kind, suffix) => (await ask("save", json({ ...wish, kind, suffix }))).json();
+export const sendMask = async (bytes) => (await ask("mask", { method: "POST", body: bytes })).json();
+export const readMask = async () => new Uint8Array(await (await ask("mask")).arrayBuffer());
+
+export async function readPicture(role) {
+  const blob = await (await ask(`pictures/${role}`)).blob();
+  return createImageBitmap(blob, { premultiplyAlpha: "none", colorSpaceConversion: "none" });
+}
+
+// The LUT of a wish: its values, red varying fastest, its points along an axis, and the command line.
+export async function readMap(wish) {
+  const answer = await ask("map", json(wish));
+  const { size, command } = JSON.parse(answer.headers.get("x-map"));
+  return { values: new Float32Array(await answer.arrayBuffer()), points: size, command };
+}

@@ -1,0 +1,448 @@
+"""One visitor's session: photographs and a mask in a folder of its own, maps found on small copies, files saved.
+
+Nothing that a page sends names a file. A session is described in `session.json`, so that a server that is started again
+on the same folder goes on where the session was.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import threading
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sshbench.colour.strength import Amount
+from sshbench.compositing.harmonize import Harmonized, harmonize
+from sshbench.compositing.painting import find_painting
+from sshbench.compositing.photo import CompositingError, open_mask, open_photo
+from sshbench.compositing.place import Place
+from sshbench.compositing.placement import Box, extent, reference_box
+from sshbench.compositing.scene import Scene, open_scene
+from sshbench.errors import SshbenchError
+from sshbench.images.opening import MAX_PIXELS
+from sshbench.lut.table import Lut
+from sshbench.methods.base import Method
+from sshbench.methods.full_resolution import ColourMap
+from sshbench.studio.copies import Copies, copies_of, encoded, painted, painted_size, repainted, step_for, steps_of
+from sshbench.studio.wish import Wish, command
+from sshbench.whole_file import whole_file
+
+ROLES = ("foreground", "background")
+KINDS = ("picture", "lut", "bundle")
+SUFFIXES = (".png", ".tif", ".jpg", ".webp")
+MOST_SAVED = 100
+"""Files that a session saves."""
+_OBJECT = 768  # pixels that the foreground's longest side has, at least, on what methods are shown
+_MAPS = 16  # that a session keeps
+_STATE = "session.json"
+_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}")
+
+
+class StudioError(SshbenchError):
+    """A request that cannot be done as things stand; the message says the way out."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A photograph of a session.
+
+    Parameters
+    ----------
+    name
+        What the visitor calls the file, in letters that are safe in a shell and a folder.
+    file
+        The name of the file in the session's folder.
+    width, height
+        Of the upright photograph, in pixels.
+    version
+        A number that no other photograph or mask of the session had.
+    cutout
+        Whether the photograph has transparency.
+    """
+
+    name: str
+    file: str
+    width: int
+    height: int
+    version: int
+    cutout: bool
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.height, self.width
+
+
+class Session:
+    """The state of one page.
+
+    All methods may be called from any thread; one of them runs at a time.
+    """
+
+    def __init__(self, folder: Path, method: Callable[[str], Method], max_pixels: int) -> None:
+        self.folder, self.method, self.max_pixels = folder, method, max_pixels
+        self.lock = threading.RLock()
+        self.pictures: dict[str, Picture] = {}
+        self.mask: int | None = None
+        self.wish: dict[str, Any] | None = None
+        self.saved: list[dict[str, Any]] = []
+        self._count = 0
+        self._copies: dict[str, Copies] = {}
+        self._small_mask: tuple[NDArray[np.uint8], ...] | None = None
+        self._maps: OrderedDict[tuple[Any, ...], ColourMap] = OrderedDict()
+        if (folder / _STATE).is_file():
+            self._restore()
+
+    def told(self) -> dict[str, Any]:
+        """Return what the page has to know."""
+        with self.lock:
+            pictures = {role: {**asdict(one), **self._shown(role)} for role, one in self.pictures.items()}
+            return {"pictures": pictures, "mask": self._mask_told(), "wish": self.wish, "saved": self.saved}
+
+    def take_picture(self, role: str, upload: Path, name: str) -> None:
+        """Take a file that was uploaded into the session's folder as the foreground or the background.
+
+        Raises
+        ------
+        ImageFileError
+            The file is no image, is damaged, or has too many pixels. The session stays as it was.
+        """
+        with self.lock:
+            self._check_size(upload, name)
+            photo = open_photo(upload, role, max_pixels=self.max_pixels)
+            copies = copies_of(photo)
+            version = self._next()
+            suffix = Path(name).suffix if _SUFFIX.fullmatch(Path(name).suffix) else ""
+            file = f"{role}-{version}{suffix.lower()}"
+            os.replace(upload, self.folder / file)
+            before = self.pictures.get(role)
+            height, width = photo.size
+            safe = safe_name(name, f"{role}{suffix.lower()}")
+            self.pictures[role] = Picture(safe, file, width, height, version, copies.alpha is not None)
+            self._copies[role] = copies
+            if role == "foreground":
+                self._set_mask(None)
+            self._store()
+            if before is not None:
+                (self.folder / before.file).unlink(missing_ok=True)
+
+    def take_mask_file(self, upload: Path, name: str) -> None:
+        """Take a file as the foreground's mask.
+
+        Raises
+        ------
+        SshbenchError
+            There is no foreground, or the file is no mask of it.
+        """
+        with self.lock:
+            picture = self._picture("foreground")
+            photo = open_photo(self.folder / picture.file, "foreground", max_pixels=self.max_pixels)
+            try:
+                mask = open_mask(upload, photo, max_pixels=self.max_pixels)
+                extent(mask, "the mask")
+            except SshbenchError as error:
+                said = str(error).replace(str(upload), printable_name(name))
+                raise StudioError(said.replace(str(self.folder / picture.file), picture.name)) from error
+            self._set_mask(mask)
+            self._store()
+
+    def take_painted(self, data: bytes) -> None:
+        """Take the small mask that the page painted: grey bytes, row by row; all of them 255 clear a cut-out's mask.
+
+        Raises
+        ------
+        StudioError
+            There is no foreground, or it has another size.
+        """
+        with self.lock:
+            picture = self._picture("foreground")
+            height, width = painted_size(*picture.size)
+            if len(data) != height * width:
+                raise StudioError(f"the mask has {len(data)} bytes, and the foreground asks for {width} x {height}")
+            after = np.frombuffer(data, np.uint8).reshape(height, width)
+            if picture.cutout and after.min() == 255:
+                self._set_mask(None)
+            else:
+                large = self._large_mask()
+                before = np.zeros_like(after) if large is None else painted(large)
+                self._set_mask(repainted(large, before, after, picture.size))
+            self._store()
+
+    def mask_bytes(self) -> bytes:
+        """Return the small mask that the page paints on, grey bytes row by row.
+
+        At first it is white for a cut-out, whose transparency is no part of it, and black for a photograph.
+        """
+        with self.lock:
+            picture = self._picture("foreground")
+            large = self._large_mask()
+            if large is None:
+                return bytes([255 if picture.cutout else 0]) * int(np.prod(painted_size(*picture.size)))
+            return painted(large).tobytes()
+
+    def shown(self, role: str) -> tuple[bytes, str]:
+        """Return a picture as the page shows it, and its media type; of a cut-out without its transparency.
+
+        `alpha` stands for the foreground's transparency.
+        """
+        with self.lock:
+            self._picture("foreground" if role == "alpha" else role)
+            copies = self._copied("foreground" if role == "alpha" else role)
+            image = copies.shown
+            if role == "alpha":
+                alpha = copies.alpha if copies.alpha is not None else np.full(image.shape[:2], 255, np.uint8)
+                image = np.repeat(alpha[..., None], 3, axis=2)
+        return encoded(image)
+
+    def lut(self, wish: Wish) -> Lut:
+        """Return the map of a wish, found on small copies, as a LUT of sRGB.
+
+        Raises
+        ------
+        SshbenchError
+            A picture or the mask is missing, or the method cannot do it.
+        """
+        with self.lock:
+            self.wish = asdict(wish)
+            amount = Amount.of(wish.strength, wish.lightness, wish.colour)
+            return self._map(wish).finished(amount, wish.finish()).to_lut()
+
+    def save(self, wish: Wish, kind: str, suffix: str) -> dict[str, Any]:
+        """Make a file at full size and keep it; return its description.
+
+        Parameters
+        ----------
+        kind
+            `"picture"`, `"lut"`, or `"bundle"`: a zip of everything, with the command line that makes the picture.
+        suffix
+            Of the picture, one of `SUFFIXES`.
+
+        Raises
+        ------
+        SshbenchError
+            As for `sshbench.harmonize`.
+        """
+        with self.lock:
+            if kind not in KINDS or suffix not in SUFFIXES:
+                raise StudioError("the studio saves pictures as PNG, TIFF, JPEG or WebP, LUTs and bundles")
+            if len(self.saved) >= MOST_SAVED:
+                raise StudioError(f"{MOST_SAVED} files are saved in this session; open the studio again for more")
+            self.wish = asdict(wish)
+            result = self._harmonized(wish)
+            number = self._next()
+            folder = self.folder / "saved"
+            folder.mkdir(exist_ok=True)
+            ends = {"picture": suffix, "lut": ".cube", "bundle": ".zip"}[kind]
+            path = folder / f"{kind}-{number}{ends}"
+            if kind == "picture":
+                result.save(path)
+            elif kind == "lut":
+                result.export_lut(path)
+            else:
+                self._bundle(path, result, wish, suffix)
+            said = {
+                "file": path.name,
+                "kind": kind,
+                "bytes": path.stat().st_size,
+                "command": self.command(wish, suffix),
+            }
+            self.saved.append(said)
+            self._store()
+            return said
+
+    def command(self, wish: Wish, suffix: str = ".png") -> str:
+        """Return the command line that makes the picture of a wish from the visitor's files and `mask.png`."""
+        names = self._names()
+        outputs = {"-o": f"picture{suffix}", "--export-lut": "look.cube"}
+        if self.max_pixels > MAX_PIXELS:
+            outputs["--max-megapixels"] = f"{self.max_pixels / 1e6:g}"
+        return command(wish, names["foreground"], names["background"], names.get("mask"), outputs)
+
+    def saved_file(self, name: str) -> Path | None:
+        """Return where a file lies that was saved under this name; None where none was."""
+        with self.lock:
+            return self.folder / "saved" / name if any(one["file"] == name for one in self.saved) else None
+
+    def new_upload(self) -> Path:
+        """Return a path in the session's folder that nothing has."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self.folder / f"upload-{secrets.token_hex(8)}"
+
+    def _check_size(self, upload: Path, name: str) -> None:
+        if not upload.stat().st_size:
+            raise StudioError(f"{printable_name(name)} is empty; choose an image")
+
+    def _picture(self, role: str) -> Picture:
+        if role not in self.pictures:
+            raise StudioError(f"there is no {role} yet; drop a photograph, or choose an example")
+        return self.pictures[role]
+
+    def _copied(self, role: str) -> Copies:
+        if role not in self._copies:  # after a restart
+            path = self.folder / self.pictures[role].file
+            self._copies[role] = copies_of(open_photo(path, role, max_pixels=self.max_pixels))
+        return self._copies[role]
+
+    def _shown(self, role: str) -> dict[str, int]:
+        height, width = self._copied(role).shown.shape[:2]
+        return {"shown_width": width, "shown_height": height}
+
+    def _mask_told(self) -> dict[str, Any] | None:
+        if "foreground" not in self.pictures:
+            return None
+        height, width = painted_size(*self.pictures["foreground"].size)
+        return {"width": width, "height": height, "version": self.mask}
+
+    @property
+    def _mask_path(self) -> Path:
+        return self.folder / "mask.png"
+
+    def _large_mask(self) -> NDArray[np.uint8] | None:
+        return None if self.mask is None else np.asarray(Image.open(self._mask_path))
+
+    def _set_mask(self, mask: NDArray[Any] | None) -> None:
+        self._small_mask = None
+        if mask is None:
+            self.mask = None
+            self._mask_path.unlink(missing_ok=True)
+            return
+        from sshbench.images.masks import as_8_bit
+
+        with whole_file(self._mask_path) as temporary:
+            Image.fromarray(as_8_bit(mask)).save(temporary, "PNG", compress_level=1)
+        self.mask = self._next()
+
+    def _mask_for(self) -> Path | None:
+        """Return the mask's path, or None where the cut-out's transparency is all; refuse a photograph without one."""
+        if self.mask is None and not self._picture("foreground").cutout:
+            raise StudioError("the foreground has no mask yet; paint one, or give a file of one")
+        return None if self.mask is None else self._mask_path
+
+    def _map(self, wish: Wish) -> ColourMap:
+        versions = (self._picture("foreground").version, self._picture("background").version, self.mask)
+        key = (*versions, wish.method, wish.at, wish.scale, wish.rotate, wish.flip, wish.reference)
+        if key in self._maps:
+            self._maps.move_to_end(key)
+            return self._maps[key]
+        scene, reference = self._small_scene(wish)
+        found = find_painting(scene, self.method(wish.method), "lut", reference).colour_map
+        assert found is not None
+        self._maps[key] = found
+        if len(self._maps) > _MAPS:
+            self._maps.popitem(last=False)
+        return found
+
+    def _small_scene(self, wish: Wish) -> tuple[Scene, Box]:
+        """Return the scene of small copies, in which the foreground has about `_OBJECT` pixels, and its reference."""
+        mask_path = self._mask_for()
+        front, back = self._copied("foreground"), self._copied("background")
+        high, wide = self.pictures["foreground"].size
+        canvas = Box(0, 0, self.pictures["background"].width, self.pictures["background"].height)
+        by = min(1.0, _OBJECT / (max(high, wide) * wish.scale))
+        behind = back.steps[step_for(back.steps, by * max(canvas.width, canvas.height))]
+        across = behind.shape[1] / canvas.width
+        index = step_for(front.steps, across * wish.scale * max(high, wide))
+        foreground: NDArray[np.uint8] = front.steps[index]
+        scale = wish.scale * across * wide / foreground.shape[1]
+        if front.alpha is not None:
+            foreground = np.dstack([foreground, steps_of(front.alpha)[index]])
+        mask = None
+        if mask_path is not None:
+            if self._small_mask is None:
+                large = self._large_mask()
+                assert large is not None
+                self._small_mask = steps_of(painted(large))
+            mask = self._small_mask[index]
+        at = f"{round(wish.at[0] * across)},{round(wish.at[1] * across)}"
+        where: dict[str, Any] = {"at": at, "scale": scale, "rotate": wish.rotate, "flip": wish.flip}
+        try:
+            scene = open_scene(foreground, behind, mask, place=Place(**where))
+        except CompositingError as error:  # which counts in pixels of the small copies
+            if "outside" in str(error):
+                raise StudioError("the object lies outside the background; move it back, or press Centre") from error
+            raise
+        given = reference_box(wish.reference, scene.landing, canvas) if "," in wish.reference else None
+        if given is None:
+            return scene, reference_box(wish.reference, scene.landing, scene.canvas)
+        small = Box(*(round(side * across) for side in (given.left, given.top, given.right, given.bottom)))
+        small = replace(small, right=max(small.right, small.left + 1), bottom=max(small.bottom, small.top + 1))
+        return scene, small.within(scene.canvas)
+
+    def _harmonized(self, wish: Wish) -> Harmonized:
+        paths = [self.folder / self._picture(role).file for role in ROLES]
+        arguments = {**wish.arguments(), "method": self.method(wish.method), "max_pixels": self.max_pixels}
+        return harmonize(paths[0], paths[1], self._mask_for(), **arguments)
+
+    def _names(self) -> dict[str, str]:
+        """Return the names that a bundle gives the files, no two of them equal."""
+        names = {role: self._picture(role).name for role in ROLES}
+        if self._mask_for() is not None:
+            names["mask"] = "mask.png"
+        taken = {"picture.png", "picture.tif", "picture.jpg", "picture.webp", "look.cube", "command.sh", "mask.png"}
+        for role in ROLES:
+            if names[role].lower() in taken:
+                names[role] = f"{role}-{names[role]}"
+            taken.add(names[role].lower())
+        return names
+
+    def _bundle(self, path: Path, result: Harmonized, wish: Wish, suffix: str) -> None:
+        names = self._names()
+        files = {names[role]: self.folder / self.pictures[role].file for role in ROLES}
+        if "mask" in names:
+            files[names["mask"]] = self._mask_path
+        picture, cube = self.new_upload().with_suffix(suffix), self.new_upload().with_suffix(".cube")
+        try:
+            result.save(picture)
+            result.export_lut(cube)
+            files |= {f"picture{suffix}": picture, "look.cube": cube}
+            with whole_file(path) as temporary, zipfile.ZipFile(temporary, "w") as bundle:
+                for name, source in files.items():
+                    bundle.write(source, name)
+                words = self.command(wish, suffix)
+                bundle.writestr("command.sh", f"#!/bin/sh\n{words} --overwrite\n")
+        finally:
+            picture.unlink(missing_ok=True)
+            cube.unlink(missing_ok=True)
+
+    def _next(self) -> int:
+        self._count += 1
+        return self._count
+
+    def _store(self) -> None:
+        state = {
+            "pictures": {role: asdict(one) for role, one in self.pictures.items()}, "mask": self.mask,
+            "wish": self.wish, "saved": self.saved, "count": self._count,
+        }  # fmt: skip
+        with whole_file(self.folder / _STATE) as temporary:
+            temporary.write_text(json.dumps(state), encoding="utf-8")
+
+    def _restore(self) -> None:
+        try:
+            state = json.loads((self.folder / _STATE).read_text(encoding="utf-8"))
+            self.pictures = {role: Picture(**one) for role, one in state["pictures"].items()}
+            self.mask, self.wish, self.saved = state["mask"], state["wish"], state["saved"]
+            self._count = state["count"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StudioError(f"{self.folder / _STATE} is damaged; remove its folder") from error
+
+
+def printable_name(name: str) -> str:
+    """Return a visitor's name of a file for a message."""
+    return re.sub(r"[^\w .()-]+", "_", Path(name.replace("\\", "/")).name)[:80] or "the file"
+
+
+def safe_name(name: str, otherwise: str) -> str:
+    """Return a visitor's name of a file in letters, digits, dots and lines, or `otherwise` if nothing is left of it."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", Path(name.replace("\\", "/")).name).lstrip("._-")[-80:].lstrip("._-")
+    return plain if plain and _SUFFIX.fullmatch(Path(plain).suffix) else otherwise

@@ -1,0 +1,122 @@
+"""What the pages that sshbench serves have in common: refusals in one sentence, limits on bodies, and safe headers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sshbench.errors import SshbenchError, printable
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+BODY_SECONDS = 10.0
+"""Seconds within which a body of JSON has to arrive."""
+
+HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "referrer-policy": "no-referrer",  # addresses hold secrets
+    "x-content-type-options": "nosniff",
+    "x-robots-tag": "noindex, nofollow",
+}
+
+
+class Refused(Exception):
+    """A request that the rules do not allow: the status of HTTP, and a sentence for the person at the page."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status, self.reason = status, reason
+
+
+class Limits:
+    """Refuses large bodies before they are read, and adds the headers that keep a page to itself.
+
+    Parameters
+    ----------
+    most
+        Bytes that the body of a request to a path may have.
+    log
+        Where refusals are counted.
+    """
+
+    def __init__(self, app: ASGIApp, most: Callable[[str], int], log: logging.Logger) -> None:
+        self.app, self.most, self.log = app, most, log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                there = {name.lower() for name, _ in message["headers"]}
+                extra = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+                if b"cache-control" not in there:
+                    extra.append((b"cache-control", b"no-store"))
+                if message["status"] >= 400:  # so that the rest of a body that was not read is not waited for
+                    extra.append((b"connection", b"close"))
+                message = {**message, "headers": [*message["headers"], *extra]}
+            await send(message)
+
+        length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        if not length.isdigit() or len(length) > 12 or int(length) > self.most(scope["path"]):
+            self.log.warning("a body of %s bytes refused with 413", printable(length[:20].decode("latin-1")))
+            await send_refusal(with_headers, 413, "The request is too large.")
+            return
+        await self.app(scope, receive, with_headers)
+
+
+async def send_refusal(send: Send, status: int, text: str) -> None:
+    """Answer with `{"error": text}`."""
+    body = json.dumps({"error": text}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def read_json(request: Request, most: int) -> dict[str, Any]:
+    """Read a small JSON object; a body without a stated length is read no further than `most` bytes.
+
+    Raises
+    ------
+    Refused
+        The body is too large, too slow, or no JSON object.
+    """
+    data = b""
+
+    async def read() -> None:
+        nonlocal data
+        async for part in request.stream():
+            data += part
+            if len(data) > most:
+                raise Refused(413, "The request is too large.")
+
+    try:
+        await asyncio.wait_for(read(), BODY_SECONDS)
+        found = json.loads(data)
+    except TimeoutError as error:
+        raise Refused(408, "The request took too long to arrive.") from error
+    except (ValueError, RecursionError) as error:
+        raise Refused(400, "The request is not valid JSON.") from error
+    if not isinstance(found, dict):
+        raise Refused(400, "The request is not a JSON object.")
+    return found
+
+
+def check_extra(what: str, extra: str, error: type[SshbenchError]) -> None:
+    """Raise `error` where the packages that serve a page are not installed; `what` is the sentence's subject."""
+    try:
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as missing:
+        raise error(
+            f"{what} needs {missing.name}, which is not installed; run pip install 'sshbench[{extra}]'"
+        ) from missing

@@ -25,6 +25,11 @@ def same_name(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def same_names(names: Sequence[str]) -> list[str]:
+    """Return the forms of names as `same_name` gives them."""
+    return [same_name(name) for name in names]
+
+
 def relative_parts(name: str) -> tuple[str, ...] | None:
     """Return the parts of a relative path; None where it is empty, absolute, an URL, or leads out of where it starts.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from sshbench.benchmarks.composite import (
     paste,
 )
 from sshbench.benchmarks.ids import usable_ids
-from sshbench.file_names import same_name
+from sshbench.file_names import same_names
 from sshbench.images.files import SUFFIXES
 from sshbench.images.masks import Beside, as_share, read_mask
 from sshbench.images.opening import MAX_PIXELS, ImageFileError
@@ -162,6 +163,15 @@ def is_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
+def images_below(folder: Path) -> list[Path]:
+    """Return the images at any depth below a folder, folder by folder, each in order of name; links are followed."""
+    found = []
+    for where, folders, names in os.walk(folder, followlinks=True):
+        folders.sort()
+        found += [path for name in sorted(names) if is_image(path := Path(where, name))]
+    return found
+
+
 def read_attributes(path: Path) -> dict[str, dict[str, str | float]]:
     """A CSV file with a column `id`; numbers become floats, empty cells are left out.
 
@@ -175,11 +185,12 @@ def read_attributes(path: Path) -> dict[str, dict[str, str | float]]:
             reader = csv.DictReader(file)
             if "id" not in (reader.fieldnames or ()):
                 raise BenchmarkError(f"{path}: line 1: there is no column 'id'")
+            rows = [(reader.line_num, row) for row in reader]
+            ids = same_names([row.pop("id") or "" for _, row in rows])
             table: dict[str, dict[str, str | float]] = {}
-            for row in reader:
-                id = same_name(row.pop("id") or "")
+            for id, (line, row) in zip(ids, rows, strict=True):
                 if id in table:
-                    raise BenchmarkError(f"{path}: line {reader.line_num}: the id {id!r} stands twice")
+                    raise BenchmarkError(f"{path}: line {line}: the id {id!r} stands twice")
                 table[id] = {name: _value(text) for name, text in row.items() if isinstance(text, str) and text}
     except UnicodeDecodeError as error:
         raise BenchmarkError(f"{path}: is not UTF-8 text") from error

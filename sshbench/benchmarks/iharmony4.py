@@ -13,7 +13,7 @@ from typing import Literal
 from sshbench.benchmarks.composite import BenchmarkError
 from sshbench.benchmarks.files import FileBenchmark, listed
 from sshbench.benchmarks.realhm import VENDORS
-from sshbench.file_names import relative_parts, same_name
+from sshbench.file_names import relative_parts, same_name, same_names
 
 SUBSETS = ("HCOCO", "HAdobe5k", "HFlickr", "Hday2night")
 
@@ -129,7 +129,8 @@ def _names(path: Path, there: dict[Path, dict[str, str]]) -> dict[str, str]:
     """
     folder = path.parent
     if folder not in there:
-        there[folder] = {same_name(name): name for name in os.listdir(folder)} if folder.is_dir() else {}
+        names = os.listdir(folder) if folder.is_dir() else []
+        there[folder] = dict(zip(same_names(names), names, strict=True))
     return there[folder]
 
 

@@ -10,15 +10,15 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sshbench.benchmarks.composite import BenchmarkError, check_mask
-from sshbench.benchmarks.files import FileBenchmark, is_image, listed, read_attributes
+from sshbench.benchmarks.files import FileBenchmark, images_below, listed, read_attributes
 from sshbench.errors import SshbenchError
-from sshbench.file_names import same_name
+from sshbench.file_names import same_names
 from sshbench.images.masks import Beside, as_share, read_mask
 from sshbench.images.reading import open_image
 
@@ -81,10 +81,11 @@ def list_tuples(root: str | os.PathLike[str], expected: int | None = EXPECTED) -
     if not vendors:
         raise BenchmarkError(_why_not(root))
     found: dict[str, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
-    for vendor in vendors:
-        for path in _images(root / vendor):
-            stem, role = _role(path.stem)
-            found[same_name(path.relative_to(root).with_name(stem).as_posix())][role].append(path)
+    paths = [path for vendor in vendors for path in images_below(root / vendor)]
+    parts = [_role(path.stem) for path in paths]
+    names = [path.relative_to(root).with_name(stem).as_posix() for path, (stem, _) in zip(paths, parts, strict=True)]
+    for id, path, (_, role) in zip(same_names(names), paths, parts, strict=True):
+        found[id][role].append(path)
 
     tuples: Tuples = {}
     problems = []
@@ -92,9 +93,9 @@ def list_tuples(root: str | os.PathLike[str], expected: int | None = EXPECTED) -
         problems += [Problem(name, f"the folder {name} is missing") for name in VENDORS if name not in vendors]
     for id, roles in sorted(found.items()):
         missing = [f"{id.rpartition('/')[2]}{end}.jpg" for role, end in SUFFIXES.items() if role not in roles]
-        for role, paths in roles.items():
-            if len(paths) > 1:
-                problems.append(Problem(id, f"the {role} is there twice: {listed([path.name for path in paths])}"))
+        for role, files in roles.items():
+            if len(files) > 1:
+                problems.append(Problem(id, f"the {role} is there twice: {listed([path.name for path in files])}"))
         if missing:
             problems.append(Problem(id, f"lacks {listed(missing, 5)}"))
         else:
@@ -102,12 +103,6 @@ def list_tuples(root: str | os.PathLike[str], expected: int | None = EXPECTED) -
     if expected is not None and len(tuples) != expected:
         problems.insert(0, Problem("", f"there are {len(tuples)} whole tuples of {expected}"))
     return Listing(root, tuples, problems)
-
-
-def _images(folder: Path) -> Iterator[Path]:
-    for where, folders, names in os.walk(folder, followlinks=True):
-        folders.sort()
-        yield from (path for name in sorted(names) if is_image(path := Path(where, name)))
 
 
 def _role(stem: str) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -125,7 +125,31 @@ if TYPE_CHECKING:
 @click.option("--quiet", "-q", is_flag=True, help="No progress and no tables.")
 @click.argument("more", nargs=-1, type=METHOD, metavar="[METHOD]...")
 @click.pass_context
-def evaluate(ctx: click.Context, /, **options: Any) -> None:
+def evaluate(
+    ctx: click.Context,
+    /,
+    methods: tuple[str, ...],
+    more: tuple[str, ...],
+    predictions: tuple[str, ...],
+    splits: tuple[str, ...],
+    roots: tuple[str, ...],
+    columns: tuple[str, ...],
+    allow_incomplete: bool,
+    protocols: tuple[str, ...],
+    metrics: tuple[str, ...],
+    weight_to: str | None,
+    weights: tuple[str, ...],
+    device: str,
+    out: str | None,
+    max_pixels: int | None,
+    limit: int | None,
+    workers: int | None,
+    time_limit: float | None,
+    batch_size: int,
+    resume: bool,
+    strict: bool,
+    quiet: bool,
+) -> None:
     """Score methods on a benchmark, image by image, and print tables with intervals.
 
     \b
@@ -150,55 +174,50 @@ def evaluate(ctx: click.Context, /, **options: Any) -> None:
     from sshbench.results.evaluate import evaluate as run
     from sshbench.results.weighting import METRIC
 
-    o = options
-    asked = parted(o["protocols"]) or [DEFAULT]
-    protocols = list(PROTOCOLS.values()) if asked == ["all"] else [get_protocol(name) for name in asked]
-    metrics = parted(o["metrics"]) or None
-    if metrics and asked == ["all"]:
-        protocols = [protocol for protocol in protocols if set(metrics) & set(protocol.metrics)] or protocols
-    for protocol in protocols:
-        chosen(protocol, metrics)  # says what is misspelt before anything runs
-    splits = parted(o["splits"]) or ["sample"]
-    roots = _roots(o["roots"], splits)
-    columns = dict(_pair("--column", text) for text in o["columns"]) or None
+    asked = parted(protocols) or [DEFAULT]
+    rules = list(PROTOCOLS.values()) if asked == ["all"] else [get_protocol(name) for name in asked]
+    wanted = parted(metrics) or None
+    if wanted and asked == ["all"]:
+        rules = [protocol for protocol in rules if set(wanted) & set(protocol.metrics)] or rules
+    for protocol in rules:
+        chosen(protocol, wanted)  # says what is misspelt before anything runs
+    names = parted(splits) or ["sample"]
+    places = _roots(roots, names)
+    roles = dict(_pair("--column", text) for text in columns) or None
     benchmarks = [
-        open_benchmark(
-            split, roots.get(split), allow_incomplete=o["allow_incomplete"], columns=columns, **limits(o["max_pixels"])
-        )
-        for split in splits
+        open_benchmark(name, places.get(name), allow_incomplete=allow_incomplete, columns=roles, **limits(max_pixels))
+        for name in names
     ]
-    shares = _shares(o["weight_to"], protocols)
-    device = device_name(o["device"])
-    names = _names((*o["methods"], *o["more"]))
-    weights = weights_by_method(o["weights"], names)
+    shares = _shares(weight_to, rules)
+    where = device_name(device)
+    called = _names((*methods, *more))
+    given = weights_by_method(weights, called)
     failures: list[str] = []
-    for split, benchmark in zip(splits, benchmarks, strict=True):
-        out = _out(o["out"], split, len(splits))
+    for split, benchmark in zip(names, benchmarks, strict=True):
+        folder = _out(out, split, len(names))
         go_on("the same command goes on where it was")
-        with Progress("image", quiet=o["quiet"], what=split) as progress:
+        with Progress("image", quiet=quiet, what=split) as progress:
             records = run(
                 benchmark,
-                _methods(names, o["predictions"], benchmark, o["limit"], untouched=shares is not None),
-                protocols,
-                out,
-                metrics=list(dict.fromkeys([*metrics, METRIC])) if metrics and shares else metrics,
+                _methods(called, predictions, benchmark, limit, untouched=shares is not None),
+                rules,
+                folder,
+                metrics=list(dict.fromkeys([*wanted, METRIC])) if wanted and shares else wanted,
                 weight_to=shares,
-                device=device,
-                workers=o["workers"],
-                batch_size=o["batch_size"],
-                limit=o["limit"],
-                overwrite=not o["resume"],
-                weights=weights,
-                time_limit=o["time_limit"],
+                device=where,
+                workers=workers,
+                batch_size=batch_size,
+                limit=limit,
+                overwrite=not resume,
+                weights=given,
+                time_limit=time_limit,
                 progress=progress,
             )
         if ctx.find_root().params.get("debug"):
             _tracebacks(records)
-        failures += _failures(
-            records, {protocol.name: chosen(protocol, metrics) for protocol in protocols}, o["strict"]
-        )
-        failures += _print(records, metrics, shares, o["quiet"])
-        click.echo(f"Records and predictions: {out}; next: sshbench report {shlex.quote(str(out))}", err=True)
+        failures += _failures(records, {protocol.name: chosen(protocol, wanted) for protocol in rules}, strict)
+        failures += _print(records, wanted, shares, quiet)
+        click.echo(f"Records and predictions: {folder}; next: sshbench report {shlex.quote(str(folder))}", err=True)
     if failures:
         for text in dict.fromkeys(failures):
             click.echo(f"sshbench: {text}", err=True)

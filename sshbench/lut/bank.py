@@ -203,7 +203,7 @@ def resample(lut: Lut, size: int) -> tuple[NDArray[np.float32], float]:
     points drawn at random.
     """
     check_size(size, MAX_SIZE_3D, "3D table")
-    if lut.kind == "3d" and lut.size == size and lut.domain.is_unit:
+    if lut.kind == "3d" and lut.size == size and lut.domain == UNIT:
         assert lut.values is not None
         return lut.values, 0.0
 

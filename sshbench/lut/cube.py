@@ -85,7 +85,7 @@ def read_cube(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> Lu
     data = _text(source, _read_bytes(source, max_bytes))
     header = Header(source)
     offset, line = header.read(data)
-    size_1d, size_3d = header.size(b"LUT_1D_SIZE"), header.size(b"LUT_3D_SIZE")
+    size_1d, size_3d = (header.sizes.get(word, 0) for word in (b"LUT_1D_SIZE", b"LUT_3D_SIZE"))
     if not (size_1d or size_3d):
         reason = "neither LUT_1D_SIZE nor LUT_3D_SIZE comes before the data"
         if offset == len(data):

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from sshbench.errors import SshbenchError, printable
 from sshbench.lut import cube_rows
-from sshbench.lut.table import MAX_SIZE_1D, MAX_SIZE_3D, MIN_SIZE, Domain, LutError
+from sshbench.lut.domain import UNIT, Domain
+from sshbench.lut.table import MAX_SIZE_1D, MAX_SIZE_3D, MIN_SIZE, LutError
 
 # No tool writes more, and a file of nothing but words should not take minutes to refuse.
 MAX_KEYWORDS = 1000
@@ -48,7 +49,13 @@ def keyword_of(line: bytes) -> bytes:
     """The word that makes a line a keyword line; empty where the line is a row, good or bad."""
     line = line.strip(b" \t")
     match = _KEYWORD.match(line)
-    return match.group() if match and not cube_rows.starts_not_finite(line) else b""
+    return match.group() if match and not _starts_not_finite(line) else b""
+
+
+def _starts_not_finite(line: bytes) -> bool:
+    """Whether a line starts with a NaN or an infinity and so is a bad row, though it starts with a letter."""
+    first = cube_rows.WORD.search(line)
+    return first is not None and cube_rows.NOT_FINITE.fullmatch(first.group()) is not None
 
 
 def is_unknown_keyword(text: str) -> bool:
@@ -90,20 +97,18 @@ class Header:
         no_rows = np.empty((0, 3), np.float32)
         count = 0
         while True:
-            _, offset, passed = cube_rows.read_rows(data, offset, no_rows)  # blank lines and comments
-            number += passed
             line, following = cube_rows.line_at(data, offset)
             word = keyword_of(line)
             if not word or len(line) > cube_rows.MAX_LINE:
-                return offset, number
+                _, after, passed = cube_rows.read_rows(data, offset, no_rows)  # blank lines and comments
+                if not passed:
+                    return offset, number
+                offset, number = after, number + passed
+                continue
             if count == MAX_KEYWORDS:
                 raise CubeFormatError(self.path, number, f"more than {MAX_KEYWORDS} keywords before the first row")
             self._add(word, line.lstrip(b" \t")[len(word) :].rstrip(b" \t"), number)
             offset, number, count = following, number + 1, count + 1
-
-    def size(self, keyword: bytes) -> int:
-        """Points along an axis; 0 where the file has no such table."""
-        return self.sizes.get(keyword, 0)
 
     def domains(self) -> tuple[Domain, Domain]:
         """The domains of the 1D and the 3D table, in full range."""
@@ -141,7 +146,7 @@ class Header:
                     reason = f"the range of the {other} table is stated by LUT_{other}_INPUT_RANGE"
                     raise self._error(range_keyword, f"{said}; {reason}")
                 self.remarks.append(f"{said}: 0 to 1, which is the range of the {other} table too")
-            return Domain()
+            return UNIT
         by_range = bounds and self._domain(range_keyword, range_keyword, (bounds[0],) * 3, (bounds[1],) * 3)
         by_channel = None
         if stated := [key for key in (b"DOMAIN_MIN", b"DOMAIN_MAX") if key in self.bounds]:
@@ -156,7 +161,7 @@ class Header:
                     max(last, range_keyword, key=lambda key: self.lines[key]),
                     f"LUT_{name}_INPUT_RANGE and DOMAIN_MIN, DOMAIN_MAX state different domains",
                 )
-        return by_channel or by_range or Domain()
+        return by_channel or by_range or UNIT
 
     def warn(self) -> None:
         """Warn once of all that the format does not know."""
@@ -195,13 +200,15 @@ class Header:
 
     def _size(self, keyword: bytes, rest: bytes) -> int:
         words, largest = cube_rows.split_words(rest), _SIZES[keyword]
-        shown = cube_rows.quote(b" ".join(words))
         if len(words) != 1 or not re.fullmatch(rb"[+-]?[0-9]+", words[0]):
+            shown = cube_rows.quote(b" ".join(words))
             raise self._error(keyword, f"{keyword.decode()} takes one whole number, not {shown}")
         # Python refuses to turn thousands of digits into an integer.
         digits = words[0].lstrip(b"+-").lstrip(b"0")
         if words[0].startswith(b"-") or len(digits) > 6 or not MIN_SIZE <= int(digits or b"0") <= largest:
-            raise self._error(keyword, f"{keyword.decode()} is {MIN_SIZE} to {largest}, not {shown}")
+            raise self._error(
+                keyword, f"{keyword.decode()} is {MIN_SIZE} to {largest}, not {cube_rows.quote(words[0])}"
+            )
         return int(digits)
 
     def _bounds(self, keyword: bytes, rest: bytes) -> tuple[float, ...]:

@@ -26,12 +26,12 @@ MAX_LINE = 65536
 
 NUMBER = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 NEWLINE = re.compile(rb"\r\n|\r|\n")
-_WORD = re.compile(rb"[^ \t]+")
+WORD = re.compile(rb"[^ \t]+")
 # "1.#INF" and the like are what old Microsoft libraries print, not a number before a comment.
 _COMMENT = re.compile(rb"(?:^|(?<=[ \t]))#|#(?!inf|ind|[qs]?nan)", re.IGNORECASE)
 # What most rows look like: no comment, nothing too large.
 _PLAIN_ROW = re.compile(rb"[ \t]+".join([rb"(-?[0-9]{1,30}(?:\.[0-9]*)?)"] * 3))
-_NOT_FINITE = re.compile(rb"[+-]?(?:nan(?:\(.*\))?|inf|infinity|[0-9.]+#(?:inf|ind|[qs]?nan).*)", re.IGNORECASE)
+NOT_FINITE = re.compile(rb"[+-]?(?:nan(?:\(.*\))?|inf|infinity|[0-9.]+#(?:inf|ind|[qs]?nan).*)", re.IGNORECASE)
 _COMMAS = re.compile(rb"[0-9.,eE+-]*,[0-9.,eE+-]*")
 _HEXADECIMAL = re.compile(rb"[+-]?0[xX]")
 
@@ -59,13 +59,7 @@ def line_at(data: bytes, offset: int) -> tuple[bytes, int]:
 
 def split_words(line: bytes) -> list[bytes]:
     """The words of a line, without its comment."""
-    return _WORD.findall(_COMMENT.split(line, maxsplit=1)[0])
-
-
-def starts_not_finite(line: bytes) -> bool:
-    """Whether a line starts with a NaN or an infinity and so is a bad row, though it starts with a letter."""
-    first = _WORD.search(line)
-    return first is not None and _NOT_FINITE.fullmatch(first.group()) is not None
+    return WORD.findall(_COMMENT.split(line, maxsplit=1)[0])
 
 
 def line_fault(line: bytes) -> str:
@@ -138,7 +132,7 @@ def _word_fault(word: bytes) -> str:
     if NUMBER.fullmatch(word):
         fits = abs(float(word)) < 3e38 or np.isfinite(to_float32([word])[0])
         return "" if fits else f"{quote(word)} is too large for a 32-bit float"
-    if _NOT_FINITE.fullmatch(word):
+    if NOT_FINITE.fullmatch(word):
         return f"{quote(word)} is not a finite number"
     if _COMMAS.fullmatch(word):
         return f"{quote(word)} has a comma: numbers need a decimal point, and blanks between them"

@@ -43,13 +43,15 @@ class LoadedNetwork:
     needs_mask = True
     sees_target = False
     input_size: int | None = SIZE
+    memory_format: ClassVar[torch.memory_format] = torch.channels_last
 
     def __init__(self, make: Callable[..., nn.Module], device: str | None, weights: str | Path | None) -> None:
         network, found = load_network(self.name, weights, make)
         self.network: Any = network
         self.device = torch.device(device or "cpu")
-        self.network.to(self.device).to(memory_format=torch.channels_last).eval()
-        self.card, self.weights_hash, self.trained_by = found.card, found.hash, found.card.trained_by
+        self.network.to(self.device).to(memory_format=self.memory_format).eval()
+        self.card, self.source = found.card, found.source
+        self.weights_hash, self.trained_by = found.hash, found.card.trained_by
 
 
 class CompositeNetwork(LoadedNetwork):

@@ -20,7 +20,6 @@ from sshbench.benchmarks.composite import FOREGROUND, Composite, Image
 from sshbench.methods import composite_networks as common
 from sshbench.methods.base import MethodError, WeightsError
 from sshbench.methods.full_resolution import MapKind
-from sshbench.methods.weights import load_network
 from sshbench.metrics.resize import resized
 from sshbench.networks.wct2 import WCT2, Unpool
 from sshbench.networks.whitening import LabelMaps
@@ -29,7 +28,7 @@ SHORT_SIDE = 512
 MULTIPLE = 16
 
 
-class Wct2:
+class Wct2(common.LoadedNetwork):
     """Harmonize by WCT2 (Yoo et al., ICCV 2019).
 
     As in the published script, composite and background come to a shorter edge of 512 (bilinear) and the background is
@@ -57,9 +56,8 @@ class Wct2:
 
     name = "wct2"
     needs_background = True
-    needs_mask = True
-    sees_target = False
-    input_size: int | None = None
+    input_size = None
+    memory_format = torch.contiguous_format
 
     def __init__(
         self,
@@ -80,14 +78,11 @@ class Wct2:
             raise MethodError(f"{self.name}: alpha is from 0 to 1, not {alpha}")
         if short_side < 2 * MULTIPLE:
             raise MethodError(f"{self.name}: short_side is {2 * MULTIPLE} or more, not {short_side}")
-        self.network, found = load_network(self.name, weights, WCT2)
-        if unpool and found.card.architecture.get("unpool", "cat5") != unpool:
-            raise WeightsError(f"{found.source} is not of unpool={unpool}; give weights that are")
-        self.device = torch.device(device or "cpu")
-        self.network.to(self.device).eval()
+        super().__init__(WCT2, device, weights)
+        if unpool and self.card.architecture.get("unpool", "cat5") != unpool:
+            raise WeightsError(f"{self.source} is not of unpool={unpool}; give weights that are")
         self.transfer, self.alpha, self.labels, self.short_side = transfer, alpha, labels, short_side
         self.map = map if output == "map" else None
-        self.weights_hash, self.trained_by = found.hash, found.card.trained_by
 
     def harmonize(self, batch: Sequence[Composite]) -> list[common.Floats | Image]:
         """Return images of the composites' sizes: float32 over 0..1; of a map uint8."""

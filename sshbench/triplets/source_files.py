@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from sshbench.file_names import relative_parts, same_name
+from sshbench.file_names import relative_parts, same_name, same_names
 from sshbench.images.cells import FolderFiles, OutsideFile, ReadFile
 from sshbench.images.opening import MAX_BYTES, ImageFileError
 from sshbench.regular_file import open_regular
@@ -270,8 +270,9 @@ def _ids(names: list[str]) -> list[str]:
     File names need not be Unicode, but ids end up in tables that are.
     """
     plain = [name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") for name in names]
-    forms = Counter(map(same_name, plain))
-    return [same if forms[same := same_name(name)] == 1 else name for name in plain]
+    same = same_names(plain)
+    count = Counter(same)
+    return [form if count[form] == 1 else name for form, name in zip(same, plain, strict=True)]
 
 
 def _bare(name: str) -> str:

@@ -1,4 +1,4 @@
-"""`sshbench check`: a method of one's own on three hard images, before a benchmark meets it."""
+"""`sshbench check`: try a method on three difficult images before a benchmark does."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 @click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
 @click.pass_context
 def check(ctx: click.Context, method: str, weights: str | None, device: str) -> None:
-    """Run METHOD on three images and say what is wrong: odd sizes, a tall small one, and one whose mask is empty.
+    """Run METHOD on three difficult images and report its faults.
 
-    METHOD is path.py:Class for one of your own, path.py:function, or a name. Each image is given alone, a second time,
-    and with the others in one batch. The exit code is 1 if anything is wrong; --debug shows the traceback in the
-    method.
+    One image has odd sides, one is tall and small, and one has an empty mask. METHOD is path.py:Class or
+    path.py:function for a method of your own, or a name. It receives each image alone, a second time, and with the
+    others in one batch. The exit code is 1 if there is any fault; --debug shows the traceback in the method.
 
     \b
       sshbench check mine.py:Method

@@ -1,4 +1,4 @@
-"""`sshbench evaluate`: methods on benchmarks under protocols."""
+"""`sshbench evaluate`: score methods on benchmarks under protocols."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     type=METHOD,
     multiple=True,
     metavar="NAME",
-    help="A method by name, or path.py:Class for one of your own. May be repeated.  [default: dc, gain, shift, "
+    help="A method by name, or path.py:Class for your own method. May be repeated.  [default: dc, gain, shift, "
     "reinhard, xiao, fecker, pitie, monge-kantorovich, ceiling-linear, ceiling-polynomial, ceiling-lut, ssh, ssh-lut]",
 )
 @click.option(
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     "-p",
     multiple=True,
     metavar="[NAME=]DIR",
-    help="Score images made elsewhere: a folder with an image named by each id. May be repeated.",
+    help="Score images that were made elsewhere: a folder with one image for each id. May be repeated.",
 )
 @click.option(
     "--split",
@@ -56,73 +56,77 @@ if TYPE_CHECKING:
     "roots",
     multiple=True,
     metavar="[SPLIT=]DIR",
-    help="Where the benchmark is. May be repeated, for each split its own.",
+    help="The folder of the benchmark. May be repeated, once for each split.",
 )
 @click.option(
     "--column",
     "columns",
     multiple=True,
     metavar="ROLE=NAME",
-    help="For --split parquet and hf the column of a role (composite, foreground, background, mask, target, ...), for "
-    "folder its pattern, such as 'mask=masks/*'. May be repeated.",
+    help="For --split parquet and hf, the column of a role (composite, foreground, background, mask, target, ...); for "
+    "folder, the pattern of the role, such as 'mask=masks/*'. May be repeated.",
 )
-@click.option("--allow-incomplete", is_flag=True, help="Go on with what there is of a benchmark.")
+@click.option("--allow-incomplete", is_flag=True, help="Accept a benchmark with missing samples.")
 @click.option(
     "--protocol",
     "protocols",
     type=PROTOCOL,
     multiple=True,
     metavar="NAME",
-    help="How to score; all for all of them (see 'sshbench protocols'). May be repeated.  [default: sshbench-v1]",
+    help="The protocol to score by, or all (see 'sshbench protocols'). May be repeated.  [default: sshbench-v1]",
 )
 @click.option(
     "--metrics",
     type=METRICS,
     multiple=True,
     metavar="NAMES",
-    help="Such as psnr,ssim,lpips.  [default: what the protocol defines]",
+    help="The metrics to compute, such as psnr,ssim,lpips.  [default: those of the protocol]",
 )
 @click.option(
     "--weight-to",
     metavar="NAME|CSV",
-    help="Beside the means, estimate those of another set of images, by how many of its composites have which fMSE "
-    "untouched: iharmony4, or a file (docs/evaluate.md). Adds dc and fmse.",
+    help="Also estimate the means of another set of images from the shares of its composites in each range of "
+    "untouched fMSE: iharmony4, or a file (docs/evaluate.md). Adds dc and fmse.",
 )
 @click.option(
     "--weights",
     multiple=True,
     metavar="[METHOD=]FILE",
-    help="Weights of a method: a file or folder of ours, the authors' file, hf://user/repo, or authors or sshbench for "
-    "what is here of them. May be repeated.",
+    help="Weights of a method: a folder or file that sshbench wrote, a file of the authors, hf://user/repo, authors "
+    "for the imported weights of the method's authors, or sshbench for the weights that ship. May be repeated.",
 )
 @click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
-@click.option("--out", "-o", metavar="DIR", help="Folder of results.  [default: results/SPLIT]")
+@click.option("--out", "-o", metavar="DIR", help="The folder of results.  [default: results/SPLIT]")
 @max_megapixels
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take the first N images.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Evaluate only the first N images.")
 @click.option(
     "--workers",
     "-w",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Processes.  [default: one a processor, up to 4; one with a GPU]",
+    help="The number of processes.  [default: one for each processor, up to 4; one with a GPU]",
 )
 @click.option(
     "--time-limit",
     type=Within(min=0, min_open=True),
     metavar="SECONDS",
-    help="Give a method up on an image after so long.  [default: wait for ever]",
+    help="Stop waiting for a method on an image after this time.  [default: wait for ever]",
 )
 @click.option(
-    "--batch-size", type=click.IntRange(min=1), default=1, show_default=True, help="Images a method gets at a time."
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Images that a method receives at a time.",
 )
 @click.option(
     "--resume/--overwrite",
     "resume",
     default=True,
-    help="Use what an earlier run left and still holds, or make all of it again.  [default: resume]",
+    help="Reuse the valid predictions and scores of earlier runs, or make all again.  [default: resume]",
 )
-@click.option("--strict", is_flag=True, help="Exit with 1 if any method lacks an image or a metric.")
-@click.option("--quiet", "-q", is_flag=True, help="No progress and no tables.")
+@click.option("--strict", is_flag=True, help="End with exit code 1 if any method lacks an image or a metric.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress and no tables.")
 @click.argument("more", nargs=-1, type=METHOD, metavar="[METHOD]...")
 @click.pass_context
 def evaluate(
@@ -153,19 +157,19 @@ def evaluate(
     """Score methods on a benchmark, image by image, and print tables with intervals.
 
     \b
-      sshbench evaluate                                        the methods here on the images that come along
+      sshbench evaluate                                        the methods that ship, on the images that ship
       sshbench evaluate -m reinhard -m mine.py:Mine -s realhm --root ~/RealHM
       sshbench evaluate -p ~/my_results -s realhm --root ~/RealHM -m dc
       sshbench evaluate --protocol dovenet --metrics psnr,mse  scores again, without predicting again
 
     Methods with options are NAME:KEY=VALUE,KEY=VALUE, such as ssh:map=polynomial. Several names may follow --method.
 
-    A file of your own needs one class with harmonize(batch), which gets composites and returns images, or a function of
-    one composite. Where it fails, crashes or takes longer than --time-limit, that is recorded and the others go on;
-    --debug shows where.
+    A file of your own needs one class with harmonize(batch), which receives composites and returns images, or a
+    function of one composite. If the method fails, crashes or takes longer than --time-limit, the failure is recorded
+    and the others go on; --debug shows where it failed.
 
-    Run the same command again after it was interrupted: it goes on where it was. Predictions are made again only where
-    the method or the image changed, scores only where the prediction or the protocol did.
+    If the command was interrupted, run it again: it continues where it stopped. A method predicts an image again only
+    if the method or the image has changed. An image is scored again only if the prediction or the protocol has changed.
     """
     from sshbench.benchmarks.open import open_benchmark
     from sshbench.benchmarks.protocol import DEFAULT, PROTOCOLS, get_protocol
@@ -225,7 +229,7 @@ def evaluate(
 
 
 def _tracebacks(records: list[Record]) -> None:
-    """Say where methods failed: for each the first image and its traceback, once for each kind of failure."""
+    """Print where methods failed: the first image and the traceback, once for each kind of failure."""
     seen = set()
     for record in records:
         if record.traceback and (record.method, record.traceback) not in seen:
@@ -234,7 +238,7 @@ def _tracebacks(records: list[Record]) -> None:
 
 
 def _failures(records: list[Record], asked: dict[str, tuple[str, ...]], strict: bool) -> list[str]:
-    """Sentences about what makes the exit code 1: a method without any score; if strict, any score that is missing."""
+    """Return the sentences that make the exit code 1: a method without scores, or, if strict, any missing score."""
     from sshbench.results.tables import MISSING
 
     groups: dict[str, list[Record]] = {}
@@ -264,7 +268,7 @@ def _failures(records: list[Record], asked: dict[str, tuple[str, ...]], strict: 
 
 
 def parted(values: tuple[str, ...]) -> list[str]:
-    """Names that were given apart or with commas between them, each once."""
+    """Return names that were given separately or joined by commas, each once."""
     return list(dict.fromkeys(part.strip() for value in values for part in value.split(",") if part.strip()))
 
 
@@ -284,9 +288,7 @@ def _roots(given: tuple[str, ...], splits: list[str]) -> dict[str, str]:
         elif len(splits) == 1:
             roots[splits[0]] = text
         else:
-            raise SshbenchError(
-                f"--root {text} does not say of which split; give {splits[0]}={text} or another of them"
-            )
+            raise SshbenchError(f"--root {text} does not name its split; give {splits[0]}={text}, or another split")
     return roots
 
 
@@ -297,7 +299,7 @@ def _out(out: str | None, split: str, splits: int) -> Path:
 
 
 def _names(given: tuple[str, ...]) -> list[str]:
-    """Names of methods that were given apart or with commas between them; options have commas of their own."""
+    """Return the names of methods, given separately or joined by commas; the options of a name also have commas."""
     names: list[str] = []
     for text in given:
         if ".py" in text:
@@ -312,7 +314,7 @@ def _names(given: tuple[str, ...]) -> list[str]:
 
 
 def weights_by_method(given: tuple[str, ...], names: list[str]) -> dict[str, str]:
-    """By method its weights; those that are given without a name are of the one method that takes some."""
+    """Return the weights of each method; weights without a name belong to the only method that takes weights."""
     from sshbench.methods.registry import split_options, takes_weights
 
     plain = {name: split_options(name)[0] for name in names}
@@ -324,14 +326,14 @@ def weights_by_method(given: tuple[str, ...], names: list[str]) -> dict[str, str
         else:
             file, meant = text, [name for name in names if takes_weights(name)]
             if len(meant) != 1:
-                take = f"{' and '.join(meant)} take some" if meant else "no method that was asked for takes any"
-                raise SshbenchError(f"--weights {text} does not say of which method, and {take}; give METHOD={text}")
+                take = f"{' and '.join(meant)} take weights" if meant else "none of the methods takes weights"
+                raise SshbenchError(f"--weights {text} does not name its method, and {take}; give METHOD={text}")
         found.update((name, file) for name in meant)
     return found
 
 
 def _shares(where: str | None, protocols: list[Protocol]) -> Shares | None:
-    """The shares that means are to be weighted by; every protocol has to have the metric that they go by."""
+    """Return the shares to weight means by; every protocol must define the metric that the shares refer to."""
     from sshbench.results.weighting import METRIC, read_shares
 
     for protocol in protocols if where is not None else ():
@@ -369,7 +371,7 @@ def _warn(folder: Path, what: str, which: list[str]) -> None:
 
 
 def _print(records: list[Record], metrics: list[str] | None, shares: Shares | None, quiet: bool) -> list[str]:
-    """Print the tables of each protocol, unless quiet; return sentences about estimates that cannot be made."""
+    """Print the tables of each protocol, unless quiet; return a sentence for each estimate that cannot be made."""
     from sshbench.cli.tables import echo_tables
     from sshbench.results.records import RecordsError
     from sshbench.results.summary import summarise

@@ -1,4 +1,4 @@
-"""Options of a command that are made of the fields of settings: their names, types, defaults and help."""
+"""Options of a command that are made from the fields of settings: their names, types, defaults and help."""
 
 from __future__ import annotations
 

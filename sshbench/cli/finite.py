@@ -1,4 +1,4 @@
-"""Numbers of options: neither NaN, which click's ranges let through, nor infinite."""
+"""Finite numbers as values of options; click's own ranges accept NaN."""
 
 from __future__ import annotations
 

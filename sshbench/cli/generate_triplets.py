@@ -1,4 +1,4 @@
-"""`sshbench generate-triplets`: photographs to training data."""
+"""`sshbench generate-triplets`: make training data from photographs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PARTS = ("train", "held-out", "all")
     default="sample",
     show_default=True,
     metavar="WHAT",
-    help="sample, a folder, Parquet/Arrow/WebDataset files, or a Hugging Face dataset id.",
+    help="The photographs: sample, a folder, Parquet/Arrow/WebDataset files, or a Hugging Face dataset id.",
 )
 @within_dataset
 @click.option(
@@ -43,7 +43,8 @@ PARTS = ("train", "held-out", "all")
 @click.option(
     "--masks",
     metavar="WHAT",
-    help="For composites: a folder of masks named as the photographs, or a column.  [default: generated shapes]",
+    help="For composites: a folder of masks with the names of the photographs, or a column.  "
+    "[default: generated shapes]",
 )
 @click.option(
     "--output",
@@ -51,43 +52,44 @@ PARTS = ("train", "held-out", "all")
     default="triplets",
     show_default=True,
     metavar="WHERE",
-    help="A folder, or an fsspec URL (s3://bucket/folder).",
+    help="The output: a folder, or an fsspec URL (s3://bucket/folder).",
 )
 @options_of(Settings, leave=("weights",), named={"transfers": "--transfer"})
 @click.option(
     "--luts",
     multiple=True,
     metavar="PLACE",
-    help="Folder of .cube files or Hald images, .npz of tables, or luts for the 100 looks of sshbench. May be "
-    "repeated.  [default: luts]",
+    help="A folder of .cube files or Hald images, an .npz file of tables, or luts for the 100 looks of sshbench. May "
+    "be repeated.  [default: luts]",
 )
 @click.option(
     "--part",
     type=click.Choice(PARTS),
     default="all",
     show_default=True,
-    help="Leave the tenth of the photographs and LUTs out on which trained networks are measured, or take it alone.",
+    help="train leaves out the tenth of the photographs and LUTs on which trained networks are measured; held-out "
+    "takes only this tenth.",
 )
-@click.option("--masked", is_flag=True, help="Leave photographs out that have no mask in --masks.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take N of the photographs, spread over them.")
+@click.option("--masked", is_flag=True, help="Leave out photographs that have no mask in --masks.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take N photographs, spread over the source.")
 @max_megapixels
 @click.option(
-    "--lut-part", type=click.Choice(PARTS), help="Which part of the LUTs and grades is taken.  [default: as --part]"
+    "--lut-part", type=click.Choice(PARTS), help="The part of the LUTs and grades to take.  [default: as --part]"
 )
 @click.option(
     "--weight",
     "weights",
     multiple=True,
     metavar="LOOK=WEIGHT",
-    help="How often a LUT, grade or rung is drawn (others: 1); LOOK may hold * and ?. May be repeated; the last that "
-    "fits counts.",
+    help="How often a LUT, grade or rung is drawn; all others have the weight 1. LOOK may contain * and ?. May be "
+    "repeated; the last match counts.",
 )
 @click.option(
     "--store",
     type=click.Choice(["pixels", "recipes"]),
     default="pixels",
     show_default=True,
-    help="Encoded images, or about a hundred bytes a triplet, rendered when read.",
+    help="Store encoded images, or recipes of about a hundred bytes per triplet, which are rendered when read.",
 )
 @click.option(
     "--format",
@@ -95,9 +97,9 @@ PARTS = ("train", "held-out", "all")
     type=click.Choice(["png", "jpeg", "webp"]),
     default="png",
     show_default=True,
-    help="PNG is lossless.",
+    help="The encoding of the images; PNG is lossless.",
 )
-@click.option("--quality", type=int, help="1 to 100, of JPEG and WebP.  [default: 95]")
+@click.option("--quality", type=int, help="The quality of JPEG and WebP, 1 to 100.  [default: 95]")
 @click.option(
     "--views",
     type=click.Choice(["3", "4"]),
@@ -105,35 +107,37 @@ PARTS = ("train", "held-out", "all")
     show_default=True,
     help="4 adds reference_alpha, for the reconstruction loss.",
 )
-@click.option("--rows-per-shard", type=int, help="Triplets a file.  [default: 500 with pixels, 200000 without]")
-@click.option("--license", metavar="NAME", help="Licence of the photographs, for the dataset card.")
-@click.option("--workers", "-w", type=int, default=1, show_default=True, help="Processes on this machine.")
+@click.option("--rows-per-shard", type=int, help="Triplets in a file.  [default: 500 with pixels, 200000 without]")
+@click.option("--license", metavar="NAME", help="The licence of the photographs, for the dataset card.")
+@click.option(
+    "--workers", "-w", type=int, default=1, show_default=True, help="The number of processes on this machine."
+)
 @click.option(
     "--engine",
     type=click.Choice(["local", "ray"]),
     default="local",
     show_default=True,
-    help="Processes on this machine, or tasks of a Ray cluster.",
+    help="Work in processes of this machine, or in tasks of a Ray cluster.",
 )
 @click.option(
     "--address",
     metavar="HOST:PORT",
-    help="With --engine ray: a running cluster (auto: the one of this machine).  [default: start one]",
+    help="With --engine ray: the address of a running cluster (auto: that of this machine).  [default: start one]",
 )
 @click.option(
     "--shard",
     metavar="I/N",
-    help="Make only part I of N, from 0, as in a job array; the parts may run at once, anywhere.",
+    help="Make only part I of N, counted from 0, as in a job array; the parts may run at once, on any machine.",
 )
 @click.option(
     "--verify",
     type=click.Choice(["hash", "size"]),
     default="hash",
     show_default=True,
-    help="How files of an earlier run are checked.",
+    help="Check the files of an earlier run by their hash, or only by their size.",
 )
 @click.option(
-    "--retry-skipped", is_flag=True, help="Make files again in which photographs were skipped, once the cause is gone."
+    "--retry-skipped", is_flag=True, help="Make files with skipped photographs again, once the cause is gone."
 )
 @click.option(
     "--max-failures",
@@ -141,10 +145,10 @@ PARTS = ("train", "held-out", "all")
     default=0.05,
     show_default=True,
     metavar="SHARE",
-    help="End with exit code 1 if more could not be used.",
+    help="End with exit code 1 if a larger share of the photographs could not be used.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be made and how large, and write nothing.")
-@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@click.option("--dry-run", is_flag=True, help="Say what the command would make and its size, and write nothing.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 @click.pass_context
 def generate_triplets(
     ctx: click.Context,
@@ -183,20 +187,20 @@ def generate_triplets(
 ) -> None:
     """Make training data for image harmonization from photographs.
 
-    From each photograph two crops and two looks are drawn: the content under look alpha (foreground), another crop
-    under look beta (background), and the content under beta (ground truth). The result is a folder of Parquet files
-    that datasets.load_dataset opens.
+    For each photograph, two crops and two looks are drawn. They make a triplet: the content under look alpha
+    (foreground), another crop under look beta (background), and the content under beta (ground truth). The result is a
+    folder of Parquet files that datasets.load_dataset opens.
 
     \b
-      sshbench generate-triplets                                  a few, from photographs that come along
+      sshbench generate-triplets                                  a few, from the photographs that ship
       sshbench generate-triplets --source ~/photos -w 8           a folder, eight processes
       sshbench generate-triplets --source ~/photos --dry-run      how many and how large?
       sshbench generate-triplets --source food101 --split train --draws 4 -o s3://bucket/food
       sshbench generate-triplets --source ~/photos --shard $SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT
 
-    Run the same command again after anything went wrong: it checks what is there and makes what is missing. The
-    output depends on the photographs, the LUTs and the options above --workers alone; who makes it, in how many
-    pieces and with what interruptions changes no byte.
+    If anything went wrong, run the same command again: it checks the existing files and makes the missing ones. The
+    output depends only on the photographs, the LUTs and the options above --workers; the number of processes, parts and
+    interruptions changes no byte.
     """
     from sshbench.triplets.worker_start import prepare_workers
 

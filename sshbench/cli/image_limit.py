@@ -1,4 +1,4 @@
-"""The option that says how large images may be, the same for all commands that read some."""
+"""The option that limits the size of images, the same for all commands that read images."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ max_megapixels = click.option(
     metavar="MP",
     help="Largest image that is read: a small file can claim any size.  [default: 178; photographs to train on: 100]",
 )
-"""Gives `max_pixels`, a number of pixels, or None."""
+"""Gives the argument `max_pixels`: a number of pixels, or None."""
 
 
 def limits(max_pixels: int | None) -> dict[str, Any]:
-    """Return the argument `max_pixels` of what reads images, or none where the option was not given."""
+    """Return the argument `max_pixels` for functions that read images; empty if the option was not given."""
     return {} if max_pixels is None else {"max_pixels": max_pixels}

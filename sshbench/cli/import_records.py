@@ -1,4 +1,4 @@
-"""`sshbench import-records`: what others measured, image by image, as records beside one's own."""
+"""`sshbench import-records`: import scores that others measured, image by image, as records."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sshbench.cli.names import PROTOCOL
 @click.command(name="import-records")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
-    "--method", "-m", metavar="NAME", help="What to call the method.  [default: by the file's name, +published]"
+    "--method", "-m", metavar="NAME", help="The name of the method.  [default: from the file's name, +published]"
 )
 @click.option(
     "--protocol",
@@ -20,18 +20,19 @@ from sshbench.cli.names import PROTOCOL
     default="pct-fullres",
     show_default=True,
     metavar="NAME",
-    help="How the file was scored.",
+    help="The protocol by which the file was scored.",
 )
 @click.option(
     "--out", "-o", type=click.Path(path_type=Path), default=Path("results/iharmony4"), show_default=True,
-    help="Folder of results to add to.",
+    help="The folder of results to add the records to.",
 )  # fmt: skip
-@click.option("--overwrite", is_flag=True, help="Replace records that are there.")
+@click.option("--overwrite", is_flag=True, help="Replace existing records.")
 def import_records(files: tuple[Path, ...], method: str | None, protocol: str, out: Path, overwrite: bool) -> None:
-    """Import results of iHarmony4's test that others made, as records: FILES of CSV, a row an image.
+    """Import results on iHarmony4's test set that others measured: CSV FILES with one row for each image.
 
-    The files of PCT-Net's authors (github.com/rakutentech/PCT-Net-Image-Harmonization, evaluation/) are read as they
-    are. Their numbers are by pct-fullres, but those in evaluation_harmonizer.csv by harmonizer.
+    The command reads the files of PCT-Net's authors as they are (github.com/rakutentech/PCT-Net-Image-Harmonization,
+    evaluation/). Their numbers follow the protocol pct-fullres, except those in evaluation_harmonizer.csv, which follow
+    harmonizer.
 
     \b
       sshbench import-records evaluation_PCTNet_ViT.csv

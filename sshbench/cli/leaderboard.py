@@ -1,4 +1,4 @@
-"""`sshbench leaderboard`: records of any number of runs as one table."""
+"""`sshbench leaderboard`: merge the records of any number of runs into one table."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ TABLES = ("all", "means", "subset", "foreground")
     epilog="In Python: sshbench.results.leaderboard(path) and sshbench.results.field_table(path) are pandas frames."
 )
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--split", type=SPLIT, metavar="NAME", help="Which benchmark, where the records are of several.")
+@click.option("--split", type=SPLIT, metavar="NAME", help="The benchmark, if there are records of several.")
 @click.option(
     "--protocol",
     type=PROTOCOL,
     metavar="NAME",
-    help="Which protocol, where the records are of several; none are mixed.",
+    help="The protocol, if there are records of several; no table mixes protocols.",
 )
 @click.option(
     "--table", "which", type=click.Choice(TABLES), default="all", show_default=True,
-    help="Which table: all of them, one after the other; means: methods by metrics; subset: the field's table, methods "
-    "by subsets and metrics; foreground: the same by how much of the image is foreground.",
+    help="all: all tables, one after the other; means: methods by metrics; subset: the table of the field, methods "
+    "by subsets and metrics; foreground: methods by ranges of foreground ratio and metrics.",
 )  # fmt: skip
 @click.option(
     "--method", "-m", "methods", type=METHOD, multiple=True, metavar="NAME[=TITLE]",
@@ -39,12 +39,14 @@ TABLES = ("all", "means", "subset", "foreground")
 )  # fmt: skip
 @click.option(
     "--metrics", type=METRICS, multiple=True, metavar="NAMES",
-    help="Such as psnr,ssim.  [default: all; with --table subset or foreground: mse,psnr,fmse]",
+    help="The metrics to show, such as psnr,ssim.  [default: all; with --table subset or foreground: mse,psnr,fmse]",
 )  # fmt: skip
 @click.option(
-    "--sort", type=METRICS, metavar="METRIC", help="Which to sort by and to compare in full.  [default: the first]"
+    "--sort", type=METRICS, metavar="METRIC", help="The metric to sort by and to compare in full.  [default: the first]"
 )
-@click.option("--ceilings/--no-ceilings", default=True, show_default=True, help="Show what sees the ground truth.")
+@click.option(
+    "--ceilings/--no-ceilings", default=True, show_default=True, help="Show the methods that see the ground truth."
+)
 @click.option("--intervals/--no-intervals", default=True, show_default=True, help="Show the 95% intervals.")
 @click.option("--published/--no-published", default=True, show_default=True, help="Add the table of printed numbers.")
 @click.option(
@@ -72,11 +74,11 @@ def leaderboard(
     \b
       sshbench leaderboard results/realhm
       sshbench leaderboard results/* --split realhm --format latex -o table.tex
-      sshbench leaderboard results/iharmony4 --table subset -m dc=Composite -m ssh-lut=Ours \\
+      sshbench leaderboard results/iharmony4 --table subset -m dc=Composite -m ssh-lut=Ours \
         --no-intervals --format latex -o table.tex
 
-    One table holds one benchmark under one protocol. What papers print stands in a table of its own, with its source.
-    The best of a column is bold where its lead is beyond chance. LaTeX needs the package booktabs.
+    A table has one benchmark under one protocol. Printed numbers of papers have a table of their own, with their
+    sources. The best value of a column is bold if its lead is beyond chance. LaTeX needs the package booktabs.
     """
     from sshbench.cli.evaluate import parted as parts
     from sshbench.cli.tables import echo_table_list

@@ -16,7 +16,7 @@ from sshbench.cli.stopping import said_of, stoppable
 from sshbench.errors import FULL, SshbenchError, printable, sentence
 
 COMMANDS = {
-    "check": ("sshbench.cli.check:check", "Try a method of one's own on three hard images and say what is wrong."),
+    "check": ("sshbench.cli.check:check", "Run your method on three difficult images and report its faults."),
     "completion": ("sshbench.cli.completion:completion", "Print the shell completion script for bash, zsh or fish."),
     "evaluate": ("sshbench.cli.evaluate:evaluate", "Score methods on a benchmark and print tables with intervals."),
     "figure": ("sshbench.cli.report:figure", "Draw a comparison grid of results: methods side by side."),
@@ -30,25 +30,25 @@ COMMANDS = {
     ),
     "import-records": (
         "sshbench.cli.import_records:import_records",
-        "Import results that others made, image by image, beside one's own.",
+        "Import results that others measured, image by image.",
     ),
     "leaderboard": ("sshbench.cli.leaderboard:leaderboard", "Merge the records of evaluations into one table."),
     "preview-triplets": (
         "sshbench.cli.preview_triplets:preview_triplets",
-        "Show triplets on a contact sheet: crops, looks, and what became of them.",
+        "Show triplets on a contact sheet: crops, looks, and the resulting images.",
     ),
-    "protocols": ("sshbench.cli.protocols:protocols", "List the ways to score, ours and those of published code."),
+    "protocols": ("sshbench.cli.protocols:protocols", "List the protocols, ours and those of published code."),
     "report": ("sshbench.cli.report:report", "Make one HTML page of results: tables, charts, images under a slider."),
     "realhm": ("sshbench.cli.realhm:realhm", "Check and pack the benchmark RealHM."),
     "reproduce": (
         "sshbench.cli.reproduce:reproduce",
-        "Make a table of the paper or the field again, measured beside published.",
+        "Make a table of the paper or the field, with measured beside published numbers.",
     ),
     "studio": ("sshbench.cli.studio:studio", "Open a page to composite two photographs by eye."),
     "study": ("sshbench.cli.study:study", "Ask people which method they prefer, and analyse what they say."),
-    "train": ("sshbench.cli.train:train", "Train a method on photographs, with what is held out measured beside."),
+    "train": ("sshbench.cli.train:train", "Train a method on photographs, and measure it on held-out ones."),
     "weights": ("sshbench.cli.weights:weights", "List, fetch, check, import and export weights of networks."),
-    "lut": ("sshbench.cli.lut:lut", "Inspect, apply, preview, convert and bake colour lookup tables."),
+    "lut": ("sshbench.cli.lut:lut", "Inspect, apply, preview, convert and bake colour look-up tables."),
 }
 
 
@@ -60,7 +60,7 @@ def cli(debug: bool) -> None:
 
 
 def main(args: list[str] | None = None) -> NoReturn:
-    """Run the command line and exit: 0 when all went well, 2 for bad input, 130 when interrupted (143 by SIGTERM)."""
+    """Run the command line and exit: 0 on success, 2 for bad input, 130 after Ctrl-C, 143 after SIGTERM."""
     words = _debug_first(sys.argv[1:] if args is None else args)
     debug = words[:1] == ["--debug"]
     for stream in (sys.stdout, sys.stderr):
@@ -102,7 +102,7 @@ def main(args: list[str] | None = None) -> NoReturn:
 
 
 def _debug_first(words: list[str]) -> list[str]:
-    """Let `--debug` stand behind a subcommand too."""
+    """Let `--debug` stand behind a subcommand, too."""
     options = words[: words.index("--")] if "--" in words else words
     if "--debug" not in options:
         return words

@@ -1,4 +1,4 @@
-"""Names that options take and that the shell completes: methods, protocols, splits. Other text is taken as it is."""
+"""Names that options take and that the shell completes: methods, protocols, splits. Other text is accepted as it is."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from click.shell_completion import CompletionItem
 
 
 class Name(click.ParamType[str]):
-    """A name of a kind, or a file where `files` says so.
+    """The name of something, or a file if `files` allows it.
 
     Parameters
     ----------
     known
-        Gives the names when they are asked for, so that help needs no imports.
+        A function that returns the names. It is called when the names are needed, so that help needs no imports.
     files
         Whether a file may stand in place of a name.
     """

@@ -1,4 +1,4 @@
-"""`sshbench preview-triplets`: what triplets look like, on one picture."""
+"""`sshbench preview-triplets`: show triplets on one picture."""
 
 from __future__ import annotations
 
@@ -17,19 +17,26 @@ PREVIEWED = ("kind", "crops", "appearance", "background", "seed")
 @click.command("preview-triplets")
 @click.argument("store", required=False, metavar="[STORE]")
 @click.option("-o", "--output", default="preview.png", show_default=True, metavar="FILE", help="The image to write.")
-@click.option("--count", "-n", type=click.IntRange(1, 200), default=4, show_default=True, help="Lines to show.")
 @click.option(
-    "--tile", type=click.IntRange(64, 2048), default=200, show_default=True, metavar="PIXELS", help="Sides of an image."
+    "--count", "-n", type=click.IntRange(1, 200), default=4, show_default=True, help="The number of lines to show."
+)
+@click.option(
+    "--tile",
+    type=click.IntRange(64, 2048),
+    default=200,
+    show_default=True,
+    metavar="PIXELS",
+    help="The side of an image.",
 )
 @click.option(
     "--source",
     metavar="WHAT",
-    help="sample, a folder, Parquet/Arrow/WebDataset files, or a Hugging Face dataset id; "
-    "for a STORE, where its photographs are now.  [default: sample]",
+    help="The photographs: sample, a folder, Parquet/Arrow/WebDataset files, or a Hugging Face dataset id; "
+    "for a STORE, the present place of its photographs.  [default: sample]",
 )
 @within_dataset
 @click.option(
-    "--masks", metavar="WHAT", help="For composites: a folder of masks named as the photographs, or a column."
+    "--masks", metavar="WHAT", help="For composites: a folder of masks with the names of the photographs, or a column."
 )
 @max_megapixels
 @options_of(Settings, only=PREVIEWED)
@@ -37,8 +44,8 @@ PREVIEWED = ("kind", "crops", "appearance", "background", "seed")
     "--luts",
     multiple=True,
     metavar="PLACE",
-    help="Folder of .cube files or Hald images, .npz of tables, or luts for the 100 looks of sshbench. May be "
-    "repeated.  [default: luts]",
+    help="A folder of .cube files or Hald images, an .npz file of tables, or luts for the 100 looks of sshbench. May "
+    "be repeated.  [default: luts]",
 )
 def preview_triplets(
     store: str | None,
@@ -55,9 +62,10 @@ def preview_triplets(
     luts: tuple[str, ...],
     **values: Any,
 ) -> None:
-    """Show triplets on a contact sheet: each photograph with its crops drawn in, and what became of them.
+    """Show triplets on a contact sheet: each photograph with its crops drawn in, and the resulting images.
 
-    With STORE, the first ones that sshbench generate-triplets wrote there; otherwise those that it would write.
+    With STORE, the sheet shows the first triplets that sshbench generate-triplets wrote there; otherwise, it shows
+    those that the command would write.
 
     \b
     sshbench preview-triplets

@@ -1,4 +1,4 @@
-"""How far a long command is: on a terminal one line that moves, in a log a line a minute once it takes long."""
+"""The progress of a long command: one moving line on a terminal, or one line a minute in a log."""
 
 from __future__ import annotations
 

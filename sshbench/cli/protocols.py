@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("names", type=PROTOCOL, nargs=-1, metavar="[NAME]...")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array with one object a protocol.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array with one object for each protocol.")
 def protocols(names: tuple[str, ...], as_json: bool) -> None:
-    """List the ways to score, ours and those of published code, or say all of some.
+    """List the protocols, ours and those of published code; with NAME, print all about that protocol.
 
     \b
     sshbench protocols

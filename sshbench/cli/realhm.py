@@ -37,11 +37,11 @@ _QUIET = click.option("--quiet", "-q", is_flag=True, help="No progress.")
 @_QUIET
 @click.pass_context
 def check(ctx: click.Context, folder: Path, expect: int | None, allow_incomplete: bool, quiet: bool) -> None:
-    """Decode every file of FOLDER and name all that is wrong.
+    """Decode every file of FOLDER and report all faults.
 
-    Missing roles, a role that is there twice, files that cannot be read, sizes that differ between roles, masks that
-    are empty or full, tuples that have the same images, and another number of tuples than expected. The exit code is 2
-    if anything is wrong.
+    Faults are missing roles, roles that exist twice, files that cannot be read, sizes that differ between roles, masks
+    that are empty or full, tuples with the same images, and an unexpected number of tuples. The exit code is 2 if there
+    is any fault.
     """
     from sshbench.benchmarks.realhm import EXPECTED, check
 
@@ -71,10 +71,10 @@ def check(ctx: click.Context, folder: Path, expect: int | None, allow_incomplete
 @_INCOMPLETE
 @_QUIET
 def pack(folder: Path, output: Path, expect: int | None, allow_incomplete: bool, quiet: bool) -> None:
-    """Put FOLDER into one Parquet file with a row a tuple.
+    """Pack FOLDER into one Parquet file with one row for each tuple.
 
-    The files go in byte for byte, as image columns that datasets.load_dataset("parquet", data_files=...) decodes.
-    Every file is decoded once on the way, so that what is packed can be evaluated.
+    The files are stored byte for byte, as image columns that datasets.load_dataset("parquet", data_files=...) decodes.
+    Every file is decoded once on the way, so the packed benchmark can be evaluated.
     """
     from sshbench.benchmarks.pack import pack
     from sshbench.benchmarks.realhm import EXPECTED, RealHM

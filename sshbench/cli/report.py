@@ -1,4 +1,4 @@
-"""`sshbench report` and `sshbench figure`: pages and figures about results."""
+"""`sshbench report` and `sshbench figure`: make pages and figures about results."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def _which(command: Command) -> Command:
 )  # fmt: skip
 @click.option(
     "--side", type=click.IntRange(32, 4096), default=384, show_default=True, metavar="PIXELS",
-    help="Long side of a picture.",
+    help="The long side of a picture.",
 )  # fmt: skip
-@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 def report(
     results: tuple[Path, ...],
     split: str | None,
@@ -67,8 +67,8 @@ def report(
 ) -> None:
     """Make one HTML page of RESULTS, folders that evaluate wrote (results/sample if none is given).
 
-    It holds the tables, the distribution of every metric, where methods differ most, and the images under a slider
-    between composite, methods, ground truth and error maps. It needs nothing beside itself and works from a file.
+    The page has the tables, the distribution of every metric, the images on which methods differ most, and all pictures
+    under a slider between composite, methods, ground truth and error maps. It is self-contained and works from a file.
 
     \b
       sshbench evaluate && sshbench report
@@ -104,7 +104,7 @@ def report(
 @click.command()
 @_which
 @click.option("--out", "-o", type=click.Path(path_type=Path), default="figure.png", show_default=True, metavar="FILE",
-              help="A .png or a .pdf.")  # fmt: skip
+              help="A .png or a .pdf file.")  # fmt: skip
 @click.option("--image", "ids", multiple=True, metavar="ID", help="An image to show; may be repeated.")
 @click.option("--rows", type=click.IntRange(1, 100), default=5, show_default=True, metavar="N",
               help="Without --image: show the N images on which methods differ most.")  # fmt: skip
@@ -126,13 +126,13 @@ def figure(
     cell: int,
     values: bool,
 ) -> None:
-    """Draw a comparison grid of RESULTS, as papers have it: composite, methods and ground truth side by side.
+    """Draw a comparison grid of RESULTS as papers print it: composite, methods and ground truth side by side.
 
     \b
       sshbench figure
       sshbench figure results/realhm --root ~/RealHM -m dc=Composite -m ssh=Ours --rows 4 -o figure5.pdf
 
-    A PDF has its fonts embedded as TrueType and stays below 2 MB where it can, so that submission systems take it; it
+    A PDF file has its fonts embedded as TrueType and stays below 2 MB if possible, as submission systems require; it
     needs pip install 'sshbench[figures]'.
     """
     from sshbench.results.figure import check_format, grid, write_figure

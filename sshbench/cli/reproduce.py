@@ -1,4 +1,4 @@
-"""`sshbench reproduce`: tables and figures of the paper, measured beside published."""
+"""`sshbench reproduce`: make tables and figures of the paper, with measured beside published numbers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ABLATIONS = {
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def reproduce() -> None:
-    """Make a table or figure of the paper, or the table of the field, again: measured here beside published."""
+    """Make a table or figure of the paper, or the table of the field, with measured beside published numbers."""
 
 
 _OPTIONS = [
@@ -119,9 +119,9 @@ def table1(
     device: str,
     quiet: bool,
 ) -> None:
-    """Six methods on RealHM: DC, WCT2, DIH, S2AM, DoveNet and SSH.
+    """Score six methods on RealHM: DC, WCT2, DIH, S2AM, DoveNet and SSH.
 
-    Each row says whose weights it has, or what to get and how to import it. Nothing is trained.
+    Each row says whose weights it has, or how to get and import them. The command trains nothing.
 
     \b
       sshbench reproduce table1                                  on the embedded sample
@@ -175,10 +175,10 @@ def iharmony4(
     device: str,
     quiet: bool,
 ) -> None:
-    """The field's table: subsets by metrics, the authors' numbers beside those measured here, and whose weights.
+    """Make the table of the field: subsets by metrics, published beside measured numbers, and whose weights.
 
-    Each method is scored by the protocol of its authors, and stands in a table with those that share it; no table mixes
-    protocols, and each says what its protocol gives away. Nothing is trained.
+    Each method is scored by the protocol of its authors, and stands in a table with the methods that share it. No table
+    mixes protocols, and each says what its protocol gives away. The command trains nothing.
 
     \b
       sshbench reproduce iharmony4 --root iHarmony4/
@@ -267,9 +267,9 @@ def _show(tables: Iterable[Table], progress: Progress, path: Path) -> None:
 @click.option("--simulated", is_flag=True, help="Take the study's simulated answers.")
 @click.option("--out", "-o", type=click.Path(path_type=Path), default=Path("runs/reproduce"), show_default=True)
 def table2(study: Path | None, simulated: bool, out: Path) -> None:
-    """Mean opinion scores of WCT2, DIH, S2AM, DoveNet and SSH, printed beside those of a study.
+    """Show mean opinion scores of WCT2, DIH, S2AM, DoveNet and SSH: printed beside those of a study.
 
-    Without --study the table says what is missing and the commands that collect it.
+    Without --study, the table says what is missing and names the commands that collect it.
 
     \b
       sshbench reproduce table2 --study my-study

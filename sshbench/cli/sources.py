@@ -1,4 +1,4 @@
-"""The options that say which images of a dataset are meant, the same for all commands that take photographs."""
+"""The options that choose images of a dataset, the same for all commands that take photographs."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import click
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = {
-    "--config": "Configuration of a Hugging Face dataset.",
-    "--split": "Split of a dataset, or all.  [default: train, or the only one]",
-    "--column": "Image column of a dataset; of WebDataset files a suffix, or several: 'jpg;png'.",
-    "--revision": "Revision of a Hugging Face dataset.",
+    "--config": "The configuration of a Hugging Face dataset.",
+    "--split": "The split of a dataset, or all.  [default: train, or the only one]",
+    "--column": "The image column of a dataset; for WebDataset files, a suffix or several, such as 'jpg;png'.",
+    "--revision": "The revision of a Hugging Face dataset.",
 }
 
 

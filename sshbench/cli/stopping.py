@@ -1,7 +1,7 @@
-"""How a command ends before it is done: by Ctrl-C, SIGTERM, or a terminal that closes.
+"""How a command ends early: by Ctrl-C, SIGTERM, or a terminal that closes.
 
-Each becomes an exception, so that blocks remove what is unfinished, and the exit code is 128 and the signal's number,
-as shells have it: 130, 143 and 129.
+Each becomes an exception, so that blocks remove unfinished files. The exit code is 128 plus the number of the signal,
+as in shells: 130, 143 and 129.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def go_on(how: str) -> None:
-    """Say how the command at work goes on if it is stopped from here on: the rest of a sentence."""
+    """Say how the present command continues if it is stopped from here on; `how` is the rest of a sentence."""
     context = click.get_current_context(silent=True)
     if context is not None and isinstance(root := context.find_root().obj, dict):
         root[_HOW] = how
 
 
 def said_of(stop: BaseException, state: dict[str, str]) -> tuple[str, int]:
-    """What to tell the user of a stop, and the exit code."""
+    """Return what to tell the user about a stop, and the exit code."""
     number = stop.number if isinstance(stop, Stopped) else signal.SIGINT
     what = "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
     return "; ".join(filter(None, (what, state.get(_HOW)))), 128 + number

@@ -242,9 +242,10 @@ def analyse(
 ) -> None:
     """Analyse the answers of STUDY: print tables, and write them as a page and as Markdown.
 
-    Scores with intervals that take subjects and images as random, Bradley-Terry scores with ties, wins, Krippendorff's
-    alpha, who was screened out and why, significance with Holm's correction, how the metrics of evaluate go with what
-    people said, and how many subjects the next study needs. The server may run meanwhile.
+    The analysis has scores with intervals over subjects and images, Bradley-Terry scores with ties, wins,
+    Krippendorff's alpha, the subjects who were screened out and why, significance with Holm's correction, the agreement
+    between the metrics of evaluate and people, and the number of subjects that the next study needs. The server may run
+    meanwhile.
     """
     import shutil
 
@@ -293,8 +294,8 @@ def simulate(
 ) -> None:
     """Answer STUDY with simulated subjects, to try its analysis before anyone is asked.
 
-    The answers go to STUDY/simulated.sqlite, apart from those of people, and everything made of them says that it is
-    simulated. Then: sshbench study analyse STUDY --simulated
+    The answers go to STUDY/simulated.sqlite, apart from those of people, and everything that is made from them says
+    that it is simulated. Then run: sshbench study analyse STUDY --simulated
     """
     from sshbench.study.plan import read_plan
     from sshbench.study.simulate import Model, default_truth, store

@@ -33,14 +33,14 @@ def echo_table_list(shown: Sequence[Table]) -> None:
 
 
 def plain_rows(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Rows of text in aligned columns, as wide as they are."""
+    """Return rows of text in aligned columns; the width is not limited."""
     widths = [max(len(row[c]) for row in (heads, *rows)) for c in range(len(heads))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (heads, *rows)]
     return "\n".join(line.rstrip() for line in (lines[0], "-" * (sum(widths) + 2 * len(widths) - 2), *lines[1:]))
 
 
 def can_print(text: str) -> bool:
-    """Whether standard output can show these letters."""
+    """Return whether the standard output can show these letters."""
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "ascii")
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""`sshbench train`: photographs and looks to the weights of a method."""
+"""`sshbench train`: train the weights of a method on photographs and looks."""
 
 from __future__ import annotations
 
@@ -26,41 +26,52 @@ if TYPE_CHECKING:
     default="sample",
     show_default=True,
     metavar="WHAT",
-    help="sample, a folder or dataset of photographs, a store of generate-triplets, or iHarmony4's folder.",
+    help="The training data: sample, a folder or dataset of photographs, a store of generate-triplets, or the folder "
+    "of iHarmony4.",
 )
 @click.option(
     "--luts",
     multiple=True,
     metavar="PLACE",
-    help="Folder of .cube files, or .npz of tables; luts: the looks of sshbench. May be repeated.  [default: luts]",
+    help="A folder of .cube files, an .npz file of tables, or luts for the looks of sshbench. May be repeated.  "
+    "[default: luts]",
 )
-@click.option("--masks", metavar="WHAT", help="For composites: a folder of masks named as the photographs.")
+@click.option("--masks", metavar="WHAT", help="For composites: a folder of masks with the names of the photographs.")
 @max_megapixels
 @click.option(
     "--measure-on",
     metavar="WHAT",
-    help="Photographs or a store to be measured on, the held-out part.  [default: --source]",
+    help="Photographs or a store on whose held-out part the training is measured.  [default: --source]",
 )
 @click.option(
     "--recipe",
     "-r",
     metavar="NAME|FILE",
-    help="paper, small, gpu (those of the method), or a .toml file.  [default: small; with --resume that of the run]",
+    help="The recipe: paper, small or gpu, if the method has it, or a .toml file.  [default: small; with --resume, "
+    "that of the run]",
 )
 @click.option(
-    "--set", "changes", multiple=True, metavar="SECTION.KEY=VALUE", help="Change the recipe. May be repeated."
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="SECTION.KEY=VALUE",
+    help="Change a value of the recipe. May be repeated.",
 )
-@click.option("--out", "-o", metavar="DIR", help="Folder of the run.  [default: runs/METHOD]")
-@click.option("--time-limit", metavar="TIME", help="Stop with a checkpoint after so long, such as 9m or 1h30m.")
-@click.option("--resume", is_flag=True, help="Go on from the last checkpoint of --out, if there is one.")
+@click.option("--out", "-o", metavar="DIR", help="The folder of the run.  [default: runs/METHOD]")
+@click.option("--time-limit", metavar="TIME", help="Stop with a checkpoint after this time, such as 9m or 1h30m.")
+@click.option("--resume", is_flag=True, help="Continue from the last checkpoint in --out, if there is one.")
 @click.option("--overwrite", is_flag=True, help="Remove the run in --out and start over.")
 @click.option(
-    "--init-from", metavar="WEIGHTS", help="Weights to start from: a folder or file of ours, or the authors'."
+    "--init-from",
+    metavar="WEIGHTS",
+    help="Weights to begin with: a folder or file that sshbench wrote, or a file of the authors.",
 )
-@click.option("--workers", "-w", type=click.IntRange(min=0), default=0, show_default=True, help="Processes for data.")
-@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of torch.  [default: torch's]")
+@click.option(
+    "--workers", "-w", type=click.IntRange(min=0), default=0, show_default=True, help="Processes that prepare data."
+)
+@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of torch.  [default: torch's own]")
 @click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
-@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 @click.option("--plot", metavar="DIR", help="Train nothing; draw curve.png of the run in DIR.")
 @click.pass_context
 def train(
@@ -89,10 +100,10 @@ def train(
     For a method of your own, METHOD is path.py:make, a function that makes its objective (docs/training.md), or the
     name under which an installed package lists it.
 
-    A tenth of the photographs and looks, told by their names, is held out: training never sees it, and is measured on
-    it as it goes. A run that was stopped goes on with --resume as if it had not been; Ctrl-C stops one well.
+    A tenth of the photographs and looks, chosen by their names, is held out: training never sees it, and measures on
+    it. Ctrl-C stops a run with a checkpoint, and --resume continues it as if it had not been stopped.
 
-    Numbers go to CSV files, to TensorBoard where it is installed, and to Weights & Biases where WANDB_PROJECT is set.
+    Numbers go to CSV files, to TensorBoard if it is installed, and to Weights & Biases if WANDB_PROJECT is set.
 
     \b
       sshbench train ssh --source ~/photos                          half an hour on two processors

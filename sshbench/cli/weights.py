@@ -1,4 +1,4 @@
-"""`sshbench weights`: what networks there are weights for, and how files of weights come in and go out."""
+"""`sshbench weights`: list the weights of networks, and import, check and export files of weights."""
 
 from __future__ import annotations
 
@@ -33,18 +33,28 @@ def weights() -> None:
 
 _FILE = click.argument("file", type=click.Path(path_type=Path))
 _METHOD = click.option(
-    "--method", "-m", type=NETWORK, metavar="NAME", help="Whose weights these are.  [default: found out]"
+    "--method",
+    "-m",
+    type=NETWORK,
+    metavar="NAME",
+    help="The method of the weights.  [default: recognised from the file]",
 )
-_WEIGHTS = click.option("--weights", "given", metavar="FILE", help="As for evaluate.  [default: those that are here]")
+_WEIGHTS = click.option(
+    "--weights",
+    "given",
+    metavar="FILE",
+    help="The weights, as for evaluate.  [default: the imported weights, or those that ship]",
+)
 
 
 @weights.command(name="list")
 @click.argument("places", nargs=-1, type=NETWORK, metavar="[METHOD|FOLDER]...")
 def list_(places: tuple[str, ...]) -> None:
-    """List the methods that have weights: what is here of each, its authors' licence, and what to do next.
+    """List the methods that have weights: whether they are available, the authors' licence, and what to do next.
 
-    For a METHOD that is named, all is said: each release, where its authors keep it, its hash and its commands. Files
-    of the authors that lie in a FOLDER, or deeper, under the names that the authors gave them are pointed out.
+    For each METHOD that is named, the command prints every release, where its authors keep it, its hash and its
+    commands. If the authors' files lie in a FOLDER or below it, under the names that the authors gave them, the command
+    points them out.
 
     \b
       sshbench weights list
@@ -121,7 +131,7 @@ def _say_all(method: str, folders: tuple[Path, ...]) -> None:
 
 
 def _say_where(card: Card, folders: tuple[Path, ...]) -> None:
-    """The authors' releases of a method that was not imported: files that lie in a folder, or where they are kept."""
+    """Print the authors' releases of a method that was not imported: the files in a folder, or where to get them."""
     for release in card.checkpoint:
         path = next((path for folder in folders for path in folder.rglob(release.files[0])), None)
         files = " and ".join(release.files)
@@ -164,12 +174,12 @@ def check(file: Path, method: str | None) -> None:
     type=click.Choice(["authors", "user"]),
     default="authors",
     show_default=True,
-    help="Whose weights these are, which every table will say.",
+    help="Who trained these weights; every table says so.",
 )
 def import_(file: Path, method: str | None, trained_by: str) -> None:
-    """Check a FILE of a method's authors and keep it as safetensors, so that the method uses it from now on.
+    """Check a FILE of a method's authors and keep it as safetensors; the method uses it from now on.
 
-    A pickle is read as data; one that would have to run code is refused.
+    A pickle is read as data. A pickle that needs to run code is refused.
     """
     from sshbench.methods.run_folder import weights_in
     from sshbench.methods.tensor_files import is_tensor_file
@@ -199,14 +209,14 @@ def _keep(file: Path, method: str | None, trained_by: str) -> None:
 
 @weights.command()
 @click.argument("method", type=NETWORK)
-@click.option("--release", metavar="NAME", help="Which of the authors' releases.  [default: the first of weights list]")
+@click.option("--release", metavar="NAME", help="A release of the authors.  [default: the first of weights list]")
 @click.option("--from", "address", metavar="URL", help="Another address of the same file, such as a mirror's.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
 def get(method: str, release: str | None, address: str | None, quiet: bool) -> None:
-    """Fetch the authors' weights of METHOD, where they have a direct address, and import them.
+    """Download the authors' weights of METHOD, if they have a direct address, and import them.
 
-    The file is held against the size and the hash on the method's card before it is read. What broke off goes on where
-    it was when the command is run again.
+    Before the file is read, it is compared with the size and the hash on the card of the method. An interrupted
+    download continues when the command is run again.
     """
     from sshbench.methods.get import get_release, release_of
 
@@ -249,7 +259,7 @@ def _bytes_bar(quiet: bool) -> Iterator[Callable[[int, int | None], None]]:
     type=click.Choice(["float16", "bfloat16", "float32"]),
     default="float16",
     show_default=True,
-    help="Of safetensors.",
+    help="The type of the values in safetensors.",
 )
 def export(method: str, given: str | None, out: Path, dtype: str) -> None:
     """Write the weights of METHOD as ONNX, for images of any size, or as safetensors."""
@@ -270,7 +280,7 @@ def export(method: str, given: str | None, out: Path, dtype: str) -> None:
 @click.argument("method", type=NETWORK)
 @click.argument("repo", metavar="USER/REPO")
 @_WEIGHTS
-@click.option("--private", is_flag=True, help="For nobody else to see.")
+@click.option("--private", is_flag=True, help="Make the repository private.")
 def push(method: str, repo: str, given: str | None, private: bool) -> None:
     """Upload the weights of METHOD, with a model card, to the Hugging Face Hub."""
     from sshbench.methods.hub import push_to_hub

@@ -176,7 +176,7 @@ class TestRefusals:
             (["--metrics", "ssim", "--protocol", "ssh-iccv21"], "ssh-iccv21 defines none of ssim"),
             (["-s", "smaple"], "there is no split 'smaple'; did you mean 'sample'?"),
             (["-s", "realhm"], "say where it is with --root"),
-            (["-s", "sample,realhm", "--root", "x"], "--root x does not say of which split"),
+            (["-s", "sample,realhm", "--root", "x"], "--root x does not name its split"),
             (["-p", "nowhere"], "nowhere: there is no such folder of predictions"),
             (["--device", "cuda:99"], "--device cuda:99 cannot be used"),
             (["--column", "mask"], "--column is ROLE=NAME"),

@@ -267,7 +267,7 @@ class TestEvaluateWords:
 
     def test_weights_without_a_name_go_to_the_only_one_that_takes_some(self) -> None:
         assert weights_by_method(("a.pth",), ["dc", "ssh"]) == {"ssh": "a.pth"}
-        with pytest.raises(SshbenchError, match=r"no method that was asked for takes any; give METHOD=a\.pth"):
+        with pytest.raises(SshbenchError, match=r"none of the methods takes weights; give METHOD=a\.pth"):
             weights_by_method(("a.pth",), ["dc"])
-        with pytest.raises(SshbenchError, match="ssh and ssh:map=polynomial take some"):
+        with pytest.raises(SshbenchError, match="ssh and ssh:map=polynomial take weights"):
             weights_by_method(("a.pth",), ["ssh", "ssh:map=polynomial"])

@@ -1,4 +1,4 @@
-"""`sshbench lut`: what a photographer does with colour lookup tables, one module a subcommand."""
+"""`sshbench lut`: inspect, apply and convert colour look-up tables, with one module for each subcommand."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ COMMANDS = {
 
 @click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 def lut() -> None:
-    """Inspect, apply, preview, convert and bake colour lookup tables.
+    """Inspect, apply, preview, convert and bake colour look-up tables.
 
-    A LUT is a .cube file (1D, 3D, or a shaper with a 3D table), a Hald CLUT image (PNG or TIFF), or the name of one
-    of the hundred looks that come along, such as golden-hour.
+    A LUT is a .cube file (1D, 3D, or a shaper with a 3D table), a Hald CLUT image (PNG or TIFF), or the name of one of
+    the hundred looks that ship, such as golden-hour.
 
     \b
     sshbench lut info golden-hour

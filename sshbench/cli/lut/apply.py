@@ -45,19 +45,22 @@ class Job:
 @click.option(
     "--quality",
     type=click.IntRange(1, 100),
-    help="Of JPEG and WebP. Without it 95, or the quality of a source JPEG that is finer; lossless WebP stays so.",
+    help="The quality of JPEG and WebP. By default 95, or that of the source JPEG if it is higher; lossless WebP stays "
+    "lossless.",
 )
 @max_megapixels
 @click.option("--overwrite", "existing", flag_value="overwrite", help="Replace files that exist.")
-@click.option("--skip-existing", "existing", flag_value="skip", help="Leave files that exist: goes on after a break.")
+@click.option(
+    "--skip-existing", "existing", flag_value="skip", help="Keep files that exist; continues an interrupted run."
+)
 @click.option(
     "--jobs",
     type=click.IntRange(1),
     default=min(4, os.cpu_count() or 1),
     show_default="number of processors, at most 4",
-    help="Images worked on at a time.",
+    help="The number of images to work on at a time.",
 )
-@click.option("--quiet", "-q", is_flag=True, help="Nothing but errors and warnings.")
+@click.option("--quiet", "-q", is_flag=True, help="Print only errors and warnings.")
 @click.pass_context
 def apply(
     ctx: click.Context,
@@ -72,16 +75,16 @@ def apply(
     jobs: int,
     quiet: bool,
 ) -> None:
-    """Put images through a LUT.
+    """Apply a LUT to images.
 
-    IMAGE is a PNG, TIFF, JPEG or WebP file, a folder (with the folders in it), or a pattern in quotes; LUT is a .cube
-    file, a Hald image or the name of a look. OUT is a file when it ends like one and there is one image, otherwise a
-    folder, in which the paths below a given folder appear again.
+    IMAGE is a PNG, TIFF, JPEG or WebP file, a folder (including the folders below it), or a pattern in quotes. LUT is a
+    .cube file, a Hald image or the name of a look. OUT is a file if it has the suffix of an image and there is one
+    image; otherwise OUT is a folder, in which the paths below a given folder appear again.
 
-    8 bits stay 8 and 16 stay 16. The ICC profile, EXIF, XMP and resolution are kept, transparency is untouched, grey
-    images become RGB, and an embedded thumbnail, which would show the old colours, is dropped. The LUT acts on the
-    values as they are stored; most are made for sRGB. An output appears whole or not at all, and no input is ever
-    overwritten. An image that cannot be done is named, the others are done, and the exit code is 2.
+    Images keep 8 or 16 bits, the ICC profile, EXIF, XMP, resolution and transparency. Grey images become RGB. An
+    embedded thumbnail, which would show the old colours, is dropped. The LUT acts on the values as they are stored;
+    most LUTs are made for sRGB. An output appears whole or not at all, and no input is ever overwritten. If an image
+    fails, the command names it, does the others, and ends with exit code 2.
 
     \b
     sshbench lut apply holiday.jpg golden-hour -o warm.jpg
@@ -115,12 +118,13 @@ def apply(
 
 
 def plan_jobs(images: Sequence[str], output: str) -> list[Job]:
-    """Pair every image that `images` names with the file it becomes.
+    """Pair each image that `images` names with the file that it becomes.
 
     Raises
     ------
     SshbenchError
-        A folder or pattern without images, a file name as `output` for several, or two images that become one file.
+        A folder or a pattern has no images, `output` is a file name but there are several images, or two images would
+        become one file.
     """
     from sshbench.images.files import SUFFIXES, format_of
 
@@ -202,7 +206,7 @@ def _apply(
     quality: int | None,
     max_pixels: int | None,
 ) -> str:
-    """Do one image; return what the user should know of it."""
+    """Convert one image; return what the user should know about it."""
     from sshbench.images.exif import without_thumbnail
     from sshbench.images.files import BITS, format_of, write_image
     from sshbench.images.reading import read_image

@@ -1,4 +1,4 @@
-"""What the user names on the command line: LUTs by file or look, folders, patterns, images."""
+"""The names on the command line: LUTs by file or look, folders, patterns, images."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class LutName(click.ParamType[str]):
 
 
 def find_all_luts(texts: Sequence[str]) -> list[Path]:
-    """The files that `texts` name: folders (with those in them) and patterns stand for the LUTs they hold.
+    """Return the files that `texts` name; a folder or a pattern stands for all LUTs in it.
 
     Raises
     ------
     SshbenchError
-        A folder or pattern without a LUT, or a name that is none.
+        A folder or pattern has no LUT, or a name is not a LUT.
     """
     from sshbench.lut.files import find_lut, find_luts, looks
 
@@ -52,24 +52,24 @@ def find_all_luts(texts: Sequence[str]) -> list[Path]:
 
 
 def is_pattern(text: str) -> bool:
-    """Whether `text` is a glob that the shell left to us and not a file of that name."""
+    """Return whether `text` is a glob pattern that the shell did not expand, and not a file of that name."""
     return glob.has_magic(text) and not os.path.lexists(text)
 
 
 def matches(pattern: str) -> list[Path]:
-    """Visible files and folders that match a pattern, in which `**` stands for any depth, sorted."""
+    """Return the visible files and folders that match a pattern, sorted; `**` stands for any depth."""
     return sorted(Path(name) for name in glob.glob(os.path.expanduser(pattern), recursive=True))
 
 
 def fixed_part(pattern: str) -> Path:
-    """The folder that all matches of `pattern` lie in."""
+    """Return the folder that contains all matches of `pattern`."""
     parts = Path(os.path.expanduser(pattern)).parts
     fixed = next(i for i, part in enumerate(parts) if glob.has_magic(part))
     return Path(*parts[:fixed])
 
 
 def images_below(folder: Path, suffixes: Sequence[str], *, without: Path) -> Iterator[Path]:
-    """Visible images in `folder` and those in it, in order, leaving out what lies in the folder `without`."""
+    """Yield the visible images in `folder` and below it, in order, except those in the folder `without`."""
     for here, folders, files in os.walk(folder):
         folders[:] = sorted(
             name for name in folders if not name.startswith(".") and (Path(here) / name).resolve() != without.resolve()

@@ -12,8 +12,8 @@ import click
 def bake(output: str) -> None:
     """Write the hundred looks as .cube files.
 
-    The same version writes the same bytes, over files of the same name. A look is a small function in
-    sshbench/lut/looks; the files are what editors and sshbench itself read.
+    The same version of sshbench writes the same bytes, and replaces files of the same names. Each look is a small
+    function in sshbench/lut/looks; editors and sshbench itself read the files.
 
     \b
     sshbench lut bake -o my_luts

@@ -16,24 +16,25 @@ HALD_SUFFIXES = (".png", ".tif", ".tiff")
 @click.command()
 @click.argument("source", type=LutName(), metavar="IN")
 @click.argument("output", type=click.Path(dir_okay=False), metavar="OUT")
-@click.option("--size", type=click.IntRange(2), help="Points an axis of the .cube written; as IN has by default.")
+@click.option("--size", type=click.IntRange(2), help="Points on each axis of the .cube file; by default as IN.")
 @click.option(
     "--level",
     type=click.IntRange(2, 16),
-    help="Level of the Hald written, for level^2 points an axis; by default the lowest without loss, if there is one.",
+    help="Level of the Hald image, which has level^2 points on each axis; by default the lowest level without loss, if "
+    "there is one.",
 )
-@click.option("--bits", type=click.Choice(["8", "16"]), help="Bits a channel of the Hald written; 16 by default.")
+@click.option("--bits", type=click.Choice(["8", "16"]), help="Bits for each channel of the Hald image; 16 by default.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
 def convert(source: str, output: str, size: int | None, level: int | None, bits: str | None, overwrite: bool) -> None:
-    """Turn a LUT into another file: .cube and Hald, in both directions, and of another size.
+    """Convert a LUT into another file: between .cube and Hald, or to another size.
 
-    The suffix of OUT decides: .cube, or .png and .tif for a Hald CLUT image. Where the points move, values between
-    them are interpolated (trilinear), and the largest difference between the two files is printed, in units of the
-    range 0..1.
+    The suffix of OUT decides: .cube, or .png and .tif for a Hald CLUT image. If the grid points move, values between
+    them are interpolated (trilinear), and the command prints the largest difference between the two files, in units of
+    the range 0..1.
 
-    A .cube keeps the kind of IN: 1D curves stay curves, and of a shaper with a table only the table is resized. A
-    Hald has a 3D table over 0..1 alone, so curves and shapers are worked into it, and values outside 0..1 are clipped
-    with a warning.
+    A .cube file keeps the kind of IN: 1D curves stay curves, and of a shaper with a table only the table is resized. A
+    Hald image has only a 3D table over 0..1, so curves and shapers are merged into the table, and values outside 0..1
+    are clipped with a warning.
 
     \b
     sshbench lut convert film.png film.cube

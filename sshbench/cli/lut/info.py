@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=LutName(), metavar="FILE...")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array with one object a file.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array with one object for each file.")
 @click.option("--table", is_flag=True, help="Put the numbers of the table and the shaper into the JSON.")
 @click.pass_context
 def info(ctx: click.Context, files: tuple[str, ...], as_json: bool, table: bool) -> None:
-    """Say what is in LUT files: kind, size, domain, range, strength, order.
+    """Describe LUT files: kind, size, domain, range, strength, order.
 
     FILE is a .cube file, a Hald image, the name of a look, a folder, or a pattern in quotes; `looks` stands for all
-    that come along. Several print as a table, a line each. A file that cannot be read is named, the others are shown,
-    and the exit code is 2.
+    looks that ship. Several files are printed as a table with one line each. If a file cannot be read, the command
+    names it, shows the others, and ends with exit code 2.
 
     \b
     strength     mean CIEDE2000 between a grid over the domain and its image, in sRGB (1 is just visible)
@@ -70,7 +70,7 @@ def info(ctx: click.Context, files: tuple[str, ...], as_json: bool, table: bool)
 
 
 def describe(path: Path, lut: Lut, *, table: bool = False) -> dict[str, Any]:
-    """What `info` reports of a LUT, as values that JSON can hold; channels stand in the order R, G, B."""
+    """Return what `info` reports about a LUT, as values for JSON; channels are in the order R, G, B."""
     import numpy as np
 
     from sshbench.lut.measure import is_monotone, keeps_grey_order, strength
@@ -109,7 +109,7 @@ def _bounds(domain: Domain) -> dict[str, list[float]]:
 
 
 def _short(values: Any) -> Any:
-    """Nested lists of float32 `[..., 3]` as the shortest decimals that are the same float32."""
+    """Return float32 values `[..., 3]` as nested lists of the shortest decimals that give the same float32."""
     import numpy as np
 
     from sshbench.lut.cube_rows import format_rows

@@ -20,7 +20,12 @@ PHOTOS = Path(__file__).resolve().parents[2] / "data" / "photos"
     "-o", "--output", required=True, type=click.Path(dir_okay=False), metavar="FILE", help="The image to write."
 )
 @click.option(
-    "--photo", "photos", multiple=True, type=click.Path(), metavar="IMAGE", help="Photograph to show; repeatable."
+    "--photo",
+    "photos",
+    multiple=True,
+    type=click.Path(),
+    metavar="IMAGE",
+    help="A photograph to show. May be repeated.",
 )
 @click.option("--columns", type=click.IntRange(1, 100), default=10, show_default=True, help="Tiles in a row.")
 @click.option(
@@ -29,7 +34,7 @@ PHOTOS = Path(__file__).resolve().parents[2] / "data" / "photos"
     default=(160, 120),
     show_default=True,
     metavar="W H",
-    help="Pixels of a tile.",
+    help="Width and height of a tile in pixels.",
 )
 @max_megapixels
 def preview(
@@ -40,11 +45,11 @@ def preview(
     tile: tuple[int, int],
     max_pixels: int | None,
 ) -> None:
-    """Show what LUTs do to photographs, on one contact sheet.
+    """Show what LUTs do to photographs on one contact sheet.
 
     LUT is a .cube file, a Hald image, the name of a look, a folder, or a pattern in quotes; `looks` stands for all
-    that come along. Without --photo two photographs that come along are shown. The sheet carries the photographs' ICC
-    profile if all have the same; photographs of different profiles are converted to sRGB first.
+    looks that ship. Without --photo, the sheet shows two photographs that ship. If all photographs have the same ICC
+    profile, the sheet carries it; otherwise they are converted to sRGB first.
 
     \b
     sshbench lut preview looks -o looks.png

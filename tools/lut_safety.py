@@ -14,7 +14,7 @@ from PIL import Image
 from sshbench.benchmarks.open import open_benchmark
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.table import Lut
-from sshbench.methods.ssh_lut import SshLutMethod, view_of
+from sshbench.methods.ssh_lut import SshLutMethod, placed_view
 
 # sRGB of the ColorChecker's dark and light skin, and four skin tones between and beyond.
 SKIN = [(115, 82, 68), (194, 150, 130), (241, 194, 167), (224, 172, 105), (141, 85, 36), (60, 46, 40)]
@@ -47,7 +47,7 @@ def measured(lut: Lut) -> dict[str, float]:
 def main(out: str, split: str = "sample", root: str | None = None) -> None:
     benchmark, method = open_benchmark(split, root), SshLutMethod()
     ids = benchmark.ids()
-    views = [view for view in (view_of(benchmark[id]) for id in ids) if view is not None]
+    views = [view for view in (placed_view(benchmark[id]) for id in ids) if view is not None]
     luts = [found.lut for found in method.colour_maps(views)]
     numbers = [measured(lut) for lut in luts]
     print(f"{len(luts)} maps of {split}")

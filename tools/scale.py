@@ -29,7 +29,7 @@ from sshbench.triplets.source_files import Found, ImageSource
 from sshbench.triplets.sources import open_source
 from sshbench.triplets.storage import Storage
 from sshbench.triplets.stored import StoredTriplets
-from sshbench.triplets.writer import Job, make_shard
+from sshbench.triplets.writer import ShardJob, make_shard
 from tests.speed.conftest import machine
 from tests.speed.photos import write_photos
 
@@ -50,7 +50,7 @@ def processor_time(work: Callable[[], object], rounds: int = ROUNDS) -> float:
 def pixels(source: Source, bank: LutBank, codec: Codec, out: Path) -> tuple[float, float]:
     """Seconds and bytes of a triplet in a store of pixels."""
     run = plan(Settings(), source, bank, codec=codec, rows_per_shard=PHOTOS)
-    job = Job(run, source, bank, Storage(str(out)))
+    job = ShardJob(run, source, bank, Storage(str(out)))
     records: list[ShardRecord] = []
     seconds = processor_time(lambda: records.append(make_shard(job, 0, None, lambda *_: None)[0]))
     assert records[0].rows == PHOTOS
@@ -61,7 +61,7 @@ def recipes(bank: LutBank, out: Path) -> tuple[float, float]:
     """Seconds and bytes of a triplet in a store of recipes; names are as long as COCO's."""
     source = of_names(RECIPES)
     run = plan(Settings(), source, bank, store="recipes", rows_per_shard=RECIPES)
-    job = Job(run, source, bank, Storage(str(out)))
+    job = ShardJob(run, source, bank, Storage(str(out)))
     records: list[ShardRecord] = []
     seconds = processor_time(lambda: records.append(make_shard(job, 0, None, lambda *_: None)[0]), 3)
     return seconds / RECIPES, records[0].bytes / RECIPES

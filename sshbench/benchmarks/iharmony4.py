@@ -17,7 +17,7 @@ from sshbench.file_names import relative_parts, same_name, same_names
 
 SUBSETS = ("HCOCO", "HAdobe5k", "HFlickr", "Hday2night")
 
-Part = Literal["test", "train"]
+ListName = Literal["test", "train"]
 
 
 class IHarmony4(FileBenchmark):
@@ -45,7 +45,7 @@ class IHarmony4(FileBenchmark):
         root: str | os.PathLike[str],
         *,
         subset: str | None = None,
-        part: Part = "test",
+        part: ListName = "test",
         allow_incomplete: bool = False,
         name: str = "iharmony4",
     ) -> None:
@@ -73,7 +73,7 @@ class IHarmony4(FileBenchmark):
         super().__init__(name, files, {id: {"subset": id.partition("/")[0]} for id in files})
 
 
-def _lines(root: Path, subset: str | None, part: Part) -> list[str]:
+def _lines(root: Path, subset: str | None, part: ListName) -> list[str]:
     lists = [root / f"IHD_{part}.txt"]
     if not lists[0].is_file():
         names = SUBSETS if subset is None else (subset,)
@@ -134,7 +134,7 @@ def _names(path: Path, there: dict[Path, dict[str, str]]) -> dict[str, str]:
     return there[folder]
 
 
-def _why_not(root: Path, part: Part) -> str:
+def _why_not(root: Path, part: ListName) -> str:
     if not root.is_dir():
         return f"{root}: there is no such folder; give the one that holds {listed(SUBSETS, 4)} and IHD_{part}.txt"
     if any((root / vendor).is_dir() for vendor in VENDORS):

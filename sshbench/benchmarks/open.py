@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from sshbench.benchmarks.composite import Benchmark, BenchmarkError
 from sshbench.benchmarks.files import FileBenchmark
 from sshbench.benchmarks.folder import Folder
-from sshbench.benchmarks.iharmony4 import SUBSETS, IHarmony4, Part
+from sshbench.benchmarks.iharmony4 import SUBSETS, IHarmony4, ListName
 from sshbench.benchmarks.realhm import EXPECTED, RealHM
 from sshbench.benchmarks.store import ROLES as STORES
 from sshbench.benchmarks.store import Store
@@ -105,7 +105,7 @@ def _open(
         return Table(split, os.fspath(root), ParquetRows(files, root), columns)
     if split == "hf":
         return open_dataset(os.fspath(root), columns)
-    part: Part = "train" if split.endswith("-train") else "test"
+    part: ListName = "train" if split.endswith("-train") else "test"
     subset = split.removeprefix("iharmony4").removesuffix("-train").removeprefix("-") or None
     return IHarmony4(root, subset=subset, part=part, allow_incomplete=allow_incomplete, name=split)
 

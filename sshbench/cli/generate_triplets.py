@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sshbench.lut.bank import LutBank
     from sshbench.triplets.engine import Engine, Summary
     from sshbench.triplets.held_out import Part
-    from sshbench.triplets.manifest import Manifest, Run, Store
+    from sshbench.triplets.manifest import Manifest, Run, StoreKind
     from sshbench.triplets.source import Source
 
 PARTS = ("train", "held-out", "all")
@@ -168,7 +168,7 @@ def generate_triplets(
     max_pixels: int | None,
     lut_part: Part | None,
     weights: tuple[str, ...],
-    store: Store,
+    store: StoreKind,
     image_format: str,
     quality: int | None,
     views: str,

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from sshbench.results.summary import Summary
+    from sshbench.results.summary import MethodsSummary
     from sshbench.results.tables import Table
 
 _ASCII = str.maketrans({"↑": "^", "↓": "v", "±": "+-", "Δ": "d", "‡": "(c)", "†": "(f)"})
 
 
-def echo_tables(summary: Summary, *, published: bool = True) -> None:
+def echo_tables(summary: MethodsSummary, *, published: bool = True) -> None:
     """Print the tables of a summary."""
     from sshbench.results.tables import tables
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from sshbench.colour.difference import ciede2000, lab_of_srgb, linear_of_srgb, luminance
 from sshbench.lut.arrays import through
-from sshbench.lut.resize import input_domain
+from sshbench.lut.resampling import input_domain
 from sshbench.lut.table import Lut, identity_table
 
 _TOLERANCE = 1e-5  # what six decimals in a file may turn around

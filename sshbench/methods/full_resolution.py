@@ -20,7 +20,7 @@ from sshbench.colour.strength import WHOLE, Amount, followed
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.fit_smooth import fit_smooth_lut
 from sshbench.lut.measure import is_monotone
-from sshbench.lut.resize import resized
+from sshbench.lut.resampling import resized
 from sshbench.lut.table import Lut, identity_table, rising
 from sshbench.methods.base import MethodError
 

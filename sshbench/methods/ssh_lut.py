@@ -71,7 +71,7 @@ class SshLutMethod:
 
     def harmonize(self, batch: Sequence[Composite]) -> list[Pixels]:
         """Return the composites with a changed foreground, uint8 `[H, W, 3]` each."""
-        views = [view_of(composite) for composite in batch]
+        views = [placed_view(composite) for composite in batch]
         maps = iter(self.colour_maps([view for view in views if view is not None]))
         return [
             composite.composite
@@ -148,7 +148,7 @@ def _safe(table: NDArray[np.float32], colours: NDArray[np.float32]) -> NDArray[n
     return rising(np.clip(table, 0, 1))
 
 
-def view_of(composite: Composite) -> View | None:
+def placed_view(composite: Composite) -> View | None:
     """The rectangle around the mask, the background, and the foreground in its place; None without a foreground."""
     view = masked_view(composite)
     if view is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sshbench.errors import counted
 from sshbench.results.published import Published, published_on
-from sshbench.results.summary import Summary
+from sshbench.results.summary import MethodsSummary
 from sshbench.results.tables import Table, failures, interval, number, stated, title_of
 
 
@@ -23,7 +23,7 @@ class Line:
 def beside(
     title: str,
     lines: Sequence[Line],
-    summary: Summary,
+    summary: MethodsSummary,
     images: str,
     benchmark: str = "realhm",
     metrics: Sequence[str] | None = None,
@@ -67,7 +67,7 @@ def beside(
     )
 
 
-def _notes(lines: Sequence[Line], printed: Sequence[Published], summary: Summary, benchmark: str) -> list[str]:
+def _notes(lines: Sequence[Line], printed: Sequence[Published], summary: MethodsSummary, benchmark: str) -> list[str]:
     names = {line.name for line in lines}
     sources = dict.fromkeys(f"{p.source}, {counted(p.n, 'image')}, {p.note}" for p in printed if p.method in names)
     notes = [f"Published: printed by others on {benchmark}, not measured here ({'; '.join(sources)})."]

@@ -16,7 +16,7 @@ from sshbench.methods.registry import listed_name, split_options
 from sshbench.methods.weights import load_weights
 from sshbench.results.evaluate import Progress, evaluate
 from sshbench.results.published import Published, read_published
-from sshbench.results.summary import Row, Summary, summarise
+from sshbench.results.summary import MethodRow, MethodsSummary, summarise
 from sshbench.results.tables import MISSING, Table, failures, number, stated, title_of
 
 BENCHMARK = "iharmony4"
@@ -116,7 +116,7 @@ def reproduce(
         yield beside([Line("dc", "composite"), *lines], summarise(records), protocol, said)
 
 
-def beside(lines: Sequence[Line], summary: Summary, protocol: Protocol, said: str) -> Table:
+def beside(lines: Sequence[Line], summary: MethodsSummary, protocol: Protocol, said: str) -> Table:
     """One table: of each method a row that is measured and the rows that are published, by subsets and metrics.
 
     Parameters
@@ -164,7 +164,7 @@ def beside(lines: Sequence[Line], summary: Summary, protocol: Protocol, said: st
     )
 
 
-def _measured(row: Row, part: str, metric: str) -> str:
+def _measured(row: MethodRow, part: str, metric: str) -> str:
     estimates = row.estimates if part == "all" else row.strata.get(("subset", part), {})
     return number(metric, estimates[metric].mean) if metric in estimates and row.n else ""
 

@@ -13,7 +13,7 @@ from sshbench.methods.registry import get_method
 from sshbench.reproduce.trained import Trained
 from sshbench.results.evaluate import Progress, evaluate
 from sshbench.results.records import Record
-from sshbench.results.summary import Summary, summarise
+from sshbench.results.summary import MethodsSummary, summarise
 from sshbench.triplets.engine import generate, plan
 from sshbench.triplets.held_out import held_out_or_all
 from sshbench.triplets.luts import open_bank
@@ -58,7 +58,7 @@ def judge(
     out: Path,
     device: str,
     progress: Progress | None = None,
-) -> Summary:
+) -> MethodsSummary:
     """Evaluate finished variants, and the composites as they are, on a benchmark; `progress` as for `evaluate`."""
     methods: list[str | Method] = ["dc"]
     methods += [_method(one, protocol, device) for one in trained if one.weights]

@@ -30,7 +30,7 @@ from sshbench.methods.registry import AnyMethod, check_name, is_foreign
 from sshbench.methods.source import digest_of, sources_of
 from sshbench.metrics import perceptual, suite
 from sshbench.results import machine
-from sshbench.results.judge import Entry, Job, Report, Step, Task, judge
+from sshbench.results.judge import Entry, EvaluationJob, Report, Step, Task, judge
 from sshbench.results.records import Journal, Record, RecordsError
 from sshbench.results.weighting import Shares
 from sshbench.results.workers import Unsendable, Workers
@@ -111,8 +111,9 @@ def evaluate(
             check_name(name)
     check_ids(benchmark.name, benchmark.ids())
     asked = list(dict.fromkeys(name for protocol in protocols for name in suite.chosen(protocol, chosen)))
-    given = {} if weights is None else weights
-    job = Job(benchmark, tuple(methods), tuple(protocols), chosen, out.resolve(), device, not overwrite, given)
+    job = EvaluationJob(
+        benchmark, tuple(methods), tuple(protocols), chosen, out.resolve(), device, not overwrite, weights or {}
+    )
     plan = _Plan(job, limit=time_limit, one_thread=workers != 1)
     with _team(plan, workers, device) as team:
         nets = _nets(asked)
@@ -193,7 +194,7 @@ def _keys(ids: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[tuple[st
 class _Plan:
     """Which images are to be judged; what a method did to a process is recorded, and the others go on."""
 
-    def __init__(self, job: Job, limit: float | None, one_thread: bool) -> None:
+    def __init__(self, job: EvaluationJob, limit: float | None, one_thread: bool) -> None:
         self.job, self.limit, self.one_thread = job, limit, one_thread
         self.tasks: deque[Task] = deque()
         self.losses: Counter[str] = Counter()
@@ -279,10 +280,10 @@ class _Here:
             yield judge(self.plan.job, self.entries, task)
 
 
-State = tuple[Job, list[Entry]]
+State = tuple[EvaluationJob, list[Entry]]
 
 
-def _start(job: Job, one_thread: bool, report: Report) -> tuple[State, list[Identity]]:
+def _start(job: EvaluationJob, one_thread: bool, report: Report) -> tuple[State, list[Identity]]:
     if one_thread:
         cpu.set_threads(1)
     entries = job.make_entries(report)

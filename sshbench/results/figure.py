@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from sshbench.errors import SshbenchError, printable
-from sshbench.results.pdf import pdf_page
+from sshbench.results.pdf import Frame, pdf_page
 from sshbench.results.pictures import Pictures, Pixels
 from sshbench.whole_file import whole_file
 
@@ -20,8 +20,6 @@ TALLEST = 1.0  # height of a cell over its width; taller images become narrower
 LETTERS = 0.075  # size of letters, in widths of a cell
 WIDTH_IN_POINTS = 496  # of the PDF: the text width of ICCV and CVPR papers, 6 7/8 inches
 FORMATS = (".pdf", ".png")
-
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +36,7 @@ class Grid:
 
     width: float
     height: float
-    cells: tuple[tuple[Pixels, Box], ...]
+    cells: tuple[tuple[Pixels, Frame], ...]
     labels: tuple[tuple[str, float, float, bool], ...]
 
 
@@ -64,7 +62,7 @@ def grid(
     targets = ["ground truth"] if any(row.target is not None for row in rows) else []
     names = ["composite", *methods, *targets]
     step, line = 1 + GAP, LETTERS * 1.35
-    cells: list[tuple[Pixels, Box]] = []
+    cells: list[tuple[Pixels, Frame]] = []
     labels = [(printable((titles or {}).get(n, n)), c * step + 0.5, LETTERS, True) for c, n in enumerate(names)]
     y = line
     for row in rows:
@@ -133,6 +131,7 @@ def _font(text: str, cell: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 def _pdf(figure: Grid) -> bytes:
     unit = WIDTH_IN_POINTS / figure.width
-    cells = [(np.ascontiguousarray(image), tuple(v * unit for v in box)) for image, box in figure.cells]
+    frames = [(x * unit, y * unit, width * unit, height * unit) for _, (x, y, width, height) in figure.cells]
+    cells = [(np.ascontiguousarray(image), frame) for (image, _), frame in zip(figure.cells, frames, strict=True)]
     labels = [(text, x * unit, y * unit, bold) for text, x, y, bold in figure.labels]
     return pdf_page(WIDTH_IN_POINTS, figure.height * unit, cells, labels, size=LETTERS * unit, room=unit)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from sshbench.errors import printable
 from sshbench.results.frame import frame
 from sshbench.results.parts import ALL, parts_frame
-from sshbench.results.summary import Summary
+from sshbench.results.summary import MethodsSummary
 from sshbench.results.tables import Table, tables
 
 if TYPE_CHECKING:
     import pandas
 
 
-def csv_text(summary: Summary, *, intervals: bool = True) -> str:
+def csv_text(summary: MethodsSummary, *, intervals: bool = True) -> str:
     """The frame as CSV, with benchmark and protocol in every line; no published numbers."""
     found = frame(summary)
     if not intervals:
@@ -25,14 +25,14 @@ def csv_text(summary: Summary, *, intervals: bool = True) -> str:
     return _csv(found, summary)
 
 
-def csv_parts(parts: Mapping[str, Summary], *, intervals: bool = True) -> str:
+def csv_parts(parts: Mapping[str, MethodsSummary], *, intervals: bool = True) -> str:
     """The frame of parts as CSV, each column named by its part and its metric, such as `HCOCO_psnr`."""
     found = parts_frame(parts, intervals=intervals)
     found.columns = ["_".join(names) for names in found.columns]
     return _csv(found, parts[ALL])
 
 
-def _csv(found: pandas.DataFrame, summary: Summary) -> str:
+def _csv(found: pandas.DataFrame, summary: MethodsSummary) -> str:
     found = found.reset_index()
     found.insert(0, "benchmark", summary.benchmark)
     found.insert(1, "protocol", summary.protocol)
@@ -53,7 +53,11 @@ def csv_cell(value: Any) -> Any:
 
 
 def plain_text(
-    summary: Summary, *, width: int = 120, strong: Callable[[str], str] = lambda text: text, published: bool = True
+    summary: MethodsSummary,
+    *,
+    width: int = 120,
+    strong: Callable[[str], str] = lambda text: text,
+    published: bool = True,
 ) -> str:
     """Aligned columns for a terminal; a table that is wider than `width` goes on below.
 
@@ -208,7 +212,7 @@ def _each(write: Callable[[Table], str]) -> Callable[[Sequence[Table]], str]:
     return lambda shown: "\n\n".join(map(write, shown)) + "\n"
 
 
-def _of_summary(write: Callable[[Sequence[Table]], str]) -> Callable[[Summary], str]:
+def _of_summary(write: Callable[[Sequence[Table]], str]) -> Callable[[MethodsSummary], str]:
     return lambda summary: write(tables(summary))
 
 
@@ -221,7 +225,7 @@ WRITERS: dict[str, Callable[[Sequence[Table]], str]] = {
 """Formats of tables; CSV is of numbers, and so of a summary (`csv_text`, `csv_parts`)."""
 
 
-FORMATS: dict[str, Callable[[Summary], str]] = {
+FORMATS: dict[str, Callable[[MethodsSummary], str]] = {
     **{kind: _of_summary(write) for kind, write in WRITERS.items()},
     "csv": csv_text,
 }

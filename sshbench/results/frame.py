@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from sshbench.errors import printable
 from sshbench.results.records import Record, attribute_columns
 from sshbench.results.statistics import Estimate
-from sshbench.results.summary import Row, Summary
+from sshbench.results.summary import MethodRow, MethodsSummary
 
 if TYPE_CHECKING:
     import pandas
 
 
-def frame(summary: Summary, *, by: str | None = None) -> pandas.DataFrame:
+def frame(summary: MethodsSummary, *, by: str | None = None) -> pandas.DataFrame:
     """One row a method (and part of the division `by`), indexed by its name, best first.
 
     Columns are `n`, `failed`, `sees_target`, `ms` (median milliseconds an image), `trained_by` (whose weights it has),
@@ -66,7 +66,7 @@ def _mean_columns(metric: str, one: Estimate) -> dict[str, float]:
     return {metric: one.mean, f"{metric}_low": one.low, f"{metric}_high": one.high}
 
 
-def _columns(row: Row, metrics: Sequence[str]) -> dict[str, float]:
+def _columns(row: MethodRow, metrics: Sequence[str]) -> dict[str, float]:
     found = {}
     for metric in metrics:
         found.update(_mean_columns(metric, row.estimates[metric]))

@@ -37,7 +37,7 @@ Report = Callable[[Step], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
+class EvaluationJob:
     """What a run does to each image; goes to worker processes as it is.
 
     Parameters
@@ -152,7 +152,7 @@ class _Loaded:
     target: str
 
 
-def judge(job: Job, entries: Sequence[Entry], task: Task, report: Report = lambda step: None) -> list[Record]:
+def judge(job: EvaluationJob, entries: Sequence[Entry], task: Task, report: Report = lambda step: None) -> list[Record]:
     """Predict and score some images; scores in `task.known` are used where they still hold.
 
     Parameters
@@ -207,7 +207,7 @@ class _Found:
         return self._pixels
 
 
-def _predicted(job: Job, entry: Entry, loaded: Sequence[_Loaded], task: Task, report: Report) -> list[_Found]:
+def _predicted(job: EvaluationJob, entry: Entry, loaded: Sequence[_Loaded], task: Task, report: Report) -> list[_Found]:
     found: dict[str, _Found] = {}
     keys: dict[str, str] = {}
     missing = []
@@ -253,7 +253,7 @@ def _made(entry: Entry, batch: Sequence[Composite], report: Report) -> list[Any]
         return [outcome for composite in batch for outcome in _made(entry, [composite], report)]
 
 
-def _record(job: Job, own: Identity, protocol: Protocol, id: str, task: Task, **more: Any) -> Record:
+def _record(job: EvaluationJob, own: Identity, protocol: Protocol, id: str, task: Task, **more: Any) -> Record:
     return Record(
         id=id,
         benchmark=job.benchmark.name,
@@ -270,7 +270,7 @@ def _record(job: Job, own: Identity, protocol: Protocol, id: str, task: Task, **
 
 
 def _scored(
-    job: Job,
+    job: EvaluationJob,
     own: Identity,
     protocol: Protocol,
     one: _Loaded,

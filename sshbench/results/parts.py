@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sshbench.errors import printable
 from sshbench.results.records import Record, RecordsError
-from sshbench.results.summary import Summary, chosen, strata_of, summarise
+from sshbench.results.summary import MethodsSummary, chosen, strata_of, summarise
 from sshbench.results.tables import (
     Table,
     breaks_of,
@@ -40,7 +40,7 @@ def summarise_parts(
     sort: str | None = None,
     methods: Mapping[str, str] | None = None,
     ceilings: bool = True,
-) -> dict[str, Summary]:
+) -> dict[str, MethodsSummary]:
     """Summarise each part of the images as if it were a benchmark of its own, and `"all"` of them behind the parts.
 
     Parameters
@@ -80,7 +80,7 @@ def summarise_parts(
     return {**found, ALL: whole}
 
 
-def parts_table(parts: Mapping[str, Summary], division: str = "subset", *, intervals: bool = True) -> Table:
+def parts_table(parts: Mapping[str, MethodsSummary], division: str = "subset", *, intervals: bool = True) -> Table:
     """What `summarise_parts` found as one table, each part a group of columns."""
     whole = parts[ALL]
     columns = [(summary, metric) for summary in parts.values() for metric in whole.metrics]
@@ -105,7 +105,7 @@ def parts_table(parts: Mapping[str, Summary], division: str = "subset", *, inter
     )
 
 
-def parts_frame(parts: Mapping[str, Summary], *, intervals: bool = True) -> pandas.DataFrame:
+def parts_frame(parts: Mapping[str, MethodsSummary], *, intervals: bool = True) -> pandas.DataFrame:
     """The same as a frame: a row a method, and columns of two levels, the part and the metric.
 
     With `intervals`, `M_low` and `M_high` follow each metric M. `attrs` holds benchmark, protocol, protocol_version,

@@ -22,13 +22,14 @@ MOST = 2_000_000  # bytes of a file: what submission systems take without asking
 # Of more than 256 colours, as matplotlib writes fewer of them with a palette, which pypdf takes for damaged.
 _STAND_IN = np.stack([np.arange(257) % 256, np.arange(257) // 256, np.zeros(257)], axis=-1).astype(np.uint8)[None]
 
-Box = tuple[float, ...]
+Frame = tuple[float, float, float, float]
+"""Where a picture lies: x, y, width and height from the upper left."""
 
 
 def pdf_page(
     width: float,
     height: float,
-    pictures: Sequence[tuple[NDArray[np.uint8], Box]],
+    pictures: Sequence[tuple[NDArray[np.uint8], Frame]],
     labels: Sequence[tuple[str, float, float, bool]],
     *,
     size: float,

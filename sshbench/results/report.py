@@ -27,7 +27,7 @@ from sshbench.metrics.suite import METRICS
 from sshbench.results.pictures import ERROR_SPAN, Pictures, Pixels, error_colours, load_pictures, spread
 from sshbench.results.records import Record
 from sshbench.results.statistics import capped
-from sshbench.results.summary import Row, Summary, higher_is_better, summarise
+from sshbench.results.summary import MethodRow, MethodsSummary, higher_is_better, summarise
 from sshbench.results.tables import Table, images_of, tables
 from sshbench.results.weighting import Shares
 from sshbench.whole_file import whole_file
@@ -87,7 +87,7 @@ def write_report(
 
 
 def payload(
-    summary: Summary, records: Sequence[Record], shown: Mapping[str, Mapping[str, Any]] | None = None
+    summary: MethodsSummary, records: Sequence[Record], shown: Mapping[str, Mapping[str, Any]] | None = None
 ) -> dict[str, Any]:
     """What the script works on: metrics, methods, and for each image its values by method and metric."""
     values: dict[str, dict[str, list[float | None]]] = {}
@@ -135,7 +135,7 @@ def _metric(name: str) -> dict[str, Any]:
     }
 
 
-def _method(row: Row, summary: Summary) -> dict[str, Any]:
+def _method(row: MethodRow, summary: MethodsSummary) -> dict[str, Any]:
     means = [row.estimates[metric] for metric in summary.metrics]
     return {
         "name": row.method,
@@ -161,7 +161,7 @@ def _uri(image: Pixels, quality: int = 80) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
-def page(summary: Summary, data: Mapping[str, Any]) -> str:
+def page(summary: MethodsSummary, data: Mapping[str, Any]) -> str:
     """The page's text."""
     parts = files(__package__).joinpath("page")
     style, script = (parts.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))

@@ -21,7 +21,7 @@ RATIOS = ((0.0, 0.05, "0-5%"), (0.05, 0.15, "5-15%"), (0.15, 1.01, "15-100%"))  
 
 
 @dataclass(frozen=True)
-class Row:
+class MethodRow:
     """One method: `n` of `images` were scored; whose weights it has ("": none); estimates and comparisons by metric.
 
     `versus` has no entry for the best method, nor for ceilings, which are no rivals. `title` is what tables call the
@@ -57,7 +57,7 @@ class Weighting:
 
 
 @dataclass(frozen=True)
-class Summary:
+class MethodsSummary:
     """All methods on one benchmark under one protocol.
 
     Parameters
@@ -78,7 +78,7 @@ class Summary:
     protocol_version: str
     images: int
     metrics: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[MethodRow, ...]
     best: Mapping[str, str]
     strata: Mapping[str, Mapping[str, int]]
     weighting: Weighting | None = None
@@ -147,7 +147,7 @@ def summarise(
     weight_to: Shares | None = None,
     methods: Mapping[str, str] | None = None,
     ceilings: bool = True,
-) -> Summary:
+) -> MethodsSummary:
     """Summarise records of one benchmark under one protocol.
 
     Parameters
@@ -197,7 +197,7 @@ def summarise(
     ]
     rows = [replace(row, title=(methods or {}).get(row.method, "")) for row in rows]
     first = records[0]
-    return Summary(
+    return MethodsSummary(
         benchmark=first.benchmark,
         protocol=first.protocol,
         protocol_version=first.protocol_version,
@@ -309,9 +309,9 @@ def _row(
     compared: Mapping[str, Versus],
     strata: Strata,
     images: int,
-) -> Row:
+) -> MethodRow:
     seconds = [record.seconds for record in group if record.seconds is not None]
-    return Row(
+    return MethodRow(
         method=method,
         sees_target=group[0].sees_target,
         n=sum(record.failed is None and bool(record.metrics) for record in group),
@@ -337,21 +337,21 @@ def _weighted(values: Values, parts: Sequence[Sequence[str]], shares: Shares) ->
     }
 
 
-def _in_order(rows: list[Row], names: Iterable[str]) -> list[Row]:
+def _in_order(rows: list[MethodRow], names: Iterable[str]) -> list[MethodRow]:
     """Methods in the order of their names, ceilings behind the others."""
     place = {name: i for i, name in enumerate(names)}
     return sorted(rows, key=lambda row: (row.sees_target, place[row.method]))
 
 
-def _sorted(rows: list[Row], metric: str | None) -> list[Row]:
+def _sorted(rows: list[MethodRow], metric: str | None) -> list[MethodRow]:
     """Methods before ceilings, the best first, those without a value last."""
     if metric is None:
         return rows
     sign = -1 if higher_is_better(metric) else 1
 
-    def rank(row: Row) -> tuple[bool, float]:
+    def rank(row: MethodRow) -> tuple[bool, float]:
         mean = row.estimates[metric].mean
         return row.sees_target, np.inf if np.isnan(mean) else sign * mean
 
-    ordered: Callable[[Row], tuple[bool, float]] = rank
+    ordered: Callable[[MethodRow], tuple[bool, float]] = rank
     return sorted(rows, key=ordered)

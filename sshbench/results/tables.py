@@ -12,7 +12,7 @@ from sshbench.methods.cards import terms_of
 from sshbench.metrics.suite import METRICS
 from sshbench.results.published import Published, published_on
 from sshbench.results.statistics import Estimate, Versus
-from sshbench.results.summary import Row, Summary, Weighting, higher_is_better
+from sshbench.results.summary import MethodRow, MethodsSummary, Weighting, higher_is_better
 
 MISSING = "missing"  # of a method whose weights are not here
 CEILING = "ceiling: sees the ground truth"
@@ -62,7 +62,7 @@ class Table:
         set_(self, "label", re.sub(r"[^a-z0-9-]+", "-", self.label.lower()).strip("-"))
 
 
-def tables(summary: Summary, *, published: bool = True, intervals: bool = True) -> list[Table]:
+def tables(summary: MethodsSummary, *, published: bool = True, intervals: bool = True) -> list[Table]:
     """All tables of a summary: the first metric in full, all metrics, the strata, and what is published.
 
     Parameters
@@ -89,7 +89,7 @@ def title_of(metric: str) -> str:
     return f"{known.title if known else metric}{unit} {'↑' if higher_is_better(metric) else '↓'}"
 
 
-def _leading(summary: Summary, intervals: bool) -> Table:
+def _leading(summary: MethodsSummary, intervals: bool) -> Table:
     metric, weighting = summary.metrics[0], summary.weighting
     weighted = any(row.trained_by for row in summary.rows)
     beside = ["95% interval"] if intervals else []
@@ -122,7 +122,7 @@ def _leading(summary: Summary, intervals: bool) -> Table:
     )  # fmt: skip
 
 
-def means_table(summary: Summary, *, intervals: bool = True, alone: bool = False) -> Table:
+def means_table(summary: MethodsSummary, *, intervals: bool = True, alone: bool = False) -> Table:
     """Methods by metrics.
 
     Parameters
@@ -153,7 +153,7 @@ def means_table(summary: Summary, *, intervals: bool = True, alone: bool = False
     return Table(title, head, rows, strong, breaks_of(summary), notes, label=f"{label_of(summary)}-means")
 
 
-def _weighted(summary: Summary, weighting: Weighting, intervals: bool) -> Table:
+def _weighted(summary: MethodsSummary, weighting: Weighting, intervals: bool) -> Table:
     name = weighting.shares.name
     head = ("method", *(title_of(metric) for metric in summary.metrics))
     rows = tuple(
@@ -181,7 +181,7 @@ def _weighting_notes(weighting: Weighting) -> list[str]:
     ]
 
 
-def _stratum(summary: Summary, division: str, intervals: bool) -> Table:
+def _stratum(summary: MethodsSummary, division: str, intervals: bool) -> Table:
     metric, parts = summary.metrics[0], summary.strata[division]
     head = ("method", *(f"{part} ({count})" for part, count in parts.items()))
     rows = tuple(
@@ -201,7 +201,7 @@ def named(division: str) -> str:
     return {"foreground": "part of the image that is foreground"}.get(division, division)
 
 
-def _failures_only(summary: Summary) -> Table:
+def _failures_only(summary: MethodsSummary) -> Table:
     rows = tuple((row_name(row), _count(row)) for row in summary.rows)
     title = f"{summary.benchmark}, {images_of(summary.images)}, protocol {summary.protocol}: nothing was scored"
     return Table(title, ("method", "n"), rows, breaks=breaks_of(summary), notes=tuple(failures(summary)))
@@ -239,7 +239,7 @@ def _origin(p: Published) -> tuple[str, str, str]:
     return p.source, p.protocol, p.note
 
 
-def _notes(summary: Summary, intervals: bool) -> list[str]:
+def _notes(summary: MethodsSummary, intervals: bool) -> list[str]:
     notes = []
     if summary.resolution is not None:
         metric = summary.metrics[0]
@@ -257,13 +257,13 @@ def _notes(summary: Summary, intervals: bool) -> list[str]:
     return notes + common_notes(summary, intervals) + failures(summary)
 
 
-def whose(summary: Summary) -> list[str]:
+def whose(summary: MethodsSummary) -> list[str]:
     """Whose weights the methods of a table have, where it has no column of that."""
     by = [f"{row.called}: {row.trained_by}" for row in summary.rows if row.trained_by not in ("", MISSING)]
     return [f"Weights of {', '.join(by)}."] if by else []
 
 
-def common_notes(summary: Summary, intervals: bool = True) -> list[str]:
+def common_notes(summary: MethodsSummary, intervals: bool = True) -> list[str]:
     """What a table of these records has to say where it stands alone: bold, intervals, ceilings, and `stated`."""
     notes = []
     if summary.best and len(summary.rows) > 1:
@@ -281,7 +281,7 @@ def common_notes(summary: Summary, intervals: bool = True) -> list[str]:
     return notes + stated(summary)
 
 
-def stated(summary: Summary) -> list[str]:
+def stated(summary: MethodsSummary) -> list[str]:
     """What every table of these records has to say: what its protocol gives away, and terms of the authors' weights."""
     protocol = PROTOCOLS.get(summary.protocol)
     found = [f"{summary.protocol}: {protocol.gives_away}."] if protocol and protocol.gives_away else []
@@ -289,7 +289,7 @@ def stated(summary: Summary) -> list[str]:
     return found + list(dict.fromkeys(f"{one}." for one in terms if one))
 
 
-def failures(summary: Summary) -> list[str]:
+def failures(summary: MethodsSummary) -> list[str]:
     """A sentence for each method that failed on images."""
     found = []
     for row in summary.rows:
@@ -303,22 +303,22 @@ def failures(summary: Summary) -> list[str]:
     return found
 
 
-def row_name(row: Row) -> str:
+def row_name(row: MethodRow) -> str:
     """What a row begins with: the method, marked where it is a ceiling or failed."""
     return f"{row.called}{' ‡' if row.sees_target else ''}{' †' if row.failures else ''}"
 
 
-def subject_of(summary: Summary) -> str:
+def subject_of(summary: MethodsSummary) -> str:
     """What a summary is of."""
     return f"{summary.benchmark}, {images_of(summary.images)}, {summary.protocol} (version {summary.protocol_version})"
 
 
-def label_of(summary: Summary) -> str:
+def label_of(summary: MethodsSummary) -> str:
     """What labels of the summary's tables begin with."""
     return f"{summary.benchmark}-{summary.protocol}"
 
 
-def _count(row: Row) -> str:
+def _count(row: MethodRow) -> str:
     return str(row.n) if row.n == row.images else f"{row.n} of {row.images}"
 
 
@@ -358,11 +358,11 @@ def _difference(metric: str, one: Versus | None) -> tuple[str, str, str]:
     return number(metric, one.difference, "+"), interval(metric, one, "+"), p
 
 
-def _is_worse(row: Row, metric: str) -> bool:
+def _is_worse(row: MethodRow, metric: str) -> bool:
     return metric in row.versus and row.versus[metric].p < SIGNIFICANT
 
 
-def _strong(summary: Summary, columns: dict[int, str]) -> frozenset[tuple[int, int]]:
+def _strong(summary: MethodsSummary, columns: dict[int, str]) -> frozenset[tuple[int, int]]:
     return frozenset(
         (i, column)
         for i, row in enumerate(summary.rows)
@@ -371,7 +371,7 @@ def _strong(summary: Summary, columns: dict[int, str]) -> frozenset[tuple[int, i
     )
 
 
-def breaks_of(summary: Summary) -> frozenset[int]:
+def breaks_of(summary: MethodsSummary) -> frozenset[int]:
     """The row in front of which a rule parts ceilings from methods."""
     first = next((i for i, row in enumerate(summary.rows) if row.sees_target), 0)
     return frozenset({first} if first else set())

@@ -17,7 +17,7 @@ from sshbench.training.cache import CachedSource
 from sshbench.training.options import PairSettings, Shares
 from sshbench.training.pairs import Pairs, holds_iharmony4
 from sshbench.training.scenes import Scenes
-from sshbench.training.stored import StoredViews, check_store, open_rows
+from sshbench.training.store_rows import StoredViews, check_store, open_rows
 from sshbench.triplets.dataset import TripletDataset
 from sshbench.triplets.held_out import Part
 from sshbench.triplets.loader import TripletLoader

@@ -17,7 +17,8 @@ from sshbench.errors import SshbenchError
 from sshbench.training.boards import open_boards
 from sshbench.whole_file import append_whole, whole_file
 
-Row = dict[str, float | int]
+Numbers = dict[str, float | int]
+"""One row of `log.csv` or `validation.csv`, by column."""
 
 
 class LogError(SshbenchError):
@@ -49,7 +50,7 @@ class Table:
         else:
             path.unlink(missing_ok=True)
 
-    def add(self, row: Row) -> None:
+    def add(self, row: Numbers) -> None:
         """Write a row; columns that the first row lacked are left out.
 
         Raises
@@ -69,7 +70,7 @@ class Table:
         return out.getvalue()
 
 
-def read_rows(path: Path) -> list[Row]:
+def read_rows(path: Path) -> list[Numbers]:
     """Read the rows of a CSV file of a run, whole numbers as int and cells without a number as NaN.
 
     Rows that are not whole are left out with a warning, but for one at the end that a kill has cut off. Without a file
@@ -135,7 +136,7 @@ class Logs:
         self._terminal = sys.stderr.isatty()
         self._said = float("-inf")
 
-    def trained(self, row: Row, line: str) -> None:
+    def trained(self, row: Numbers, line: str) -> None:
         """Log a row of training, and show a line: on a terminal over the last one, elsewhere every half minute."""
         self.training.add(row)
         self._boards.add("training", row)
@@ -145,7 +146,7 @@ class Logs:
             sys.stderr.write(f"\r\x1b[K{line}" if self._terminal else f"{line}\n")
             sys.stderr.flush()
 
-    def validated(self, row: Row, line: str) -> None:
+    def validated(self, row: Numbers, line: str) -> None:
         """Log a row of validation, and show a line that stays."""
         self.validation.add(row)
         self._boards.add("validation", row)
@@ -210,9 +211,9 @@ def draw_curve(folder: Path) -> Path | None:
     return path
 
 
-def _column(rows: list[Row], name: str) -> list[float]:
+def _column(rows: list[Numbers], name: str) -> list[float]:
     return [row.get(name, math.nan) for row in rows]
 
 
-def _line(axes: Any, rows: list[Row], name: str, **style: Any) -> None:
+def _line(axes: Any, rows: list[Numbers], name: str, **style: Any) -> None:
     axes.plot(_column(rows, "samples"), _column(rows, name), marker="." if len(rows) < 20 else "", **style)

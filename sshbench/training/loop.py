@@ -22,13 +22,13 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from sshbench.errors import SshbenchError
 from sshbench.training.distributed import World
 from sshbench.training.ema import Average
+from sshbench.training.logs import Numbers
 from sshbench.training.objectives import Batch, Objective, Phase
 from sshbench.training.recipe import Interval, Recipe, RecipeError, seconds
 from sshbench.triplets.data_workers import WorkersError
 from sshbench.triplets.loader import TripletLoader
 
 Reason = Literal["complete", "time limit", "interrupted"]
-Row = dict[str, float | int]
 
 _NUMBER = (int, float)
 _KINDS: dict[str, Any] = {
@@ -141,7 +141,7 @@ class Trainer:
         enabled = self.recipe.loop.precision == "bfloat16"
         return torch.autocast(self.world.device.type, torch.bfloat16, enabled=enabled)
 
-    def check(self, losses: Row) -> None:
+    def check(self, losses: Numbers) -> None:
         """Stop a run whose loss tells that it is lost.
 
         Raises
@@ -213,7 +213,7 @@ def train(
     trainer: Trainer,
     *,
     stop: Callable[[], Reason | None],
-    log: Callable[[Row], None],
+    log: Callable[[Numbers], None],
     validate: Callable[[], float | None],
     checkpoint: Callable[[bool], None],
 ) -> Reason:
@@ -331,12 +331,12 @@ class Meter:
         self.steps += 1
         self._sums = {name: self._sums[name] + value if self._sums else value for name, value in found.items()}
 
-    def row(self) -> Row:
+    def row(self) -> Numbers:
         """What to log, and start over."""
         trainer, recipe = self._trainer, self._trainer.recipe
         means = trainer.world.means(torch.stack(list(self._sums.values())) / self.steps).tolist()
         elapsed = max(time.monotonic() - self._started, 1e-9)
-        row: Row = {
+        row: Numbers = {
             "step": trainer.step,
             "epoch": trainer.epoch,
             "samples": trainer.samples,

@@ -28,7 +28,7 @@ from sshbench.training import panel as panels
 from sshbench.training.data import Training, described, make_loader, open_training
 from sshbench.training.distributed import World, world
 from sshbench.training.interrupts import interrupts
-from sshbench.training.logs import LogError, Logs, Row, draw_curve
+from sshbench.training.logs import LogError, Logs, Numbers, draw_curve
 from sshbench.training.loop import Diverged, Reason, Trainer, train
 from sshbench.training.objectives import Objective, make_objective
 from sshbench.training.panel import Panel, open_panel, validate_panel
@@ -260,7 +260,7 @@ class _Keeper:
         if self._logs is not None:
             self._logs.say(line)
 
-    def log(self, row: Row) -> None:
+    def log(self, row: Numbers) -> None:
         if self._logs is None:
             return
         losses = " ".join(f"{name.removeprefix('loss/')} {row[name]:.4f}" for name in row if name.startswith("loss/"))

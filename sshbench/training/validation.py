@@ -21,7 +21,7 @@ from sshbench.results.statistics import capped, estimate
 from sshbench.training.data import form_of
 from sshbench.training.options import PairSettings
 from sshbench.training.pairs import Pairs
-from sshbench.training.stored import open_rows
+from sshbench.training.store_rows import open_rows
 from sshbench.triplets.dataset import Sample, TripletDataset, collate
 from sshbench.triplets.held_out import held_out_or_all
 from sshbench.triplets.loader import is_image, normalized

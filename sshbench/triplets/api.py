@@ -11,7 +11,7 @@ from sshbench.triplets.codecs import Codec
 from sshbench.triplets.engine import Engine, Summary, generate, plan
 from sshbench.triplets.held_out import Part
 from sshbench.triplets.luts import Places, bank_of
-from sshbench.triplets.manifest import Run, Store
+from sshbench.triplets.manifest import Run, StoreKind
 from sshbench.triplets.settings import Settings
 from sshbench.triplets.sources import Source, open_source
 
@@ -25,7 +25,7 @@ def generate_triplets(
     masks: str | os.PathLike[str] | None = None,
     part: Part = "all",
     limit: int | None = None,
-    store: Store = "pixels",
+    store: StoreKind = "pixels",
     image_format: Literal["png", "jpeg", "webp"] = "png",
     quality: int | None = None,
     views: Literal[3, 4] = 3,

@@ -26,7 +26,7 @@ from sshbench.triplets.manifest import (
     Run,
     ShardRecord,
     Skipped,
-    Store,
+    StoreKind,
     begin,
     finish,
     lut_hashes,
@@ -36,11 +36,11 @@ from sshbench.triplets.progress import Bar
 from sshbench.triplets.settings import COMPUTED, Settings
 from sshbench.triplets.source import Source
 from sshbench.triplets.storage import Storage
-from sshbench.triplets.writer import Job, Made, Tick, Todo, partners_of
+from sshbench.triplets.writer import Made, ShardJob, Tick, Todo, partners_of
 
 Engine = Literal["local", "ray"]
 
-ROWS_PER_SHARD: dict[Store, int] = {"pixels": 500, "recipes": 200_000}
+ROWS_PER_SHARD: dict[StoreKind, int] = {"pixels": 500, "recipes": 200_000}
 
 
 class EngineError(SshbenchError):
@@ -105,7 +105,7 @@ def plan(
     source: Source,
     bank: LutBank | None,
     *,
-    store: Store = "pixels",
+    store: StoreKind = "pixels",
     codec: Codec | None = None,
     views: int = 3,
     rows_per_shard: int | None = None,
@@ -251,7 +251,7 @@ def generate(
     storage.clear_scratch()
     before = begin(storage, run)
     run = replace(before.run, versions=run.versions)
-    job = Job(run, source, bank, storage, partners_of(run, source), verify, retry_skipped)
+    job = ShardJob(run, source, bank, storage, partners_of(run, source), verify, retry_skipped)
 
     begun = time.monotonic()
     shards = _Shards(before, i, n)
@@ -309,7 +309,7 @@ class _Shards:
         self.records[record.number] = record
 
 
-def _conclude(job: Job, shards: _Shards) -> tuple[Manifest, int | None]:
+def _conclude(job: ShardJob, shards: _Shards) -> tuple[Manifest, int | None]:
     """Finish the output if no shard is missing, by whomever the others were made; else say how many are."""
     latest = read_manifest(job.output)
     if different := latest.run.differences(shards.run):
@@ -331,7 +331,7 @@ def _conclude(job: Job, shards: _Shards) -> tuple[Manifest, int | None]:
 
 
 def _run(
-    job: Job, todo: Todo, engine: Engine, workers: int, address: str | None, tick: Tick
+    job: ShardJob, todo: Todo, engine: Engine, workers: int, address: str | None, tick: Tick
 ) -> Generator[Made, None, None]:
     if engine == "ray":
         from sshbench.triplets.ray_engine import run_ray

@@ -13,7 +13,7 @@ from sshbench.triplets.manifest import Run
 from sshbench.triplets.shard_file import ParquetShard
 from sshbench.triplets.source import Source
 from sshbench.triplets.storage import Storage
-from sshbench.triplets.writer import Job, outcomes, partners_of
+from sshbench.triplets.writer import ShardJob, outcomes, partners_of
 
 _SAMPLES = {"pixels": 8, "recipes": 10_000}
 
@@ -45,7 +45,7 @@ def estimate(run: Run, source: Source, bank: LutBank | None) -> Estimate:
         spans = [(0, count)]
     else:
         spans = [(i, i + 1) for i in sorted({k * run.photos // count for k in range(count)} if run.photos else ())]
-    job = Job(run, source, bank, Storage("."), partners_of(run, source))
+    job = ShardJob(run, source, bank, Storage("."), partners_of(run, source))
     photos = 0
     with tempfile.TemporaryDirectory() as folder, kernels_in_one_thread():
         begun = time.perf_counter()

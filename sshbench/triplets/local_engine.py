@@ -20,7 +20,7 @@ from sshbench.errors import SshbenchError
 from sshbench.threads import keep_to_one_thread, kernels_in_one_thread
 from sshbench.triplets.manifest import ShardRecord
 from sshbench.triplets.worker_start import without_main, worker_context
-from sshbench.triplets.writer import Job, Made, Tick, Todo, make_shard
+from sshbench.triplets.writer import Made, ShardJob, Tick, Todo, make_shard
 
 _DEATHS = 3
 
@@ -29,14 +29,14 @@ class WorkersDied(SshbenchError):
     """Worker processes end before they finish a shard, again and again."""
 
 
-def run_here(job: Job, todo: Todo, tick: Tick) -> Generator[Made, None, None]:
+def run_here(job: ShardJob, todo: Todo, tick: Tick) -> Generator[Made, None, None]:
     """Make the shards one after the other in this process."""
     with kernels_in_one_thread():
         for number, record in todo:
             yield make_shard(job, number, record, tick)
 
 
-def run_processes(job: Job, todo: Todo, workers: int, tick: Tick) -> Generator[Made, None, None]:
+def run_processes(job: ShardJob, todo: Todo, workers: int, tick: Tick) -> Generator[Made, None, None]:
     """Make the shards in `workers` processes; shards of a process that dies are made again.
 
     Raises
@@ -122,7 +122,7 @@ def _end(pool: ProcessPoolExecutor) -> None:
 
 # In a worker
 
-_worker: tuple[Job, Any] | None = None
+_worker: tuple[ShardJob, Any] | None = None
 
 
 def _start(job: bytes, counts: Any, environment: dict[str, str]) -> None:

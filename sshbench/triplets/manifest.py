@@ -23,7 +23,7 @@ from sshbench.triplets.held_out import Part
 from sshbench.triplets.settings import Settings, SettingsError
 from sshbench.triplets.storage import Storage
 
-Store = Literal["pixels", "recipes"]
+StoreKind = Literal["pixels", "recipes"]
 _Dataclass = TypeVar("_Dataclass")
 
 MANIFEST = "manifest.json"
@@ -111,7 +111,7 @@ class Run:
     """
 
     settings: Settings
-    store: Store
+    store: StoreKind
     codec: Codec
     views: Annotated[int, Field(ge=3, le=4)]
     rows_per_shard: Annotated[int, Field(ge=1, le=_MOST)]

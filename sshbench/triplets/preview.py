@@ -9,7 +9,7 @@ from sshbench.triplets.engine import plan
 from sshbench.triplets.luts import Places, bank_of
 from sshbench.triplets.recipe import make_recipe
 from sshbench.triplets.settings import Settings
-from sshbench.triplets.sheet import Pixels, Row, row_of
+from sshbench.triplets.sheet import Pixels, SheetRow, row_of
 from sshbench.triplets.source import SkippedImage, Source
 from sshbench.triplets.sources import open_source
 from sshbench.triplets.stored import StoredTriplets, asked_of, load_triplets
@@ -17,13 +17,13 @@ from sshbench.triplets.stored import StoredTriplets, asked_of, load_triplets
 _PHOTO_SIDE = 480
 
 
-def would_be(count: int, source: str, luts: Places | None, *, settings: Settings, **where: Any) -> list[Row]:
+def would_be(count: int, source: str, luts: Places | None, *, settings: Settings, **where: Any) -> list[SheetRow]:
     """Render the first `count` photographs of a source that can be used; `where` is for `open_source`."""
     photos = open_source(source, **where)
     bank = bank_of(settings.appearance, luts)
     run = plan(settings, photos, bank, views=4 if settings.kind == "triplets" else 3)
     renderer = StoredTriplets("", run, [], photos, bank)
-    rows: list[Row] = []
+    rows: list[SheetRow] = []
     reason: SkippedImage | None = None
     for i in range(len(photos)):
         if len(rows) == count:
@@ -38,7 +38,7 @@ def would_be(count: int, source: str, luts: Places | None, *, settings: Settings
     return rows
 
 
-def written(count: int, store: str, source: str | None, luts: Places | None) -> list[Row]:
+def written(count: int, store: str, source: str | None, luts: Places | None) -> list[SheetRow]:
     """Show the first `count` rows of a store, with their photographs where those can be read."""
     stored = load_triplets(store, source=source, luts=luts)
     if not len(stored):

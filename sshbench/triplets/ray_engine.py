@@ -15,7 +15,7 @@ from typing import Any
 from sshbench.errors import SshbenchError
 from sshbench.lut.kernels import cpu
 from sshbench.triplets.manifest import ShardRecord
-from sshbench.triplets.writer import Job, Made, Tick, Todo, make_shard
+from sshbench.triplets.writer import Made, ShardJob, Tick, Todo, make_shard
 
 _RETRIES = 5
 
@@ -24,7 +24,7 @@ class RayError(SshbenchError):
     """Ray is not installed, cannot be reached, or loses the same task again and again."""
 
 
-def run_ray(job: Job, todo: Todo, workers: int, address: str | None, tick: Tick) -> Generator[Made, None, None]:
+def run_ray(job: ShardJob, todo: Todo, workers: int, address: str | None, tick: Tick) -> Generator[Made, None, None]:
     """Make the shards on the cluster at `address`, or on this machine with `workers` processors.
 
     A task whose worker or node is lost is run again on another one. A Ray that runs already in this process is used and
@@ -63,7 +63,7 @@ def _knock(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=10).close()
 
 
-def _run(ray: Any, job: Job, todo: Todo) -> Generator[Made, None, None]:
+def _run(ray: Any, job: ShardJob, todo: Todo) -> Generator[Made, None, None]:
     make = ray.remote(num_cpus=1, max_retries=_RETRIES)(_make)
     reference, key = ray.put(job), uuid.uuid4().hex
     pending: list[Any] = []
@@ -104,7 +104,7 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
-_jobs: dict[str, Job] = {}
+_jobs: dict[str, ShardJob] = {}
 
 
 def _make(reference: list[Any], key: str, number: int, record: ShardRecord | None) -> Made:

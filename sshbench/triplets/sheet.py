@@ -31,7 +31,7 @@ class Tile:
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
+class SheetRow:
     """One photograph, `[H, W, 3]` uint8 or None, with its crops' boxes (parts of width and height), and its tiles."""
 
     photo: Pixels | None
@@ -40,7 +40,7 @@ class Row:
     tiles: Sequence[Tile]
 
 
-def row_of(sample: Mapping[str, Any], photo: Pixels | None, background: Background = "photographed") -> Row:
+def row_of(sample: Mapping[str, Any], photo: Pixels | None, background: Background = "photographed") -> SheetRow:
     """The line of one triplet or composite, a row of `load_triplets` with the photograph it was made from.
 
     `background` is that of the composite's settings.
@@ -54,7 +54,7 @@ def row_of(sample: Mapping[str, Any], photo: Pixels | None, background: Backgrou
             Tile(sample["mask"], "mask", "", CONTENT),
             Tile(sample["real"], "real", beta, CONTENT),
         ]
-        return Row(photo, sample["row"], [(sample["content_box"], CONTENT, "crop")], tiles)
+        return SheetRow(photo, sample["row"], [(sample["content_box"], CONTENT, "crop")], tiles)
     beta = _appearance(sample["beta"], sample["beta_strength"])
     tiles = [
         Tile(sample["foreground"], "foreground", f"content, {alpha}", CONTENT),
@@ -64,7 +64,7 @@ def row_of(sample: Mapping[str, Any], photo: Pixels | None, background: Backgrou
     if "reference_alpha" in sample:
         tiles.append(Tile(sample["reference_alpha"], "reference alpha", f"reference, {alpha}", REFERENCE))
     boxes = [(sample["content_box"], CONTENT, "content"), (sample["reference_box"], REFERENCE, "reference")]
-    return Row(photo, sample["row"], boxes, tiles)
+    return SheetRow(photo, sample["row"], boxes, tiles)
 
 
 def _appearance(name: str, strength: float) -> str:
@@ -76,7 +76,7 @@ def _appearance(name: str, strength: float) -> str:
     return name if strength == 1 else f"{name} at {strength:.0%}"
 
 
-def triplet_sheet(rows: Sequence[Row], *, tile: int = 200, font_size: int | None = None) -> Image.Image:
+def triplet_sheet(rows: Sequence[SheetRow], *, tile: int = 200, font_size: int | None = None) -> Image.Image:
     """Draw one line a photograph.
 
     Parameters

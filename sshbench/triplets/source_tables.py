@@ -21,7 +21,7 @@ _BATCH = 16
 _Surveyed = tuple[int, dict[str, bool], set[frozenset[str]]]
 
 
-class _Part(Protocol):
+class _TableFile(Protocol):
     """One file."""
 
     def __len__(self) -> int: ...
@@ -76,7 +76,7 @@ class TableSource(FileSource):
             "masks": self.mask_column,
             "photographs": len(self),
         }
-        self._open: tuple[int, _Part] | None = None
+        self._open: tuple[int, _TableFile] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_open": None}
@@ -117,7 +117,7 @@ class TableSource(FileSource):
         part = bisect_right(self.ends, i)
         return part, i - (self.ends[part] - self.counts[part])
 
-    def _part(self, part: int) -> _Part:
+    def _part(self, part: int) -> _TableFile:
         if self._open is None or self._open[0] != part:
             columns = [c for c in (self.column, self.mask_column) if c is not None]
             self._open = part, _PARTS[self.found.kind](self.found, self.names[part], columns)

@@ -38,7 +38,7 @@ _PHOTOS_AT_ONCE = 64  # a stream holds so many encoded images
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
+class ShardJob:
     """What a worker needs to make any shard of a run."""
 
     run: Run
@@ -50,7 +50,7 @@ class Job:
     retry_skipped: bool = False
 
 
-def make_shard(job: Job, number: int, record: ShardRecord | None, report: Report) -> Made:
+def make_shard(job: ShardJob, number: int, record: ShardRecord | None, report: Report) -> Made:
     """Check the shard that `record` describes, or make shard `number`.
 
     Of a shard without photographs, past the end of a stream, only the record is written.
@@ -88,7 +88,7 @@ def make_shard(job: Job, number: int, record: ShardRecord | None, report: Report
     return made, True
 
 
-def is_whole(job: Job, record: ShardRecord) -> bool:
+def is_whole(job: ShardJob, record: ShardRecord) -> bool:
     """Whether a shard is there as its record says: its size and, unless `job.verify` is `"size"`, its hash."""
     if not record.photos:
         return True
@@ -109,7 +109,7 @@ def partners_of(run: Run, source: Source) -> Partners | None:
 Outcome = tuple[list[dict[str, Any]], list[Skipped]]
 
 
-def outcomes(job: Job, start: int, stop: int) -> Iterator[Outcome]:
+def outcomes(job: ShardJob, start: int, stop: int) -> Iterator[Outcome]:
     """For each photograph: the rows it gives, and what it does not give."""
     if job.run.store == "pixels":
         photos = job.source.photos(start, stop)
@@ -137,7 +137,7 @@ def _recipes(run: Run, ids: list[str]) -> list[list[Recipe]]:
     return [flat[i : i + draws] for i in range(0, len(flat), draws)]
 
 
-def _rendered(job: Job, photo: Photo, recipes: list[Recipe]) -> Outcome:
+def _rendered(job: ShardJob, photo: Photo, recipes: list[Recipe]) -> Outcome:
     settings = job.run.settings
     try:
         pixels = photo.read(settings.short_side)
@@ -166,7 +166,7 @@ def _rendered(job: Job, photo: Photo, recipes: list[Recipe]) -> Outcome:
     return rows, skipped
 
 
-def _row(job: Job, recipe: Recipe, views: Rendered | RenderedComposite) -> dict[str, Any]:
+def _row(job: ShardJob, recipe: Recipe, views: Rendered | RenderedComposite) -> dict[str, Any]:
     encode = job.run.codec.encode
     images: dict[str, bytes] = {}
     boxes: dict[str, Any] = {"content_box": views.content_box}

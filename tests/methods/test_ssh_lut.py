@@ -15,7 +15,7 @@ from sshbench.colour.strength import Amount
 from sshbench.lut.table import identity_table
 from sshbench.methods import Method, get_method
 from sshbench.methods.full_resolution import PredictsMap, View
-from sshbench.methods.ssh_lut import SshLutMethod, _safe, network_input, view_of
+from sshbench.methods.ssh_lut import SshLutMethod, _safe, network_input, placed_view
 from sshbench.methods.weights import WeightsCard, save_weights
 from sshbench.networks.ssh_lut import SshLut
 from tests.results.standin import composite
@@ -110,7 +110,7 @@ def test_it_sees_all_of_the_background_and_what_is_near_the_foreground_apart() -
     foreground, near = np.random.default_rng(0).integers(0, 256, (2, 96, 96, 3), np.uint8)
     far, here = near.copy(), near.copy()
     far[:, 60:], here[:, 30:38] = 0, 0
-    given = [network_input([view_of(on_a_canvas(b, foreground, square()))]) for b in (near, far, here)]  # type: ignore[list-item]
+    given = [network_input([placed_view(on_a_canvas(b, foreground, square()))]) for b in (near, far, here)]  # type: ignore[list-item]
     names = ("content", "reference", "content mask", "reference mask", "placed", "placed mask", "near mask")
     for other, changed in ((1, {"reference"}), (2, {"reference", "placed"})):
         pairs = zip(names, given[0], given[other], strict=True)
@@ -121,7 +121,7 @@ def test_it_sees_all_of_the_background_and_what_is_near_the_foreground_apart() -
 
 def test_the_place_is_twice_as_wide_and_high_as_the_foreground_and_shows_both() -> None:
     foreground, background = np.full((96, 96, 3), 200, np.uint8), np.full((96, 96, 3), 50, np.uint8)
-    view = view_of(on_a_canvas(background, foreground, square()))
+    view = placed_view(on_a_canvas(background, foreground, square()))
     assert view is not None
     assert view.placed is not None
     assert view.placed_mask is not None
@@ -148,13 +148,13 @@ def test_what_lies_outside_of_the_mask_in_the_foreground_does_not_matter(method:
     maps = []
     for outside in (foreground, 255 - foreground, np.zeros_like(foreground)):
         other = np.where(mask[..., None] > 0, foreground, outside)
-        view = view_of(on_a_canvas(background, other, mask))
+        view = placed_view(on_a_canvas(background, other, mask))
         assert view is not None
         maps.append(method.colour_maps([view])[0](foreground).astype(int)[mask == 1])
     assert np.abs(maps[1] - maps[0]).max() <= 6
     assert np.abs(maps[2] - maps[0]).max() <= 6
     inside = np.where(mask[..., None] > 0, 255 - foreground, foreground)
-    view = view_of(on_a_canvas(background, inside, mask))
+    view = placed_view(on_a_canvas(background, inside, mask))
     assert view is not None
     assert np.abs(method.colour_maps([view])[0](foreground).astype(int)[mask == 1] - maps[0]).max() > 12
 
@@ -166,7 +166,7 @@ def test_a_foreground_without_known_surroundings_has_no_place(method: SshLutMeth
     mask = np.ones((96, 96), np.float32)
     mask[:, 96 - beside :] = 0
     hidden = Composite("x", given.composite, given.composite, given.composite, mask)
-    view = view_of(hidden)
+    view = placed_view(hidden)
     assert view is not None
     placed, shown, near = network_input([view])[4:]
     assert placed.any() == shown.any() == near.any() == (beside == 6)  # at least 2% have to be known
@@ -177,7 +177,7 @@ def test_a_foreground_without_known_surroundings_has_no_place(method: SshLutMeth
 
 
 def test_views_with_a_place_and_without_one_may_be_in_one_batch(method: SshLutMethod) -> None:
-    view = view_of(composite(0))
+    view = placed_view(composite(0))
     assert view is not None
     views = [view, replace(view, placed=None, placed_mask=None)]
     together = [one.lut.values for one in method.colour_maps(views)]

@@ -20,7 +20,7 @@ from sshbench.results.frame import frame
 from sshbench.results.published import published_on, read_published
 from sshbench.results.records import Record, RecordsError, records_file, write_records
 from sshbench.results.statistics import estimate, holm, versus
-from sshbench.results.summary import Row, Summary, one_of, summarise
+from sshbench.results.summary import MethodRow, MethodsSummary, one_of, summarise
 from sshbench.results.tables import Table, published_table, tables
 
 
@@ -56,7 +56,7 @@ RECORDS = [
 ]
 
 
-def row(summary: Summary, method: str) -> Row:
+def row(summary: MethodsSummary, method: str) -> MethodRow:
     return next(row for row in summary.rows if row.method == method)
 
 

@@ -18,7 +18,7 @@ from sshbench.training.cache import CachedSource
 from sshbench.training.data import described, form_of, make_loader, open_training
 from sshbench.training.options import PairSettings, Shares
 from sshbench.training.pairs import Pairs
-from sshbench.training.stored import StoredViews
+from sshbench.training.store_rows import StoredViews
 from sshbench.triplets.dataset import TripletDataset
 from sshbench.triplets.engine import generate, plan
 from sshbench.triplets.held_out import in_part, is_held_out

@@ -19,7 +19,7 @@ from sshbench.colour.transfer import TRANSFER_FUNCTIONS
 from sshbench.errors import SshbenchError
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.table import Lut, LutError, identity_table
-from sshbench.training.stored import rows_of
+from sshbench.training.store_rows import rows_of
 from sshbench.triplets import families
 from sshbench.triplets.dataset import TripletDataset
 from sshbench.triplets.families import (

@@ -14,7 +14,7 @@ from sshbench.errors import SshbenchError
 from sshbench.triplets.families import ladder_bank
 from sshbench.triplets.preview import would_be, written
 from sshbench.triplets.settings import Settings
-from sshbench.triplets.sheet import CONTENT, REFERENCE, Row, Tile, row_of, triplet_sheet
+from sshbench.triplets.sheet import CONTENT, REFERENCE, SheetRow, Tile, row_of, triplet_sheet
 
 
 def colour(name: str) -> tuple[int, ...]:
@@ -31,7 +31,7 @@ def test_boxes_lie_where_the_crops_are() -> None:
     """A photograph of 600 x 400 is drawn 300 x 200; a pixel of white surrounds each box."""
     photo = np.full((400, 600, 3), 90, np.uint8)
     boxes = [((0.1, 0.2, 0.6, 0.95), CONTENT, "content"), ((0.3, 0.05, 0.8, 0.8), REFERENCE, "reference")]
-    sheet = np.asarray(triplet_sheet([Row(photo, "a.jpg", boxes, [])], tile=200))
+    sheet = np.asarray(triplet_sheet([SheetRow(photo, "a.jpg", boxes, [])], tile=200))
     top = int(np.nonzero((sheet == 90).all(axis=-1).any(axis=1))[0][0])
     place = (slice(top, top + 200), slice(10, 310))
     assert np.allclose(extent(sheet, CONTENT, place), (30, 40, 180, 190), atol=2)
@@ -41,7 +41,7 @@ def test_boxes_lie_where_the_crops_are() -> None:
 def test_tiles_are_the_images_in_frames() -> None:
     image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     tiles = [Tile(image, "foreground", "content, one", CONTENT), Tile(255 - image, "background", "", REFERENCE)]
-    sheet = np.asarray(triplet_sheet([Row(None, "a.jpg", [], tiles)] * 2, tile=64))
+    sheet = np.asarray(triplet_sheet([SheetRow(None, "a.jpg", [], tiles)] * 2, tile=64))
     for shown in (image, 255 - image):
         inside = shown[3:-3, 3:-3]
         found = [

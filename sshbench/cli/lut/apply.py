@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Job:
+class ImageJob:
     """One image to read and the file to write."""
 
     source: Path
@@ -117,7 +117,7 @@ def apply(
         ctx.exit(2)
 
 
-def plan_jobs(images: Sequence[str], output: str) -> list[Job]:
+def plan_jobs(images: Sequence[str], output: str) -> list[ImageJob]:
     """Pair each image that `images` names with the file that it becomes.
 
     Raises
@@ -149,13 +149,13 @@ def plan_jobs(images: Sequence[str], output: str) -> list[Job]:
         if len(sources) > 1:
             raise SshbenchError(f"{output} names one file for {len(sources)} images; give a folder as -o")
         format_of(output)
-        return [Job(source, Path(output)) for source in sources]
-    return [Job(source, Path(output) / relative) for source, relative in sources.items()]
+        return [ImageJob(source, Path(output)) for source in sources]
+    return [ImageJob(source, Path(output) / relative) for source, relative in sources.items()]
 
 
-def _check(plan: Sequence[Job], others: Sequence[Path]) -> None:
+def _check(plan: Sequence[ImageJob], others: Sequence[Path]) -> None:
     inputs = {os.path.realpath(path): path for path in [*(job.source for job in plan), *others]}
-    taken: dict[str, Job] = {}
+    taken: dict[str, ImageJob] = {}
     for job in plan:
         target = os.path.realpath(job.target)
         if target in inputs:
@@ -167,7 +167,7 @@ def _check(plan: Sequence[Job], others: Sequence[Path]) -> None:
 
 
 def _run(
-    todo: Sequence[Job],
+    todo: Sequence[ImageJob],
     table: Lut,
     strength: float,
     interpolation: Interpolation,
@@ -175,8 +175,8 @@ def _run(
     max_pixels: int | None,
     jobs: int,
     quiet: bool,
-) -> dict[Job, Exception]:
-    failures: dict[Job, Exception] = {}
+) -> dict[ImageJob, Exception]:
+    failures: dict[ImageJob, Exception] = {}
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         futures = {pool.submit(_apply, job, table, strength, interpolation, quality, max_pixels): job for job in todo}
         with Progress("image", len(todo), quiet=quiet) as progress:
@@ -199,7 +199,7 @@ def _run(
 
 
 def _apply(
-    job: Job,
+    job: ImageJob,
     table: Lut,
     strength: float,
     interpolation: Interpolation,

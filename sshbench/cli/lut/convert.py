@@ -44,7 +44,7 @@ def convert(source: str, output: str, size: int | None, level: int | None, bits:
     from sshbench.lut.cube import write_cube
     from sshbench.lut.files import find_lut, read_lut
     from sshbench.lut.hald import write_hald
-    from sshbench.lut.resize import largest_difference, resized
+    from sshbench.lut.resampling import largest_difference, resized
 
     suffix = Path(output).suffix.lower()
     if suffix not in (".cube", *HALD_SUFFIXES):

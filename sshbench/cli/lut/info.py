@@ -74,7 +74,7 @@ def describe(path: Path, lut: Lut, *, table: bool = False) -> dict[str, Any]:
     import numpy as np
 
     from sshbench.lut.measure import is_monotone, keeps_grey_order, strength
-    from sshbench.lut.resize import input_domain
+    from sshbench.lut.resampling import input_domain
 
     stage = lut.shaper_values if lut.values is None else lut.values
     assert stage is not None

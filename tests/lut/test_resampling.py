@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sshbench.lut.resize import largest_difference, resized
+from sshbench.lut.resampling import largest_difference, resized
 from sshbench.lut.table import Domain, Lut, LutError, identity_table
 
 DOMAIN = Domain((-1.0, 0.0, 0.0), (1.0, 2.0, 1.0))

@@ -1,4 +1,4 @@
-"""What methods are judged on: composites with their ground truth, and the protocols that say how they are scored.
+"""Benchmarks: composites with their ground truth, and the protocols that say how to score them.
 
 Names load on first use.
 """

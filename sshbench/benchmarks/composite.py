@@ -1,4 +1,4 @@
-"""One sample of a benchmark, and what a benchmark is: a sequence of them with an id each."""
+"""One sample of a benchmark, and the interface of a benchmark: a sequence of samples with ids."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FAINT = 1 / 32  # JPEG masks are noisy by a few codes everywhere; below this a p
 
 
 class BenchmarkError(SshbenchError):
-    """A benchmark cannot be opened, or a sample of it cannot be used; the message says the way out."""
+    """A benchmark cannot be opened, or a sample of it cannot be used; the message says what to do."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -108,12 +108,12 @@ class Composite:
 
     @property
     def has_background(self) -> bool:
-        """Whether the background is more than the composite itself."""
+        """Whether `background` is another image than the composite itself."""
         return self.background is not self.composite
 
     @cached_property
     def foreground_ratio(self) -> float:
-        """The part of the pixels that are foreground."""
+        """The part of the pixels, 0..1, whose mask is at least `FOREGROUND`."""
         return float(np.mean(self.mask >= FOREGROUND))
 
 
@@ -126,7 +126,7 @@ def _size(image: NDArray[np.generic]) -> str:
 
 
 def paste(foreground: Image, background: Image, mask: Mask) -> Image:
-    """Paste a foreground onto a background: foreground * mask + background * (1 - mask), rounded to the nearest.
+    """Return foreground * mask + background * (1 - mask), rounded to the nearest code.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def paste(foreground: Image, background: Image, mask: Mask) -> Image:
 
 
 def check_mask(name: str, mask: Mask) -> None:
-    """Refuse a mask with which there is nothing to harmonize, or nothing to harmonize with.
+    """Refuse a mask, `[H, W]` over 0..1, without foreground or without background.
 
     Raises
     ------
@@ -210,16 +210,16 @@ class Benchmark(Protocol):
     def __len__(self) -> int: ...
 
     def ids(self) -> list[str]:
-        """The ids of all samples, in order; nothing is decoded."""
+        """Return the ids of all samples, in order; nothing is decoded."""
         ...
 
     def __getitem__(self, key: int | str, /) -> Composite:
-        """The sample at an index or of an id.
+        """Return the sample with an index or an id.
 
         Raises
         ------
         BenchmarkError
-            A file that cannot be read, roles that differ in size, or a mask that is empty or full.
+            A file cannot be read, the roles differ in size, or the mask is empty or full.
         KeyError, IndexError
             There is no such sample.
         """

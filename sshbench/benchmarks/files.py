@@ -1,4 +1,4 @@
-"""What benchmarks of files have in common: reading images, composing samples, and looking ids up."""
+"""The common parts of benchmarks of files: read images, compose samples, and look up ids."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from sshbench.images.opening import MAX_PIXELS, ImageFileError
 from sshbench.images.reading import Source, open_image
 
 ROLES = ("composite", "foreground", "background", "mask", "target", "foreground_photo")
-"""What a file or a column can be: the names of `Composite`'s images."""
+"""The roles that a file or a column can have: the names of `Composite`'s images."""
 
 Images = Mapping[str, Image]
 """Images by role, without the mask."""
@@ -40,7 +40,7 @@ def read_roles(
     Parameters
     ----------
     names
-        What messages call the source of a role, where it is no file.
+        The name of each role's source for messages, if it is not a file.
 
     Raises
     ------
@@ -66,15 +66,15 @@ def read_roles(
 
 
 def compose(id: str, images: Images, mask: Mask | None, attributes: Mapping[str, str | float]) -> Composite:
-    """A sample from its mask and the images there are, by role; the others follow from them.
+    """Make a sample from its mask and the given images; the missing images follow from them.
 
-    A composite that is missing is made of foreground, background and mask; a foreground or background that is missing
-    is the composite itself.
+    A missing composite is made of foreground, background and mask. A missing foreground or background is the composite
+    itself.
 
     Raises
     ------
     BenchmarkError
-        Roles that are needed are missing, sizes differ, or the mask is empty or full.
+        Required roles are missing, sizes differ, or the mask is empty or full.
     """
     if mask is None or not ("composite" in images or {"foreground", "background"} <= images.keys()):
         have = ", ".join([*images, *(["mask"] if mask is not None else [])]) or "nothing"
@@ -105,16 +105,16 @@ def compose(id: str, images: Images, mask: Mask | None, attributes: Mapping[str,
 
 
 class FileBenchmark:
-    """Samples whose roles are files.
+    """A benchmark whose samples have one file for each role.
 
     Parameters
     ----------
     name
-        Of the split.
+        The name of the split.
     files
         For each id, in order, the file of each role.
     attributes
-        What is known of a sample beside its foreground ratio, by id.
+        By id, further attributes of a sample beside its foreground ratio.
 
     Raises
     ------
@@ -142,11 +142,11 @@ class FileBenchmark:
         return len(self._ids)
 
     def ids(self) -> list[str]:
-        """The ids of all samples, in order."""
+        """Return the ids of all samples, in order."""
         return list(self._ids)
 
     def attributes_of(self, id: str) -> Mapping[str, str | float]:
-        """What is known of a sample before its images are read."""
+        """Return the attributes of a sample that are known before its images are read."""
         return self._attributes.get(id, {})
 
     def __getitem__(self, key: int | str, /) -> Composite:
@@ -159,7 +159,7 @@ class FileBenchmark:
 
 
 def is_image(path: Path) -> bool:
-    """Whether the name is that of an image that is read; hidden files are none."""
+    """Return whether a file name is that of a readable image; hidden files are not images."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
@@ -173,12 +173,12 @@ def images_below(folder: Path) -> list[Path]:
 
 
 def read_attributes(path: Path) -> dict[str, dict[str, str | float]]:
-    """A CSV file with a column `id`; numbers become floats, empty cells are left out.
+    """Read a CSV file with a column `id`; numbers become floats, and empty cells are left out.
 
     Raises
     ------
     BenchmarkError
-        There is no such column, an id stands twice, or the file is no text.
+        There is no such column, an id is repeated, or the file is not text.
     """
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:  # spreadsheets put a byte order mark before it
@@ -205,6 +205,6 @@ def _value(text: str) -> str | float:
 
 
 def listed(names: Sequence[str], limit: int = 3) -> str:
-    """The first names, and how many more."""
+    """Return the first names as text, and how many more there are."""
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(names[:limit]) + more

@@ -14,23 +14,23 @@ ATTRIBUTES = "attributes.csv"
 
 
 class Folder(FileBenchmark):
-    """A folder whose files are told apart by pattern.
+    """A folder as a benchmark; a pattern says which file plays which role.
 
     Parameters
     ----------
     root
-        The folder. If it holds `attributes.csv`, its columns beside `id` become attributes.
+        The folder. If it holds `attributes.csv`, the columns beside `id` become attributes.
     columns
-        For each role (`composite`, `foreground`, `background`, `mask`, `target`, `foreground_photo`) a pattern relative
-        to `root` with one `*`, which stands for the id and may hold `/`; the format at the end may be left out. By
-        default `ROLE/*` for each role there is a folder of.
+        For each role (`composite`, `foreground`, `background`, `mask`, `target`, `foreground_photo`), a pattern
+        relative to `root` with one `*`, which stands for the id and may contain `/`; the file format at the end may be
+        left out. The default is `ROLE/*` for each role that has a folder.
     allow_incomplete
-        Whether ids that lack the file of a role are left out.
+        Whether ids without the file of a role are left out.
 
     Raises
     ------
     BenchmarkError
-        The folder is missing, a pattern has not one `*`, or files are missing.
+        The folder is missing, a pattern does not have exactly one `*`, or files are missing.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ def check_roles(where: str, columns: Mapping[str, str]) -> None:
     Raises
     ------
     BenchmarkError
-        A role is none of `ROLES`, or there is no mask, or nothing to make a composite of.
+        A role is not in `ROLES`, there is no mask, or nothing to make a composite from.
     """
     for role in columns:
         if role not in ROLES:
@@ -82,7 +82,7 @@ def check_roles(where: str, columns: Mapping[str, str]) -> None:
 
 
 def _matches(root: Path, role: str, pattern: str) -> dict[str, Path]:
-    """The files of a pattern by what its `*` stands for."""
+    """Return the files of a pattern, by the text that its `*` stands for."""
     if pattern.count("*") != 1:
         raise BenchmarkError(f"the pattern of {role}, {pattern!r}, has not one '*' for the id")
     if Path(pattern).is_absolute() or ".." in Path(pattern).parts:

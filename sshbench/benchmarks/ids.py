@@ -1,8 +1,8 @@
-"""What the id of a sample may be: it is the path of its prediction in a folder of results, and the key of every join.
+"""The rules for ids of samples: an id is the path of a prediction in a folder of results, and the key of every join.
 
-Ids come from file names, from cells of tables and from lists that anybody can have written. One that leads out of the
-folder is refused together with all that came with it. One that no file can be named by gets a name in its place, and
-its sample fails with the reason; the others are evaluated.
+Ids come from file names, from cells of tables and from lists that anybody may have written. If an id leads out of the
+folder, the whole benchmark is refused. If no file can have an id as its name, its sample gets a substitute name and
+fails with the reason; the others are evaluated.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sshbench.benchmarks.composite import BenchmarkError
 from sshbench.errors import printable
 
 ENDINGS = (".png", ".npy")
-"""Of the files that are kept of a prediction, behind its id."""
+"""The suffixes of the files of a prediction, after its id."""
 
 _LONGEST_PART = 240  # bytes between two slashes; file systems allow 255, and a file's ending belongs to that
 _LONGEST = 1000  # bytes in all, so that the path stays below 4096 in any folder
@@ -29,7 +29,7 @@ def leads_out(id: str) -> bool:
 
 
 def fault_of(id: str) -> str | None:
-    """Say why no file can be named by an id; None where one can."""
+    """Return why no file can have the id as its name; None if a file can."""
     try:
         parts = [part.encode() for part in _parts(id)]
     except UnicodeEncodeError:
@@ -44,12 +44,12 @@ def fault_of(id: str) -> str | None:
 
 
 def usable_ids(where: str, given: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """Return the ids to list, and why those of them fail that stand for ones that cannot be used.
+    """Return the ids to list, and for each substitute id the reason why its sample fails.
 
     Parameters
     ----------
     where
-        What errors call the benchmark.
+        The name of the benchmark in errors.
     given
         All ids, no two of them equal.
 
@@ -87,7 +87,7 @@ def check_ids(where: str, ids: Sequence[str]) -> None:
     Raises
     ------
     BenchmarkError
-        One leads out of a folder of results, or no file can be named by it.
+        An id leads out of a folder of results, or no file can have it as its name.
     """
     _, faults = usable_ids(where, list(dict.fromkeys(ids)))
     if faults:
@@ -95,11 +95,11 @@ def check_ids(where: str, ids: Sequence[str]) -> None:
 
 
 def _parts(id: str) -> list[str]:
-    """The parts of a path, of which `.` and empty ones change nothing."""
+    """Return the parts of a path without `.` and empty parts, which change nothing."""
     return [part for part in id.split("/") if part not in ("", ".")]
 
 
 def _stand_in(id: str) -> str:
-    """A name that can be read and that is no other id's."""
+    """Return a readable substitute name that is no other sample's id."""
     readable = re.sub(r"[^\w.+-]+", "_", printable(id))[:80]
     return f"{readable}~{hashlib.sha256(id.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"

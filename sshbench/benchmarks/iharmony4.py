@@ -28,11 +28,12 @@ class IHarmony4(FileBenchmark):
     root
         The folder that holds the subsets and `IHD_test.txt`.
     subset
-        One of `SUBSETS`; None: all.
+        One of `SUBSETS`; None means all.
     part
-        Which list. A subset's own list (`HAdobe5k/HAdobe5k_test.txt`) serves where the root has none.
+        The list, `"test"` or `"train"`. If the root has no list, the subset's own list is read
+        (`HAdobe5k/HAdobe5k_test.txt`).
     allow_incomplete
-        Whether samples whose files are not there are left out.
+        Whether samples without all files are left out.
 
     Raises
     ------
@@ -97,7 +98,7 @@ def _lines(root: Path, subset: str | None, part: ListName) -> list[str]:
 
 
 def _id(root: Path, path: Path, number: int, line: str) -> str:
-    """The id of a line: a path as `find`, Windows and macOS may write it, in the root or from it, or a bare name."""
+    """Return the id of a line: a path in any system's notation, within the root or from it, or a bare name."""
     parts = relative_parts(same_name(line.removeprefix(f"{root.absolute()}/")))
     if parts is None:
         raise BenchmarkError(f"{path}: line {number}: {line!r} leads out of the root")
@@ -123,9 +124,9 @@ def _files(root: Path, id: str) -> dict[str, Path]:
 
 
 def _names(path: Path, there: dict[Path, dict[str, str]]) -> dict[str, str]:
-    """The names in the folder of a file as they compare equal, and as they are on the disk.
+    """Return the names in the folder of a file: the form in which names compare equal, and the name on the disk.
 
-    One listing is quicker than asking for thousands of files.
+    One listing is faster than thousands of queries.
     """
     folder = path.parent
     if folder not in there:

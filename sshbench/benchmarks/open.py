@@ -1,4 +1,4 @@
-"""Benchmarks by the name of their split."""
+"""Open benchmarks by the name of their split."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SPLITS = (
     "hf",
 )
 ROOTS = {"realhm": "SSHBENCH_REALHM", "iharmony4": "SSHBENCH_IHARMONY4"}
-"""Environment variables that say where a benchmark is when no root is given."""
+"""The environment variables that name the place of a benchmark if no root is given."""
 
 
 def open_benchmark(
@@ -130,4 +130,4 @@ def _packed(where: str, table: Table, allow_incomplete: bool) -> Table:
 
 
 load_benchmark = open_benchmark
-"""The name of `open_benchmark` in `sshbench` itself."""
+"""The name of `open_benchmark` in the package `sshbench`."""

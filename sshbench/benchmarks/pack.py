@@ -1,4 +1,4 @@
-"""RealHM, or any folder in its layout, as one Parquet file: the files' own bytes, which `datasets` opens as images."""
+"""Pack RealHM, or any folder in its layout, into one Parquet file with the files' own bytes."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from sshbench.whole_file import whole_file
 def pack(
     benchmark: RealHM, path: str | os.PathLike[str], progress: Callable[[int, int], None] = lambda done, total: None
 ) -> None:
-    """Write a Parquet file with a row a sample: `id`, the roles' files as they are, and the attributes.
+    """Write a Parquet file with one row for each sample: `id`, the files of the roles as they are, and the attributes.
 
-    Rows stand in row groups of their own, so that one sample is read without the others.
+    Each row has its own row group, so that one sample can be read without the others.
 
     Raises
     ------
@@ -65,5 +65,5 @@ def pack(
 
 
 def _column(attribute: str, roles: list[str]) -> str:
-    """The column of an attribute; one that has the name of a role or of the id gets another."""
+    """Return the column of an attribute; it differs from the attribute if that is the name of a role or `id`."""
     return f"{attribute}_attribute" if attribute in (*roles, "id") else attribute

@@ -1,4 +1,4 @@
-"""The one check of what a method returns for a composite, or what a file of predictions holds."""
+"""The one check of a prediction, whether a method returns it or a file holds it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from sshbench.errors import SshbenchError, printable
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
 
 FAR_OUT = 8.0
-"""No image of floats over 0..1 goes beyond this, and nearly every one over 0..255 does."""
+"""Images of floats over 0..1 never exceed this value; nearly every image over 0..255 does."""
 
 
 class PredictionError(SshbenchError):
-    """A prediction that cannot be scored, and why."""
+    """A prediction cannot be scored; the message says why."""
 
 
 def as_prediction(value: Any) -> Pixels:
@@ -25,17 +25,17 @@ def as_prediction(value: Any) -> Pixels:
     Parameters
     ----------
     value
-        Anything that numpy takes for an array `[H, W, 3]`, or a torch tensor `[3, H, W]` or `[H, W, 3]`, on any device:
-        uint8, or floats where 0..1 is the range. A tensor with three rows is taken for `[3, H, W]`.
+        Anything that numpy accepts as an array `[H, W, 3]`, or a torch tensor `[3, H, W]` or `[H, W, 3]` on any device:
+        uint8, or floats over 0..1. A tensor whose first axis has length 3 counts as `[3, H, W]`.
 
     Returns
     -------
-    uint8 or float32 `[H, W, 3]`. Floats may lie a little outside of 0..1.
+    uint8 or float32 `[H, W, 3]`. Floats may lie a little outside 0..1.
 
     Raises
     ------
     PredictionError
-        It is something else, is empty, or has values that are not finite or far outside of 0..1.
+        The value is something else, is empty, or has values that are not finite or lie far outside 0..1.
     """
     array = _array(value)
     if array.ndim != 3 or array.shape[2] != 3:

@@ -1,7 +1,7 @@
-"""Named, versioned ways to score a prediction: ours, and those of published code with what is odd about them.
+"""Named, versioned ways to score a prediction: ours, and those of published code with their peculiarities.
 
 A protocol is data. `metrics.prepare` turns a prediction, a composite and a protocol into the two images that are
-compared; `metrics.suite` compares them. docs/protocols.md shows what each changes on the same predictions.
+compared; `metrics.suite` compares them. docs/protocols.md shows the effect of each protocol on the same predictions.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ForegroundMse = Literal["threshold", "weighted", "scaled"]
 
 
 class ProtocolError(SshbenchError):
-    """There is no such protocol, or it cannot score what it was given."""
+    """There is no such protocol, or it cannot score the given images."""
 
 
 @dataclass(frozen=True)
@@ -57,40 +57,40 @@ class Protocol:
     Parameters
     ----------
     name, version
-        Scores compare within one name and version alone.
+        Only scores of one name and version compare.
     resize, size
-        How the composite, the ground truth, the prediction and the mask come to `size` (width, height); None: not at
-        all. A prediction that has this size already is left as it is.
+        The filter that resizes composite, ground truth, prediction and mask to `size` (width, height); None does not
+        resize. A prediction that already has this size is not resized.
     mask
         `"soft"`: as it is, 0..1, resized as the images are; `"mode-1"`: made black and white by Pillow's
-        `convert("1")`, which dithers greys, and resized to the nearest.
+        `convert("1")`, which dithers greys, and resized to the nearest pixel.
     quantise
-        What becomes of the prediction's values: `"round"` to uint8 and clip, before resizing; after it, `"float"`:
-        nothing; `"clip"` to 0..255 and keep fractions; `"truncate"`: clip, then to uint8 towards zero; `"tensor2im"`:
-        through float32 -1..1 and back to uint8 towards zero without clipping, which takes 1 from 63 of 256 levels, and
-        the ground truth likewise; `"jpeg-75"`: truncated to uint8 and saved as JPEG of quality 75, before resizing.
+        How the prediction is rounded. Before resizing: `"round"` rounds to uint8 and clips; `"jpeg-75"` truncates to
+        uint8 and saves as JPEG of quality 75. After resizing: `"float"` changes nothing; `"clip"` clips to 0..255 and
+        keeps fractions; `"truncate"` clips and truncates to uint8; `"tensor2im"` converts to float32 -1..1 and
+        truncates back to uint8 without clipping, which takes 1 from 63 of 256 levels, for the ground truth too.
     background
         What replaces the prediction outside the mask: nothing (`"prediction"`), the composite where the mask is zero
         (`"composite"`), the composite blended by the mask (`"composite-blend"`), or the ground truth (`"target"`).
     peak
-        The peak P of PSNR = 10 log10(P^2 / (MSE + epsilon)): 255, the largest less the least value of the image that
-        is scored, or the ground truth's largest value.
+        The peak P of PSNR = 10 log10(P^2 / (MSE + epsilon)): 255, the largest minus the smallest value of the image
+        that is scored, or the largest value of the ground truth.
     region
-        Where squared errors are summed for MSE and PSNR: over the whole image, or weighted by the mask and divided by
-        the number of all pixels.
+        The region of the squared errors for MSE and PSNR: the whole image, or all pixels weighted by the mask and
+        divided by the number of pixels.
     fmse
-        Of the foreground: over pixels whose mask is at least 0.5 (`"threshold"`), weighted by the mask and divided by
-        its sum (`"weighted"`), or the MSE of images times mask, scaled by the number of pixels over the mask's sum
-        (`"scaled"`).
+        The definition of foreground MSE: over pixels whose mask is at least 0.5 (`"threshold"`), weighted by the mask
+        and divided by its sum (`"weighted"`), or the MSE of images times mask, scaled by the number of pixels over the
+        sum of the mask (`"scaled"`).
     ssim
         How SSIM is computed, or None.
     metrics
         The metrics that the protocol defines, in the order of tables.
     description, source
-        What it is, and where it is from.
+        One sentence on the protocol, and its source.
     gives_away
-        What of the ground truth a result is helped by before it is scored, a sentence that every table says; "" for
-        protocols that give nothing away.
+        What the protocol reveals of the ground truth before a result is scored: a sentence that every table repeats, or
+        "" if it reveals nothing.
 
     Raises
     ------

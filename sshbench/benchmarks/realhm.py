@@ -40,7 +40,7 @@ Tuples = dict[str, dict[str, Path]]
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with one tuple or file."""
+    """A fault of one tuple or file."""
 
     id: str
     text: str
@@ -48,14 +48,14 @@ class Problem:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a root holds.
+    """The tuples and the faults of a root.
 
     Parameters
     ----------
     tuples
         For each id that has every role, in order of path, its files.
     problems
-        What is wrong, by the names alone.
+        The faults that file names show.
     """
 
     root: Path
@@ -69,12 +69,12 @@ def list_tuples(root: str | os.PathLike[str], expected: int | None = EXPECTED) -
     Parameters
     ----------
     expected
-        How many there should be; None: any number.
+        The expected number of tuples; None accepts any number.
 
     Raises
     ------
     BenchmarkError
-        The folder is missing or is none of RealHM's.
+        The folder is missing, or is not a folder of RealHM.
     """
     root = Path(root)
     vendors = [name for name in VENDORS if (root / name).is_dir()]
@@ -133,15 +133,15 @@ def check(
     expected: int | None = EXPECTED,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Listing:
-    """Decode every file and name all that is wrong.
+    """Decode every file and report all faults.
 
-    Beside what `list_tuples` finds: files that cannot be read, sizes that differ between roles, masks that are empty or
-    full, and tuples whose foreground, background and ground truth are those of another.
+    Beside the faults that `list_tuples` finds, these are files that cannot be read, sizes that differ between roles,
+    masks that are empty or full, and tuples whose foreground, background and ground truth equal those of another tuple.
 
     Parameters
     ----------
     progress
-        Called with the number of tuples that are done and that of all.
+        Called with the number of tuples that are done and the total number.
     """
     listing = list_tuples(root, expected)
     problems = list(listing.problems)
@@ -193,9 +193,9 @@ class RealHM(FileBenchmark):
     root
         The folder that holds `vendor_testing_1` to `vendor_testing_3`.
     allow_incomplete
-        Whether tuples may be missing; those without every role are left out.
+        Whether tuples may be missing; tuples without every role are left out.
     expected
-        How many tuples there should be; None: any number.
+        The expected number of tuples; None accepts any number.
 
     Raises
     ------

@@ -1,6 +1,7 @@
-"""What `sshbench generate-triplets` wrote as a benchmark: `triplets`, or `composites` with their masks.
+"""A store of `sshbench generate-triplets` as a benchmark: `triplets`, or `composites` with their masks.
 
-Made of photographs and looks that training never saw (`--part held-out`), it says what a network learned by itself.
+If the store was made of photographs and looks that training never saw (`--part held-out`), it measures what a network
+has learned.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ _ATTRIBUTES = ("alpha", "beta", "alpha_strength", "beta_strength")
 
 
 class Store:
-    """A store of pixels; an id is `ROW/DRAW`, the same whatever else is in the store.
+    """A store of pixels as a benchmark. An id is `ROW/DRAW`, and does not depend on the rest of the store.
 
-    A triplet is a sample whose composite and foreground are the content under alpha, whose background is the reference
-    under beta, and whose target is the content under beta. Its mask is all foreground, as all of it is to change; only
-    methods that look at `background` can know into what.
+    The composite and the foreground of a triplet are the content under alpha, the background is the reference under
+    beta, and the target is the content under beta. The mask marks everything as foreground, since the whole content
+    should change; only methods that look at `background` can know the look to change to.
 
     Parameters
     ----------
@@ -39,7 +40,7 @@ class Store:
     Raises
     ------
     BenchmarkError
-        There is no store of pixels of this kind, it is not complete or damaged, or an id leads out of a folder of
+        There is no store of pixels of this kind, it is incomplete or damaged, or an id leads out of a folder of
         results.
     """
 
@@ -66,7 +67,7 @@ class Store:
         return len(self._index)
 
     def ids(self) -> list[str]:
-        """The ids of all samples, in order."""
+        """Return the ids of all samples, in order."""
         return list(self._index)
 
     def __getitem__(self, key: int | str, /) -> Composite:

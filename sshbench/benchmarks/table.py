@@ -1,4 +1,4 @@
-"""Rows as a benchmark: Parquet files, what `sshbench realhm pack` writes, and Hugging Face datasets."""
+"""Rows of a table as a benchmark: Parquet files, the output of `sshbench realhm pack`, and Hugging Face datasets."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ class Rows(Protocol):
     def __len__(self) -> int: ...
 
     def plain(self, column: str) -> list[Any]:
-        """A whole column that holds no images."""
+        """Return a whole column that holds no images."""
         ...
 
     def __getitem__(self, i: int, /) -> Mapping[str, Any]: ...
 
     def files(self, i: int) -> ReadFile | None:
-        """What reads the files that cells of row `i` name; None where they may name none."""
+        """Return a function that reads the files that cells of row `i` name; None if cells may not name files."""
         ...
 
 
 class Table:
-    """Rows with images in columns.
+    """A benchmark of rows with images in columns.
 
     Parameters
     ----------
     columns
-        The column of each role; by default the roles' own names. `id` names the column of ids; without one an id is
-        the number of the row.
+        The column of each role; by default, columns have the names of the roles. `id` names the column of ids; without
+        it, an id is the number of the row.
 
     Raises
     ------
     BenchmarkError
-        Columns are missing, or an id stands twice or leads out of a folder of results.
+        Columns are missing, or an id is repeated or leads out of a folder of results.
     """
 
     max_pixels = MAX_PIXELS
@@ -82,7 +82,7 @@ class Table:
         return len(self._index)
 
     def ids(self) -> list[str]:
-        """The ids of all samples, in order."""
+        """Return the ids of all samples, in order."""
         return list(self._index)
 
     def __getitem__(self, key: int | str, /) -> Composite:
@@ -101,21 +101,21 @@ class Table:
 def read_cells(
     where: str, row: Mapping[str, Any], columns: Mapping[str, str], read: ReadFile | None, max_pixels: int
 ) -> tuple[Images, Mask | None]:
-    """Read the images of a row by role, and its mask; a cell that is empty is left out.
+    """Read the images of a row by role, and its mask; empty cells are left out.
 
     Parameters
     ----------
     where
-        What messages call the row.
+        The name of the row in messages.
     columns
         The column of each role.
     read
-        Reads the files that cells name.
+        A function that reads the files that cells name.
 
     Raises
     ------
     BenchmarkError
-        A cell holds no image that can be read.
+        A cell holds no readable image.
     """
     names = {role: f"{where}: {column}" for role, column in columns.items()}
     try:
@@ -126,7 +126,7 @@ def read_cells(
 
 
 class ParquetRows:
-    """The rows of one or more Parquet files, in order of name; `root` is the data set, whose files cells may name."""
+    """The rows of one or more Parquet files, in order of name. `root` is the data set, whose files cells may name."""
 
     def __init__(self, paths: Sequence[Path], root: str | os.PathLike[str]) -> None:
         import pyarrow.parquet as pq
@@ -153,7 +153,7 @@ class ParquetRows:
         return self._length
 
     def plain(self, column: str) -> list[Any]:
-        """A whole column that holds no images."""
+        """Return a whole column that holds no images."""
         import pyarrow.parquet as pq
 
         values: list[Any] = []
@@ -177,7 +177,7 @@ class ParquetRows:
             return {name: _values(column)[0] for name, column in zip(row.column_names, row.columns, strict=True)}
 
     def files(self, i: int) -> ReadFile:
-        """What reads the files that cells of row `i` name, relative to the folder of its Parquet file."""
+        """Return a function that reads the files that cells of row `i` name, relative to the row's Parquet file."""
         folder = self._groups[self._group_of(i)][0].parent.resolve()
         return FolderFiles(str(self._root.resolve() if self._root.is_dir() else folder), str(folder))
 
@@ -192,7 +192,7 @@ class ParquetRows:
 
 
 def _values(column: Any) -> list[Any]:
-    """The values of a column; text that is not UTF-8 keeps its bytes, as names of files do in Python."""
+    """Return the values of a column. Text that is not UTF-8 keeps its bytes, as file names do in Python."""
     import pyarrow as pa
 
     try:
@@ -204,13 +204,13 @@ def _values(column: Any) -> list[Any]:
 
 
 def _text(value: Any) -> Any:
-    """A value that can be stored: text that is not UTF-8 has escapes in the place of its bytes."""
+    """Return a value that can be stored: text that is not UTF-8 has escapes in place of its bytes."""
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Raise `BenchmarkError` for whatever pyarrow raises of a damaged file."""
+    """Raise `BenchmarkError` for any error that pyarrow raises about a damaged file."""
     import pyarrow as pa
 
     try:
@@ -221,7 +221,7 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 class DatasetRows:
-    """The rows of a Hugging Face dataset that has random access; images stay encoded, so that they are read here."""
+    """The rows of a Hugging Face dataset with random access. Images stay encoded; sshbench decodes them itself."""
 
     def __init__(self, dataset: Any, read: ReadFile) -> None:
         import datasets
@@ -236,7 +236,7 @@ class DatasetRows:
         return len(self._dataset)
 
     def plain(self, column: str) -> list[Any]:
-        """A whole column that holds no images."""
+        """Return a whole column that holds no images."""
         try:
             return list(self._dataset.select_columns([column])[column])
         except Exception as error:  # the library raises errors of many packages
@@ -247,19 +247,20 @@ class DatasetRows:
         return row
 
     def files(self, i: int) -> ReadFile:
-        """What reads the files that cells name."""
+        """Return a function that reads the files that cells name."""
         return self._read
 
 
 def parquet_files(root: str | os.PathLike[str]) -> list[Path]:
-    """The Parquet file, or those in a folder, in order of name; none where there are none.
+    """Return the Parquet file, or those in a folder, in order of name; empty if there are none.
 
-    Where files of several splits lie in the folder, such as `train-0.parquet` beside `test-0.parquet`, those of `test`.
+    If the folder holds files of several splits, such as `train-0.parquet` beside `test-0.parquet`, only those of `test`
+    are returned.
 
     Raises
     ------
     BenchmarkError
-        There are several splits and none to test on.
+        There are several splits and none is called test.
     """
     path = Path(root)
     if path.is_dir():
@@ -272,12 +273,12 @@ def parquet_files(root: str | os.PathLike[str]) -> list[Path]:
 
 
 def open_dataset(name: str, columns: Mapping[str, str] | None) -> Table:
-    """A dataset of the Hugging Face hub or in a folder, as `NAME` or `NAME:SPLIT` (`test` by default).
+    """Open a dataset of the Hugging Face hub or in a folder: `NAME`, or `NAME:SPLIT` (`test` by default).
 
     Raises
     ------
     BenchmarkError
-        The package `datasets` or the dataset is not there, or it has no such columns.
+        The package `datasets` or the dataset is missing, or the dataset has no such columns.
     """
     try:
         import datasets
@@ -299,5 +300,5 @@ def open_dataset(name: str, columns: Mapping[str, str] | None) -> Table:
 
 
 def saved_dataset(folder: str) -> str | None:
-    """The file that says that `save_to_disk` of `datasets` wrote a folder, of one split or of several."""
+    """Return the file that shows that `save_to_disk` of `datasets` wrote a folder, with one split or several."""
     return next((name for name in ("dataset_dict.json", "state.json") if os.path.isfile(f"{folder}/{name}")), None)

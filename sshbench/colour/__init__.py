@@ -1,1 +1,1 @@
-"""Arithmetic of colours: the curves of sRGB, differences, transfers of statistics, and maps that are fitted."""
+"""Colour arithmetic: the sRGB curves, colour differences, colour transfers, and fitted colour maps."""

@@ -1,4 +1,4 @@
-"""Colour differences of sRGB-encoded colours, for numpy arrays and torch tensors alike."""
+"""Colour differences of sRGB-encoded colours, for numpy arrays and torch tensors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RGB_TO_XYZ = (  # IEC 61966-2-1
 _WHITE = (0.3127 / 0.3290, 1.0, (1 - 0.3127 - 0.3290) / 0.3290)
 """D65 by its chromaticity; the matrix, of four decimals, misses it by 5e-5, which tints greys by less than 0.01."""
 RGB_TO_RATIOS = tuple(tuple(weight / white for weight in row) for row, white in zip(_RGB_TO_XYZ, _WHITE, strict=True))
-"""Linear light to X, Y and Z over the white's."""
+"""Matrix from linear light to X, Y and Z, each divided by that of the white."""
 
 
 def _namespace(values: Any) -> Any:
@@ -35,7 +35,7 @@ def _namespace(values: Any) -> Any:
 
 
 def linear_of_srgb(encoded: Values) -> Values:
-    """Linear light of sRGB-encoded values; odd about zero, for values outside 0..1."""
+    """Return the linear light of sRGB-encoded values, 0..1. The curve is odd about zero for values outside 0..1."""
     xp, x = _namespace(encoded), encoded
     size: Any = xp.abs(x)
     linear: Values = xp.sign(x) * xp.where(size <= 0.04045, size / 12.92, ((size + 0.055) / 1.055) ** 2.4)
@@ -43,14 +43,14 @@ def linear_of_srgb(encoded: Values) -> Values:
 
 
 def luminance(linear: Values) -> Values:
-    """Luminance Y `[...]`, 0..1, of linear light `[..., 3]`."""
+    """Return the luminance Y `[...]`, 0..1, of linear light `[..., 3]`, 0..1."""
     red, green, blue = _planes(linear)
     light: Values = _RGB_TO_XYZ[1][0] * red + _RGB_TO_XYZ[1][1] * green + _RGB_TO_XYZ[1][2] * blue
     return light
 
 
 def lab_of_srgb(encoded: Values) -> Values:
-    """CIE 1976 L*a*b* `[..., 3]` under D65 of sRGB-encoded colours `[..., 3]`, 0..1."""
+    """Return CIE 1976 L*a*b* `[..., 3]` under D65 of sRGB-encoded colours `[..., 3]`, 0..1."""
     red, green, blue = _planes(linear_of_srgb(encoded))
     ratios = [row[0] * red + row[1] * green + row[2] * blue for row in RGB_TO_RATIOS]
     lab: Values = _namespace(encoded).stack(lab_planes(ratios), -1)
@@ -58,13 +58,16 @@ def lab_of_srgb(encoded: Values) -> Values:
 
 
 def ciede2000(one: Values, other: Values) -> Values:
-    """Colour difference `[...]` of two arrays of L*a*b* `[..., 3]`, as `ciede2000_of_planes`."""
+    """Return the colour difference `[...]` of two arrays of L*a*b* `[..., 3]`, see `ciede2000_of_planes`."""
     difference: Values = ciede2000_of_planes(_planes(one), _planes(other))
     return difference
 
 
 def lab_planes(ratios: Sequence[Values]) -> Planes[Values]:
-    """L*, a* and b* in three arrays of X, Y and Z over the white's in three: planes are several times as fast."""
+    """Return L*, a* and b* as three arrays, from X, Y and Z over those of the white as three arrays.
+
+    Separate planes are several times as fast as `[..., 3]`.
+    """
     xp = _namespace(ratios[0])
     x, y, z = (_response(xp, ratio) for ratio in ratios)
     return 116 * y - 16, 500 * (x - y), 200 * (y - z)
@@ -75,15 +78,15 @@ def _planes(values: Any) -> Any:
 
 
 def _response(xp: Any, part: Any) -> Any:
-    """The cube root down to a bound, and its tangent there below it."""
+    """Return the cube root, or below a bound the tangent to it."""
     bound = (6 / 29) ** 3
     return xp.clip(part, bound, None) ** (1 / 3) + (xp.clip(part, None, bound) - bound) * ((29 / 6) ** 2 / 3)
 
 
 def ciede2000_of_planes(one: Planes[Values], other: Planes[Values]) -> Values:
-    """Colour difference of L*, a* and b* in three arrays each, of one shape.
+    """Return the CIEDE2000 difference of two colours, each given as three arrays L*, a* and b* of one shape.
 
-    After Sharma, Wu and Dalal, "The CIEDE2000 Color-Difference Formula", Color Research and Application 30 (2005);
+    After Sharma, Wu and Dalal, "The CIEDE2000 Color-Difference Formula", Color Research and Application 30 (2005); the
     equation numbers are theirs.
     """
     xp = _namespace(one[0])
@@ -127,7 +130,7 @@ def _any(values: Any) -> Any:
 
 
 def _root_of_share(xp: Any, chroma: Any) -> Any:
-    """The root of C^7 / (C^7 + 25^7)."""
+    """Return the square root of C^7 / (C^7 + 25^7)."""
     square = chroma * chroma
     seventh = square * square * square * chroma
     return xp.sqrt(seventh / (seventh + 25.0**7))

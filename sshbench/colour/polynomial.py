@@ -1,4 +1,4 @@
-"""The colour map between two sets of colours that is linear in polynomial terms, fitted by least squares."""
+"""Fit a colour map that is linear in polynomial terms to two sets of colours, by least squares."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class PolynomialMap:
 
 
 def expand(colours: NDArray[Any], terms: int) -> Floats:
-    """Polynomial terms `[..., terms]` of colours `[..., 3]`.
+    """Return the polynomial terms `[..., terms]` of colours `[..., 3]`.
 
-    3 terms are R, G, B; 4 add a constant; 10 and 17 are the second and third order of Cheung, Westland, Connah,
-    Ripamonti: "A comparative study of the characterisation of colour cameras by means of neural networks and
+    3 terms are R, G and B; 4 terms add a constant; 10 and 17 are the second and third order of Cheung, Westland,
+    Connah, Ripamonti: "A comparative study of the characterisation of colour cameras by means of neural networks and
     polynomial transforms", Coloration Technology 120, 2004, in the order of colour-science.
     """
     r, g, b = np.moveaxis(np.asarray(colours, np.float64), -1, 0)
@@ -103,12 +103,12 @@ def fit_polynomial(
 
 
 def checked(source: Any, target: Any, weights: Any) -> tuple[Floats, Floats, Floats]:
-    """Colours `[N, 3]`, as many others, and their weights `[N]` (1 where None is given), as float64.
+    """Return two sets of colours `[N, 3]` and their weights `[N]` (1 if None is given) as float64.
 
     Raises
     ------
     LutError
-        Shapes that do not fit, no colours, or negative weights.
+        The shapes do not fit, there are no colours, or a weight is negative.
     """
     source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
     if source.ndim != 2 or source.shape[1] != 3 or source.shape != target.shape or not len(source):

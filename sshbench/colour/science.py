@@ -1,4 +1,4 @@
-"""The package colour-science, imported so that a program which uses sshbench prints its arrays as before."""
+"""Import the package colour-science without changing how a program prints its arrays."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 
 
 def colour_science() -> ModuleType:
-    """The module `colour`.
+    """Return the module `colour`.
 
-    Its import switches numpy to the printing of version 1.13 for the whole process, and warns of each optional package
-    that is missing. Both are undone here.
+    Importing it switches numpy to the printing of version 1.13 for the whole process, and warns about each missing
+    optional package. Both effects are undone here.
     """
     with np.printoptions(), warnings.catch_warnings():
         warnings.simplefilter("ignore")

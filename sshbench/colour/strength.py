@@ -1,7 +1,7 @@
-"""How far a map of colours is followed: in part, to the end or beyond it, for lightness and colour apart.
+"""Apply a colour map in part, fully or beyond, separately for lightness and colour.
 
-A map is split in linear light. Its lightness is the gain by which it multiplies the luminance of a colour, its colour
-is what it does to the chromaticity, which is the light over its luminance.
+A map is split in linear light. Its lightness is the gain by which it multiplies the luminance of a colour. Its colour
+is the change of chromaticity, which is the light divided by its luminance.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _LIMIT = 4.0  # of the gain of differences from grey
 
 
 class AmountError(SshbenchError, ValueError):
-    """A strength that is not from 0 to 2."""
+    """A strength is outside 0 to 2."""
 
 
 @dataclass(frozen=True)
 class Amount:
-    """How far to go: 0 changes nothing, 1 is the map, and more goes on along it.
+    """How far a map is applied: 0 changes nothing, 1 is the map itself, and more continues along it.
 
     Parameters
     ----------
     lightness
-        The power of the gain of luminance.
+        The exponent of the gain of luminance.
     colour
         The part of the change of chromaticity.
     """
@@ -68,15 +68,15 @@ WHOLE = Amount()
 
 
 def followed(function: ColourFunction, amount: Amount) -> ColourFunction:
-    """Return the map that follows `function` as far as `amount` says.
+    """Return the map that applies `function` as far as `amount` says.
 
-    Beyond 1 the map is applied again, to what it made of a colour, so a gain of one stop becomes one of two; and where
-    the map rises, so does its second application.
+    Beyond 1, the map is applied again to its own result, so a gain of one stop becomes a gain of two. If the map is
+    monotonic, so is its second application.
 
     Parameters
     ----------
     function
-        From colours `[..., 3]` to as many, sRGB-encoded, 0..1.
+        A map from colours `[..., 3]` to colours of the same shape, sRGB-encoded, 0..1.
     """
     if amount.is_whole:
         return function
@@ -97,13 +97,13 @@ def followed(function: ColourFunction, amount: Amount) -> ColourFunction:
 def between(before: Floats, after: Floats, amount: Amount) -> Floats:
     """Return colours on the way from `before` to `after`, `[..., 3]` each, sRGB-encoded, 0..1.
 
-    Where both parts go equally far, the way is straight in encoded values; where one of them stays, it is `moved`; and
-    what lies between is mixed of these two.
+    If both parts have the same amount, the way is straight in encoded values. If one of them is 0, the result is that
+    of `moved`. In between, the result is a mixture of the two.
 
     Parameters
     ----------
     amount
-        0..1 each.
+        Both parts are 0..1.
     """
     most, least = max(amount.lightness, amount.colour), min(amount.lightness, amount.colour)
     if least == 1:
@@ -117,22 +117,22 @@ def between(before: Floats, after: Floats, amount: Amount) -> Floats:
 
 
 def moved(before: Floats, after: Floats, amount: Amount) -> Floats:
-    """Return colours whose luminance and chromaticity lie on the ways from `before` to `after`, each at its own amount.
+    """Return colours whose luminance and chromaticity lie between `before` and `after`, each at its own amount.
 
-    In linear light: the luminance is multiplied by a power of the map's gain; what a colour differs by from the grey of
-    its luminance is scaled as the luminance is, and mixed from both ends. That scale is limited: where black becomes
-    grey it has no end, and would make colours of the noise in shadows.
+    In linear light, the luminance is multiplied by a power of the map's gain. The difference of a colour from the grey
+    of its luminance is scaled as the luminance is, and is mixed from both ends. This scale is limited: where black
+    becomes grey it would be infinite, and would turn the noise of shadows into colours.
 
     Parameters
     ----------
     before, after
         `[..., 3]`, sRGB-encoded, 0..1.
     amount
-        0..1 each.
+        Both parts are 0..1.
 
     Returns
     -------
-    Colours `[..., 3]`; what leaves 0..1 is cut off.
+    Colours `[..., 3]`, clipped to 0..1.
     """
     one, other = decode(before), decode(after)
     from_light, to_light = (np.asarray(luminance(values))[..., None] for values in (one, other))
@@ -143,6 +143,6 @@ def moved(before: Floats, after: Floats, amount: Amount) -> Floats:
 
 
 def _scaled(linear: Floats, light: Floats, wanted: Floats) -> Floats:
-    """How colours `[..., 3]` of luminance `light` differ from grey, once their luminance is `wanted`."""
+    """Return how colours `[..., 3]` of luminance `light` differ from grey after their luminance has become `wanted`."""
     gain = np.divide(wanted, light, out=np.full_like(light, _LIMIT), where=light * _LIMIT > wanted)
     return (linear - light) * gain

@@ -1,8 +1,8 @@
-"""Colour transfer: a photograph with the colour statistics of another one.
+"""Colour transfer: give a photograph the colour statistics of another photograph.
 
-Reinhard's, Xiao and Ma's, Fecker's and Pitie's are those with which iHarmony4 was made (Cong et al., "DoveNet", CVPR
-2020, section 3.1). Each is a function of the colour of a pixel alone, given the colours of both images, so an image may
-be any arrangement of pixels.
+The transfers of Reinhard, Xiao and Ma, Fecker, and Pitie are those that made iHarmony4 (Cong et al., "DoveNet", CVPR
+2020, section 3.1). Given the colours of both images, each transfer is a function of the colour of a single pixel, so an
+image may be any arrangement of pixels.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ _BINS = 300
 
 
 ColourFunction = Callable[[Floats], Floats]
-"""From colours `[N, 3]` to as many, both in one space and unbounded."""
+"""A function from colours `[N, 3]` to colours `[N, 3]`, both in one space and unbounded."""
 
 Space = Literal["srgb", "linear", "lab", "ycbcr"]
 SPACES: tuple[Space, ...] = get_args(Space)
 
 
 def in_space(space: Space, fit: Callable[[Floats, Floats], ColourFunction], source: Floats, target: Floats) -> Floats:
-    """Match `source` to `target` in a space of colours, and return it in the codes that it came in.
+    """Match `source` to `target` in a colour space, and return the result in 8-bit codes.
 
     Parameters
     ----------
     space
-        `srgb`, encoded values; `linear`, their light; `lab`, l-alpha-beta (Reinhard et al. 2001, equations 4 and 6);
+        `srgb`, encoded values; `linear`, linear light; `lab`, l-alpha-beta (Reinhard et al. 2001, equations 4 and 6);
         `ycbcr`, luma and chroma of encoded values (ITU-R BT.601).
     fit
         One of the `match_` functions.
@@ -57,7 +57,7 @@ def in_space(space: Space, fit: Callable[[Floats, Floats], ColourFunction], sour
 def function_in_space(
     space: Space, fit: Callable[[Floats, Floats], ColourFunction], source: Floats, target: Floats
 ) -> ColourFunction:
-    """Return the map of codes 0..255 that `in_space` applies; what it makes of them is within 0..255."""
+    """Return the map of codes 0..255 that `in_space` applies; its results are within 0..255."""
     to, back = _WAYS[space]
     own = to(source)
     function = fit(own, to(target))
@@ -65,7 +65,7 @@ def function_in_space(
 
 
 def match_deviation(source: Floats, target: Floats) -> ColourFunction:
-    """Return the map of each axis that gives `source` `[N, 3]` the mean and the deviation of `target` `[M, 3]`."""
+    """Return the map that gives each axis of `source` `[N, 3]` the mean and the deviation of `target` `[M, 3]`."""
     mean, other, scale = source.mean(axis=0), target.mean(axis=0), _ratio(target.std(axis=0), source.std(axis=0))
     return lambda colours: (colours - mean) * scale + other
 
@@ -77,17 +77,17 @@ def match_covariance(source: Floats, target: Floats) -> ColourFunction:
 
 
 def match_covariance_optimally(source: Floats, target: Floats) -> ColourFunction:
-    """Return the affine map that does so and moves colours least (Monge-Kantorovich)."""
+    """Return the affine map with this effect that moves colours least (Monge-Kantorovich)."""
     mean, other = source.mean(axis=0), target.mean(axis=0)
     matrix = optimal_map(np.cov(source, rowvar=False), np.cov(target, rowvar=False))
     return lambda colours: (colours - mean) @ matrix + other
 
 
 def match_histograms(source: Floats, target: Floats) -> ColourFunction:
-    """Return the map of each axis that gives `source` `[N, 3]` the histogram of `target` `[M, 3]`.
+    """Return the map that gives each axis of `source` `[N, 3]` the histogram of `target` `[M, 3]`.
 
-    A value goes to where the cumulative histogram of `target` reaches the same share, interpolated between its values;
-    one that `source` does not have goes where the next smaller one does.
+    A value is mapped to where the cumulative histogram of `target` reaches the same share, interpolated between its
+    values. A value that `source` does not contain is mapped as the next smaller value of `source`.
     """
     curves = []
     for own, other in zip(source.T, target.T, strict=True):
@@ -234,7 +234,7 @@ def transfer_monge_kantorovich(image: Pixels, target: Pixels) -> Pixels:
 
 
 def optimal_map(source: Floats, target: Floats) -> Floats:
-    """The symmetric matrix T with ``T @ source @ T == target``, for covariances `[3, 3]`; 1 where nothing varies."""
+    """Return the symmetric T with ``T @ source @ T == target``, for covariances `[3, 3]`; 1 where nothing varies."""
     variances, axes = np.linalg.eigh(source)
     roots = np.sqrt(np.maximum(variances, 0))
     varies = roots > 1e-6
@@ -339,7 +339,7 @@ TRANSFER_FUNCTIONS: dict[str, Callable[[Pixels, Pixels], Pixels]] = {
 def _distribution(
     source: Floats, target: Floats, iterations: int
 ) -> tuple[Floats, list[tuple[Floats, list[Callable[[Floats], Floats]]]]]:
-    """`source` `[N, 3]` with the distribution of `target`, and what was done: rotations, and a curve for each axis."""
+    """Return `source` `[N, 3]` with the distribution of `target`, and the rotations with a curve for each axis."""
     colours, other, steps = np.ascontiguousarray(source.T), target.T, []
     for rotation in rotations(iterations):
         turned = rotation @ colours
@@ -352,7 +352,7 @@ def _distribution(
 
 
 def _curve(source: Floats, target: Floats) -> Callable[[Floats], Floats]:
-    """The monotonous map that brings numbers to the histogram of others, between their cumulative histograms."""
+    """Return the monotonic map that gives numbers the histogram of other numbers."""
     low, high = min(source.min(), target.min()), max(source.max(), target.max())
     if high - low < 1e-9:
         return lambda values: values
@@ -403,7 +403,7 @@ def _flat(image: Pixels) -> Floats:
 
 
 def _ratio(wanted: Floats, present: Floats) -> Floats:
-    """`wanted / present`, and 1 where nothing varies that could be scaled."""
+    """Return `wanted / present`, or 1 where nothing varies."""
     return np.asarray(np.divide(wanted, present, out=np.ones_like(wanted), where=present > 1e-6))
 
 

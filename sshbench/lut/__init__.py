@@ -1,6 +1,6 @@
-"""The LUT engine: a `.cube` file <-> tables <-> pixels.
+"""The LUT engine: it reads `.cube` files into tables and applies the tables to pixels.
 
-Names load on first use, so that a worker imports what it needs.
+Names load on first use, so that a worker imports only what it needs.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""`apply_lut`: pixels through lookup tables, for numpy arrays and torch tensors alike.
+"""`apply_lut`: apply look-up tables to the pixels of numpy arrays and torch tensors.
 
-Interpolation follows the Adobe Cube LUT specification 1.0: inputs outside the domain are clamped to it. numpy arrays
-and CPU tensors go to the native kernels; what needs gradients, `torch.compile` or a CUDA device goes through the
-operator `sshbench::apply_lut`; where no kernel is there, plain torch computes.
+Interpolation follows the Adobe Cube LUT specification 1.0: inputs outside the domain are clamped to it. The native
+kernels compute numpy arrays and CPU tensors. The operator `sshbench::apply_lut` computes gradients, `torch.compile`
+graphs and CUDA tensors. If there is no kernel, plain torch computes.
 """
 
 from __future__ import annotations
@@ -248,7 +248,7 @@ def apply_lut_normalized(
 
 
 def _affine(mean: Sequence[float], std: Sequence[float]) -> NDArray[np.float32]:
-    """Scale and offset a channel, `[2, 3]`."""
+    """Return the scale and the offset of each channel, `[2, 3]`."""
     try:
         offsets, widths = np.asarray(mean, np.float32), np.asarray(std, np.float32)
     except (TypeError, ValueError):

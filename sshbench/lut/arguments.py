@@ -1,4 +1,4 @@
-"""The arguments of `apply_lut`: checked, and brought to the forms that kernels and operators take."""
+"""The arguments of `apply_lut`: check them, and convert them to the forms that kernels and operators take."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _OUTSIDE_STRENGTH = "strength is a number from 0 to 1"
 
 
 def channels_last(shape: Sequence[int], layout: Layout, *, prefer_last: bool) -> bool:
-    """Whether images of this shape have their channels last."""
+    """Return whether images of this shape have their channels last."""
     if layout not in ("auto", "HWC", "CHW"):
         raise LutError(f"layout is 'auto', 'HWC' or 'CHW', not {layout!r}")
     if len(shape) not in (3, 4):
@@ -41,12 +41,12 @@ def channels_last(shape: Sequence[int], layout: Layout, *, prefer_last: bool) ->
 
 
 def extent(shape: Sequence[int], channels_last: bool) -> tuple[int, int, int]:
-    """Images, height and width of a batch."""
+    """Return the number of images, the height and the width of a batch."""
     return (shape[0], shape[1], shape[2]) if channels_last else (shape[0], shape[2], shape[3])
 
 
 def named(luts: Luts, index: Index) -> tuple[Lut | LutBank | torch.Tensor, Index]:
-    """The LUTs, read where a look or a file is named, and `index` with the places of the LUTs that it names."""
+    """Return the LUTs, read if `luts` names a look or a file, and `index` with the number of each named LUT."""
     if isinstance(luts, str) or hasattr(luts, "__fspath__"):
         luts = read_lut(luts)
     words = index.tolist() if isinstance(index, np.ndarray) and index.dtype.kind in "OU" else index
@@ -60,9 +60,10 @@ def named(luts: Luts, index: Index) -> tuple[Lut | LutBank | torch.Tensor, Index
 
 
 def separate(images: Any, out: Any) -> Any:
-    """The images, copied where writing `out` would change them before they are read: where the two overlap by a shift.
+    """Return the images, or a copy of them if writing `out` would overwrite pixels before they are read.
 
-    Both are arrays, or both are tensors; `out` is contiguous and has the images' shape and type.
+    This happens if the memory of the two overlaps with a shift. Both are arrays, or both are tensors; `out` is
+    contiguous and has the images' shape and type.
     """
     if isinstance(images, np.ndarray):
         same = cpu.address(images) == cpu.address(out) and images.strides == out.strides
@@ -73,7 +74,7 @@ def separate(images: Any, out: Any) -> Any:
 
 
 def _span(tensor: torch.Tensor) -> tuple[int, int]:
-    """The addresses from the first byte of a tensor to behind its last."""
+    """Return the addresses from the first byte of a tensor to behind its last."""
     if tensor.numel() == 0:
         return 0, 0
     last = sum((length - 1) * step for length, step in zip(tensor.shape, tensor.stride(), strict=True))
@@ -82,13 +83,13 @@ def _span(tensor: torch.Tensor) -> tuple[int, int]:
 
 
 def _host(tensor: Any, dtype: torch.dtype) -> NDArray[Any]:
-    """A tensor as an array of `dtype`."""
+    """Return a tensor as an array of `dtype`."""
     array: NDArray[Any] = tensor.detach().to("cpu", dtype).resolve_neg().contiguous().numpy()
     return array
 
 
 def packed(luts: Luts) -> cpu.PackedLuts:
-    """The LUTs as the CPU kernels read them."""
+    """Return the LUTs in the form that the CPU kernels read."""
     if isinstance(luts, Lut | LutBank):
         return luts.packed
     import torch
@@ -97,16 +98,17 @@ def packed(luts: Luts) -> cpu.PackedLuts:
 
 
 def check_table(luts: Any) -> None:
-    """Refuse a table tensor with NaN or infinities for images of integers, which cannot show them.
+    """Refuse a table tensor with NaN or infinities for integer images, which cannot show them.
 
-    A `Lut` and a `LutBank` have none, and a table on a device is not looked at, for that would wait for it.
+    A `Lut` or a `LutBank` cannot have such values. A table on a device is not checked, because the check would wait for
+    the device.
     """
     if hasattr(luts, "data_ptr") and luts.device.type == "cpu" and not bool(luts.isfinite().all()):
         raise LutError("the table holds NaN or infinities, which images of integers cannot show")
 
 
 def fit_kernels(luts: Any) -> bool:
-    """Whether kernels, which compute in float32, can find places in the LUTs' domains."""
+    """Return whether the kernels, which compute in float32, can resolve the domains of the LUTs."""
     return not isinstance(luts, Lut) or (luts.domain.fits_kernels and luts.shaper_domain.fits_kernels)
 
 
@@ -118,12 +120,12 @@ def _check_one_each(luts: int, count: int) -> None:
 def choices(
     index: Index, strength: Strength, luts: int, count: int
 ) -> tuple[NDArray[np.int32] | None, NDArray[np.float32] | None]:
-    """`index_array` and `strength_array`."""
+    """Return the results of `index_array` and `strength_array`."""
     return index_array(index, luts, count), strength_array(strength, count)
 
 
 def index_array(index: Index, luts: int, count: int) -> NDArray[np.int32] | None:
-    """The LUT of each image, checked; None where there is one LUT."""
+    """Return the checked LUT number of each image, `[count]`; None if there is one LUT."""
     if index is None:
         if luts == 1:
             return None
@@ -143,7 +145,7 @@ def index_array(index: Index, luts: int, count: int) -> NDArray[np.int32] | None
 
 
 def strength_array(strength: Strength, count: int) -> NDArray[np.float32] | None:
-    """The strength of each image, checked; None where all are 1."""
+    """Return the checked strength of each image, `[count]`; None if all are 1."""
     if isinstance(strength, float | int) and strength == 1:
         return None
     array = _strengths(strength)
@@ -179,7 +181,7 @@ class Stages:
 
 
 def stages(luts: Luts, device: torch.device, precision: torch.dtype) -> Stages:
-    """The LUTs as tensors on `device`, in `precision`."""
+    """Return the LUTs as tensors on `device`, in `precision`."""
     if isinstance(luts, LutBank):
         return Stages(luts.tensor(device).to(precision), None, UNIT, UNIT)
     if isinstance(luts, Lut):
@@ -210,7 +212,7 @@ def _table_tensor(luts: Any) -> torch.Tensor:
 
 
 def index_tensor(index: Index, luts: int, count: int, device: torch.device) -> torch.Tensor | None:
-    """`index_array` as an int32 tensor; what is on a device is not checked, for that would wait for it."""
+    """Return `index_array` as int32. An index on a device is not checked, because the check would wait for it."""
     import torch
 
     from sshbench.lut.operator import check_index
@@ -233,7 +235,7 @@ def index_tensor(index: Index, luts: int, count: int, device: torch.device) -> t
 def strength_tensor(
     strength: Strength, count: int, device: torch.device, precision: torch.dtype
 ) -> torch.Tensor | None:
-    """`strength_array` as a tensor; what is on a device or has a gradient is not checked."""
+    """Return `strength_array` as a tensor. A strength on a device or with a gradient is not checked."""
     import torch
 
     if isinstance(strength, float | int) and strength == 1:

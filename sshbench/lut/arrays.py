@@ -1,4 +1,4 @@
-"""numpy arrays through packed LUTs: by the native kernels, or with torch where there are none.
+"""Apply packed LUTs to numpy arrays, by the native kernels or, if there are none, with torch.
 
 These functions trust their arguments; `sshbench.lut.apply` checks what a caller gives.
 """
@@ -47,15 +47,15 @@ def compute(
     channels_last: bool,
     out: NDArray[Any],
 ) -> None:
-    """Write a batch of images after its LUTs to `out`.
+    """Apply the LUTs to a batch of images and write the result to `out`.
 
     Parameters
     ----------
     batch, out
-        `[N, H, W, 3]` where `channels_last`, else `[N, 3, H, W]`; C-contiguous, of one native type: uint8, uint16, or
+        `[N, H, W, 3]` if `channels_last`, otherwise `[N, 3, H, W]`; C-contiguous, of one native type: uint8, uint16, or
         floats in which 1 is white.
     index, strength
-        `[N]`, the LUT of each image and how far it is followed (0..1); None is LUT 0, and all the way.
+        `[N]`: the LUT of each image, and how far it is applied (0..1). None means LUT 0 and a strength of 1.
     """
     dtype = batch.dtype.name
     if cpu.available() and packed.fits_kernels and dtype != "float64":

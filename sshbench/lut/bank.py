@@ -1,4 +1,4 @@
-"""`LutBank`: many LUTs resampled to one size and stacked, so that one call gives each image its own."""
+"""`LutBank`: many LUTs, resampled to one size and stacked, so that one call gives each image its own LUT."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ class LutBank:
 
     @classmethod
     def from_luts(cls, luts: Sequence[Lut], size: int = 33, names: Sequence[str] | None = None) -> LutBank:
-        """Resample `luts` of any size, domain and kind to `size` points an axis over 0..1 and stack them.
+        """Resample `luts` of any size, domain and kind to `size` points on each axis over 0..1, and stack them.
 
-        Names default to the titles, then to the file names; those that repeat get a number.
+        Names default to the titles, and then to the file names; repeated names get a number.
         """
         if not luts:
             raise LutError("a bank needs at least one LUT")
@@ -86,7 +86,7 @@ class LutBank:
 
     @classmethod
     def from_folder(cls, folder: str | Path, size: int = 33) -> LutBank:
-        """Read every LUT file below `folder`; names are the paths in it without their suffix."""
+        """Read every LUT file below `folder`; the names are the paths within the folder without their suffix."""
         folder = Path(folder)
         paths = find_luts(folder)
         if not paths:
@@ -96,7 +96,7 @@ class LutBank:
 
     @classmethod
     def joined(cls, banks: Sequence[LutBank]) -> LutBank:
-        """The LUTs of several banks, resampled to the largest of their sizes; names that repeat get a number."""
+        """Return a bank with the LUTs of several banks, resampled to the largest size; repeated names get a number."""
         if len(banks) == 1:
             return banks[0]
         size = max(bank.size for bank in banks)
@@ -107,7 +107,7 @@ class LutBank:
 
     @classmethod
     def of_looks(cls, size: int = 17) -> LutBank:
-        """Read the looks that ship with sshbench; names are theirs, such as `"golden-hour"`."""
+        """Read the looks that ship with sshbench; the names are those of the looks, such as `"golden-hour"`."""
         return cls.from_folder(data_folder("luts"), size)
 
     def __repr__(self) -> str:
@@ -125,17 +125,17 @@ class LutBank:
 
     @property
     def size(self) -> int:
-        """Points along an axis."""
+        """The number of points on each axis."""
         return int(self.values.shape[1])
 
     def position(self, name: str) -> int:
-        """The index of the LUT called `name`."""
+        """Return the index of the LUT called `name`."""
         if name not in self.names:
             raise LutError(f"no LUT called {name!r} in this bank{suggestion(name, self.names)}")
         return self.names.index(name)
 
     def select(self, which: Sequence[int | str]) -> LutBank:
-        """The bank of these LUTs, in this order."""
+        """Return the bank of these LUTs, in this order."""
         rows = [self.position(w) if isinstance(w, str) else range(len(self))[w] for w in which]
         pick = [(self.names[k], self.errors[k]) for k in rows]
         return LutBank(self.values[rows], tuple(n for n, _ in pick), tuple(e for _, e in pick))
@@ -148,12 +148,12 @@ class LutBank:
         weights: Sequence[float] | None = None,
         distinct: int = 1,
     ) -> NDArray[np.int32]:
-        """Draw LUT indices: `[count]`, or `[count, distinct]` with no LUT twice in a row where `distinct` > 1.
+        """Draw LUT numbers: `[count]`, or `[count, distinct]` with different LUTs in each row if `distinct` > 1.
 
         Parameters
         ----------
         weights
-            How often each of the K LUTs is drawn, relative to the others; None is all alike.
+            How often each of the K LUTs is drawn, relative to the others; None draws all equally often.
         """
         chances = None
         if weights is not None:
@@ -175,11 +175,11 @@ class LutBank:
 
     @cached_property
     def packed(self) -> PackedLuts:
-        """The tables as the CPU kernels read them."""
+        """The tables in the form that the CPU kernels read."""
         return PackedLuts(self.values, None, UNIT, UNIT)
 
     def tensor(self, device: torch.device | str = "cpu") -> torch.Tensor:
-        """The tables `[K, B, G, R, 3]` on `device`; the copy is kept."""
+        """Return the tables `[K, B, G, R, 3]` on `device`; the copy is cached."""
         import torch
 
         key = str(device)
@@ -189,18 +189,18 @@ class LutBank:
         return tensor
 
     def to(self, device: torch.device | str) -> LutBank:
-        """Put a copy of the tables on `device` now rather than at first use there."""
+        """Copy the tables to `device` now rather than at their first use there."""
         self.tensor(device)
         return self
 
 
 def resample(lut: Lut, size: int) -> tuple[NDArray[np.float32], float]:
-    """Express a LUT of any kind as a 3D table of `size` points over 0..1.
+    """Convert a LUT of any kind to a 3D table with `size` points on each axis over 0..1.
 
     Returns
     -------
     The table `[B, G, R, 3]`, and the largest difference between it and `lut`, over the points of both tables and 2^15
-    points drawn at random.
+    random points.
     """
     check_size(size, MAX_SIZE_3D, "3D table")
     if lut.kind == "3d" and lut.size == size and lut.domain == UNIT:
@@ -213,7 +213,7 @@ def resample(lut: Lut, size: int) -> tuple[NDArray[np.float32], float]:
 
 
 def _probes(lut: Lut) -> Iterator[NDArray[np.float32]]:
-    """Colours `[N, 3]` at which a LUT is compared with what stands for it, not too many at once."""
+    """Yield colours `[N, 3]`, in parts of limited size, at which to compare a LUT with its resampled table."""
     yield np.random.default_rng(0).random((1 << 15, 3), np.float32)
     if lut.values is not None:
         nodes = identity_table(lut.size, lut.domain).reshape(-1, 3)

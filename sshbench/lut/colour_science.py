@@ -1,4 +1,4 @@
-"""LUTs of colour-science (`colour.LUT1D`, `LUT3x1D`, `LUT3D`, `LUTSequence`) in and out."""
+"""Convert LUTs from and to colour-science (`colour.LUT1D`, `LUT3x1D`, `LUT3D`, `LUTSequence`)."""
 
 from __future__ import annotations
 

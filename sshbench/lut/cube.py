@@ -179,7 +179,7 @@ def _read_bytes(path: str, max_bytes: int) -> bytes:
 
 
 def _text(path: str, data: bytes) -> bytes:
-    """The file's text as UTF-8 (or Latin-1) bytes without a byte order mark."""
+    """Return the file's text as UTF-8 (or Latin-1) bytes without a byte order mark."""
     for signature, name in _SIGNATURES.items():
         if data.startswith(signature):
             raise CubeFormatError(path, 1, f"is {name} data, not text")

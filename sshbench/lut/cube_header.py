@@ -1,4 +1,4 @@
-"""The keyword lines of a `.cube` file, and the errors its rules end in."""
+"""The keyword lines of a `.cube` file, and the errors of its rules."""
 
 from __future__ import annotations
 
@@ -46,26 +46,26 @@ class CubeWarning(UserWarning):
 
 
 def keyword_of(line: bytes) -> bytes:
-    """The word that makes a line a keyword line; empty where the line is a row, good or bad."""
+    """Return the word that makes a line a keyword line; empty if the line is a row, valid or not."""
     line = line.strip(b" \t")
     match = _KEYWORD.match(line)
     return match.group() if match and not _starts_not_finite(line) else b""
 
 
 def _starts_not_finite(line: bytes) -> bool:
-    """Whether a line starts with a NaN or an infinity and so is a bad row, though it starts with a letter."""
+    """Return whether a line starts with a NaN or an infinity and so is a bad row, though it starts with a letter."""
     first = cube_rows.WORD.search(line)
     return first is not None and cube_rows.NOT_FINITE.fullmatch(first.group()) is not None
 
 
 def is_unknown_keyword(text: str) -> bool:
-    """Whether a line may start with this word and keep the rest of the line as metadata."""
+    """Return whether a line may start with this word and keep the rest of the line as metadata."""
     word = text.encode(errors="replace")
     return keyword_of(word) == word != b"" and word.upper() not in _KNOWN
 
 
 def is_one_line(text: str) -> bool:
-    """Whether a text can stand on a line: no control characters, no half of a surrogate pair."""
+    """Return whether a text fits on one line: it has no control characters and no half of a surrogate pair."""
     try:
         raw = text.encode()
     except UnicodeEncodeError:
@@ -74,13 +74,13 @@ def is_one_line(text: str) -> bool:
 
 
 def numbers(values: tuple[float, ...]) -> str:
-    """Numbers as a keyword line holds them."""
+    """Return numbers as a keyword line holds them."""
     return " ".join(cube_rows.format_number(value) for value in values)
 
 
 @dataclass
 class Header:
-    """The keywords of a file, each with the line it stands on."""
+    """The keywords of a file, each with the number of its line."""
 
     path: str
     title: str = ""
@@ -92,7 +92,7 @@ class Header:
     remarks: list[str] = field(default_factory=list)
 
     def read(self, data: bytes) -> tuple[int, int]:
-        """Read all lines before the first row; return where that row, or the end, is: offset and line."""
+        """Read all lines before the first row; return the offset and the line of that row, or of the end."""
         offset, number = 0, 1
         no_rows = np.empty((0, 3), np.float32)
         count = 0
@@ -111,7 +111,7 @@ class Header:
             offset, number, count = following, number + 1, count + 1
 
     def domains(self) -> tuple[Domain, Domain]:
-        """The domains of the 1D and the 3D table, in full range."""
+        """Return the domains of the 1D and the 3D table, in full range."""
         domains = {name: self._domain_of(name) for name in ("1D", "3D")}
         if _IN_VIDEO in self.flags:
             first = "1D" if b"LUT_1D_SIZE" in self.sizes else "3D"
@@ -124,7 +124,7 @@ class Header:
         return domains["1D"], domains["3D"]
 
     def in_full_range(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The values of the last table as LUT_OUT_VIDEO_RANGE says: black and white at 0 and 1."""
+        """Return the values of the last table; if LUT_OUT_VIDEO_RANGE is set, bring black to 0 and white to 1."""
         if _OUT_VIDEO not in self.flags:
             return values
         with np.errstate(over="ignore"):
@@ -135,7 +135,7 @@ class Header:
         return full
 
     def _domain_of(self, name: str) -> Domain:
-        """The domain of the 1D or the 3D table, as it is stated."""
+        """Return the domain of the 1D or the 3D table, as it is stated."""
         range_keyword = f"LUT_{name}_INPUT_RANGE".encode()
         bounds = self.bounds.get(range_keyword)
         if f"LUT_{name}_SIZE".encode() not in self.sizes:
@@ -164,7 +164,7 @@ class Header:
         return by_channel or by_range or UNIT
 
     def warn(self) -> None:
-        """Warn once of all that the format does not know."""
+        """Warn once about everything that the format does not know."""
         remarks = list(self.remarks)
         if self.unknown:
             words = list(self.unknown)
@@ -239,7 +239,7 @@ class Header:
 
 
 def full_range(video: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Numbers of video range, where black is 16/255 and white 235/255, with black at 0 and white at 1."""
+    """Convert video range, where black is 16/255 and white 235/255, to full range with black at 0 and white at 1."""
     return np.asarray((video - _VIDEO_BLACK) / _VIDEO_WIDTH)
 
 

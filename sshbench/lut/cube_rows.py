@@ -1,8 +1,8 @@
-"""The number rows of a `.cube` file: bytes <-> float32, natively where `_cube` was built, else in Python.
+"""The number rows of a `.cube` file: convert bytes from and to float32, natively if `_cube` was built, else in Python.
 
-A row is three decimal numbers separated by blanks (space, tab), perhaps with blanks and a `#` comment after them. A
+A row is three decimal numbers separated by blanks (space, tab), optionally followed by blanks and a `#` comment. A
 number is what the C language calls a decimal constant with a sign: no NaN, no infinity, no hexadecimal. It becomes the
-float32 nearest to it, ties to even; a number beyond the range of float32 is an error.
+nearest float32, ties to even; a number beyond the range of float32 is an error.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ def read_rows(data: bytes, offset: int, rows: NDArray[np.float32]) -> tuple[int,
     Returns
     -------
     tuple of int
-        How many rows were read; the offset of the first line that is neither a row that fits, nor blank, nor a
-        comment, or is longer than `MAX_LINE`, or `len(data)`; how many lines were passed.
+        The number of rows; the offset of the first line that cannot be read, or `len(data)`; and the number of lines
+        that were passed. A line cannot be read if it is not a row that fits, blank or a comment, or if it is longer
+        than `MAX_LINE`.
     """
     if _cube is not None:
         found: tuple[int, int, int] = _cube.parse_rows(data, offset, rows)
@@ -52,25 +53,25 @@ def read_rows(data: bytes, offset: int, rows: NDArray[np.float32]) -> tuple[int,
 
 
 def line_at(data: bytes, offset: int) -> tuple[bytes, int]:
-    """The line that starts at `offset`, without its end, and where the next one starts."""
+    """Return the line that starts at `offset`, without its end, and the offset of the next line."""
     newline = NEWLINE.search(data, offset)
     return (data[offset:], len(data)) if newline is None else (data[offset : newline.start()], newline.end())
 
 
 def split_words(line: bytes) -> list[bytes]:
-    """The words of a line, without its comment."""
+    """Return the words of a line, without its comment."""
     return WORD.findall(_COMMENT.split(line, maxsplit=1)[0])
 
 
 def line_fault(line: bytes) -> str:
-    """What is wrong with a line that ought to be a row; an empty string where nothing is."""
+    """Return the fault of a line that should be a row; empty if there is none."""
     if len(line) > MAX_LINE:
         return f"a line of {len(line)} bytes, more than the {MAX_LINE} that a line may have"
     return fault(split_words(line))
 
 
 def fault(words: Sequence[bytes], count: int = 3) -> str:
-    """What is wrong with `words`, which ought to be `count` numbers; an empty string where nothing is."""
+    """Return the fault of `words`, which should be `count` numbers; empty if there is none."""
     for word in words:
         if problem := _word_fault(word):
             return problem
@@ -78,7 +79,7 @@ def fault(words: Sequence[bytes], count: int = 3) -> str:
 
 
 def to_float32(words: list[bytes]) -> NDArray[np.float32]:
-    """The float32 nearest to each decimal number; infinite where a number is too large."""
+    """Return the float32 nearest to each decimal number; infinity if a number is too large."""
     wide = np.array([float(word) for word in words], np.float64)
     with np.errstate(over="ignore", under="ignore"):
         values = wide.astype(np.float32)
@@ -142,13 +143,13 @@ def _word_fault(word: bytes) -> str:
 
 
 def quote(text: bytes) -> str:
-    """Bytes of a file as they can stand in a message."""
+    """Return bytes of a file as text for a message."""
     shown = text if len(text) <= 40 else text[:37] + b"..."
     return "'" + shown.decode("ascii", "backslashreplace").encode("unicode_escape").decode().replace("\\\\", "\\") + "'"
 
 
 def _round_once(word: bytes, wide: float, value: np.float32) -> np.float32:
-    """Round the decimal `word` to float32, where its double `wide` alone gives `value`."""
+    """Round the decimal `word` to float32. `wide` is its nearest double, whose own rounding gave `value`."""
     neighbour = np.float32(np.nextafter(value, np.float32(np.copysign(np.inf, wide - float(value)))))
     if wide == float(value):
         return value

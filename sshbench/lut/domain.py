@@ -54,7 +54,7 @@ class Domain:
 
     @property
     def fits_kernels(self) -> bool:
-        """Whether float32 holds the domain's width, and the points of a table per unit of it, as kernels need them."""
+        """Whether float32 can hold the width of the domain and the points per unit, as the kernels need."""
         widths = [upper - lower for lower, upper in zip(self.lower, self.upper, strict=True)]
         return all(_NARROWEST <= width <= _WIDEST for width in widths)
 

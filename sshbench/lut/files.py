@@ -1,4 +1,4 @@
-"""LUTs by file or name: `.cube` files, Hald CLUT images, and the looks that ship with sshbench."""
+"""Find and read LUTs by file or name: `.cube` files, Hald CLUT images, and the looks that ship with sshbench."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def looks() -> dict[str, Path]:
 
 
 def find_lut(text: str) -> Path:
-    """Return the file that `text` names: its path, or one of the looks, in which blanks and case do not matter.
+    """Return the file that `text` names: a path, or one of the looks, regardless of blanks and case.
 
     Raises
     ------
     LutError
-        There is neither; the message has the names that come close.
+        There is neither; the message lists similar names.
     """
     path = Path(text)
     if path.is_file():

@@ -1,4 +1,4 @@
-"""The 3D LUT that brings one set of colours nearest to another, fitted by least squares."""
+"""Fit the 3D LUT that maps one set of colours nearest to another, by least squares."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""A smooth 3D LUT through noisy colours: how far each colour moves, as a cubic spline with few control points.
+"""Fit a smooth 3D LUT to noisy colours: the displacement of each colour is a cubic spline with few control points.
 
-Penalised regression splines (Eilers, Marx: "Flexible smoothing with B-splines and penalties", Statistical Science 11,
-1996) over the colour cube. The penalty is on the displacement, so that far from the colours it flattens out to that of
-the nearest ones; and a cubic spline has no steps that would show as bands.
+The method is penalised regression splines (Eilers, Marx: "Flexible smoothing with B-splines and penalties", Statistical
+Science 11, 1996) over the colour cube. The penalty is on the displacement, so far from the given colours the
+displacement flattens to that of the nearest ones. A cubic spline has no steps that would show as bands.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def _solve(normal: Floats, right: Floats) -> Floats:
 
 
 def _without_falls(normal: Floats, right: Floats) -> Floats:
-    """Solve for the controls `[_CONTROLS ** 3, 3]`, then pull up the slopes that are below 0 until none is."""
+    """Solve for the controls `[_CONTROLS ** 3, 3]`, then raise slopes below 0 until there are none."""
     controls = _solve(normal, right)
     for channel in range(3):
         slopes = _slopes(channel)
@@ -140,7 +140,7 @@ def _without_falls(normal: Floats, right: Floats) -> Floats:
 
 @lru_cache(maxsize=3)
 def _slopes(channel: int) -> Floats:
-    """What times the controls of a channel is the slope of its displacement along itself, and along the greys."""
+    """Return what maps the controls of a channel to the slopes of its displacement, along itself and the greys."""
     differences = np.diff(np.eye(_CONTROLS), axis=0) * _SEGMENTS
     axes = [np.eye(_CONTROLS)] * 3
     axes[2 - channel] = differences
@@ -150,7 +150,7 @@ def _slopes(channel: int) -> Floats:
 
 @lru_cache(maxsize=1)
 def _penalty() -> Floats:
-    """The mean squared first and second derivatives, over the cube, as a quadratic form of the controls."""
+    """Return the mean squared first and second derivatives, over the cube, as a quadratic form of the controls."""
     one = np.eye(_CONTROLS)
     first, second = (np.diff(one, order, axis=0) * _SEGMENTS**order for order in (1, 2))
     one, first, second = one / _CONTROLS, first.T @ first / _CONTROLS, second.T @ second / _CONTROLS
@@ -165,7 +165,7 @@ def _kron(blue: Floats, green: Floats, red: Floats) -> Floats:
 
 
 def _basis(at: Floats) -> Floats:
-    """The cubic B-splines `[N, _CONTROLS]` at numbers 0..1."""
+    """Return the cubic B-splines `[N, _CONTROLS]` at numbers 0..1."""
     place = at * _SEGMENTS
     low = np.minimum(place.astype(np.int64), _SEGMENTS - 1)
     t = place - low
@@ -177,14 +177,14 @@ def _basis(at: Floats) -> Floats:
 
 
 def _rows(colours: Floats) -> Floats:
-    """The basis at colours `[N, 3]`: `[N, _CONTROLS ** 3]`, red fastest."""
+    """Return the basis at colours `[N, 3]`: `[N, _CONTROLS ** 3]`, red fastest."""
     red, green, blue = (_basis(channel) for channel in colours.T)
     product = blue[:, :, None, None] * green[:, None, :, None] * red[:, None, None, :]
     return product.reshape(len(colours), -1)
 
 
 def _sampled(controls: Floats, size: int) -> Floats:
-    """The spline at the points of a table, `[B, G, R, 3]`."""
+    """Return the spline at the points of a table, `[B, G, R, 3]`."""
     basis = _basis(np.linspace(0, 1, size))
     values = controls.reshape(_CONTROLS, _CONTROLS, _CONTROLS, 3)
     for _ in range(3):  # the axis in front goes behind the others
@@ -193,9 +193,9 @@ def _sampled(controls: Floats, size: int) -> Floats:
 
 
 def limited(displacement: Floats, seen: Floats) -> Floats:
-    """Displacements `[..., 3]` that end softly within `_BEYOND` of those seen, `[N, 3]`, in each channel.
+    """Limit displacements `[..., 3]` softly to within `_BEYOND` of the given ones, `[N, 3]`, in each channel.
 
-    Where they rise or fall, they do so no faster than before.
+    The limited displacements rise and fall no faster than before.
     """
     low, high = seen.min(axis=0), seen.max(axis=0)
     inside = np.clip(displacement, low, high)

@@ -1,10 +1,11 @@
-"""Hald CLUT images: a 3D table as the pixels of a square picture, the form the large free collections come in.
+"""Hald CLUT images: a 3D table as the pixels of a square picture, the form of the large free collections.
 
-A Hald of level L is L^3 x L^3 pixels, read row by row: the table of L^2 points an axis in `.cube` order, red fastest
-(Eskil Steenberg's "Hald CLUT", as in ImageMagick and RawTherapee). It has no domain: inputs and values are 0..1.
+A Hald image of level L has L^3 x L^3 pixels. Read row by row, they are the table of L^2 points on each axis in `.cube`
+order, red fastest (Eskil Steenberg's "Hald CLUT", as in ImageMagick and RawTherapee). A Hald image has no domain:
+inputs and values are 0..1.
 
-A square lookup picture, as GPUImage and MetalPetal take it, has the same size and another order: L x L tiles, one for
-each blue, with red along and green down. Its table is smooth in that order alone, which tells the two apart.
+A square look-up picture, as GPUImage and MetalPetal read it, has the same size and another order: L x L tiles, one for
+each blue, with red along and green down. A table is smooth only in its own order, which tells the two apart.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class HaldWarning(UserWarning):
 
 
 def level_of(width: int, height: int) -> int | None:
-    """The level of a Hald CLUT of this size in pixels; None where no Hald has it."""
+    """Return the level of a Hald CLUT of this size in pixels; None if no Hald CLUT has this size."""
     level = round(width ** (1 / 3))
     return level if width == height == level**3 and MIN_LEVEL <= level <= MAX_LEVEL else None
 
@@ -124,7 +125,7 @@ def check_lossless(path: Path) -> None:
 
 
 def _roughness(planes: Sequence[NDArray[Any]] | NDArray[Any]) -> float:
-    """How far neighbours along the three axes of a table lie apart; it is given plane by plane, one for each blue."""
+    """Return how far neighbours along the axes of a table lie apart; the table comes as a plane for each blue."""
     total, before = 0.0, None
     for plane in planes:
         now = plane.astype(np.int32)
@@ -136,9 +137,9 @@ def _roughness(planes: Sequence[NDArray[Any]] | NDArray[Any]) -> float:
 
 
 def default_level(lut: Lut) -> int:
-    """The smallest level up to 9 whose grid has all points of the LUT's, else the smallest with as many as the LUT.
+    """Return the smallest level up to 9 whose grid contains all points of the LUT, or else has at least as many points.
 
-    A table of 17 points fits into one of 49 (level 7) without loss, and not into one of 25.
+    A table of 17 points fits into a table of 49 points (level 7) without loss, but not into one of 25 points.
     """
     enough = [level for level in range(MIN_LEVEL, MAX_LEVEL + 1) if level**2 >= lut.size]
     exact = [level for level in enough if level <= 9 and (level**2 - 1) % (lut.size - 1) == 0 and lut.kind == "3d"]

@@ -1,4 +1,4 @@
-"""What a LUT does, in numbers: how far it moves colours, and whether it keeps their order."""
+"""Measure a LUT: how far it moves colours, and whether it keeps their order."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _TOLERANCE = 1e-5  # what six decimals in a file may turn around
 
 
 def strength(lut: Lut, size: int = 17) -> float:
-    """Mean CIEDE2000 between colours and what the LUT makes of them, over a grid of its domain.
+    """Return the mean CIEDE2000 between colours and their images under the LUT, over a grid of its domain.
 
-    Colours are taken as sRGB-encoded. About 1 is just visible; a strong look has 10 and more.
+    Colours count as sRGB-encoded. A difference of about 1 is just visible; a strong look has 10 and more.
     """
     grid = identity_table(size, input_domain(lut))
     one, other = (lab_of_srgb(colours.astype(np.float64)) for colours in (grid, through(lut, grid)))
@@ -23,7 +23,7 @@ def strength(lut: Lut, size: int = 17) -> float:
 
 
 def is_monotone(lut: Lut) -> bool:
-    """Whether no output channel falls where the same input channel rises."""
+    """Return whether no output channel falls where the same input channel rises."""
     rising = True
     if lut.shaper_values is not None:
         rising &= bool((np.diff(lut.shaper_values, axis=0) >= -_TOLERANCE).all())
@@ -34,7 +34,7 @@ def is_monotone(lut: Lut) -> bool:
 
 
 def keeps_grey_order(lut: Lut, steps: int = 1024) -> bool:
-    """Whether a lighter grey never comes out darker, in luminance of sRGB."""
+    """Return whether a lighter grey never comes out darker, in luminance of sRGB."""
     domain = input_domain(lut)
     greys = np.linspace(domain.lower, domain.upper, steps, dtype=np.float32)
     light = linear_of_srgb(through(lut, greys).astype(np.float64))

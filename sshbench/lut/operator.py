@@ -1,6 +1,6 @@
-"""The torch operators `sshbench::apply_lut` and its backward, over the CPU and the CUDA kernels.
+"""The torch operators `sshbench::apply_lut` and its backward, on top of the CPU and the CUDA kernels.
 
-`sshbench.lut.apply.apply_lut` is the function to call; these are what autograd and `torch.compile` see of it.
+Call `sshbench.lut.apply.apply_lut`; these operators are what autograd and `torch.compile` see of it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _check(
     layout: str,
     interpolation: str,
 ) -> None:
-    """Refuse what the kernels, which go by addresses, would read beyond its end: a saved graph can hold anything."""
+    """Refuse arguments with which the kernels would read beyond a tensor, since a saved graph can hold anything."""
     if layout not in ("NCHW", "NHWC") or interpolation not in ("trilinear", "tetrahedral"):
         raise LutError(f"layout is NCHW or NHWC and interpolation trilinear or tetrahedral: {layout}, {interpolation}")
     if images.ndim != 4 or images.shape[1 if layout == "NCHW" else 3] != 3:
@@ -85,7 +85,7 @@ def _interpolation(name: str) -> Interpolation:
 
 
 def check_index(index: Tensor | None, count: int) -> None:
-    """Refuse indices outside 0..count-1; on a CUDA device the kernel clamps them, for a check would wait for it."""
+    """Refuse indices outside 0..count-1. On a CUDA device the kernel clamps them, because a check would wait for it."""
     if index is not None and index.device.type == "cpu" and index.numel():
         lowest, highest = int(index.min()), int(index.max())
         if lowest < 0 or highest >= count:
@@ -171,7 +171,7 @@ def apply_lut_backward(
     interpolation: str,
     needs: Sequence[bool],
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Gradients of `apply_lut` by images, table, shaper and strength; empty where `needs` says no."""
+    """Return the gradients of `apply_lut` for images, table, shaper and strength; empty where `needs` is False."""
     _check(images, table, shaper, index, strength, domain, shaper_domain, layout, interpolation)
     if images.dtype not in _FLOATS or len(needs) != 4:
         raise LutError(f"images of {images.dtype} have no gradients, and `needs` has four entries, not {len(needs)}")

@@ -1,4 +1,4 @@
-"""Which number of an image stands for white: 255 of uint8, 65535 of uint16, 1 of floats, or what the caller says."""
+"""The number that stands for white: 255 in uint8, 65535 in uint16, 1 in floats, or what the caller says."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _MAGNITUDE = 0x7FFF  # all bits of a half but its sign
 
 
 def check_floats(images: Any, luts: Any) -> None:
-    """Refuse a float image that is most likely over 0..255 where the LUT expects 0..1.
+    """Refuse a float image that is most likely over 0..255, since the LUT expects 0..1.
 
-    Single values may lie anywhere: a highlight is clamped to the domain. Images on a device are not to be given here,
-    for the check would wait for them.
+    Single values may lie anywhere: a highlight is clamped to the domain. Do not pass images on a device, because the
+    check would wait for them.
 
     Raises
     ------
     LutError
-        More finite values lie above 2, and above the LUT's domain by more than its width, than between black and the
-        upper end of 0..1 and the domain.
+        More finite values lie above 2, and above the LUT's domain by more than its width, than lie inside. Inside means
+        from black to the upper end of 0..1 and of the domain.
     """
     domain = _input_domain(luts)
     lower, upper = min(domain.lower), max(domain.upper)
@@ -58,7 +58,7 @@ def unit_colours(colours: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 
 def _far_above(images: Any, lower: float, upper: float) -> float | None:
-    """The largest finite value, where more values lie far above the range, and above 0..1, than inside; else None."""
+    """Return the largest finite value if more values lie far above the range and 0..1 than inside; else None."""
     upper = max(upper, 1.0)
     limit = upper + max(upper - lower, 1.0)
     if _largest(images) <= limit:
@@ -72,7 +72,7 @@ def _far_above(images: Any, lower: float, upper: float) -> float | None:
 
 
 def _largest(images: Any) -> float:
-    """The largest value, or of halves the largest magnitude; NaN where one is among them and for no values at all."""
+    """Return the largest value, or for float16 the largest magnitude; NaN if there is a NaN or no value."""
     if isinstance(images, np.ndarray):
         halves = images.dtype == np.float16
         bits = images.view(np.uint16) if halves else images
@@ -124,7 +124,7 @@ def check_white(data_range: float) -> float:
 
 
 def to_unit(images: Any, white: float) -> Any:
-    """Return the images as floats in which 1 is white, with at least the precision of float32."""
+    """Return the images as floats in which 1 is white, with at least float32 precision."""
     if isinstance(images, np.ndarray):
         wide = np.dtype(np.float64 if images.dtype.itemsize > 4 else np.float32)
         return images.astype(wide) / wide.type(white)

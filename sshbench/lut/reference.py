@@ -1,4 +1,4 @@
-"""LUT interpolation in plain torch: differentiable, on any device, where the native kernels are missing."""
+"""LUT interpolation in plain torch: differentiable, on any device, for installations without the native kernels."""
 
 from __future__ import annotations
 

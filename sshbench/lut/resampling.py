@@ -1,4 +1,4 @@
-"""The same LUT with another number of points, and how far two LUTs are apart."""
+"""Resize a LUT to another number of points, and measure how far two LUTs are apart."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ _PROBES = 1 << 15
 
 
 def input_domain(lut: Lut) -> Domain:
-    """The domain of the stage that colours enter first."""
+    """Return the domain of the stage that colours enter first."""
     return lut.domain if lut.shaper_values is None else lut.shaper_domain
 
 
 def resized(lut: Lut, size: int) -> Lut:
-    """The LUT with `size` points an axis over the same domain; of a shaper with a table, the table alone changes.
+    """Return the LUT with `size` points on each axis over the same domain.
+
+    Of a shaper with a table, only the table changes.
 
     Raises
     ------
     LutError
-        A size that no LUT of this kind has.
+        No LUT of this kind has this size.
     """
     largest = MAX_SIZE_1D if lut.values is None else MAX_SIZE_3D
     if not MIN_SIZE <= size <= largest:
@@ -40,9 +42,9 @@ def resized(lut: Lut, size: int) -> Lut:
 
 
 def largest_difference(lut: Lut, other: Lut) -> float:
-    """The largest difference of a channel between two LUTs, over the colours that lie in both domains.
+    """Return the largest difference of a channel between two LUTs, over the colours that lie in both domains.
 
-    Looked for at the points of both tables, where differences peak, and at 2^15 random colours.
+    It is searched at the points of both tables, where differences peak, and at 2^15 random colours.
     """
     domains = input_domain(lut), input_domain(other)
     lower = np.max([domain.lower for domain in domains], axis=0).astype(np.float32)

@@ -1,4 +1,4 @@
-"""A contact sheet: what each LUT does to the same photographs, with its title below."""
+"""A contact sheet: each LUT applied to the same photographs, with its title below."""
 
 from __future__ import annotations
 

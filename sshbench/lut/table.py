@@ -1,4 +1,4 @@
-"""`Lut`: one colour lookup table as an immutable value, independent of the file it came from."""
+"""`Lut`: one colour look-up table as an immutable value, independent of the file that it came from."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Lut:
 
     @property
     def size(self) -> int:
-        """Points along an axis of the 3D table, or of the shaper of a 1D LUT."""
+        """The number of points on each axis of the 3D table, or of the shaper of a 1D LUT."""
         stage = self.values if self.values is not None else self.shaper_values
         assert stage is not None
         return int(stage.shape[0])
@@ -122,7 +122,7 @@ class Lut:
         return self.tensors()[1]
 
     def tensors(self, device: torch.device | str = "cpu") -> tuple[torch.Tensor | None, torch.Tensor | None]:
-        """Table and shaper on `device`; the copies are kept."""
+        """Return the table and the shaper on `device`; the copies are cached."""
         # Not a cached_property: its lock, up to Python 3.11, is nothing that torch.compile can trace.
         key = str(device)
         if key not in self._tensors:
@@ -135,24 +135,24 @@ class Lut:
 
     @cached_property
     def packed(self) -> PackedLuts:
-        """The LUT as the CPU kernels read it."""
+        """The LUT in the form that the CPU kernels read."""
         values = None if self.values is None else self.values[None]
         shaper = None if self.shaper_values is None else self.shaper_values[None]
         return PackedLuts(values, shaper, self.domain, self.shaper_domain)
 
     @classmethod
     def identity(cls, size: int = 33) -> Lut:
-        """The 3D LUT that changes nothing, with `size` points an axis over 0..1."""
+        """Return the 3D LUT that changes nothing, with `size` points on each axis over 0..1."""
         return cls(values=identity_table(size), title="identity")
 
 
 def brief(name: str, width: int = 40) -> str:
-    """A name in quotes that is short and on one line."""
+    """Return a name in quotes, shortened, on one line."""
     return repr(name if len(name) <= width else f"{name[: width - 3]}...")
 
 
 def identity_table(size: int, domain: Domain = UNIT) -> NDArray[np.float32]:
-    """Grid points of a 3D table, `[B, G, R, 3]` float32: the table that maps each point of `domain` to itself."""
+    """Return the grid points of a 3D table, float32 `[B, G, R, 3]`, which map each point of `domain` to itself."""
     red, green, blue = (np.linspace(lo, up, size) for lo, up in zip(domain.lower, domain.upper, strict=True))
     table = np.empty((size, size, size, 3), np.float32)
     table[..., 0], table[..., 1], table[..., 2] = red, green[:, None], blue[:, None, None]
@@ -160,9 +160,10 @@ def identity_table(size: int, domain: Domain = UNIT) -> NDArray[np.float32]:
 
 
 def rising(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a table `[B, G, R, 3]` in which no channel falls where it should rise itself.
+    """Return a table `[B, G, R, 3]` in which no channel falls as its own input rises.
 
-    It lies in the middle of the two ways to raise what fell: the largest value so far, and the smallest yet to come.
+    A falling channel can be repaired by the largest value so far, or by the smallest value that follows; the result is
+    the mean of the two.
     """
     values = values.copy()
     for axis, channel in ((0, 2), (1, 1), (2, 0)):
@@ -173,7 +174,7 @@ def rising(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def frozen(array: Any, what: str) -> NDArray[np.float32]:
-    """Return a read-only float32 array in C order, a copy if anyone could still write; refuse NaN and infinity."""
+    """Return a read-only float32 array in C order, copied if anyone could write to it; refuse NaN and infinity."""
     if hasattr(array, "detach"):
         array = array.detach().cpu().resolve_neg().numpy()
     try:
@@ -190,7 +191,7 @@ def frozen(array: Any, what: str) -> NDArray[np.float32]:
 
 
 def _can_be_written(array: NDArray[Any]) -> bool:
-    """Whether the array or what it is a view of may be written, by a caller that goes on using it."""
+    """Return whether a caller who keeps using the array, or the array that it is a view of, could write to it."""
     owner: Any = array
     while isinstance(owner, np.ndarray):
         if owner.flags.writeable:
@@ -200,6 +201,6 @@ def _can_be_written(array: NDArray[Any]) -> bool:
 
 
 def check_size(size: int, largest: int, what: str) -> None:
-    """Refuse a number of points along an axis that no LUT has."""
+    """Refuse a number of points on an axis that no LUT has."""
     if not MIN_SIZE <= size <= largest:
         raise LutError(f"a {what} has {MIN_SIZE} to {largest} points an axis, not {size}")

@@ -1,7 +1,7 @@
-"""Many LUTs in one NumPy file: an `.npz` with the arrays `luts` and `names`.
+"""Many LUTs in one NumPy file: an `.npz` file with the arrays `luts` and `names`.
 
 `luts` is `[K, N, N, N, 3]`, indexed B, G, R as `Lut.values`, over 0..1 in and out: uint8 (0..255), uint16 (0..65535) or
-floats. `names` is K strings; where one ends in the suffix of an image or LUT file, that is left out.
+floats. `names` is K strings; the suffix of an image or LUT file at the end of a name is removed.
 """
 
 from __future__ import annotations

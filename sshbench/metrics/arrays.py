@@ -1,4 +1,4 @@
-"""One body for arrays and tensors: metrics are written for batches over 0..255 and called with what people have."""
+"""One body for arrays and tensors: a metric is written for batches over 0..255 and called with any images."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Masks = Any
 Layout = Literal["auto", "HWC", "CHW"]
 
 _STRIP = 1 << 15
-"""Pixels that are worked on at once: their floats fit the cache, and the memory for them stays with the process."""
+"""The number of pixels that are computed at once: their floats fit the cache, and the process reuses the memory."""
 _WHITE = {"uint8": 255.0, "uint16": 65535.0, "float16": 1.0, "bfloat16": 1.0, "float32": 1.0, "float64": 1.0}
 _LOWEST, _HIGHEST = -0.5, 2.0
 """Of white: what a network or a filter leaves may lie a little outside; images over -1..1 or 0..255 lie beyond."""
@@ -39,7 +39,7 @@ class MetricError(SshbenchError):
 
 
 class ForArrays(Protocol[P]):
-    """A metric of arrays and tensors, and the one of batches that it calls, which checks and scales nothing."""
+    """A metric for arrays and tensors, and the metric of batches that it calls, which checks and scales nothing."""
 
     __name__: str
     of_batches: Callable[P, Tensor]
@@ -48,11 +48,11 @@ class ForArrays(Protocol[P]):
 
 
 def for_arrays(function: Callable[P, Tensor]) -> ForArrays[P]:
-    """Let a metric of batches `[N, C, H, W]` over 0..255 take single images, numpy arrays and other ranges too.
+    """Extend a metric of batches `[N, C, H, W]` over 0..255 to single images, numpy arrays and other ranges.
 
-    A numpy image gives a float, a numpy batch an array `[N]`, a tensor image a tensor without axes, a tensor batch
-    a tensor `[N]`. The first two arguments are images, a third is a mask. Two keywords join those of the function:
-    `data_range`, the number that stands for white (by default 255 of uint8, 65535 of uint16 and 1 of floats), and
+    A numpy image gives a float, a numpy batch an array `[N]`, a tensor image a tensor without axes, and a tensor batch
+    a tensor `[N]`. The first two arguments are images, the third is a mask. Two keywords are added to those of the
+    function: `data_range`, the value of white (by default 255 for uint8, 65535 for uint16 and 1 for floats), and
     `layout`, `"HWC"` or `"CHW"` (by default channels last for numpy and first for torch).
     """
     signature = inspect.signature(function)
@@ -84,7 +84,7 @@ def for_arrays(function: Callable[P, Tensor]) -> ForArrays[P]:
 
 
 def images(given: Any, name: str, layout: Layout, data_range: float | None) -> Tensor:
-    """Images of any kind as a batch `[N, C, H, W]` over 0..255: uint8 as it is, else floats in the widest type."""
+    """Return images of any kind as a batch `[N, C, H, W]` over 0..255: uint8 as it is, others as the widest floats."""
     is_array = isinstance(given, np.ndarray)
     if not is_array and not hasattr(given, "data_ptr"):
         raise MetricError(f"the {name} is {type(given).__name__}; give a numpy array or a torch tensor")
@@ -133,7 +133,7 @@ def _white(images: Any, name: str, data_range: float | None) -> float:
 
 
 def _tensor(array: Any) -> Any:
-    """A tensor with the numbers of an array, of any byte order, or of a tensor."""
+    """Return a tensor with the numbers of an array, of any byte order, or of a tensor."""
     if not isinstance(array, np.ndarray):
         return array
     if array.dtype != np.uint8:
@@ -169,7 +169,7 @@ def _check_pair(one: Any, other: Any, first: Tensor, second: Tensor) -> None:
 
 
 def masks(given: Any, batch: Tensor) -> Tensor:
-    """Masks of any kind as float32 `[N, 1, H, W]` over 0..1, on the device of the batch `[N, C, H, W]`."""
+    """Return masks of any kind as float32 `[N, 1, H, W]` over 0..1, on the device of the batch `[N, C, H, W]`."""
     import torch
 
     from sshbench.images.masks import as_share, read_mask
@@ -197,7 +197,7 @@ def masks(given: Any, batch: Tensor) -> Tensor:
 
 
 def planes(array: NDArray[Any]) -> Tensor:
-    """The array as a tensor in the order of its axes, copied where torch would hold on to memory it may not write."""
+    """Return the array as a tensor with the same axes; copy it if torch would keep memory that it may not write."""
     import torch
 
     array = np.ascontiguousarray(array)
@@ -205,9 +205,9 @@ def planes(array: NDArray[Any]) -> Tensor:
 
 
 def in_one_thread(function: Callable[Q, R]) -> Callable[Q, R]:
-    """Let a function of small strips work in the caller's thread alone where its first argument is on the CPU.
+    """Make a function of small strips compute in the caller's thread if its first argument is on the CPU.
 
-    Sharing each strip between threads costs more than it saves, and on a busy machine many times as much; evaluation
+    Sharing each strip between threads costs more than it saves, and many times as much on a busy machine. Evaluation
     works on several images in parallel instead.
     """
 
@@ -223,13 +223,13 @@ def in_one_thread(function: Callable[Q, R]) -> Callable[Q, R]:
 
 
 def strips(image: Tensor) -> Iterator[slice]:
-    """Slices of rows, few enough at once."""
+    """Yield slices of rows with a limited number of pixels."""
     height, width = image.shape[-2:]
     return _parts(height, max(1, _at_once(image) // width))
 
 
 def tiles(image: Tensor) -> Iterator[tuple[slice, slice]]:
-    """Slices of rows and of columns, few enough at once."""
+    """Yield slices of rows and of columns with a limited number of pixels."""
     height, width = image.shape[-2:]
     side = max(1, math.isqrt(2 * _at_once(image)))
     for rows in _parts(height, max(1, side // 2)):
@@ -246,7 +246,7 @@ def _parts(length: int, step: int) -> Iterator[slice]:
 
 
 def working(values: Tensor, *others: Tensor) -> Any:
-    """The type to filter and compare values in: bytes are exact in float32, and twice as fast as in float64."""
+    """Return the type to filter and compare values in: float32 for bytes, which is exact and twice as fast."""
     import torch
 
     exact = all(one.dtype == torch.uint8 for one in (values, *others)) or values.device.type == "mps"
@@ -254,7 +254,7 @@ def working(values: Tensor, *others: Tensor) -> Any:
 
 
 def precise(values: Tensor) -> Tensor:
-    """The values in the widest float type the device has."""
+    """Return the values in the widest float type of the device."""
     import torch
 
     return values.to(torch.float32 if values.device.type == "mps" else torch.float64)

@@ -1,4 +1,4 @@
-"""Visible colour differences of sRGB-encoded images; parameters and ranges are those of `metrics.pixel`."""
+"""Visible colour differences of sRGB-encoded images; the parameters and ranges are those of `metrics.pixel`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _lab(image: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
 
 @in_one_thread
 def ciede2000_means(prediction: Tensor, target: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-    """Mean CIEDE2000 of batches `[N, 3, H, W]` over all pixels, and weighted by the mask `[N, 1, H, W]`."""
+    """Return the mean CIEDE2000 of batches `[N, 3, H, W]`: over all pixels, and weighted by the mask `[N, 1, H, W]`."""
     whole: Any = 0.0
     by_mask: Any = 0.0
     dtype = working(prediction, target)

@@ -1,4 +1,4 @@
-"""Scoring one pair of arrays under a protocol, without a benchmark."""
+"""Score one pair of arrays under a protocol, without a benchmark."""
 
 from __future__ import annotations
 
@@ -47,17 +47,17 @@ def score(
     protocol
         A name of `sshbench protocols`, or a protocol.
     composite
-        What was harmonized, as `target`. Protocols that paste the prediction's foreground on the composite's
-        background, as `sshbench-v1` does, do that with a composite alone; without one the prediction counts as it is.
+        The composite that was harmonized, in the form of `target`. Protocols such as `sshbench-v1` paste the foreground
+        of the prediction onto the background of the composite; without a composite, the prediction counts as it is.
     metrics
         Names of `sshbench.metrics.METRICS`; by default all that the protocol defines, without `lpips_squeeze` and
         `lpips_vgg`.
     data_range
-        The number that stands for white in the images, where it is another than the type's.
+        The value of white in the images, if it is not that of the type (255 of uint8, 65535 of uint16, 1 of floats).
     layout
-        `"HWC"` or `"CHW"`, where it is another than numpy's or torch's.
+        `"HWC"` or `"CHW"`, if it is not that of numpy (HWC) or torch (CHW).
     device
-        Where metrics are computed, as torch names it.
+        The device that computes the metrics, as torch names it.
 
     Returns
     -------
@@ -69,11 +69,11 @@ def score(
     Raises
     ------
     MetricError
-        Shapes that differ, values that are not finite or far outside of the range, or an unknown metric.
+        The shapes differ, values are not finite or lie far outside the range, or there is no such metric.
     ProtocolError
-        An unknown protocol, one that defines none of the metrics, or one that needs a mask.
+        There is no such protocol, it defines none of the metrics, or it needs a mask.
     ImageFileError
-        A mask of a kind that is refused, such as one of several labels.
+        The mask is of a kind that is refused, such as one with several labels.
 
     Examples
     --------

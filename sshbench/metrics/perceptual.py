@@ -1,7 +1,7 @@
-"""LPIPS v0.1, after Zhang et al., CVPR 2018, through the `lpips` package.
+"""LPIPS v0.1 (Zhang et al., CVPR 2018), computed by the `lpips` package.
 
-The package brings the weights of its linear layers; those of the backbone are torchvision's, from its cache, or from a
-file or folder that `SSHBENCH_LPIPS_WEIGHTS` names.
+The package contains the weights of its linear layers. The weights of the backbone are torchvision's, from its cache, or
+from a file or folder that `SSHBENCH_LPIPS_WEIGHTS` names.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def lpips(prediction: Images, target: Images, *, net: Net = "alex") -> Tensor:
 
 @cache
 def _outcome(net: Net, given: str | None) -> Any:
-    """The network or the error: asking again would only try the network connection again."""
+    """Return the network or the error; both are cached, so that a missing network connection is tried only once."""
     try:
         return _loaded(net, given)
     except LpipsError as error:
@@ -108,7 +108,7 @@ def _outcome(net: Net, given: str | None) -> Any:
 
 
 def load(net: Net) -> Any:
-    """The LPIPS network, in evaluation mode; kept for the next call.
+    """Return the LPIPS network in evaluation mode; it is cached.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def load(net: Net) -> Any:
 
 
 def weights_hash(net: Net) -> str:
-    """Hash of all weights of the LPIPS network, which may be other ones where `SSHBENCH_LPIPS_WEIGHTS` says so.
+    """Return the hash of all weights of the LPIPS network, which `SSHBENCH_LPIPS_WEIGHTS` may replace.
 
     Raises
     ------
@@ -163,12 +163,12 @@ def _loaded(net: Net, given: str | None) -> Any:
 
 
 def backbone_file(net: Net, given: str | None = None) -> Path:
-    """The file of torchvision's weights of a backbone: of the variable, or of a place, else of its cache.
+    """Return the file of torchvision's weights of a backbone, from the variable, from a given place, or from its cache.
 
     Raises
     ------
     LpipsError
-        There is none and it could not be fetched.
+        There is no such file and it could not be downloaded.
     """
     given = given or os.environ.get(VARIABLE)
     return _given(net, Path(given)) if given else _cached(net)
@@ -184,7 +184,7 @@ def _given(net: Net, path: Path) -> Path:
 
 
 def _cached(net: Net) -> Path:
-    """The file of torchvision in torch's cache, fetched where it is not there yet."""
+    """Return the file of torchvision in torch's cache; download it if it is missing."""
     import torch
     from torchvision.models import get_model_weights
 

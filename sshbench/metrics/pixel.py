@@ -1,7 +1,7 @@
 """Errors of single pixels.
 
-Errors are those of values of 0 to 255, whatever type and range the images have: `metrics.arrays.for_arrays` brings them
-there. A pixel whose mask is at least 0.5 is foreground.
+Errors are those of values of 0 to 255, whatever the type and range of the images: `metrics.arrays.for_arrays` converts
+them. A pixel is foreground if its mask is at least 0.5.
 """
 
 from __future__ import annotations
@@ -21,12 +21,16 @@ if TYPE_CHECKING:
 
 @in_one_thread
 def squared_error(prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Sum of weight * (prediction - target)^2 over pixels and channels, `[N]`, of batches `[N, C, H, W]`."""
+    """Return the sum of weight * (prediction - target)^2 over pixels and channels.
+
+    `prediction` and `target` are batches `[N, C, H, W]` over 0..255, `weight` is `[N, 1, H, W]` or None for 1; the sum
+    is `[N]`.
+    """
     return _total(lambda rows: _difference(prediction, target, rows).square_(), target, weight)
 
 
 def _difference(prediction: Tensor, target: Tensor, rows: slice) -> Tensor:
-    """In float32 for bytes, whose squares it holds exactly."""
+    """Return the difference of some rows; in float32 for bytes, whose squares it holds exactly."""
     dtype = working(prediction, target)
     return prediction[..., rows, :].to(dtype) - target[..., rows, :]
 
@@ -94,9 +98,9 @@ def mse(prediction: Images, target: Images) -> Tensor:
 
 @for_arrays
 def mse_weighted_by_mask(prediction: Images, target: Images, mask: Masks) -> Tensor:
-    """Mean over all pixels of mask * (prediction - target)^2, as PCT-Net and DCCF publish it for MSE.
+    """Return the mean over all pixels of mask * (prediction - target)^2, which PCT-Net and DCCF publish as MSE.
 
-    Parameters, result and errors are those of `mse`; `mask` is that of `fmse`, and counts softly.
+    The parameters, the result and the errors are those of `mse`; `mask` is that of `fmse`, and its values are weights.
     """
     return squared_error(prediction, target, mask) / _count(target)
 
@@ -143,7 +147,7 @@ def mae(prediction: Images, target: Images) -> Tensor:
 
 
 def psnr_of(mse: Tensor, peak: Tensor | float = 255.0, epsilon: float = 0.0) -> Tensor:
-    """10 log10(peak^2 / (mse + epsilon)) in dB; infinity where both are zero."""
+    """Return 10 log10(peak^2 / (mse + epsilon)) in dB for `mse` of any shape; infinity if both are zero."""
     import torch
 
     square = torch.as_tensor(peak, dtype=mse.dtype, device=mse.device) ** 2
@@ -189,7 +193,7 @@ def psnr(prediction: Images, target: Images) -> Tensor:
 
 
 def foreground_of(mask: Tensor) -> Tensor:
-    """Which pixels are foreground, as uint8 0 and 1."""
+    """Return the foreground of masks of any shape over 0..1, as uint8 0 and 1: the pixels of at least 0.5."""
     import torch
 
     return (mask >= FOREGROUND).to(torch.uint8)
@@ -423,12 +427,14 @@ def fmse_scaled(prediction: Images, target: Images, mask: Masks) -> Tensor:
 
 
 def boundary_band(foreground: NDArray[np.bool_], radius: int | None = None) -> NDArray[np.bool_]:
-    """The pixels within `radius` of the border between foreground and background, both sides, along rows and columns.
+    """Return the pixels `[H, W]` within `radius` of the border between foreground and background, on both sides.
 
     Parameters
     ----------
+    foreground
+        `[H, W]`: True inside the foreground.
     radius
-        In pixels, of Chebyshev's distance; by default a 64th of the short side, which is 4 at 256 x 256.
+        Chebyshev's distance in pixels; by default a 64th of the short side, which is 4 at 256 x 256.
     """
     if radius is None:
         radius = max(1, round(min(foreground.shape) / 64))
@@ -437,7 +443,7 @@ def boundary_band(foreground: NDArray[np.bool_], radius: int | None = None) -> N
 
 
 def _grown(part: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
-    """Pixels with one of `part` within `radius` along rows and columns, by windows that are doubled."""
+    """Return the pixels that have a pixel of `part` within `radius` along rows and columns, by doubling windows."""
     for axis in (0, 1):
         lines = np.moveaxis(part, axis, 0)
         wide = np.zeros((lines.shape[0] + 2 * radius, lines.shape[1]), bool)

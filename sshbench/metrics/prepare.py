@@ -1,4 +1,4 @@
-"""From a prediction and a composite to the two images that a protocol compares."""
+"""From a prediction and a composite, make the two images that a protocol compares."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Prediction = NDArray[np.uint8] | NDArray[np.floating]
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """What a protocol compares.
+    """The images that a protocol compares.
 
     Parameters
     ----------
@@ -34,17 +34,17 @@ class Prepared:
 
 
 def prepare(prediction: Prediction, composite: Composite, protocol: Protocol) -> Prepared:
-    """Resize, quantise and composite as the protocol says.
+    """Resize, round and composite the images as the protocol says.
 
     Parameters
     ----------
     prediction
-        `[H, W, 3]` of the size of the composite or of the protocol; uint8, or floats where 0..1 is the range.
+        `[H, W, 3]` of the size of the composite or of the protocol: uint8, or floats over 0..1.
 
     Raises
     ------
     PredictionError
-        The prediction is of another size or kind, or holds NaN; or the composite has no ground truth.
+        The prediction has another size or type, or holds NaN; or the composite has no ground truth.
     """
     pixels = check_prediction(prediction, composite, protocol)
     if composite.target is None:
@@ -113,7 +113,7 @@ def _resized(image: Samples, protocol: Protocol) -> Samples:
 
 
 def _fitted(image: Samples, protocol: Protocol, shape: tuple[int, ...]) -> Samples:
-    """The image at the size of a prediction: its own, or the protocol's."""
+    """Return the image at the size of a prediction, which is the image's own size or that of the protocol."""
     return image if image.shape == shape else _resized(image, protocol)
 
 
@@ -133,12 +133,12 @@ def _unit(values: Samples) -> NDArray[np.float32]:
 
 
 def _signed(values: Samples) -> NDArray[np.float32]:
-    """ToTensor and Normalize(0.5, 0.5) in float32."""
+    """Apply ToTensor and Normalize(0.5, 0.5) in float32: 0..255 becomes -1..1."""
     return (_unit(values) - np.float32(0.5)) / np.float32(0.5)
 
 
 def _from_signed(values: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Back to bytes towards zero; what lies outside 0..255 wraps around, as nothing is clipped."""
+    """Convert -1..1 to bytes, rounded towards zero; values outside 0..255 wrap around, since nothing is clipped."""
     return ((values + np.float32(1)) / np.float32(2) * np.float32(255)).astype(np.int64).astype(np.uint8)
 
 

@@ -1,6 +1,6 @@
-"""The resizes of published scoring code: Pillow's, and OpenCV's linear and area resize without OpenCV.
+"""The resizes of published scoring code: those of Pillow, and OpenCV's linear and area resize without OpenCV.
 
-OpenCV's are written after its documentation and its published arithmetic, and tested against it.
+OpenCV's resizes are written after its documentation and its published arithmetic, and are tested against it.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ def resized(image: Samples, kind: Resize, size: tuple[int, int]) -> Samples:
 
 
 def sampled(image: Samples, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Bring an image of any type to `size` (width, height) as PyTorch's bilinear resize does, without a filter.
+    """Resize an image of any type to `size` (width, height) as PyTorch's bilinear resize without a filter does.
 
-    The result is float32, in the units of the image. Of a large image only the samples that count are read.
+    The result is float32, in the units of the image. Only the pixels that count are read, even of a large image.
     """
     return _linear_floats(image, *(_linear_steps(n, m) for n, m in zip(image.shape[1::-1], size, strict=True)))
 
 
 def black_and_white(mask: NDArray[np.float32], size: tuple[int, int] | None) -> NDArray[np.float32]:
-    """A mask, 0..1, through Pillow's mode `1`: greys are dithered, and it resizes to the nearest."""
+    """Convert a mask, 0..1, by Pillow's mode `1`: greys are dithered, and the resize takes the nearest pixel."""
     image = Pillow.fromarray(np.rint(mask * 255).astype(np.uint8)).convert("1")
     if size is not None:
         image = image.resize(size, Pillow.Resampling.NEAREST)
@@ -62,7 +62,7 @@ def _pillow(image: Samples, how: Pillow.Resampling, size: tuple[int, int]) -> Sa
 
 
 def _area(image: Samples, size: tuple[int, int]) -> Samples:
-    """Each pixel the mean of the area it covers, weighted by how much of a source pixel falls in."""
+    """Return each pixel as the mean of the area that it covers, weighted by the covered part of each source pixel."""
     width, height = size
     if image.shape[1] < width or image.shape[0] < height:
         steps = [_enlarging_steps(n, m) for n, m in zip(image.shape[1::-1], size, strict=True)]
@@ -82,7 +82,7 @@ def _area(image: Samples, size: tuple[int, int]) -> Samples:
 
 
 def _area_weights(source: int, target: int) -> Any:
-    """Sparse `[target, source]`: how much each source sample counts."""
+    """Return the weight of each source sample in each target sample, sparse `[target, source]`."""
     from scipy.sparse import csr_matrix
 
     scale = source / target
@@ -107,14 +107,14 @@ Steps = tuple[NDArray[np.intp], NDArray[np.float32]]
 
 
 def _linear_steps(source: int, target: int) -> Steps:
-    """Left neighbour (-1 before the first) and weight of the right one for each sample; pixel centres at halves."""
+    """Return the left neighbour (-1 before the first) and the weight of the right one; pixel centres lie at halves."""
     position = ((np.arange(target) + 0.5) * (source / target) - 0.5).astype(np.float32)
     left = np.floor(position).astype(np.intp)
     return left, position - left.astype(np.float32)
 
 
 def _enlarging_steps(source: int, target: int) -> Steps:
-    """The same for the area resize where it enlarges: only a sample across an edge of source pixels mixes two."""
+    """Return the same for an enlarging area resize: only samples across an edge of source pixels mix two pixels."""
     index = np.arange(target)
     left = np.floor(index * (source / target)).astype(np.intp)
     weight = ((index + 1) - (left + 1) * (target / source)).astype(np.float32)
@@ -142,13 +142,13 @@ def _linear(image: Samples, across: Steps, down: Steps) -> Samples:
 
 
 def _neighbours(image: Samples, across: Steps, down: Steps) -> list[NDArray[np.intp]]:
-    """Columns to the left and right of each sample, and rows above and below."""
+    """Return the columns to the left and right of each sample, and the rows above and below."""
     pairs = ((across[0], image.shape[1]), (down[0], image.shape[0]))
     return [np.clip(index + step, 0, edge - 1) for index, edge in pairs for step in (0, 1)]
 
 
 def _weights(image: Samples, across: Steps, down: Steps) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Of the right and of the lower neighbour, in shapes that go with the image's."""
+    """Return the weights of the right and of the lower neighbour, in shapes that broadcast with the image."""
     return across[1].reshape(1, -1, *(1,) * (image.ndim - 2)), down[1].reshape(-1, *(1,) * (image.ndim - 1))
 
 

@@ -27,7 +27,7 @@ def _weights(window: Window) -> list[float]:
 
 
 def _filtered(planes: Tensor, weights: list[float]) -> Tensor:
-    """Both axes filtered by symmetric weights; the result is smaller by the window less one."""
+    """Filter both axes by symmetric weights; the result is shorter by the length of the window minus one."""
     last = len(weights) - 1
     for axis in (-2, -1):
         length = planes.shape[axis] - last
@@ -40,7 +40,7 @@ def _filtered(planes: Tensor, weights: list[float]) -> Tensor:
 
 
 def _mirrored(image: Tensor, radius: int) -> Tensor:
-    """The image with `radius` samples mirrored beyond each edge, the edge sample repeated."""
+    """Return the image with `radius` mirrored samples beyond each edge; the edge sample is repeated."""
     import torch
 
     for axis in (-2, -1):
@@ -50,7 +50,7 @@ def _mirrored(image: Tensor, radius: int) -> Tensor:
 
 
 def _inside(part: slice, length: int, radius: int) -> slice:
-    """The positions of a part of an axis, counted from its start, at which the whole window lies inside the image."""
+    """Return the positions of a part of an axis, from its start, at which the whole window is inside the image."""
     start, stop = max(part.start, radius), min(part.stop, length - radius)
     return slice(start - part.start, max(stop, start) - part.start)
 
@@ -64,11 +64,11 @@ def ssim_means(
     peak: Tensor | float = 255.0,
     window: Window = "gaussian",
 ) -> tuple[Tensor, Tensor | None]:
-    """SSIM of batches `[N, C, H, W]`: its mean where the window is inside the image, and its mean by the mask.
+    """Return two means of the SSIM of batches `[N, C, H, W]`: over the inside of the image, and weighted by the mask.
 
-    The map is computed per channel. Its mean is over the positions at which the whole window lies inside the image.
-    The mean by the mask `[N, 1, H, W]` is over the whole map, mirrored beyond the edges, so that a foreground that
-    touches them counts in full.
+    The SSIM map is computed in each channel. The first mean is over the positions at which the whole window lies inside
+    the image. The second mean is weighted by the mask `[N, 1, H, W]` and covers the whole map, mirrored beyond the
+    edges, so that a foreground at the edge counts in full; it is None without a mask.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""All metrics under one protocol: a prediction and a composite go in, a dict of numbers comes out."""
+"""All metrics under one protocol: from a prediction and a composite to a dict of numbers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["METRICS", "Metric", "MetricError", "MetricWarning", "PredictionError
 
 
 class MetricWarning(UserWarning):
-    """A metric that cannot be computed here, so that its column stays empty."""
+    """A metric cannot be computed here, so its column stays empty."""
 
 
 @dataclass(frozen=True)
@@ -207,14 +207,16 @@ _GROUPS: tuple[tuple[tuple[str, ...], Callable[[_Pair], Values]], ...] = (
 
 
 def chosen(protocol: Protocol, metrics: Sequence[str] | None = None) -> tuple[str, ...]:
-    """The metrics to compute: those asked for that the protocol defines, or all of its own but the slow extra ones.
+    """Return the metrics to compute: the given ones that the protocol defines, or all of the protocol.
+
+    Without given metrics, the slow extra metrics (`EXTRA`) are left out.
 
     Raises
     ------
     MetricError
-        A name that no metric has.
+        There is no metric of a given name.
     ProtocolError
-        The protocol defines none of the metrics asked for.
+        The protocol defines none of the given metrics.
     """
     if metrics is None:
         return tuple(name for name in protocol.metrics if name not in EXTRA)
@@ -241,24 +243,25 @@ def score(
     Parameters
     ----------
     prediction
-        `[H, W, 3]` of the size of the composite or of the protocol; uint8, or floats where 0..1 is the range;
-        sRGB-encoded.
+        `[H, W, 3]` of the size of the composite or of the protocol: uint8, or floats over 0..1; sRGB-encoded.
     metrics
         Names of `METRICS`; by default all that the protocol defines, without `lpips_squeeze` and `lpips_vgg`.
     device
-        Where metrics are computed, as torch names it.
+        The device that computes the metrics, as torch names it.
 
     Returns
     -------
-    In the order of the protocol's metrics. What the protocol does not define, what needs a foreground where the mask
-    has none at the protocol's size, and LPIPS where its weights are not there (with a MetricWarning) is left out.
+    dict
+        The values, in the order of the protocol's metrics. Metrics that the protocol does not define are left out, and
+        so are metrics of the foreground if the mask has none at the protocol's size, and LPIPS, with a MetricWarning,
+        if its weights are missing.
 
     Raises
     ------
     PredictionError
-        The prediction is of another size or kind, or holds NaN; or the composite has no ground truth.
+        The prediction has another size or type, or holds NaN; or the composite has no ground truth.
     MetricError, ProtocolError
-        As for `chosen`, or the image is smaller than a metric's window.
+        As for `chosen`, or the image is smaller than the window of a metric.
     """
     names = chosen(protocol, metrics)
     pair = _Pair(prepare(prediction, composite, protocol), protocol, device)

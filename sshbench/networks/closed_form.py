@@ -78,7 +78,7 @@ def decoded(values: Tensor) -> Tensor:
 
 
 def encoded(light: Tensor) -> Tensor:
-    """The sRGB values of linear light from 0 on; light above 1 gives values above 1."""
+    """Return the sRGB values of linear light from 0 on; light above 1 gives values above 1."""
     return torch.where(light <= 0.0031308, light * 12.92, 1.055 * light.clamp(min=0.0031308) ** (1 / 2.4) - 0.055)
 
 
@@ -106,7 +106,7 @@ def optimal_matrix(source: Tensor, target: Tensor) -> Tensor:
 
 
 def closed_form_maps(points: Tensor, source: Statistics, target: Statistics) -> tuple[Tensor, Tensor]:
-    """How far four maps from the colours of `source` to those of `target` move the colours of a cube's grid.
+    """Return how far four maps from the colours of `source` to those of `target` move the colours of a cube's grid.
 
     Each of the maps is a sum of functions of one channel, so the grid itself need not be filled (`on_grid` does that).
 

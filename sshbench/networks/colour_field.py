@@ -15,7 +15,7 @@ TILE = (64, 256)  # rows and columns, of 12 floats
 
 
 def cubic_weights(source: int, target: int, a: float = -0.75) -> Tensor:
-    """How much each of `source` samples counts for each of `target` ones, `[target, source]`, float32.
+    """Return how much each of `source` samples counts for each of `target` ones, `[target, source]`, float32.
 
     Keys' cubic convolution with PyTorch's `a`, pixel centres at halves, no filter; beyond the ends the last sample goes
     on. It is what `interpolate(mode="bicubic", align_corners=False)` does along an axis.
@@ -73,6 +73,6 @@ def each_tile(
 
 
 def _seen(weights: Tensor) -> slice:
-    """The samples that count for some of the targets."""
+    """Return the samples that count for some of the targets."""
     found = weights.any(0).nonzero()
     return slice(int(found[0]), int(found[-1]) + 1)

@@ -154,7 +154,7 @@ class RegionAttention(nn.Module):
 
 
 def shrunk(mask: Tensor, features: Tensor) -> Tensor:
-    """The mask `[B, 1, H, W]` as 0 or 1 at the size of the features, as published.
+    """Return the mask `[B, 1, H, W]` as 0 or 1 at the size of the features, as published.
 
     Whatever the factor, 2 x 2 pixels of each cell are averaged, its top left ones, and 0.5 rounds to 0.
     """

@@ -245,6 +245,6 @@ def _counting(masks: Tensor) -> Tensor:
 
 
 def _pooled(tokens: Tensor, shares: Tensor) -> Tensor:
-    """The mean `[B, channels]` of tokens `[B, T, channels]` by their shares `[B, T]` of a mask."""
+    """Return the mean `[B, channels]` of tokens `[B, T, channels]` by their shares `[B, T]` of a mask."""
     shares = shares + FAINT
     return (tokens * shares[..., None]).sum(1) / shares.sum(1, keepdim=True)

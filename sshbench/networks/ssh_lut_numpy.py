@@ -35,7 +35,7 @@ _UPPER = np.triu_indices(3)
 
 
 def fitting_arrays(state: Mapping[str, NDArray[Any]], architecture: Mapping[str, Any]) -> SshLutArrays | None:
-    """The network of an architecture, the arguments of `SshLut`, or None where its weights are not these."""
+    """Return the network of an architecture, the arguments of `SshLut`, or None where its weights are not these."""
     defaults = inspect.signature(_shapes).parameters
     sizes = {name: value for name, value in architecture.items() if name != "dropout"}
     if any(name not in defaults or type(value) is not int or not 0 <= value < 4096 for name, value in sizes.items()):
@@ -121,7 +121,7 @@ class SshLutArrays:
         placed_mask: Array,
         near_mask: Array,
     ) -> Array:
-        """The LUTs `[B, N, N, N, 3]` in the order of `.cube`, over 0..1 and not clipped.
+        """Return the LUTs `[B, N, N, N, 3]` in the order of `.cube`, over 0..1 and not clipped.
 
         The images are `[B, 64, 64, 3]` over 0..1, sRGB-encoded, and the masks `[B, 64, 64, 1]`; they are those of
         `SshLut.forward`.
@@ -291,7 +291,7 @@ def of_own_channels(curves: Array) -> Array:
 
 
 def on_grid(maps: Array) -> Array:
-    """The sums `[..., B, G, R, 3]` of maps `[..., 3, P, 3]` at a grid."""
+    """Return the sums `[..., B, G, R, 3]` of maps `[..., 3, P, 3]` at a grid."""
     red, green, blue = np.moveaxis(maps, -3, 0)
     found: Array = red[..., None, None, :, :] + green[..., None, :, None, :] + blue[..., :, None, None, :]
     return found
@@ -326,7 +326,7 @@ def decoded(values: Array) -> Array:
 
 
 def encoded(light: Array) -> Array:
-    """The sRGB values of linear light from 0 on."""
+    """Return the sRGB values of linear light from 0 on."""
     return np.where(
         light <= 0.0031308, light * 12.92, 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055
     ).astype(np.float32)
@@ -352,7 +352,7 @@ def _gelu(x: Array) -> Array:
 
 
 def _pooled(tokens: Array, shares: Array) -> Array:
-    """The mean `[B, channels]` of tokens `[B, T, channels]` by their shares `[B, T]` of a mask."""
+    """Return the mean `[B, channels]` of tokens `[B, T, channels]` by their shares `[B, T]` of a mask."""
     shares = shares + np.float32(FAINT)
     found: Array = (tokens * shares[..., None]).sum(1) / shares.sum(1, keepdims=True)
     return found

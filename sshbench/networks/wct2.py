@@ -174,7 +174,7 @@ class Decoder(nn.Module):
                 self.add_module(f"recon_block{level - 1}", HaarBands(channels // 2))
 
     def forward(self, x: Tensor, skips: Skips) -> Tensor:
-        """The image `[N, 3, H, W]` of the features of level 4 `[N, C, H / 8, W / 8]`, not clipped."""
+        """Return the image `[N, 3, H, W]` of the features of level 4 `[N, C, H / 8, W / 8]`, not clipped."""
         for level in (4, 3, 2, 1):
             x = self.step(level, x, skips)
         return x

@@ -98,7 +98,7 @@ def _regions(content: Tensor, style: Tensor, labels: LabelMaps | None) -> list[_
 
 
 def matched_labels(labels: LabelMaps) -> list[list[int]]:
-    """The labels that both maps have enough of, ascending, for each image of the batch."""
+    """Return the labels that both maps have enough of, ascending, for each image of the batch."""
     matched = []
     for content, style in zip(labels.content, labels.style, strict=True):
         areas = {int(label): int(area) for label, area in zip(*content.unique(return_counts=True), strict=True)}

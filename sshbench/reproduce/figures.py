@@ -196,7 +196,7 @@ def _spread(ids: Sequence[str], count: int) -> list[str]:
 
 
 def _largest(benchmark: Benchmark, count: int, progress: Progress | None) -> list[str]:
-    """The images with the largest foregrounds that leave some background."""
+    """Return the images with the largest foregrounds that leave some background."""
     ratios = {}
     for done, id in enumerate(benchmark.ids(), 1):
         ratios[id] = benchmark[id].foreground_ratio
@@ -206,7 +206,7 @@ def _largest(benchmark: Benchmark, count: int, progress: Progress | None) -> lis
 
 
 def _most_divided(benchmark: Benchmark) -> Composite:
-    """The image whose background differs most in mean colour between its left and right halves."""
+    """Return the image whose background differs most in mean colour between its left and right halves."""
 
     def divided(sample: Composite) -> float:
         small = np.asarray(Image.fromarray(sample.background).resize((32, 32), Image.Resampling.BOX), np.float64)
@@ -217,7 +217,7 @@ def _most_divided(benchmark: Benchmark) -> Composite:
 
 
 def _reduced(sample: Composite, side: int = 2 * SIDE) -> Composite:
-    """The sample with a long side of at most `side`, as a figure shows no more."""
+    """Return the sample with a long side of at most `side`, as a figure shows no more."""
     height, width = sample.mask.shape
     scale = min(1.0, side / max(height, width))
     if scale == 1.0:

@@ -179,7 +179,7 @@ def _published(method: str, protocol: str) -> dict[tuple[str, str, str], list[Pu
 
 
 def _release_of(card: Card, given: str | Path | None) -> Checkpoint:
-    """The release of the authors that has the architecture of the weights here; without any the first."""
+    """Return the release of the authors that has the architecture of the weights here; without any the first."""
     try:
         architecture = load_weights(card.method, given).card.architecture
     except MissingWeights:

@@ -42,7 +42,7 @@ class Plan:
     quiet: bool = False
 
     def recipe_of(self, variant: Variant) -> Recipe:
-        """The recipe that a variant is trained by; raises RecipeError."""
+        """Return the recipe that a variant is trained by; raises RecipeError."""
         return read_recipe(self.recipe, (*self.changes, *variant.changes), method="ssh")
 
 
@@ -115,7 +115,7 @@ def _say(plan: Plan, variant: Variant, *, finished: bool) -> None:
 
 
 def _finished(plan: Plan, variant: Variant) -> bool:
-    """Whether a variant's run is there and finished."""
+    """Return whether a variant's run is there and finished."""
     path = plan.out / variant.name / _SAID
     if not path.exists():
         return False

@@ -115,7 +115,7 @@ def _side(found: Responses, resamples: int, seed: int) -> Side:
 
 
 def tables(a: Analysis) -> list[Table]:
-    """All tables of an analysis; those of simulated answers say so in title and notes."""
+    """Return all tables of an analysis; those of simulated answers say so in title and notes."""
     made = [
         _overview(a),
         _scores(a),

@@ -46,7 +46,7 @@ def write_page(path: Path, a: Analysis) -> None:
 
 
 def page(a: Analysis) -> str:
-    """The page's text. Names and texts from the plan are shown as text, whatever they hold."""
+    """Return the page's text. Names and texts from the plan are shown as text, whatever they hold."""
     simulated = a.model is not None
     overview, *others = tables(a)
     title = _text(f"{f'{SIMULATED}: ' if simulated else ''}{a.plan.title}")

@@ -50,14 +50,14 @@ def _counts(n: int, resamples: int, random: np.random.Generator) -> Floats:
 
 
 def means(scores: Floats) -> Floats:
-    """The mean `[M]` of scores `[S, I, M]`, NaN where a method has none."""
+    """Return the mean `[M]` of scores `[S, I, M]`, NaN where a method has none."""
     there = np.isfinite(scores)
     total, count = np.where(there, scores, 0).sum((0, 1)), there.sum((0, 1))
     return np.asarray(np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0))
 
 
 def bootstrap_means(scores: Floats, draws: Draws) -> Floats:
-    """The means `[B, M]` of each resample."""
+    """Return the means `[B, M]` of each resample."""
     there = np.isfinite(scores)
     return weighted(np.where(there, scores, 0), draws) / weighted(there.astype(np.float64), draws)
 
@@ -70,7 +70,7 @@ def weighted(values: Floats, draws: Draws) -> Floats:
 
 
 def interval(value: float, resampled: Floats, n: int, level: float = LEVEL) -> Estimate:
-    """An expanded percentile interval; `n` is the smaller of the numbers of subjects and of images.
+    """Return an expanded percentile interval; `n` is the smaller of the numbers of subjects and of images.
 
     Resamples that have no value are left out. With one subject or one image there is no interval.
     """

@@ -168,11 +168,11 @@ class Plan(_Model):
         return () if self.reference == "none" else (f":{self.reference}",)
 
     def reference_code(self, image: str) -> str | None:
-        """The picture that is shown beside an image's versions, or None."""
+        """Return the picture that is shown beside an image's versions, or None."""
         return next((self.codes[image, version] for version in self._reference()), None)
 
     def trials(self, subject: int) -> tuple[Trial, ...]:
-        """All trials of a subject, in order."""
+        """Return all trials of a subject, in order."""
         return self._all_trials[subject]
 
     @cached_property
@@ -273,7 +273,7 @@ def read_plan(folder: Path) -> Plan:
 
 
 def plan_text(plan: Plan) -> str:
-    """The plan as TOML with comments."""
+    """Return the plan as TOML with comments."""
     p = plan
     plain = ("format", "id", "title", "benchmark", "design", "reference", "seed", "min_seconds")
     lines = [
@@ -326,6 +326,6 @@ def _rows(lines: Any) -> str:
 
 
 def _long(text: str) -> str:
-    """A text of several lines, readable where TOML allows it."""
+    """Return a text of several lines, readable where TOML allows it."""
     plain = text.replace("\\", "").replace('"', "").replace("\n", "")
     return f'"""\n{text}"""' if plain.isprintable() and plain == text.replace("\n", "") else _toml(text)

@@ -54,7 +54,7 @@ class Responses:
     pairs: tuple[tuple[int, int], ...] = field(default=())
 
     def only(self, keep: Sequence[bool] | NDArray[np.bool_]) -> Responses:
-        """The responses of some of the subjects."""
+        """Return the responses of some of the subjects."""
         chosen = [place for place, one in enumerate(keep) if one]
         picked: dict[str, Any] = {
             name: tuple(getattr(self, name)[place] for place in chosen)
@@ -137,7 +137,7 @@ def as_numbers(plan: Plan, trial: Trial, answer: Answer) -> list[float]:
 
 
 def _passed(design: str, answers: Sequence[tuple[Trial, Answer]]) -> bool | None:
-    """Whether the ground truth was preferred to the composite; None where only half of it was answered."""
+    """Return whether the ground truth was preferred to the composite; None where only half of it was answered."""
     if design == "acr":
         if len(answers) < 2:
             return None

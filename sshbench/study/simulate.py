@@ -54,7 +54,7 @@ class Model:
     careless: float = 0.0
 
     def said(self) -> str:
-        """The model in one sentence."""
+        """Return the model in one sentence."""
         truths = ", ".join(f"{name} {value:.3f}" for name, value in self.truth.items())
         return (
             f"Simulated subjects: true quality {truths}; standard deviations {self.subject} (subject), {self.image} "

@@ -68,7 +68,7 @@ def export_pages(
 
 
 def subject_page(folder: Path, plan: Plan, subject: int, token: str, *, embed: bool) -> str:
-    """The page of one subject, with everything it needs but, without `embed`, the pictures."""
+    """Return the page of one subject, with everything it needs but, without `embed`, the pictures."""
     trials = [trial_of(plan, subject, number) for number in range(len(plan.trials(subject)))]
     codes = dict.fromkeys(
         code for one in trials for code in (*one["pictures"], *([one["reference"]] if one["reference"] else []))

@@ -27,12 +27,12 @@ TYPES = {"uint8": 0, "uint16": 1, "float16": 2, "bfloat16": 3, "float32": 4}
 
 
 def available() -> bool:
-    """Whether the native kernels were built."""
+    """Return whether the native kernels were built."""
     return _cpu is not None
 
 
 def kernels() -> list[str]:
-    """Names of the kernels this processor can run, the fastest (which is in use) first."""
+    """Return the names of the kernels that this processor can run; the first is the fastest and is used."""
     return list(_cpu.kernels()) if _cpu is not None else []
 
 
@@ -49,7 +49,7 @@ _threads: int | None = None
 
 
 def set_threads(count: int | None) -> None:
-    """Fix how many threads a call in this process may use; None goes back to `default_threads`'s own choice."""
+    """Fix how many threads a call in this process may use; None restores the choice of `default_threads`."""
     global _threads
     if count is not None and count < 1:
         raise ValueError(f"a call needs at least one thread, not {count}")
@@ -57,9 +57,10 @@ def set_threads(count: int | None) -> None:
 
 
 def default_threads() -> int:
-    """Threads that a call may use.
+    """Return the number of threads that a call may use.
 
-    What `set_threads` said, else torch's setting where torch is loaded, else the processors this process may run on.
+    It is the number that `set_threads` set. Otherwise it is torch's setting if torch is loaded, or else the number of
+    processors that this process may run on.
     """
     if _threads is not None:
         return _threads
@@ -74,11 +75,11 @@ def default_threads() -> int:
 def coordinates(
     size: int, domain: Domain, shaper: NDArray[np.float32] | None, shaper_domain: Domain
 ) -> NDArray[np.uint8]:
-    """Where each of the 256 values of a channel falls in a table of `size` points an axis.
+    """Return where each of the 256 values of a channel falls in a table with `size` points on each axis.
 
     Returns
     -------
-    `[3, 3, 256]` uint8: for R, G, B the cell, and the low and the high byte of the fraction in 1/32768.
+    `[3, 3, 256]` uint8: for R, G and B the cell, and the low and the high byte of the fraction in 1/32768.
     """
     out = np.empty((3, 3, 256), np.uint8)
     for channel in range(3):
@@ -95,14 +96,14 @@ def coordinates(
 
 @dataclass(frozen=True, eq=False)
 class PackedLuts:
-    """K LUTs of one size and domain, in the forms that the kernels read; each form is made when first needed.
+    """K LUTs of one size and domain, in the forms that the kernels read. Each form is made when it is first needed.
 
     Parameters
     ----------
     values
-        `[K, N, N, N, 3]` float32 or None.
+        `[K, N, N, N, 3]` float32, or None.
     shaper
-        `[K, S, 3]` float32 or None.
+        `[K, S, 3]` float32, or None.
     """
 
     values: NDArray[np.float32] | None
@@ -112,24 +113,24 @@ class PackedLuts:
 
     @property
     def count(self) -> int:
-        """K."""
+        """The number of LUTs, K."""
         stage = self.values if self.values is not None else self.shaper
         assert stage is not None
         return len(stage)
 
     @property
     def fits_kernels(self) -> bool:
-        """Whether the kernels, which compute in float32, can find places in the domains."""
+        """Whether the kernels, which compute in float32, can resolve the domains."""
         return self.domain.fits_kernels and self.shaper_domain.fits_kernels
 
     @property
     def size(self) -> int:
-        """N, or 0 without a 3D table."""
+        """The number of points on each axis, N; 0 without a 3D table."""
         return 0 if self.values is None else self.values.shape[1]
 
     @cached_property
     def bytes_table(self) -> tuple[NDArray[np.int16], list[int]]:
-        """The table for uint8 images, and each LUT's fraction bits (0 where its values do not fit)."""
+        """The table for uint8 images, and the fraction bits of each LUT (0 if its values do not fit)."""
         assert self.values is not None
         n = self.size
         try:
@@ -147,7 +148,7 @@ class PackedLuts:
 
     @cached_property
     def float_table(self) -> NDArray[np.float32] | None:
-        """`[K, N, N, N, 4]`."""
+        """The table as floats, `[K, N, N, N, 4]`, or None."""
         if self.values is None:
             return None
         packed = np.zeros((*self.values.shape[:4], 4), np.float32)
@@ -156,7 +157,7 @@ class PackedLuts:
 
     @cached_property
     def float_shaper(self) -> NDArray[np.float32] | None:
-        """`[K, 3, S]`."""
+        """The shaper as floats, `[K, 3, S]`, or None."""
         return None if self.shaper is None else np.ascontiguousarray(self.shaper.transpose(0, 2, 1))
 
 
@@ -217,7 +218,7 @@ def apply_plain(
     channels_last: bool,
     out: NDArray[np.uint8],
 ) -> bool:
-    """What `apply` does for uint8 batches, in numpy; False where these LUTs go through floats, and nothing is done."""
+    """Do what `apply` does for uint8 batches, in numpy; return False, and do nothing, if the LUTs need floats."""
     if luts.values is None or interpolation != "trilinear":
         return False
     chosen = np.zeros(len(images), np.int32) if index is None else index

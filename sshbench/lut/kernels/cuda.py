@@ -1,6 +1,6 @@
-"""What the torch operator calls for CUDA tensors: fills in one kernel's struct and launches it once a batch.
+"""The CUDA side of the torch operator: fill in the struct of one kernel and launch it once for each batch.
 
-All tensors are contiguous and on one device; the operator sees to that. A float image in `channels_last` memory is a
+All tensors are contiguous and on one device; the operator ensures this. A float image in `channels_last` memory is a
 contiguous NHWC tensor after `permute(0, 2, 3, 1)`, so it needs no copy either.
 """
 
@@ -98,11 +98,11 @@ def normalize(
     interpolation: Interpolation,
     out: torch.Tensor,
 ) -> None:
-    """From uint8 images to a training tensor in one launch: LUT, clamp to 0..1, then `(value - mean) / std`.
+    """Convert uint8 images to a training tensor in one launch: LUT, clamp to 0..1, then `(value - mean) / std`.
 
     `images` is uint8 in `layout`; `out` is `[N, 3, H, W]`, float16, bfloat16 or float32. The value is not rounded to 8
-    bits on the way: the tensor is closer to the LUT than one decoded from a rendered file. Other arguments are as in
-    `forward`.
+    bits in between, so the tensor is closer to the LUT than one that is decoded from a rendered file. Other arguments
+    are as in `forward`.
     """
     job, keep = _job(images, table, shaper, index, strength, domain, shaper_domain)
     job.mean[:] = mean
@@ -124,9 +124,9 @@ def backward(
     interpolation: Interpolation,
     needs: tuple[bool, bool, bool, bool],
 ) -> tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]:
-    """Gradients by images, table, shaper and strength; None where not needed or not there.
+    """Return the gradients of images, table, shaper and strength; None for those that are not needed or do not exist.
 
-    Images are `[N, 3, H, W]` floats. The gradient by the images has their dtype, the others are float32, or float64 for
+    Images are `[N, 3, H, W]` floats. The gradient of the images has their dtype; the others are float32, or float64 for
     float64 images. They are summed with atomic adds, so their last bits vary between runs. Other arguments are as in
     `forward`.
     """
@@ -155,7 +155,7 @@ def backward(
 
 
 def kernel_expressions() -> tuple[str, ...]:
-    """The names of all kernels there are, as `nvrtc.compile_kernels` takes them."""
+    """Return the names of all kernels, as `nvrtc.compile_kernels` takes them."""
     names = ["sshbench::pack"]
     for method in ("TRILINEAR", "TETRAHEDRAL"):
         for source in _TYPES:
@@ -168,7 +168,7 @@ def kernel_expressions() -> tuple[str, ...]:
 
 
 def _can_be_shared(store: str, source: str, target: str) -> bool:
-    """Whether the kernel exists: codes are exact enough for bytes and for 16-bit tensors from bytes."""
+    """Return whether the kernel exists: codes are exact enough for bytes and for 16-bit tensors from bytes."""
     if store == "CODES":
         return source == "uint8" and target in ("uint8", "float16", "bfloat16")
     return target != "float64"
@@ -217,7 +217,7 @@ def _launch(expression: str, store: str, shared: int, job: Any, device: torch.de
 
 @cache
 def _columns(rows: int, places: int) -> int:
-    """Blocks an image, so that few places idle while the last blocks run and blocks stay few."""
+    """Return the number of blocks for each image, so that few processors idle while the last blocks run."""
 
     def cost(columns: int) -> float:
         rounds = -(-rows * columns // places)
@@ -235,7 +235,7 @@ def _job(
     domain: Sequence[float],
     shaper_domain: Sequence[float],
 ) -> tuple[Any, list[torch.Tensor | None]]:
-    """The struct with all that forward and backward share, and the tensors that must live until the launch."""
+    """Return the struct that forward and backward share, and the tensors that must live until the launch."""
     import torch
 
     value = torch.float64 if images.dtype == torch.float64 else torch.float32

@@ -1,7 +1,7 @@
-"""Compiles `cuda.cu` with NVRTC at first use, keeps the result on disk and launches it.
+"""Compile `cuda.cu` with NVRTC at first use, cache the result on disk, and launch it.
 
-NVRTC and the CUDA driver are called through `ctypes`: torch's CUDA wheels bring the one and the graphics driver the
-other, so nothing more has to be installed, and no version of `cuda-bindings` has to match.
+NVRTC and the CUDA driver are called through `ctypes`. torch's CUDA wheels contain NVRTC and the graphics driver
+contains the CUDA driver, so nothing else must be installed, and no version of `cuda-bindings` must match.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class CudaKernelError(SshbenchError, RuntimeError):
 
 @dataclass(frozen=True)
 class Binary:
-    """Machine code for one architecture, the linker's names of its kernels, and what the compiler said."""
+    """Machine code for one architecture, the linker's names of its kernels, and the compiler's log."""
 
     code: bytes
     names: dict[str, str]
@@ -46,7 +46,7 @@ class Binary:
 
 
 def source() -> dict[str, str]:
-    """The CUDA source and the headers it includes, by file name."""
+    """Return the CUDA source and the headers it includes, by file name."""
     return {name: (_FOLDER / name).read_text(encoding="utf-8") for name in ("cuda.cu", "trilinear.h")}
 
 
@@ -141,13 +141,13 @@ def launch(
 
 @cache
 def multiprocessors(device: int) -> int:
-    """How many multiprocessors the device has."""
+    """Return how many multiprocessors the device has."""
     return _device_attribute(_MULTIPROCESSOR_COUNT, device)
 
 
 @cache
 def shared_memory(device: int) -> int:
-    """The most dynamic shared memory that a block can have on the device, in bytes."""
+    """Return the most dynamic shared memory that a block can have on the device, in bytes."""
     return _device_attribute(_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, device)
 
 
@@ -168,7 +168,7 @@ def nvrtc_version() -> tuple[int, int]:
 
 @cache
 def known_architectures() -> tuple[int, ...]:
-    """The compute capabilities that NVRTC makes machine code for, as 10 * major + minor."""
+    """Return the compute capabilities that NVRTC makes machine code for, as 10 * major + minor."""
     count = ctypes.c_int()
     _checked(_nvrtc().nvrtcGetNumSupportedArchs(ctypes.byref(count)))
     known = (ctypes.c_int * count.value)()
@@ -177,7 +177,7 @@ def known_architectures() -> tuple[int, ...]:
 
 
 def architecture_for(capability: tuple[int, int]) -> str:
-    """What to compile for on a device of this compute capability: its own code, or PTX where NVRTC is older than it."""
+    """Return the architecture to compile for on a device: its own, or PTX if NVRTC is older than the device."""
     wanted = 10 * capability[0] + capability[1]
     if wanted in known_architectures():
         return f"sm_{wanted}"
@@ -212,7 +212,7 @@ def _device_attribute(attribute: int, device: int) -> int:
 
 
 def _make_current(device: int) -> None:
-    """A thread that has not used CUDA yet has no context; torch's is the device's primary one."""
+    """Make the primary context, which torch uses, current; a thread that has not used CUDA yet has no context."""
     context = ctypes.c_void_p()
     _driver_checked(_driver().cuCtxGetCurrent(ctypes.byref(context)), "launch")
     if not context:
@@ -238,7 +238,7 @@ def _driver_checked(status: int, verb: str) -> None:
 
 @cache
 def _nvrtc() -> ctypes.CDLL:
-    """The NVRTC library that belongs to the installed torch."""
+    """Return the NVRTC library that belongs to the installed torch."""
     import torch
 
     if torch.version.cuda is None:

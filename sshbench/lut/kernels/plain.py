@@ -13,7 +13,7 @@ _PIXELS_AT_ONCE = 1 << 16
 
 
 def pack(values: NDArray[np.float32]) -> tuple[NDArray[np.int16], int]:
-    """A table `[N, N, N, 3]` as 16-bit integers, and their fraction bits; 0 bits where they are not exact enough."""
+    """Return a table `[N, N, N, 3]` as 16-bit integers, and their fraction bits; 0 bits if it is too inexact."""
     low, high = values.min(), values.max()
     bits = 8 if low >= 0 and high <= 1 else 7 if low >= -0.5 and high <= 1.5 else 0
     exact = values * np.float32(-255 * 2**bits) + np.float32(127.5 * 2**bits)
@@ -30,7 +30,7 @@ def apply(
     strength: float,
     out: NDArray[np.uint8],
 ) -> None:
-    """Send pixels `[P, 3]` through a packed table; `coordinates` as `cpu.coordinates` gives them."""
+    """Apply a packed table to pixels `[P, 3]`; `coordinates` are those of `cpu.coordinates`."""
     size = len(table)
     points = table.reshape(-1, 3).astype(np.int64)
     share = round(strength * 32768)

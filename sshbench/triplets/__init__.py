@@ -1,6 +1,6 @@
-"""Photographs to [foreground, background, pseudo ground truth] triplets by the paper's dual augmentation.
+"""Make [foreground, background, pseudo ground truth] triplets from photographs by the paper's dual augmentation.
 
-Names load on first use, so that a worker imports what it needs.
+Names load on first use, so that a worker imports only what it needs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`generate_triplets`: photographs to a store of triplets in one call, as `sshbench generate-triplets` does."""
+"""`generate_triplets`: make a store of triplets from photographs in one call, as `sshbench generate-triplets` does."""
 
 from __future__ import annotations
 

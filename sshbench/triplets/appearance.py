@@ -1,4 +1,4 @@
-"""Other appearances of a photograph: the colour statistics of another one, or another saturation."""
+"""Other appearances of a photograph: the colour statistics of another photograph, or another saturation."""
 
 from __future__ import annotations
 

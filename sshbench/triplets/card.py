@@ -1,4 +1,4 @@
-"""The dataset card `README.md` of an output folder: what is in it, how it was made, how to load it."""
+"""The dataset card `README.md` of an output folder: its contents, how it was made, and how to load it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _UNDER_A_LOOK = {
 
 
 def card(manifest: Manifest) -> bytes:
-    """The card of a finished run; the same whenever and however the run was made."""
+    """Return the card of a finished run. It does not depend on when and how the run was made."""
     run = manifest.run
     parts = [_front_matter(manifest), _title(manifest), _loading(run)]
     if run.store == "pixels":

@@ -1,7 +1,7 @@
-"""How rendered images become bytes: lossless PNG through the fastest encoder that is installed, JPEG or WebP.
+"""Encode rendered images: lossless PNG through the fastest installed encoder, JPEG, or WebP.
 
-fpng (https://github.com/richgel999/fpng) is ten times as fast as zlib's fastest level, for files a tenth larger (see
-docs/triplets-run.md). Pillow stands in where it is missing; both are lossless, their bytes differ.
+fpng (https://github.com/richgel999/fpng) is ten times as fast as zlib's fastest level, and its files are a tenth larger
+(see docs/triplets-run.md). If fpng is missing, Pillow encodes; both are lossless, but their bytes differ.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class Codec:
     Parameters
     ----------
     format
-        `"png"` is lossless; `"jpeg"` keeps full chroma resolution (4:4:4), since colour is what is learnt.
+        `"png"` is lossless; `"jpeg"` keeps full chroma resolution (4:4:4), because colour is what a network learns.
     quality
-        1 to 100, of JPEG and WebP; PNG has none.
+        The quality of JPEG and WebP, 1 to 100; None for PNG.
     encoder
-        `"fpng"` or `"pillow"`: what makes the bytes.
+        `"fpng"` or `"pillow"`: the library that encodes.
     """
 
     format: Format = "png"
@@ -64,7 +64,7 @@ class Codec:
 
     @property
     def encode(self) -> Encode:
-        """The function from `[H, W, 3]` uint8, sRGB-encoded, to the bytes of an image file."""
+        """The function from uint8 `[H, W, 3]`, sRGB-encoded, to the bytes of an image file."""
         if self.encoder == "fpng":
             from fpng import from_ndarray
 
@@ -86,7 +86,7 @@ def encode_mask(mask: NDArray[np.uint8]) -> bytes:
 
 
 def codec_versions() -> dict[str, str]:
-    """Versions of all that the bytes of a shard depend on, of those installed."""
+    """Return the versions of the installed libraries that the bytes of a shard depend on."""
     found = {}
     for name in ("sshbench", "numpy", "pillow", "fpng", "opencv-python-headless", "simplejpeg", "pyarrow"):
         try:

@@ -20,7 +20,7 @@ _kernel = 0  # of those that this processor can run, the fastest
 
 
 def available() -> bool:
-    """Whether the native kernel was built."""
+    """Return whether the native kernel was built."""
     return _resize is not None
 
 

@@ -1,7 +1,7 @@
-"""Worker processes of a loader: waited for in short pieces, ended well, and what goes wrong in them is one sentence.
+"""Worker processes of a loader: the caller can stop waiting for them, and their errors become one sentence.
 
-torch's `DataLoader` waits for a batch without end, and hears of a worker's death in the middle of whatever this process
-is at. Here a caller may end the waiting, and a death is told where a batch is waited for.
+torch's `DataLoader` waits for a batch without end, and reports the death of a worker in the middle of whatever this
+process is doing. Here a caller may end the waiting, and a death is reported where a batch is waited for.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ _MORE = "give the machine more of it (a container: --shm-size=2g)"
 
 
 class WorkersError(SshbenchError):
-    """Data workers cannot go on: killed, or without shared memory; whoever waits for a batch gets this."""
+    """Data workers cannot continue: they were killed, or lack shared memory. Raised where a batch is waited for."""
 
 
 @dataclass(frozen=True)
 class _Failure:
-    """What comes in the place of a batch that cannot be made."""
+    """Takes the place of a batch that cannot be made."""
 
     reason: str
 
 
 class Told:
-    """A dataset whose errors come from a worker as a sentence, where torch would send a traceback."""
+    """A dataset whose errors come from a worker as a sentence; torch would send a traceback."""
 
     def __init__(self, dataset: Any) -> None:
         self.dataset = dataset
@@ -59,7 +59,7 @@ class Told:
 
 
 def collate_in_worker(samples: list[Any] | _Failure) -> dict[str, Any] | _Failure:
-    """Collate samples; in a worker, into shared memory, where a lack of it shows before the batch is on its way."""
+    """Collate samples; in a worker, into shared memory, so that a lack of memory shows before the batch is sent."""
     if isinstance(samples, _Failure):
         return samples
     batch = collate(samples)
@@ -80,22 +80,21 @@ def collate_in_worker(samples: list[Any] | _Failure) -> dict[str, Any] | _Failur
 
 
 def begin_worker(worker: int) -> None:
-    """Leave interrupts, which a terminal sends to workers too, to the process that trains; they end with it."""
+    """Ignore interrupts, which a terminal also sends to workers; the process that trains ends the workers."""
     keep_to_one_thread(worker)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 
 
 class PatientLoader(DataLoader[Any]):
-    """torch's `DataLoader` that calls `while_waiting` about five times a second while workers prepare a batch.
+    """torch's `DataLoader`, which also calls `while_waiting` about five times a second while workers prepare a batch.
 
-    What `while_waiting` raises ends the waiting, after which the same batch may be asked for again.
+    An exception of `while_waiting` ends the waiting, after which the same batch may be asked for again.
 
     Raises
     ------
     WorkersError
-        Where a batch is asked for: a worker has died, or cannot send what it has made. The next one who asks gets new
-        workers.
+        When a batch is asked for: a worker has died, or cannot send its batch. The next request starts new workers.
     """
 
     def __init__(self, dataset: Any, **options: Any) -> None:
@@ -125,7 +124,7 @@ class PatientLoader(DataLoader[Any]):
 
 
 def _needs_main(dataset: Any) -> bool:
-    """Whether a dataset that is sent to a process holds classes of the user's script; then the script needs a guard."""
+    """Return whether a dataset contains classes of the user's script, which then needs an `if __name__` guard."""
     try:
         return b"__main__" in pickle.dumps(dataset)
     except Exception:  # what can be sent only while a process starts, such as a lock
@@ -163,7 +162,7 @@ class _PatientIterator(_MultiProcessingDataLoaderIter):
         return data
 
     def _reason(self, error: Exception) -> str:
-        """Why no batch comes, by how the workers ended, else by what torch says."""
+        """Return why no batch comes, from how the workers ended, or else from torch's error."""
         for worker in self._workers:
             worker.join(0.5)  # one whose connection broke may be about to end
         codes = [worker.exitcode for worker in self._workers if worker.exitcode is not None]

@@ -1,10 +1,10 @@
-"""`TripletDataset`: triplets rendered as a network trains on them, new recipes each epoch.
+"""`TripletDataset`: triplets that are rendered while a network trains, with new recipes in each epoch.
 
-The recipe of a sample is a pure function of (seed, row, draw), and epoch e takes the draws that follow those of epoch
-e - 1. So nothing about the data has to be kept to go on after a stop, and epoch 0 is what `sshbench generate-triplets`
+The recipe of a sample is a pure function of (seed, row, draw), and epoch e takes the draws that follow those of epoch e
+- 1. A stopped run therefore needs no state of the data to continue, and epoch 0 is what `sshbench generate-triplets`
 writes with the same settings.
 
-This module imports no torch; `sshbench.triplets.loader` has what needs it.
+This module does not import torch; `sshbench.triplets.loader` has the parts that need it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _TRIES = 100
 
 
 class SameDrawsWarning(UserWarning):
-    """An epoch is gone through again, and its samples are the same."""
+    """An epoch is repeated, and its samples are the same."""
 
 
 class TripletDataset:
@@ -120,11 +120,11 @@ class TripletDataset:
 
     @property
     def can_deliver_crops(self) -> bool:
-        """Whether LUTs, which a batch can take at once, are what makes the views."""
+        """Whether the views are made by LUTs, which can be applied to a whole batch at once."""
         return self.settings.kind == "triplets" and self.settings.has_bank
 
     def delivering(self, deliver: Deliver) -> TripletDataset:
-        """The same dataset with another `deliver`."""
+        """Return the same dataset with another `deliver`."""
         other = copy(self)
         other.deliver = deliver
         return other
@@ -134,11 +134,11 @@ class TripletDataset:
         return self.__dict__ | {"bank": LutBank(self.bank.values, self.bank.names, self.bank.errors)}
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch of `dataset[i]`; workers that run already do not hear of it (`dataset[e, i]` they do)."""
+        """Choose the epoch of `dataset[i]`. Running workers do not notice this; `dataset[e, i]` always works."""
         self.epoch, self._chosen, self._asked = epoch, True, 0
 
     def recipe(self, i: int, epoch: int | None = None) -> Recipe:
-        """The recipe of sample `i`: photograph i // draws of the source, draw i % draws of the epoch."""
+        """Return the recipe of sample `i`: photograph i // draws of the source, draw i % draws of the epoch."""
         if not -len(self) <= i < len(self):
             raise IndexError(f"sample {i} of {len(self)}")
         row, draw = divmod(i % len(self), self.settings.draws)
@@ -146,10 +146,10 @@ class TripletDataset:
         return make_recipe(self.settings, self.source.row_id(row), draw, len(self.bank))
 
     def __getitem__(self, key: int | tuple[int, int]) -> Sample:
-        """One sample: uint8 images `[crop, crop, 3]`, and the recipe's `row`, `draw`, LUTs and strengths.
+        """Return one sample: uint8 images `[crop, crop, 3]`, and the recipe's `row`, `draw`, LUTs and strengths.
 
-        The images are `content_alpha`, `content_beta`, `reference_alpha`, `reference_beta`; with `deliver="crops"`,
-        `content` and `reference`; for composites `composite`, `mask` `[crop, crop]` and `real`.
+        The images are `content_alpha`, `content_beta`, `reference_alpha` and `reference_beta`; with `deliver="crops"`,
+        `content` and `reference`; for composites, `composite`, `mask` `[crop, crop]` and `real`.
         """
         epoch, i = key if isinstance(key, tuple) else (self.epoch, key)
         first = self.recipe(i, epoch)  # raises IndexError
@@ -158,12 +158,12 @@ class TripletDataset:
         return first_usable(lambda k: self.render(self.recipe(k, epoch)), i, self.settings.draws, len(self))
 
     def __getitems__(self, keys: Sequence[int | tuple[int, int]]) -> list[Sample]:
-        """Give a batch of samples, as torch's `DataLoader` asks for them.
+        """Return a batch of samples, as torch's `DataLoader` asks for them.
 
         Raises
         ------
         SshbenchError
-            They are asked for by number, and `set_epoch` has never said of which epoch.
+            The samples are asked for by number, and `set_epoch` was never called.
         """
         numbers = sum(not isinstance(key, tuple) for key in keys)
         if numbers and not self._chosen:
@@ -183,7 +183,9 @@ class TripletDataset:
         return [self[key] for key in keys]
 
     def render(self, recipe: Recipe, photo: Photo | None = None) -> Sample:
-        """The sample of one recipe, from `photo` (of a source that comes in order) or else from the source's row.
+        """Return the sample of one recipe.
+
+        The photograph is `photo`, for a source that comes in order, or else the row of the source.
 
         Raises
         ------
@@ -218,7 +220,7 @@ class TripletDataset:
 
 
 def first_usable(render: Callable[[int], Sample], i: int, step: int, count: int) -> Sample:
-    """Sample `i` of `count`, or where its photograph cannot be used the first of those `step` apart that can.
+    """Return sample `i` of `count`, or else the next usable one, in steps of `step`.
 
     Raises
     ------
@@ -236,9 +238,10 @@ def first_usable(render: Callable[[int], Sample], i: int, step: int, count: int)
 
 
 def collate(samples: Sequence[Sample]) -> dict[str, Any]:
-    """Samples to a batch of torch tensors: images uint8 `[B, crop, crop, 3]`, LUTs and draws int64, strengths float32.
+    """Collate samples to a batch of torch tensors.
 
-    Rows become a list of strings.
+    Images are uint8 `[B, crop, crop, 3]`, LUTs and draws int64 `[B]`, strengths float32 `[B]`; rows are a list of
+    strings.
     """
     import torch
 

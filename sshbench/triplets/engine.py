@@ -121,17 +121,17 @@ def plan(
     settings, source
         What to make, and the photographs, as `open_source` opens them.
     bank
-        The LUTs, as `sshbench.triplets.luts.bank_of` gives them; None where `settings.appearance` needs none.
+        The LUTs, as `sshbench.triplets.luts.bank_of` gives them; None if `settings.appearance` needs none.
     store, codec
         `"pixels"` or `"recipes"`, and the encoding of images.
     views
         3, or 4 to store `reference_alpha` too, for the reconstruction loss.
     rows_per_shard
-        Triplets a shard; by default 500 with pixels (about 150 MB) and 200,000 without.
+        The number of triplets in a shard; by default 500 with pixels (about 150 MB) and 200,000 without.
     asked
-        The arguments of `open_source`, to open it again; by default the source's description.
+        The arguments of `open_source`, to open the source again; by default the source's description.
     luts_from, lut_part
-        Where the bank was read, and which part of the looks that are there.
+        The place where the bank was read, and the part of its looks.
     license
         The licence of the photographs, for the data set's card.
 
@@ -203,22 +203,22 @@ def generate(
     Parameters
     ----------
     run
-        What `plan` gave.
+        The plan that `plan` returned.
     source, bank
         The photographs and the LUTs that the run was planned with.
     output
         A folder, or a URL of fsspec such as `s3://bucket/triplets`.
     engine, workers, address
-        `"local"`: that many processes (1: this one). `"ray"`: tasks on the cluster at `address`, or on this machine
-        with that many processors.
+        `"local"` uses this number of processes (1 uses this process). `"ray"` uses tasks on the cluster at `address`,
+        or on this machine with this number of processors.
     shard
-        `(i, n)`: only the shards whose number is i modulo n, i from 0; the others are for other machines.
+        `(i, n)` makes only the shards whose number is i modulo n, with i from 0; the others are for other machines.
     verify
-        What is compared of shards made before: their `"hash"`, or only their `"size"`.
+        How existing shards are checked: by their `"hash"`, or only by their `"size"`.
     retry_skipped
-        Make shards again in which something was skipped, for when the cause is gone.
+        Whether to make shards with skipped photographs again, once the cause is gone.
     progress
-        Show photographs a second, the time left, and failures so far on the standard error.
+        Whether to show photographs per second, the time left, and the failures so far on the standard error.
 
     Returns
     -------
@@ -274,7 +274,7 @@ def generate(
 
 
 class _Shards:
-    """Which shards to make, and those that are there; knows where a stream ends once a shard was not full."""
+    """The shards to make, and those that exist; notices the end of a stream once a shard is not full."""
 
     def __init__(self, before: Manifest, i: int, n: int) -> None:
         self.run = before.run
@@ -310,7 +310,7 @@ class _Shards:
 
 
 def _conclude(job: ShardJob, shards: _Shards) -> tuple[Manifest, int | None]:
-    """Finish the output if no shard is missing, by whomever the others were made; else say how many are."""
+    """Finish the output if no shard is missing, whoever made them; otherwise return how many are missing."""
     latest = read_manifest(job.output)
     if different := latest.run.differences(shards.run):
         raise EngineError(

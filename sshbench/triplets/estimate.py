@@ -1,4 +1,4 @@
-"""What a run would make, how large it is and how long it takes, from a few photographs of it."""
+"""Estimate the output, the size and the time of a run from a few of its photographs."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _SAMPLES = {"pixels": 8, "recipes": 10_000}
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run would make.
+    """The expected output of a run.
 
     Parameters
     ----------
     photos, rows, shards
-        Totals; None where the source is a stream.
+        Totals; None if the source is a stream.
     row_bytes, photo_seconds
-        Mean size of a row, and mean time of a photograph on one processor.
+        The mean size of a row, and the mean time of a photograph on one processor.
     """
 
     photos: int | None
@@ -39,7 +39,7 @@ class Estimate:
 
 
 def estimate(run: Run, source: Source, bank: LutBank | None) -> Estimate:
-    """Make the rows of a few photographs, evenly spread over the source (of a stream, its first) and weigh them."""
+    """Make and measure the rows of a few photographs, evenly spread over the source; of a stream, its first ones."""
     count = _SAMPLES[run.store]
     if run.photos is None or run.store == "recipes":
         spans = [(0, count)]

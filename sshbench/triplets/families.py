@@ -1,7 +1,7 @@
-"""Families of looks that are computed rather than collected: grades, ladders, and transfers of colour statistics.
+"""Families of computed looks: grades, ladders, and transfers of colour statistics.
 
-Composites differ from their surroundings in more ways than a collection of looks shows. Each family here stands for one
-of these ways, and each is a LUT over 0..1, so that whatever takes looks takes these too.
+Composites differ from their surroundings in more ways than a collection of looks shows. Each family stands for one of
+these ways. Its looks are LUTs over 0..1, so everything that accepts looks accepts them, too.
 """
 
 from __future__ import annotations
@@ -39,15 +39,16 @@ _XYZ_TO_RGB = np.array([[3.2404542, -1.5371385, -0.4985314], [-0.969266, 1.87601
 
 @cache
 def grade_bank(count: int = GRADES, seed: int = 0) -> LutBank:
-    """`count` grades drawn from a seed, called `grade 0` and so on; the split of `held_out` goes by these names."""
+    """Return `count` grades drawn from a seed, called `grade 0` and so on; `held_out` splits them by these names."""
     return _bank({f"grade {k}": grade(np.random.default_rng((seed, k))) for k in range(count)})
 
 
 def grade(rng: np.random.Generator) -> Table:
-    """One grade `[17, 17, 17, 3]`: what a photographer's sliders do, each of them moved with some probability.
+    """Return one grade `[17, 17, 17, 3]`: the sliders of a photographer, each moved with some probability.
 
-    Exposure (a standard deviation of one stop) and white balance act on linear light, with a shoulder for what gets too
-    bright; then come curves, contrast, saturation, black and white points and a little crosstalk of channels.
+    Exposure (a standard deviation of one stop) and white balance act on linear light, with a shoulder for values that
+    get too bright. Then follow curves, contrast, saturation, black and white points, and a little crosstalk of
+    channels.
     """
     c = _grid()
     if rng.random() < 0.8:
@@ -77,24 +78,24 @@ def grade(rng: np.random.Generator) -> Table:
 
 @cache
 def ladder_bank() -> LutBank:
-    """Known errors of exposure, 1 and 2 stops either way, and of white balance, 2,800 to 10,000 kelvin."""
+    """Return the known errors: exposure, 1 and 2 stops either way, and white balance, 2,800 to 10,000 kelvin."""
     stops = {f"{stop:+g} EV": exposure_step(stop) for stop in STOPS}
     kelvins = {f"{kelvin} K": white_balance_step(kelvin) for kelvin in KELVINS}
     return _bank(stops | kelvins)
 
 
 def exposure_step(stops: float) -> Table:
-    """Linear light times `2 ** stops`, cut off at white as a camera does."""
+    """Return a table that multiplies linear light by `2 ** stops` and clips it at white, as a camera does."""
     return _table(relit(_grid(), stops, shoulder=False))
 
 
 def white_balance_step(kelvin: float) -> Table:
-    """A photograph balanced for 6,500 K as if its light had been of `kelvin`, its luminance of white unchanged."""
+    """Return a table for a photograph balanced for 6,500 K in light of `kelvin`; white keeps its luminance."""
     return _table(encode(np.clip(decode(_grid()) * white_gains(kelvin), 0, 1)))
 
 
 def ladder(rng: np.random.Generator) -> Table:
-    """A step anywhere on one of the two ladders, or on both, for training."""
+    """Return a random step on one of the two ladders, or on both, for training."""
     stops = rng.uniform(-2.2, 2.2) if rng.random() < 0.6 else 0.0
     light = decode(_grid()) * np.exp2(stops)
     if stops == 0 or rng.random() < 0.3:
@@ -103,21 +104,21 @@ def ladder(rng: np.random.Generator) -> Table:
 
 
 def relit(colours: Floats, stops: float, *, shoulder: bool) -> Floats:
-    """Colours `[N, 3]` at another exposure, sRGB over 0..1."""
+    """Return colours `[N, 3]`, sRGB-encoded over 0..1, at another exposure."""
     light = decode(np.clip(colours, 0, 1)) * np.exp2(stops)
     return encode(shouldered(light) if shoulder else np.clip(light, 0, 1))
 
 
 def shouldered(light: Floats) -> Floats:
-    """Linear light whose last fifth before white bends, so that what is brighter comes near white and stays below."""
+    """Return linear light with a bend over the last fifth before white, so that brighter light stays below white."""
     return np.where(light > 0.8, 1 - 0.2 * np.exp(-np.maximum(light - 0.8, 0) / 0.2), light)
 
 
 def white_gains(kelvin: float) -> Floats:
-    """Gains `[3]` of linear R, G, B that turn the white of 6,500 K into that of a black body of `kelvin`.
+    """Return the gains `[3]` of linear R, G, B that turn the white of 6,500 K into that of a black body of `kelvin`.
 
     The chromaticity is that of Kang et al. 2002, "Design of advanced color temperature control system for HDTV
-    applications", 1,667 to 25,000 K; the luminance of white stays.
+    applications", 1,667 to 25,000 K. The luminance of white is unchanged.
     """
     gains = _white(kelvin) / _white(NEUTRAL)
     return np.asarray(gains / (gains @ _LUMA))
@@ -142,14 +143,15 @@ def _white(kelvin: float) -> Floats:
 
 
 def transfer_table(method: Statistic, source: Floats, target: Floats) -> Table:
-    """The map that gives the colours `source` the statistics of `target`, as a LUT.
+    """Return the map that gives the colours `source` the statistics of `target`, as a LUT `[17, 17, 17, 3]`.
 
     Parameters
     ----------
     method
-        Reinhard et al. 2001, Xiao and Ma 2006, Fecker et al. 2008 or Pitie et al. 2007, which made iHarmony4.
+        Reinhard et al. 2001, Xiao and Ma 2006, Fecker et al. 2008 or Pitie et al. 2007, the methods that made
+        iHarmony4.
     source, target
-        `[N, 3]`, sRGB over 0..1; `[17, 17, 17, 3]` is returned. What `source` does not have is continued.
+        `[N, 3]`, sRGB-encoded over 0..1. The map is extrapolated to colours that `source` does not contain.
     """
     return _table(np.clip(_STATISTICS[method](source, target, _grid()), 0, 1))
 
@@ -189,7 +191,7 @@ def _distribution(source: Floats, target: Floats, colours: Floats) -> Floats:
 
 
 def _through_quantiles(source: Floats, target: Floats, at: Floats) -> Floats:
-    """Numbers through the monotonous map from the distribution of `source` to that of `target`, shifted beyond it."""
+    """Map numbers monotonically from the distribution of `source` to that of `target`; beyond its ends, shift them."""
     shares = np.linspace(0, 1, 65)
     x, y = np.quantile(source, shares), np.quantile(target, shares)
     x = x + np.arange(65) * 1e-7
@@ -201,7 +203,7 @@ _STATISTICS = {"reinhard": _reinhard, "xiao": _xiao, "histogram": _histogram, "d
 
 
 def _bank(tables: dict[str, Table]) -> LutBank:
-    """The tables to 16 bits: the last bits of powers differ between machines, and the same bank is to be everywhere."""
+    """Round the tables to 16 bits: the last bits of powers differ between machines, and the bank must be the same."""
     values = np.rint(np.stack(list(tables.values())).astype(np.float64) * _LEVELS) / _LEVELS
     return LutBank(values.astype(np.float32), tuple(tables), (0.0,) * len(tables))
 

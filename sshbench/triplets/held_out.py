@@ -1,6 +1,6 @@
-"""What training sees and what it is measured on: a tenth of the photographs and of the looks is held out.
+"""The split into data for training and data for measuring: a tenth of the photographs and of the looks is held out.
 
-The split is by name alone, so it is the same wherever a photograph or a look lies and whatever lies beside it.
+The name alone decides, so the split does not depend on where a photograph or a look lies, or on what lies beside it.
 """
 
 from __future__ import annotations
@@ -26,33 +26,33 @@ _NUMBER = re.compile(r" \(\d+\)$")  # by which a bank tells looks of one name ap
 
 
 def is_held_out(name: str) -> bool:
-    """Whether the photograph or look of this name is in the held-out tenth.
+    """Return whether the photograph or look of this name is in the held-out tenth.
 
-    The first eight bytes of the SHA-256 of the name in UTF-8 and Unicode's form NFC, as a big-endian number, are a
-    multiple of ten.
+    It is if the first eight bytes of the SHA-256 of the name in UTF-8 and Unicode's form NFC, as a big-endian number,
+    are a multiple of ten.
     """
     digest = sha256(same_name(name).encode("utf-8", "surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") % 10 == 0
 
 
 def bare_name(name: str) -> str:
-    """What the split of a row id or a look goes by: its last part, without the suffix of an image or LUT file."""
+    """Return the name that decides the split: the last part of a row id or look, without its file suffix."""
     path = PurePosixPath(_NUMBER.sub("", name))
     return path.stem if path.suffix.lower() in _SUFFIXES else path.name
 
 
 def in_part(name: str, part: Part) -> bool:
-    """Whether the photograph with this row id, or the look of this name, belongs to a part."""
+    """Return whether the photograph with this row id, or the look of this name, belongs to a part."""
     return part == "all" or is_held_out(bare_name(name)) == (part == "held-out")
 
 
 def bank_part(bank: LutBank, part: Part, where: str = "the bank") -> LutBank:
-    """The looks of a bank that belong to a part.
+    """Return the looks of a bank that belong to a part.
 
     Raises
     ------
     LutError
-        There are none; `where` says of what.
+        There are none; `where` names the bank in the message.
     """
     names = [name for name in bank.names if in_part(name, part)]
     if not names:
@@ -61,9 +61,10 @@ def bank_part(bank: LutBank, part: Part, where: str = "the bank") -> LutBank:
 
 
 def held_out_or_all(opened: Callable[[Part], Opened], what: str) -> tuple[Opened, str]:
-    """What `opened` gives for the held-out part, or for all where there is none; and which it is, in words.
+    """Open the held-out part, or everything if nothing is held out; return it, and which it is in words.
 
-    For measuring on a source or bank so small that none of it is held out; the words then say that training sees it.
+    This serves measurements on a source or bank so small that none of it is held out; the words then say that training
+    sees it.
     """
     try:
         found, said = opened("held-out"), f"held-out {what}"

@@ -1,8 +1,9 @@
 """Batches of triplets for torch: `TripletLoader`, its `TripletSampler`, and `views_of`.
 
-An epoch is a list of places, computed and never stored. Rank r of R takes the places r, r + R, r + 2 R ...; so what all
-ranks have consumed is always the beginning of the list, its length is all that a checkpoint holds, and a run may go on
-with another number of ranks, workers or samples a batch without repeating or losing a sample.
+An epoch is a list of places, which is computed and never stored. Rank r of R takes the places r, r + R, r + 2 R and so
+on. The places that all ranks have consumed are therefore always the beginning of the list. A checkpoint holds only the
+length of this beginning, and a run may continue with another number of ranks, workers or samples per batch without
+repeating or losing a sample.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ Batch = dict[str, Any]
 
 
 class SampleSettings(Protocol):
-    """What the samples of a dataset depend on, as a state keeps it."""
+    """The settings that the samples of a dataset depend on, as a state keeps them."""
 
     def to_json(self) -> str: ...
 
@@ -38,7 +39,7 @@ class SampleSettings(Protocol):
 
 
 class Samples(Protocol):
-    """What `TripletLoader` takes beside its own datasets: samples by (epoch, number), and their settings."""
+    """A dataset that `TripletLoader` accepts: samples by (epoch, number), and their settings."""
 
     @property
     def settings(self) -> SampleSettings: ...
@@ -114,11 +115,11 @@ class TripletSampler(Sampler[list[tuple[int, int]]]):
         self.epoch, self.consumed = epoch, 0
 
     def __len__(self) -> int:
-        """Batches that are left of this epoch."""
+        """Return the number of batches that are left in this epoch."""
         return self.batches(self.consumed)
 
     def batches(self, consumed: int) -> int:
-        """Batches of this rank after all ranks have consumed `consumed` samples of the epoch."""
+        """Return the number of batches of this rank after all ranks have consumed `consumed` samples of the epoch."""
         left = self.count - consumed
         if self.drop_last:
             return left // (self.batch_size * self.world_size)
@@ -131,7 +132,7 @@ class TripletSampler(Sampler[list[tuple[int, int]]]):
             yield self.batch(number, epoch, consumed)
 
     def batch(self, number: int, epoch: int, consumed: int) -> list[tuple[int, int]]:
-        """Batch `number` of this rank, counted from where all ranks have consumed `consumed` samples of the epoch."""
+        """Return batch `number` of this rank, counted from where all ranks have consumed `consumed` samples."""
         first = consumed + self.rank + number * self.batch_size * self.world_size
         places = first + self.world_size * np.arange(self.batch_size)
         places = places[places < self.count]
@@ -139,17 +140,17 @@ class TripletSampler(Sampler[list[tuple[int, int]]]):
         return [(epoch, int(i)) for i in samples]
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the run stands: the epoch and how many samples all ranks have consumed of it."""
+        """Return the position of the run: the epoch, and how many of its samples all ranks have consumed."""
         names = ("count", "shuffle", "seed", "epoch", "consumed")
         return {name: getattr(self, name) for name in names}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state`.
+        """Continue from `state`.
 
         Raises
         ------
         SshbenchError
-            It belongs to another number of samples, another order or another seed.
+            The state belongs to another number of samples, another order or another seed.
         """
         for name in ("count", "shuffle", "seed"):
             if state[name] != getattr(self, name):
@@ -252,7 +253,7 @@ class TripletLoader:
 
     @property
     def while_waiting(self) -> Callable[[], None]:
-        """Called a few times a second while workers prepare a batch; what it raises ends the waiting."""
+        """A function that is called a few times a second while a batch is prepared; its exception ends the waiting."""
         return self._loader.while_waiting
 
     @while_waiting.setter
@@ -260,7 +261,7 @@ class TripletLoader:
         self._loader.while_waiting = call
 
     def __len__(self) -> int:
-        """Batches that are left of this epoch on this rank."""
+        """Return the number of batches that are left in this epoch on this rank."""
         return len(self.sampler)
 
     @property
@@ -280,11 +281,13 @@ class TripletLoader:
         sampler.set_epoch(sampler.epoch + 1)
 
     def state_dict(self) -> dict[str, Any]:
-        """What to keep in a checkpoint: the batches handed over so far, not those prepared ahead."""
+        """Return the state for a checkpoint: it counts the delivered batches, not those that are prepared ahead."""
         return self.sampler.state_dict() | {"settings": self.dataset.settings.to_json()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on after the last batch that was handed over when `state` was taken; ranks and workers may have changed.
+        """Continue after the last batch that was delivered before `state` was taken.
+
+        The number of ranks and workers may have changed.
 
         Raises
         ------
@@ -308,7 +311,7 @@ class TripletLoader:
 
 
 def is_image(value: Any) -> bool:
-    """Whether an entry of a batch is images or masks."""
+    """Return whether an entry of a batch holds images or masks."""
     return isinstance(value, torch.Tensor) and value.dtype == torch.uint8
 
 
@@ -319,9 +322,10 @@ def normalized(
     std: Sequence[float] = (0.5, 0.5, 0.5),
     dtype: Literal["float16", "bfloat16", "float32"] = "float32",
 ) -> torch.Tensor:
-    """Images uint8 `[B, H, W, 3]` to `[B, 3, H, W]`, (v / 255 - mean) / std; masks `[B, H, W]` to `[B, 1, H, W]`, 0..1.
+    """Normalise uint8 images `[B, H, W, 3]` to `[B, 3, H, W]`: (v / 255 - mean) / std.
 
-    `mean`, `std` and `dtype` as for `sshbench.lut.apply.apply_lut_normalized`.
+    Masks `[B, H, W]` become `[B, 1, H, W]`, 0..1. `mean`, `std` and `dtype` are as for
+    `sshbench.lut.apply.apply_lut_normalized`.
     """
     values = images.float() / 255
     if images.ndim == 3:
@@ -339,24 +343,25 @@ def views_of(
     std: Sequence[float] = (0.5, 0.5, 0.5),
     dtype: Literal["float16", "bfloat16", "float32"] = "float32",
 ) -> dict[str, torch.Tensor]:
-    """All four normalised views of a batch of crops, by one call of the LUT kernels.
+    """Return all four normalised views of a batch of crops, by one call of the LUT kernels.
 
     Parameters
     ----------
     batch
-        Of `TripletDataset(deliver="crops")`, collated: `content` and `reference` uint8 `[B, crop, crop, 3]`, `alpha`,
-        `beta`, `alpha_strength`, `beta_strength` `[B]`.
+        A collated batch of `TripletDataset(deliver="crops")`: `content` and `reference` uint8 `[B, crop, crop, 3]`, and
+        `alpha`, `beta`, `alpha_strength`, `beta_strength` `[B]`.
     bank
-        The bank the recipes were drawn for.
+        The bank that the recipes were drawn for.
     device
-        Where to compute; by default where the crops are.
+        The device to compute on; by default that of the crops.
     mean, std, dtype
         As for `sshbench.lut.apply.apply_lut_normalized`.
 
     Returns
     -------
-    `content_alpha`, `content_beta`, `reference_alpha`, `reference_beta`, each `[B, 3, crop, crop]`. They differ from
-    normalised uint8 views by what those were rounded, half a step of 8 bits.
+    dict
+        `content_alpha`, `content_beta`, `reference_alpha` and `reference_beta`, each `[B, 3, crop, crop]`. They differ
+        from normalised uint8 views by the rounding of the latter, at most half a step of 8 bits.
     """
     target = batch["content"].device if device is None else torch.device(device)
     content, reference = (batch[name].to(target, non_blocking=True) for name in ("content", "reference"))
@@ -371,7 +376,7 @@ def views_of(
 
 
 def _distributed() -> tuple[int, int]:
-    """Rank and number of processes, as torch.distributed knows them, else as torchrun says, else one alone."""
+    """Return the rank and the number of processes: from torch.distributed, else from torchrun, else 0 and 1."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return torch.distributed.get_rank(), torch.distributed.get_world_size()
     if "RANK" in os.environ and "WORLD_SIZE" in os.environ:

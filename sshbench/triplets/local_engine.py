@@ -1,4 +1,4 @@
-"""Shards on this machine: in this process, or in processes of their own."""
+"""Make shards on this machine: in this process, or in other processes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _DEATHS = 3
 
 
 class WorkersDied(SshbenchError):
-    """Worker processes end before they finish a shard, again and again."""
+    """Worker processes end again and again before they finish a shard."""
 
 
 def run_here(job: ShardJob, todo: Todo, tick: Tick) -> Generator[Made, None, None]:
@@ -37,12 +37,12 @@ def run_here(job: ShardJob, todo: Todo, tick: Tick) -> Generator[Made, None, Non
 
 
 def run_processes(job: ShardJob, todo: Todo, workers: int, tick: Tick) -> Generator[Made, None, None]:
-    """Make the shards in `workers` processes; shards of a process that dies are made again.
+    """Make the shards in `workers` processes; if a process dies, its shards are made again.
 
     Raises
     ------
     WorkersDied
-        Processes died three times while not one shard was finished.
+        Processes died three times while no shard was finished.
     """
     context = worker_context()
     slots = 2 * workers  # shards handed out at a time; each has two numbers in `counts`, written by one process
@@ -89,10 +89,10 @@ def run_processes(job: ShardJob, todo: Todo, workers: int, tick: Tick) -> Genera
 
 @contextmanager
 def _deaf() -> Iterator[None]:
-    """Start processes that Ctrl-C does not reach: the parent hears of it and ends them.
+    """Start processes that ignore Ctrl-C; the parent receives it and ends them.
 
-    A signal that would end the parent meanwhile waits until they have started. A process whose parent ends while it
-    reads what it was started with would print a traceback.
+    A signal that would end the parent waits until the processes have started: a process whose parent ends while it
+    reads its start data would print a traceback.
     """
     masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     heard: list[int] = []

@@ -1,4 +1,4 @@
-"""The bank of LUTs of a run: of folders, of files that hold many, of the looks that ship with sshbench, or computed."""
+"""The bank of LUTs of a run: from folders, from files of many LUTs, from the looks that ship, or computed."""
 
 from __future__ import annotations
 
@@ -13,30 +13,31 @@ from sshbench.triplets.held_out import Part, bank_part
 from sshbench.triplets.settings import BANKED, COMPUTED, Appearance
 
 SHIPPED = "luts"
-"""What stands for the looks that ship with sshbench where a place is asked for."""
+"""The place that stands for the looks that ship with sshbench."""
 
 Places = str | os.PathLike[str] | Sequence[str]
 
 
 def places_of(luts: Places | None) -> tuple[str, ...]:
-    """The places of `open_bank`, one by one."""
+    """Return the places of `open_bank` as a tuple."""
     if luts is None:
         return (SHIPPED,)
     return (os.fspath(luts),) if isinstance(luts, str | os.PathLike) else tuple(luts) or (SHIPPED,)
 
 
 def open_bank(luts: Places | None = None, part: Part = "all", appearance: Appearance = "lut") -> LutBank:
-    """Read the LUTs of one or several places or the looks that ship with sshbench, or compute those of an appearance.
+    """Read the LUTs of one or several places, or compute those of an appearance.
 
     Parameters
     ----------
     luts
-        Folders of LUT files, which are brought to 33 points an axis; `.npz` files (`sshbench.lut.tables`), which stay
-        as they are; and `"luts"`, the looks that ship with sshbench, of 17 points. Several are brought to the largest.
+        Folders of LUT files, which are resampled to 33 points on each axis; `.npz` files (`sshbench.lut.tables`), which
+        stay as they are; and `"luts"`, the looks that ship with sshbench, of 17 points. Several places are resampled to
+        the largest size.
     part
-        `"train"` or `"held-out"` to leave the other looks out. The rungs of ladders are known errors and stay.
+        `"train"` or `"held-out"` leaves out the other looks. The rungs of ladders are known errors and always stay.
     appearance
-        `"grades"` and `"ladders"` are computed (`sshbench.triplets.families`), and `luts` is left out.
+        `"grades"` and `"ladders"` are computed (`sshbench.triplets.families`), and need no `luts`.
 
     Raises
     ------

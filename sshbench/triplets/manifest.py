@@ -1,6 +1,6 @@
-"""What a run is and what of it is made: the file `manifest.json` and, while it runs, one small record a shard.
+"""The manifest: what a run is and which of its shards exist; during the run, one small record for each shard.
 
-A shard exists for later runs once its record does, and the record is written after the shard. When every shard is there
+A shard exists for later runs once its record does, and the record is written after the shard. When every shard exists,
 the records move into `manifest.json`, which is then the same however the shards were made.
 """
 
@@ -33,7 +33,7 @@ _UNSAID = {"part": "all", "masked": False}
 
 
 class ManifestError(SshbenchError):
-    """An output folder that is not what this run would make, or whose manifest cannot be read."""
+    """An output folder holds something else than this run would make, or its manifest cannot be read."""
 
 
 _MOST = 2**40  # of anything that is counted here
@@ -42,7 +42,7 @@ Count = Annotated[int, Field(ge=0, le=_MOST)]
 
 @dataclass(frozen=True)
 class Skipped:
-    """A photograph without output: all of its draws, or one of them."""
+    """A photograph without output, for all of its draws or for one of them."""
 
     row: str
     reason: str
@@ -51,7 +51,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class ShardRecord:
-    """One finished shard: which photographs it covers, what came out, and the hash of its file."""
+    """One finished shard: the photographs that it covers, its rows, and the hash of its file."""
 
     number: Count
     photos: Count
@@ -62,7 +62,7 @@ class ShardRecord:
 
     @property
     def file(self) -> str:
-        """The shard's name below the output folder."""
+        """The name of the shard below the output folder."""
         return f"data/train-{self.number:05d}.parquet"
 
     @property
@@ -71,18 +71,18 @@ class ShardRecord:
         return f"{self.number:05d}.json"
 
     def to_dict(self) -> dict[str, Any]:
-        """The record as JSON holds it."""
+        """Return the record as JSON values."""
         skipped = [{k: v for k, v in asdict(s).items() if v is not None} for s in self.skipped]
         return {"file": self.file, **asdict(self), "skipped": skipped}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ShardRecord:
-        """The record that `to_dict` wrote.
+        """Read a record that `to_dict` wrote.
 
         Raises
         ------
         ValueError
-            It is not one.
+            The values are not a record.
         """
         return _checked(cls, {name: value for name, value in dict(values).items() if name != "file"})
 
@@ -128,16 +128,16 @@ class Run:
 
     @property
     def photos_per_shard(self) -> int:
-        """How many photographs one shard covers, with all their draws."""
+        """The number of photographs in one shard, with all their draws."""
         return max(1, self.rows_per_shard // self.settings.draws)
 
     @property
     def shards(self) -> int | None:
-        """How many shards the run has; None for a stream."""
+        """The number of shards of the run; None for a stream."""
         return None if self.photos is None else -(-self.photos // self.photos_per_shard)
 
     def differences(self, other: Run) -> list[str]:
-        """What makes the output of `other` another one, each as `name: this value, not that one`."""
+        """Return the differences that give `other` another output, each as `name: this value, not that one`."""
         found = self.settings.differences(other.settings)
         for name, mine, its in (
             ("store", self.store, other.store),
@@ -162,7 +162,7 @@ class Run:
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """The run as JSON holds it."""
+        """Return the run as JSON values."""
         values = {k: v for k, v in self.__dict__.items() if k not in ("settings", "codec", "luts")}
         return {
             "settings": json.loads(self.settings.to_json()),
@@ -173,14 +173,14 @@ class Run:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Run:
-        """The run that `to_dict` wrote.
+        """Read a run that `to_dict` wrote.
 
         Raises
         ------
         ValueError
-            It is not one.
+            The values are not a run.
         SettingsError
-            Its settings do not fit together.
+            Its settings contradict each other.
         """
         values = dict(values)
         places = values["luts_from"]  # one string in older manifests
@@ -214,7 +214,7 @@ def _luts_differ(mine: tuple[tuple[str, str], ...], its: tuple[tuple[str, str], 
 
 
 def lut_hashes(bank: LutBank | None) -> tuple[tuple[str, str], ...]:
-    """Name and SHA-256 of the table of each LUT in a bank."""
+    """Return the name and the SHA-256 of the table of each LUT in a bank."""
     if bank is None:
         return ()
     tables = np.ascontiguousarray(bank.values, np.dtype("<f4"))
@@ -231,21 +231,21 @@ class Manifest:
 
     @property
     def rows(self) -> int:
-        """Triplets (or composites) in the finished shards."""
+        """The number of triplets (or composites) in the finished shards."""
         return sum(record.rows for record in self.shards.values())
 
     @property
     def size(self) -> int:
-        """Size of the finished shards."""
+        """The size of the finished shards in bytes."""
         return sum(record.bytes for record in self.shards.values())
 
     @property
     def skipped(self) -> list[Skipped]:
-        """What could not be used, in the source's order."""
+        """The photographs that could not be used, in the order of the source."""
         return [skipped for _, record in sorted(self.shards.items()) for skipped in record.skipped]
 
     def to_json(self) -> bytes:
-        """The text of `manifest.json`."""
+        """Return the text of `manifest.json`."""
         totals = {
             "photos": sum(r.photos for r in self.shards.values()),
             "rows": self.rows,
@@ -263,12 +263,12 @@ class Manifest:
 
 
 def read_manifest(output: str | Storage) -> Manifest:
-    """Read what a folder of triplets holds, finished or not.
+    """Read the manifest of a folder of triplets, finished or not.
 
     Raises
     ------
     ManifestError
-        There is no manifest, or it is not one of this version.
+        There is no manifest, or it is not of this version.
     """
     storage = Storage(output) if isinstance(output, str) else output
     text = storage.read(MANIFEST)
@@ -310,7 +310,7 @@ def _why(error: Exception) -> str:
 
 
 def find(output: str | Storage, run: Run) -> Manifest | None:
-    """What a run has made in a folder before; None where there is nothing yet.
+    """Return the manifest of an earlier call of this run in a folder; None if the folder is empty.
 
     Raises
     ------
@@ -338,7 +338,7 @@ def find(output: str | Storage, run: Run) -> Manifest | None:
 
 
 def begin(storage: Storage, run: Run) -> Manifest:
-    """Start a run in a folder, or find what it has made there before; raises as `find` does."""
+    """Start a run in a folder, or find what an earlier call made there; raises as `find` does."""
     found = find(storage, run)
     while found is None:
         manifest = Manifest(run, {})
@@ -349,7 +349,7 @@ def begin(storage: Storage, run: Run) -> Manifest:
 
 
 def finish(storage: Storage, manifest: Manifest, card: bytes) -> None:
-    """Write the complete manifest and the card `README.md`; the records a shard are then no longer needed."""
+    """Write the complete manifest and the card `README.md`; the records of single shards are then no longer needed."""
     for name, data in (("README.md", card), (MANIFEST, manifest.to_json())):
         if storage.read(name) != data:
             storage.write(name, data)

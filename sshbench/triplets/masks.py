@@ -1,7 +1,7 @@
-"""Masks for composites where the source has none: smooth random shapes.
+"""Masks for composites whose source has none: smooth random shapes.
 
-Only sums, products, quotients and square roots of doubles are used, which IEEE 754 rounds alike everywhere, so that a
-shape is the same on every machine.
+They use only sums, products, quotients and square roots of doubles, which IEEE 754 rounds alike everywhere, so a shape
+is the same on every machine.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ LOBES = 4
 
 
 def generate_mask(seed: int, size: int, area: tuple[float, float]) -> NDArray[np.uint8]:
-    """A shape of soft edge, made of four overlapping ellipses.
+    """Return a shape with a soft edge, made of four overlapping ellipses.
 
     Parameters
     ----------
     seed
         0 to 2^63 - 1.
     size
-        Side of the square, in pixels.
+        The side of the square in pixels.
     area
         Bounds, in (0, 0.9], of the part of the square that the shape covers; drawn uniformly.
 
     Returns
     -------
-    `[size, size]` uint8, 255 inside, 0 outside, and between on an edge of about two pixels.
+    array
+        uint8 `[size, size]`: 255 inside, 0 outside, and values in between on an edge of about two pixels.
     """
     digest = blake2b(seed.to_bytes(8, "little"), digest_size=64, person=b"sshbench shape").digest()
     u = np.frombuffer(digest, "<u4").astype(np.float64) * 2.0**-32
@@ -60,5 +61,5 @@ def _grid(size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def mask_part(mask: NDArray[np.uint8]) -> float:
-    """The part of a mask that is inside, 0 to 1."""
+    """Return the part of a mask that is inside, 0 to 1."""
     return float(mask.sum(dtype=np.int64)) / (255.0 * mask.size)

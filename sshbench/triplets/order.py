@@ -1,8 +1,8 @@
-"""The order in which an epoch visits its samples: a permutation computed where it is needed and never held.
+"""The order in which an epoch visits its samples: a permutation that is computed when needed and never stored.
 
-An array of the order would take 800 MB in every worker for 100 million photographs. Here the place of each sample comes
-from a Feistel network over the smallest even number of bits that holds all of them, walked until it lands inside
-(Black and Rogaway, Ciphers with Arbitrary Finite Domains, 2002).
+An array of the order would take 800 MB in every worker for 100 million photographs. Instead, the place of each sample
+comes from a Feistel network over the smallest even number of bits that can hold all places. The network is applied
+until its result lies inside (Black and Rogaway, Ciphers with Arbitrary Finite Domains, 2002).
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ _ROUNDS = 6
 
 
 def shuffled(places: NDArray[np.int64], count: int, seed: int, epoch: int) -> NDArray[np.int64]:
-    """Which samples stand at `places` of the shuffled order of an epoch.
+    """Return the samples that stand at `places` of the shuffled order of an epoch.
 
     Parameters
     ----------
     places
         Each in 0..count-1.
     count
-        Samples in an epoch.
+        The number of samples in an epoch.
 
     Returns
     -------
-    The samples, each in 0..count-1; over all places every sample comes once.
+    array
+        The samples, each in 0..count-1; over all places, every sample comes once.
     """
     half = np.uint64(max(1, (int(count - 1).bit_length() + 1) // 2))
     mask = np.uint64((1 << int(half)) - 1)
@@ -46,7 +47,7 @@ def shuffled(places: NDArray[np.int64], count: int, seed: int, epoch: int) -> ND
 
 
 def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The finaliser of SplitMix64 (Steele, Lea and Flood, 2014)."""
+    """Apply the finaliser of SplitMix64 (Steele, Lea and Flood, 2014)."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))

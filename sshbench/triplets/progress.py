@@ -1,4 +1,4 @@
-"""The line that says how a run goes: photographs a second, the time left, failures so far."""
+"""The line of progress of a run: photographs per second, the time left, and the failures so far."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from sshbench.triplets.manifest import ShardRecord
 
 
 class Bar:
-    """Progress over the photographs of this call; on a terminal one line, in a log one line every half minute.
+    """The progress over the photographs of this call: one line on a terminal, or one line every half minute in a log.
 
     Parameters
     ----------
     total
-        Photographs to go through, those of finished shards included; None where nobody knows.
+        The number of photographs to go through, including those of finished shards; None if it is unknown.
     show
         Whether to write anything.
     """
@@ -36,14 +36,14 @@ class Bar:
             )
 
     def tick(self, photos: int, lost: int) -> None:
-        """Take note of what is done in unfinished shards."""
+        """Record the progress of unfinished shards."""
         if self._bar is None:
             return
         self._bar.set_postfix_str(f"failures {self._lost + lost:,}", refresh=False)
         self._bar.update(max(0, self._photos + photos - self._bar.n))
 
     def finished(self, record: ShardRecord, made: bool) -> None:
-        """Take note of a shard; one that was there counts as no time spent."""
+        """Record a finished shard; a shard that existed before counts as no time."""
         self._photos += record.photos
         self._lost += len({skipped.row for skipped in record.skipped})
         if self._bar is not None and not made:

@@ -1,7 +1,7 @@
-"""Shards as tasks of a Ray cluster.
+"""Make shards as tasks of a Ray cluster.
 
-A task gets a number and returns a record of some hundred bytes: it reads the photographs and writes the shard itself,
-so no pixels pass the object store. Source and output must be paths (or URLs) that every node can reach.
+A task receives a number and returns a record of some hundred bytes. It reads the photographs and writes the shard
+itself, so no pixels pass through the object store. Source and output must be paths (or URLs) that every node can reach.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def run_ray(job: ShardJob, todo: Todo, workers: int, address: str | None, tick: 
 
 
 def _knock(address: str) -> None:
-    """Fail at once where nothing listens at `host:port`, for which Ray itself takes minutes."""
+    """Fail at once if nothing listens at `host:port`; Ray itself would take minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdecimal():
         socket.create_connection((host, int(port)), timeout=10).close()
@@ -108,7 +108,7 @@ _jobs: dict[str, ShardJob] = {}
 
 
 def _make(reference: list[Any], key: str, number: int, record: ShardRecord | None) -> Made:
-    """A task; the job is fetched once a process, not once a task."""
+    """Run one task; the job is fetched once per process, not once per task."""
     import ray
 
     if key not in _jobs:

@@ -1,9 +1,9 @@
 """`Recipe`: everything random about one triplet, decided before any pixel is read.
 
-A recipe is a pure function of (seed, row id, draw), the same on every machine: its random words are the digest of these
-three under BLAKE2b, a fixed function of bytes, and everything is drawn from them with whole-number arithmetic. It knows
-no image size. The two crops lie in a square window, as large as the photograph's short side, which lies somewhere along
-its long side; so the overlap of the crops is that of the recipe in every photograph.
+A recipe is a pure function of (seed, row id, draw), the same on every machine. Its random words are the BLAKE2b digest
+of these three, and everything is drawn from the words by integer arithmetic. A recipe does not know the image size. The
+two crops lie in a square window whose side is the short side of the photograph and which lies somewhere along the long
+side, so the overlap of the crops is the same in every photograph.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _MANY = 16  # recipes from which drawing them together is faster
 
 
 class Crop(NamedTuple):
-    """A square crop: of the window brought to `scale` x `scale` pixels, the part from column `x` and row `y` on."""
+    """A square crop that starts at column `x` and row `y` of the window resized to `scale` x `scale` pixels."""
 
     scale: int
     x: int
@@ -82,7 +82,7 @@ class Recipe:
     seed: int
 
     def to_row(self) -> dict[str, Any]:
-        """The recipe as scalars, for a row of a table."""
+        """Return the recipe as scalars, for a row of a table."""
         return {
             "row": self.row,
             "draw": self.draw,
@@ -102,7 +102,7 @@ class Recipe:
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Recipe:
-        """The recipe that `to_row` wrote; other columns are passed over."""
+        """Read a recipe that `to_row` wrote; other columns are ignored."""
         return cls(
             row["row"],
             row["draw"],
@@ -112,7 +112,7 @@ class Recipe:
         )
 
     def fits(self, settings: Settings, luts: int) -> bool:
-        """Whether this may be a recipe of a run: its values are of the right kind, and inside what the run has."""
+        """Return whether this may be a recipe of a run: its values have the right types and lie in its ranges."""
         low, high = settings.scale
         crops = (self.content, self.reference)
         numbers = [self.draw, self.window, self.alpha, self.beta, self.seed, *self.content, *self.reference]
@@ -255,7 +255,7 @@ def make_recipes(settings: Settings, rows: Sequence[str], draws: Sequence[int], 
 
 
 def overlap(a: Crop, b: Crop, crop: int) -> float:
-    """What two crops of `crop` pixels share, as a part of the smaller one's area, 0 to 1."""
+    """Return the shared area of two crops of `crop` pixels as a part of the smaller crop's area, 0 to 1."""
     wide = min((a.x + crop) * b.scale, (b.x + crop) * a.scale) - max(a.x * b.scale, b.x * a.scale)
     high = min((a.y + crop) * b.scale, (b.y + crop) * a.scale) - max(a.y * b.scale, b.y * a.scale)
     if wide <= 0 or high <= 0:
@@ -265,7 +265,7 @@ def overlap(a: Crop, b: Crop, crop: int) -> float:
 
 
 def boxes(recipe: Recipe, crop: int, width: int, height: int) -> tuple[Box, Box]:
-    """The content and the reference in a photograph of that size: (left, top, right, bottom) in its pixels."""
+    """Return the boxes of content and reference, (left, top, right, bottom) in pixels of a photograph of this size."""
     short = min(width, height)
     along = (max(width, height) - short) * (recipe.window / 65535)
     left, top = (along, 0.0) if width > height else (0.0, along)
@@ -280,7 +280,7 @@ def boxes(recipe: Recipe, crop: int, width: int, height: int) -> tuple[Box, Box]
 
 
 def _block(seed: int, row: str, draw: int, block: int) -> bytes:
-    """64 random bytes, the same for the same arguments everywhere."""
+    """Return 64 random bytes, which are the same for the same arguments everywhere."""
     return blake2b(
         row.encode("utf-8", "surrogateescape"),
         digest_size=64,
@@ -290,7 +290,7 @@ def _block(seed: int, row: str, draw: int, block: int) -> bytes:
 
 
 def _crops(plan: _Plan, seed: int, row: str, draw: int, words: tuple[int, ...]) -> tuple[Crop, Crop]:
-    """The first candidates that keep the bounds of the overlap."""
+    """Return the first candidates that satisfy the bounds of the overlap."""
     low, scales, crop = plan.low, plan.scales, plan.crop
     block = 0
     places: tuple[int, ...] = (_FIRST_PLACE,)
@@ -311,7 +311,7 @@ def _crops(plan: _Plan, seed: int, row: str, draw: int, words: tuple[int, ...]) 
 
 
 class _Plan:
-    """What the recipes of the same settings share."""
+    """The values that all recipes of the same settings share."""
 
     def __init__(self, settings: Settings, luts: int) -> None:
         self.crop, self.low = settings.crop, settings.scale[0]
@@ -341,14 +341,14 @@ class _Plan:
         self.upto = list(accumulate(self.weights))
 
     def pick(self, first: int, second: int) -> tuple[int, int]:
-        """Two different LUTs for two 32-bit words, the second by its weight among those that remain."""
+        """Return two different LUTs for two 32-bit words, the second drawn by its weight among the remaining LUTs."""
         alpha = bisect_right(self.upto, first * self.upto[-1] >> 32)
         weight, before = self.weights[alpha], self.upto[alpha] - self.weights[alpha]
         place = second * (self.upto[-1] - weight) >> 32
         return alpha, bisect_right(self.upto, place + weight if place >= before else place)
 
     def pick_many(self, first: Words, second: Words) -> tuple[Words, Words]:
-        """`pick` for many pairs."""
+        """Do what `pick` does, for many pairs."""
         upto, weights = np.array(self.upto), np.array(self.weights)
         alpha = np.searchsorted(upto, first * upto[-1] >> 32, side="right")
         weight, before = weights[alpha], upto[alpha] - weights[alpha]
@@ -356,7 +356,7 @@ class _Plan:
         return alpha, np.searchsorted(upto, np.where(place >= before, place + weight, place), side="right")
 
     def place(self, words: Words) -> tuple[Words, NDArray[np.bool_]]:
-        """The first candidate of many: words `[N, 6 ...]` to scale, x, y of both crops, and whether they are kept."""
+        """Return, for words `[N, 6 ...]`, scale, x and y of both crops, and whether they satisfy the bounds."""
         content_scale = self.low + (words[:, 0] * self.scales >> 32)
         reference_scale = content_scale if self.single else self.low + (words[:, 1] * self.scales >> 32)
         content = words[:, 2:4] * (content_scale - self.crop + 1)[:, None] >> 32
@@ -368,7 +368,7 @@ class _Plan:
         return placed, (shared >= self.overlap[0]) & (shared <= self.overlap[1])
 
     def _try_overlap(self) -> None:
-        """Refuse bounds of the overlap that crops at these scales keep too seldom to be drawn."""
+        """Refuse bounds of the overlap that crops at these scales satisfy too rarely."""
         data = b"".join([_block(0, "", i, 0) for i in range(_TRIED)])
         placed, kept = self.place(np.frombuffer(data, "<u4").reshape(-1, 16).astype(np.int64))
         if np.count_nonzero(kept) < _LEAST_KEPT:
@@ -381,7 +381,7 @@ class _Plan:
 
 
 def _overlaps(placed: Words, crop: int) -> NDArray[np.float64]:
-    """`overlap` for many, as `_Plan.place` gives them."""
+    """Do what `overlap` does, for many pairs in the form of `_Plan.place`."""
     a, b = placed[:, :1], placed[:, 3:4]
     starts, others = placed[:, 1:3], placed[:, 4:6]
     shared = np.minimum((starts + crop) * b, (others + crop) * a) - np.maximum(starts * b, others * a)

@@ -1,4 +1,4 @@
-"""From a recipe to pixels: crop, resize, and give the appearances alpha and beta."""
+"""From a recipe to pixels: crop, resize, and apply the appearances alpha and beta."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ class Rendered:
 
     @property
     def foreground(self) -> Pixels:
-        """Content under alpha."""
+        """The content under alpha."""
         return self.content_alpha
 
     @property
     def background(self) -> Pixels:
-        """Reference under beta."""
+        """The reference under beta."""
         return self.reference_beta
 
     @property
     def ground_truth(self) -> Pixels:
-        """Content under beta."""
+        """The content under beta."""
         return self.content_beta
 
 
@@ -84,15 +84,17 @@ def render(
     Parameters
     ----------
     read
-        Row id to photograph, `[H, W, 3]` uint8 sRGB; its short side needs no more than `settings.short_side` pixels.
+        Returns the photograph of a row id, uint8 `[H, W, 3]`, sRGB; its short side needs at most `settings.short_side`
+        pixels.
     bank
-        The LUTs; None only where `settings.has_bank` is false.
+        The LUTs; None only if `settings.has_bank` is false.
     read_mask
-        Row id to mask, `[h, w]` uint8 of any size, or None where that row has none and a shape is generated.
+        Returns the mask of a row id, uint8 `[h, w]` of any size; None if the row has no mask, for which a shape is
+        generated.
     partners
         The photographs of the source, for `appearance="color-transfer"`.
     views
-        4, or 3 to leave `reference_alpha` out (it is None then).
+        4, or 3 to leave out `reference_alpha`, which is then None.
 
     Raises
     ------
@@ -145,9 +147,9 @@ def render(
 
 
 def render_crops(recipe: Recipe, settings: Settings, read: Callable[[str], Pixels]) -> tuple[Pixels, Pixels]:
-    """Content and reference of a triplet as photographed, for a caller that gives a whole batch its appearances.
+    """Return the content and the reference of a triplet as photographed, so that a caller can apply looks to a batch.
 
-    `read` and what is raised are as for `render`; the crops are `[crop, crop, 3]` uint8.
+    `read` and the errors are those of `render`; the crops are uint8 `[crop, crop, 3]`.
     """
     photo = read(recipe.row)
     content_box, reference_box = boxes(recipe, settings.crop, photo.shape[1], photo.shape[0])
@@ -164,7 +166,7 @@ def _appearances(
     bank: LutBank | None,
     partners: Partners | None,
 ) -> Pixels:
-    """Crops `[N, crop, crop, 3]` under alpha where `alphas` says so, else under beta."""
+    """Return crops `[N, crop, crop, 3]` under alpha where `alphas` is True, and under beta elsewhere."""
     strengths = [recipe.alpha_strength if alpha else recipe.beta_strength for alpha in alphas]
     if settings.has_bank:
         if bank is None:
@@ -186,7 +188,7 @@ def _appearances(
 
 
 def _transfer(crops: Pixels, which: NDArray[np.bool_], name: Transfer, partner: Pixels, strength: float) -> None:
-    """Give the chosen ones of crops `[N, crop, crop, 3]` colours of a partner, so far as the strength says."""
+    """Give the chosen crops `[N, crop, crop, 3]` the colours of a partner, as far as the strength says."""
     wanted = crops[which]
     # One map for all of them: their pixels as one image.
     moved = TRANSFER_FUNCTIONS[name](wanted.reshape(-1, wanted.shape[2], 3), partner).reshape(wanted.shape)
@@ -198,7 +200,7 @@ def _transfer(crops: Pixels, which: NDArray[np.bool_], name: Transfer, partner: 
 def _partner(
     recipe: Recipe, settings: Settings, read: Callable[[str], Pixels], rows: Iterator[str]
 ) -> tuple[str, Pixels]:
-    """The first of some photographs that can be read: its row, and all of it at the size of a crop."""
+    """Return the first readable photograph: its row, and the whole of it at the size of a crop."""
     for row in islice(rows, _PARTNERS_TRIED):
         try:
             photo = read(row)
@@ -210,7 +212,7 @@ def _partner(
 
 
 def _crop_around(mask: Pixels, box: Box, width: int, height: int, crop: int) -> tuple[Box, Pixels]:
-    """Move the crop as little as brings the centre of the mask into its middle half, and cut the mask there."""
+    """Move the crop by the smallest distance that brings the mask's centre into its middle half; cut the mask there."""
     inside = mask > 127
     moved = list(box)
     for axis, length in ((0, width), (1, height)):

@@ -1,4 +1,4 @@
-"""`Selection`: some of the photographs of a source, by their names."""
+"""`Selection`: some of the photographs of a source, chosen by their names."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from sshbench.triplets.source import Partners, Photo, SkippedImage, Source, Sour
 
 
 class Selection:
-    """The photographs of a source that are asked for, in its order and under their row ids.
+    """Some photographs of a source, in its order and with their row ids.
 
     Parameters
     ----------
     part
-        The part of them that is taken.
+        The part of the photographs to take.
     masked
-        Whether those are left out that have no mask.
+        Whether photographs without a mask are left out.
     limit
-        How many to take, spread over the source by a hash of their row ids; None takes all.
+        The number of photographs to take, spread over the source by a hash of their row ids; None takes all.
 
     Raises
     ------

@@ -47,7 +47,7 @@ TRANSFERS: tuple[Transfer, ...] = get_args(Transfer)
 
 @dataclass(frozen=True, config=CONFIG)
 class TripletOptions(Options):
-    """What to make of each photograph, in a store of triplets and in a training alike."""
+    """What to make of each photograph, both in a store of triplets and in a training."""
 
     kind: Kind = "triplets"
     """What to make: triplets are [foreground, background, ground truth] by dual augmentation; composites are
@@ -57,8 +57,9 @@ class TripletOptions(Options):
     crop: int = 224
     """Sides of the images, in pixels."""
     scale: Sides = (256, 320)
-    """Bounds of the short side, in pixels, to which a photograph is brought before a crop is cut. Each crop draws its
-    own: the lower bound gives the most global crop, the upper one the most local."""
+    """Bounds of the short side, in pixels, to which a photograph is resized before a crop is cut. Each crop draws its
+        own: the lower bound gives the most global crop, the upper one the most local.
+    """
     crops: Crops = "multi"
     """Two crops of the photograph, or a single one for content and reference alike (the paper's Table 3)."""
     appearance: Appearance = "lut"
@@ -66,12 +67,13 @@ class TripletOptions(Options):
     the colours of other photographs; two saturations. The paper's Table 4 compares lut, color-transfer and
     saturation."""
     background: Background = "photographed"
-    """For composites: leave all but the foreground as photographed, or give it a look of its own."""
+    """For composites: leave the background as photographed, or give it a look of its own."""
     overlap: Bounds = (0.3, 1.0)
-    """Bounds of what the two crops share, as a part of the smaller one. The paper gives no number; at its scales the
-    default excludes nothing."""
+    """Bounds of the area that the two crops share, as a part of the smaller crop. The paper gives no number; at its
+        scales, the default excludes nothing.
+    """
     strength: Bounds = (1.0, 1.0)
-    """Bounds of how far a LUT or a colour transfer is followed, 0 to 1."""
+    """Bounds of how far a LUT or a colour transfer is applied, 0 to 1."""
     saturation: Bounds = (0.4, 1.6)
     """With the appearance saturation: bounds of the factor; 0 is grey and 1 changes nothing."""
     transfers: Annotated[tuple[Transfer, ...], ListAsTuple] = TRANSFERS
@@ -79,7 +81,7 @@ class TripletOptions(Options):
     mask_area: Bounds = (0.05, 0.5)
     """For composites: bounds of the part of the crop that a generated mask covers."""
     min_mask: float = 0.01
-    """For composites: the part of the crop that a given mask has to cover, and to leave, at least."""
+    """For composites: the smallest part of the crop that a given mask must cover, and must leave free."""
 
     def check(self) -> None:
         """Refuse values that no recipe can follow."""
@@ -108,10 +110,10 @@ class TripletOptions(Options):
 
 @dataclass(frozen=True, config=CONFIG)
 class Settings(TripletOptions):
-    """What to make of each photograph, and the seed and the weights by which all that is random is drawn.
+    """What to make of each photograph, and the seed and the weights of everything that is drawn at random.
 
-    The fields are described where they are declared, in this module; `sshbench generate-triplets --help` shows the
-    same descriptions.
+    The fields are described where they are declared, in this module; `sshbench generate-triplets --help` shows the same
+    descriptions.
 
     Raises
     ------
@@ -129,7 +131,7 @@ class Settings(TripletOptions):
     seed: int = 0
     """Another seed gives other triplets; 0 to 2^64 - 1."""
     weights: Annotated[tuple[float, ...], ListAsTuple] | None = None
-    """How often each LUT of the bank is drawn, relative to the others; None: all alike."""
+    """How often each LUT of the bank is drawn, relative to the others; None draws all equally often."""
 
     def check(self) -> None:
         """Refuse values that no recipe can follow."""
@@ -149,7 +151,7 @@ class Settings(TripletOptions):
 
     @property
     def short_side(self) -> int:
-        """The short side, in pixels, that a decoded photograph needs for no crop to lose detail."""
+        """The short side, in pixels, that a decoded photograph needs so that no crop loses detail."""
         return self.scale[1]
 
     def to_json(self) -> str:

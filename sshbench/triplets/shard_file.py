@@ -25,7 +25,7 @@ IMAGES = {"triplets": ("foreground", "background", "ground_truth"), "composites"
 
 
 def columns(run: Run) -> dict[str, str]:
-    """Name to kind (`image`, `box`, or a type of Arrow) of each column of a shard."""
+    """Return the columns of a shard: from the name to the kind (`image`, `box`, or a type of Arrow)."""
     if run.store == "recipes":
         row = make_recipe(run.settings, "row", 0, max(2, len(run.luts))).to_row()
         kinds = {str: "string", int: "int64", float: "float64"}
@@ -41,7 +41,7 @@ def columns(run: Run) -> dict[str, str]:
 
 
 def schema(run: Run) -> pa.Schema:
-    """The schema of a shard, with the features by which `datasets` knows its image columns."""
+    """Return the schema of a shard, with the features by which `datasets` knows its image columns."""
     import pyarrow as pa
 
     types = {
@@ -100,7 +100,7 @@ class HashedFile:
 
 
 class ParquetShard:
-    """A Parquet file of a run, written a row at a time; memory holds one row group."""
+    """A Parquet file of a run, written row by row; memory holds one row group."""
 
     def __init__(self, path: Path, run: Run) -> None:
         import pyarrow.parquet as pq
@@ -123,7 +123,7 @@ class ParquetShard:
         )
 
     def add(self, row: dict[str, Any]) -> None:
-        """Add a row; images are their bytes."""
+        """Add a row; its images are encoded bytes."""
         self._group.append(row)
         self._bytes += sum(len(row[name]) for name in self.images)
         if self._bytes >= _GROUP_BYTES or len(self._group) >= _GROUP_ROWS:

@@ -1,4 +1,4 @@
-"""A contact sheet of triplets: each photograph with its crops drawn in, and what became of them."""
+"""A contact sheet of triplets: each photograph with its crops drawn in, and the resulting images."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _GAP, _LINE = 10, 3
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """One picture of a row: what it is, which appearance it has, and the colour of the crop it comes from."""
+    """One picture of a row: its role, its appearance, and the colour of the crop that it comes from."""
 
     pixels: Pixels
     name: str
@@ -32,7 +32,7 @@ class Tile:
 
 @dataclass(frozen=True, eq=False)
 class SheetRow:
-    """One photograph, `[H, W, 3]` uint8 or None, with its crops' boxes (parts of width and height), and its tiles."""
+    """One photograph, uint8 `[H, W, 3]` or None, the boxes of its crops (parts of width and height), and its tiles."""
 
     photo: Pixels | None
     title: str
@@ -41,7 +41,7 @@ class SheetRow:
 
 
 def row_of(sample: Mapping[str, Any], photo: Pixels | None, background: Background = "photographed") -> SheetRow:
-    """The line of one triplet or composite, a row of `load_triplets` with the photograph it was made from.
+    """Return the line of one triplet or composite: a row of `load_triplets` with its photograph.
 
     `background` is that of the composite's settings.
     """
@@ -77,16 +77,16 @@ def _appearance(name: str, strength: float) -> str:
 
 
 def triplet_sheet(rows: Sequence[SheetRow], *, tile: int = 200, font_size: int | None = None) -> Image.Image:
-    """Draw one line a photograph.
+    """Draw one line for each photograph.
 
     Parameters
     ----------
     rows
-        All with the same number of tiles; the names of the first row's tiles head the columns.
+        All have the same number of tiles; the names of the first row's tiles are the headings of the columns.
     tile
-        Sides of a tile in pixels, and the height of a photograph.
+        The side of a tile in pixels, and the height of a photograph.
     font_size
-        Of the headings, in pixels; by default it goes with the tiles.
+        The size of the headings in pixels; by default it follows the size of the tiles.
     """
     font_size = min(max(tile // 13, 10), 24) if font_size is None else font_size
     font, small = ImageFont.load_default(font_size), ImageFont.load_default(font_size - 2)

@@ -1,7 +1,7 @@
 """`Source`: a list of photographs, each with an id that stays the same when others are added.
 
-`sshbench.triplets.sources.open_source` makes one from a name; the modules `source_files`, `source_tables` and
-`source_hub` hold the kinds.
+`sshbench.triplets.sources.open_source` opens a source by name; the modules `source_files`, `source_tables` and
+`source_hub` have the kinds of sources.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ SAMPLE = "sample"
 
 
 class SourceError(SshbenchError):
-    """A source that cannot be opened, and the way out."""
+    """A source cannot be opened; the message says what to do."""
 
 
 class SkippedImage(Exception):
-    """A photograph that makes no triplet, and why; never ends a run."""
+    """A photograph makes no triplet, with the reason; this never ends a run."""
 
     def __init__(self, row: str, reason: str) -> None:
         self.row = row
@@ -50,60 +50,60 @@ class Photo(Protocol):
     row: str
 
     def read(self, short_side: int | None = None) -> NDArray[np.uint8]:
-        """As `Source.read`."""
+        """Return the photograph as `Source.read` does."""
         ...
 
     def read_mask(self, short_side: int | None = None) -> NDArray[np.uint8] | None:
-        """As `Source.read_mask`."""
+        """Return the mask as `Source.read_mask` does."""
         ...
 
 
 @runtime_checkable
 class Source(Protocol):
-    """Photographs with an id each. A source can be pickled, and opens its files again in the process it lands in."""
+    """Photographs with an id each. A source can be pickled; in another process it opens its files again."""
 
     streaming: bool
     """Whether rows come only in order, by `photos`; `len`, `row_id`, `index` and `read` then raise SourceError."""
     fingerprint: str
     """A hash that changes when the list of photographs changes (names and sizes, not the pixels)."""
     description: dict[str, Any]
-    """Kind, place, config, split, column, revision, licence where known; for the manifest and the card."""
+    """Kind, place, config, split, column, revision, and licence if known, for the manifest and the card."""
 
     def __len__(self) -> int:
-        """Rows."""
+        """Return the number of rows."""
         ...
 
     def row_id(self, i: int) -> str:
-        """The id of row `i`: a path inside the folder, `file:index` in table files, or `revision:split:index`."""
+        """Return the id of row `i`: a path in the folder, `file:index` in table files, or `revision:split:index`."""
         ...
 
     def index(self, row: str) -> int:
-        """The row with the id `row`."""
+        """Return the number of the row with the id `row`."""
         ...
 
     def read(self, i: int, short_side: int | None = None) -> NDArray[np.uint8]:
-        """Row `i` as `[H, W, 3]` uint8 sRGB, upright.
+        """Return row `i` as uint8 `[H, W, 3]`, sRGB, upright.
 
-        With `short_side` a large image may be decoded smaller, with a short side of at least so many pixels.
+        With `short_side`, a large image may be decoded smaller, with a short side of at least this number of pixels.
 
         Raises
         ------
         SkippedImage
-            The row cannot be decoded, or is too small or absurdly large.
+            The row cannot be decoded, or is too small or too large.
         """
         ...
 
     def read_mask(self, i: int, short_side: int | None = None) -> NDArray[np.uint8] | None:
-        """The mask of row `i`, `[h, w]` uint8, 255 inside; None where it has none."""
+        """Return the mask of row `i`, uint8 `[h, w]`, 255 inside; None if it has none."""
         ...
 
     def photos(self, start: int = 0, stop: int | None = None) -> Iterator[Photo]:
-        """Rows `start` to `stop` (or the end) in order, read in whatever way is fastest."""
+        """Yield rows `start` to `stop` (or the end) in order, read in the fastest way."""
         ...
 
 
 class FileSource(ABC):
-    """What sources of encoded image files share: a subclass gives the bytes.
+    """The common part of sources of encoded image files; a subclass returns the bytes.
 
     Parameters
     ----------
@@ -130,11 +130,11 @@ class FileSource(ABC):
 
     @abstractmethod
     def encoded(self, i: int) -> bytes:
-        """The image file of row `i`; raises SkippedImage or OSError."""
+        """Return the image file of row `i`; raises SkippedImage or OSError."""
 
     @abstractmethod
     def encoded_mask(self, i: int) -> bytes | None:
-        """The mask file of row `i`, or None."""
+        """Return the mask file of row `i`, or None."""
 
     def read(self, i: int, short_side: int | None = None) -> NDArray[np.uint8]:
         row = self.row_id(i)
@@ -152,12 +152,15 @@ class FileSource(ABC):
             yield _Row(self, i)
 
     def decoded(self, data: bytes, row: str, short_side: int | None) -> NDArray[np.uint8]:
-        """The photograph in a file's bytes, within the limits of this source."""
+        """Return the photograph in the bytes of a file, within the limits of this source."""
         with skipping(row):
             return decode_photo(data, row, short_side=short_side, min_side=self.min_side, max_pixels=self.max_pixels)
 
     def decoded_mask(self, data: bytes, row: str, photo: Callable[[], bytes]) -> NDArray[np.uint8]:
-        """The mask in a file's bytes; `photo` gives those of its photograph, whose shape and turn the mask has."""
+        """Return the mask in the bytes of a file, with the shape and the orientation of its photograph.
+
+        `photo` returns the bytes of the photograph.
+        """
         with skipping(row):
             beside = shape_of(photo(), row)
         with skipping(row, "its mask "):
@@ -166,12 +169,12 @@ class FileSource(ABC):
 
 @contextmanager
 def skipping(row: str, what: str = "") -> Iterator[None]:
-    """Raise `SkippedImage` for a row that cannot be read, whatever the library that reads it raises.
+    """Raise `SkippedImage` for a row that cannot be read, whatever error the reading library raises.
 
     Parameters
     ----------
     what
-        Comes before the reason: what of the row it is.
+        The text before the reason: the part of the row, such as its mask.
     """
     try:
         yield
@@ -200,8 +203,8 @@ class _Row:
 class Partners:
     """The photographs of a source on a ring, from which colour transfer takes the other photograph.
 
-    The ring is ordered by a hash of the row id. A photograph that is added to the source becomes the partner of about
-    one recipe in as many as there are photographs, and changes no other.
+    The ring is ordered by a hash of the row id. A photograph that is added to a source of N becomes the partner of
+    about one recipe in N, and changes no other.
     """
 
     def __init__(self, rows: Sequence[str]) -> None:
@@ -215,7 +218,7 @@ class Partners:
         self.keys = keys[self.order]
 
     def of(self, seed: int, row: str) -> Iterator[str]:
-        """The other photographs, from the one next to `seed` (63 bits) on the ring on; never `row` itself."""
+        """Yield the other photographs along the ring, from the one next to `seed` (63 bits); never `row` itself."""
         first = int(np.searchsorted(self.keys, np.uint64(seed << 1)))
         for k in range(len(self.rows)):
             other = self.rows[self.order[(first + k) % len(self.rows)]]
@@ -224,7 +227,7 @@ class Partners:
 
 
 def fingerprint_of(lines: Sequence[str]) -> str:
-    """A hash of a list of rows."""
+    """Return a hash of a list of rows."""
     whole = blake2b(digest_size=16)
     for line in lines:
         whole.update(line.encode("utf-8", "surrogateescape") + b"\0")

@@ -1,4 +1,4 @@
-"""A folder of image files as a source, and what kind of files a folder, a file or a pattern stands for."""
+"""A folder of image files as a source, and the kind of files that a folder, a file or a pattern stands for."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Found:
     root
         The folder, or its URL.
     files
-        Their paths in it, with `/`, sorted, and their sizes.
+        The paths of the files in the root, with `/`, sorted, and their sizes.
     kind
         `"images"`, `"parquet"`, `"arrow"` or `"webdataset"`.
     """
@@ -56,7 +56,7 @@ class Found:
 
     @property
     def what(self) -> str:
-        """In words."""
+        """The kind in words."""
         return "a folder of images" if self.kind == "images" else f"made of {self.kind} files"
 
     def open(self, name: str) -> Any:
@@ -85,7 +85,10 @@ class Found:
         return data
 
     def beside(self, name: str) -> ReadFile:
-        """What reads the files that cells of the table `name` name: those below the root, by paths from the table."""
+        """Return a function that reads the files that cells of the table `name` name, relative to the table.
+
+        Files outside the root are refused.
+        """
         folder = str(PurePosixPath(name).parent)
         if not self.remote:
             return FolderFiles(os.path.abspath(self.root), os.path.join(os.path.abspath(self.root), folder))
@@ -100,7 +103,7 @@ class Found:
 
 
 def find(place: str) -> Found | None:
-    """What is at a path, a pattern or a URL; None where nothing has that name.
+    """Return the files at a path, a pattern or a URL; None if nothing has this name.
 
     Raises
     ------
@@ -133,15 +136,15 @@ def find(place: str) -> Found | None:
 
 
 def without_caches(found: Found) -> dict[str, int]:
-    """The listed files without what `datasets` keeps beside a saved dataset: results of `map` and `filter`.
+    """Return the listed files without the caches of `datasets`: results of `map` and `filter`.
 
-    A folder that `save_to_disk` wrote holds `state.json`, which says what its data files are; all other Arrow files in
-    it are caches, which hold photographs a second time. Elsewhere caches are known by their names.
+    A folder that `save_to_disk` wrote holds `state.json`, which names its data files; all other Arrow files in it are
+    caches, which hold photographs a second time. Elsewhere, caches are recognised by their names.
 
     Raises
     ------
     SourceError
-        A `state.json` that is damaged, or names a file that is not there.
+        A `state.json` is damaged, or names a missing file.
     """
     by_folder: dict[PurePosixPath, set[str]] = {}
     for path in map(PurePosixPath, found.files):
@@ -156,7 +159,7 @@ def without_caches(found: Found) -> dict[str, int]:
 
 
 def _data_files(found: Found, folder: PurePosixPath) -> set[str] | None:
-    """The names of the data files of a folder that `save_to_disk` wrote; None for another folder."""
+    """Return the names of the data files of a folder that `save_to_disk` wrote; None for another folder."""
     state = (folder / "state.json").as_posix()
     if state not in found.files and (found.remote or not os.path.isfile(os.path.join(found.root, state))):
         return None
@@ -178,7 +181,7 @@ def _data_files(found: Found, folder: PurePosixPath) -> set[str] | None:
 
 
 def _walk(root: str) -> Iterator[tuple[str, int]]:
-    """Regular files below a folder; links to folders are followed once, hidden names left out."""
+    """Yield the regular files below a folder; links to folders are followed once, and hidden names are left out."""
     seen = set()
     for folder, folders, names in os.walk(root, followlinks=True):
         identity = os.stat(folder)
@@ -221,7 +224,7 @@ def _find_remote(url: str) -> tuple[str, dict[str, int]]:
 
 
 class ImageSource(FileSource):
-    """A folder of image files; a row id is the path in it."""
+    """A folder of image files; a row id is the path in the folder."""
 
     def __init__(self, spec: str, found: Found, *, masks: str | None, min_side: int, max_pixels: int) -> None:
         super().__init__(min_side, max_pixels)
@@ -265,9 +268,9 @@ class ImageSource(FileSource):
 
 
 def _ids(names: list[str]) -> list[str]:
-    """The ids of files: their names, in the same form of Unicode whatever system made them.
+    """Return the ids of files: their names, in the same Unicode form on every system.
 
-    File names need not be Unicode, but ids end up in tables that are.
+    File names need not be Unicode, but ids are stored in tables that are.
     """
     plain = [name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") for name in names]
     same = same_names(plain)
@@ -280,7 +283,7 @@ def _bare(name: str) -> str:
 
 
 def _masks(folder: str, names: list[str]) -> dict[str, str]:
-    """Photograph without suffix to mask file."""
+    """Return the mask file of each photograph, by its name without suffix."""
     found = find(folder)
     if found is None or found.kind != "images":
         raise SourceError(f"{folder}: no such folder with masks")

@@ -82,7 +82,7 @@ def open_hub(
 
 
 def _spare_the_retries() -> None:
-    """Without a network, look only in the local cache, rather than retry for half a minute with a log line each."""
+    """Without a network, look only in the local cache, instead of retrying for half a minute with one log line each."""
     if "huggingface_hub" in sys.modules or any(name.lower().endswith("_proxy") for name in os.environ):
         return
     hub = urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
@@ -93,7 +93,7 @@ def _spare_the_retries() -> None:
 
 
 def _split(name: str, builder: Any, split: str | None) -> str:
-    """The split asked for (a slice such as `train[:100]` too), or `train`, or the only one."""
+    """Return the given split (or a slice such as `train[:100]`), else `train`, else the only split."""
     splits = [str(s) for s in builder.info.splits or ()]
     if split is None and len(splits) == 1:
         return splits[0]
@@ -138,7 +138,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 class HubSource(FileSource):
-    """Rows of a dataset; a row id is `revision:split:index`."""
+    """The rows of a dataset; a row id is `revision:split:index`."""
 
     def __init__(
         self,
@@ -190,14 +190,14 @@ class HubSource(FileSource):
         return None if self.description["masks"] is None else self.mask_cell(self.data[i], self.row_id(i))
 
     def cell(self, values: dict[str, Any], row: str) -> bytes:
-        """The file of a row's photograph."""
+        """Return the file of a row's photograph."""
         data = cell_bytes(values[self.description["column"]], row, self.files)
         if data is None:
             raise ImageFileError(row, "the image is missing there")
         return data
 
     def mask_cell(self, values: dict[str, Any], row: str) -> bytes | None:
-        """The file of a row's mask, or None."""
+        """Return the file of a row's mask, or None."""
         column = self.description["masks"]
         return None if column is None else cell_bytes(values[column], row, self.files)
 

@@ -1,4 +1,4 @@
-"""Parquet, Arrow and WebDataset files as a source, read where they are and piece by piece."""
+"""Parquet, Arrow and WebDataset files as a source; they are read in place and piece by piece."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ class _TableFile(Protocol):
     def __len__(self) -> int: ...
 
     def row_id(self, k: int) -> str:
-        """Within the file."""
+        """Return the id of row `k` within the file."""
         ...
 
     def place(self, row: str) -> int | None:
-        """The row with that id, or None."""
+        """Return the row with this id, or None."""
         ...
 
     def value(self, k: int, column: str) -> Any:
-        """The cell: bytes, `{"bytes": ..., "path": ...}`, a path, or None."""
+        """Return the cell: bytes, `{"bytes": ..., "path": ...}`, a path, or None."""
         ...
 
 
 class TableSource(FileSource):
-    """Rows of one or more table files; a row id is `file:index`, or `file:key` in a WebDataset file."""
+    """The rows of one or more table files; a row id is `file:index`, or `file:key` in a WebDataset file."""
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class TableSource(FileSource):
 
 
 def _of_split(spec: str, names: list[str], split: str | None) -> tuple[list[str], str | None]:
-    """The files of a split; by default of `train`, where files of several splits lie together."""
+    """Return the files of a split; by default those of `train`, if files of several splits lie together."""
     if split is None:
         chosen, split = of_one_split(names, "train")
         if not chosen:
@@ -138,7 +138,7 @@ def _of_split(spec: str, names: list[str], split: str | None) -> tuple[list[str]
 
 
 def _one_each(columns: dict[str, bool], samples: set[frozenset[str]], masks: str | None) -> str | None:
-    """All suffixes of images, as one column, where no sample has more than one of them; else None."""
+    """Return all suffixes of images, as one column, if no sample has more than one of them; else None."""
     images = [name for name, able in columns.items() if able and name not in (masks or "").split(";")]
     if len(images) > 1 and all(len(sample & set(images)) <= 1 for sample in samples):
         return ";".join(images)
@@ -146,16 +146,16 @@ def _one_each(columns: dict[str, bool], samples: set[frozenset[str]], masks: str
 
 
 def choose_column(spec: str, columns: dict[str, bool], column: str | None, but: str | None = None) -> str:
-    """The column `column`, or the only one that holds images.
+    """Return the column `column`, or the only one that holds images.
 
     Parameters
     ----------
     columns
-        Names, and whether they can hold images.
+        From the name to whether the column can hold images.
     column
-        Suffixes of a WebDataset file may be joined by `;`: the first that a sample has counts.
+        For a WebDataset file, suffixes may be joined by `;`; the first that a sample has counts.
     but
-        The column with the masks, which is not meant.
+        The column with the masks, which is excluded.
     """
     if column is not None and ";" in column:
         return ";".join(choose_column(spec, columns, part) for part in column.split(";"))
@@ -179,9 +179,10 @@ def choose_column(spec: str, columns: dict[str, bool], column: str | None, but: 
 
 
 def _survey(found: Found, names: list[str]) -> tuple[list[int], dict[str, bool], set[frozenset[str]]]:
-    """Rows of each file, the columns with whether they can hold images, and the columns that go together in samples.
+    """Return the rows of each file, whether each column can hold images, and the columns that occur together.
 
-    The columns are those of the first file, but for WebDataset files, whose samples need not have the same.
+    The columns are those of the first file. Samples of WebDataset files may differ, so their columns are those of all
+    files.
     """
     counts: list[int] = []
     columns: dict[str, bool] = {}
@@ -235,7 +236,7 @@ class _Numbered(ABC):
 
 
 class _Parquet(_Numbered):
-    """Goes through a file batch by batch, and starts again at a group of rows for a row that lies elsewhere."""
+    """Reads a file batch by batch, and starts again at another row group if a row lies elsewhere."""
 
     def __init__(self, found: Found, name: str, columns: list[str]) -> None:
         import pyarrow.parquet as pq
@@ -303,7 +304,7 @@ Members = dict[str, tuple[int, int]]  # suffix to offset and size
 
 
 def _tar_index(found: Found, name: str) -> tuple[list[str], list[Members]]:
-    """Samples of a WebDataset file: what has the same name up to the first dot of its last part."""
+    """Return the samples of a WebDataset file: the members whose names agree up to the first dot of the last part."""
     samples: dict[str, Members] = {}
     with found.open(name) as file, tarfile.open(fileobj=file, mode="r:") as tar:
         for member in tar:

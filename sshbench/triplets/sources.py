@@ -1,4 +1,4 @@
-"""`open_source`: the embedded sample, image folders, Parquet, Arrow and WebDataset files, data sets of the hub."""
+"""`open_source`: the embedded sample, image folders, Parquet, Arrow and WebDataset files, and datasets of the hub."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ def open_source(
     Parameters
     ----------
     spec
-        What is there under this name decides: `sample`, unless a folder is called so; a folder with images or with
-        table files in it; one such file; a pattern such as `data/train-*.parquet`; the same as a URL of fsspec; else
-        the id of a dataset on the hub.
+        The name of the source. It is `sample`, unless a folder has this name; a folder with images or table files; one
+        such file; a pattern such as `data/train-*.parquet`; a URL of fsspec for any of these; or else the id of a
+        dataset on the hub.
     config, revision, streaming
-        Of a dataset on the hub.
+        The configuration and the revision of a dataset on the hub, and whether to read it as a stream.
     split
-        Of a dataset on the hub, by default `train` or the only one; of table files, those with it in their name, by
-        default `train` where their names tell several apart; `"all"` takes all files.
+        The split of a dataset on the hub, by default `train` or the only one; for table files, those with the split in
+        their name, by default `train` if their names distinguish several; `"all"` takes all files.
     column
-        Of a dataset or table files, by default the only one that holds images; of WebDataset files, the suffix, or
-        several joined by `;`, by default all where no sample has two images.
+        The column of a dataset or of table files, by default the only one that holds images; for WebDataset files, the
+        suffix, or several joined by `;`, by default all if no sample has two images.
     masks
         A folder whose files have the photographs' names (with any suffix), or a column of the dataset.
     min_side
@@ -56,9 +56,10 @@ def open_source(
     max_pixels
         Photographs with more pixels are skipped.
     part
-        `"train"` or `"held-out"` to leave the other part of the photographs out, as `held_out.is_held_out` tells them.
+        `"train"` or `"held-out"` leaves out the other part of the photographs, as `held_out.is_held_out` decides.
     masked, limit
-        Leave out photographs without a mask; take so many, spread over the source by a hash of their row ids.
+        Whether to leave out photographs without a mask, and the number of photographs to take, spread over the source
+        by a hash of their row ids.
 
     Returns
     -------
@@ -68,8 +69,8 @@ def open_source(
     Raises
     ------
     SourceError
-        Nothing of that name is there, it holds no photographs (of the part), the column is not in it, or the hub cannot
-        be reached.
+        There is nothing of this name, it holds no photographs (of the part), it lacks the column, or the hub cannot be
+        reached.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A folder, local or behind an fsspec URL, in which a file is whole from the moment it has its name."""
+"""A folder, local or behind an fsspec URL, in which every file is whole from the moment it has its name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss",
 
 
 class StorageError(SshbenchError):
-    """An output folder cannot be read or written; the text says why and what to do."""
+    """An output folder cannot be read or written; the message says why and what to do."""
 
 
 class Storage:
@@ -62,7 +62,7 @@ class Storage:
 
     @contextmanager
     def _call(self, name: str) -> Iterator[tuple[Any, str]]:
-        """The file system and the full path of `name`; errors of any file system become a sentence."""
+        """Give the file system and the full path of `name`; errors of any file system become a sentence."""
         fs, root = self._remote
         try:
             yield fs, f"{root}/{name}" if name else root
@@ -90,7 +90,7 @@ class Storage:
     # Reading
 
     def read(self, name: str) -> bytes | None:
-        """The bytes of a file, or None where there is no such file."""
+        """Return the bytes of a file, or None if there is no such file."""
         try:
             if self.local:
                 return (self.local / name).read_bytes()
@@ -102,7 +102,7 @@ class Storage:
             self._explain(error, name)
 
     def size(self, name: str) -> int | None:
-        """The size of a file in bytes, or None where there is no such file."""
+        """Return the size of a file in bytes, or None if there is no such file."""
         try:
             if self.local:
                 return (self.local / name).stat().st_size
@@ -113,7 +113,7 @@ class Storage:
             return None
 
     def sha256(self, name: str) -> str | None:
-        """The hash of a file's bytes, or None where there is no such file."""
+        """Return the hash of a file's bytes, or None if there is no such file."""
         digest = hashlib.sha256()
         try:
             if self.local:
@@ -127,7 +127,7 @@ class Storage:
         return digest.hexdigest()
 
     def names(self, folder: str = "") -> list[str]:
-        """Names of what lies in `folder`, sorted, without the folder's own name; empty where there is none."""
+        """Return the names in `folder`, sorted, without the name of the folder; empty if it does not exist."""
         try:
             if self.local:
                 return sorted(entry.name for entry in os.scandir(self.local / folder))
@@ -147,9 +147,9 @@ class Storage:
             path.write_bytes(data)
 
     def create(self, name: str, data: bytes) -> bool:
-        """Write a small file whole if there is none of its name, and say whether there was none.
+        """Write a small file whole if no file has its name, and return whether it was written.
 
-        Of two processes that do so at once one succeeds; behind a URL as far as its file system can do that.
+        If two processes do this at once, one succeeds; behind a URL, as far as its file system can ensure this.
         """
         if self.local is None:
             return self._create_remote(name, data)
@@ -194,7 +194,7 @@ class Storage:
 
     @contextmanager
     def unfinished(self, name: str) -> Iterator[Path]:
-        """Give a local path to write to; what is there gets its `name` when the block ends without an error.
+        """Give a local path to write to; the file gets its `name` when the block ends without an error.
 
         A process that dies leaves at most a file in the scratch folder, which `clear_scratch` removes.
         """
@@ -215,7 +215,7 @@ class Storage:
             os.close(lock)
 
     def _temporary(self, name: str) -> tuple[Path, int]:
-        """A new file, and a descriptor that holds a lock on it for as long as this process lives."""
+        """Return a new file, and a descriptor that holds a lock on it while this process lives."""
         stem = f"{name.replace('/', '~')}.{os.urandom(8).hex()}"
         if self.local is None:
             path = Path(tempfile.gettempdir()) / f"{_HERE}{stem}"
@@ -258,7 +258,7 @@ class Storage:
             self._explain(error, name)
 
     def remove(self, folder: str) -> None:
-        """Remove a folder and what is in it, where there is one."""
+        """Remove a folder and its contents, if it exists."""
         if self.local:
             shutil.rmtree(self.local / folder, ignore_errors=True)
             return
@@ -266,7 +266,7 @@ class Storage:
             fs.rm(path, recursive=True)
 
     def clear_scratch(self) -> None:
-        """Remove unfinished files whose process is gone, which shows by their lock, and any that are a day old."""
+        """Remove unfinished files whose process is gone, as their lock shows, and any that are a day old."""
         folder = Path(tempfile.gettempdir()) if self.local is None else self.local / self.scratch
         with suppress(OSError):
             for path in folder.glob(f"{_HERE}*" if self.local is None else "*"):

@@ -1,4 +1,4 @@
-"""`load_triplets`: what `sshbench generate-triplets` wrote, as a dataset; recipes are rendered as they are read."""
+"""`load_triplets`: open the output of `sshbench generate-triplets` as a dataset; recipes are rendered when read."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ _SCALARS = ("row", "draw", "alpha", "beta", "alpha_strength", "beta_strength")
 class StoredTriplets:
     """The rows of a store, in its order; map-style, for torch's `DataLoader`, `TripletLoader` or a plain loop.
 
-    A row is a dict, the same for both kinds of store: uint8 images `foreground`, `background` and `ground_truth`
-    `[crop, crop, 3]` (with four views `reference_alpha` too), or of composites `composite`, `real` and `mask`
-    `[crop, crop]`; then `row`, `draw`, the names `alpha` and `beta`, `alpha_strength`, `beta_strength`,
-    `content_box` and `reference_box`.
+    A row is a dict, the same for both kinds of store. Triplets have uint8 images `foreground`, `background` and
+    `ground_truth` `[crop, crop, 3]`, and with four views also `reference_alpha`. Composites have `composite`, `real`
+    and `mask` `[crop, crop]`. Then follow `row`, `draw`, the names `alpha` and `beta`, `alpha_strength`,
+    `beta_strength`, `content_box` and `reference_box`.
 
-    Made by `load_triplets`.
+    `load_triplets` makes this object.
     """
 
     unreadable: Unreadable = "replace"
@@ -65,14 +65,14 @@ class StoredTriplets:
 
     @property
     def settings(self) -> Settings:
-        """What was rendered, or is."""
+        """The settings of the rendered images."""
         return self.run.settings
 
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
 
     def __getitem__(self, key: int | tuple[int, int]) -> Sample:
-        """Row `i`; of (epoch, row), as `TripletSampler` gives keys, the row: a store has the same in each epoch."""
+        """Return row `i`, also for a key (epoch, i) of `TripletSampler`: a store is the same in each epoch."""
         i = key[1] if isinstance(key, tuple) else key
         if not -len(self) <= i < len(self):
             raise IndexError(f"row {i} of {len(self)}")
@@ -87,7 +87,7 @@ class StoredTriplets:
         }
 
     def recipe(self, i: int) -> Recipe:
-        """The recipe of row `i` of a store of recipes."""
+        """Return the recipe of row `i` of a store of recipes."""
         if self.run.store != "recipes":
             raise SshbenchError(f"{self.url} holds pixels and no recipes")
         recipe = Recipe.from_row(self._stored(i % len(self)))
@@ -98,7 +98,7 @@ class StoredTriplets:
         return recipe
 
     def column(self, name: str) -> list[Any]:
-        """A column that holds no images, of all rows."""
+        """Return a column that holds no images, for all rows."""
         values: list[Any] = []
         for shard in range(len(self._shards)):
             file, _ = self._open(shard)
@@ -147,7 +147,7 @@ class StoredTriplets:
 
     @contextmanager
     def _named(self, shard: int) -> Iterator[None]:
-        """Let errors of reading a shard's file say which it is."""
+        """Let errors of reading a shard name its file."""
         try:
             yield
         except (OSError, ValueError, TypeError, KeyError, NotImplementedError) as error:  # pyarrow's are among them
@@ -155,7 +155,7 @@ class StoredTriplets:
             raise SshbenchError(f"{file} cannot be read ({error}); the command that made it makes it again") from error
 
     def render(self, recipe: Recipe) -> Sample:
-        """The row that a recipe of this run gives.
+        """Return the row of a recipe of this run.
 
         Raises
         ------
@@ -183,7 +183,7 @@ class StoredTriplets:
 
 
 def sample_of(run: Run, recipe: Recipe, rendered: Rendered | RenderedComposite) -> Sample:
-    """A row as `StoredTriplets` gives it, from what was rendered."""
+    """Return a row as `StoredTriplets` gives it, from the rendered images."""
     names, boxes = list(IMAGES[run.settings.kind]), ["content_box"]
     if isinstance(rendered, Rendered):
         boxes.append("reference_box")
@@ -195,7 +195,7 @@ def sample_of(run: Run, recipe: Recipe, rendered: Rendered | RenderedComposite) 
 
 
 def _decoded(value: Any, name: str) -> NDArray[np.uint8]:
-    """An image `[H, W, 3]` or a mask `[H, W]` of a shard; both are of 8 bits."""
+    """Return an 8-bit image `[H, W, 3]` or mask `[H, W]` of a shard."""
     data = cell_bytes(value, name, None) or b""
     with opened(Encoded(name, data), MAX_PIXELS) as image:
         return np.asarray(image)
@@ -259,7 +259,7 @@ def load_triplets(
 
 
 def asked_of(run: Run) -> dict[str, Any]:
-    """The arguments of `open_source`, beside the place, by which the run found its photographs."""
+    """Return the arguments of `open_source`, beside the place, by which the run found its photographs."""
     return {name: value for name, value in run.source.items() if name in _ASKED}
 
 

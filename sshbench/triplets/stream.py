@@ -100,7 +100,7 @@ class TripletStream(IterableDataset[Sample]):
                 yield sample
 
     def state_dict(self) -> dict[str, int]:
-        """Where the process that iterates stands in the epoch."""
+        """Return the position in the epoch of the process that iterates."""
         state = dict(self._state)
         if state["workers"] == 1:  # then all ranks have consumed a beginning of the epoch, and any share can go on
             state["consumed"] = min(self._sampler.count, state["consumed"] + state["taken"] * self._sampler.world_size)
@@ -108,7 +108,10 @@ class TripletStream(IterableDataset[Sample]):
         return state
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on from `state` when next iterated; one of a worker among several needs the same worker again."""
+        """Continue from `state` at the next iteration.
+
+        With several workers, the state of a worker needs the same worker again.
+        """
         self._epoch[0] = state["epoch"]
         self._state, self._resumed = dict(state), True
 

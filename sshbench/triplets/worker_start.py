@@ -1,7 +1,7 @@
-"""How worker processes start: clean of this process's threads, as if spawned, and as fast as forked.
+"""Start worker processes without this process's threads, as if spawned, and as fast as forked.
 
-They are forked from a process of its own that has loaded their modules, which takes a quarter of a second and goes on
-while this process prepares the run. This module loads nothing itself.
+They are forked from a separate process that has loaded their modules. Loading takes a quarter of a second and goes on
+while this process prepares the run. This module itself loads nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MODULES = ["sshbench.triplets.local_engine", "pyarrow.parquet", "simplejpeg", "
 
 
 def worker_context() -> Any:
-    """The way of `multiprocessing` to start workers."""
+    """Return the context of `multiprocessing` that starts workers."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -29,8 +29,8 @@ def worker_context() -> Any:
 def without_main() -> Iterator[None]:
     """Start processes that do not import the user's script.
 
-    A process that is spawned imports the script first. Without `if __name__ == "__main__":` the script would start
-    processes itself, and so on without end. What is sent to such processes must not need the script's classes.
+    A spawned process imports the script first. Without `if __name__ == "__main__":`, the script would start processes
+    itself, and so on without end. Data that is sent to such processes must not need the script's classes.
     """
     main: Any = sys.modules["__main__"]
     names = ("__spec__", "__file__")  # where `multiprocessing.spawn.get_preparation_data` looks for the script
@@ -45,6 +45,6 @@ def without_main() -> Iterator[None]:
 
 
 def prepare_workers() -> None:
-    """Start loading what workers need; called as soon as it is known that there will be some."""
+    """Start loading the modules that workers need; call this as soon as it is known that there will be workers."""
     if worker_context().get_start_method() == "forkserver":
         multiprocessing.forkserver.ensure_running()

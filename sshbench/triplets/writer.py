@@ -1,4 +1,4 @@
-"""One shard: photographs in, a whole Parquet file and its record out."""
+"""Make one shard: from photographs to a whole Parquet file and its record."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from sshbench.triplets.source import Partners, Photo, SkippedImage, Source
 from sshbench.triplets.storage import Storage
 
 Report = Callable[[int, int], None]
-"""Called with the photographs done so far in a shard, and how many of them gave nothing."""
+"""Called with the number of photographs that are done in a shard, and how many of them gave nothing."""
 
 Tick = Report
-"""The same over all unfinished shards of a process."""
+"""The same, over all unfinished shards of a process."""
 
 Todo = Iterator[tuple[int, ShardRecord | None]]
-"""Shards to make, each with its record where it was made before."""
+"""The shards to make, each with its record if it was made before."""
 
 Made = tuple[ShardRecord, bool]
-"""A shard's record, and whether it was made now rather than found whole."""
+"""The record of a shard, and whether it was made now rather than found whole."""
 
 _RECIPES_AT_ONCE = 4096
 _PHOTOS_AT_ONCE = 64  # a stream holds so many encoded images
@@ -39,7 +39,7 @@ _PHOTOS_AT_ONCE = 64  # a stream holds so many encoded images
 
 @dataclass(frozen=True, eq=False)
 class ShardJob:
-    """What a worker needs to make any shard of a run."""
+    """The data that a worker needs to make any shard of a run."""
 
     run: Run
     source: Source
@@ -53,7 +53,7 @@ class ShardJob:
 def make_shard(job: ShardJob, number: int, record: ShardRecord | None, report: Report) -> Made:
     """Check the shard that `record` describes, or make shard `number`.
 
-    Of a shard without photographs, past the end of a stream, only the record is written.
+    For a shard without photographs, past the end of a stream, only the record is written.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def make_shard(job: ShardJob, number: int, record: ShardRecord | None, report: R
 
 
 def is_whole(job: ShardJob, record: ShardRecord) -> bool:
-    """Whether a shard is there as its record says: its size and, unless `job.verify` is `"size"`, its hash."""
+    """Return whether a shard exists as its record says: by its size and, unless `job.verify` is `"size"`, its hash."""
     if not record.photos:
         return True
     if record.skipped and job.retry_skipped:
@@ -100,7 +100,7 @@ def is_whole(job: ShardJob, record: ShardRecord) -> bool:
 
 
 def partners_of(run: Run, source: Source) -> Partners | None:
-    """The photographs from which colour transfer takes its colours, where the run has need of them."""
+    """Return the photographs from which colour transfer takes its colours; None if the run does not need them."""
     if run.settings.appearance != "color-transfer" or run.store == "recipes":
         return None
     return Partners([source.row_id(i) for i in range(len(source))])
@@ -110,7 +110,7 @@ Outcome = tuple[list[dict[str, Any]], list[Skipped]]
 
 
 def outcomes(job: ShardJob, start: int, stop: int) -> Iterator[Outcome]:
-    """For each photograph: the rows it gives, and what it does not give."""
+    """Yield for each photograph the rows that it gives, and what was skipped."""
     if job.run.store == "pixels":
         photos = job.source.photos(start, stop)
         while some := list(islice(photos, _PHOTOS_AT_ONCE)):
@@ -190,7 +190,7 @@ def _row(job: ShardJob, recipe: Recipe, views: Rendered | RenderedComposite) -> 
 
 
 def appearance_name(run: Run, number: int) -> str:
-    """What `Recipe.alpha` or `Recipe.beta` stands for in this run."""
+    """Return the name of the appearance that `Recipe.alpha` or `Recipe.beta` stands for in this run."""
     if run.settings.has_bank:
         return run.luts[number][0]
     if run.settings.appearance == "saturation":

@@ -72,6 +72,6 @@ def _blob(data: memoryview) -> NDArray[np.float32]:
         axes = (legacy.get(number, 1) for number in (1, 2, 3, 4))
     if floats and doubles:
         raise ValueError("a blob of two types")
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # what becomes infinite or NaN is refused with the weights
         flat = np.frombuffer(doubles, "<f8").astype(np.float32) if doubles else np.frombuffer(floats, "<f4")
     return flat.reshape(shape(axes, flat.size))

@@ -17,6 +17,7 @@ from sshbench.file_names import of_one_split
 from sshbench.images.cells import FolderFiles, ReadFile, cell_image
 from sshbench.images.hub import hub_files
 from sshbench.images.opening import MAX_PIXELS, ImageFileError
+from sshbench.pieces import Pieces
 
 
 class Rows(Protocol):
@@ -131,10 +132,10 @@ class ParquetRows:
     def __init__(self, paths: Sequence[Path], root: str | os.PathLike[str]) -> None:
         import pyarrow.parquet as pq
 
-        self._groups: list[tuple[Path, int, int, int]] = []  # file, row group, first row, row after the last
+        self._groups: list[tuple[Path, int]] = []  # file, row group
         self.columns: list[str] = []
         self._paths, self._root = list(paths), Path(root)
-        total = 0
+        counts: list[int] = []
         for path in paths:
             with _readable(path):
                 meta = pq.read_metadata(path)
@@ -143,14 +144,13 @@ class ParquetRows:
                 raise BenchmarkError(f"{path}: has other columns than {paths[0].name}; keep one table in a folder")
             self.columns = names
             for group in range(meta.num_row_groups):
-                count = meta.row_group(group).num_rows
-                self._groups.append((path, group, total, total + count))
-                total += count
-        self._length = total
+                self._groups.append((path, group))
+                counts.append(meta.row_group(group).num_rows)
+        self._pieces = Pieces(counts)
         self._read = lru_cache(maxsize=1)(self._group)
 
     def __len__(self) -> int:
-        return self._length
+        return len(self._pieces)
 
     def plain(self, column: str) -> list[Any]:
         """Return a whole column that holds no images."""
@@ -165,27 +165,20 @@ class ParquetRows:
     def _group(self, number: int) -> Any:
         import pyarrow.parquet as pq
 
-        path, group, _, _ = self._groups[number]
+        path, group = self._groups[number]
         with _readable(path), pq.ParquetFile(path) as file:
             return file.read_row_group(group)
 
     def __getitem__(self, i: int, /) -> Mapping[str, Any]:
-        number = self._group_of(i)
-        path, _, first, _ = self._groups[number]
-        with _readable(path):
-            row = self._read(number).slice(i - first, 1)
+        number, place = self._pieces.find(i)
+        with _readable(self._groups[number][0]):
+            row = self._read(number).slice(place, 1)
             return {name: _values(column)[0] for name, column in zip(row.column_names, row.columns, strict=True)}
 
     def files(self, i: int) -> ReadFile:
         """Return a function that reads the files that cells of row `i` name, relative to the row's Parquet file."""
-        folder = self._groups[self._group_of(i)][0].parent.resolve()
+        folder = self._groups[self._pieces.find(i)[0]][0].parent.resolve()
         return FolderFiles(str(self._root.resolve() if self._root.is_dir() else folder), str(folder))
-
-    def _group_of(self, i: int) -> int:
-        for number, (_, _, first, after) in enumerate(self._groups):
-            if first <= i < after:
-                return number
-        raise IndexError(i)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ParquetRows, (self._paths, self._root)

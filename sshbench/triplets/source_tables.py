@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 import tarfile
 from abc import ABC, abstractmethod
-from bisect import bisect_right
 from collections.abc import Iterator
-from itertools import accumulate
 from typing import Any, Protocol
 
 from sshbench.errors import suggestion
 from sshbench.file_names import of_one_split
 from sshbench.images.cells import cell_bytes
 from sshbench.images.opening import MAX_BYTES, ImageFileError
+from sshbench.pieces import Pieces
 from sshbench.triplets.source import FileSource, SourceError, fingerprint_of
 from sshbench.triplets.source_files import IMAGES, Found
 
@@ -57,8 +56,8 @@ class TableSource(FileSource):
         names, split = _of_split(spec, list(found.files), split)
         self.found, self.names = found, names
         self.counts, columns, samples = _survey(found, names)
-        self.ends = list(accumulate(self.counts))
-        if not self.ends[-1]:
+        self.pieces = Pieces(self.counts)
+        if not len(self.pieces):
             raise SourceError(f"{spec} holds no rows")
         self.mask_column = None if masks is None else choose_column(spec, columns, masks)
         if column is None and found.kind == "webdataset":
@@ -82,10 +81,10 @@ class TableSource(FileSource):
         return self.__dict__ | {"_open": None}
 
     def __len__(self) -> int:
-        return self.ends[-1]
+        return len(self.pieces)
 
     def row_id(self, i: int) -> str:
-        part, k = self._locate(i)
+        part, k = self.pieces.find(i)
         inside = self._part(part).row_id(k) if self.found.kind == "webdataset" else str(k)
         return f"{self.names[part]}:{inside}"
 
@@ -94,7 +93,7 @@ class TableSource(FileSource):
             if row.startswith(f"{name}:"):
                 k = self._part(part).place(row[len(name) + 1 :])
                 if k is not None:
-                    return self.ends[part] - self.counts[part] + k
+                    return self.pieces.start(part) + k
         raise SourceError(f"{self.found.root} no longer holds {row}")
 
     def encoded(self, i: int) -> bytes:
@@ -107,15 +106,9 @@ class TableSource(FileSource):
         return None if self.mask_column is None else self._cell(i, self.mask_column)
 
     def _cell(self, i: int, column: str) -> bytes | None:
-        part, k = self._locate(i)
+        part, k = self.pieces.find(i)
         name = self.names[part]
         return cell_bytes(self._part(part).value(k, column), f"{name}:{k}", self.found.beside(name))
-
-    def _locate(self, i: int) -> tuple[int, int]:
-        if not 0 <= i < len(self):
-            raise IndexError(i)
-        part = bisect_right(self.ends, i)
-        return part, i - (self.ends[part] - self.counts[part])
 
     def _part(self, part: int) -> _TableFile:
         if self._open is None or self._open[0] != part:
@@ -243,23 +236,22 @@ class _Parquet(_Numbered):
 
         self.file = pq.ParquetFile(found.open(name), buffer_size=1 << 20, pre_buffer=False)
         self.columns = columns
-        groups = [self.file.metadata.row_group(g).num_rows for g in range(self.file.metadata.num_row_groups)]
-        self.ends = list(accumulate(groups))
+        self.groups = Pieces.of_groups(self.file.metadata)
         self.batch: Any = None
         self.batches: Iterator[Any] = iter(())
         self.group, self.first, self.next = -1, 0, 0
 
     def __len__(self) -> int:
-        return self.ends[-1] if self.ends else 0
+        return len(self.groups)
 
     def value(self, k: int, column: str) -> Any:
         if not self.first <= k < self.next:
-            group = bisect_right(self.ends, k)
+            group, _ = self.groups.find(k)
             try:
                 if group != self.group or k < self.next:
                     options = {"columns": self.columns, "use_threads": False}
                     self.batches = self.file.iter_batches(_BATCH, row_groups=[group], **options)
-                    self.group, self.next = group, self.ends[group - 1] if group else 0
+                    self.group, self.next = group, self.groups.start(group)
                 while self.next <= k:
                     self.batch = next(self.batches)
                     self.first, self.next = self.next, self.next + len(self.batch)

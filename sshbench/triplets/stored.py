@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import warnings
-from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +17,7 @@ from sshbench.errors import SshbenchError
 from sshbench.images.cells import cell_bytes
 from sshbench.images.opening import MAX_PIXELS, Encoded, opened
 from sshbench.lut.bank import LutBank
+from sshbench.pieces import Pieces
 from sshbench.triplets.dataset import Sample, Unreadable, first_usable
 from sshbench.triplets.luts import Places, open_bank, places_of
 from sshbench.triplets.manifest import Run, ShardRecord, lut_hashes, read_manifest
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _GROUPS_KEPT = 4
+_FILES_KEPT = 256  # open at a time: systems allow a process 1,024 files, and a store may have more shards
 _ASKED = ("config", "split", "column", "revision", "masks", "min_side", "max_pixels", "part", "masked", "limit")
 _SCALARS = ("row", "draw", "alpha", "beta", "alpha_strength", "beta_strength")
 
@@ -56,9 +56,9 @@ class StoredTriplets:
     ) -> None:
         self.url, self.run, self.source, self.bank = url, run, source, bank
         self._shards = shards
-        self._ends = list(accumulate(record.rows for record in shards))
+        self._pieces = Pieces(record.rows for record in shards)
         self._groups: OrderedDict[tuple[int, int], pa.Table] = OrderedDict()
-        self._files: dict[int, Any] = {}
+        self._files: OrderedDict[int, tuple[Any, Pieces]] = OrderedDict()
 
     def __repr__(self) -> str:
         return f"<StoredTriplets of {len(self)} {self.settings.kind} in {self.url}>"
@@ -69,7 +69,7 @@ class StoredTriplets:
         return self.run.settings
 
     def __len__(self) -> int:
-        return self._ends[-1] if self._ends else 0
+        return len(self._pieces)
 
     def __getitem__(self, key: int | tuple[int, int]) -> Sample:
         """Return row `i`, also for a key (epoch, i) of `TripletSampler`: a store is the same in each epoch."""
@@ -108,13 +108,12 @@ class StoredTriplets:
 
     def __getstate__(self) -> dict[str, Any]:
         # Open files and what was read stay in their process.
-        return self.__dict__ | {"_groups": OrderedDict(), "_files": {}}
+        return self.__dict__ | {"_groups": OrderedDict(), "_files": OrderedDict()}
 
     def _stored(self, i: int) -> dict[str, Any]:
-        shard = bisect_right(self._ends, i)
-        i -= self._ends[shard] - self._shards[shard].rows
-        file, ends = self._open(shard)
-        group = bisect_right(ends, i)
+        shard, place = self._pieces.find(i)
+        file, groups = self._open(shard)
+        group, row = groups.find(place)
         key = (shard, group)
         if key not in self._groups:
             with self._named(shard):
@@ -122,11 +121,10 @@ class StoredTriplets:
             if len(self._groups) > _GROUPS_KEPT:
                 self._groups.popitem(last=False)
         self._groups.move_to_end(key)
-        table = self._groups[key]
-        rows: list[dict[str, Any]] = table.slice(i - ends[group] + table.num_rows, 1).to_pylist()
+        rows: list[dict[str, Any]] = self._groups[key].slice(row, 1).to_pylist()
         return rows[0]
 
-    def _open(self, shard: int) -> tuple[Any, list[int]]:
+    def _open(self, shard: int) -> tuple[Any, Pieces]:
         if shard not in self._files:
             import fsspec
             import pyarrow.parquet as pq
@@ -140,10 +138,11 @@ class StoredTriplets:
                     raise ValueError(f"it has no column {min(missing)!r}")
                 if meta.num_rows != record.rows:
                     raise ValueError(f"it has {meta.num_rows} rows, and its record says {record.rows}")
-                ends = list(accumulate(meta.row_group(g).num_rows for g in range(meta.num_row_groups)))
-            self._files[shard] = file, ends
-        opened: tuple[Any, list[int]] = self._files[shard]
-        return opened
+            self._files[shard] = file, Pieces.of_groups(meta)
+            if len(self._files) > _FILES_KEPT:
+                self._files.popitem(last=False)[1][0].close(force=True)
+        self._files.move_to_end(shard)
+        return self._files[shard]
 
     @contextmanager
     def _named(self, shard: int) -> Iterator[None]:

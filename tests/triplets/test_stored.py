@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import shutil
 from pathlib import Path
@@ -281,3 +282,17 @@ def test_a_shard_with_a_cell_that_is_no_image_is_named(
     pq.write_table(table.set_column(at, table.schema.field("foreground"), column), shard)
     with pytest.raises(SshbenchError, match=f"row 0: foreground: {said}"):
         load_triplets(url)[0]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="Linux alone lists the open files of a process there")
+def test_a_store_of_many_shards_keeps_few_files_open(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = make(place, str(place / "store"), "pixels", rows=2)
+    monkeypatch.setattr("sshbench.triplets.stored._FILES_KEPT", 2)
+    monkeypatch.setattr("sshbench.triplets.stored._GROUPS_KEPT", 1)
+    stored, other = load_triplets(url), load_triplets(url)
+    order = np.random.default_rng(0).permutation(len(stored)).tolist()
+    rows = {i: stored[i] for i in order}
+    links = [os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.is_symlink() and link.exists()]
+    assert 0 < sum(link.startswith(str(place / "store")) for link in links) <= 2
+    assert len(stored.column("row")) == len(stored)
+    assert all(equal(rows[i], other[i]) for i in range(len(other)))

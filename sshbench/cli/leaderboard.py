@@ -83,9 +83,10 @@ def leaderboard(
     from sshbench.cli.evaluate import parted as parts
     from sshbench.cli.tables import echo_table_list
     from sshbench.errors import SshbenchError
+    from sshbench.results.folder import check_output
     from sshbench.results.formats import WRITERS, csv_parts, csv_text
     from sshbench.results.parts import parts_table, summarise_parts
-    from sshbench.results.records import check_output, read_records
+    from sshbench.results.records import read_records
     from sshbench.results.summary import one_of, summarise
     from sshbench.results.tables import means_table, tables
     from sshbench.results.weighting import read_shares

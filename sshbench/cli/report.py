@@ -74,8 +74,8 @@ def report(
       sshbench evaluate && sshbench report
       sshbench report results/realhm --root ~/RealHM --sort ssim -o realhm.html
     """
+    from sshbench.results.folder import check_output
     from sshbench.results.pictures import results_folders
-    from sshbench.results.records import check_output
     from sshbench.results.report import write_report
     from sshbench.results.weighting import read_shares
 
@@ -136,9 +136,9 @@ def figure(
     needs pip install 'sshbench[figures]'.
     """
     from sshbench.results.figure import check_format, grid, write_figure
+    from sshbench.results.folder import check_output
     from sshbench.results.pdf import MOST
     from sshbench.results.pictures import load_pictures, results_folders, spread
-    from sshbench.results.records import check_output
     from sshbench.results.summary import summarise
 
     check_format(out)

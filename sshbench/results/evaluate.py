@@ -30,8 +30,9 @@ from sshbench.methods.registry import AnyMethod, check_name, is_foreign
 from sshbench.methods.source import digest_of, sources_of
 from sshbench.metrics import perceptual, suite
 from sshbench.results import machine
+from sshbench.results.journal import Journal
 from sshbench.results.judge import Entry, EvaluationJob, Report, Step, Task, judge
-from sshbench.results.records import Journal, Record, RecordsError
+from sshbench.results.records import Record, RecordsError
 from sshbench.results.weighting import Shares
 from sshbench.results.workers import Unsendable, Workers
 from sshbench.whole_file import whole_file

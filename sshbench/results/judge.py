@@ -18,8 +18,9 @@ from sshbench.methods.calling import by_user, reason, traceback_of
 from sshbench.methods.identity import Identity, identity
 from sshbench.methods.registry import AnyMethod, get_method, listed_name, split_options
 from sshbench.metrics import suite
+from sshbench.results.folder import prediction_file
 from sshbench.results.predict import Stored, input_hash, pixels_hash, predict, prediction_key, store, stored
-from sshbench.results.records import Record, prediction_file
+from sshbench.results.records import Record
 from sshbench.threads import torch_in_one_thread
 
 LPIPS = ("lpips", "lpips_squeeze", "lpips_vgg")

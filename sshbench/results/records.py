@@ -1,18 +1,15 @@
 """`Record`: how one method did on one image under one protocol, and the files that hold records.
 
-A folder of results has `records/<method>-<protocol>.parquet`, one row an image. While a run goes on, finished rows
-stand in `.jsonl` files beside them, a line each, so that a killed run loses at most the image it was at. Several runs
-may write to one folder at once.
+A folder of results has `records/<method>-<protocol>.parquet`, one row an image (`sshbench.results.folder`). While a run
+goes on, its records stand in files beside these (`sshbench.results.journal`).
 """
 
 from __future__ import annotations
 
-import json
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from sshbench.benchmarks.ids import fault_of, leads_out
 from sshbench.errors import SshbenchError, sentence
-from sshbench.locks import locked
-from sshbench.methods.base import NAME
-from sshbench.whole_file import append_whole, whole_file
+from sshbench.whole_file import whole_file
 
 FORMAT = 1
 MOST_ROWS = 10_000_000
@@ -137,53 +131,6 @@ _COLUMNS = pa.schema(
     ]
 )
 _NEWER = {"trained_by", "scorer_hash", "lpips_hash", "traceback"}  # columns that older files of this format lack
-
-
-def records_file(out: str | os.PathLike[str], method: str, protocol: str) -> Path:
-    """Where the records of a method under a protocol are kept in the folder of results `out`.
-
-    Raises
-    ------
-    RecordsError
-        The method's name is that of no file.
-    """
-    _check_path(method)
-    return Path(out) / "records" / f"{method}-{protocol}.parquet"
-
-
-def check_output(out: str | os.PathLike[str], results: Iterable[str | os.PathLike[str]]) -> None:
-    """Check that what is made of results, such as a page, replaces none of them.
-
-    Raises
-    ------
-    RecordsError
-        `out` is one of the folders or files of `results`, or lies where such a folder has its records or predictions.
-    """
-    target = Path(out).resolve()
-    for where in results:
-        folder = Path(where).resolve()
-        own = [folder / name for name in ("records", "predictions", "run.json")]
-        if target == folder or any(target.is_relative_to(path) for path in own):
-            raise RecordsError(f"{out} would lie among the results of {where}, or replace them; choose another --out")
-
-
-def prediction_file(out: str | os.PathLike[str], method: str, id: str) -> Path:
-    """Where the prediction of `method` for the composite `id` is kept in the folder of results `out`.
-
-    Raises
-    ------
-    RecordsError
-        No file can have the name, or it leads out of the folder.
-    """
-    _check_path(method)
-    if leads_out(id) or fault_of(id):
-        raise RecordsError(f"the id {id!r} is no path in a folder of results")
-    return Path(out) / "predictions" / method / f"{id}.png"
-
-
-def _check_path(method: str) -> None:
-    if not NAME.fullmatch(method):
-        raise RecordsError(f"the name of the method, {method!r}, is not of up to 200 letters, digits and . _ + -")
 
 
 def write_records(
@@ -339,7 +286,7 @@ def read_records_file(path: str | os.PathLike[str]) -> list[Record]:
         attributes = {name: row[column] for column, name in meta.attributes.items() if row[column] is not None}
         given = [f for f in _COLUMNS if f.name in row]
         plain = {f.name: row[f.name] for f in given if not (row[f.name] is None and f.nullable and f.name not in _NONE)}
-        records.append(_checked(path, Record(**plain, metrics=metrics, attributes=attributes)))
+        records.append(checked(path, Record(**plain, metrics=metrics, attributes=attributes)))
     return records
 
 
@@ -364,7 +311,7 @@ def _values(path: Path, file: pq.ParquetFile, name: str) -> list[Any]:
     return [None if index is None else texts[index] for index in column.indices.to_pylist()]
 
 
-def _checked(path: Path, record: Record) -> Record:
+def checked(path: Path, record: Record) -> Record:
     """Refuse a record whose values have other types than records have."""
     for one in fields(Record):
         value = getattr(record, one.name)
@@ -396,88 +343,6 @@ def _meta(path: Path, schema: pa.Schema) -> _Meta:
     if len(set(schema.names)) < len(schema.names):
         raise RecordsError(f"{path} has two columns of one name; run evaluate again")
     return meta
-
-
-class Journal:
-    """Records of runs under way, appended line by line to `<method>-<protocol>.jsonl`.
-
-    Any number of processes may keep one for a folder at once: each change is made under a lock, and a file of records
-    that is written has what the others found, too.
-    """
-
-    def __init__(self, out: Path) -> None:
-        self.folder = out / "records"
-        self.folder.mkdir(parents=True, exist_ok=True)
-
-    def locked(self) -> AbstractContextManager[None]:
-        """Hold the folder's lock."""
-        return locked(self.folder)
-
-    def append(self, records: Iterable[Record]) -> None:
-        """Add records; each is one line, written at once."""
-        lines: dict[Path, bytes] = {}
-        for record in records:
-            path = records_file(self.folder.parent, record.method, record.protocol).with_suffix(".jsonl")
-            # A new line first: the line before may have been cut short by a kill.
-            lines[path] = lines.get(path, b"") + b"\n" + json.dumps(asdict(record)).encode()
-        if lines:
-            with self.locked():
-                for path, data in lines.items():
-                    append_whole(path, data)
-
-    def read(self, method: str, protocol: str) -> list[Record]:
-        """All records of a method and protocol, of finished runs and of those under way; the latest of each id."""
-        with self.locked():
-            return self._read(method, protocol)
-
-    def _read(self, method: str, protocol: str) -> list[Record]:
-        path = records_file(self.folder.parent, method, protocol)
-        found = {record.id: record for record in read_records_file(path)} if path.exists() else {}
-        lines = path.with_suffix(".jsonl")
-        for line in lines.read_bytes().splitlines() if lines.exists() else []:
-            try:
-                record = _checked(lines, Record(**json.loads(line)))
-            except (ValueError, TypeError, RecursionError, RecordsError):  # cut short
-                continue
-            if (record.method, record.protocol) == (method, protocol):
-                found[record.id] = record
-        return list(found.values())
-
-    def finish(
-        self,
-        method: str,
-        protocol: str,
-        records: Sequence[Record],
-        versions: Mapping[str, str],
-        also: Callable[[Record], bool] = lambda record: False,
-        order: Callable[[Record], Any] | None = None,
-    ) -> None:
-        """Write records of a method and protocol to their Parquet file and drop the lines.
-
-        Parameters
-        ----------
-        also
-            Which records that are there, of this run or of another one, belong into the file too. One that failed gives
-            way to one that did not.
-        order
-            The key to sort by; as they come by default.
-        """
-        path = records_file(self.folder.parent, method, protocol)
-        with self.locked():
-            found = {record.id: record for record in self._read(method, protocol) if also(record)}
-            for record in records:
-                if record.failed is None or found.get(record.id, record).failed is not None:
-                    found[record.id] = record
-            rows = list(found.values())
-            write_records(path, sorted(rows, key=order) if order else rows, versions)
-            path.with_suffix(".jsonl").unlink(missing_ok=True)
-
-    def drop(self, method: str, protocol: str) -> None:
-        """Forget what is known of a method and protocol."""
-        path = records_file(self.folder.parent, method, protocol)
-        with self.locked():
-            path.unlink(missing_ok=True)
-            path.with_suffix(".jsonl").unlink(missing_ok=True)
 
 
 def without_costs(record: Record) -> Record:

@@ -22,7 +22,8 @@ from sshbench.cli.main import main
 from sshbench.methods.base import MethodError
 from sshbench.methods.predictions import FolderPredictions
 from sshbench.results.evaluate import evaluate
-from sshbench.results.records import RecordsError, prediction_file, read_records, records_file
+from sshbench.results.folder import prediction_file, records_file
+from sshbench.results.records import RecordsError, read_records
 
 OUTSIDE = ["../a", "a/../../b", "/a", "\\a", "..\\a", "C:/a", "C:\\a", "C:", "..", "a/.."]
 UNUSABLE = {

@@ -11,7 +11,8 @@ from PIL import Image
 
 from sshbench.benchmarks.composite import Composite
 from sshbench.benchmarks.open import open_benchmark
-from sshbench.results.records import Record, prediction_file, records_file, write_records
+from sshbench.results.folder import prediction_file, records_file
+from sshbench.results.records import Record, write_records
 
 PROTOCOL = "sshbench-v1"
 Harmonize = Callable[[Composite], np.ndarray]

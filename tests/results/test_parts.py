@@ -15,9 +15,10 @@ from click.testing import CliRunner
 
 from sshbench.cli.leaderboard import leaderboard
 from sshbench.results import field_table
+from sshbench.results.folder import records_file
 from sshbench.results.formats import WRITERS
 from sshbench.results.parts import parts_frame, parts_table, summarise_parts
-from sshbench.results.records import Record, RecordsError, records_file, write_records
+from sshbench.results.records import Record, RecordsError, write_records
 from sshbench.results.summary import summarise
 
 SIZES = {"HAdobe5k": 40, "HCOCO": 60, "HFlickr": 20, "Hday2night": 5}

@@ -18,14 +18,13 @@ from click.testing import CliRunner
 from sshbench.cli.leaderboard import leaderboard
 from sshbench.cli.report import report
 from sshbench.results import records
+from sshbench.results.folder import check_output, records_file
+from sshbench.results.journal import Journal
 from sshbench.results.records import (
-    Journal,
     Record,
     RecordsError,
-    check_output,
     read_records,
     read_records_file,
-    records_file,
     write_records,
 )
 

@@ -365,7 +365,8 @@ def test_the_command_makes_the_page_of_a_folder(results: Results, tmp_path: Path
 def test_without_the_benchmark_the_page_has_no_pictures_and_the_command_says_so(
     results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sshbench.results.records import records_file, write_records
+    from sshbench.results.folder import records_file
+    from sshbench.results.records import write_records
 
     monkeypatch.delenv("SSHBENCH_REALHM", raising=False)
     rows = [replace(r, benchmark="realhm") for r in results[1] if r.method == "grey"]

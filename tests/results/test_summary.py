@@ -15,10 +15,11 @@ import pytest
 from scipy.stats import wilcoxon
 
 from sshbench.results import leaderboard
+from sshbench.results.folder import records_file
 from sshbench.results.formats import FORMATS, plain_text
 from sshbench.results.frame import frame
 from sshbench.results.published import published_on, read_published
-from sshbench.results.records import Record, RecordsError, records_file, write_records
+from sshbench.results.records import Record, RecordsError, write_records
 from sshbench.results.statistics import estimate, holm, versus
 from sshbench.results.summary import MethodRow, MethodsSummary, one_of, summarise
 from sshbench.results.tables import Table, published_table, tables

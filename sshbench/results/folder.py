@@ -1,0 +1,58 @@
+"""What lies where in a folder of results, and what may not be written there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from sshbench.benchmarks.ids import fault_of, leads_out
+from sshbench.methods.base import NAME
+from sshbench.results.records import RecordsError
+
+
+def records_file(out: str | os.PathLike[str], method: str, protocol: str) -> Path:
+    """Where the records of a method under a protocol are kept in the folder of results `out`.
+
+    Raises
+    ------
+    RecordsError
+        The method's name is that of no file.
+    """
+    _check_path(method)
+    return Path(out) / "records" / f"{method}-{protocol}.parquet"
+
+
+def check_output(out: str | os.PathLike[str], results: Iterable[str | os.PathLike[str]]) -> None:
+    """Check that what is made of results, such as a page, replaces none of them.
+
+    Raises
+    ------
+    RecordsError
+        `out` is one of the folders or files of `results`, or lies where such a folder has its records or predictions.
+    """
+    target = Path(out).resolve()
+    for where in results:
+        folder = Path(where).resolve()
+        own = [folder / name for name in ("records", "predictions", "run.json")]
+        if target == folder or any(target.is_relative_to(path) for path in own):
+            raise RecordsError(f"{out} would lie among the results of {where}, or replace them; choose another --out")
+
+
+def prediction_file(out: str | os.PathLike[str], method: str, id: str) -> Path:
+    """Where the prediction of `method` for the composite `id` is kept in the folder of results `out`.
+
+    Raises
+    ------
+    RecordsError
+        No file can have the name, or it leads out of the folder.
+    """
+    _check_path(method)
+    if leads_out(id) or fault_of(id):
+        raise RecordsError(f"the id {id!r} is no path in a folder of results")
+    return Path(out) / "predictions" / method / f"{id}.png"
+
+
+def _check_path(method: str) -> None:
+    if not NAME.fullmatch(method):
+        raise RecordsError(f"the name of the method, {method!r}, is not of up to 200 letters, digits and . _ + -")

@@ -1,0 +1,101 @@
+"""Records of runs under way, until they become a file of records.
+
+Finished rows stand in `.jsonl` files beside the files of records, a line each, so that a killed run loses at most the
+image it was at. Several runs may write to one folder at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sshbench.locks import locked
+from sshbench.results.folder import records_file
+from sshbench.results.records import Record, RecordsError, checked, read_records_file, write_records
+from sshbench.whole_file import append_whole
+
+
+class Journal:
+    """Records of runs under way, appended line by line to `<method>-<protocol>.jsonl`.
+
+    Any number of processes may keep one for a folder at once: each change is made under a lock, and a file of records
+    that is written has what the others found, too.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.folder = out / "records"
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold the folder's lock."""
+        return locked(self.folder)
+
+    def append(self, records: Iterable[Record]) -> None:
+        """Add records; each is one line, written at once."""
+        lines: dict[Path, bytes] = {}
+        for record in records:
+            path = records_file(self.folder.parent, record.method, record.protocol).with_suffix(".jsonl")
+            # A new line first: the line before may have been cut short by a kill.
+            lines[path] = lines.get(path, b"") + b"\n" + json.dumps(asdict(record)).encode()
+        if lines:
+            with self.locked():
+                for path, data in lines.items():
+                    append_whole(path, data)
+
+    def read(self, method: str, protocol: str) -> list[Record]:
+        """All records of a method and protocol, of finished runs and of those under way; the latest of each id."""
+        with self.locked():
+            return self._read(method, protocol)
+
+    def _read(self, method: str, protocol: str) -> list[Record]:
+        path = records_file(self.folder.parent, method, protocol)
+        found = {record.id: record for record in read_records_file(path)} if path.exists() else {}
+        lines = path.with_suffix(".jsonl")
+        for line in lines.read_bytes().splitlines() if lines.exists() else []:
+            try:
+                record = checked(lines, Record(**json.loads(line)))
+            except (ValueError, TypeError, RecursionError, RecordsError):  # cut short
+                continue
+            if (record.method, record.protocol) == (method, protocol):
+                found[record.id] = record
+        return list(found.values())
+
+    def finish(
+        self,
+        method: str,
+        protocol: str,
+        records: Sequence[Record],
+        versions: Mapping[str, str],
+        also: Callable[[Record], bool] = lambda record: False,
+        order: Callable[[Record], Any] | None = None,
+    ) -> None:
+        """Write records of a method and protocol to their Parquet file and drop the lines.
+
+        Parameters
+        ----------
+        also
+            Which records that are there, of this run or of another one, belong into the file too. One that failed gives
+            way to one that did not.
+        order
+            The key to sort by; as they come by default.
+        """
+        path = records_file(self.folder.parent, method, protocol)
+        with self.locked():
+            found = {record.id: record for record in self._read(method, protocol) if also(record)}
+            for record in records:
+                if record.failed is None or found.get(record.id, record).failed is not None:
+                    found[record.id] = record
+            rows = list(found.values())
+            write_records(path, sorted(rows, key=order) if order else rows, versions)
+            path.with_suffix(".jsonl").unlink(missing_ok=True)
+
+    def drop(self, method: str, protocol: str) -> None:
+        """Forget what is known of a method and protocol."""
+        path = records_file(self.folder.parent, method, protocol)
+        with self.locked():
+            path.unlink(missing_ok=True)
+            path.with_suffix(".jsonl").unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Ways to harmonize a composite, behind one interface: `get_method(name)` and `Method.harmonize(batch)`.
+"""Methods that harmonize composites, behind one interface: `get_method(name)` and `Method.harmonize(batch)`.
 
 Names load on first use.
 """

@@ -1,4 +1,4 @@
-"""What a method is: a name, what it needs and sees, and one function from composites to images."""
+"""The interface of a method: its name, what it needs and sees, and one function from composites to images."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ class MethodError(SshbenchError):
 
 
 class MethodBroken(MethodError):
-    """A method that is there but cannot be imported, made or used; a run goes on with the others."""
+    """A method exists but cannot be imported, made or used; a run continues with the others."""
 
 
 class MethodFailed(MethodError):
-    """A method that gave no image that can be used.
+    """A method returned no usable image.
 
     Attributes
     ----------
     traceback
-        Where it failed, from the first line of its own code on; empty where it returned something else than images.
+        The traceback from the first line of the method's own code; empty if the method returned something other than
+        images.
     """
 
     def __init__(self, why: str, traceback: str = "") -> None:
@@ -38,25 +39,25 @@ class MethodFailed(MethodError):
 
 
 class WeightsError(MethodError):
-    """Weights are missing, damaged or belong to another network; the message says the way out."""
+    """Weights are missing, damaged or belong to another network; the message says what to do."""
 
 
 class MissingWeights(WeightsError):
-    """A method that has no weights here; a run goes on with the others."""
+    """A method has no weights here; a run continues with the others."""
 
 
 _LONGEST = 200
 NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._+-]{{0,{_LONGEST - 1}}}")
-"""What a method may be called, which is a part of the names of files."""
+"""The pattern of a method's name, which is a part of file names."""
 
 
 def valid_name(name: Any, where: str) -> str:
-    """Return the name of a method, which becomes a part of names of files and folders.
+    """Return the name of a method, which is a part of the names of files and folders.
 
     Raises
     ------
     MethodBroken
-        It is no text, has other letters than names have, or is too long.
+        The name is not text, has other characters than a name may have, or is too long.
     """
     if not isinstance(name, str):
         raise MethodBroken(f"{where}: its name is {name!r}, not a text")
@@ -66,9 +67,9 @@ def valid_name(name: Any, where: str) -> str:
 
 
 def as_name(text: str, otherwise: str = "method") -> str:
-    """Make the name of a method of any text; of a long one the start stays, with a hash that tells it from others.
+    """Make the name of a method from any text; a long text is shortened, with a hash that distinguishes it from others.
 
-    Where the text has no letter or digit that a name may have, the name is `otherwise`.
+    If the text has no letter or digit that a name may have, the name is `otherwise`.
     """
     name = re.sub(r"[^A-Za-z0-9._+-]+", "-", text).strip("._+-") or otherwise
     if len(name) <= _LONGEST:
@@ -141,7 +142,7 @@ class Method(Protocol):
 
 
 class WithoutWeights:
-    """Stands in a table for a method whose weights are missing, and says so on every composite."""
+    """Takes the place of a method whose weights are missing, and says so for every composite."""
 
     needs_background = False
     needs_mask = False
@@ -160,7 +161,7 @@ class WithoutWeights:
 
 
 class Broken(WithoutWeights):
-    """Stands in a table for a method that cannot be used, and says why on every composite."""
+    """Takes the place of a method that cannot be used, and says why for every composite."""
 
     trained_by: str | None = None
 
@@ -184,6 +185,6 @@ ATTRIBUTES: Mapping[str, Any] = {
 
 
 def code_hash(method: Any) -> str:
-    """Hash of the source files of a method: of its class, of functions that it holds, and of all that these import."""
+    """Return a hash of the source of a method: its class, the functions that it holds, and their imports."""
     held = (value for value in getattr(method, "__dict__", {}).values() if inspect.isroutine(value))
     return sources_of(type(method), *held).digest()[:16]

@@ -1,4 +1,4 @@
-"""Calls a method, whoever wrote it: it returns one good image a composite, or there is an error that says why not."""
+"""Call a method, whoever wrote it: it returns one valid image for each composite, or an error says why not."""
 
 from __future__ import annotations
 
@@ -24,19 +24,20 @@ _OURS = str(Path(__file__).parents[1]) + os.sep  # as tracebacks have it
 def harmonize(method: Method, batch: Sequence[Composite]) -> list[Pixels]:
     """Run a method on composites.
 
-    What it changes of this process is changed back: the working directory, numpy's handling of floating-point errors,
-    and torch's default type and number of threads.
+    Changes that the method makes to this process are undone: the working directory, numpy's handling of floating-point
+    errors, and torch's default type and number of threads.
 
     Returns
     -------
-    For each composite uint8 or float32 `[H, W, 3]`; floats have the range 0..1.
+    list of array
+        For each composite, uint8 or float32 `[H, W, 3]`; floats have the range 0..1.
 
     Raises
     ------
     MethodFailed
-        It raised anything, asked to end the process, or returned anything but one image a composite.
+        The method raised an error, tried to end the process, or did not return one image for each composite.
     KeyboardInterrupt
-        The user interrupts, in a process that hears of it; elsewhere it is the method's own.
+        The user interrupts, in a process that receives the signal; elsewhere the error counts as the method's own.
     """
     try:
         with undisturbed():
@@ -54,12 +55,12 @@ def harmonize(method: Method, batch: Sequence[Composite]) -> list[Pixels]:
 
 
 def by_user(error: BaseException) -> bool:
-    """Whether the user has interrupted; where this process does not hear of that, it is foreign code's own doing."""
+    """Return whether the user has interrupted; in a process that does not receive the signal, foreign code did it."""
     return isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
 
 
 def reason(error: BaseException) -> str:
-    """What to tell of an error of foreign code, on one line: of ours the sentence, of others the kind too."""
+    """Return one line about an error of foreign code: the sentence of an sshbench error, or another's kind and text."""
     if isinstance(error, SshbenchError):
         return str(error)
     if isinstance(error, SystemExit):
@@ -68,7 +69,7 @@ def reason(error: BaseException) -> str:
 
 
 def traceback_of(error: BaseException) -> str:
-    """The traceback of an error as Python prints it, without the frames of this package that lead to foreign code."""
+    """Return the traceback of an error as Python prints it, from the first frame of the foreign code on."""
     found: TracebackType | None = error.__traceback__
     inner = found
     while inner is not None and inner.tb_frame.f_code.co_filename.startswith((_OURS, "<frozen importlib")):
@@ -87,7 +88,7 @@ def _failed(error: BaseException) -> MethodFailed:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Change back what foreign code may change of this process and what later numbers or files depend on."""
+    """Undo the changes of foreign code to this process on which later numbers or files depend."""
     folder, torch = os.getcwd(), sys.modules.get("torch")
     before = (torch.get_default_dtype(), torch.get_num_threads()) if torch is not None else None
     try:

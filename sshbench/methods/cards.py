@@ -1,6 +1,6 @@
-"""`baselines/<method>/card.toml`: what a published method is, where its weights are, and what is known of them.
+"""`baselines/<method>/card.toml`: a published method, the place of its weights, and what is known about them.
 
-A card says facts and no numbers: printed scores stand in `sshbench/results/published.csv`, measured ones in records.
+A card has facts and no numbers: printed scores are in `sshbench/results/published.csv`, measured scores in records.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Range = Literal["-1..1", "0..1", "0..255", "mean-subtracted"]
 
 
 class CardError(MethodError):
-    """A card that is missing or does not keep to the schema."""
+    """A card is missing or does not follow the schema."""
 
 
 class _Strict(BaseModel):
@@ -31,7 +31,7 @@ class _Strict(BaseModel):
 
 
 class Paper(_Strict):
-    """Where the method was published."""
+    """The publication of the method."""
 
     title: Text
     authors: Text
@@ -41,14 +41,14 @@ class Paper(_Strict):
 
 
 class Code(_Strict):
-    """The authors' code: read for facts, never copied.
+    """The authors' code, which is read for facts and never copied.
 
     Parameters
     ----------
     commit
-        That the facts were read at.
+        The commit at which the facts were read.
     licence
-        Of the code, as its repository says; `none stated` where it says nothing.
+        The licence of the code, as its repository states it; `none stated` if it states none.
     """
 
     url: Text
@@ -57,20 +57,20 @@ class Code(_Strict):
 
 
 class Input(_Strict):
-    """What the network is given.
+    """The input of the network.
 
     Parameters
     ----------
     size
-        Side of the square that the published evaluation works at.
+        The side of the square that the published evaluation works at.
     multiple
-        Sides have to be multiples of this; None: of any size, or of `size` alone if `fixed`.
+        The sides must be multiples of this number; None allows any size, or only `size` if `fixed`.
     range
-        Of the values of an image.
+        The range of the values of an image.
     channel_order, resize
-        As the authors' evaluation has them; `resize` in their library's words, such as `PIL bilinear`.
+        As in the authors' evaluation; `resize` in the words of their library, such as `PIL bilinear`.
     mask
-        How it comes in: `none`, or in words, such as `fourth channel, 0 or 1, nearest`.
+        The form of the mask: `none`, or in words, such as `fourth channel, 0 or 1, nearest`.
     """
 
     size: int
@@ -83,14 +83,14 @@ class Input(_Strict):
 
 
 class Download(_Strict):
-    """A direct address of a file, which `sshbench weights get` fetches.
+    """A direct address of a file, from which `sshbench weights get` downloads it.
 
     Parameters
     ----------
     size
-        In bytes, where it is known.
+        The size in bytes, if it is known.
     git_blob
-        The id that Git gives a file of these bytes (SHA-1 of them and their number), where it lies in a repository.
+        The id that Git gives a file of these bytes (a SHA-1), if the file lies in a repository.
     """
 
     url: Address
@@ -99,34 +99,34 @@ class Download(_Strict):
 
 
 class Checkpoint(_Strict):
-    """One release of the authors, of one or several files that belong together.
+    """One release of the authors, of one file or of several files that belong together.
 
     Parameters
     ----------
     name
-        What tables of `sshbench weights list` call it, such as `batch norm`.
+        The name in the tables of `sshbench weights list`, such as `batch norm`.
     files
-        Names that the authors gave, or that their loader expects.
+        The names that the authors gave, or that their loader expects.
     where
-        Where they keep it, as printed in their README.
+        Where the authors keep the files, as their README prints it.
     container
-        What the file is, in words.
+        The format of the file, in words.
     keys, parameters
-        How many entries and how many values the network has.
+        The number of entries and the number of values of the network.
     architecture
-        Arguments of the network's class.
+        The arguments of the network's class.
     licence
-        Of the weights; `none stated` where nothing is said.
+        The licence of the weights; `none stated` if none is stated.
     sha256
-        By file, where it is known.
+        The hash of each file, if it is known.
     download
-        By file, where it has a direct address.
+        The direct address of each file, if it has one.
     released
-        Whether the authors released it; else `where` says why not, and the file is what their training leaves.
+        Whether the authors released it; otherwise `where` says why not, and the file is the output of their training.
     published_as
-        In place of the card's, of a release that is published under a name of its own.
+        The name under which this release was published, if it differs from that of the card.
     confirmed
-        Whether a real file was read here; else its form is what the authors' loader expects.
+        Whether a real file was read with this code; otherwise its form is what the authors' loader expects.
     """
 
     name: Text
@@ -152,25 +152,25 @@ class Checkpoint(_Strict):
 
     @property
     def has_addresses(self) -> bool:
-        """Whether each of its files has a direct address."""
+        """Whether each of the files has a direct address."""
         return set(self.files) == set(self.download)
 
 
 class Card(_Strict):
-    """All of `card.toml`.
+    """The content of `card.toml`.
 
     Parameters
     ----------
     published_as
         The name of the method in `sshbench/results/published.csv`.
     protocol
-        The protocol that its authors score by; None where none of sshbench's is theirs.
+        The protocol that the authors score by; None if sshbench does not have it.
     terms
-        What has to be said at every use of the authors' weights, the start of a sentence; None where nothing has.
+        The start of a sentence that must be shown at every use of the authors' weights; None if there is none.
     verified, unverified
-        Sentences: what was shown to be equal with the published network, and what could not be.
+        Sentences about what was shown to equal the published network, and what could not be.
     traps
-        Sentences: what the published code does that one would not expect.
+        Sentences about unexpected behaviour of the published code.
     """
 
     method: Text
@@ -189,12 +189,12 @@ class Card(_Strict):
 
 @cache
 def read_card(method: str) -> Card:
-    """The card of a method that ships.
+    """Return the card of a method that ships.
 
     Raises
     ------
     CardError
-        It has none, or one that is not TOML of this schema.
+        The method has no card, or the card does not follow the schema.
     """
     path = data_folder("baselines") / method / "card.toml"
     if not path.is_file():
@@ -203,7 +203,7 @@ def read_card(method: str) -> Card:
 
 
 def terms_of(method: str, trained_by: str | None) -> str | None:
-    """What has to be said wherever the authors' weights of a method are used, of which its name may have options."""
+    """Return the text that must be shown at every use of the authors' weights; `method` may have options."""
     if trained_by != "authors":
         return None
     try:
@@ -213,17 +213,17 @@ def terms_of(method: str, trained_by: str | None) -> str | None:
 
 
 def carded() -> list[str]:
-    """The methods that have a card."""
+    """Return the methods that have a card."""
     return sorted(path.parent.name for path in data_folder("baselines").glob("*/card.toml"))
 
 
 def parse_card(path: Path) -> Card:
-    """Read one file.
+    """Read one card.
 
     Raises
     ------
     CardError
-        It is not TOML of this schema, or names another method than its folder.
+        The file is not TOML of this schema, or names another method than its folder.
     """
     try:
         card = Card.model_validate(tomllib.loads(path.read_text("utf-8")))

@@ -1,7 +1,7 @@
-"""Ceilings: the best that a colour map of some kind can do, fitted to the ground truth, which no method sees.
+"""Ceilings: the best colour map of some kind, fitted to the ground truth, which no method sees.
 
-A method whose foreground is a function of colour alone cannot have a lower MSE at full resolution than the best
-function of its kind. They stand in tables to show how much of the task such a map explains.
+A method that maps the foreground by colour alone cannot have a lower MSE at full resolution than the best map of its
+kind. Ceilings stand in tables to show how much of the task such a map explains.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Fit = Callable[[Floats, Floats, Floats], Callable[[Floats], NDArray[np.floating]
 
 
 class Ceiling:
-    """The best map from a composite's foreground to its ground truth, in the sense of least squares.
+    """The best map, by least squares, from a composite's foreground to its ground truth.
 
     The map f minimises the sum of ``(mask * f(foreground) + (1 - mask) * background - target)**2`` over the distinct
     colours of the foreground, all of them sRGB over 0..1.
@@ -32,7 +32,8 @@ class Ceiling:
     name
         The method's name.
     fit
-        From distinct colours `[N, 3]`, those that they should become `[N, 3]`, and their weights `[N]` to the map.
+        A function from distinct colours `[N, 3]`, the colours that they should become `[N, 3]`, and their weights `[N]`
+        to the map.
     """
 
     needs_background = True
@@ -76,28 +77,28 @@ class Ceiling:
 
 
 def _distinct(pixels: NDArray[np.uint8]) -> tuple[Floats, NDArray[np.int64]]:
-    """Distinct colours `[K, 3]` over 0..1 of pixels `[N, 3]`, and the number of each pixel's."""
+    """Return the distinct colours `[K, 3]` over 0..1 of pixels `[N, 3]`, and the number of each pixel's colour."""
     codes = pixels.astype(np.int64) @ np.array([1, 256, 65536])
     codes, place = np.unique(codes, return_inverse=True)
     return np.stack([codes & 255, codes >> 8 & 255, codes >> 16], axis=1) / 255, place
 
 
 def linear() -> Ceiling:
-    """The best affine map: a 3 x 3 matrix and an offset."""
+    """Return the ceiling of affine maps: a 3 x 3 matrix and an offset."""
     return Ceiling(
         "ceiling-linear", lambda source, target, weights: fit_polynomial(source, target, terms=4, weights=weights)
     )
 
 
 def polynomial() -> Ceiling:
-    """The best polynomial of the 17 terms of Cheung et al. 2004."""
+    """Return the ceiling of polynomials of the 17 terms of Cheung et al. 2004."""
     return Ceiling(
         "ceiling-polynomial", lambda source, target, weights: fit_polynomial(source, target, terms=17, weights=weights)
     )
 
 
 def lut() -> Ceiling:
-    """The best 3D LUT of 17 points an axis."""
+    """Return the ceiling of 3D LUTs of 17 points on each axis."""
 
     def fit(source: Floats, target: Floats, weights: Floats) -> Callable[[Floats], NDArray[np.floating]]:
         table = fit_lut(source, target, size=17, weights=weights)

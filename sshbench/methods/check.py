@@ -1,4 +1,4 @@
-"""Whether a file of weights is what it should be: its names and shapes, its method's network, and a run of both."""
+"""Check a file of weights: its names and shapes, its method's network, and a run of both."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from sshbench.methods.weights import Weights, file_hash, git_blob, load_weights,
 
 @dataclass(frozen=True)
 class Checked:
-    """What `check_weights` found.
+    """The findings of `check_weights`.
 
     Parameters
     ----------
     findings
-        What was looked at -> what was found, in order.
+        From what was checked to what was found, in order.
     """
 
     weights: Weights
@@ -37,14 +37,14 @@ def check_weights(path: Path, method: str | None = None) -> Checked:
     Parameters
     ----------
     path
-        Of ours or of the authors, as for `load_weights`.
+        A file or folder that sshbench wrote, or a file of the authors, as for `load_weights`.
     method
-        Whose weights these are; None to find out.
+        The method of the weights; None recognises it from the file.
 
     Raises
     ------
     WeightsError
-        The file cannot be read, does not fit the network to the last name and shape, or gives no image.
+        The file cannot be read, does not fit the network in every name and shape, or gives no image.
     """
     path = weights_in(path)
     name = method or method_of(path)
@@ -64,12 +64,12 @@ def check_weights(path: Path, method: str | None = None) -> Checked:
 
 
 def method_of(path: Path) -> str:
-    """The method that a file of weights is of: as its card says, or the one whose authors' container it is.
+    """Return the method of a file of weights: that of its card, or the one whose authors use this container.
 
     Raises
     ------
     WeightsError
-        It is none, or could be of several.
+        The file belongs to no method, or could belong to several.
     """
     if not path.exists():
         raise WeightsError(f"{path}: there are no such weights")

@@ -1,4 +1,4 @@
-"""What methods share whose network sees the composite and its mask: sizes, batches, and the way back to images."""
+"""The common part of methods whose network sees the composite and its mask: sizes, batches, and final images."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ Floats = NDArray[np.float32]
 
 
 class LoadedNetwork:
-    """A method with the network of its weights, ready to be run.
+    """A method with the network of its weights, ready to run.
 
     Parameters
     ----------
     make
-        The network's class, or what makes one of the arguments on the weights' card.
+        The network's class, or a function that makes the network from the arguments on the card of the weights.
     device, weights
         As for `get_method`.
     """
@@ -55,19 +55,19 @@ class LoadedNetwork:
 
 
 class CompositeNetwork(LoadedNetwork):
-    """A method whose network makes an image of a composite and its mask, at the size that it is given them.
+    """A method whose network makes an image from a composite and its mask, at the size of its input.
 
-    A method says how its network is given them (`resize`, `around`, `mask_at`) and what comes out of it (`made_of`).
+    A subclass defines the input of its network (`resize`, `around`, `mask_at`) and its output (`made_of`).
 
     Parameters
     ----------
     make, device, weights
         As for `LoadedNetwork`.
     size
-        `"256"`, or `"full"`: the composite at its own size, padded to multiples of what the network needs.
+        `"256"`, or `"full"` for the composite at its own size, padded to multiples that the network needs.
     output
-        `"network"`: what the network makes, of the size that it works at. `"map"`: the composite at its own size, its
-        foreground through the map of colours that the network made, of the kind `map`.
+        `"network"` returns the network's image at the size of its input. `"map"` returns the composite at its own size
+        with the foreground mapped as the network changed its colours, by a map of the kind `map`.
     """
 
     resize: ClassVar[Resize] = "pil-bilinear"
@@ -88,11 +88,15 @@ class CompositeNetwork(LoadedNetwork):
 
     @property
     def multiple(self) -> int:
-        """What the sides of an image are padded to multiples of."""
+        """The sides of an image are padded to multiples of this number."""
         return int(self.network.multiple)
 
     def harmonize(self, batch: Sequence[Composite]) -> list[Floats | Image]:
-        """Return images: float32 over 0..1, `[256, 256, 3]` or of the composite's size; of a map uint8 of that size."""
+        """Return one image for each composite.
+
+        The images are float32 over 0..1, `[256, 256, 3]` or of the composite's size; with `output="map"`, uint8 of that
+        size.
+        """
         given = [self.given(composite) for composite in batch]
         made = [image.cpu() for image in self.run(given, batch)]
         if self.map is not None:
@@ -100,49 +104,49 @@ class CompositeNetwork(LoadedNetwork):
         return [pixels(self.finished(*one)) for one in zip(made, given, strict=True)]
 
     def given(self, composite: Composite) -> Tensor:
-        """What the network is given of a composite, `[4, h, w]` over 0..1: the image, R, G, B, and the mask."""
+        """Return the input of the network for a composite, `[4, h, w]` over 0..1: R, G, B and the mask."""
         side = side_of(self.size)
         return planes(self._at(composite.composite, side), self.mask_at(composite.mask, side))
 
     def image_of(self, image: Image) -> Tensor:
-        """Another image of the composite's size as the network would be given it, `[3, h, w]` over 0..1."""
+        """Return another image of the composite's size in the form of the network's input, `[3, h, w]` over 0..1."""
         return torch.from_numpy(self._at(image, side_of(self.size)).transpose(2, 0, 1) / np.float32(255))
 
     def _at(self, image: Image, side: tuple[int, int] | None) -> Image:
         return image if side is None else resized(image, self.resize, side)
 
     def mask_at(self, mask: Floats, side: tuple[int, int] | None) -> Floats:
-        """The mask at a (width, height), by default soft and resized as the image is; None leaves its size."""
+        """Return the mask at a (width, height), by default soft and resized as the image is; None keeps its size."""
         if side is None:
             return mask
         codes = np.rint(mask * 255).astype(np.uint8)
         return np.asarray(resized(codes, self.resize, side), np.float32) / np.float32(255)
 
     def run(self, given: Sequence[Tensor], batch: Sequence[Composite]) -> list[Tensor]:
-        """The network's images `[3, h, w]` of what it was given."""
+        """Return the network's images `[3, h, w]` for its inputs."""
         return run(self.made_of, given, self.multiple, self.device, self.around)
 
     def made_of(self, given: Tensor) -> Tensor:
-        """The network's images `[N, 3, h, w]` over 0..1 of `[N, 4, h, w]` over 0..1."""
+        """Return the network's images `[N, 3, h, w]` over 0..1 for inputs `[N, 4, h, w]` over 0..1."""
         raise NotImplementedError
 
     def finished(self, made: Tensor, given: Tensor) -> Tensor:
-        """What is returned of the network's image, both of one composite; by default all of it, as it is."""
+        """Return the final image from the network's image of one composite; by default the whole image as it is."""
         return made
 
 
 def side_of(size: Size) -> tuple[int, int] | None:
-    """The (width, height) that a composite is resized to; None leaves it as it is."""
+    """Return the (width, height) to resize a composite to; None keeps its size."""
     return (SIZE, SIZE) if size == "256" else None
 
 
 def planes(image: NDArray[np.uint8] | Floats, mask: Floats) -> Tensor:
-    """`[4, H, W]` over 0..1 of an image `[H, W, 3]`, 0..255, and its mask `[H, W]`, 0..1."""
+    """Return `[4, H, W]` over 0..1 from an image `[H, W, 3]`, 0..255, and its mask `[H, W]`, 0..1."""
     return torch.from_numpy(np.concatenate([image / np.float32(255), mask[..., None]], 2).transpose(2, 0, 1).copy())
 
 
 def pixels(image: Tensor) -> Floats:
-    """`[3, H, W]` as `[H, W, 3]`."""
+    """Return an image `[3, H, W]` as `[H, W, 3]`."""
     return np.ascontiguousarray(image.float().cpu().numpy().transpose(1, 2, 0))
 
 
@@ -153,10 +157,11 @@ def run(
     device: torch.device,
     around: Around = "repeat",
 ) -> list[Tensor]:
-    """Run a network on `[C, H, W]` each, neighbours of one size as one batch.
+    """Run a network on inputs `[C, H, W]`; neighbours of one size form a batch.
 
-    Its sides have to be multiples. `"repeat"` repeats the last row and column as often as needed; `"black"` puts zeros
-    around, on the right and at the bottom one more where their number is odd. What is added is cut off again.
+    The sides are padded to multiples of `multiple`. `"repeat"` repeats the last row and column as often as needed;
+    `"black"` adds zeros on all sides, one more on the right and at the bottom if the number is odd. The padding is cut
+    off again.
     """
     made: list[Tensor] = []
     with torch.inference_mode():
@@ -171,14 +176,15 @@ def run(
 
 
 def mapped(composite: Composite, given: Tensor, made: Tensor, kind: MapKind) -> Image:
-    """The composite at its own size, its foreground through the map of colours from `given` to `made`.
+    """Return the composite at its own size, with its foreground mapped as the colours from `given` to `made`.
 
     Parameters
     ----------
     given
-        What the network saw, `[4, h, w]` over 0..1, the last the mask, which weighs the pixels of the fit.
+        The input of the network, `[4, h, w]` over 0..1; the last plane is the mask, which weights the pixels of the
+        fit.
     made
-        What it made of that, `[3, h, w]`.
+        The output of the network, `[3, h, w]`.
     """
     mask = given[3].numpy()
     weights = mask if mask.any() else None  # a foreground that no pixel of the small mask has kept

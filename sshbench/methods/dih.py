@@ -1,4 +1,4 @@
-"""DIH as a method: the input of each published form, and its output whole."""
+"""DIH as a method: each published form gets its own input, and the output is used whole."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from sshbench.networks import imagenet
 
 @dataclass(frozen=True)
 class Convention:
-    """How a form of the network wants its input.
+    """The input and output of one form of the network.
 
     Parameters
     ----------
     size, resize
-        Side of the square that composite and mask are brought to, and how.
+        The side of the square that composite and mask are resized to, and the filter.
     encode
-        From `[N, 4, H, W]`, RGB and mask in 0..255, to what goes in.
+        A function from `[N, 4, H, W]`, RGB and mask in 0..255, to the network's input.
     decode
-        From `[N, 3, H, W]` as it comes out to RGB in 0..1.
+        A function from the network's output `[N, 3, H, W]` to RGB in 0..1.
     """
 
     size: int
@@ -48,7 +48,7 @@ _BGR_MEANS = _planes(104.00699, 116.66877, 122.67892, 128.0)
 
 
 def _bgr(x: Tensor) -> Tensor:
-    """The first three channels turned round."""
+    """Return the first three channels in reverse order."""
     return torch.cat([x[:, :3].flip(1), x[:, 3:]], dim=1)
 
 
@@ -69,7 +69,7 @@ CONVENTIONS = {
         imagenet.restored,
     ),
 }
-"""Of each form of `sshbench.methods.checkpoints.dih.FORMS`."""
+"""The convention of each form in `sshbench.methods.checkpoints.dih.FORMS`."""
 
 
 def _network(form: str = "tensorflow", **arguments: Any) -> nn.Module:
@@ -78,18 +78,18 @@ def _network(form: str = "tensorflow", **arguments: Any) -> nn.Module:
 
 
 class DeepImageHarmonization(common.LoadedNetwork):
-    """Harmonize by DIH (Tsai et al., CVPR 2017), in whichever of its forms the weights are.
+    """Harmonize by DIH (Tsai et al., CVPR 2017), in the form that the weights belong to.
 
-    As published, what the network makes is taken whole, background and all.
+    As published, the network's image is used whole, background included.
 
     Parameters
     ----------
     device, weights
         As for `get_method`.
     output
-        `"network"`: what the network makes; where it works at another size than 256 x 256, resized to the composite's.
-        `"map"`: the composite at its own size, its foreground through the map of colours that the network made, of the
-        kind `map`.
+        `"network"` returns the network's image; a form that works at another size than 256 x 256 is resized to the
+        composite's size. `"map"` returns the composite at its own size with the foreground mapped as the network
+        changed its colours, by a map of the kind `map`.
     """
 
     name = "dih"
@@ -111,7 +111,11 @@ class DeepImageHarmonization(common.LoadedNetwork):
         self.map = map if output == "map" else None
 
     def harmonize(self, batch: Sequence[Composite]) -> list[common.Floats | Image]:
-        """Return images: float32 over 0..1, `[256, 256, 3]` or of the composite's size; of a map uint8 of that size."""
+        """Return one image for each composite.
+
+        The images are float32 over 0..1, `[256, 256, 3]` or of the composite's size; with `output="map"`, uint8 of that
+        size.
+        """
         given = [self._input(composite) for composite in batch]
         made = common.run(self._harmonized, given, 1, self.device)
         if self.map is not None:

@@ -1,4 +1,4 @@
-"""DoveNet as a method: the published input, and both ways in which its network can be run."""
+"""DoveNet as a method: the published input, and both modes of its network."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ from sshbench.networks.dovenet import DoveNetGenerator
 class DoveNet(common.CompositeNetwork):
     """Harmonize by DoveNet (Cong et al., CVPR 2020).
 
-    As in the published test script, the network gets the composite at 256 x 256 (Pillow's bilinear) over -1..1 with the
-    mask in black and white (Pillow's mode `1`, nearest), and what it makes is taken whole, background and all.
+    As in the published test script, the network receives the composite at 256 x 256 (Pillow's bilinear filter) over
+    -1..1 with a black-and-white mask (Pillow's mode `1`, nearest). Its image is used whole, background included.
 
     Parameters
     ----------
     device, weights
         As for `get_method`.
     mode
-        `"eval"`: with the statistics of training. `"train"`: as the published command runs it, with the statistics of
-        each image alone and with dropout, the same for one `seed` and one id on one kind of device.
+        `"eval"` uses the statistics of training. `"train"` runs the network as the published command does: with the
+        statistics of each single image and with dropout, which is the same for one `seed` and one id on one kind of
+        device.
     size
-        `"256"`, or `"full"`: the composite at its own size, padded to multiples of 256 by repeating its border.
+        `"256"`, or `"full"` for the composite at its own size, padded to multiples of 256 by repeating its border.
     output, map
         As for `CompositeNetwork`.
     """
@@ -57,17 +58,17 @@ class DoveNet(common.CompositeNetwork):
                 module.momentum = 0.0  # in training mode too, no image changes what the next one meets
 
     def mask_at(self, mask: common.Floats, side: tuple[int, int] | None) -> common.Floats:
-        """The mask in black and white."""
+        """Return the mask in black and white."""
         return black_and_white(mask, side)
 
     def run(self, given: Sequence[Tensor], batch: Sequence[Composite]) -> list[Tensor]:
-        """The network's images; in training mode each alone, with dropout by its id."""
+        """Return the network's images; in training mode, run each image alone, with dropout seeded by its id."""
         if self.mode == "eval":
             return super().run(given, batch)
         return [self._alone(one, composite) for one, composite in zip(given, batch, strict=True)]
 
     def made_of(self, given: Tensor) -> Tensor:
-        """The network's images."""
+        """Return the network's images."""
         made: Tensor = self.network(torch.cat([given[:, :3] * 2 - 1, given[:, 3:]], 1))
         return made / 2 + 0.5
 

@@ -1,4 +1,4 @@
-"""Files of weights from a direct address: what was cut off goes on, and what is not the file is refused."""
+"""Download files of weights from a direct address: continue what was interrupted, and refuse other files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sshbench.methods.base import WeightsError
 from sshbench.methods.weights import file_hash, git_blob
 
 Progress = Callable[[int, int | None], None]
-"""Called with the bytes that are here and how many there are to be, where that is known."""
+"""Called with the number of bytes that have arrived and the total number, if it is known."""
 
 _CHUNK = 1 << 18
 _PATIENCE = 30.0  # seconds without a byte
@@ -26,21 +26,21 @@ _WEB_PAGE = re.compile(rb"\s*<(!doctype|html|head|script)", re.IGNORECASE)
 
 
 class FetchError(WeightsError):
-    """A file that did not come whole, or is not what it should be."""
+    """A file did not arrive whole, or is another file than expected."""
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What is known of a file beforehand.
+    """What is known about a file before it is downloaded.
 
     Parameters
     ----------
     size
-        In bytes; None where it is not known.
+        The size in bytes; None if it is unknown.
     sha256, git_blob
-        Hexadecimal, where they are known: SHA-256 of the bytes, and the id that Git gives a file of them.
+        Hexadecimal, if known: the SHA-256 of the bytes, and the id that Git gives the file.
     most
-        No such file is larger, in bytes.
+        An upper limit of the size in bytes.
     """
 
     size: int | None = None
@@ -50,14 +50,15 @@ class Expected:
 
 
 def fetch(url: str, path: Path, expected: Expected, progress: Progress | None = None) -> Path:
-    """Fetch a file; it appears under its name when all of it is here and is what is expected.
+    """Download a file; it gets its name when all of it has arrived and it is the expected file.
 
-    Until then it is `<name>.part`, which the next call goes on with where the server allows it and still has the same.
+    Until then it is called `<name>.part`. The next call continues it if the server allows that and still has the same
+    file.
 
     Raises
     ------
     FetchError
-        The address cannot be reached, gives a web page or another file, or broke off.
+        The address cannot be reached, returns a web page or another file, or the connection broke.
     """
     if urlsplit(url).scheme not in ("http", "https"):
         raise FetchError(f"{url} is no address of the web")
@@ -91,12 +92,12 @@ def fetch(url: str, path: Path, expected: Expected, progress: Progress | None = 
 
 
 def check_file(path: Path, expected: Expected, called: str) -> None:
-    """Refuse a file that is not what is expected; `called` is what the error calls it.
+    """Refuse a file other than expected; `called` is its name in the error.
 
     Raises
     ------
     FetchError
-        It is a web page, or its size or its hash is another.
+        The file is a web page, or has another size or hash.
     """
     with open(path, "rb") as file:
         if _WEB_PAGE.match(file.read(256)):
@@ -110,7 +111,7 @@ def check_file(path: Path, expected: Expected, called: str) -> None:
 
 
 def _receive(url: str, part: Path, expected: Expected, progress: Progress | None) -> int | None:
-    """Add to `part` what is missing of it; return how many bytes there are to be, where the server says so."""
+    """Append the missing bytes to `part`; return the total number of bytes, if the server states it."""
     start, stamp = _begun(url, part)
     headers = {"User-Agent": "sshbench", "Accept-Encoding": "identity"}
     if start:
@@ -150,7 +151,7 @@ def _receive(url: str, part: Path, expected: Expected, progress: Progress | None
 
 
 def _begun(url: str, part: Path) -> tuple[int, str]:
-    """How many bytes an earlier call left, and the server's stamp of the file that they are of."""
+    """Return the number of bytes that an earlier call left, and the server's stamp of their file."""
     try:
         said: Any = json.loads(_notes(part).read_text("utf-8"))
         if said["url"] == url and said["stamp"]:
@@ -161,7 +162,7 @@ def _begun(url: str, part: Path) -> tuple[int, str]:
 
 
 def _note(url: str, part: Path, headers: HTTPMessage) -> None:
-    """Keep the stamp by which the next call can tell that the server still has the same file."""
+    """Store the stamp by which the next call can check that the server still has the same file."""
     tag = headers.get("ETag", "")
     stamp = headers.get("Last-Modified", "") if tag.startswith("W/") or not tag else tag
     _notes(part).write_text(json.dumps({"url": url, "stamp": stamp}), "utf-8")

@@ -1,7 +1,7 @@
-"""From a network's small result to the photograph's size: the map between its colours before and after.
+"""From a network's small result to the photograph's size, by the map between its colours before and after.
 
-Jiang et al. 2021, section 4.1: the network works at 256 x 256, a colour map is fitted from what went in to what came
-out, and the map is applied to the foreground at its own size.
+Jiang et al. 2021, section 4.1: the network works at 256 x 256. A colour map is fitted from its input to its output, and
+is applied to the foreground at full size.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ _SIZE = {"lut": 33, "polynomial": 65}  # points an axis; a polynomial in linear 
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What a method is shown of a composite.
+    """The images of a composite that a method sees.
 
     Parameters
     ----------
     foreground
-        uint8 `[h, w, 3]`, sRGB: the foreground's surroundings in the photograph it comes from.
+        uint8 `[h, w, 3]`, sRGB: the foreground's surroundings in the photograph that it comes from.
     reference
         uint8 `[h', w', 3]`, sRGB: the part of the background whose appearance the foreground should take.
     mask
-        float32 `[h, w]`, 0..1: how much of a pixel is foreground; None where all is.
+        float32 `[h, w]`, 0..1: the share of foreground in each pixel; None if all is foreground.
     reference_mask
-        float32 `[h', w']`, 0..1: how much of a pixel of the reference is background; None where all is.
+        float32 `[h', w']`, 0..1: the share of background in each pixel of the reference; None if all is background.
     placed, placed_mask
-        uint8 `[h", w", 3]` and float32 `[h", w"]`: the foreground where it lies on the background, with what is around
-        it, and how much of a pixel is foreground there; None where it has no place.
+        uint8 `[h", w", 3]` and float32 `[h", w"]`: the foreground in its place on the background with its surroundings,
+        and the share of foreground in each pixel; None if the foreground has no place.
     """
 
     foreground: NDArray[np.uint8]
@@ -69,7 +69,7 @@ class ColourMap:
     Parameters
     ----------
     kind
-        How it was found.
+        How the map was found.
     lut
         The map, over 0..1.
     """
@@ -119,41 +119,41 @@ class ColourMap:
         return replace(followed, lut=replace(followed.lut, values=values))
 
     def to_lut(self, size: int | None = None) -> Lut:
-        """The map as a LUT of `size` points an axis; the very one that is applied where no size is given."""
+        """Return the map as a LUT of `size` points on each axis; by default the very LUT that is applied."""
         return self.lut if size is None else resized(self.lut, size)
 
 
 @runtime_checkable
 class PredictsMap(Protocol):
-    """A method that finds a map of the foreground's colours and so works at any size."""
+    """A method that predicts a map of the foreground's colours, and so works at any size."""
 
     def colour_maps(self, views: Sequence[View], kind: MapKind) -> list[ColourMap]:
-        """A map for each view, of the kind asked for where there is a choice."""
+        """Return a map for each view, of the given kind if there is a choice."""
         ...
 
 
 @runtime_checkable
 class MapsComposites(Protocol):
-    """A method that sees a composite and whose result is a map of all of its colours."""
+    """A method that sees a composite, and whose result is a map of all of its colours."""
 
     def composite_maps(self, batch: Sequence[Composite]) -> list[ColourMap]:
-        """A map for each composite, to be applied to its foreground at any size."""
+        """Return a map for each composite, which can be applied to its foreground at any size."""
         ...
 
 
 @runtime_checkable
 class PredictsPicture(Protocol):
-    """A method whose network makes a picture of the foreground, at its own size."""
+    """A method whose network makes a picture of the foreground at its own size."""
 
     def pictures(self, views: Sequence[View]) -> list[NDArray[np.float32]]:
-        """A picture of each view's whole foreground, `[h, w, 3]`, 0..1, sRGB."""
+        """Return a picture of the whole foreground of each view, float32 `[h, w, 3]`, 0..1, sRGB."""
         ...
 
 
 def fit_map(
     kind: str, source: NDArray[Any], target: NDArray[Any], *, mask: NDArray[np.float32] | None = None
 ) -> ColourMap:
-    """Fit the map from what went into a network to what came out.
+    """Fit the colour map from a network's input to its output.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def fit_published(
 ) -> PolynomialMap:
     """Fit the published map: 17 terms (Cheung et al. 2004) in linear light, to both images at 64 x 64.
 
-    As the authors' notebook has it, but from the input to the output whatever order a folder is listed in.
+    This follows the authors' notebook, but always maps from the input to the output, whatever the order of a folder.
 
     Parameters
     ----------
@@ -203,7 +203,8 @@ def fit_published(
 
     Returns
     -------
-    A map of linear light; `through_linear` takes encoded colours through it.
+    PolynomialMap
+        A map of linear light; `through_linear` applies it to encoded colours.
     """
     weights = None if mask is None else _sampled(mask.astype(np.float64)[..., None])[:, 0]
     if weights is not None and not weights.any():  # too small to be met by any of the samples
@@ -212,12 +213,12 @@ def fit_published(
 
 
 def through_linear(polynomial: PolynomialMap, colours: NDArray[Any]) -> Floats:
-    """Take sRGB-encoded colours `[..., 3]`, 0..1, through a map of linear light; the result is within 0..1."""
+    """Apply a map of linear light to sRGB-encoded colours `[..., 3]`, 0..1; the result is within 0..1."""
     return encode(np.clip(polynomial(decode(colours)), 0, 1))
 
 
 def _shrunk(image: Floats) -> Floats:
-    """The means of square blocks, so that there are about 128 an axis or as many as there are pixels: `[N, C]`."""
+    """Return the means of square blocks, about 128 on each axis or one for each pixel: `[N, C]`."""
     height, width, channels = image.shape
     block = max(1, min(height, width) // _SIDE["lut"])
     rows, columns = height // block, width // block
@@ -226,7 +227,7 @@ def _shrunk(image: Floats) -> Floats:
 
 
 def _sampled(image: Floats) -> Floats:
-    """64 x 64 samples, interpolated bilinearly and not filtered, as OpenCV's INTER_LINEAR: `[4096, C]`."""
+    """Return 64 x 64 samples `[4096, C]`, interpolated bilinearly and not filtered, as OpenCV's INTER_LINEAR."""
     for axis in (0, 1):
         count = image.shape[axis]
         place = np.clip((np.arange(_SIDE["polynomial"]) + 0.5) * count / _SIDE["polynomial"] - 0.5, 0, count - 1)

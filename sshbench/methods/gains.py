@@ -1,4 +1,4 @@
-"""Two plain baselines: the foreground's light, or its mean colour, is moved part of the way to the background's."""
+"""Two plain baselines, which move the foreground's light or mean colour part of the way to the background's."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _DARKEST = 1 / 255 / 12.92  # linear light of the code 1: a mean that is darker 
 
 
 class MappedTransfer(StatisticsTransfer):
-    """A transfer whose map holds for all colours, so that it can be applied at any size and written as a LUT."""
+    """A transfer whose map is defined for all colours, so that it can be applied at any size and written as a LUT."""
 
     def colour_maps(self, views: Sequence[View], kind: MapKind = "lut") -> list[ColourMap]:
-        """The maps of the foregrounds, which are known as they are, whatever kind is asked for."""
+        """Return the exact maps of the foregrounds, whatever `kind` is."""
         return [self._map_of(view) for view in views]
 
     def _map_of(self, view: View) -> ColourMap:
@@ -47,11 +47,11 @@ def gain(
     Parameters
     ----------
     power
-        0 changes nothing, 1 gives the foreground the mean of the background.
+        0 changes nothing; 1 gives the foreground the mean of the background.
     luminance
-        One gain, of luminance, instead of one a channel.
+        Whether all channels have one gain, that of luminance.
     strength, lightness, colour
-        As for `Amount.of`: how far the map is followed.
+        As for `Amount.of`: how far the map is applied.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def shift(*, strength: float = 0.5, lightness: float = 1.0, colour: float = 1.0)
 
 
 def gain_match(power: float, by_luminance: bool) -> Match:
-    """Return what finds the gain from the linear light of the foreground and of the background."""
+    """Return a function that finds the gain from the linear light of the foreground and of the background."""
 
     def mean_of(linear: Floats) -> Floats:
         values = luminance_of(linear)[:, None] if by_luminance else linear
@@ -97,7 +97,7 @@ def gain_match(power: float, by_luminance: bool) -> Match:
 
 
 def shift_match(strength: float) -> Match:
-    """Return what finds the shift from values of the foreground and of the background."""
+    """Return a function that finds the shift from the values of the foreground and of the background."""
 
     def match(source: Floats, target: Floats) -> ColourFunction:
         offset = strength * (target.mean(axis=0) - source.mean(axis=0))

@@ -1,4 +1,4 @@
-"""The authors' weights of a method from the addresses on its card."""
+"""Download the authors' weights of a method from the addresses on its card."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MORE = 1 << 24
 
 
 def release_of(method: str, name: str | None = None) -> tuple[Card, Checkpoint]:
-    """A method's card and one of its releases, by default the first.
+    """Return a method's card and one of its releases, by default the first.
 
     Raises
     ------
@@ -34,21 +34,23 @@ def release_of(method: str, name: str | None = None) -> tuple[Card, Checkpoint]:
 def get_release(
     card: Card, release: Checkpoint, address: str | None = None, progress: Progress | None = None
 ) -> list[Path]:
-    """Fetch the files of a release.
+    """Download the files of a release.
 
     Parameters
     ----------
     address
-        In place of the one on the card, of a release of one file.
+        An address in place of the one on the card, for a release of one file.
 
     Returns
     -------
-    The files, in the folder of downloads.
+    list of Path
+        The files, in the folder of downloads.
 
     Raises
     ------
     WeightsError
-        It has no direct address, or a file cannot be fetched or is not the authors'; each says what to do by hand.
+        The release has no direct address, or a file cannot be downloaded or is not the authors'; each message says what
+        to do by hand.
     """
     hand = (
         by_hand(card.method, release)

@@ -1,8 +1,8 @@
-"""Networks on deterministic weights and inputs, whose published outputs are known to a few numbers each.
+"""Networks on deterministic weights and inputs, and samples of their published outputs.
 
-The values of a state dict follow from its names and shapes, and images from a seed, so that this machine's networks can
-be held against the published ones without a checkpoint of theirs. `golden.json` holds, for each case, 48 samples of the
-output that the authors' code gave.
+The values of a state dict follow from its names and shapes, and images follow from a seed. The networks on this machine
+can therefore be compared with the published ones without a published checkpoint. `golden.json` holds, for each case, 48
+samples of the output of the authors' code.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TOLERANCE = 2e-4
-"""Of an output against the published one; a wrong detail of a network moves it by 2e-2 or more."""
+"""The tolerated difference from a published output; a wrong detail of a network changes it by 2e-2 or more."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Case:
     Parameters
     ----------
     architecture
-        Arguments of the network that the case is of, those that matter.
+        The arguments of the network that the case depends on.
     run
-        From them to the output, `[1, 3, 256, 256]`.
+        A function that returns the output, `[1, 3, 256, 256]`.
     step
-        Pixels between the samples that are known of it.
+        The number of pixels between the known samples.
     """
 
     architecture: Mapping[str, Any]
@@ -47,7 +47,7 @@ class Case:
 
 
 def cases(method: str) -> dict[str, Case]:
-    """By name, the cases of a method's networks; none for methods without."""
+    """Return the cases of a method's networks by name; empty for methods without any."""
     published_dih = {"width": 64, "depth": 7}
     dih = {"form": "tensorflow", "widths": None}  # None: as published, where weights do not say it
     found = {
@@ -86,7 +86,10 @@ def cases(method: str) -> dict[str, Case]:
 
 
 def difference(method: str, architecture: Mapping[str, Any]) -> float | None:
-    """Largest difference between a network here and the published one; None where no case is of this architecture."""
+    """Return the largest difference between a network here and the published one.
+
+    None if no case has this architecture.
+    """
     for name, case in cases(method).items():
         if all(architecture.get(key) == value for key, value in case.architecture.items()):
             return float(np.abs(samples(case.run().numpy(), case.step) - expected(name)).max())
@@ -94,19 +97,19 @@ def difference(method: str, architecture: Mapping[str, Any]) -> float | None:
 
 
 def samples(output: NDArray[np.float32], step: int = 64) -> NDArray[np.float64]:
-    """48 values of an output `[1, 3, 256, 256]`, four an axis and channel, so many pixels apart."""
+    """Return 48 values of an output `[1, 3, 256, 256]`, four on each axis and channel, `step` pixels apart."""
     return output[0, :, ::step, ::step].astype(np.float64).ravel()
 
 
 @cache
 def expected(name: str) -> NDArray[np.float64]:
-    """What `samples` gives of the published output."""
+    """Return the `samples` of the published output."""
     known = json.loads(files(__package__).joinpath("golden.json").read_text("utf-8"))
     return np.array(known[name])
 
 
 def composite() -> Composite:
-    """A composite of such images, to run methods on."""
+    """Return a composite of such images, to run methods on."""
     foreground, background, mask = image(0), image(1, block=32), soft_ellipse()
     return Composite("golden", paste(foreground, background, mask), foreground, background, mask)
 

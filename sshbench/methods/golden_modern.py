@@ -23,21 +23,21 @@ _BLUR = ("mask_blurring",)
 
 @torch.inference_mode()
 def idih(backbone: Backbone) -> Tensor:
-    """The blended image of iDIH, normalised."""
+    """Return the blended image of iDIH, normalised."""
     made: Tensor = fill(IDIH(backbone), gain=1)(_normalised()).image
     return made
 
 
 @torch.inference_mode()
 def issam() -> Tensor:
-    """The blended image of iSSAM, normalised."""
+    """Return the blended image of iSSAM, normalised."""
     made: Tensor = fill(ISSAM(), _BLUR)(_normalised()).image
     return made
 
 
 @torch.inference_mode()
 def pct_net(variant: Literal["cnn", "vit"]) -> Tensor:
-    """The small image of PCT-Net through its maps, as its loss compares it."""
+    """Return the small image of PCT-Net through its maps, as its loss compares it."""
     network = PCTNetCNN() if variant == "cnn" else PCTNetViT()
     fill(network, _BLUR, gain=2 if variant == "cnn" else 1)
     plain, mask = _plain(), _plane(soft_ellipse())
@@ -48,7 +48,7 @@ def pct_net(variant: Literal["cnn", "vit"]) -> Tensor:
 
 @torch.inference_mode()
 def harmonizer() -> Tensor:
-    """The composite through the filters whose arguments Harmonizer finds."""
+    """Return the composite through the filters whose arguments Harmonizer finds."""
     network = Harmonizer()
     fill(network, gain=2.6)
     fill(network.regressor, gain=1, prefix="regressor.")
@@ -58,7 +58,7 @@ def harmonizer() -> Tensor:
 
 @torch.inference_mode()
 def hdnet() -> Tensor:
-    """The composite with HDNet's foreground, over -1..1."""
+    """Return the composite with HDNet's foreground, over -1..1."""
     mask = _plane(ellipse())
     foreground, background = (_plain(seed) * 2 - 1 for seed in (0, 1))
     made: Tensor = fill(HDNet(), gain=0.25)(torch.cat([foreground * mask + background * (1 - mask), mask], 1)).image

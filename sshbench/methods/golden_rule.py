@@ -1,4 +1,4 @@
-"""The rule by which golden networks and images are filled: values that follow from names, shapes and seeds alone."""
+"""The rule that fills golden networks and images: values follow from names, shapes and seeds alone."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def fill(network: nn.Module, constants: tuple[str, ...] = (), *, gain: float = 2, prefix: str = "") -> nn.Module:
-    """Give every weight and statistic of a network its value of the rule; names that hold a constant keep theirs.
+    """Give every weight and statistic of a network its value by the rule; names that contain a constant keep theirs.
 
     Parameters
     ----------
     gain
-        Of kernels and matrices: the variance of a sum of as many products as one of their outputs has.
+        For kernels and matrices: the variance of a sum of as many products as one output has.
     prefix
-        In front of names, for a part of a network.
+        Text before the names, for a part of a network.
     """
     import torch
 
@@ -36,7 +36,7 @@ def fill(network: nn.Module, constants: tuple[str, ...] = (), *, gain: float = 2
 
 
 def filled(name: str, shape: tuple[int, ...], gain: float = 2) -> NDArray[Any]:
-    """Values of one entry of a state dict: normal numbers seeded by its name, scaled by what it is."""
+    """Return the values of one entry of a state dict: normal numbers seeded by its name, scaled by its kind."""
     noise = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape)
     kind = name.rpartition(".")[2]
     if kind == "num_batches_tracked":
@@ -53,7 +53,7 @@ def filled(name: str, shape: tuple[int, ...], gain: float = 2) -> NDArray[Any]:
 
 
 def filled_variable(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """The same for a variable of TensorFlow's, whose kernels have the channels that they make last."""
+    """Return the same for a TensorFlow variable, whose kernels have the output channels last."""
     noise = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape)
     kind = name.rpartition("/")[2]
     if kind == "moving_variance":
@@ -68,7 +68,7 @@ def filled_variable(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
 
 
 def image(seed: int, height: int = 256, width: int = 256, block: int = 16) -> NDArray[np.uint8]:
-    """Noisy squares of random colours, uint8 `[height, width, 3]`."""
+    """Return noisy squares of random colours, uint8 `[height, width, 3]`."""
     random = np.random.RandomState(seed)
     colours = random.randint(24, 232, (-(-height // block), -(-width // block), 3))
     squares = colours.repeat(block, 0).repeat(block, 1)[:height, :width]
@@ -77,13 +77,13 @@ def image(seed: int, height: int = 256, width: int = 256, block: int = 16) -> ND
 
 
 def style(seed: int, height: int, width: int) -> NDArray[np.uint8]:
-    """Such an image of other colours: red lifted, green dimmed, blue turned round."""
+    """Return such an image with other colours: red raised, green dimmed, blue inverted."""
     red, green, blue = np.moveaxis(image(seed, height, width, block=32).astype(np.int64), -1, 0)
     return np.stack([red // 2 + 96, green * 3 // 4, 255 - blue // 3], axis=-1).astype(np.uint8)
 
 
 def ellipse(height: int = 256, width: int = 256) -> NDArray[np.float32]:
-    """A mask of 0 and 1."""
+    """Return a mask of 0 and 1, float32 `[height, width]`."""
     y, x = np.mgrid[:height, :width]
     down, across = height // 4, width // 5
     inside = ((y - 9 * height // 16) * across) ** 2 + ((x - 7 * width // 16) * down) ** 2 <= (down * across) ** 2
@@ -91,6 +91,6 @@ def ellipse(height: int = 256, width: int = 256) -> NDArray[np.float32]:
 
 
 def soft_ellipse(height: int = 256, width: int = 256) -> NDArray[np.float32]:
-    """The same with a soft edge, in steps of 1/16."""
+    """Return the same mask with a soft edge, in steps of 1/16."""
     fine = ellipse(4 * height, 4 * width).reshape(height, 4, width, 4)
     return np.asarray(fine.mean((1, 3)), np.float32)

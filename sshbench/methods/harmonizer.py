@@ -1,4 +1,4 @@
-"""Harmonizer as a method: six arguments are found from a small copy, and filters run at the composite's own size."""
+"""Harmonizer as a method: it predicts six arguments from a small copy, and its filters run at full size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights on the Hugging Face Hub: a repository holds what a folder of weights does, and a model card."""
+"""Weights on the Hugging Face Hub: a repository holds the files of a folder of weights, and a model card."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from sshbench.methods.weights import Dtype, Weights, WeightsCard, read_weights, 
 
 
 def push_to_hub(weights: Weights, repo: str, *, private: bool = False, dtype: Dtype = "float16") -> str:
-    """Upload weights and a model card made of what they say of themselves.
+    """Upload weights, with a model card made from the card of the weights.
 
     Parameters
     ----------
     repo
-        `user/name`; it is made where there is none. Who you are, the Hub's own login knows (`hf auth login`).
+        `user/name`; the repository is created if it does not exist. The Hub's own login identifies you (`hf auth
+        login`).
 
     Returns
     -------
-    Its address.
+    str
+        The address of the repository.
 
     Raises
     ------
@@ -45,14 +47,14 @@ def push_to_hub(weights: Weights, repo: str, *, private: bool = False, dtype: Dt
 def from_pretrained(where: str | os.PathLike[str], *, device: str | None = None) -> Method:
     """Make the method whose weights are in a repository `user/name` of the Hub, or in a folder.
 
-    It is one of sshbench or of an installed package: nothing that comes with weights is imported.
+    The method belongs to sshbench or to an installed package: nothing that comes with weights is imported.
 
     Raises
     ------
     WeightsError
-        They cannot be fetched or read.
+        The weights cannot be downloaded or read.
     MethodError
-        They are of a method that is not here.
+        The weights belong to a method that is not installed.
     """
     from sshbench.methods.registry import check_listed, get_method
 
@@ -62,7 +64,7 @@ def from_pretrained(where: str | os.PathLike[str], *, device: str | None = None)
 
 
 def model_card(card: WeightsCard) -> str:
-    """The README of a repository, in Markdown with the Hub's header."""
+    """Return the README of a repository, in Markdown with the Hub's header."""
     lines = ["---", "library_name: sshbench", "pipeline_tag: image-to-image", "tags: [image-harmonization]", "---"]
     lines += ["", f"# {card.method}, weights of {_WHOSE[card.trained_by]}", ""]
     lines += ["```", f"sshbench evaluate --method {card.method} --weights {HUB}USER/REPO", "```", ""]

@@ -1,4 +1,4 @@
-"""Weights that are fetched from a repository of the Hugging Face Hub."""
+"""Download weights from a repository of the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from sshbench.methods.base import WeightsError
 
 HUB = "hf://"
-"""What stands before the name of a repository where weights are asked for."""
+"""The prefix of a repository's name in place of weights."""
 PATTERNS = ("model*.safetensors", "model.safetensors.index.json", "README.md")
 
 

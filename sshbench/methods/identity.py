@@ -1,4 +1,4 @@
-"""What a prediction of a method depends on beside the image: its code, its options, its weights and its state."""
+"""The identity of a method: its code, options, weights and state, on which a prediction depends beside the image."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 
 @dataclass(frozen=True)
 class Identity:
-    """What records and tables say of a method, taken once at the start of a run.
+    """The facts about a method that records and tables state, taken once at the start of a run.
 
     Parameters
     ----------
     name, sees_target, weights_hash, trained_by
-        As the method says, `weights_hash` and `trained_by` empty where it says none.
+        The attributes of the method; `weights_hash` and `trained_by` are empty if it states none.
     code
-        Hash of its code, its options and its state: predictions of another hash are not its own.
+        The hash of its code, options and state. A prediction with another hash is made again.
     broken
-        Why it cannot be used; empty where it can.
+        Why the method cannot be used; empty if it can.
     """
 
     name: str
@@ -46,16 +46,16 @@ class Identity:
 
 
 def identity(method: Method, options: Mapping[str, str] | None = None) -> Identity:
-    """Take a method's identity.
+    """Return a method's identity.
 
-    Its code is all source that `sources_of` finds of its class and of the functions and objects that it holds. Its
-    state is what pickle would keep of it, weights and all. A method that states the hash of its weights, or has a
-    function `key`, vouches for what it holds; of its state only numbers and texts count, and those of its networks.
+    The code is all source that `sources_of` finds of its class and of the functions and objects that it holds. The
+    state is what pickle would keep of it, weights included. If a method states the hash of its weights, or has a
+    function `key`, the hash covers only the numbers and texts of its state and of its networks.
 
     Parameters
     ----------
     options
-        What it was made with, as text; of those that name a file, its contents count.
+        The options of the method, as text; if an option names a file, its contents count.
     """
     own = [f"{name}={_option(value)}" for name, value in sorted((options or {}).items())]
     vouched = method.weights_hash is not None or hasattr(method, "key")
@@ -78,7 +78,7 @@ def identity(method: Method, options: Mapping[str, str] | None = None) -> Identi
 
 
 def _option(value: str) -> str:
-    """An option's text, or what is in the file or folder that it names."""
+    """Return the text of an option, or the content of the file or folder that it names."""
     path = Path(value).expanduser()
     try:
         if path.is_file():
@@ -102,7 +102,7 @@ def _state(value: Any) -> Any:
 
 
 def _plain_parts(value: Any) -> Iterator[Any]:
-    """Numbers and texts that an object holds itself, and those of the modules of its networks."""
+    """Yield the numbers and texts that an object holds itself, and those of the modules of its networks."""
     for name, part in sorted(getattr(value, "__dict__", {}).items()):
         if isinstance(part, _PLAIN) and name != "weights_hash":
             yield name, part
@@ -115,7 +115,7 @@ def _plain_parts(value: Any) -> Iterator[Any]:
 
 
 class _Digest:
-    """Hash of values of any kind, which is the same in every process; notes the code among them."""
+    """A hash of values of any kind that is the same in every process; it collects the code among the values."""
 
     def __init__(self) -> None:
         self._hash = hashlib.blake2b(digest_size=16)
@@ -126,7 +126,7 @@ class _Digest:
         return self._hash.hexdigest()
 
     def feed(self, value: Any) -> None:
-        """Add a value, and all that it holds."""
+        """Add a value, and everything that it holds."""
         if isinstance(value, _PLAIN):
             self._say(type(value).__name__, repr(value))
             return
@@ -197,7 +197,7 @@ class _Digest:
         self.feed(method.__self__)
 
     def _code(self, code: CodeType, known: Mapping[str, Any]) -> None:
-        """What was typed in and stands in no file, with the functions and values that it uses."""
+        """Add code that was typed in and stands in no file, with the functions and values that it uses."""
         self._say("code", code.co_code.hex(), repr(code.co_names))
         for constant in code.co_consts:
             if isinstance(constant, CodeType):
@@ -218,7 +218,7 @@ class _Digest:
         self._say("path", os.fspath(path))
 
     def _object(self, value: Any) -> None:
-        """What pickle would keep of it; of what cannot be pickled, its class."""
+        """Add what pickle would keep of an object, or the class of an object that cannot be pickled."""
         self._named(type(value))
         if is_dataclass(value) or isinstance(value, Enum) or not hasattr(value, "__reduce_ex__"):
             self.feed(_state(value))
@@ -249,7 +249,10 @@ class _Digest:
 
 
 def _module(value: Any) -> str:
-    """The module of a class or function; of a user's file the same wherever the file lies."""
+    """Return the module of a class or function.
+
+    For a user's file, a name that does not depend on where the file lies.
+    """
     name = getattr(value, "__module__", None) or ""
     return PREFIX if name.startswith(PREFIX) else name
 

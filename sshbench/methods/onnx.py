@@ -1,6 +1,6 @@
-"""SSH's network as an ONNX file, for images of any size, held against PyTorch with onnxruntime.
+"""SSH's network as an ONNX file for images of any size, compared with PyTorch by onnxruntime.
 
-Needs the extra `onnx`: `pip install sshbench[onnx]`.
+This needs the extra `onnx`: `pip install sshbench[onnx]`.
 """
 
 from __future__ import annotations
@@ -20,19 +20,20 @@ INPUTS, OUTPUT = ("content", "reference"), "image"
 
 
 def export_onnx(weights: Weights, path: str | os.PathLike[str]) -> float:
-    """Write the network and run it with onnxruntime at sizes that it was not traced at.
+    """Write the network, and run it with onnxruntime at sizes that were not used for tracing.
 
-    The file takes `content` and `reference`, float32 `[N, 3, H, W]` and `[N, 3, h, w]`, RGB, -1..1, and gives `image`,
-    `[N, 3, H, W]`. The sides of `content` are multiples of 16; `reference` is of any size.
+    The file takes `content` and `reference`, float32 `[N, 3, H, W]` and `[N, 3, h, w]`, RGB, -1..1, and returns
+    `image`, `[N, 3, H, W]`. The sides of `content` are multiples of 16; `reference` has any size.
 
     Returns
     -------
-    Largest difference to PyTorch.
+    float
+        The largest difference to PyTorch.
 
     Raises
     ------
     MethodError
-        The weights are of another method, the extra is not installed, or onnxruntime gives something else.
+        The weights belong to another method, the extra is not installed, or the results differ.
     """
     import torch
     from torch import Tensor, nn

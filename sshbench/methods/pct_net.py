@@ -1,4 +1,4 @@
-"""PCT-Net as a method: maps are found from a small copy of the composite and applied at its own size."""
+"""PCT-Net as a method: it predicts colour maps from a small copy of the composite and applies them at full size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predictions made elsewhere: a folder of images named by the composites' ids, as a method of its own."""
+"""Predictions that were made elsewhere: a folder of images named by the composites' ids, as a method."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from sshbench.methods.base import MethodError, as_name, valid_name
 
 
 class FolderPredictions:
-    """Reads what a method made elsewhere.
+    """A method that reads predictions from a folder.
 
-    The prediction for the id `a/b/c` is `a/b/c.png` in the folder (or .tif, .webp, .jpg), or `a__b__c.png`,
-    `a_b_c.png`, or, where no two ids end alike and there is none of these, `c.png` anywhere in it. An id that is itself
-    the name of an image, such as `HCOCO/composite_images/c1_1.jpg`, is taken with and without its suffix. A name that
-    could be of two ids is taken for neither.
+    The prediction for the id `a/b/c` is `a/b/c.png` in the folder (or .tif, .webp, .jpg), or `a__b__c.png`, or
+    `a_b_c.png`. If there is none of these and no other id ends with `c`, it is `c.png` anywhere in the folder. An id
+    that is itself the name of an image, such as `HCOCO/composite_images/c1_1.jpg`, may be written with or without its
+    suffix. A name that could belong to two ids is used for neither.
 
     Parameters
     ----------
     folder, ids
-        Where the images are, and the ids of the benchmark.
+        The folder of the images, and the ids of the benchmark.
     name
-        What to call the method: letters, digits and `.`, `_`, `+`, `-`. By default as the folder, with `-` for anything
-        else that its name has.
+        The name of the method: letters, digits and `.`, `_`, `+`, `-`. The default is the name of the folder, with `-`
+        for any other character.
 
     Raises
     ------
     MethodError
-        There is no such folder, it has no prediction for any id, or two for one, or the name is none of a method.
+        There is no such folder, it has no prediction for any id or two for one id, or the name is not valid.
 
     Attributes
     ----------
     missing, extra
-        Ids without a prediction, and images that belong to no id.
+        The ids without a prediction, and the images that belong to no id.
     """
 
     needs_background = False
@@ -73,19 +73,19 @@ class FolderPredictions:
             raise MethodError(f"{self.folder}: {has}; name them by id, such as {ids[0]}.png")
 
     def harmonize(self, batch: Sequence[Composite]) -> list[NDArray[np.uint8] | NDArray[np.float32]]:
-        """Return the images: uint8, or float32 over 0..1 of files with 16 bits.
+        """Return the images: uint8, or float32 over 0..1 for files with 16 bits.
 
         Raises
         ------
         MethodError
-            There is none for a composite.
+            A composite has no prediction.
         ImageFileError
-            A file that cannot be read.
+            A file cannot be read.
         """
         return [self._read(composite.id) for composite in batch]
 
     def key(self, composite: Composite) -> str:
-        """A hash of the file for a composite, since predictions may be replaced."""
+        """Return a hash of the file of a composite, since predictions may be replaced."""
         path = self._files.get(composite.id)
         return hashlib.sha256(path.read_bytes()).hexdigest() if path else ""
 
@@ -120,9 +120,9 @@ class FolderPredictions:
 
 
 class _Names:
-    """Which ids a name may stand for: by the whole name, by it without its suffix, or by both without their suffixes.
+    """The ids that a name may stand for: by the whole name, without its suffix, or with both suffixes removed.
 
-    Names are compared in one form of Unicode, since file systems keep letters with accents in either.
+    Names are compared in one Unicode form, since file systems store letters with accents in either form.
     """
 
     def __init__(self, names: Sequence[str], mark: str, ids: Sequence[str] | None = None) -> None:
@@ -134,12 +134,12 @@ class _Names:
             self.bare.setdefault(_stem(form), []).append(id)
 
     def of(self, name: str) -> list[str]:
-        """The ids of a file's name; several where it could be of each."""
+        """Return the ids of a file's name; there are several if it could be any of them."""
         name = unicodedata.normalize("NFC", name)
         return self.exact.get(name) or self.exact.get(_stem(name)) or self.bare.get(_stem(name)) or []
 
     def any_of(self, name: str) -> list[str]:
-        """As `of`, whatever the suffixes of the ids."""
+        """Return what `of` returns, whatever the suffixes of the ids."""
         stem = _stem(unicodedata.normalize("NFC", name))
         return [
             *self.exact.get(stem, []),

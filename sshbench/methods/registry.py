@@ -1,9 +1,9 @@
-"""Finds methods by name, in other installed packages, or in a file: `get_method("pitie")`, `"path.py:Class"`.
+"""Find methods by name, in other installed packages, or in a file: `get_method("pitie")`, `"path.py:Class"`.
 
-What is a method in Python already, or a function from one composite to its image, is taken as it is.
+In Python, objects that are methods, and functions from one composite to its image, are accepted as they are.
 
-A name may carry options, `"ssh:map=polynomial,weights=mine.safetensors"`: keyword arguments of the method's class or
-function, turned from text into the type that each is annotated with.
+A name may have options, `"ssh:map=polynomial,weights=mine.safetensors"`. They are keyword arguments of the method's
+class or function, and are converted from text to the annotated types.
 """
 
 from __future__ import annotations
@@ -53,20 +53,20 @@ METHODS: dict[str, str] = {
 }
 
 UNSHIPPED: tuple[str, ...] = ("dovenet", "s2am", "dih", "wct2", "idih", "issam", "pct-net", "harmonizer", "hdnet")
-"""Those of them that need weights which do not come along."""
+"""The methods whose weights do not ship."""
 
 DEFAULTS = tuple(name for name in METHODS if name not in UNSHIPPED)
-"""What `sshbench evaluate` runs where no method is named: all that need nothing else."""
+"""The methods that `sshbench evaluate` runs by default: all that need no further weights."""
 
 _GIVEN = ("device", "weights")  # options that have arguments of their own and do not make another method
 
 
 AnyMethod = str | Method | type | Callable[[Composite], Any]
-"""What is taken where a method is: a name, an object, its class, or a function from a composite to an image."""
+"""What is accepted as a method: a name, an object, its class, or a function from a composite to an image."""
 
 
 def installed_methods() -> dict[str, metadata.EntryPoint]:
-    """Methods of other packages, which name them under the entry point group `sshbench.methods`."""
+    """Return the methods of other packages, which name them under the entry point group `sshbench.methods`."""
     return {point.name: point for point in metadata.entry_points(group=ENTRY_POINTS)}
 
 
@@ -141,7 +141,7 @@ def get_method(
 
 
 class OfFunction:
-    """A function from one composite to its image, as a method of the function's name."""
+    """A function from one composite to its image, as a method with the function's name."""
 
     def __init__(self, function: Callable[[Composite], Any], name: str | None = None) -> None:
         self.function = function
@@ -153,12 +153,12 @@ class OfFunction:
 
 
 def check_listed(name: str, where: str | Path) -> str:
-    """Return a method's name that a file says, which is not to be imported if it names a file.
+    """Return a method's name that a file states; a name of a file is refused, since it would be imported.
 
     Raises
     ------
     WeightsError
-        It is neither one of `METHODS` nor of an installed package.
+        The name is neither one of `METHODS` nor that of an installed package's method.
     """
     if name in METHODS or name in installed_methods():
         return name
@@ -169,7 +169,7 @@ def check_listed(name: str, where: str | Path) -> str:
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that nothing has, without importing anything.
+    """Refuse an unknown name, without importing anything.
 
     Raises
     ------
@@ -185,17 +185,17 @@ def check_name(name: str) -> None:
 
 
 def is_foreign(name: str) -> bool:
-    """Whether a method's code is none of this package."""
+    """Return whether a method's code is outside this package."""
     return split_options(name)[0] not in METHODS
 
 
 def split_options(name: str) -> tuple[str, dict[str, str]]:
-    """The name of a method and its options, `"ssh:map=lut"` -> `"ssh", {"map": "lut"}`.
+    """Return the name of a method and its options: `"ssh:map=lut"` gives `"ssh", {"map": "lut"}`.
 
     Raises
     ------
     MethodError
-        What follows the colon is not `key=value`.
+        The text after the colon is not `key=value`.
     """
     plain, colon, text = name.rpartition(":")
     if not colon or "=" not in text:
@@ -210,20 +210,20 @@ def split_options(name: str) -> tuple[str, dict[str, str]]:
 
 
 def listed_name(name: str) -> str:
-    """What tables call the method of a name with options, `"ssh:map=lut"` -> `"ssh+map-lut"`."""
+    """Return the name in tables of a method with options: `"ssh:map=lut"` gives `"ssh+map-lut"`."""
     plain, options = split_options(name)
     file = _file_of(plain)
     return as_name((plain if file is None else file[1].lower() or file[0].stem) + _suffix(options))
 
 
 def takes_weights(name: str) -> bool:
-    """Whether the method of this name can be given weights."""
+    """Return whether the method of this name can be given weights."""
     factory, _ = _factory(split_options(name)[0])
     return (inspect.isclass(factory) or inspect.isroutine(factory)) and "weights" in _parameters(factory)
 
 
 def _file_of(name: str) -> tuple[Path, str] | None:
-    """The file and what in it, of `path.py:Class` or `path.py`; None for other names."""
+    """Return the file and the name in it for `path.py:Class` or `path.py`; None for other names."""
     if not (name.endswith(".py") or ".py:" in name):
         return None
     path, _, attribute = name.partition(".py:") if ".py:" in name else (name.removesuffix(".py"), "", "")
@@ -231,7 +231,7 @@ def _file_of(name: str) -> tuple[Path, str] | None:
 
 
 def _factory(name: str) -> tuple[Any, str | None]:
-    """What makes a method, and the name that its package lists it under."""
+    """Return the class or function that makes a method, and the name under which its package lists it."""
     file = _file_of(name)
     if file is not None:
         return _from_file(*file), None
@@ -251,7 +251,7 @@ def _factory(name: str) -> tuple[Any, str | None]:
 
 
 def _harmonizes_one(function: Callable[..., Any], options: Mapping[str, str]) -> bool:
-    """Whether a function takes a composite, where one that makes a method needs no argument or has it as an option."""
+    """Return whether a function takes a composite; one that makes a method needs no argument, or takes only options."""
     needed = [
         name
         for name, one in _parameters(function).items()
@@ -261,7 +261,7 @@ def _harmonizes_one(function: Callable[..., Any], options: Mapping[str, str]) ->
 
 
 def _called(method: Any) -> str:
-    """How to call something that was given in place of a name, in messages."""
+    """Return the name, for messages, of something that was given in place of a name."""
     return str(getattr(method, "__qualname__", None) or type(method).__qualname__)
 
 
@@ -273,7 +273,7 @@ def _parameters(factory: Any) -> Mapping[str, inspect.Parameter]:
 
 
 def _arguments(factory: Any, name: str, options: Mapping[str, str]) -> dict[str, Any]:
-    """Options as keyword arguments of the types that the factory declares."""
+    """Return the options as keyword arguments of the types that the factory declares."""
     if not options:
         return {}
     known = [
@@ -293,7 +293,7 @@ def _arguments(factory: Any, name: str, options: Mapping[str, str]) -> dict[str,
 
 
 def _hints(function: Any) -> dict[str, Any]:
-    """The types of a function's arguments, without those whose names are not there when it runs."""
+    """Return the types of a function's arguments, without types whose names do not exist at run time."""
     try:
         return get_type_hints(function)
     except Exception:  # of a name that is imported for type checkers alone, or anything else that does not evaluate
@@ -303,7 +303,7 @@ def _hints(function: Any) -> dict[str, Any]:
 
 
 def _value(text: str, hint: Any) -> Any:
-    """Text as a value of an annotated type; a ValueError says what it should be."""
+    """Return text as a value of an annotated type; a ValueError says what the text should be."""
     if get_origin(hint) is Literal:
         values = [str(value) for value in get_args(hint)]
         if text not in values:
@@ -325,7 +325,7 @@ def _value(text: str, hint: Any) -> Any:
 
 
 def _suffix(options: Mapping[str, str]) -> str:
-    """What options add to a method's name; of weights the name of their file."""
+    """Return what options add to a method's name; for weights, the name of their file."""
     parts = []
     for key, value in options.items():
         if key == "weights":
@@ -414,7 +414,7 @@ def _complete(method: Any, asked: str, listed_as: str | None = None) -> Method:
 
 
 def _set(method: Any, attribute: str, value: Any, asked: str) -> None:
-    """Give a method an attribute, also where its class is frozen."""
+    """Set an attribute of a method, even if its class is frozen."""
     for assign in (setattr, object.__setattr__):
         try:
             assign(method, attribute, value)

@@ -1,4 +1,4 @@
-"""The folder of a training, `runs/x`, where weights are asked for: it stands for the best ones that it holds."""
+"""The folder of a training, such as `runs/x`, in place of weights: it stands for its best weights."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _WEIGHTS = ("best", "last")
 
 
 def weights_in(path: Path) -> Path:
-    """Return where the weights are that a path stands for.
+    """Return the place of the weights that a path stands for.
 
-    Of the folder of a training these are the best ones by validation, or else the last ones. Any other path stands for
-    itself.
+    For the folder of a training, these are the best weights by validation, or else the last ones. Any other path stands
+    for itself.
 
     Raises
     ------
     WeightsError
-        It is a checkpoint, from which a training goes on and which is no weights, or a training without weights yet.
+        The path is a checkpoint, which continues a training and is not weights, or a training has no weights yet.
     """
     run = _run_of_checkpoint(path)
     if run is not None:

@@ -14,18 +14,18 @@ from sshbench.networks.s2am import S2AM
 class SpatialSeparatedAttention(common.CompositeNetwork):
     """Harmonize by S2AM (Cun and Pun, IEEE TIP 2020).
 
-    As in the published notebook, the network gets the composite and the soft mask at 256 x 256 (Pillow's bilinear) over
-    0..1, and what it makes is blended into the composite by that mask.
+    As in the published notebook, the network receives the composite and the soft mask at 256 x 256 (Pillow's bilinear
+    filter) over 0..1, and its image is blended into the composite by that mask.
 
     Parameters
     ----------
     device, weights
-        As for `get_method`. The weights say which variant of the network they are of.
+        As for `get_method`. The weights determine the variant of the network.
     size
-        `"256"`, or `"full"`: the composite at its own size, padded to multiples of 256 by repeating its border.
+        `"256"`, or `"full"` for the composite at its own size, padded to multiples of 256 by repeating its border.
     blend
-        False returns what the network makes, for a protocol that blends itself, as `s2am` does: at soft edges, blending
-        twice is not blending once. It is not clipped then.
+        False returns the network's image, not clipped, for a protocol that blends itself, as `s2am` does: at soft
+        edges, blending twice differs from blending once.
     output, map
         As for `CompositeNetwork`.
     """
@@ -46,12 +46,12 @@ class SpatialSeparatedAttention(common.CompositeNetwork):
         self.blend = blend
 
     def made_of(self, given: Tensor) -> Tensor:
-        """The network's images."""
+        """Return the network's images."""
         made: Tensor = self.network(given)
         return made
 
     def finished(self, made: Tensor, given: Tensor) -> Tensor:
-        """The network's image blended into the composite."""
+        """Return the network's image blended into the composite."""
         if not self.blend:
             return made
         composite, mask = given[:3], given[3:]

@@ -1,8 +1,7 @@
-"""Which source files a piece of code depends on, found by reading their imports and running none of them.
+"""Find the source files that a piece of code depends on, by reading their imports and without running them.
 
-What is in the same package counts, and so does what lies beside a file of the user's own or where else it is imported
-from, with the sources and libraries of compiled modules. Of what is installed as a package of its own, the version
-counts.
+Files of the same package count, and so do files beside a user's file or at other places that it imports from, with the
+sources and libraries of compiled modules. For other installed packages, the version counts.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _INSTALLED = tuple(
 
 @dataclass(frozen=True)
 class _Place:
-    """A folder that absolute imports are looked up in; of `only` this name, where others there are other packages."""
+    """A folder in which absolute imports are looked up; only the name `only`, if other packages lie there too."""
 
     folder: Path
     only: str | None = None
@@ -48,7 +47,7 @@ class _Place:
 
 @dataclass(frozen=True)
 class _Module:
-    """A source file, the dotted name it is imported by from `place`, and whether that is a package."""
+    """A source file, the dotted name by which it is imported from `place`, and whether it is a package."""
 
     file: Path
     name: str
@@ -56,13 +55,13 @@ class _Module:
 
     @property
     def package(self) -> str:
-        """What its relative imports are relative to."""
+        """The package that its relative imports refer to."""
         return self.name if self.file.stem == "__init__" else self.name.rpartition(".")[0]
 
 
 @dataclass(frozen=True)
 class Sources:
-    """What code depends on: source files by the name they are imported by, and other packages by their version."""
+    """The dependencies of code: source files by their import names, and other packages by their versions."""
 
     files: Mapping[str, Path]
     versions: Mapping[str, str]
@@ -77,9 +76,9 @@ class Sources:
 
 
 def sources_of(first: Any, *others: Any) -> Sources:
-    """Find what classes, functions and modules depend on: the files they are written in, and all that these import.
+    """Find the dependencies of classes, functions and modules: their own files, and everything that these import.
 
-    Of installed packages, the files of the one that the first is of count.
+    If they come from an installed package, the files of the package of the first one count.
     """
     files: dict[str, Path] = {}
     versions: dict[str, str] = {}
@@ -99,7 +98,7 @@ def sources_of(first: Any, *others: Any) -> Sources:
 
 
 def sources_in(module: _Module) -> Sources:
-    """The same of one module. Its own name does not count, as a user may call a file anything."""
+    """Find the dependencies of one module. Its own name does not count, since a user may give a file any name."""
     seen: dict[_Module, None] = {}
     outside: set[str] = set()
     waiting = [module]
@@ -118,22 +117,22 @@ def sources_in(module: _Module) -> Sources:
 
 
 def user_module(path: Path) -> _Module:
-    """A file of the user's own, which imports what lies beside it."""
+    """Return a user's file as a module that imports what lies beside it."""
     full = path.resolve()
     return _Module(full, full.stem, _Place(full.parent))
 
 
 def beside(path: Path) -> dict[str, Path]:
-    """The modules in the folder of a user's file that it imports, also those that these import, by name."""
+    """Return the modules beside a user's file that it imports, directly or through others, by name."""
     start = user_module(path)
     found = sources_in(start).files
     return {name: file for name, file in found.items() if name and file.is_relative_to(start.place.folder)}
 
 
 def file_of(part: Any) -> Path | None:
-    """The source file of a class, function or module; None for what is built in or was typed in.
+    """Return the source file of a class, function or module; None for built-in or interactive code.
 
-    Unlike `inspect.getsourcefile`, this looks through no list of all modules.
+    Unlike `inspect.getsourcefile`, this does not search the list of all modules.
     """
     code = getattr(part, "__code__", None)
     module = sys.modules.get(str(getattr(part, "__module__", ""))) if code is None else None
@@ -144,7 +143,7 @@ def file_of(part: Any) -> Path | None:
 
 
 def _module_of(part: Any) -> _Module | None:
-    """The module that something is written in; None for what is built in."""
+    """Return the module that something is written in; None for built-in code."""
     file = file_of(part)
     if file is None:
         return None
@@ -161,7 +160,7 @@ def _module_of(part: Any) -> _Module | None:
 
 @cache
 def _imports(module: _Module, *_: object) -> tuple[list[_Module], set[str]]:
-    """Modules that one imports and whose files count, and the names of other packages; `_` is the file's stamp."""
+    """Return the imported modules whose files count, and the names of other packages; `_` is the file's stamp."""
     within: dict[_Module, None] = {}
     outside: set[str] = set()
     for name in [*_parents(module.name), *_imported(module)]:
@@ -173,7 +172,7 @@ def _imports(module: _Module, *_: object) -> tuple[list[_Module], set[str]]:
 
 
 def _imported(module: _Module) -> Iterator[str]:
-    """Dotted names of what may be imported: of `from a import b` both `a` and `a.b`."""
+    """Yield the dotted names that may be imported: for `from a import b`, both `a` and `a.b`."""
     if module.file.suffix != ".py":
         return
     text = module.file.read_bytes()
@@ -206,7 +205,7 @@ def _imported(module: _Module) -> Iterator[str]:
 
 
 def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
-    """All statements but those below `if TYPE_CHECKING:`, which never run."""
+    """Yield all statements except those below `if TYPE_CHECKING:`, which never run."""
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
@@ -221,7 +220,7 @@ def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
 
 
 def _named_in_call(node: ast.AST) -> str:
-    """The name in `import_module("a.b")`; empty for all else."""
+    """Return the name in `import_module("a.b")`; empty for anything else."""
     if not (isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant)):
         return ""
     name = node.args[0].value
@@ -242,7 +241,7 @@ def _lazily(package: str) -> dict[str, str]:
 
 @cache
 def _homes(file: Path, *_: object) -> dict[str, str]:
-    """The dictionary `_HOMES` of a module, without the names that attributes have there; empty where it has none."""
+    """Return the dictionary `_HOMES` of a module, without attribute names; empty if it has none."""
     for node in ast.parse(file.read_bytes()).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOMES":
             return {name: home.partition(":")[0] for name, home in ast.literal_eval(node.value).items()}
@@ -250,7 +249,7 @@ def _homes(file: Path, *_: object) -> dict[str, str]:
 
 
 def _located(name: str, place: _Place) -> Iterator[_Module]:
-    """The files of a dotted name and of the packages it lies in, as far as they are there and count."""
+    """Yield the files of a dotted name and of its parent packages, if they exist and count."""
     top = name.partition(".")[0]
     if not top:
         return
@@ -270,7 +269,7 @@ def _parents(name: str) -> list[str]:
 
 
 def _find(name: str, place: _Place) -> Path | None:
-    """The file of a module or package in a folder."""
+    """Return the file of a module or package in a folder."""
     path = place.folder.joinpath(*name.split("."))
     if (path / "__init__.py").is_file():
         return path / "__init__.py"
@@ -282,7 +281,7 @@ def _find(name: str, place: _Place) -> Path | None:
 
 @cache
 def _elsewhere(top: str) -> _Place | None:
-    """Where a name is imported from, if that is no part of Python and no installed package, but for this one."""
+    """Return the place that a name is imported from, if it is neither Python's nor another installed package's."""
     if top == "sshbench":
         return _Place(_PACKAGE.parent, top)
     if top in sys.stdlib_module_names or top in sys.builtin_module_names:
@@ -306,7 +305,7 @@ def _is_installed(path: Path) -> bool:
 
 @cache
 def _version(top: str) -> str:
-    """The version of what is installed under a name that is imported; empty for what belongs to Python."""
+    """Return the version of the package that a name is imported from; empty for Python's own modules."""
     if top in sys.stdlib_module_names:
         return ""
     try:
@@ -316,7 +315,7 @@ def _version(top: str) -> str:
 
 
 def _stamp(file: Path) -> tuple[int, int]:
-    """What changes with a file, so that a process that goes on sees it."""
+    """Return values that change with a file, so that a long-running process notices a change."""
     about = file.stat()
     return about.st_mtime_ns, about.st_size
 

@@ -1,4 +1,4 @@
-"""SSH as a method: the network at its own small size, and the map between its colours for the picture's own size.
+"""SSH as a method: the network runs at its own small size, and a colour map brings the result to full size.
 
 Jiang et al., "SSH: A Self-Supervised Framework for Image Harmonization", ICCV 2021, section 4.1.
 """
@@ -34,19 +34,19 @@ class SshMethod:
     Parameters
     ----------
     weights, device
-        As for `load_weights`, and where the network runs.
+        The weights, as for `load_weights`, and the device of the network.
     output
-        `map`: the picture at its own size, its foreground mapped by the colour map between the network's input and
-        output. `network`: what the network makes of the foreground on the canvas, brought to 256 x 256.
+        `map` returns the picture at its own size, with the foreground mapped by the colour map between the network's
+        input and output. `network` returns the network's picture of the foreground on the canvas, at 256 x 256.
     map
         The kind of map.
     notebook
-        The protocol of the authors' notebook for their Table 1: the published map, with JPEG of quality 75 on both
-        sides of the network, and codes cut off, not rounded.
+        Follow the authors' notebook for their Table 1: the published map, JPEG of quality 75 before and after the
+        network, and truncated codes.
     precision
-        That the network computes in.
+        The precision of the network's arithmetic.
     strength, lightness, colour
-        As for `Amount.of`: how far the map is followed; not for what is no map.
+        As for `Amount.of`: how far the map is applied. They need a map.
 
     Raises
     ------
@@ -94,7 +94,7 @@ class SshMethod:
     def harmonize(self, batch: Sequence[Composite]) -> list[Any]:
         """Return the composites with a changed foreground.
 
-        uint8 `[H, W, 3]`, or float32 `[256, 256, 3]` over 0..1 for `output="network"`.
+        The images are uint8 `[H, W, 3]`, or float32 `[256, 256, 3]` over 0..1 for `output="network"`.
         """
         if self.notebook:
             return self._each(batch, view_of, self._notebook)
@@ -104,19 +104,19 @@ class SshMethod:
         return self._each(batch, see, self._mapped)
 
     def colour_maps(self, views: Sequence[View], kind: MapKind | None = None) -> list[ColourMap]:
-        """The maps of the foregrounds' colours that the network finds, of the method's own kind by default."""
+        """Return the maps of the foregrounds' colours that the network predicts, by default of the method's kind."""
         results = self.results([self.shown(view) for view in views])
         return [self._map(view, result, kind) for view, result in zip(views, results, strict=True)]
 
     def pictures(self, views: Sequence[View]) -> list[Floats]:
-        """The network's own pictures of the foregrounds, float32 `[256, 256, 3]`, 0..1."""
+        """Return the network's own pictures of the foregrounds, float32 `[256, 256, 3]`, 0..1."""
         return [np.clip(result, 0, 1) for result in self.results([self.shown(view) for view in views])]
 
     def shown(self, view: View) -> tuple[Pixels, Pixels]:
-        """Foreground and reference of a view as the network sees them.
+        """Return the foreground and the reference of a view as the network sees them.
 
-        Weights that were trained on composites see only what is inside the masks, and colours that go on from there:
-        what else was in the photograph does not matter. The published ones see the whole rectangles.
+        Weights that were trained on composites see only the pixels inside the masks, continued outside by smooth
+        colours, so the rest of the photograph does not matter. The published weights see the whole rectangles.
         """
         images = (view.foreground, view.mask), (view.reference, view.reference_mask)
         one, other = (
@@ -129,13 +129,14 @@ class SshMethod:
 
         Returns
         -------
-        Foregrounds with the appearance of their references, float32 `[s, s, 3]`, not clipped to 0..1, where s is the
-        size that the weights were trained for: 256 for the published ones.
+        list of array
+            The foregrounds with the appearance of their references, float32 `[s, s, 3]`, not clipped to 0..1. s is the
+            size that the weights were trained for, 256 for the published weights.
 
         Raises
         ------
         MethodError
-            They are not finite.
+            The results are not finite.
         """
         import torch
 
@@ -152,7 +153,7 @@ class SshMethod:
         return list(((images.float() + 1) / 2).permute(0, 2, 3, 1).cpu().numpy())
 
     def _each(self, batch: Sequence[Composite], see: Any, finish: Any) -> list[Any]:
-        """All composites of a batch in one pass; those without a foreground stay as they are."""
+        """Return all results of a batch from one pass; composites without a foreground stay as they are."""
         views = [see(composite) for composite in batch]
         results = iter(self.results([self.shown(view) for view in views if view]))
         return [
@@ -183,19 +184,20 @@ class SshMethod:
 
 
 def published_composite(source: Pixels, result: Pixels, foreground: Pixels, background: Pixels, mask: Floats) -> Pixels:
-    """The full-size step of the authors' notebook.
+    """Do the full-size step of the authors' notebook.
 
     Parameters
     ----------
     source, result
-        What went into the network and what came out, uint8 `[256, 256, 3]`, as the notebook saved them.
+        The input and the output of the network, uint8 `[256, 256, 3]`, as the notebook saved them.
     foreground, background, mask
-        Of the composite, at its size.
+        Those of the composite, at its size.
 
     Returns
     -------
-    uint8 `[H, W, 3]`: the foreground through the map of 17 terms in linear light, laid over the background with the
-    soft mask, codes cut off.
+    array
+        uint8 `[H, W, 3]`: the foreground, mapped by 17 terms in linear light, over the background with the soft mask;
+        codes are truncated.
     """
     polynomial = fit_published(source / 255, result / 255)
     picture = np.empty_like(background)
@@ -208,13 +210,13 @@ def published_composite(source: Pixels, result: Pixels, foreground: Pixels, back
 
 
 def cut_off(image: NDArray[np.floating[Any]]) -> Pixels:
-    """Bytes of floats over 0..1, towards zero, as the authors' `tensor2im`."""
+    """Convert floats over 0..1 to bytes, truncated towards zero as in the authors' `tensor2im`."""
     codes: Pixels = (np.clip(image, 0, 1) * 255).astype(np.uint8)
     return codes
 
 
 def _tensor(images: Sequence[Pixels]) -> Tensor:
-    """uint8 `[H, W, 3]` each to `[N, 3, H, W]` over -1..1, its channels last in memory, which convolves faster."""
+    """Return images uint8 `[H, W, 3]` as `[N, 3, H, W]` over -1..1, channels last in memory, which convolves faster."""
     import torch
 
     stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)

@@ -1,4 +1,4 @@
-"""SSH-LUT as a method: one LUT for the foreground, found from small views and applied at the picture's own size."""
+"""SSH-LUT as a method: it predicts one LUT for the foreground from small views and applies it at full size."""
 
 from __future__ import annotations
 
@@ -31,15 +31,16 @@ _LEAST_NEAR = 0.02  # of what is shown of a place that is background
 class SshLutMethod:
     """Give the foreground the appearance of the background by a LUT.
 
-    The network sees the rectangle around the mask, the background, and the foreground in its place with what is around
-    it, all at 64 x 64. Where no background is known beneath the foreground, only what is outside of the mask counts.
+    The network sees the rectangle around the mask, the background, and the foreground in its place with its
+    surroundings, all at 64 x 64. If no background is known beneath the foreground, only the pixels outside the mask
+    count as background.
 
     Parameters
     ----------
     weights, device
-        As for `load_weights`, and where the network runs.
+        The weights, as for `load_weights`, and the device of the network.
     strength, lightness, colour
-        As for `Amount.of`: how far the LUT is followed.
+        As for `Amount.of`: how far the LUT is applied.
 
     Raises
     ------
@@ -81,7 +82,7 @@ class SshLutMethod:
         ]
 
     def colour_maps(self, views: Sequence[View], kind: MapKind = "lut") -> list[ColourMap]:
-        """The LUTs of the foregrounds, which the network gives as they are, whatever kind is asked for."""
+        """Return the LUTs of the foregrounds, which the network predicts directly, whatever `kind` is."""
         if not views:
             return []
         given = network_input(views)
@@ -93,7 +94,7 @@ class SshLutMethod:
 
 
 def _network_of(found: Weights, device: str) -> Callable[..., Array]:
-    """What makes tables of `network_input`: numpy on the CPU, so that nobody waits for torch to load, else torch."""
+    """Return a function from `network_input` to tables: numpy on the CPU, which avoids loading torch, or else torch."""
     if device == "cpu":
         arrays = fitting_arrays(found.arrays, found.card.architecture)
         if arrays is not None:
@@ -114,10 +115,10 @@ def _network_of(found: Weights, device: str) -> Callable[..., Array]:
 
 
 def network_input(views: Sequence[View]) -> list[Array]:
-    """What the network takes: content, reference, their masks, the foreground in its place, and the masks of that.
+    """Return the network's input: content, reference, their masks, the foreground in its place, and the masks of that.
 
-    Images are `[B, 64, 64, 3]` and masks `[B, 64, 64, 1]`, over 0..1. A foreground without a place, or none of whose
-    surroundings are known, is given a place of which nothing is seen.
+    Images are `[B, 64, 64, 3]` and masks `[B, 64, 64, 1]`, over 0..1. If a foreground has no place, or its surroundings
+    are unknown, its place has empty masks.
     """
     content, reference = (_images([getattr(view, name) for view in views]) for name in ("foreground", "reference"))
     content_mask, reference_mask = (
@@ -137,9 +138,9 @@ def network_input(views: Sequence[View]) -> list[Array]:
 
 
 def _safe(table: NDArray[np.float32], colours: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The table `[B, G, R, 3]`, over 0..1, without harm to colours that the foreground does not have.
+    """Return the table `[B, G, R, 3]`, over 0..1, without harm to colours that the foreground does not have.
 
-    No channel falls where it should rise itself, and no colour moves more than 0.05 further than `colours` `[N, 3]`.
+    No channel falls as its own input rises, and no colour moves more than 0.05 further than `colours` `[N, 3]` do.
     """
     if len(colours):
         grid = identity_table(len(table))
@@ -149,7 +150,10 @@ def _safe(table: NDArray[np.float32], colours: NDArray[np.float32]) -> NDArray[n
 
 
 def placed_view(composite: Composite) -> View | None:
-    """The rectangle around the mask, the background, and the foreground in its place; None without a foreground."""
+    """Return the rectangle around the mask, the background, and the foreground in its place.
+
+    None without a foreground.
+    """
     view = masked_view(composite)
     if view is None:
         return None
@@ -166,6 +170,6 @@ def _images(images: Sequence[Pixels]) -> Array:
 
 
 def _masks(masks: Sequence[Mask | None]) -> Array:
-    """`[H, W]` each, or None where all counts."""
+    """Return masks `[H, W]` as one array; None counts as all ones."""
     one = np.ones((SIDE, SIDE), np.float32)
     return np.stack([one if mask is None else _small(mask) for mask in masks])[..., None].astype(np.float32)

@@ -1,8 +1,8 @@
 """Tensors in safetensors files: one file, or shards with an index, as on the Hugging Face Hub.
 
-A folder has `model.safetensors`, or `model-00001-of-00003.safetensors` and its like with the index
-`model.safetensors.index.json`. Each file's metadata holds the hash of all tensors, so that shards of different weights
-are not taken for one.
+A folder has `model.safetensors`, or files such as `model-00001-of-00003.safetensors` with the index
+`model.safetensors.index.json`. The metadata of each file holds the hash of all tensors, so that shards of different
+weights cannot be mixed.
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ TYPES = {
     "float8_e5m2": "F8_E5M2", "int8": "I8", "int16": "I16", "int32": "I32", "int64": "I64", "uint8": "U8",
     "bool": "BOOL",
 }  # fmt: skip
-"""Of tensors of weights, as torch and as safetensors call them; networks hold float32, and integers as they are."""
+"""The types of weights, as torch and as safetensors call them. Networks hold float32, and integers as they are."""
 _OF_TORCH = ("BF16", "F8_E4M3", "F8_E5M2")  # numpy has none of them
 
 
 def plain(value: Tensor) -> Tensor:
-    """The tensor on the CPU, without gradients: float32, or integers as they are."""
+    """Return the tensor on the CPU, without gradients: float32, or integers as they are."""
     value = value.detach().cpu()
     return (value.float() if value.is_floating_point() else value).contiguous()
 
 
 def plain_array(value: NDArray[Any]) -> NDArray[Any]:
-    """The array as float32, or integers as they are."""
+    """Return the array as float32, or integers as they are."""
     return np.asarray(value, np.float32 if value.dtype.kind == "f" else None, order="C")
 
 
 def tensors_hash(state: Mapping[str, Tensor]) -> str:
-    """SHA-256, 32 hexadecimal digits, of names, shapes and values as float32; their order does not matter."""
+    """Return the SHA-256, 32 hexadecimal digits, of names, shapes and float32 values; the order does not matter."""
     return arrays_hash({name: plain(value).numpy() for name, value in state.items()})
 
 
@@ -69,7 +69,7 @@ def arrays_hash(state: Mapping[str, NDArray[Any]]) -> str:
 
 
 def is_tensor_file(path: Path) -> bool:
-    """Whether a folder or file has the names of this module's."""
+    """Return whether a folder or file has one of this module's names."""
     if path.is_dir():
         return any((path / name).is_file() for name in (FILE, INDEX))
     return path.suffix == ".safetensors" or path.name == INDEX
@@ -78,19 +78,20 @@ def is_tensor_file(path: Path) -> bool:
 def write_tensors(
     folder: Path, state: Mapping[str, Tensor], metadata: Mapping[str, str], shard_bytes: int
 ) -> list[Path]:
-    """Write a folder; what is read from it is the tensors of before or these, also where this ends in the middle.
+    """Write a folder. Even if the writing is interrupted, reading returns either the earlier tensors or these.
 
-    Each file appears whole or not at all. Shards beside older ones have names of their own, so that the index, which
-    comes last, tells which count; then the older ones go.
+    Each file appears whole or not at all. Shards beside older ones have their own names; the index, which is written
+    last, says which shards count, and then the older ones are removed.
 
     Parameters
     ----------
     shard_bytes
-        No file is larger. A tensor that alone would be is cut along its first axis and joined when read.
+        The largest size of a file. A larger tensor is cut along its first axis and joined when it is read.
 
     Returns
     -------
-    The files, the index (where there is more than one) last.
+    list of Path
+        The files; the index, if there are several files, is the last.
     """
     from safetensors.torch import save_file
 
@@ -131,7 +132,7 @@ def _shards(state: Mapping[str, Tensor], limit: int) -> list[dict[str, Tensor]]:
 
 
 def _parts(name: str, value: Tensor, room: int) -> list[tuple[str, Tensor]]:
-    """The tensor, or pieces of it called `name[0:40]`, `name[40:80]` and so on."""
+    """Return the tensor, or pieces of it called `name[0:40]`, `name[40:80]` and so on."""
     if value.nbytes <= room:
         return [(name, value)]
     rows = max(1, room * len(value) // value.nbytes)
@@ -140,7 +141,7 @@ def _parts(name: str, value: Tensor, room: int) -> list[tuple[str, Tensor]]:
 
 
 def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str], str]:
-    """Read a folder, or a single file, without torch unless it holds types that only torch knows.
+    """Read a folder, or a single file. torch is loaded only if the file holds types that only torch knows.
 
     Returns
     -------
@@ -149,7 +150,7 @@ def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str], st
     Raises
     ------
     WeightsError
-        A file is missing or damaged, or the arrays are not those that were written.
+        A file is missing or damaged, or the arrays differ from those that were written.
     """
     if path.name == INDEX:
         path = path.parent
@@ -211,7 +212,7 @@ def _read_file(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
 
 
 def _joined(pieces: Mapping[str, NDArray[Any]], path: Path) -> dict[str, NDArray[Any]]:
-    """Put together what `_parts` cut."""
+    """Join the pieces that `_parts` cut."""
     state: dict[str, NDArray[Any]] = {}
     cut: dict[str, list[tuple[int, int, NDArray[Any]]]] = {}
     for name, value in pieces.items():

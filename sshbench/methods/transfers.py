@@ -1,4 +1,4 @@
-"""Classical colour transfer: the foreground is given the colour statistics of the background around it."""
+"""Classical colour transfer: give the foreground the colour statistics of the background around it."""
 
 from __future__ import annotations
 
@@ -23,23 +23,24 @@ from sshbench.colour.transfer import (
 
 Pixels = NDArray[np.uint8]
 Match = Callable[[Floats, Floats], ColourFunction]
-"""From values of the foreground `[N, 3]` and of the background `[M, 3]`, in some space, to a map of values."""
+"""A function from values of the foreground `[N, 3]` and of the background `[M, 3]`, in some space, to a map."""
 
 
 class StatisticsTransfer:
-    """Harmonize by a map of colours that is found from two sets of pixels.
+    """Harmonize by a colour map that is found from two sets of pixels.
 
-    The pixels of the foreground (mask over 1/32) are given the statistics of the background's pixels where the mask is
-    under 0.5 (all of them where it nowhere is), at full resolution, and laid over the background with the soft mask.
+    The map gives the pixels of the foreground (mask above 1/32) the statistics of the background's pixels (mask below
+    0.5, or all pixels if there are none). It works at full resolution, and the result is blended over the background
+    with the soft mask.
 
     Parameters
     ----------
     name
         The method's name.
     match, space
-        What finds the map, and the space of colours that it works in (`function_in_space`).
+        The function that finds the map, and the colour space that it works in (`function_in_space`).
     amount
-        How far it is followed.
+        How far the map is applied.
     """
 
     needs_background = True
@@ -74,7 +75,10 @@ class StatisticsTransfer:
 
 
 def background_of(image: Pixels, weight: NDArray[np.float32]) -> Floats:
-    """Codes `[N, 3]` of the pixels of an image whose weight as background is over 0.5; of all where none is."""
+    """Return the codes `[N, 3]` of the pixels whose weight as background is over 0.5.
+
+    Of all pixels if there are none.
+    """
     outside = weight > 0.5
     return image[outside if outside.any() else slice(None)].reshape(-1, 3).astype(np.float64)
 
@@ -90,35 +94,35 @@ def _of_codes(function: ColourFunction) -> ColourFunction:
 def reinhard(
     *, space: Space = "lab", strength: float = 1.0, lightness: float = 1.0, colour: float = 1.0
 ) -> StatisticsTransfer:
-    """Reinhard et al. 2001: mean and deviation along each axis; theirs are l-alpha-beta."""
+    """Return Reinhard et al. 2001: match the mean and deviation along each axis; theirs are l-alpha-beta."""
     return StatisticsTransfer("reinhard", match_deviation, space, Amount.of(strength, lightness, colour))
 
 
 def xiao(
     *, space: Space = "srgb", strength: float = 1.0, lightness: float = 1.0, colour: float = 1.0
 ) -> StatisticsTransfer:
-    """Xiao and Ma 2006: mean and covariance; theirs are of RGB."""
+    """Return Xiao and Ma 2006: match the mean and covariance; theirs are of RGB."""
     return StatisticsTransfer("xiao", match_covariance, space, Amount.of(strength, lightness, colour))
 
 
 def fecker(
     *, space: Space = "ycbcr", strength: float = 1.0, lightness: float = 1.0, colour: float = 1.0
 ) -> StatisticsTransfer:
-    """Fecker et al. 2008: the histogram along each axis; theirs are luma and chroma."""
+    """Return Fecker et al. 2008: match the histogram along each axis; theirs are luma and chroma."""
     return StatisticsTransfer("fecker", match_histograms, space, Amount.of(strength, lightness, colour))
 
 
 def pitie(
     *, space: Space = "srgb", strength: float = 1.0, lightness: float = 1.0, colour: float = 1.0
 ) -> StatisticsTransfer:
-    """Pitie et al. 2007: the whole distribution, by iterated one-dimensional matching; theirs is of RGB."""
+    """Return Pitie et al. 2007: match the whole distribution by iterated one-dimensional matching; theirs is of RGB."""
     return StatisticsTransfer("pitie", match_distribution, space, Amount.of(strength, lightness, colour))
 
 
 def monge_kantorovich(
     *, space: Space = "srgb", strength: float = 1.0, lightness: float = 1.0, colour: float = 1.0
 ) -> StatisticsTransfer:
-    """Pitie and Kokaram 2007: mean and covariance by the linear map that moves colours least; theirs are of RGB."""
+    """Return Pitie and Kokaram 2007: match mean and covariance by the linear map that moves colours least, in RGB."""
     return StatisticsTransfer(
         "monge-kantorovich", match_covariance_optimally, space, Amount.of(strength, lightness, colour)
     )

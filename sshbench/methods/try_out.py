@@ -1,4 +1,4 @@
-"""Tries a method on three hard images before a benchmark does, and says in sentences what is wrong with it."""
+"""Try a method on three difficult images before a benchmark does, and report its faults in sentences."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ ALIKE = 2  # codes that two predictions of one image may differ by, as PyTorch a
 
 @dataclass(frozen=True)
 class Trial:
-    """One image of the three.
+    """One of the three images, with what the method did on it.
 
     Parameters
     ----------
     says
-        What is particular about the image.
+        What is special about the image.
     problems
-        What was wrong, each a sentence; empty where nothing was.
+        The faults, each a sentence; empty if there are none.
     remarks
-        What may be meant so.
+        Behaviour that may be intended.
     seconds
-        How long one prediction took; None where there was none.
+        The time of one prediction; None if there was none.
     traceback
-        Of an error in the method; empty where there was none.
+        The traceback of an error in the method; empty if there was none.
     """
 
     says: str
@@ -47,7 +47,7 @@ class Trial:
 
 
 def images() -> list[tuple[str, Composite]]:
-    """Make the three images of the embedded sample, each with what is particular about it."""
+    """Make the three images from the embedded sample, each with what is special about it."""
     sample = open_benchmark("sample")[0]
     odd = _of_size(sample, 257, 131, "check/odd")
     tall = _of_size(sample, 61, 203, "check/tall")
@@ -65,7 +65,7 @@ def images() -> list[tuple[str, Composite]]:
 def try_method(method: Method) -> Iterator[Trial]:
     """Run a method on each of `images`: alone, a second time, and with the others in one batch.
 
-    A method whose batch fails though each image passes has a fourth trial that says so.
+    If every image passes but the batch fails, a fourth trial says so.
     """
     shown = images()
     alone: list[Pixels | None] = []
@@ -161,7 +161,7 @@ def _of_size(sample: Composite, width: int, height: int, id: str) -> Composite:
 
 
 def _copied(composite: Composite) -> Composite:
-    """A copy whose arrays the method may write to, so that it is seen if it does."""
+    """Return a copy whose arrays the method may write to, so that writing is noticed."""
     arrays: dict[str, Any] = {
         role: None if (array := getattr(composite, role)) is None else array.copy() for role in _ROLES
     }
@@ -173,7 +173,7 @@ def _differ(one: NDArray[np.generic] | None, other: NDArray[np.generic] | None) 
 
 
 def _codes(image: Pixels) -> NDArray[np.float64]:
-    """Values of 0..255, floats of 0..1 among them."""
+    """Return the values as 0..255; floats over 0..1 are scaled."""
     return image.astype(np.float64) * (1 if image.dtype == np.uint8 else 255)
 
 

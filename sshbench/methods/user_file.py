@@ -1,4 +1,4 @@
-"""Imports a Python file of the user's own, which finds what lies beside it as a script does."""
+"""Import a user's Python file, which can import what lies beside it as a script does."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from sshbench.methods.calling import by_user, reason, undisturbed
 from sshbench.methods.source import beside
 
 PREFIX = "sshbench_user_"
-"""What the names of such modules in `sys.modules` begin with."""
+"""The prefix of the names of such modules in `sys.modules`."""
 
 
 class UserFileError(SshbenchError):
-    """A file of the user's own that cannot be imported, and why; the error in it is the cause."""
+    """A user's file cannot be imported; the message says why, and the error in it is the cause."""
 
 
 def import_file(path: Path) -> ModuleType:
     """Import a file, once in a process.
 
-    Modules beside the file can be imported, also later on.
+    Modules beside the file can be imported, also later.
 
     Raises
     ------
     UserFileError
         There is no such file, it raises an error or ends the process, or a module beside it has the name of another
-        one, which Python would import in its place.
+        module that Python would import instead.
     """
     if not path.is_file():
         raise UserFileError(f"{path}: there is no such file")
@@ -65,7 +65,7 @@ def import_file(path: Path) -> ModuleType:
 
 
 def _refuse_mistaken(path: Path) -> None:
-    """Refuse a file that gets another module of the name of one beside it, such as that of another user's file."""
+    """Refuse a file for whose neighbour Python would import another module, such as one beside another user's file."""
     for name, file in beside(path).items():
         found = sys.modules.get(name)
         where = getattr(found, "__file__", None)

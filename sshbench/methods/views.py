@@ -1,4 +1,4 @@
-"""What a network that is given foreground and reference apart is shown of a composite, at its own size."""
+"""The views of a composite for networks that receive foreground and reference separately, at their own size."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ SIDE = 256  # of the network's input, Jiang et al. 2021, section 4.1
 
 
 def view_of(composite: Composite, side: int = SIDE) -> View | None:
-    """Return foreground and reference, both `side x side`; None where there is no foreground.
+    """Return foreground and reference, both `side x side`; None if there is no foreground.
 
-    The foreground is the photograph that it was cut from, where the benchmark has it, else the composite's rectangle
-    around the mask. What lies outside of the mask there has the look of the background, but networks that were trained
-    on photographs do worse with anything that is none, such as colours that go on from inside (docs/weights.md). The
-    reference is the background; the composite, foreground and all, where no other is known.
+    The foreground is the photograph that it was cut from, if the benchmark has it, or else the rectangle of the
+    composite around the mask. In that rectangle, the pixels outside the mask already have the look of the background.
+    We do not fill them with smooth colours: networks trained on photographs do worse on inputs that are not photographs
+    (docs/weights.md). The reference is the background; if no other background is known, it is the composite with its
+    foreground.
     """
     inside = composite.mask >= FOREGROUND
     if not inside.any():
@@ -38,9 +39,9 @@ def view_of(composite: Composite, side: int = SIDE) -> View | None:
 
 
 def masked_view(composite: Composite) -> View | None:
-    """The rectangle around the mask and the background, with masks of what counts; None without a foreground.
+    """Return the rectangle around the mask and the background, with their masks; None without a foreground.
 
-    Where no background is known beneath the foreground, only what is outside of the mask counts.
+    If no background is known beneath the foreground, only the pixels outside the mask count.
     """
     inside = composite.mask >= FOREGROUND
     if not inside.any():
@@ -51,25 +52,25 @@ def masked_view(composite: Composite) -> View | None:
 
 
 def masked_canvas(composite: Composite) -> View:
-    """The same of the whole canvas, so that a result lies where the composite has its foreground."""
+    """Return the same for the whole canvas, so that the result lies where the composite has its foreground."""
     outside = None if composite.has_background else 1 - composite.mask
     return View(composite.foreground, composite.background, composite.mask, outside)
 
 
 def canvas_view(composite: Composite, side: int = SIDE) -> View:
-    """The same of the whole canvas, so that a result lies where the composite has its foreground."""
+    """Return the same for the whole canvas, so that the result lies where the composite has its foreground."""
     return View(*(at_side(image, side) for image in (composite.composite, composite.background, composite.mask)))
 
 
 def at_side(image: NDArray[Any], side: int = SIDE) -> NDArray[Any]:
-    """An image or mask as a square, its aspect not kept: Pillow's bilinear filter, as published."""
+    """Return an image or mask as a square, without keeping its aspect: Pillow's bilinear filter, as published."""
     return resized(image, "pil-bilinear", (side, side))
 
 
 def filled(image: Image, mask: Mask, side: int) -> Image:
-    """An image as a square in which only what is inside of the mask shows, and the rest goes on from it smoothly.
+    """Return an image as a square that shows only the pixels inside the mask and continues them smoothly outside.
 
-    `sshbench.networks.filling.filled` says how. The colours at the edge of the mask are those of what is inside alone.
+    `sshbench.networks.filling.filled` defines how. The colours at the edge of the mask are those of the inside alone.
     """
     import torch
 

@@ -1,7 +1,7 @@
-"""WCT2 as a method: the foreground is stylized by the background, and the result is pasted by the mask.
+"""WCT2 as a method: it stylizes the foreground by the background, and the result is pasted by the mask.
 
-WCT2 transfers a style between two photographs and knows no masks. Its label maps do: the foreground's pixels are given
-the label that the background has in the style image, so that they, and no others, take its statistics.
+WCT2 transfers a style between two photographs and has no masks, but it has label maps. The pixels of the foreground get
+the label of the background in the style image, so that they, and no others, take its statistics.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ MULTIPLE = 16
 class Wct2(common.LoadedNetwork):
     """Harmonize by WCT2 (Yoo et al., ICCV 2019).
 
-    As in the published script, composite and background come to a shorter edge of 512 (bilinear) and the background is
-    cropped to multiples of 16 around its centre. The composite, none of whose border may be lost, is instead padded to
-    multiples by reflection; what is padded has no label.
+    As in the published script, composite and background are resized to a short side of 512 (bilinear), and the
+    background is cropped to multiples of 16 around its centre. The composite must not lose its border, so it is padded
+    to multiples by reflection instead; the padding has no label.
 
     Parameters
     ----------
@@ -42,16 +42,16 @@ class Wct2(common.LoadedNetwork):
     transfer
         Where statistics are transferred: any of `e` (encoder), `s` (skips) and `d` (decoder).
     alpha
-        Strength of each transfer, 0..1.
+        The strength of each transfer, 0..1.
     labels
-        `"mask"`: the foreground alone takes the statistics of the background. `"none"`: the whole composite does.
+        `"mask"`: only the foreground takes the statistics of the background. `"none"`: the whole composite does.
     unpool
-        Refuse weights of the other kind; None takes either.
+        Refuse weights of the other kind; None accepts both.
     short_side
-        What the shorter edge is resized to.
+        The length of the short side after resizing.
     output
-        `"network"`: the result resized to the composite's size. `"map"`: the foreground at its own size through the
-        map of colours that the network made, of the kind `map`.
+        `"network"` returns the result resized to the composite's size. `"map"` returns the foreground at its own size,
+        mapped as the network changed its colours, by a map of the kind `map`.
     """
 
     name = "wct2"
@@ -135,7 +135,7 @@ class Wct2(common.LoadedNetwork):
         return self._planes(composite.background, around)
 
     def _planes(self, image: Image, mask: NDArray[np.float32]) -> Tensor:
-        """`[4, h, w]` over 0..1, the shorter edge as it goes in and the longer in proportion, rounded down."""
+        """Return `[4, h, w]` over 0..1, with the short side as given and the long side in proportion, rounded down."""
         height, width = mask.shape
         short = min(height, width)
         size = (self.short_side * width // short, self.short_side * height // short)

@@ -1,4 +1,4 @@
-"""Weights of networks with the card that says where they come from: ours, a user's, or the authors' own files."""
+"""Weights of networks, with a card that says where they come from: ours, a user's, or the authors' own files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SHARD_BYTES = 16 * 2**20
 LARGEST_INPUT = 2048
-"""Side of the largest square that weights may ask their network to work at; published ones work at up to 512."""
+"""The largest input size, in pixels, that weights may ask for; published weights work at up to 512."""
 AUTHORS, SSHBENCH = "authors", "sshbench"
 
 TrainedBy = Literal["authors", "sshbench", "user"]
@@ -39,12 +39,12 @@ _LARGEST_CARD = 2**22  # characters
 
 
 class Preprocessing(BaseModel):
-    """What a network was trained to see.
+    """The input that a network was trained for.
 
     Parameters
     ----------
     input_size
-        Side of its square input, in pixels; None for any size.
+        The side of its square input, in pixels; None for any size.
     range, channel_order, resize
         As in `sshbench.methods.cards.Input`.
     """
@@ -57,24 +57,24 @@ class Preprocessing(BaseModel):
 
 
 class WeightsCard(BaseModel):
-    """What weights are and where they come from.
+    """The card of weights: what they are and where they come from.
 
     Parameters
     ----------
     architecture
-        Arguments of the network's class.
+        The arguments of the network's class.
     trained_by
         Whose weights these are: those of the method's authors, sshbench's own, or a user's.
     recipe, data, metrics, machine
-        As training found them: the recipe, what it was trained on, held-out scores, and on what.
+        The recipe, the training data, the held-out scores, and the machine of the training.
     git_revision
-        Of sshbench.
+        The revision of sshbench.
     samples_seen, seconds
-        How long it was trained.
+        How long the training was.
     begun_with
-        Of the weights that training started from, if any: `hash`, and of their card what trained them.
+        The weights that training began with, if any: their `hash`, and what their card says of their training.
     licence
-        Of the weights.
+        The licence of the weights.
     file
         The authors' file that these were read from, and its SHA-256.
     """
@@ -97,7 +97,7 @@ class WeightsCard(BaseModel):
 
     @property
     def trained_on_composites(self) -> bool:
-        """Whether training hid what is outside of the masks, so that a method has to do the same."""
+        """Whether training hid the pixels outside the masks, so that a method must hide them too."""
         data = self.recipe.get("data", {})
         return isinstance(data, dict) and any(isinstance(data.get(n), float) and data[n] > 0 for n in ("own", "cross"))
 
@@ -109,11 +109,11 @@ class Weights:
     Parameters
     ----------
     arrays
-        Name -> array: float32, and integers as they are.
+        From names to arrays: float32, and integers as they are.
     hash
-        Of names, shapes and values.
+        The hash of names, shapes and values.
     source
-        Where they were read from.
+        The place that they were read from.
     """
 
     arrays: dict[str, NDArray[Any]]
@@ -198,7 +198,7 @@ def load_weights(method: str, weights: str | os.PathLike[str] | None = None) -> 
 def load_network(
     method: str, weights: str | os.PathLike[str] | None, make: Callable[..., Network]
 ) -> tuple[Network, Weights]:
-    """A network that `make` makes of the arguments on the card, with all of the weights and no others in it.
+    """Return a network that `make` makes of the arguments on the card, with all of the weights and no others in it.
 
     `make` has to work on the device `meta` too, as the modules of `torch.nn` do. `method`, `weights` and errors are
     those of `load_weights`; it is also an error where the two do not fit.
@@ -208,7 +208,7 @@ def load_network(
 
 
 def network_of(found: Weights, make: Callable[..., Network]) -> Network:
-    """The network of weights that were read, as for `load_network`.
+    """Return the network of weights that were read, as for `load_network`.
 
     Raises
     ------
@@ -280,7 +280,7 @@ def shipped_folder(method: str) -> Path:
 
 
 def way_to_weights(method: str, which: str | None = None) -> str:
-    """How to get weights that are missing, as the rest of a sentence."""
+    """Return how to get weights that are missing, as the rest of a sentence."""
     train = f"train some with sshbench train {method} and give them with --weights"
     try:
         card = read_card(method)
@@ -298,7 +298,7 @@ def way_to_weights(method: str, which: str | None = None) -> str:
 
 
 def by_hand(method: str, release: Checkpoint) -> str:
-    """How to get the weights of a release without `sshbench weights get`, as a part of a sentence."""
+    """Return how to get the weights of a release without `sshbench weights get`, as a part of a sentence."""
     return (
         f"get {' and '.join(release.files)} of the authors from {release.where} and run sshbench weights import "
         f"{release.files[0]} --method {method}"
@@ -357,7 +357,7 @@ def file_hash(path: Path) -> str:
 
 
 def git_blob(path: Path) -> str:
-    """The id that Git gives a file of these bytes, in hexadecimal: SHA-1 of their number and of them."""
+    """Return the id that Git gives a file of these bytes, in hexadecimal: SHA-1 of their number and of them."""
     digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
     with open(path, "rb") as file:
         while chunk := file.read(1 << 20):

@@ -1,6 +1,6 @@
-"""Files of weights as the authors of methods save them, one module a method with `read(path)`.
+"""Files of weights in the authors' own formats: one module for each method, with `read(path)`.
 
-Such files are other people's: a pickle is opened as data, never as code, and what is not understood is refused.
+Such files come from other people: a pickle is read as data, never as code, and anything unknown is refused.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def read_checkpoint(method: str, path: Path) -> tuple[dict[str, Tensor], dict[st
     Raises
     ------
     WeightsError
-        The file is not of this method's container, or the method has none.
+        The file is not in this method's container, or the method has none.
     """
     if method not in CONTAINERS:
         raise WeightsError(f"{path}: {method} reads no files of its authors, only weights that sshbench wrote")
@@ -54,10 +54,10 @@ def read_checkpoint(method: str, path: Path) -> tuple[dict[str, Tensor], dict[st
 
 
 def read_pickle(path: Path) -> Any:
-    """What a file that `torch.save` wrote holds, tensors on the CPU.
+    """Return the content of a file that `torch.save` wrote, with tensors on the CPU.
 
-    Only tensors, numbers, text and containers of them are read; numpy's numbers, which training loops leave in
-    checkpoints, count as such.
+    Only tensors, numbers, text and containers of them are read. numpy's numbers, which training loops leave in
+    checkpoints, count as numbers.
 
     Raises
     ------
@@ -71,14 +71,14 @@ def read_pickle(path: Path) -> Any:
 
 
 def read_state(path: Path, *entries: str) -> dict[str, Tensor]:
-    """A state dict from a PyTorch file: bare, or under one of `entries` of a dict that may hold anything else.
+    """Return a state dict from a PyTorch file: a bare one, or one under an entry of `entries` of a dict.
 
-    Names are as `unwrapped` makes them.
+    The names are as `unwrapped` makes them.
 
     Raises
     ------
     WeightsError
-        As for `read_pickle`; or there is no state dict in it, or one with a name twice.
+        As for `read_pickle`; or the file has no state dict, or one with a repeated name.
     """
     held = read_pickle(path)
     if not isinstance(held, Mapping):
@@ -96,7 +96,7 @@ def read_state(path: Path, *entries: str) -> dict[str, Tensor]:
 
 
 def tensors_of(held: Mapping[Any, Any]) -> dict[str, Tensor]:
-    """The tensors of types that weights have; other entries, such as an optimizer's state, are not weights."""
+    """Return the tensors of types that weights have; other entries, such as an optimizer's state, are not weights."""
     import torch
 
     return {
@@ -107,15 +107,15 @@ def tensors_of(held: Mapping[Any, Any]) -> dict[str, Tensor]:
 
 
 def unwrapped(state: Mapping[str, Tensor], path: str | Path) -> dict[str, Tensor]:
-    """Return the state dict under the names that the network itself has.
+    """Return the state dict under the names of the network itself.
 
-    Saved from what wraps a network, names have `_orig_mod.` (`torch.compile`) and its like anywhere, and all of them
-    have `module.` in front (training on several GPUs), perhaps twice. `AveragedModel` adds its counter `n_averaged`.
+    Wrappers of a network add `_orig_mod.` (`torch.compile`) and similar parts anywhere in names, and `module.` in front
+    of all names (training on several GPUs), perhaps twice. `AveragedModel` adds its counter `n_averaged`.
 
     Raises
     ------
     WeightsError
-        Two tensors have the same name then.
+        Two tensors then have the same name.
     """
     found = {}
     for name, value in state.items():
@@ -145,7 +145,7 @@ def strict_load(module: nn.Module, state: Mapping[str, Tensor], path: str | Path
 
 
 def fitting(module: nn.Module, state: Mapping[str, Tensor], path: str | Path) -> dict[str, Tensor]:
-    """The state dict that `strict_load` loads, with its errors; the module may be on the device `meta`."""
+    """Return the state dict that `strict_load` loads, with its errors; the module may be on the device `meta`."""
     own = module.state_dict()
     counters = {name for name in own if name.endswith("num_batches_tracked")}
     given = dict(state)
@@ -169,12 +169,12 @@ def fitting(module: nn.Module, state: Mapping[str, Tensor], path: str | Path) ->
 
 
 def shape_of(state: Mapping[str, Tensor], name: str, path: Path) -> tuple[int, int, int, int]:
-    """The shape of a kernel of a convolution, which tells which network a state dict is of.
+    """Return the shape of a convolution's kernel, which shows the network of a state dict.
 
     Raises
     ------
     WeightsError
-        It is missing, or is no kernel.
+        The tensor is missing, or is not a kernel.
     """
     if name not in state:
         prefix = next((one.removesuffix(name) for one in state if one.endswith(f".{name}")), None)
@@ -188,7 +188,7 @@ def shape_of(state: Mapping[str, Tensor], name: str, path: Path) -> tuple[int, i
 
 
 def count_of(state: Mapping[str, Tensor], prefix: str) -> int:
-    """How many different numbers stand behind a prefix in the names of a state dict: how many layers of a kind."""
+    """Return how many different numbers follow a prefix in the names of a state dict, such as numbers of layers."""
     rest = (name.removeprefix(prefix).partition(".")[0] for name in state if name.startswith(prefix))
     return len({number for number in rest if number.isdigit()})
 

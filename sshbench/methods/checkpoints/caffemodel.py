@@ -1,6 +1,6 @@
-"""Reads the weights in a `.caffemodel` file: no Caffe, and of protobuf what is needed.
+"""Read the weights in a `.caffemodel` file without Caffe, with only the required part of protobuf.
 
-Field numbers are those of caffe.proto (github.com/BVLC/caffe): `NetParameter`, `LayerParameter`, the older
+The field numbers are those of caffe.proto (github.com/BVLC/caffe): `NetParameter`, `LayerParameter`, the older
 `V1LayerParameter`, `BlobProto` and `BlobShape`.
 """
 
@@ -20,12 +20,12 @@ _LAYERS = {100: (1, 7), 2: (4, 6)}  # fields of a net with layers, and in these 
 
 
 def read_caffemodel(path: Path) -> dict[str, NDArray[np.float32]]:
-    """All blobs of a net by `layer/index`, as `conv0/1`, in their shapes.
+    """Return all blobs of a net in their shapes, by `layer/index` such as `conv0/1`.
 
     Raises
     ------
     WeightsError
-        The file cannot be read, is cut off, or is no Caffe net.
+        The file cannot be read, is truncated, or is not a Caffe net.
     """
     try:
         with open_regular(path) as file:

@@ -1,4 +1,4 @@
-"""DIH's weights in its three forms: TensorFlow variables, Caffe blobs and saic-vul's PyTorch checkpoint."""
+"""DIH's weights in three forms: TensorFlow variables, Caffe blobs, and saic-vul's PyTorch checkpoint."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sshbench.networks.dih import DIH, DIHCaffe, DIHSaic
 from sshbench.regular_file import open_regular, size_of
 
 FORMS: dict[str, Callable[..., nn.Module]] = {"tensorflow": DIH, "caffe": DIHCaffe, "saic": DIHSaic}
-"""`architecture["form"]` -> the network's class, which the other entries are arguments of."""
+"""From `architecture["form"]` to the network's class, whose arguments are the other entries."""
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -68,23 +68,23 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def from_tensorflow(variables: Arrays, path: str | Path, *, semantics: bool) -> dict[str, Tensor]:
-    """The state of `DIH` from the published graph's variables, `deconv5-h/weights` and so on.
+    """Return the state of `DIH` from the variables of the published graph, such as `deconv5-h/weights`.
 
     TensorFlow has kernels as height, width, in, out, and those of transposed convolutions as height, width, out, in.
 
     Parameters
     ----------
     variables
-        Name -> array; names may end in `:0`, and the optimizer's are passed over.
+        From names to arrays; names may end in `:0`, and the optimizer's variables are ignored.
     path
-        Where they are from, for errors.
+        The source of the variables, for errors.
     semantics
-        Of the graph with the parsing decoder.
+        Whether the graph has the parsing decoder.
 
     Raises
     ------
     WeightsError
-        Variables are missing, not known, or of other shapes.
+        Variables are missing, unknown, or of other shapes.
     """
     found = {name.removesuffix(":0"): array for name, array in variables.items()}
     found = {name: array for name, array in found.items() if not _TRAINING.fullmatch(name)}
@@ -95,7 +95,7 @@ def from_tensorflow(variables: Arrays, path: str | Path, *, semantics: bool) -> 
 
 
 def tensorflow_variables(semantics: bool) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """Where the published graph has each value of `DIH`: key -> name and shape of the variable."""
+    """Return the variable of each value of `DIH` in the published graph: from the key to its name and shape."""
     with torch.device("meta"):
         network = DIH(semantics)
     return {
@@ -105,14 +105,14 @@ def tensorflow_variables(semantics: bool) -> dict[str, tuple[str, tuple[int, ...
 
 
 def from_caffe(blobs: Arrays, path: str | Path) -> dict[str, Tensor]:
-    """The state of `DIHCaffe` from the published prototxt's blobs, `conv0/0` and so on.
+    """Return the state of `DIHCaffe` from the blobs of the published prototxt, such as `conv0/0`.
 
-    Caffe's BatchNorm keeps sums of means and variances and the number they are to be divided by.
+    Caffe's BatchNorm keeps sums of means and variances, and the number to divide them by.
 
     Raises
     ------
     WeightsError
-        Blobs are missing, not known, or of other shapes.
+        Blobs are missing, unknown, or of other shapes.
     """
     with torch.device("meta"):
         network = DIHCaffe()
@@ -136,7 +136,7 @@ def from_caffe(blobs: Arrays, path: str | Path) -> dict[str, Tensor]:
 
 
 def _values(network: nn.Module) -> list[tuple[str, Tensor]]:
-    """Names and tensors that come from a file, all but the counters of batches."""
+    """Return the names and tensors that come from a file: all except the counters of batches."""
     return [(key, value) for key, value in network.state_dict().items() if not key.endswith("num_batches_tracked")]
 
 
@@ -148,7 +148,7 @@ def _split(key: str) -> tuple[str, str, str, str]:
 
 
 def _variable(key: str) -> str:
-    """Where TensorFlow's graph has the value of a key of `DIH`."""
+    """Return the name of the TensorFlow variable that has the value of a key of `DIH`."""
     module, level, part, leaf = _split(key)
     scope = {
         "encoder": f"conv{level}",
@@ -167,7 +167,7 @@ def _variable(key: str) -> str:
 
 
 def _blob(key: str) -> tuple[str, str | None]:
-    """Where Caffe's net has the value of a key of `DIHCaffe`, and what it is to be divided by."""
+    """Return the Caffe blob that has the value of a key of `DIHCaffe`, and the blob that divides it."""
     module, level, part, leaf = _split(key)
     layer, norm, scale = {
         "encoder": (f"conv{level}", f"bn{level}", f"scale{level}"),
@@ -218,7 +218,7 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _arrays(file: BinaryIO) -> dict[str, NDArray[Any]]:
-    """The arrays of an archive, which may be compressed, but not to nothing."""
+    """Return the arrays of an archive, whose compression must not exceed a limit."""
     with zipfile.ZipFile(file) as archive:
         entries = archive.infolist()
         if sum(entry.file_size for entry in entries) > _MOST_TIMES * size_of(file) + _ALWAYS:

@@ -16,9 +16,9 @@ _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The state dict, and norm, width and depth of the generator that it is of.
+    """Return the state dict, and the norm, width and depth of its generator.
 
-    As in the authors' loader, statistics that instance norm kept before PyTorch 0.4, and never used, are left out.
+    As in the authors' loader, the statistics that instance norm kept before PyTorch 0.4, and never used, are left out.
 
     Raises
     ------

@@ -17,7 +17,7 @@ _ARGUMENTS = 6
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The state dict, and the width of the encoder relative to the published one.
+    """Return the state dict, and the width of the encoder relative to the published one.
 
     Raises
     ------

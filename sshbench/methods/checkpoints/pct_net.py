@@ -16,9 +16,9 @@ _LAYERS = "encoder.transformer_enc.layers."
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The state dict, and variant and sizes of the network that it is of.
+    """Return the state dict, and the variant and sizes of its network.
 
-    How many heads the transformer has stands nowhere in the file; it is taken to be the published 2.
+    The file does not state the number of heads of the transformer; the published number, 2, is assumed.
 
     Raises
     ------

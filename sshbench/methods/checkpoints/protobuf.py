@@ -1,4 +1,4 @@
-"""The wire format of protobuf, as much as files of weights need.
+"""The part of protobuf's wire format that files of weights need.
 
 https://protobuf.dev/programming-guides/encoding/
 """
@@ -12,16 +12,16 @@ from math import prod
 _MOST_AXES = 32  # of numpy's arrays, and more than any weights have
 
 Field = tuple[int, int | memoryview]
-"""Number of a field, and its value: an integer, or the bytes of all else."""
+"""The number of a field, and its value: an integer, or the bytes of any other type."""
 
 
 def fields(data: memoryview) -> Iterator[Field]:
-    """The fields of a message, in order.
+    """Yield the fields of a message, in order.
 
     Raises
     ------
     ValueError, IndexError
-        It is cut off, or no message.
+        The data is truncated, or is not a message.
     """
     position = 0
     while position < len(data):
@@ -44,7 +44,7 @@ def fields(data: memoryview) -> Iterator[Field]:
 
 
 def varint(data: memoryview, position: int) -> tuple[int, int]:
-    """The integer at a position, seven bits a byte from the lowest on, and the position behind it."""
+    """Return the integer at a position, with seven bits in each byte from the lowest on, and the next position."""
     value = shift = 0
     while True:
         byte = data[position]
@@ -58,12 +58,12 @@ def varint(data: memoryview, position: int) -> tuple[int, int]:
 
 
 def shape(sizes: Iterator[int], count: int) -> tuple[int, ...]:
-    """The axes of an array that has `count` values.
+    """Return the axes of an array that has `count` values.
 
     Raises
     ------
     ValueError
-        They have another number of values, or are more than 32.
+        The axes have another number of values, or there are more than 32.
     """
     axes = tuple(islice(sizes, _MOST_AXES + 1))
     if len(axes) > _MOST_AXES or any(axis > 2**40 for axis in axes) or prod(axes) != count:
@@ -72,7 +72,7 @@ def shape(sizes: Iterator[int], count: int) -> tuple[int, ...]:
 
 
 def integers(data: memoryview, number: int) -> Iterator[int]:
-    """The integers of a repeated field, packed or one by one."""
+    """Yield the integers of a repeated field, packed or single."""
     for found, value in fields(data):
         if found != number:
             continue

@@ -18,11 +18,10 @@ _RESIDUAL = re.compile(r"(?<![a-z])res(?![a-z])", re.IGNORECASE)
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The state dict, and variant, width and depth of the network that it is of.
+    """Return the state dict, and the variant, width and depth of its network.
 
-    The variant follows from the channels of the attention. That a network predicts what is to be added to the composite
-    stands nowhere in the file: as the authors' notebook does, `res` in the name of the file or of its folder, as a word
-    of its own, says so.
+    The variant follows from the channels of the attention. The file does not say whether the network predicts a
+    residual. As in the authors' notebook, `res` as a word of its own in the name of the file or of its folder says so.
 
     Raises
     ------

@@ -1,7 +1,8 @@
-"""Reads the variables in a TensorFlow checkpoint, `NAME.index` and `NAME.data-00000-of-00001`: no TensorFlow.
+"""Read the variables of a TensorFlow checkpoint, `NAME.index` and `NAME.data-00000-of-00001`, without TensorFlow.
 
-The index is a sorted table of blocks as LevelDB has them (github.com/google/leveldb, doc/table_format.md), from the
-name of a variable to the `BundleEntryProto` of tensorflow/core/protobuf/tensor_bundle.proto; the data are the values.
+The index is a sorted table of blocks in LevelDB's format (github.com/google/leveldb, doc/table_format.md). It maps the
+name of a variable to the `BundleEntryProto` of tensorflow/core/protobuf/tensor_bundle.proto; the data files hold the
+values.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _TYPES = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 19: "<f2"}  # of tensorflow/co
 
 
 def read_tensorflow(index: Path) -> dict[str, NDArray[Any]]:
-    """All variables of a checkpoint of numbers, by name.
+    """Return all variables of a checkpoint of numbers, by name.
 
     Parameters
     ----------
@@ -69,14 +70,14 @@ def _values(entry: memoryview, kind: str, data: memoryview) -> NDArray[Any]:
 
 
 def _number(message: memoryview, field: int) -> int:
-    """An integer field of a message, 0 where it has none."""
+    """Return an integer field of a message; 0 if it is missing."""
     return next((value for number, value in fields(message) if number == field and isinstance(value, int)), 0)
 
 
 def _table(table: memoryview) -> Iterator[tuple[bytes, memoryview]]:
-    """Keys and values of all blocks of data.
+    """Yield the keys and values of all data blocks.
 
-    Blocks follow one another, so that a small file is not read over and over for handles that are all of one block.
+    Blocks must follow one another, so that a small file with many handles to one block is not read over and over.
     """
     footer = table[-_FOOTER:]
     position = 0
@@ -93,7 +94,7 @@ def _table(table: memoryview) -> Iterator[tuple[bytes, memoryview]]:
 
 
 def _block(table: memoryview, handle: memoryview) -> Iterator[tuple[bytes, memoryview]]:
-    """Keys and values of the block at a handle; a key has its beginning from the one before."""
+    """Yield the keys and values of the block at a handle; a key shares its beginning with the previous key."""
     offset, position = varint(handle, 0)
     size, _ = varint(handle, position)
     block = table[offset : offset + size]

@@ -1,4 +1,4 @@
-"""WCT2's `wave_encoder_*_l4.pth` and `wave_decoder_*_l4.pth`: bare state dicts that belong together."""
+"""WCT2's `wave_encoder_*_l4.pth` and `wave_decoder_*_l4.pth`: two bare state dicts that belong together."""
 
 from __future__ import annotations
 

@@ -60,6 +60,11 @@ from sshbench.errors import SshbenchError
     "--layer", metavar="FILE",
     help="Write the foreground alone in its new colours, with alpha, as large as the background; a folder for folders.",
 )  # fmt: skip
+@click.option(
+    "--psd", metavar="FILE",
+    help="Write the layers background, foreground as it was and foreground graded as a PSD or PSB file; a folder for "
+    "folders (pip install 'sshbench[psd]').",
+)  # fmt: skip
 @click.option("--export-lut", metavar="CUBE", help="Write the colour map as a .cube file; a folder for folders.")
 @click.option(
     "--lut-space", type=click.Choice(["working", "srgb"]), default="working", show_default=True,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sshbench.colour.strength import WHOLE, Amount
 from sshbench.compositing.finishing import AS_FOUND, Finish
-from sshbench.compositing.layers import Parts, check_holds_alpha, on_canvas, rgba
+from sshbench.compositing.layers import Behind, Parts, check_holds_alpha, on_canvas, psd_layers, rgba
 from sshbench.compositing.painting import find_painting
 from sshbench.compositing.pasting import by_map, paste_layer
 from sshbench.compositing.photo import CompositingError, Photo, Source
@@ -20,6 +20,7 @@ from sshbench.compositing.scene import Scene, open_scene
 from sshbench.compositing.shadow import Shadow, contact_shadow, darken
 from sshbench.images.files import ImageFile, write_image
 from sshbench.images.opening import MAX_PIXELS
+from sshbench.images.psd import write_psd
 from sshbench.lut.cube import write_cube
 from sshbench.lut.table import Lut
 from sshbench.methods.base import Method, MissingWeights
@@ -119,6 +120,27 @@ class Harmonized:
         check_holds_alpha(path)
         layer = self.layer()
         write_image(path, self.photo.stored(layer[..., :3], layer[..., 3]))
+
+    def save_psd(self, path: str | os.PathLike[str]) -> None:
+        """Write the layers `background`, `foreground as it was` (hidden) and `foreground graded` as a PSD or PSB file.
+
+        A shadow is a black layer between the background and the foreground. The file is upright and has the
+        background's bits, ICC profile and resolution. It needs psd-tools (`pip install 'sshbench[psd]'`).
+
+        Raises
+        ------
+        ImageFileError
+            Another suffix, psd-tools is missing, or the file cannot be written.
+        CompositingError
+            The background was not kept.
+        """
+        image = replace(self.photo.image, pixels=self.pixels, alpha=self.alpha)
+        background = self.photo.image
+        if self.parts.behind is not None:
+            background = self.parts.behind.restored(image)
+        elif background.pixels is self.pixels:
+            raise CompositingError("the background became the result and was not kept; make the picture again")
+        write_psd(path, psd_layers(background, self.parts), image)
 
     def lut(self, size: int | None = None, *, space: LutSpace = "working") -> Lut:
         """The map as a LUT, whose title names its colour space.
@@ -272,23 +294,27 @@ def harmonize_scene(
     amount: Amount = WHOLE,
     finish: Finish = AS_FOUND,
     in_place: bool = False,
+    keep: bool = True,
 ) -> Harmonized:
     """Harmonize what is opened already; the arguments are those of `harmonize`, its strengths as an `Amount`.
 
-    In place, the scene's background becomes the result where it can be written to, which saves the memory of a copy.
+    In place, the scene's background becomes the result where it can be written to, which saves the memory of a copy. Of
+    what is then covered of the background a copy is kept for `save_psd`, unless `keep` is False.
     """
     around = reference_box(reference, scene.landing, scene.canvas)
     painting = find_painting(scene, method, map, around, amount, finish)
     image = scene.background.image
     pixels, alpha = image.pixels, image.alpha
+    layer, shadow, behind = scene.layer, shadow_of(scene, finish), None
     if not (in_place and pixels.flags.writeable and (alpha is None or alpha.flags.writeable)):
         pixels, alpha = pixels.copy(), None if alpha is None else alpha.copy()
-    layer, shadow = scene.layer, shadow_of(scene, finish)
+    elif keep:
+        behind = Behind.copied(image, layer.box if shadow is None else layer.box.around(shadow.box))
     if shadow is not None:
         if scene.is_composite:  # whose layer may be a view of what is darkened
             layer = replace(layer, pixels=layer.pixels.copy())
         darken(pixels, shadow)
-    parts = Parts(layer, painting.paint, shadow)
+    parts = Parts(layer, painting.paint, shadow, behind)
     paste_layer(pixels, alpha, layer, painting.paint)
     return Harmonized(
         pixels,

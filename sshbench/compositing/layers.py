@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,36 @@ from numpy.typing import NDArray
 
 from sshbench.compositing.pasting import Paint
 from sshbench.compositing.photo import as_floats
-from sshbench.compositing.placement import Layer
+from sshbench.compositing.placement import Box, Layer
 from sshbench.compositing.shadow import Shadow
-from sshbench.images.files import format_of
+from sshbench.images.files import ImageFile, format_of
 from sshbench.images.opening import ImageFileError
+from sshbench.images.psd import PsdLayer
 
 _PIXELS = 1 << 18  # at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Behind:
+    """A part of a background: its pixels `[h, w, 3]`, its alpha `[h, w]` or None, and where they lie."""
+
+    pixels: NDArray[Any]
+    alpha: NDArray[Any] | None
+    box: Box
+
+    @classmethod
+    def copied(cls, image: ImageFile, box: Box) -> Behind:
+        """Copy a part of an image."""
+        alpha = None if image.alpha is None else image.alpha[box.slices].copy()
+        return cls(image.pixels[box.slices].copy(), alpha, box)
+
+    def restored(self, image: ImageFile) -> ImageFile:
+        """Return a copy of an image with this part in its place."""
+        pixels, alpha = image.pixels.copy(), None if image.alpha is None else image.alpha.copy()
+        pixels[self.box.slices] = self.pixels
+        if alpha is not None and self.alpha is not None:
+            alpha[self.box.slices] = self.alpha
+        return replace(image, pixels=pixels, alpha=alpha)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +55,14 @@ class Parts:
         Its new colours.
     shadow
         The shadow on the background, below the layer, or None. Its `black_layer` is the opacity of a layer of its own.
+    behind
+        What of the background is covered, as it was; None where the background itself was left as it was.
     """
 
     layer: Layer
     paint: Paint
     shadow: Shadow | None = None
+    behind: Behind | None = None
 
 
 def check_holds_alpha(path: str | os.PathLike[str]) -> None:
@@ -79,3 +106,18 @@ def on_canvas(layer: Layer, image: NDArray[Any], size: tuple[int, int]) -> NDArr
     canvas = np.zeros((*size, image.shape[2]), image.dtype)
     canvas[layer.box.slices] = image
     return canvas
+
+
+def psd_layers(background: ImageFile, parts: Parts) -> list[PsdLayer]:
+    """Return the layers of a composite from the lowest one up; the foreground as it was is hidden."""
+    layer, box = parts.layer, parts.layer.box
+    before, after = rgba(layer), rgba(layer, parts.paint)
+    found = [PsdLayer("background", background.pixels, background.alpha)]
+    if parts.shadow is not None:
+        dark = parts.shadow.black_layer() * np.iinfo(background.pixels.dtype).max
+        alpha = np.rint(dark).astype(background.pixels.dtype)
+        black = np.zeros((*alpha.shape, 3), alpha.dtype)
+        found.append(PsdLayer("shadow", black, alpha, parts.shadow.box.left, parts.shadow.box.top))
+    for name, image, visible in (("foreground as it was", before, False), ("foreground graded", after, True)):
+        found.append(PsdLayer(name, image[..., :3], image[..., 3], box.left, box.top, visible))
+    return found

@@ -113,6 +113,18 @@ def test_the_layer_is_written_beside_the_picture(capsys: pytest.CaptureFixture[s
     assert read_image("l/1.png").alpha is not None
 
 
+def test_layers_of_a_file_for_editors(capsys: pytest.CaptureFixture[str]) -> None:
+    psd_tools = pytest.importorskip("psd_tools", reason="psd-tools, the extra psd, is not installed")
+    words = "--foreground cut.png --background b.png --method known.py -o out.png --center --scale 0.5"
+    assert run(*words.split(), "--psd", "new/a.psd") == 0
+    background, _, graded = psd_tools.PSDImage.open("new/a.psd")
+    assert np.array_equal(np.rint(background.numpy()[..., :3] * 255), B)
+    assert 0 < graded.width < 300
+    capsys.readouterr()
+    assert run(*words.split(), "--psd", "a.tif", "--overwrite") == 2
+    assert "a.tif: is a file of layers; name it .psd" in capsys.readouterr().err
+
+
 def test_a_composite(tmp_path: Path) -> None:
     words = "--composite f.png --mask m.png --method known.py -o out.png --strength 0"
     assert run(*words.split()) == 0

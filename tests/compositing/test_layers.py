@@ -83,3 +83,67 @@ def test_jpeg_holds_no_layer(tmp_path: Path) -> None:
     with pytest.raises(SshbenchError, match=r"JPEG cannot hold a layer's transparency; name it \.png"):
         result.save_layer(tmp_path / "layer.jpg")
     assert not list(tmp_path.iterdir())
+
+
+# --- layered files ----------------------------------------------------------------------------------------------------
+
+
+def _opened(path: Path) -> Any:
+    return pytest.importorskip("psd_tools", reason="psd-tools, the extra psd, is not installed").PSDImage.open(path)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("place", PLACES, ids=str)
+def test_the_visible_layers_of_a_psd_are_the_result(tmp_path: Path, place: dict[str, Any], bits: int) -> None:
+    front, behind, mask = (one if bits == 8 else one * np.uint16(257) for one in (F, B, M))
+    write_image(tmp_path / "b.png", ImageFile(pixels=behind))  # which becomes the result in place
+    result = sshbench.harmonize(front, tmp_path / "b.png", mask, method=Known(), **place)
+    pytest.importorskip("psd_tools", reason="psd-tools, the extra psd, is not installed")
+    result.save_psd(tmp_path / "a.psd")
+    found = _opened(tmp_path / "a.psd")
+    background, before, after = found
+    assert [one.name for one in found] == ["background", "foreground as it was", "foreground graded"]
+    assert [one.visible for one in found] == [True, False, True]
+    most = np.iinfo(behind.dtype).max
+    assert np.array_equal(np.rint(background.numpy()[..., :3] * most), behind)
+    assert np.array_equal(np.rint(found.numpy()[..., :3] * most), result.pixels)
+    old, new = (np.rint(one.numpy() * most).astype(behind.dtype) for one in (before, after))
+    box = result.parts.layer.box
+    assert np.array_equal(new, result.layer()[box.slices])
+    assert np.array_equal(old[..., 3], new[..., 3])
+    same = sshbench.harmonize(front, behind, mask, method=Known(), strength=0, **place)
+    over = pasted(old[..., :3], behind[box.slices], old[..., 3])
+    assert np.abs(over.astype(int) - same.pixels[box.slices]).max() <= 1
+
+
+def test_psd_tools_composes_the_same_picture(tmp_path: Path) -> None:
+    pytest.importorskip("psd_tools.composite", reason="psd-tools has not what it needs to compose layers")
+    result = sshbench.harmonize(F, B, M, method=Known(), at=(10, 20))
+    result.save_psd(tmp_path / "a.psd")
+    found = np.asarray(_opened(tmp_path / "a.psd").composite(force=True).convert("RGB"))
+    assert np.abs(found.astype(int) - result.pixels).max() <= 1
+
+
+def test_a_shadow_is_a_layer_of_its_own(tmp_path: Path) -> None:
+    from sshbench.compositing import Finish
+
+    pytest.importorskip("psd_tools", reason="psd-tools, the extra psd, is not installed")
+    result = sshbench.harmonize(F, B, M, method=Known(), center=True, scale=0.5, finish=Finish(shadow=0.8))
+    result.save_psd(tmp_path / "a.psd")
+    background, shadow, _, _ = found = _opened(tmp_path / "a.psd")
+    assert found[1].name == "shadow"
+    assert np.array_equal(np.rint(background.numpy()[..., :3] * 255), B)
+    assert (shadow.numpy()[..., :3] == 0).all()
+    assert shadow.numpy()[..., 3].max() > 0.3
+
+
+def test_a_background_that_was_not_kept(tmp_path: Path) -> None:
+    from sshbench.compositing.harmonize import harmonize_scene
+    from sshbench.compositing.scene import open_scene
+
+    pytest.importorskip("psd_tools", reason="psd-tools, the extra psd, is not installed")
+    write_image(tmp_path / "b.png", ImageFile(pixels=photo("rocket") * np.uint16(257)))
+    scene = open_scene(F, tmp_path / "b.png", M)
+    result = harmonize_scene(scene, Known(), map="lut", reference="auto", in_place=True, keep=False)
+    with pytest.raises(SshbenchError, match="was not kept"):
+        result.save_psd(tmp_path / "a.psd")

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import click
 
-from sshbench.cli.composites.jobs import SOURCES, Job, check_inputs_survive
+from sshbench.cli.composites.jobs import BESIDE, SOURCES, Job, check_inputs_survive
 from sshbench.cli.composites.making import Made, Methods, make, small_copies
 from sshbench.cli.composites.table import Row
 from sshbench.cli.progress import Progress
@@ -172,7 +172,7 @@ def _title(job: Job, folder: Path) -> str:
 def _facts(row: Row) -> list[tuple[str, str]]:
     """Return what a row says, as the page shows it: its files, then its options in one line."""
     files = [(name, row.cells[name]) for name in SOURCES if name in row.cells]
-    left_out = {*SOURCES, "output", "layer", "export-lut", "preview"}
+    left_out = {*SOURCES, "output", *(name.replace("_", "-") for name in BESIDE)}
     options = " · ".join(f"{name} {cell}" for name, cell in row.cells.items() if name not in left_out)
     return [*files, *([("options", options)] if options else []), ("line", str(row.line))]
 

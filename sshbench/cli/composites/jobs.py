@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SOURCES = ("foreground", "background", "composite", "mask")
 """The options that name the files that are read."""
-BESIDE = {"layer": ".png", "export_lut": ".cube", "preview": ".png"}
+BESIDE = {"layer": ".png", "psd": ".psd", "export_lut": ".cube", "preview": ".png"}
 """The options that name what is written beside a picture, and the suffix of such files in a folder."""
 
 
@@ -132,10 +132,13 @@ def _check_names(output: str, beside: Mapping[str, str]) -> None:
     """Refuse files whose suffix is of another format than what is written to them."""
     from sshbench.compositing.layers import check_holds_alpha
     from sshbench.images.files import format_of
+    from sshbench.images.psd import check_psd
 
     format_of(output)
     if "layer" in beside:
         check_holds_alpha(beside["layer"])
+    if "psd" in beside:
+        check_psd(beside["psd"])
     if "preview" in beside and format_of(beside["preview"]) != "PNG":
         raise SshbenchError(f"--preview {beside['preview']} is a PNG; name it .png")
     if "export_lut" in beside and Path(beside["export_lut"]).suffix.lower() != ".cube":

@@ -89,14 +89,17 @@ def make(job: Job, kept: Container[Path], method: Method, max_pixels: int | None
     missing = [path for path in job.files if path not in kept]
     before = {"before": plain_composite(scene)} if side or beside.get("preview") in missing else {}
     result = harmonize_scene(
-        scene, method, map=look.kind, reference=look.reference, amount=look.amount, finish=look.finish, in_place=True
-    )
+        scene, method, map=look.kind, reference=look.reference, amount=look.amount, finish=look.finish, in_place=True,
+        keep=beside.get("psd") in missing,
+    )  # fmt: skip
     for path in missing:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path == beside.get("export_lut"):
             result.export_lut(path, space=look.lut_space)
         elif path == beside.get("layer"):
             result.save_layer(path)
+        elif path == beside.get("psd"):
+            result.save_psd(path)
         elif path == beside.get("preview"):
             with whole_file(path) as temporary:
                 side_by_side({**before, "after": result.pixels}, space=scene.space).save(temporary, "PNG")

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sshbench.compositing.photo import Photo
+from sshbench.compositing.photo import Photo, in_srgb
 from sshbench.compositing.placement import whole
 from sshbench.compositing.views import small
-from sshbench.images.files import to_8_bit
-from sshbench.images.icc import to_srgb
+from sshbench.images.files import ImageFile, to_8_bit
 from sshbench.images.masks import MaskArray, as_8_bit
 
 SHOWN = 4096
@@ -48,17 +47,19 @@ class Copies:
 
 
 def copies_of(photo: Photo) -> Copies:
-    """Make the small copies of an upright photograph, converted to sRGB."""
+    """Make the small copies of an upright photograph, converted to sRGB.
+
+    Raises
+    ------
+    CompositingError
+        The photograph's colour profile is damaged.
+    """
     image = photo.image
     pixels, alpha = image.pixels, image.alpha
     if alpha is not None:
         pixels = bled(to_8_bit(pixels), to_8_bit(alpha))
     shown = small(pixels, whole(pixels), SHOWN)
-    if (transform := to_srgb(image.icc, "RGB")) is not None:
-        from PIL import ImageCms
-
-        converted = ImageCms.applyTransform(Image.fromarray(shown), transform)
-        shown = np.asarray(converted)
+    shown = in_srgb(ImageFile(shown, icc=image.icc), photo.name)
     return Copies(shown, None if alpha is None else small(alpha, whole(alpha), SHOWN), steps_of(shown))
 
 

@@ -29,7 +29,7 @@ from sshbench.methods.base import Method
 from sshbench.options import fields_of
 from sshbench.studio.examples import EXAMPLES
 from sshbench.studio.session import ROLES, Session, StudioError, printable_name
-from sshbench.studio.wish import Wish, needs_weights, offered
+from sshbench.studio.wish import Wish, controls, needs_weights, offered
 from sshbench.web import Limits, Refused, check_extra, read_json
 
 if TYPE_CHECKING:
@@ -183,7 +183,8 @@ def make_app(
         session = session_of(request)
         about = {
             "methods": [{"name": name, "needs_weights": needs_weights(name)} for name in offered()],
-            "options": [*fields_of(Wish), "lut"],
+            "options": [*fields_of(Wish)],
+            "controls": controls(),
             "examples": {name: one.title for name, one in EXAMPLES.items()},
         }
         return JSONResponse({**about, **await asyncio.to_thread(session.told)})
@@ -256,6 +257,11 @@ def make_app(
         values = np.ascontiguousarray(lut.values, "<f4").tobytes()
         return Response(values, media_type="application/octet-stream", headers={"x-map": said})
 
+    async def post_proof(request: Request) -> Response:
+        session, wish = session_of(request), _wish(await read_json(request, _MOST_BODY))
+        data, media = await asyncio.to_thread(session.proof, wish)
+        return Response(data, media_type=media)
+
     async def post_save(request: Request) -> Response:
         session, body = session_of(request), await read_json(request, _MOST_BODY)
         kind, suffix = str(body.pop("kind", "")), str(body.pop("suffix", ".png"))
@@ -285,6 +291,7 @@ def make_app(
             Route("/s/{session}/mask", guarded(post_mask), methods=["POST"]),
             Route("/s/{session}/mask", guarded(show_mask)),
             Route("/s/{session}/map", guarded(post_map), methods=["POST"]),
+            Route("/s/{session}/proof", guarded(post_proof), methods=["POST"]),
             Route("/s/{session}/save", guarded(post_save), methods=["POST"]),
             Route("/s/{session}/saved/{file}", guarded(show_saved)),
         ],

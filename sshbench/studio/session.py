@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sshbench.colour.strength import Amount
-from sshbench.compositing.harmonize import Harmonized, harmonize
+from sshbench.compositing.harmonize import Harmonized, harmonize, harmonize_scene
 from sshbench.compositing.painting import find_painting
 from sshbench.compositing.photo import CompositingError, open_mask, open_photo
 from sshbench.compositing.place import Place
@@ -39,11 +39,12 @@ from sshbench.studio.wish import Wish, command
 from sshbench.whole_file import whole_file
 
 ROLES = ("foreground", "background")
-KINDS = ("picture", "lut", "bundle")
+KINDS = ("picture", "layer", "lut", "bundle")
 SUFFIXES = (".png", ".tif", ".jpg", ".webp")
 MOST_SAVED = 100
 """Files that a session saves."""
 _OBJECT = 768  # pixels that the foreground's longest side has, at least, on what methods are shown
+_PROOF = 1280  # pixels of the longest side, at least, of a composite that the server makes for the screen
 _MAPS = 16  # that a session keeps
 _STATE = "session.json"
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}")
@@ -218,13 +219,32 @@ class Session:
             amount = Amount.of(wish.strength, wish.lightness, wish.colour)
             return self._map(wish).finished(amount, wish.finish()).to_lut()
 
+    def proof(self, wish: Wish) -> tuple[bytes, str]:
+        """Return the composite of a wish as `harmonize` makes it, of copies of the screen's size, and its media type.
+
+        The page shows it where a wish has what acts on more than colours, such as a shadow.
+
+        Raises
+        ------
+        SshbenchError
+            As for `lut`.
+        """
+        with self.lock:
+            scene, around = self._small_scene(wish, _PROOF)
+            amount = Amount.of(wish.strength, wish.lightness, wish.colour)
+            box = (around.left, around.top, around.width, around.height)
+            method, finish = self.method(wish.method), wish.finish()
+            result = harmonize_scene(scene, method, map="lut", reference=box, amount=amount, finish=finish)
+        return encoded(np.asarray(result.pixels, np.uint8))
+
     def save(self, wish: Wish, kind: str, suffix: str) -> dict[str, Any]:
         """Make a file at full size and keep it; return its description.
 
         Parameters
         ----------
         kind
-            `"picture"`, `"lut"`, or `"bundle"`: a zip of everything, with the command line that makes the picture.
+            `"picture"`; `"layer"`, the graded foreground alone with its alpha; `"lut"`; or `"bundle"`, a zip of
+            everything with the command line that makes the picture.
         suffix
             Of the picture, one of `SUFFIXES`.
 
@@ -243,10 +263,12 @@ class Session:
             number = self._next()
             folder = self.folder / "saved"
             folder.mkdir(exist_ok=True)
-            ends = {"picture": suffix, "lut": ".cube", "bundle": ".zip"}[kind]
+            ends = {"picture": suffix, "layer": _layer_suffix(suffix), "lut": ".cube", "bundle": ".zip"}[kind]
             path = folder / f"{kind}-{number}{ends}"
             if kind == "picture":
                 result.save(path)
+            elif kind == "layer":
+                result.save_layer(path)
             elif kind == "lut":
                 result.export_lut(path)
             else:
@@ -264,7 +286,7 @@ class Session:
     def command(self, wish: Wish, suffix: str = ".png") -> str:
         """Return the command line that makes the picture of a wish from the visitor's files and `mask.png`."""
         names = self._names()
-        outputs = {"-o": f"picture{suffix}", "--export-lut": "look.cube"}
+        outputs = {"-o": f"picture{suffix}", "--layer": f"layer{_layer_suffix(suffix)}", "--export-lut": "look.cube"}
         if self.max_pixels > MAX_PIXELS:
             outputs["--max-megapixels"] = f"{self.max_pixels / 1e6:g}"
         return command(wish, names["foreground"], names["background"], names.get("mask"), outputs)
@@ -331,7 +353,7 @@ class Session:
 
     def _map(self, wish: Wish) -> ColourMap:
         versions = (self._picture("foreground").version, self._picture("background").version, self.mask)
-        key = (*versions, wish.method, wish.at, wish.scale, wish.rotate, wish.flip, wish.reference)
+        key = (*versions, wish.method, wish.at, wish.scale, wish.rotate, wish.flip, wish.reference, wish.edges)
         if key in self._maps:
             self._maps.move_to_end(key)
             return self._maps[key]
@@ -343,14 +365,18 @@ class Session:
             self._maps.popitem(last=False)
         return found
 
-    def _small_scene(self, wish: Wish) -> tuple[Scene, Box]:
-        """Return the scene of small copies, in which the foreground has about `_OBJECT` pixels, and its reference."""
+    def _small_scene(self, wish: Wish, least: int = 1) -> tuple[Scene, Box]:
+        """Return the scene of small copies, in which the foreground has about `_OBJECT` pixels, and its reference.
+
+        The background's longest side has `least` pixels at least, where there are so many.
+        """
         mask_path = self._mask_for()
         front, back = self._copied("foreground"), self._copied("background")
         high, wide = self.pictures["foreground"].size
         canvas = Box(0, 0, self.pictures["background"].width, self.pictures["background"].height)
-        by = min(1.0, _OBJECT / (max(high, wide) * wish.scale))
-        behind = back.steps[step_for(back.steps, by * max(canvas.width, canvas.height))]
+        longest = max(canvas.width, canvas.height)
+        by = min(1.0, max(_OBJECT / (max(high, wide) * wish.scale), least / longest))
+        behind = back.steps[step_for(back.steps, by * longest)]
         across = behind.shape[1] / canvas.width
         index = step_for(front.steps, across * wish.scale * max(high, wide))
         foreground: NDArray[np.uint8] = front.steps[index]
@@ -367,7 +393,7 @@ class Session:
         at = f"{round(wish.at[0] * across)},{round(wish.at[1] * across)}"
         where: dict[str, Any] = {"at": at, "scale": scale, "rotate": wish.rotate, "flip": wish.flip}
         try:
-            scene = open_scene(foreground, behind, mask, place=Place(**where))
+            scene = open_scene(foreground, behind, mask, place=Place(**where), edges=wish.edges)
         except CompositingError as error:  # which counts in pixels of the small copies
             if "outside" in str(error):
                 raise StudioError("the object lies outside the background; move it back, or press Centre") from error
@@ -389,7 +415,8 @@ class Session:
         names = {role: self._picture(role).name for role in ROLES}
         if self._mask_for() is not None:
             names["mask"] = "mask.png"
-        taken = {"picture.png", "picture.tif", "picture.jpg", "picture.webp", "look.cube", "command.sh", "mask.png"}
+        taken = {f"{kind}{suffix}" for kind in ("picture", "layer") for suffix in SUFFIXES}
+        taken |= {"look.cube", "command.sh", "mask.png"}
         for role in ROLES:
             if names[role].lower() in taken:
                 names[role] = f"{role}-{names[role]}"
@@ -401,19 +428,20 @@ class Session:
         files = {names[role]: self.folder / self.pictures[role].file for role in ROLES}
         if "mask" in names:
             files[names["mask"]] = self._mask_path
-        picture, cube = self.new_upload().with_suffix(suffix), self.new_upload().with_suffix(".cube")
+        ends = {"picture": suffix, "layer": _layer_suffix(suffix), "look": ".cube"}
+        made = {f"{name}{end}": self.new_upload().with_suffix(end) for name, end in ends.items()}
         try:
-            result.save(picture)
-            result.export_lut(cube)
-            files |= {f"picture{suffix}": picture, "look.cube": cube}
+            for save, place in zip((result.save, result.save_layer, result.export_lut), made.values(), strict=True):
+                save(place)
+            files |= made
             with whole_file(path) as temporary, zipfile.ZipFile(temporary, "w") as bundle:
                 for name, source in files.items():
                     bundle.write(source, name)
                 words = self.command(wish, suffix)
                 bundle.writestr("command.sh", f"#!/bin/sh\n{words} --overwrite\n")
         finally:
-            picture.unlink(missing_ok=True)
-            cube.unlink(missing_ok=True)
+            for place in made.values():
+                place.unlink(missing_ok=True)
 
     def _next(self) -> int:
         self._count += 1
@@ -435,6 +463,11 @@ class Session:
             self._count = state["count"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StudioError(f"{self.folder / _STATE} is damaged; remove its folder") from error
+
+
+def _layer_suffix(suffix: str) -> str:
+    """Return the suffix of a layer beside a picture: JPEG holds no transparency."""
+    return ".png" if suffix == ".jpg" else suffix
 
 
 def printable_name(name: str) -> str:

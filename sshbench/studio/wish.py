@@ -8,11 +8,12 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
+from sshbench.colour.grade import Grade
 from sshbench.colour.strength import MOST
 from sshbench.compositing.finishing import Finish
 from sshbench.compositing.place import Flip
 from sshbench.methods.registry import DEFAULTS, METHODS
-from sshbench.options import CONFIG, fields_of
+from sshbench.options import CONFIG, choices, described, fields_of
 
 FARTHEST = 1_000_000  # pixels from the background's corner
 Strength = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False)]
@@ -83,6 +84,27 @@ class Wish(Finish):
             option = f"--{name.replace('_', '-')}"
             words += [option] if value is True else [option, value if isinstance(value, str) else repr(value)]
         return words
+
+
+def controls() -> list[dict[str, Any]]:
+    """Describe the fields of `Finish` beyond the colour sliders, which a page builds its controls from.
+
+    These do not act on colours alone, so that the page sees them in a picture that the server makes.
+    """
+    found: list[dict[str, Any]] = []
+    for name, field in fields_of(Finish).items():
+        if name in fields_of(Grade):
+            continue
+        said = {"name": name, "label": name.replace("_", " ").capitalize(), "default": field.default}
+        said["help"] = described(Finish, name)
+        if known := choices(field.annotation):
+            found.append({**said, "kind": "choice", "choices": known})
+        elif isinstance(field.default, bool):
+            found.append({**said, "kind": "switch"})
+        else:
+            bounds = {key: getattr(one, key) for one in field.metadata for key in ("ge", "le") if hasattr(one, key)}
+            found.append({**said, "kind": "range", "least": bounds["ge"], "most": bounds["le"]})
+    return found
 
 
 def command(wish: Wish, foreground: str, background: str, mask: str | None, outputs: dict[str, str]) -> str:

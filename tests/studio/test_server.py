@@ -105,18 +105,40 @@ def test_the_map_of_small_copies_is_near_that_of_large_photographs(page: Page, t
     assert 255 * np.abs(table - own.values).mean() < 1
 
 
+def test_a_slider_and_a_new_place_take_little_of_the_processor(page: Page) -> None:
+    wish = page.example()
+    session = page.client.app.state.sessions.get(page.base.rstrip("/").rpartition("/")[2])  # type: ignore[attr-defined]
+
+    def seconds(changes: list[dict[str, Any]]) -> float:
+        session.lut(Wish(**wish))
+        began = time.process_time()
+        for change in changes:
+            session.lut(Wish(**{**wish, **change}))
+        return (time.process_time() - began) / len(changes)
+
+    assert seconds([{"lightness": 1 + i / 10, "contrast": 10.0 * i} for i in range(8)]) < 0.05
+    assert seconds([{"at": [wish["at"][0] + i, 60]} for i in range(8)]) < 0.2
+
+
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
 def test_the_command_of_a_bundle_makes_the_same_picture_byte_for_byte(page: Page, tmp_path: Path, suffix: str) -> None:
     page.post("mask", content=b"")  # refused: nothing is there yet
     wish = page.example(
-        rotate=-3.5, flip="horizontal", reference="20,30,300,200", strength=0.8, colour=1.2, temperature=10.0
+        rotate=-3.5,
+        flip="horizontal",
+        reference="20,30,300,200",
+        strength=0.8,
+        colour=1.2,
+        temperature=10.0,
+        shadow=0.4,
     )
     wish["at"] = [-20, 60]
     made = page.post("save", json={**wish, "kind": "bundle", "suffix": suffix}).json()
     folder = tmp_path / "bundle"
     with zipfile.ZipFile(io.BytesIO(page.get(f"saved/{made['file']}").content)) as bundle:
         bundle.extractall(folder)
-    kept = {name: (folder / name).read_bytes() for name in (f"picture{suffix}", "look.cube")}
+    names = (f"picture{suffix}", "layer.png", "look.cube")
+    kept = {name: (folder / name).read_bytes() for name in names}
     words = shlex.split((folder / "command.sh").read_text().splitlines()[1])
     assert words[0] == "sshbench"
     for name in kept:

@@ -1,4 +1,5 @@
-// Draws the same as gl.js where there is no WebGL2, in plain JavaScript: nearest pixels in place of filtered ones.
+// Draws the same as gl.js where there is no WebGL2 or a slow one, in plain JavaScript: the nearest pixel of the photograph,
+// or of a copy of half, a quarter, ... of its size, in place of filtered ones.
 
 // Sends RGBA bytes through a LUT of floats, red varying fastest, and writes RGBA bytes; trilinear, as the server's.
 export function mapPixels(values, points, pixels, out) {
@@ -24,12 +25,20 @@ export function mapPixels(values, points, pixels, out) {
 
 const MOST = 800_000; // pixels that are drawn; a larger canvas is drawn at a lower resolution and enlarged
 
-function pixelsOf(bitmap) {
-  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.drawImage(bitmap, 0, 0);
-  return context.getImageData(0, 0, bitmap.width, bitmap.height);
+// The pixels of an image at falling sizes, each half of the one before.
+function levelsOf(bitmap) {
+  const levels = [];
+  let source = bitmap, width = bitmap.width, height = bitmap.height;
+  for (;;) {
+    const canvas = new OffscreenCanvas(width, height), context = canvas.getContext("2d", { willReadFrequently: true });
+    context.drawImage(source, 0, 0, width, height);
+    levels.push(context.getImageData(0, 0, width, height));
+    if (Math.min(width, height) < 32) return levels;
+    [source, width, height] = [canvas, width >> 1, height >> 1];
+  }
 }
+
+const levelFor = (levels, texels) => Math.min(Math.max(Math.floor(Math.log2(texels) + 0.01), 0), levels.length - 1);
 
 export class CpuRenderer {
   constructor(canvas) {
@@ -44,7 +53,7 @@ export class CpuRenderer {
   get mostTexels() { return 4096; }
 
   setImage(name, bitmap) {
-    this.images[name] = pixelsOf(bitmap);
+    this.images[name] = levelsOf(bitmap);
     if (name === "foreground") this.mapped.clear();
   }
 
@@ -56,23 +65,27 @@ export class CpuRenderer {
 
   setLut(name, values, points) {
     this.luts.set(name, { values, points });
-    this.mapped.delete(name);
+    this.forget(name);
   }
 
   dropLut(name) {
     this.luts.delete(name);
-    this.mapped.delete(name);
+    this.forget(name);
   }
 
-  foregroundThrough(name) {
-    const plain = this.images.foreground, lut = this.luts.get(name);
+  forget(name) {
+    for (const key of this.mapped.keys()) if (key.startsWith(`${name} `)) this.mapped.delete(key);
+  }
+
+  foregroundThrough(name, level) {
+    const plain = this.images.foreground?.[level], lut = this.luts.get(name), key = `${name} ${level}`;
     if (!lut || !plain) return plain;
-    if (!this.mapped.has(name)) {
+    if (!this.mapped.has(key)) {
       const out = { width: plain.width, height: plain.height, data: new Uint8ClampedArray(plain.data.length) };
       mapPixels(lut.values, lut.points, plain.data, out.data);
-      this.mapped.set(name, out);
+      this.mapped.set(key, out);
     }
-    return this.mapped.get(name);
+    return this.mapped.get(key);
   }
 
   draw(scene, panes) {
@@ -87,9 +100,14 @@ export class CpuRenderer {
   drawPane(scene, pane, coarse, surround) {
     const width = Math.max(1, Math.ceil(pane.width / coarse)), height = Math.max(1, Math.ceil(pane.height / coarse));
     const image = new ImageData(width, height), out = image.data;
-    const behind = this.images.background, before = this.images.foreground, after = this.foregroundThrough(pane.lut);
-    const alpha = this.images.alpha, { bytes, width: maskWidth, height: maskHeight } = this.mask, m = scene.toForeground;
-    const size = scene.mode === 1 ? scene.foreground : scene.background;
+    const { images } = this, m = scene.toForeground, size = scene.mode === 1 ? scene.foreground : scene.background;
+    const step = coarse / pane.zoom; // pixels of the picture for one that is drawn
+    const chosen = (name, across, far) => images[name]?.[levelFor(images[name], far * images[name][0].width / across)];
+    const behind = chosen("background", scene.background.width, step), made = chosen("proof", scene.background.width, step);
+    const inside = scene.mode === 1 ? step : step * Math.hypot(m[0], m[1]);
+    const before = chosen("foreground", scene.foreground.width, inside), alpha = images.alpha?.[0];
+    const after = before && this.foregroundThrough(pane.lut, images.foreground.indexOf(before));
+    const { bytes, width: maskWidth, height: maskHeight } = this.mask;
     for (let y = 0, i = 0; y < height; y++) {
       const py = ((y + 0.5) * coarse - pane.y) / pane.zoom;
       for (let x = 0; x < width; x++, i += 4) {
@@ -99,6 +117,11 @@ export class CpuRenderer {
           if (scene.mode === 0 && behind) {
             const k = 4 * ((py * behind.height / size.height | 0) * behind.width + (px * behind.width / size.width | 0));
             r = behind.data[k]; g = behind.data[k + 1]; b = behind.data[k + 2];
+          }
+          if (pane.proven && here >= pane.split && made) {
+            const k = 4 * ((py * made.height / size.height | 0) * made.width + (px * made.width / size.width | 0));
+            out[i] = made.data[k]; out[i + 1] = made.data[k + 1]; out[i + 2] = made.data[k + 2]; out[i + 3] = 255;
+            continue;
           }
           const u = (scene.mode === 1 ? px : m[0] * px + m[2] * py + m[4]) / scene.foreground.width;
           const v = (scene.mode === 1 ? py : m[1] * px + m[3] * py + m[5]) / scene.foreground.height;
@@ -116,7 +139,7 @@ export class CpuRenderer {
             b += cover * (source.data[k + 2] - b);
           }
         }
-        out[i] = r + 0.5; out[i + 1] = g + 0.5; out[i + 2] = b + 0.5; out[i + 3] = 255;
+        out[i] = r; out[i + 1] = g; out[i + 2] = b; out[i + 3] = 255; // clamped arrays round by themselves
       }
     }
     if (coarse === 1) {

@@ -12,7 +12,7 @@ precision highp float;
 precision highp int;
 precision highp sampler2D;
 precision highp sampler3D;
-uniform sampler2D background, foreground, alpha, mask;
+uniform sampler2D background, foreground, alpha, mask, proof;
 uniform sampler3D lut;
 uniform vec2 backgroundSize, foregroundSize;
 uniform vec4 pane;   // left, bottom, width and height in pixels of the canvas
@@ -22,6 +22,7 @@ uniform vec3 surround;
 uniform int mode;    // 0: the composite, 1: the foreground with its mask
 uniform int points;  // of the LUT along an axis; 0: none
 uniform float split; // left of it the foreground stays as it was
+uniform bool proven; // whether the server's own picture shows in place of the composite
 out vec4 colour;
 
 vec3 at(ivec3 place) { return texelFetch(lut, place, 0).rgb; }
@@ -42,25 +43,35 @@ void main() {
   vec2 size = mode == 1 ? foregroundSize : backgroundSize;
   vec2 on = mode == 1 ? picture : toForeground * vec3(picture, 1.0);
   vec2 uv = on / foregroundSize;
-  vec3 object = texture(foreground, uv).rgb;
-  float cover = texture(mask, uv).r * texture(alpha, uv).r;
-  vec3 behind = texture(background, picture / backgroundSize).rgb;
-  if (any(lessThan(uv, vec2(0.0))) || any(greaterThan(uv, vec2(1.0)))) cover = 0.0;
-  if (mode == 1) {
-    vec3 hidden = mix(vec3(dot(object, vec3(0.2126, 0.7152, 0.0722))) * 0.55, vec3(0.75, 0.1, 0.2), 0.4);
-    colour = vec4(mix(hidden, object, cover), 1.0);
-  } else {
-    if (points > 0 && here.x >= split) object = mapped(object);
-    colour = vec4(mix(behind, object, cover), 1.0);
+  vec2 across = dFdx(uv), down = dFdy(uv);  // before any branch, where neighbours are still defined
+  vec2 place = picture / backgroundSize, placeAcross = dFdx(place), placeDown = dFdy(place);
+  if (any(lessThan(picture, vec2(0.0))) || any(greaterThanEqual(picture, size))) {
+    colour = vec4(surround, 1.0);
+    return;
   }
-  if (any(lessThan(picture, vec2(0.0))) || any(greaterThanEqual(picture, size))) colour = vec4(surround, 1.0);
+  if (proven && here.x >= split) {
+    colour = vec4(textureGrad(proof, place, placeAcross, placeDown).rgb, 1.0);
+    return;
+  }
+  vec3 behind = mode == 1 ? vec3(0.0) : textureGrad(background, place, placeAcross, placeDown).rgb;
+  colour = vec4(behind, 1.0);
+  if (any(lessThan(uv, vec2(0.0))) || any(greaterThan(uv, vec2(1.0)))) return;
+  float cover = textureGrad(mask, uv, across, down).r;
+  if (cover == 0.0 && mode == 0) return;
+  cover *= textureGrad(alpha, uv, across, down).r;
+  vec3 object = textureGrad(foreground, uv, across, down).rgb;
+  if (mode == 1) behind = mix(vec3(dot(object, vec3(0.2126, 0.7152, 0.0722))) * 0.55, vec3(0.75, 0.1, 0.2), 0.4);
+  else if (points > 0 && here.x >= split) object = mapped(object);
+  colour.rgb = mix(behind, object, cover);
 }`;
 
-const UNITS = { background: 0, foreground: 1, mask: 2, lut: 3, alpha: 4 };
+const UNITS = { background: 0, foreground: 1, mask: 2, lut: 3, alpha: 4, proof: 5 };
 
 export class GlRenderer {
-  constructor(canvas) {
-    const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, preserveDrawingBuffer: true });
+  // fast: refuse a WebGL2 that is computed in software, than which cpu.js is faster.
+  constructor(canvas, fast = false) {
+    const options = { alpha: false, antialias: false, preserveDrawingBuffer: true, failIfMajorPerformanceCaveat: fast };
+    const gl = canvas.getContext("webgl2", options);
     if (!gl) throw new Error("There is no WebGL2 here.");
     this.gl = gl;
     this.canvas = canvas;
@@ -77,7 +88,7 @@ export class GlRenderer {
     gl.useProgram(program);
     gl.bindVertexArray(gl.createVertexArray());
     this.at = {};
-    for (const name of ["backgroundSize", "foregroundSize", "pane", "view", "toForeground", "surround", "mode", "points", "split"]) {
+    for (const name of ["backgroundSize", "foregroundSize", "pane", "view", "toForeground", "surround", "mode", "points", "split", "proven"]) {
       this.at[name] = gl.getUniformLocation(program, name);
     }
     for (const [name, unit] of Object.entries(UNITS)) gl.uniform1i(gl.getUniformLocation(program, name), unit);
@@ -87,6 +98,7 @@ export class GlRenderer {
     gl.pixelStorei(gl.UNPACK_COLORSPACE_CONVERSION_WEBGL, gl.NONE);
     this.setPixels("background", new Uint8Array([128, 128, 128]), 1, 1);
     this.setPixels("foreground", new Uint8Array([128, 128, 128]), 1, 1);
+    this.setPixels("proof", new Uint8Array([128, 128, 128]), 1, 1);
     this.setBytes("mask", new Uint8Array([0]), 1, 1);
     this.setBytes("alpha", new Uint8Array([255]), 1, 1);
     this.none = this.makeLut(new Float32Array(24), 2);
@@ -183,6 +195,7 @@ export class GlRenderer {
       gl.uniform4f(at.pane, pane.left, bottom, pane.width, pane.height);
       gl.uniform3f(at.view, pane.x, pane.y, pane.zoom);
       gl.uniform1f(at.split, pane.split);
+      gl.uniform1i(at.proven, pane.proven ? 1 : 0);
       const lut = this.luts.get(pane.lut);
       gl.uniform1i(at.points, lut ? lut.points : 0);
       gl.activeTexture(gl.TEXTURE0 + UNITS.lut);

@@ -72,6 +72,8 @@ export class Panel {
       button.addEventListener("click", () => startExample(name));
       return button;
     }));
+    one("#finish").hidden = !state.controls.length;
+    one("#finish-controls").replaceChildren(...state.controls.map((about) => this.control(about)));
     for (const { name, needs_weights: needs } of state.methods) {
       const label = document.createElement("label"), box = document.createElement("input"), text = document.createElement("span");
       label.className = "choice";
@@ -84,12 +86,45 @@ export class Panel {
     }
   }
 
+  // A control that the server describes: a range with a number, a choice, or a switch.
+  control({ name, label, help, kind, choices, least, most }) {
+    const row = document.createElement("div"), title = document.createElement("label"), id = `finish-${name}`;
+    row.className = kind === "range" ? "slider" : "line";
+    row.title = help;
+    Object.assign(title, { htmlFor: id, textContent: label });
+    const field = document.createElement(kind === "choice" ? "select" : "input");
+    Object.assign(field, { id });
+    field.dataset.wish = name;
+    row.append(title, field);
+    if (kind === "choice") {
+      field.append(...choices.map((choice) => Object.assign(document.createElement("option"), { value: choice, textContent: choice })));
+      field.addEventListener("change", () => this.tell.wish(name, field.value));
+    } else if (kind === "switch") {
+      field.type = "checkbox";
+      field.addEventListener("change", () => this.tell.wish(name, field.checked));
+    } else {
+      const range = document.createElement("input"), step = (most - least) / 100 >= 1 ? 1 : 0.01;
+      Object.assign(field, { type: "number", min: least, max: most, step });
+      Object.assign(range, { type: "range", min: least, max: most, step });
+      range.dataset.range = name;
+      range.setAttribute("aria-label", label);
+      range.addEventListener("input", () => this.tell.wish(name, range.valueAsNumber));
+      field.addEventListener("input", () => {
+        if (Number.isFinite(field.valueAsNumber) && field.validity.valid) this.tell.wish(name, field.valueAsNumber);
+      });
+      title.after(range);
+    }
+    return row;
+  }
+
   show() {
     const app = this.app, set = (element, value) => {
       if (element && element !== document.activeElement && element.value !== String(value)) element.value = value;
     };
     for (const name of Object.keys(app.defaults)) {
-      set(one(`[data-wish=${name}]`), app.wish[name]);
+      const field = one(`[data-wish=${name}]`);
+      if (field?.type === "checkbox") field.checked = app.wish[name];
+      else set(field, app.wish[name]);
       const range = one(`[data-range=${name}]`);
       if (range && range.valueAsNumber !== app.wish[name]) range.value = app.wish[name];
     }

@@ -25,10 +25,12 @@ export const save = async (wish, kind, suffix) => (await ask("save", json({ ...w
 export const sendMask = async (bytes) => (await ask("mask", { method: "POST", body: bytes })).json();
 export const readMask = async () => new Uint8Array(await (await ask("mask")).arrayBuffer());
 
-export async function readPicture(role) {
-  const blob = await (await ask(`pictures/${role}`)).blob();
-  return createImageBitmap(blob, { premultiplyAlpha: "none", colorSpaceConversion: "none" });
-}
+export const readPicture = async (role) => bitmapOf(await ask(`pictures/${role}`));
+
+const bitmapOf = async (answer) => createImageBitmap(await answer.blob(), { premultiplyAlpha: "none", colorSpaceConversion: "none" });
+
+// The picture of a wish as it will be saved, at the size of the screen.
+export const readProof = async (wish) => bitmapOf(await ask("proof", json(wish)));
 
 // The LUT of a wish: its values, red varying fastest, its points along an axis, and the command line.
 export async function readMap(wish) {

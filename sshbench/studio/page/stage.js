@@ -23,18 +23,19 @@ export class Stage {
     this.cursor = null;
     this.before = false;
     this.waiting = false;
-    this.open(location.hash === "#cpu");
+    this.open(location.hash);
     new ResizeObserver(() => this.refresh()).observe(this.element);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.refresh());
     this.listen();
   }
 
-  open(plain) {
+  // how: "#cpu" or "#webgl" for one of the renderers; else the faster one.
+  open(how) {
     const old = document.getElementById("canvas"), canvas = old.cloneNode();
     old.replaceWith(canvas);
     this.canvas = canvas;
     try {
-      this.renderer = plain ? new CpuRenderer(canvas) : new GlRenderer(canvas);
+      this.renderer = how === "#cpu" ? new CpuRenderer(canvas) : new GlRenderer(canvas, how !== "#webgl");
     } catch {
       const again = canvas.cloneNode();
       canvas.replaceWith(again);
@@ -43,7 +44,7 @@ export class Stage {
     }
     this.canvas.addEventListener("webglcontextlost", (event) => {
       event.preventDefault();
-      this.open(true);
+      this.open("#cpu");
       this.tell.lost();
     });
     document.body.dataset.renderer = this.renderer instanceof GlRenderer ? "webgl2" : "javascript";
@@ -119,6 +120,7 @@ export class Stage {
       pane.zoom = view.zoom;
       pane.x = Math.round(pane.width / 2 - view.x * view.zoom);
       pane.y = Math.round(pane.height / 2 - view.y * view.zoom);
+      pane.proven = app.proof === pane.method && !this.isMask;
       pane.split = this.before ? 1e9 : app.compare ? Math.round(app.split * pane.width) : -1;
     }
     this.drawn = panes;

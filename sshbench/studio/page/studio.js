@@ -8,12 +8,14 @@ import { Stage } from "./stage.js";
 
 const one = (selector) => document.querySelector(selector);
 const DEFAULTS = { strength: 1, lightness: 1, colour: 1, exposure: 0, contrast: 0, saturation: 0, temperature: 0, tint: 0 };
+const PROOF_WAITS = 250; // milliseconds without a change until the server makes the picture
 const MASK_WAITS = 150; // milliseconds after a stroke until the mask is sent
 
 const app = {
   options: new Set(), defaults: DEFAULTS, wish: { ...DEFAULTS }, foreground: null, background: null, mask: null,
   box: null, place: { x: 0, y: 0, scale: 1, rotate: 0, flip: "none" }, methods: ["ssh-lut"], chosen: "ssh-lut",
   reference: { kind: "auto", box: null }, compare: false, split: 0.5, mode: "move", showHandles: true, saving: false, strokes: 0,
+  proof: null, unseen: [],
   brush: { size: 60, softness: 0.3, erase: false }, commands: {},
 };
 
@@ -116,6 +118,7 @@ async function askForMap(method) {
 }
 
 let sent = Promise.resolve(); // the last mask that is on its way: maps and files wait for it
+let proof_timer = null;
 let loading = 0; // photographs that are on their way
 let pending_mask = null; // the timer of a mask that waits for more strokes
 
@@ -216,9 +219,39 @@ async function save(kind) {
   }
 }
 
+// Show the server's own picture where the wish has what is more than a map of colours.
+async function prove() {
+  const method = app.chosen, wish = wishFor(method), text = asked(wish);
+  if (!app.unseen.some((name) => app.wish[name] !== DEFAULTS[name]) || app.mode === "mask" || !ready()) return;
+  loading += 1;
+  try {
+    const bitmap = await server.readProof(wish);
+    if (asked(wishFor(app.chosen)) === text) {
+      stage.renderer.setImage("proof", bitmap);
+      app.proof = method;
+      stage.refresh();
+    }
+  } catch (error) {
+    complain(error);
+  } finally {
+    loading -= 1;
+  }
+}
+
+function proveSoon() {
+  clearTimeout(proof_timer);
+  proof_timer = setTimeout(() => {
+    proof_timer = null;
+    if (under_way.size) proveSoon();
+    else prove();
+  }, PROOF_WAITS);
+}
+
 // ---- What a person changes
 
 function changed() {
+  app.proof = null;
+  if (app.unseen.some((name) => app.wish[name] !== DEFAULTS[name])) proveSoon();
   panel.show();
   stage.refresh();
   askForMaps();
@@ -280,8 +313,7 @@ function choose(method) {
   if (app.chosen === method) return;
   app.chosen = method;
   say(`${method} is chosen: what is saved.`);
-  panel.show();
-  stage.refresh();
+  changed();
   showCommand();
 }
 
@@ -417,6 +449,8 @@ async function start() {
   try {
     const state = await server.readState();
     app.options = new Set(state.options);
+    app.unseen = state.controls.map(({ name }) => name);
+    for (const { name, default: value } of state.controls) DEFAULTS[name] = app.wish[name] = value;
     panel.begin(state, startExample);
     if (state.wish) resume(state.wish);
     await take(state, ["foreground", "background", "mask"]);
@@ -427,6 +461,6 @@ async function start() {
 }
 
 // For tests and for the console: settled says whether all that is shown is what was asked for.
-const settled = () => !under_way.size && !loading && !pending_mask && !app.saving && !stage.waiting && document.body.dataset.started === "yes";
+const settled = () => !under_way.size && !loading && proof_timer === null && !pending_mask && !app.saving && !stage.waiting && document.body.dataset.started === "yes";
 window.studio = { app, stage, settled };
 start();

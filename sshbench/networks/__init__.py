@@ -1,1 +1,1 @@
-"""The networks: torch modules and nothing else. Files and devices are the business of `sshbench.methods`."""
+"""The networks: torch modules without files and devices, which belong to `sshbench.methods`."""

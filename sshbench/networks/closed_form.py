@@ -1,4 +1,4 @@
-"""What is known of the map between two images without learning: statistics of colours, and closed-form maps of them."""
+"""The map between two images without learning: statistics of colours, and closed-form colour maps from them."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from sshbench.networks.ssh_lut_numpy import DARK, LEVELS, LUMA, NOISE
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """Of the colours of a batch of images where their masks are.
+    """Statistics of the colours of a batch of images under their masks.
 
     Parameters
     ----------
     mean
-        `[B, 3]`.
+        `[B, 3]`, 0..1.
     covariance
         `[B, 3, 3]`.
     quantiles
-        `[B, 4, Q]` of R, G, B and luma: of the shares (q + 1/2) / Q, but 0.002 and 0.998 at the ends.
+        `[B, 4, Q]` of R, G, B and luma, 0..1: at the shares (q + 1/2) / Q, but at 0.002 and 0.998 for the ends.
     light
-        `[B, 4]`: the mean linear light of R, G, B and their luminance.
+        `[B, 4]`: the mean linear light of R, G, B and their luminance, 0..1.
     """
 
     mean: Tensor
@@ -32,23 +32,23 @@ class Statistics:
     light: Tensor
 
     def flat(self) -> Tensor:
-        """`[B, 9 + 4 Q]`, each number about -1..1."""
+        """Return all statistics as `[B, 9 + 4 Q]`, each number about -1..1."""
         upper = torch.triu_indices(3, 3, device=self.mean.device)
         covariance = self.covariance[:, upper[0], upper[1]] * 10
         return torch.cat([self.mean * 2 - 1, covariance, self.quantiles.flatten(1) * 2 - 1], 1)
 
 
 def statistics(images: Tensor, masks: Tensor, count: int = 17) -> Statistics:
-    """Measure images.
+    """Measure the colours of images.
 
     Parameters
     ----------
     images
         `[B, 3, H, W]`, 0..1.
     masks
-        `[B, 1, H, W]`, the weight of each pixel; their sum is above 0.
+        `[B, 1, H, W]`: the weight of each pixel; the sum of each mask is above 0.
     count
-        Quantiles a channel.
+        The number of quantiles of each channel.
     """
     pixels, weights = images.flatten(2), masks.flatten(2)
     total = weights.sum(2, keepdim=True)
@@ -73,28 +73,29 @@ def statistics(images: Tensor, masks: Tensor, count: int = 17) -> Statistics:
 
 
 def decoded(values: Tensor) -> Tensor:
-    """Linear light of sRGB values over 0..1."""
+    """Return the linear light of sRGB-encoded values over 0..1, of any shape."""
     return torch.where(values <= 0.04045, values / 12.92, ((values.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4)
 
 
 def encoded(light: Tensor) -> Tensor:
-    """Return the sRGB values of linear light from 0 on; light above 1 gives values above 1."""
+    """Return the sRGB-encoded values of linear light from 0 on; light above 1 gives values above 1."""
     return torch.where(light <= 0.0031308, light * 12.92, 1.055 * light.clamp(min=0.0031308) ** (1 / 2.4) - 0.055)
 
 
 def light_ratio(source: Statistics, target: Statistics) -> Tensor:
-    """Stops `[B, 4]` from the light of `source` to that of `target`: R, G, B and luminance.
+    """Return the stops `[B, 4]` from the light of `source` to that of `target`: R, G, B and luminance.
 
-    Light below a thousandth counts as a thousandth and no ratio exceeds 6 stops, so that black stays black.
+    Light below a thousandth counts as a thousandth, and no ratio exceeds 6 stops, so black stays black.
     """
     return torch.log2(target.light.clamp(min=DARK) / source.light.clamp(min=DARK)).clamp(-6, 6)
 
 
 def optimal_matrix(source: Tensor, target: Tensor) -> Tensor:
-    """The symmetric `[B, 3, 3]` that brings the covariance `source` to `target`, both `[B, 3, 3]`, by moving least.
+    """Return the symmetric matrix `[B, 3, 3]` from the covariance `source` to `target` that moves colours least.
 
     Pitie, Kokaram: "The linear Monge-Kantorovitch linear colour mapping for example-based colour transfer", CVMP 2007.
-    A little noise is added to both, without which a plain foreground would be stretched without bounds.
+    A little noise is added to both covariances `[B, 3, 3]`; without it, a uniform foreground would be stretched without
+    limit.
     """
     noise = torch.eye(3, dtype=source.dtype, device=source.device) * NOISE
     variances, axes = torch.linalg.eigh(source + noise)
@@ -138,18 +139,18 @@ def closed_form_maps(points: Tensor, source: Statistics, target: Statistics) -> 
 
 
 def of_own_channels(curves: Tensor) -> Tensor:
-    """Curves `[..., P, 3]`, by which each channel moves itself, as `[..., 3, P, 3]`: input, its value, output."""
+    """Return curves `[..., P, 3]`, by which each channel moves itself, as `[..., 3, P, 3]`: input, value, output."""
     return torch.eye(3, dtype=curves.dtype, device=curves.device)[:, None] * curves[..., None, :, :]
 
 
 def on_grid(maps: Tensor) -> Tensor:
-    """The sums `[..., B, G, R, 3]` of maps `[..., 3, P, 3]` at a grid, in the order of `.cube` (blue, green, red)."""
+    """Return the sums of maps `[..., 3, P, 3]` on a grid: `[..., B, G, R, 3]`, in the order of `.cube`."""
     red, green, blue = maps.unbind(-3)
     return red[..., None, None, :, :] + green[..., None, :, None, :] + blue[..., :, None, None, :]
 
 
 def _matched(points: Tensor, source: Tensor, target: Tensor) -> Tensor:
-    """Curves `[B, 3, P]` through the quantiles `[B, 3, Q]`, from black to black and white to white."""
+    """Return the curves `[B, 3, P]` through the quantiles `[B, 3, Q]`, from black to black and white to white."""
     count, size = len(source), len(points)
     rising = torch.arange(source.shape[2], device=source.device) * 1e-5  # quantiles that are equal keep their order
     low = torch.minimum(source[..., :1] - 0.02, source.new_tensor(-0.001))

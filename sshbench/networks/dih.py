@@ -25,14 +25,14 @@ from sshbench.networks.limits import check_size, check_widths
 
 
 class DihOutput(NamedTuple):
-    """What one pass gives.
+    """The output of one pass.
 
     Attributes
     ----------
     image
         `[N, 3, H, W]` in the channel order and range of the input, not clipped.
     labels
-        Scores of the scene's classes (logits), `[N, classes, H, W]`; None without semantics.
+        The scores of the scene's classes (logits), `[N, classes, H, W]`; None without semantics.
     """
 
     image: Tensor
@@ -40,24 +40,24 @@ class DihOutput(NamedTuple):
 
 
 class DIH(nn.Module):
-    """Harmonizes a composite (section 3.2 of the paper).
+    """Harmonize a composite (section 3.2 of the paper).
 
     Parameters
     ----------
     semantics
-        With the decoder that parses the scene (the paper's joint model).
+        Whether to add the decoder that parses the scene (the paper's joint model).
     widths
-        Channels of the encoder's convolutions, each of which halves the size; the last leaves 4 x 4 pixels.
+        The channels of the encoder's convolutions, each of which halves the size; the last leaves 4 x 4 pixels.
     bottleneck
-        Channels between encoder and decoder.
+        The number of channels between encoder and decoder.
     classes
-        What the parsing decoder tells apart.
+        The number of classes of the parsing decoder.
     bias
-        Convolutions have biases; the bottleneck always has.
+        Whether convolutions have biases; the bottleneck always has.
     eps
-        Of the norms.
+        The epsilon of the norms.
     fixed_norm
-        The norms keep the statistics that they have in training too: each a scale and a shift, as the published
+        Whether the norms keep their statistics in training, so that each is a scale and a shift, as the published
         TensorFlow code trains them.
     """
 
@@ -99,7 +99,7 @@ class DIH(nn.Module):
             self.classify = nn.Conv2d(widths[0], classes, 1, bias=bias)
 
     def train(self, mode: bool = True) -> DIH:
-        """Switch to training, or back; `fixed_norm` keeps the norms from it."""
+        """Switch to training, or back; with `fixed_norm`, the norms do not switch."""
         super().train(mode)
         if self.fixed_norm:
             for module in self.modules():
@@ -113,8 +113,14 @@ class DIH(nn.Module):
         Parameters
         ----------
         x
-            `[N, 4, H, W]`: composite in blue, green, red order and mask, both in -1..1. 256 x 256 as published;
-            other multiples of 2 to the number of widths, with at least 4 pixels left at the bottleneck, go through.
+            `[N, 4, H, W]`: the composite in blue, green, red order and the mask, both in -1..1. The published size is
+            256 x 256. Other sizes must be multiples of 2 to the number of widths, with at least 4 pixels left at the
+            bottleneck.
+
+        Returns
+        -------
+        DihOutput
+            The image `[N, 3, H, W]`, and the labels if there is a parsing decoder.
         """
         skips = []
         for block in self.encoder:
@@ -134,8 +140,8 @@ class DIH(nn.Module):
 class DIHCaffe(DIH):
     """The authors' own form: 512 x 512 and one level deeper, with semantics of 26 classes.
 
-    Its input is blue, green, red in 0..255 less the means 104.00699, 116.66877 and 122.67892, and the mask in 0..255
-    less 128; its output is the image less the same means.
+    Its input is blue, green, red in 0..255 minus the means 104.00699, 116.66877 and 122.67892, and the mask in 0..255
+    minus 128; its output is the image minus the same means.
     """
 
     def __init__(self) -> None:
@@ -144,9 +150,10 @@ class DIHCaffe(DIH):
 
 
 class DIHSaic(nn.Module):
-    """Without semantics or a fully connected bottleneck, and with a 1 x 1 convolution to RGB; 512 x 512.
+    """The form without semantics and without a fully connected bottleneck, with a 1 x 1 convolution to RGB; 512 x 512.
 
-    Its input is RGB normalized by ImageNet's means and deviations and a mask of 0..1; its output is as its input.
+    Its input is RGB normalised by ImageNet's means and deviations, and a mask over 0..1; its output is normalised as
+    its input.
     """
 
     def __init__(self) -> None:
@@ -182,7 +189,7 @@ class DIHSaic(nn.Module):
 
 
 class Block(nn.Module):
-    """Convolution, norm, ELU."""
+    """A convolution, a norm, and ELU."""
 
     def __init__(self, conv: nn.Module, channels: int, eps: float) -> None:
         super().__init__()
@@ -190,18 +197,18 @@ class Block(nn.Module):
         self.norm = nn.BatchNorm2d(channels, eps=eps)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[N, inputs, H, W]` to `[N, outputs, H', W']`."""
+        """Transform `[N, inputs, H, W]` to `[N, outputs, H', W']`."""
         return F.elu(self.norm(self.conv(x)))
 
 
 class SaicBlock(nn.Module):
-    """`Block` under the names of saic-vul's checkpoints."""
+    """A `Block` with the names of saic-vul's checkpoints."""
 
     def __init__(self, conv: nn.Module, channels: int) -> None:
         super().__init__()
         self.block = nn.Sequential(conv, nn.BatchNorm2d(channels), nn.ELU())
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[N, inputs, H, W]` to `[N, outputs, H', W']`."""
+        """Transform `[N, inputs, H, W]` to `[N, outputs, H', W']`."""
         features: Tensor = self.block(x)
         return features

@@ -24,7 +24,7 @@ def _norm(kind: Norm, channels: int) -> nn.Module:
 
 
 class DoveNetGenerator(nn.Module):
-    """Composite and mask in, harmonized image out: the U-Net of section 4.1 with its attention blocks.
+    """From composite and mask to the harmonized image: the U-Net of section 4.1 with its attention blocks.
 
     Parameters
     ----------
@@ -32,9 +32,10 @@ class DoveNetGenerator(nn.Module):
         `"batch"` is the released model; `"instance"`, whose convolutions have biases, is what the authors' training
         command names.
     width, depth
-        Channels of the first level (they double up to 8 times it), and how often the image is halved. Published: 64, 8.
+        The channels of the first level, which double up to 8 times that number, and how often the image is halved.
+        Published: 64, 8.
     dropout
-        Its probability at the levels 4 to `depth` - 2, in training mode.
+        The probability of dropout at the levels 4 to `depth` - 2, in training mode.
     """
 
     def __init__(self, norm: Norm = "batch", *, width: int = 64, depth: int = 8, dropout: float = 0.5) -> None:
@@ -63,12 +64,13 @@ class DoveNetGenerator(nn.Module):
         Parameters
         ----------
         image
-            `[B, 4, H, W]`: the composite, R, G, B over -1..1, and the mask, 0 or 1. H and W are multiples of
+            `[B, 4, H, W]`: the composite (R, G, B, -1..1) and the mask, 0 or 1. H and W must be multiples of
             `multiple`, 256 as published.
 
         Returns
         -------
-        `[B, 3, H, W]` over -1..1, background and all; the published scores take it as it is.
+        Tensor
+            `[B, 3, H, W]` over -1..1, background included; the published scores use it whole.
         """
         output: Tensor = self.model(image)
         return output
@@ -86,12 +88,13 @@ class _Outermost(nn.Module):
         )
 
     def forward(self, image: Tensor) -> Tensor:
+        """Return the image `[B, 3, H, W]`, -1..1, for an input `[B, 4, H, W]`."""
         output: Tensor = self.model(image)
         return output
 
 
 class _Level(nn.Module):
-    """One level of the U-Net: halve, go through the levels below, double, and set beside the skip."""
+    """One level of the U-Net: halve the size, apply the levels below, double the size, and append to the skip."""
 
     def __init__(
         self, outer: int, inner: int, below: _Level | None, norm: Norm, *, attend: bool, dropout: float
@@ -107,6 +110,7 @@ class _Level(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         # The published activation works in place: what skips is its output, not the features it was given.
+        """Return `x` `[B, outer, H, W]` after its first step together with the levels below, weighted if it attends."""
         x = self.model[0](x)
         features = torch.cat([x, self.model[1:](x)], 1)
         return features if self.attention is None else self.attention(features) * features
@@ -116,9 +120,9 @@ class _Level(nn.Module):
 def start_at_identity(network: DoveNetGenerator) -> None:
     """Let the first skip carry the image to the last layer, so that training starts near a copy.
 
-    Each of the four pixels that the first convolution halves to one, and its negative, has a channel for each colour,
-    and the attention there lets all pass by half. Only the tanh bends the copy. Short training runs gain most; the
-    authors start at random.
+    The first convolution halves the size. Each of the four pixels that it merges, and its negative, has a channel for
+    each colour, and the attention there passes half of everything. Only the tanh bends the copy. Short training runs
+    gain most; the authors start at random.
 
     Raises
     ------
@@ -146,14 +150,14 @@ def start_at_identity(network: DoveNetGenerator) -> None:
 
 
 class Scores(NamedTuple):
-    """What the discriminator says of a batch, `[B]` each: the higher, the more real.
+    """The discriminator's scores of a batch, `[B]` each: the higher, the more real.
 
     Parameters
     ----------
     whole
-        Of the image as a whole (section 4.2).
+        The score of the image as a whole (section 4.2).
     domains
-        Of foreground and background being of one domain (section 4.3).
+        The score of foreground and background being of one domain (section 4.3).
     """
 
     whole: Tensor
@@ -163,17 +167,17 @@ class Scores(NamedTuple):
 class DoveNetDiscriminator(nn.Module):
     """The global discriminator and the domain verification discriminator of sections 4.2 and 4.3.
 
-    Two towers of convolutions with spectral norm: one sees the whole image, the other foreground and background apart,
-    by partial convolution (Liu et al. 2018), and judges the product of the two. No image is padded; scores over the
-    places that are left at the end, one for 256 x 256, are averaged.
+    Both are towers of convolutions with spectral norm. One sees the whole image. The other sees foreground and
+    background separately, by partial convolution (Liu et al. 2018), and judges the product of the two. No image is
+    padded; the scores of the remaining places, a single one for 256 x 256, are averaged.
 
     Parameters
     ----------
     norm
         As for the generator, at all levels but the first and the last.
     width, depth
-        Channels of the first level (they double up to 8 times it), and convolutions: all but the last halve the image.
-        Published: 64, 7, which needs 255 pixels a side; 5 does with 63.
+        The channels of the first level, which double up to 8 times that number, and the number of convolutions, of
+        which all but the last halve the image. Published: 64 and 7, which needs 255 pixels a side; 5 needs 63.
     """
 
     def __init__(self, norm: Norm = "instance", *, width: int = 64, depth: int = 7) -> None:
@@ -194,6 +198,11 @@ class DoveNetDiscriminator(nn.Module):
             `[B, 3, H, W]` over -1..1.
         mask
             `[B, 1, H, W]`, 1 in the foreground and 0 elsewhere.
+
+        Returns
+        -------
+        Scores
+            `[B]` each.
         """
         whole = self.convg3(self.D(image))
         both = self.D(image, mask) * self.D(image, 1 - mask)
@@ -202,7 +211,7 @@ class DoveNetDiscriminator(nn.Module):
 
 
 class _Towers(nn.Module):
-    """`conv1..n` see the whole image, `conv1f..nf` the part of it that a mask shows."""
+    """Two towers: `conv1..n` sees the whole image, `conv1f..nf` the part that a mask shows."""
 
     def __init__(self, norm: Norm, width: int, depth: int) -> None:
         super().__init__()
@@ -219,6 +228,7 @@ class _Towers(nn.Module):
                     self.add_module(f"norm{level}{tower}", _norm(norm, channels[level]))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return the features of images `[B, 3, H, W]`; with a mask `[B, 1, H, W]`, of the part that it shows."""
         tower = "" if mask is None else "f"
         for level in range(1, self.depth + 1):
             x, mask = self.get_submodule(f"conv{level}{tower}")(x, mask)
@@ -233,6 +243,7 @@ class _PartialConv2d(nn.Conv2d):
     """A convolution over the pixels that the mask shows, weighted up for those it hides (Liu et al. 2018, eq. 1, 2)."""
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:  # type: ignore[override]
+        """Return the features of `x` `[B, C, H, W]`, and `[B, 1, H', W']`: which places saw anything (None: all)."""
         if mask is None:
             return super().forward(x), None
         shown = F.avg_pool2d(mask, self.kernel_size, self.stride)  # the part of each window

@@ -1,4 +1,4 @@
-"""Colours where an image is not to be seen: those that are seen go on smoothly from there."""
+"""Fill the hidden parts of an image with colours that continue the visible ones smoothly."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from torch.nn import functional
 
 
 def filled(images: Tensor, masks: Tensor) -> Tensor:
-    """Images in which only what is inside their masks shows, and the rest goes on from it.
+    """Return images that show only the pixels inside their masks, and continue them smoothly outside.
 
-    The colours outside are means over squares of the colours inside: at each pixel over the smallest square, of those
-    of 2, 4, 8, ... pixels a side that tile the image, in which there are any.
+    A colour outside is the mean of the colours inside over a square. At each pixel, it is the smallest square that
+    contains any visible pixel, among the squares of 2, 4, 8, ... pixels a side that tile the image.
 
     Parameters
     ----------
     images
         `[B, C, S, S]`, of any range; S is a power of two.
     masks
-        `[B, 1, S, S]`, 0..1: how much of a pixel is seen. An image of which nothing is seen stays as it is.
+        `[B, 1, S, S]`, 0..1: the visible share of each pixel. An image with an empty mask stays as it is.
     """
     found = _spread(images.float() * masks, masks.float())
     inside = masks > 0.5
@@ -28,7 +28,7 @@ def filled(images: Tensor, masks: Tensor) -> Tensor:
 
 
 def _spread(colour: Tensor, weight: Tensor) -> Tensor:
-    """Colours over weights; where there is little weight, those of the same place at half the size."""
+    """Return colours divided by weights; if a weight is small, use those of the same place at half the size."""
     here = colour / weight.clamp(min=1e-6)
     if colour.shape[-1] == 1:
         return here

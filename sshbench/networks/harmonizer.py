@@ -117,6 +117,7 @@ class _InvertedResidual(nn.Module):
         self.skips, self.drop = stride == 1 and given == made, drop
 
     def forward(self, x: Tensor) -> Tensor:
+        """Transform `[B, given, H, W]` to `[B, made, H', W']`."""
         hidden = F.silu(self._bn0(self._expand_conv(x))) if "_expand_conv" in self._modules else x
         hidden = F.silu(self._bn1(self._depthwise_conv(hidden)))
         weight = self._se_expand(F.silu(self._se_reduce(hidden.mean((2, 3), keepdim=True))))
@@ -138,6 +139,7 @@ class _SameConv2d(nn.Conv2d):
         self.around = (front, behind, front, behind)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Pad and convolve `[B, given, H, W]`."""
         return super().forward(F.pad(x, self.around) if any(self.around) else x)
 
 
@@ -152,6 +154,7 @@ class _Cascade(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the arguments `[B, N]` for features `[B, given]`."""
         features, state, found = self.f(x), self.g(x), []
         for header in self.headers:
             assert isinstance(header, nn.Sequential)

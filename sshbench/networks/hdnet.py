@@ -178,6 +178,7 @@ class _RegionNorm(nn.Module):
         )
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Normalise features `[B, C, h, w]`; the mask `[B, 1, h, w]` is 1 in the foreground and 0 elsewhere."""
         mean, deviation = _moments(x, mask)
         around, other = _moments(x, 1 - mask)
         foreground = (x - mean) / deviation * other + around
@@ -223,6 +224,7 @@ class _RegionConv(nn.Module):
         predict.bias.copy_(torch.eye(channels).expand(2, -1, -1).flatten())
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Convolve features `[B, C, h, w]`; the mask `[B, 1, h, w]` is 1 in the foreground and 0 elsewhere."""
         channels = x.shape[1]
         kernels = self.conv_kernel(x).view(len(x), 2, channels, channels)
         foreground, background = torch.einsum("brij,bjhw->rbihw", kernels, x)

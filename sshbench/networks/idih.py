@@ -159,6 +159,7 @@ class _Decoder(Fusion):
         self.add_heads(made[-1])
 
     def forward(self, encoded: list[Tensor]) -> Tensor:
+        """Return the features of the finest level for the features of all levels, the coarsest first."""
         x, *skips = encoded
         for block, skip in zip(self.deconv_blocks, [*skips, None], strict=True):
             x = block(x)
@@ -175,6 +176,7 @@ class _Block(nn.Module):
         self.block = nn.Sequential(conv, nn.BatchNorm2d(conv.out_channels) if norm else nn.Identity(), nn.ELU())
 
     def forward(self, x: Tensor) -> Tensor:
+        """Transform `[B, inputs, H, W]` to `[B, outputs, H', W']`."""
         made: Tensor = self.block(x)
         return made
 
@@ -187,4 +189,5 @@ class _Scale(nn.Module):
         self.scale = nn.Parameter(torch.full((1,), start))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return `x`, of any shape, times the absolute value of the number."""
         return x * self.scale.abs()

@@ -77,6 +77,7 @@ class Decoder(Fusion):
         self.add_heads(width)
 
     def forward(self, encoded: list[Tensor], mask: Tensor) -> Tensor:
+        """Return the finest features for those of all levels, the coarsest first; the mask is `[B, 1, H, W]`, 0..1."""
         x, *skips = encoded
         for block, skip in zip(self.up_blocks, skips, strict=True):
             x = block(x, skip, mask)
@@ -93,6 +94,7 @@ class _Up(nn.Module):
             self.attention = SpatialSeparatedAttention(2 * channels)
 
     def forward(self, x: Tensor, skip: Tensor, mask: Tensor) -> Tensor:
+        """Enlarge `x` `[B, 2 * channels, h, w]`, append it to `skip`, and return `[B, channels, 2 h, 2 w]`."""
         features = torch.cat([skip, self.upconv(x)], 1)
         if "attention" in self._modules:
             features = self.attention(features, mask)
@@ -133,6 +135,7 @@ class _Gate(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
+        """Scale the channels of features `[B, C, h, w]`."""
         seen = torch.cat([features.mean((2, 3)), features.amax((2, 3))], 1)
         weight: Tensor = self.attention_transform(seen)
         return features * weight[:, :, None, None]
@@ -150,6 +153,7 @@ class _Blur(nn.Module):
         self.register_buffer("weight", (kernel / kernel.sum())[None, None])
 
     def forward(self, mask: Tensor) -> Tensor:
+        """Blur a mask `[B, 1, h, w]`."""
         return F.conv2d(mask, self.weight, padding=3)
 
 
@@ -159,6 +163,7 @@ class _Level(nn.Module):
         self.convs = _Convolutions(given, made, norm=norm)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Transform `[B, given, h, w]` to `[B, made, h, w]`."""
         made: Tensor = self.convs(x)
         return made
 
@@ -169,12 +174,13 @@ class _Convolutions(nn.Module):
         self.block = nn.Sequential(_Convolution(given, made, norm=norm), _Convolution(made, made, norm=norm))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Transform `[B, given, h, w]` to `[B, made, h, w]`."""
         done: Tensor = self.block(x)
         return done
 
 
 class _Convolution(nn.Module):
-    """A 3 x 3 convolution, batch norm where asked for, and ReLU."""
+    """A 3 x 3 convolution, batch norm if `norm` is set, and ReLU."""
 
     def __init__(self, given: int, made: int, *, norm: bool, bias: bool = True) -> None:
         super().__init__()
@@ -182,5 +188,6 @@ class _Convolution(nn.Module):
         self.block = nn.Sequential(conv, nn.BatchNorm2d(made) if norm else nn.Identity(), nn.ReLU())
 
     def forward(self, x: Tensor) -> Tensor:
+        """Transform `[B, given, h, w]` to `[B, made, h, w]`."""
         made: Tensor = self.block(x)
         return made

@@ -1,13 +1,16 @@
-"""What the sizes of a network may be: they come from recipes and from files of weights, which anybody can have made."""
+"""Limits of the sizes of a network, which come from recipes and from files of weights that anybody may have made."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 WIDEST = 4096
-"""Channels; the published networks have up to 1024."""
+"""The largest number of channels; the published networks have up to 1024."""
 DEEPEST = 10
-"""Times that an image is halved, so that its sides are multiples of 1024 at most; published up to 8."""
+"""The largest number of times that an image is halved, so that its sides are multiples of at most 1024.
+
+Published: up to 8.
+"""
 
 
 def check_size(name: str, value: int, least: int = 1, most: int = WIDEST) -> None:
@@ -23,7 +26,7 @@ def check_size(name: str, value: int, least: int = 1, most: int = WIDEST) -> Non
 
 
 def check_widths(widths: Iterable[int]) -> None:
-    """Refuse channels of the levels of a network that are too many, too few or no whole numbers, likewise."""
+    """Refuse channel numbers of a network's levels that are too many, too small, too large or not whole numbers."""
     widths = list(widths)
     check_size("the number of widths", len(widths), most=DEEPEST)
     for width in widths:

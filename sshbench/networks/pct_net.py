@@ -1,4 +1,4 @@
-"""PCT-Net (Guerreiro et al., CVPR 2023): an affine map of colours for each pixel, found small and applied at any size.
+"""PCT-Net (Guerreiro et al., CVPR 2023): an affine colour map for each pixel, predicted small and applied at any size.
 
 Module names follow the published code (github.com/rakutentech/PCT-Net-Image-Harmonization, commit 1572176), so that
 `PCTNet_CNN.pth` and `PCTNet_ViT.pth` load by their own keys.
@@ -168,6 +168,7 @@ class _PatchTransformer(nn.Module):
         self.dec = nn.Sequential(nn.ConvTranspose2d(width, PARAMETERS, _PATCH, _PATCH), nn.Tanh())
 
     def forward(self, image: Tensor) -> Tensor:
+        """Return maps `[B, C, h, w]` for inputs `[B, 4, h, w]`."""
         batch, channels, height, width = image.shape
         rows, columns = height // _PATCH, width // _PATCH
         cut = image.view(batch, channels, rows, _PATCH, columns, _PATCH)

@@ -1,4 +1,4 @@
-"""S2AM (Cun and Pun, IEEE TIP 2020): a U-Net whose skips attend to spliced and unspliced regions apart.
+"""S2AM (Cun and Pun, IEEE TIP 2020): a U-Net whose skips attend to spliced and unspliced regions separately.
 
 Module names follow the published code (github.com/vinthony/s2am, commit f96446e), so that `model_best.pth.tar` loads by
 its own keys.
@@ -18,17 +18,18 @@ Variant = Literal["rascv2", "rascv1"]
 
 
 class S2AM(nn.Module):
-    """Composite and mask in, harmonized image out: the network of section III.
+    """From composite and mask to the harmonized image: the network of section III.
 
     Parameters
     ----------
     variant
-        `"rascv2"` (S2AD), the published model, attends to what the decoder makes together with the skip; `"rascv1"`
-        (S2ASC) to the skip alone.
+        `"rascv2"` (S2AD), the published model, attends to the decoder's features together with the skip; `"rascv1"`
+        (S2ASC) attends only to the skip.
     residual
-        The network predicts what is to be added to the composite, as published checkpoints with `res` in their name.
+        Whether the network predicts what to add to the composite, as published checkpoints with `res` in their name do.
     width, depth
-        Channels of the first level (they double up to 8 times it), and how often the image is halved. Published: 64, 8.
+        The channels of the first level, which double up to 8 times that number, and how often the image is halved.
+        Published: 64, 8.
     """
 
     def __init__(self, variant: Variant = "rascv2", *, residual: bool = False, width: int = 64, depth: int = 8) -> None:
@@ -50,12 +51,13 @@ class S2AM(nn.Module):
         Parameters
         ----------
         image
-            `[B, 4, H, W]` over 0..1: the composite, R, G, B, and the mask, soft. H and W are multiples of `multiple`,
-            256 as published.
+            `[B, 4, H, W]` over 0..1: the composite (R, G, B) and the soft mask. H and W must be multiples of
+            `multiple`, 256 as published.
 
         Returns
         -------
-        `[B, 3, H, W]`, not bounded; the published scores take it inside the mask and the composite outside.
+        Tensor
+            `[B, 3, H, W]`, not bounded; the published scores use it inside the mask and the composite outside.
         """
         output: Tensor = self.model(image, image[:, 3:4])
         return output + image[:, :3] if self.residual else output
@@ -63,12 +65,12 @@ class S2AM(nn.Module):
 
 @torch.no_grad()
 def start_at_identity(network: S2AM) -> None:
-    """Let a network that predicts what is to be added to the composite begin with adding nothing.
+    """Let a network that predicts what to add to the composite begin with adding nothing.
 
     Raises
     ------
     ValueError
-        It predicts the image itself.
+        The network predicts the image itself.
     """
     if not network.residual:
         raise ValueError("network.start=identity needs network.residual=true")
@@ -88,12 +90,13 @@ class _Outermost(nn.Module):
         )
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        """Return the output `[B, 3, H, W]` for the input `[B, 4, H, W]` and the mask `[B, 1, H, W]`."""
         output: Tensor = self.model["up"](self.model["sub"](self.model["down"](image), mask))
         return output
 
 
 class _Level(nn.Module):
-    """One level of the U-Net: halve, go through the levels below, double, and set beside the skip."""
+    """One level of the U-Net: halve the size, apply the levels below, double the size, and append to the skip."""
 
     def __init__(self, outer: int, inner: int, below: _Level | None, attend: Variant | None) -> None:
         super().__init__()
@@ -113,6 +116,7 @@ class _Level(nn.Module):
         self.attend = attend
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Return the features `[B, outer, h, w]` together with the levels below; the mask is `[B, 1, H, W]`."""
         down, up = self.model["down"], self.model["up"]
         assert isinstance(down, nn.Sequential)
         # The published activation works in place: what skips is its output, not the features it was given.
@@ -128,12 +132,12 @@ class _Level(nn.Module):
 
 
 class RegionAttention(nn.Module):
-    """The spatial-separated attention module of section III-B: background, foreground and both weighted apart.
+    """The spatial-separated attention of section III-B: it weights background, foreground and both separately.
 
     Parameters
     ----------
     channels
-        Of the features that come in and go out.
+        The number of channels of the features, before and after.
     """
 
     def __init__(self, channels: int) -> None:
@@ -170,6 +174,7 @@ class _ChannelAttention(nn.Module):
         self.fc = nn.Sequential(nn.Linear(2 * channels, hidden), nn.ReLU(), nn.Linear(hidden, channels), nn.Sigmoid())
 
     def forward(self, features: Tensor) -> Tensor:
+        """Scale the channels of features `[B, C, h, w]`."""
         weight: Tensor = self.fc(torch.cat([features.mean((2, 3)), features.amax((2, 3))], 1))
         return features * weight[:, :, None, None]
 
@@ -185,6 +190,7 @@ class _Learned(nn.Module):
         self.rbn2 = nn.BatchNorm2d(channels)
 
     def forward(self, features: Tensor) -> Tensor:
+        """Transform features `[B, C, h, w]` to the same shape."""
         hidden = F.elu(self.rbn1(self.rconv1(features)))
         return F.elu(self.rbn2(self.rconv2(hidden)))
 
@@ -201,4 +207,5 @@ class _Blur(nn.Module):
         self.register_buffer("weight", (kernel / kernel.sum())[None, None])
 
     def forward(self, mask: Tensor) -> Tensor:
+        """Blur a mask `[B, 1, h, w]`."""
         return F.conv2d(F.pad(mask, (2, 2, 2, 2), "reflect"), self.weight)

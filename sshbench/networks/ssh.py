@@ -19,16 +19,16 @@ from sshbench.networks.limits import check_size
 
 
 class SshOutput(NamedTuple):
-    """What one pass gives, for c = 16 * width.
+    """The output of one pass; c is 16 * width.
 
     Attributes
     ----------
     image
         `[N, 3, H, W]`, -1..1 as the input, not clipped.
     content
-        Content features of the input, `[N, c, ceil(H / 16), ceil(W / 16)]`.
+        The content features of the input, `[N, c, ceil(H / 16), ceil(W / 16)]`.
     reference_style, content_style, output_style
-        Appearance of the reference, of the content image and of the result, `[N, c, 1, 1]`.
+        The appearances of the reference, of the content image and of the result, `[N, c, 1, 1]`.
     """
 
     image: Tensor
@@ -39,12 +39,12 @@ class SshOutput(NamedTuple):
 
 
 class SSH(nn.Module):
-    """Gives a content image the appearance of a reference.
+    """Give a content image the appearance of a reference.
 
     Parameters
     ----------
     width
-        Channels at full size, 32 in the paper; the levels below have 2, 4, 8 and 16 times as many.
+        The number of channels at full size, 32 in the paper; the levels below have 2, 4, 8 and 16 times as many.
     """
 
     def __init__(self, width: int = 32) -> None:
@@ -73,7 +73,12 @@ class SSH(nn.Module):
         content
             The foreground, `[N, 3, H, W]`, RGB, -1..1, at least 9 pixels a side.
         reference
-            The background, `[N, 3, h, w]` likewise, of any size; None leaves the content its own appearance.
+            The background, `[N, 3, h, w]`, RGB, -1..1, of any size; None keeps the content's own appearance.
+
+        Returns
+        -------
+        SshOutput
+            The image `[N, 3, H, W]`, -1..1, and the features.
         """
         padded, left, top = pad_to_multiple(content, 16)  # and the reference is not padded, as published
         content_style = self.encode_style(padded)
@@ -85,7 +90,7 @@ class SSH(nn.Module):
         return SshOutput(cropped, features, reference_style, content_style, self.encode_style(image))
 
     def encode_content(self, image: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Content network: an image whose sides are multiples of 16 to its content features and the skips."""
+        """Return the content features and the skips of an image `[N, 3, H, W]` whose sides are multiples of 16."""
         x, skips = image, []
         for level in (1, 2, 3, 4):
             skips.append(self._convolve(level, x))
@@ -93,12 +98,12 @@ class SSH(nn.Module):
         return self.se_1(self._convolve(5, x)), skips
 
     def encode_style(self, image: Tensor) -> Tensor:
-        """Reference network: an image `[N, 3, H, W]` to its appearance `[N, 16 * width, 1, 1]`."""
+        """Return the appearance `[N, 16 * width, 1, 1]` of an image `[N, 3, H, W]`, -1..1."""
         features: Tensor = self.style_encoder(image)
         return features.mean((2, 3), keepdim=True)
 
     def fuse(self, features: Tensor, skips: list[Tensor], style: Tensor) -> Tensor:
-        """Fusion: content features and skips, and an appearance, to an image `[N, 3, H, W]`."""
+        """Return an image `[N, 3, H, W]` from content features, skips, and an appearance."""
         x = self.content_style_conv(torch.cat([features, style.expand_as(features)], dim=1))
         for level, skip in zip((5, 6, 7, 8), reversed(skips), strict=True):
             x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
@@ -114,7 +119,7 @@ class SSH(nn.Module):
                 self.add_module(f"bn{level}_{place}", nn.BatchNorm2d(outputs))
 
     def _convolve(self, level: int, x: Tensor) -> Tensor:
-        """Two times convolution, activation, norm: in this order."""
+        """Apply convolution, activation and norm twice, in this order."""
         for place in (1, 2):
             x = F.leaky_relu(self.get_submodule(f"conv{level}_{place}")(x), 0.2)
             if level != 9 or place == 1:
@@ -144,7 +149,7 @@ def start_at_identity(network: SSH) -> None:
 
 
 class ReferenceNetwork(nn.Module):
-    """Appearance of an image: five convolutions and channel attention (section 3.2, the reference network)."""
+    """The reference network of section 3.2: five convolutions and channel attention give the appearance of an image."""
 
     def __init__(self, widths: list[int]) -> None:
         super().__init__()
@@ -154,13 +159,13 @@ class ReferenceNetwork(nn.Module):
         self.se = SqueezeExcitation(widths[-1])
 
     def forward(self, image: Tensor) -> Tensor:
-        """`[N, 3, H, W]` to `[N, widths[-1], ceil(H / 16), ceil(W / 16)]`."""
+        """Transform `[N, 3, H, W]` to `[N, widths[-1], ceil(H / 16), ceil(W / 16)]`."""
         features: Tensor = self.se(self.model(image))
         return features
 
 
 class Conv2dBlock(nn.Module):
-    """Convolution with reflected borders, ReLU, norm."""
+    """A convolution with reflected borders, ReLU, and a norm."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int) -> None:
         super().__init__()
@@ -168,7 +173,7 @@ class Conv2dBlock(nn.Module):
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, padding_mode="reflect")
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[N, inputs, H, W]` to `[N, outputs, ceil(H / stride), ceil(W / stride)]`."""
+        """Transform `[N, inputs, H, W]` to `[N, outputs, ceil(H / stride), ceil(W / stride)]`."""
         normed: Tensor = self.norm(F.relu(self.conv(x)))
         return normed
 
@@ -182,17 +187,17 @@ class SqueezeExcitation(nn.Module):
         self.fc = nn.ModuleDict(layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[N, channels, H, W]`, each channel scaled by 0..1."""
+        """Scale each channel of `[N, channels, H, W]` by a factor of 0..1."""
         squeezed = F.relu(self.fc["0"](x.mean((2, 3))))
         return x * F.hardsigmoid(self.fc["2"](squeezed))[:, :, None, None]
 
 
 def pad_to_multiple(image: Tensor, multiple: int) -> tuple[Tensor, int, int]:
-    """Reflect the borders so that both sides are multiples; the smaller half of the padding is at the left and top.
+    """Reflect the borders so that both sides become multiples; the smaller half of the padding is at the left and top.
 
     Returns
     -------
-    The padded image, and what was added at its left and top.
+    The padded image, and the numbers of pixels added at its left and top.
     """
     height, width = image.shape[2:]
     down, right = -height % multiple, -width % multiple

@@ -31,7 +31,7 @@ from sshbench.networks.ssh_lut_numpy import CLOSED_FORMS, FAINT, GAINS, HEADS, S
 
 
 class SshLutOutput(NamedTuple):
-    """The LUTs and what they are made of.
+    """The LUTs and their parts.
 
     Attributes
     ----------
@@ -40,8 +40,8 @@ class SshLutOutput(NamedTuple):
     gain
         `[B, 3]`: the part of the LUT that is a gain of R, G and B in linear light, in stops.
     content_style, reference_style
-        `[B, channels]`: the means of the convolutions' features under the masks of foreground and background, which
-        the disentanglement loss compares.
+        `[B, channels]`: the means of the convolutions' features under the masks of foreground and background, which the
+        disentanglement loss compares.
     """
 
     table: Tensor
@@ -56,21 +56,21 @@ class SshLut(nn.Module):
     Parameters
     ----------
     width, channels
-        Channels of the first convolution, which double twice, and of the tokens.
+        The channels of the first convolution, which double twice, and of the tokens.
     attention
-        Layers of attention among the tokens of all views; 0 for none.
+        The number of attention layers among the tokens of all views; 0 for none.
     mixtures
-        How many maps are learned.
+        The number of learned maps.
     size
-        Points an axis of the LUT.
+        The number of points on each axis of the LUT.
     mixture_size
-        Points an axis of a learned map, which is interpolated to `size`.
+        The number of points on each axis of a learned map, which is interpolated to `size`.
     hidden
-        Width of the layers that weigh the maps.
+        The width of the layers that weight the maps.
     quantiles
-        How many quantiles of each channel the network is given; one of the closed-form maps matches them.
+        The number of quantiles of each channel in the input; one of the closed-form maps matches them.
     dropout
-        Share of the tokens' and of the hidden features that are left out in training.
+        The share of the tokens and of the hidden features that are left out in training.
     """
 
     points: Tensor
@@ -135,12 +135,17 @@ class SshLut(nn.Module):
         content, reference
             Foreground and background, `[B, 3, 64, 64]`, 0..1, sRGB-encoded.
         content_mask, reference_mask
-            `[B, 1, 64, 64]`, 0..1: how far a pixel counts; None where all pixels count.
+            `[B, 1, 64, 64]`, 0..1: the weight of each pixel; None if all pixels count.
         placed
-            The foreground in its place with what is around it, as `content`; None where it has no place.
+            The foreground in its place with its surroundings, in the form of `content`; None if it has no place.
         placed_mask, near_mask
-            `[B, 1, 64, 64]`, 0..1: which pixels of `placed` are foreground, and which are background that is known.
-            Where `near_mask` is 0 everywhere a foreground has no place, and the reference stands for what is around it.
+            `[B, 1, 64, 64]`, 0..1: the pixels of `placed` that are foreground, and those that are known background. If
+            `near_mask` is 0 everywhere, the foreground has no place, and the reference stands for its surroundings.
+
+        Returns
+        -------
+        SshLutOutput
+            One LUT for each content.
         """
         count = len(content)
         full = torch.ones_like(content[:, :1])
@@ -194,11 +199,11 @@ class SshLut(nn.Module):
 
 
 def _ratios(content: Statistics, reference: Statistics, near: Statistics) -> tuple[Tensor, Tensor]:
-    """Stops from the light of the content to that of reference and surroundings.
+    """Return the stops from the light of the content to that of the reference and of the surroundings.
 
     Returns
     -------
-    `[B, 4, 3]` for each channel and for luminance alone, and `[B, 6]` those of the channels for the network to see.
+    `[B, 4, 3]` for each channel and for luminance alone, and `[B, 6]`, those of the channels as input of the network.
     """
     to_reference, to_near = light_ratio(content, reference), light_ratio(content, near)
     of_channels = torch.stack([to_reference[:, :3], to_near[:, :3]], 1)
@@ -207,7 +212,7 @@ def _ratios(content: Statistics, reference: Statistics, near: Statistics) -> tup
 
 
 class _Convolution(nn.Module):
-    """To half the size."""
+    """A convolution that halves the size."""
 
     def __init__(self, channels: int, out: int) -> None:
         super().__init__()
@@ -215,6 +220,7 @@ class _Convolution(nn.Module):
         self.norm = nn.GroupNorm(max(1, out // 16), out)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Transform `[B, C, H, W]` to `[B, out, H / 2, W / 2]`."""
         return functional.gelu(self.norm(self.convolution(x)))
 
 
@@ -230,6 +236,7 @@ class _Attention(nn.Module):
         self.think = nn.Sequential(nn.Linear(channels, 3 * channels), nn.GELU(), nn.Linear(3 * channels, channels))
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+        """Transform tokens `[B, T, channels]` to the same shape; `bias` is added to the attention's scores."""
         count, tokens, channels = x.shape
         parts = self.questions(self.first_norm(x)).view(count, tokens, 3, self.heads, channels // self.heads)
         query, key, value = parts.permute(2, 0, 3, 1, 4)
@@ -240,7 +247,7 @@ class _Attention(nn.Module):
 
 
 def _counting(masks: Tensor) -> Tensor:
-    """Weights of pixels `[B, 1, H, W]`: the masks, and all pixels alike where a mask is empty."""
+    """Return the weights of pixels `[B, 1, H, W]`: the masks, or equal weights if a mask is empty."""
     return masks + (masks.sum((1, 2, 3), keepdim=True) < 0.5)
 
 

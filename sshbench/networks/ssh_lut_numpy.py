@@ -1,7 +1,7 @@
-"""The forward pass of SSH-LUT in numpy: what `SshLut` computes, for a command that should not wait for torch to load.
+"""The forward pass of SSH-LUT in numpy, for commands that should not wait for torch to load.
 
-`tests/networks/test_ssh_lut_numpy.py` holds the two equal. The functions have the names of their counterparts in
-`sshbench.networks.ssh_lut` and `sshbench.networks.closed_form`, where the steps are explained.
+`tests/networks/test_ssh_lut_numpy.py` checks that it equals `SshLut`. The functions have the names of their
+counterparts in `sshbench.networks.ssh_lut` and `sshbench.networks.closed_form`, where the steps are explained.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ class SshLutArrays:
         return found
 
     def _convolved(self, x: Array, k: int) -> Array:
-        """`_Convolution`: `[N, H, W, C]` to half the size."""
+        """Do what `_Convolution` does: `[N, H, W, C]` to half the size."""
         count, height, width, channels = x.shape
         padded = np.zeros((count, height + 1, width + 1, channels), np.float32)
         padded[:, 1:, 1:] = x
@@ -195,7 +195,7 @@ class SshLutArrays:
         return _gelu(normed * self.state[f"encoder.{k}.norm.weight"] + self.state[f"encoder.{k}.norm.bias"])
 
     def _attended(self, x: Array, bias: Array, name: str) -> Array:
-        """`_Attention`."""
+        """Do what `_Attention` does."""
         count, tokens, channels = x.shape
         asked = self._linear(f"{name}.questions", self._normed(x, f"{name}.first_norm"))
         query, key, value = asked.reshape(count, tokens, 3, HEADS, -1).transpose(2, 0, 3, 1, 4)
@@ -222,13 +222,13 @@ class Statistics(NamedTuple):
     light: Array
 
     def flat(self) -> Array:
-        """`[B, 9 + 4 Q]`, each number about -1..1."""
+        """Return all statistics as `[B, 9 + 4 Q]`, each number about -1..1."""
         upper = self.covariance[:, _UPPER[0], _UPPER[1]] * 10
         return np.concatenate([self.mean * 2 - 1, upper, self.quantiles.reshape(len(self.mean), -1) * 2 - 1], 1)
 
 
 def statistics(images: Array, masks: Array, count: int) -> Statistics:
-    """Those of images `[B, H, W, 3]` under masks `[B, H, W, 1]`; where a mask is empty, all pixels count alike."""
+    """Measure images `[B, H, W, 3]` under masks `[B, H, W, 1]`; if a mask is empty, all pixels count equally."""
     weights = masks.reshape(len(masks), -1, 1)
     weights = weights + (weights.sum((1, 2), keepdims=True) < 0.5)
     pixels = images.reshape(len(images), -1, 3)
@@ -261,13 +261,13 @@ def _quantiles(reached: Array, shares: Array) -> Array:
 
 
 def light_ratio(source: Statistics, target: Statistics) -> Array:
-    """Stops `[B, 4]` from the light of `source` to that of `target`."""
+    """Return the stops `[B, 4]` from the light of `source` to that of `target`."""
     found: Array = np.log2(np.maximum(target.light, DARK) / np.maximum(source.light, DARK)).clip(-6, 6)
     return found
 
 
 def closed_form_maps(points: Array, source: Statistics, target: Statistics) -> tuple[Array, Array]:
-    """`[B, 4, 3, P, 3]` and `[B, 3, 3]`."""
+    """Return the maps `[B, 4, 3, P, 3]` and the matrix `[B, 3, 3]`."""
     means, others, at = source.mean[:, None], target.mean[:, None], points[:, None]
     variances, aims = (
         np.diagonal(s.covariance, axis1=1, axis2=2)[:, None] + np.float32(NOISE) for s in (source, target)
@@ -285,7 +285,7 @@ def closed_form_maps(points: Array, source: Statistics, target: Statistics) -> t
 
 
 def of_own_channels(curves: Array) -> Array:
-    """Curves `[..., P, 3]` as `[..., 3, P, 3]`: input, its value, output."""
+    """Return curves `[..., P, 3]` as `[..., 3, P, 3]`: input, value, output."""
     found: Array = np.eye(3, dtype=np.float32)[:, None] * curves[..., None, :, :]
     return found
 
@@ -309,7 +309,7 @@ def _optimal_matrix(source: Array, target: Array) -> Array:
 
 
 def _matched(points: Array, source: Array, target: Array) -> Array:
-    """Curves `[P, 3]` through the quantiles `[4, Q]`, of which the last, those of luma, do not count."""
+    """Return the curves `[P, 3]` through the quantiles `[4, Q]`; the last ones, those of luma, are not used."""
     rising = np.arange(source.shape[1], dtype=np.float32) * np.float32(1e-5)
     curves = []
     for x, y in zip(source[:3], target[:3], strict=True):
@@ -319,7 +319,7 @@ def _matched(points: Array, source: Array, target: Array) -> Array:
 
 
 def decoded(values: Array) -> Array:
-    """Linear light of sRGB values over 0..1."""
+    """Return the linear light of sRGB-encoded values over 0..1."""
     return np.where(values <= 0.04045, values / 12.92, ((np.maximum(values, 0.04045) + 0.055) / 1.055) ** 2.4).astype(
         np.float32
     )
@@ -337,7 +337,7 @@ def _groups(channels: int) -> int:
 
 
 def _gelu(x: Array) -> Array:
-    """X times the normal distribution's share below x.
+    """Return x times the normal distribution's share below x.
 
     The error function is Abramowitz and Stegun's approximation 7.1.26, which is within 1.5e-7.
     """

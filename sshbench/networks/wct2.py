@@ -22,7 +22,7 @@ CONVOLUTIONS = {1: 2, 2: 2, 3: 4, 4: 1}  # how many a level of the encoder has, 
 
 @dataclass
 class Skips:
-    """What passes the encoder's poolings 1 to 3 by.
+    """The features that bypass the encoder's poolings 1 to 3.
 
     Attributes
     ----------
@@ -37,15 +37,15 @@ class Skips:
 
 
 class WCT2(nn.Module):
-    """Gives a content image the style of another.
+    """Give a content image the style of another.
 
     Parameters
     ----------
     unpool
-        How the decoder joins the four bands: stacked together with the features from before the pooling (`cat5`), or
-        added (`sum`).
+        How the decoder joins the four bands: concatenated with the features before the pooling (`cat5`), or added
+        (`sum`).
     width
-        Channels at full size, 64 as in VGG; the levels below have 2, 4 and 8 times as many.
+        The number of channels at full size, 64 as in VGG; the levels below have 2, 4 and 8 times as many.
     """
 
     def __init__(self, unpool: Unpool = "cat5", width: int = 64) -> None:
@@ -63,23 +63,24 @@ class WCT2(nn.Module):
         alpha: float = 1.0,
         labels: LabelMaps | None = None,
     ) -> Tensor:
-        """Stylize, or with no style reconstruct, an image.
+        """Stylize an image, or reconstruct it if there is no style.
 
         Parameters
         ----------
         content, style
-            `[N, 3, H, W]` and `[N, 3, h, w]`, RGB, 0..1, sides multiples of 8 from 16 on (the authors' of 16).
+            `[N, 3, H, W]` and `[N, 3, h, w]`, RGB, 0..1; the sides are multiples of 8 from 16 on (the authors': of 16).
         transfer
-            Where statistics are transferred, any of `e` (after each level of the encoder), `s` (the bands that pass
-            the poolings by) and `d` (before each level of the decoder).
+            Where statistics are transferred: any of `e` (after each level of the encoder), `s` (the bands that bypass
+            the poolings) and `d` (before each level of the decoder).
         alpha
-            Strength of each transfer, 0..1.
+            The strength of each transfer, 0..1.
         labels
-            Pixels take the statistics of those of the same label; None: of all.
+            Pixels take the statistics of the pixels with the same label; None uses all pixels.
 
         Returns
         -------
-        `[N, 3, H, W]`, not clipped.
+        Tensor
+            `[N, 3, H, W]`, not clipped.
         """
         if style is None:
             features, skips = self.encoder(content)
@@ -125,17 +126,17 @@ class Encoder(nn.Module):
                 self.add_module(f"pool{level}", HaarBands(outputs))
 
     def forward(self, image: Tensor) -> tuple[dict[int, Tensor], Skips]:
-        """Features of the levels 1 to 4 of `[N, 3, H, W]`, and what passed the poolings by."""
+        """Return the features of levels 1 to 4 of `[N, 3, H, W]`, and the features that bypass the poolings."""
         skips, features, x = Skips(), {}, image
         for level in CONVOLUTIONS:
             x = features[level] = self.step(level, x, skips)
         return features, skips
 
     def step(self, level: int, x: Tensor, skips: Skips) -> Tensor:
-        """From the features of the level before (the image before the first) to a level's; fills `skips`.
+        """Compute the features of a level from those of the previous level, or of the image; fill `skips`.
 
-        With `cat5` a level ends with its first convolution, and begins with the rest of the level before and its
-        pooling; with `sum` it ends with its own pooling.
+        With `cat5`, a level ends with its first convolution, and begins with the rest of the previous level and its
+        pooling; with `sum`, it ends with its own pooling.
         """
         if level == 1:
             x = self.conv0(x)
@@ -201,7 +202,7 @@ class Decoder(nn.Module):
 
 
 class HaarBands(nn.Module):
-    """The four Haar kernels of each channel, which training leaves alone."""
+    """The four Haar kernels of each channel, which are not trained."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -212,7 +213,7 @@ class HaarBands(nn.Module):
             self.add_module(name, nn.ParameterDict({"weight": nn.Parameter(kernel.clone(), requires_grad=False)}))
 
     def kernels(self) -> list[Tensor]:
-        """LL, LH, HL and HH, `[channels, 1, 2, 2]` each."""
+        """Return LL, LH, HL and HH, `[channels, 1, 2, 2]` each."""
         return [self.get_parameter(f"{name}.weight") for name in ("LL", "LH", "HL", "HH")]
 
 

@@ -1,8 +1,8 @@
-"""Whitening and colouring: features are given the mean and covariance of others.
+"""Whitening and colouring: give features the mean and covariance of other features.
 
 Li, Fang, Yang, Wang, Lu and Yang, "Universal Style Transfer via Feature Transforms", NeurIPS 2017, in the form of WCT2
 (`sshbench.networks.wct2`): the identity is added to both covariances, so that they have a root and an inverse, and the
-result is clamped to the range of the features that came in.
+result is clamped to the range of the input features.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LARGEST_RATIO = 100  # and so is one that has this many times the pixels in one 
 
 
 class LabelMaps(NamedTuple):
-    """Which pixels of the style each pixel of the content takes its statistics from: those of the same label.
+    """Labels of pixels: content pixels take the statistics of the style pixels with the same label.
 
     Attributes
     ----------
@@ -41,21 +41,22 @@ class _Region(NamedTuple):
 
 
 def transfer_statistics(content: Tensor, style: Tensor, alpha: float = 1.0, labels: LabelMaps | None = None) -> Tensor:
-    """Give features the statistics of others, as a whole or label by label.
+    """Give features the statistics of other features, as a whole or label by label.
 
     Parameters
     ----------
     content, style
         `[N, C, H, W]` and `[N, C, h, w]`, float32.
     alpha
-        How much of the result is the transferred: 0 leaves the content as it is.
+        The share of the transferred features in the result; 0 keeps the content as it is.
     labels
-        None for one transfer over all pixels. Else labels of the content that both maps have enough of are transferred
-        each by itself, and all other pixels stay as they are.
+        None transfers over all pixels at once. Otherwise each label with enough pixels in both maps is transferred by
+        itself, and all other pixels stay as they are.
 
     Returns
     -------
-    `[N, C, H, W]`.
+    Tensor
+        `[N, C, H, W]`.
     """
     regions = _regions(content, style, labels)
     content_flat, style_flat = content.flatten(2), style.flatten(2)
@@ -76,7 +77,7 @@ def transfer_statistics(content: Tensor, style: Tensor, alpha: float = 1.0, labe
 
 
 def _moments(pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean `[C, 1]`, and covariance plus identity `[C, C]`, of `[C, P]`."""
+    """Return the mean `[C, 1]`, and the covariance plus the identity `[C, C]`, of `[C, P]`."""
     mean = pixels.mean(1, keepdim=True)
     centred = pixels - mean
     identity = torch.eye(len(pixels), dtype=pixels.dtype, device=pixels.device)
@@ -113,7 +114,7 @@ def matched_labels(labels: LabelMaps) -> list[list[int]]:
 
 
 def shrink(maps: Tensor, features: Tensor) -> Tensor:
-    """Label maps `[N, H, W]` at the size of features `[N, C, h, w]`: the labels in the middles, as PIL's nearest."""
+    """Return label maps `[N, H, W]` at the size of features `[N, C, h, w]`, sampled at the centres as PIL's nearest."""
     for axis, size in ((1, features.shape[2]), (2, features.shape[3])):
         step = maps.shape[axis] / size
         middles = [int(place) for place in accumulate([step / 2] + [step] * (size - 1))]  # PIL adds, and rounds, too

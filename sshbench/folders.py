@@ -7,14 +7,14 @@ from pathlib import Path
 
 from sshbench.errors import SshbenchError
 
-FOLDERS = ("luts", "realhm", "baselines", "sample")
+FOLDERS = ("luts", "realhm", "baselines", "sample", "selfie_segmentation")
 
 
 def data_folder(name: str) -> Path:
     """Return the folder `name` that ships with sshbench.
 
-    A checkout (also when installed in editable mode) holds it beside the package, a wheel inside it; `sample` is always
-    inside.
+    A checkout (also when installed in editable mode) holds it beside the package, a wheel inside it; `sample` and
+    `selfie_segmentation` are always inside.
 
     Raises
     ------

@@ -57,12 +57,15 @@ def test_pre_commit_checks_what_ci_checks() -> None:
     assert [hook["entry"].split()[0] for hook in hooks] == checked == ["ruff", "ruff", "mypy", "lint-imports"]
 
 
+DISTRIBUTIONS = {"cv2": "opencv-python-headless", "ai_edge_litert": "ai-edge-litert"}
+
+
 def test_nothing_in_the_package_needs_what_the_project_does_not_declare() -> None:
     """`make_sample` once needed pymatting, which nothing declared, and lay in the wheel."""
     text = "\n".join(path.read_text("utf-8") for path in (ROOT / "sshbench").rglob("*.py"))
     extras = PROJECT["project"]["optional-dependencies"]
-    for package, extra in {"pymatting": "edges"}.items():
+    for package, extra in {"pymatting": "edges", "cv2": "masks", "ai_edge_litert": "masks"}.items():
         assert re.search(rf"^\s+(?:import|from) {package}", text, re.M), "imported late, in a function"
         assert not re.search(rf"^(?:import|from) {package}", text, re.M)
-        assert any(one.startswith(package) for one in extras[extra])
+        assert any(one.startswith(DISTRIBUTIONS.get(package, package)) for one in extras[extra])
     assert any(one.startswith("pymatting") for one in PROJECT["dependency-groups"]["sample"])

@@ -24,7 +24,11 @@ from sshbench.errors import SshbenchError
 @click.option("--foreground", metavar="F", help="Photograph of what is to be pasted: a file, or a folder of them.")
 @click.option("--background", metavar="B", help="Where it goes: a file, or a folder with files of the same names.")
 @click.option("--composite", metavar="C", help="Instead of both: a picture that it was pasted into already.")
-@click.option("--mask", metavar="M", help="White where the foreground is. Without it the foreground's transparency.")
+@click.option(
+    "--mask", metavar="M",
+    help="White where the foreground is; without it the foreground's transparency. Or auto:person, or grabcut:x,y,w,h "
+    "(left, top, width, height of a box around it), which find a mask: pip install 'sshbench[masks]'.",
+)  # fmt: skip
 @click.option("-o", "--output", metavar="OUT", help="PNG, TIFF, JPEG or WebP; a folder for folders and for --jobs.")
 @click.option(
     "--jobs", metavar="CSV", type=click.Path(path_type=Path),

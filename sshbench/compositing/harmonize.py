@@ -213,6 +213,7 @@ def harmonize(
     foreground, background, mask
         Files, arrays (uint8 or uint16 `[H, W, 3 or 4]`; masks also `[H, W]`, floats over 0..1, booleans) or images of
         Pillow. Without a background the first is a composite already. Without a mask the foreground's alpha is it.
+        `"auto:person"` and `"grabcut:x,y,w,h"` find a mask (`sshbench.compositing.masking`).
     method
         Whatever `get_method` takes; by default the first of `PREFERRED` whose weights are here.
     weights, device

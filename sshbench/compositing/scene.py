@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sshbench.benchmarks.composite import FAINT
 from sshbench.compositing.edges import Edges, decontaminated
+from sshbench.compositing.masking import mask_of_photo
 from sshbench.compositing.photo import (
     CompositingError,
     MaskArray,
@@ -17,7 +18,6 @@ from sshbench.compositing.photo import (
     Source,
     in_space_of,
     multiplied,
-    open_mask,
     open_photo,
 )  # fmt: skip
 from sshbench.compositing.place import Place
@@ -96,7 +96,7 @@ def open_scene(
     background
         Where it is to go.
     mask
-        Of the foreground's size; by default its alpha channel.
+        Of the foreground's size; by default its alpha channel. `"auto:person"` and `"grabcut:x,y,w,h"` find one.
     place
         Where it goes; it may stick out. Two images of one size need no place.
     edges
@@ -119,7 +119,7 @@ def open_scene(
         if background is None:
             raise CompositingError(f"{front.name}: a composite needs a mask; white marks the foreground")
         raise CompositingError(f"{front.name} has no transparency to cut it out with; give a mask")
-    shape = alpha if mask is None else open_mask(mask, front, max_pixels=max_pixels)
+    shape = alpha if mask is None else mask_of_photo(mask, front, max_pixels=max_pixels)
     hidden = alpha is not None and background is not None
     if hidden and mask is not None:
         shape = multiplied(shape, alpha)

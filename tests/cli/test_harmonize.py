@@ -314,3 +314,13 @@ def test_a_slider_out_of_range_is_refused(capsys: pytest.CaptureFixture[str]) ->
     assert run(*words, "--exposure", "9", "-o", "out.png") == 2
     assert "exposure: input should be less than or equal to 3" in capsys.readouterr().err
     assert not Path("out.png").exists()
+
+
+def test_a_mask_may_be_found() -> None:
+    pytest.importorskip("cv2")
+    words = ("--foreground", "f.png", "--background", "b.png", "--method", "known.py:Known", "-o", "out.png")
+    assert run(*words, "--mask", "grabcut:60,40,180,130") == 0
+    changed = (read_image("out.png").pixels != B).any(axis=2)
+    assert changed.any()
+    assert not changed[:30].any()
+    assert run(*words, "--mask", "auto:dog", "--overwrite") == 2

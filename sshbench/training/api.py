@@ -1,4 +1,4 @@
-"""`train`: photographs to the weights of a method in one call, as `sshbench train` does."""
+"""`train`: train the weights of a method on photographs in one call, as `sshbench train` does."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Boards on which others show a run: TensorBoard where it is installed, Weights & Biases where it is asked for.
+"""Boards that show a run: TensorBoard if it is installed, Weights & Biases if it is asked for.
 
-A board that fails never ends a run: it is told once, and the run goes on without it.
+A board that fails never ends a run: the failure is reported once, and the run goes on without the board.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PROJECT = "WANDB_PROJECT"  # by which Weights & Biases itself is told where runs
 
 
 class Board(Protocol):
-    """Takes numbers of a step."""
+    """Receives the numbers of a step."""
 
     def add(self, group: str, row: Mapping[str, float | int]) -> None: ...
 
@@ -26,17 +26,20 @@ class Board(Protocol):
 
 
 class Boards:
-    """Several boards as one; a board that raises an error is told and left out from then on."""
+    """Several boards as one.
+
+    If a board raises an error, the error is reported and the board is left out from then on.
+    """
 
     def __init__(self, boards: Mapping[str, Board]) -> None:
         self._boards = dict(boards)
 
     def add(self, group: str, row: Mapping[str, float | int]) -> None:
-        """Show a row of numbers, its `step` among them, under the names `group/name`."""
+        """Show a row of numbers, including its `step`, under the names `group/name`."""
         self._each(lambda board: board.add(group, row))
 
     def close(self) -> None:
-        """End the boards."""
+        """Close the boards."""
         self._each(lambda board: board.close())
 
     def _each(self, call: Callable[[Board], None]) -> None:
@@ -49,7 +52,7 @@ class Boards:
 
 
 def open_boards(folder: Path, step: int, config: Mapping[str, Any]) -> Boards:
-    """Open the boards of a run that goes on after `step`."""
+    """Open the boards of a run that continues after `step`."""
     wanted: dict[str, Callable[[], Board]] = {"TensorBoard": lambda: _TensorBoard(folder, step)}
     if os.environ.get(PROJECT):
         wanted["Weights & Biases"] = lambda: _Wandb(folder, config)
@@ -89,9 +92,9 @@ class _TensorBoard:
 
 
 class _Wandb:
-    """A run on Weights & Biases, whose own variables say where and how (`WANDB_PROJECT`, `WANDB_MODE` and others).
+    """A run on Weights & Biases, which its own variables configure (`WANDB_PROJECT`, `WANDB_MODE` and others).
 
-    A training that is resumed goes on with the run whose id is in `wandb/id`.
+    A resumed training continues the run whose id is in `wandb/id`.
     """
 
     def __init__(self, folder: Path, config: Mapping[str, Any]) -> None:

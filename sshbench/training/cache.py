@@ -1,4 +1,4 @@
-"""`CachedSource`: photographs decoded once and kept small, so that reading them costs no training time."""
+"""`CachedSource`: decoded photographs in memory, so that reading them again costs no training time."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ Pixels = NDArray[np.uint8]
 
 
 class CachedSource:
-    """A source whose photographs are kept once they were read, as long as they fit.
+    """A source that keeps photographs in memory once they were read, as long as they fit.
 
     Parameters
     ----------
     short_side
-        To which photographs are brought before they are kept (Pillow's antialiased bicubic filter); smaller ones stay.
-        It has to be what readers ask for.
+        The short side to which photographs are resized before they are kept (Pillow's antialiased bicubic filter);
+        smaller ones keep their size. Readers must ask for this short side.
     limit
-        Bytes that are kept, masks included, in each process.
+        The number of bytes to keep in each process, masks included.
     """
 
     streaming = False

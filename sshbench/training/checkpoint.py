@@ -1,4 +1,4 @@
-"""Checkpoints: all that a run needs to go on, in files that appear whole or not at all; the last three are kept."""
+"""Checkpoints: the full state of a run, in files that appear whole or not at all. The last three are kept."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NAME = re.compile(r"step-(\d+)\.pt")
 
 
 class CheckpointError(SshbenchError):
-    """A checkpoint that cannot be read, or belongs to another run."""
+    """A checkpoint cannot be read, or belongs to another run."""
 
 
 def save(folder: Path, step: int, state: dict[str, Any], *, best: bool = False) -> Path:
@@ -38,7 +38,7 @@ def save(folder: Path, step: int, state: dict[str, Any], *, best: bool = False) 
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints of a folder, the last one last."""
+    """Return the checkpoints of a folder in order of steps."""
     return sorted(path for path in folder.glob("step-*.pt") if _NAME.fullmatch(path.name))
 
 
@@ -48,7 +48,7 @@ def load(path: Path) -> dict[str, Any]:
     Raises
     ------
     CheckpointError
-        It is damaged, or no checkpoint.
+        The file is damaged, or is not a checkpoint.
     """
     try:
         state = read_torch(path)
@@ -60,12 +60,12 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def load_last(folder: Path) -> dict[str, Any] | None:
-    """Read the last checkpoint that is whole; None where there is none.
+    """Read the last checkpoint that is whole; return None if there are none.
 
     Raises
     ------
     CheckpointError
-        There are checkpoints, and all are damaged.
+        There are checkpoints, but all are damaged.
     """
     found = checkpoints(folder)
     for path in reversed(found):

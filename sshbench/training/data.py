@@ -1,7 +1,7 @@
-"""What a run is trained on: photographs rendered on the fly, a store of `generate-triplets`, or iHarmony4.
+"""The training data of a run: photographs that are rendered on the fly, a store of `generate-triplets`, or iHarmony4.
 
-All give the batches of `TripletLoader` under the same names, and resume exactly. Of each only the part `"train"` is
-seen (`sshbench.triplets.held_out`), unless another is asked for.
+All of them give the batches of `TripletLoader` with the same names, and resume exactly. Unless another part is asked
+for, a training sees only the part `"train"` (`sshbench.triplets.held_out`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Training = TripletDataset | StoredViews | Pairs | Scenes
 
 
 def form_of(source: str) -> Form:
-    """What is at a place: a store (it has a manifest), iHarmony4 (its lists), or else photographs."""
+    """Return what is at a place: a store (it has a manifest), iHarmony4 (it has lists), or else photographs."""
     if holds_iharmony4(source):
         return "iharmony4"
     if os.path.isdir(source) or "://" in source:
@@ -55,32 +55,33 @@ def open_training(
     shares: Shares | None = None,
     **asked: Any,
 ) -> Training:
-    """Open what a run is trained on.
+    """Open the training data of a run.
 
     Parameters
     ----------
     source
-        What `open_source` takes, the folder of a store, or iHarmony4's.
+        What `open_source` takes, the folder of a store, or that of iHarmony4.
     luts
-        As for `open_bank`. A store of recipes takes its own unless some are given; one of pixels has them applied.
+        As for `open_bank`. A store of recipes uses its own LUTs unless some are given; the LUTs of a store of pixels
+        are already applied.
     settings
-        What to render. A store has to have been made with the same, but for seed and draws; of iHarmony4 kind, crop
-        and seed count.
+        What to render. A store must have been made with the same settings, except for seed and draws. For iHarmony4,
+        only kind, crop and seed count.
     flip, window
         For iHarmony4: whether half of the images are mirrored, and bounds of the part of their sides that a random crop
-        keeps (1: all of the image).
+        keeps (1: the whole image).
     cache_mb
-        For photographs: megabytes, in each process that reads, of photographs kept decoded at `settings.short_side`.
-        Crops of these are resampled a second time. What does not fit is decoded each time.
+        For photographs: the megabytes of decoded photographs, at `settings.short_side`, that each reading process
+        keeps. Crops of these are resampled a second time. Photographs that do not fit are decoded each time.
     shares
-        For photographs: which part of the samples are scenes other than triplets; none by default.
+        For photographs: the shares of samples that are scenes rather than triplets; none by default.
     asked
         Other arguments of `open_source`, such as `masks`.
 
     Raises
     ------
     SshbenchError
-        There is nothing to train on of that part, it is made with other settings, or an option is for another form.
+        The part has no training data, the data were made with other settings, or an option is for another form of data.
     """
     settings = settings or Settings()
     form = form_of(source)
@@ -125,12 +126,12 @@ def make_loader(
     dtype: Literal["float16", "bfloat16", "float32"] = "float32",
     **options: Any,
 ) -> TripletLoader:
-    """Shuffled batches of a rank, all of the same size; `options` as for `TripletLoader`.
+    """Return a loader of shuffled batches of this rank, all of the same size; `options` are those of `TripletLoader`.
 
     Raises
     ------
     SshbenchError
-        There are fewer samples than a batch.
+        There are fewer samples than a batch needs.
     """
     loader = TripletLoader(
         dataset, batch_size, seed=seed, workers=workers, device=device, dtype=dtype, drop_last=True, **options
@@ -146,7 +147,7 @@ def make_loader(
 
 
 def described(dataset: Training) -> dict[str, Any]:
-    """What a dataset is made of, for the card of what is trained on it: plain values."""
+    """Return a description of a dataset, as plain values, for the card of the weights."""
     if isinstance(dataset, TripletDataset):
         said: dict[str, Any] = {"source": dataset.source.description}
         if dataset.settings.has_bank:

@@ -1,6 +1,6 @@
-"""Several processes that train one set of weights, as torchrun starts them; or one process alone.
+"""Several processes that train one set of weights, as torchrun starts them; or a single process.
 
-Gradients are averaged after each phase, so phases may share modules, and the statistics of batch norm are those of all
+Gradients are averaged after each phase, so phases may share modules. The statistics of batch norm are those of all
 processes together: R processes compute what one would with R times the batch.
 """
 
@@ -30,7 +30,7 @@ class World:
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that writes files and speaks."""
+        """Whether this is the process that writes files and prints."""
         return self.rank == 0
 
     def average_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
@@ -48,7 +48,7 @@ class World:
             gradient.copy_(mean.view(gradient.shape))
 
     def largest(self, *values: float) -> list[float]:
-        """The largest of each value over all processes."""
+        """Return the largest of each value over all processes."""
         if self.size == 1:
             return list(values)
         tensor = torch.tensor(values, dtype=torch.float64)  # on the CPU, whatever the device: no GPU waits for it
@@ -56,14 +56,14 @@ class World:
         return [float(value) for value in tensor]
 
     def means(self, values: Tensor) -> Tensor:
-        """The mean of `values` over all processes."""
+        """Return the mean of `values` over all processes."""
         if self.size > 1:
             dist.all_reduce(values)
             values /= self.size
         return values
 
     def share(self, modules: nn.Module) -> None:
-        """Give every process the weights of the first one, and batch norm the statistics of all."""
+        """Give every process the weights of the first one, and make batch norm use the statistics of all."""
         if self.size == 1:
             return
         for tensor in modules.state_dict().values():
@@ -79,12 +79,13 @@ class World:
 
 
 class SharedBatchNorm(_BatchNorm):
-    """Batch norm whose statistics are those of all processes; torch's `SyncBatchNorm` computes on GPUs only."""
+    """Batch norm with the statistics of all processes; torch's `SyncBatchNorm` only computes on GPUs."""
 
     def _check_input_dim(self, input: Tensor) -> None:
         pass
 
     def forward(self, input: Tensor) -> Tensor:
+        """Normalise `[N, C, ...]` by the statistics of all processes, or in evaluation mode by the running ones."""
         if not self.training:
             return super().forward(input)
         dims = [d for d in range(input.ndim) if d != 1]
@@ -130,17 +131,17 @@ class _Sum(torch.autograd.Function):
 
 @contextmanager
 def world(device: str = "auto") -> Iterator[World]:
-    """Join the processes that torchrun started; one alone where it did not.
+    """Join the processes that torchrun started; without torchrun, this process is alone.
 
     Parameters
     ----------
     device
-        `auto` (a GPU where there is one), `cpu`, `cuda`, or `cuda:1`.
+        `auto` (a GPU if there is one), `cpu`, `cuda`, or `cuda:1`.
 
     Raises
     ------
     SshbenchError
-        There is no such device, or it is not here.
+        There is no such device.
     """
     size, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
     here = torch.device(device_name(device, gpu=local))

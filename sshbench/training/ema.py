@@ -1,4 +1,4 @@
-"""Averaged weights: an exponential moving average over the steps, of parameters and of batch norm's statistics."""
+"""Averaged weights: an exponential moving average, over the steps, of parameters and of batch norm's statistics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class Average:
-    """The moving average of a module's state; `decay` 0 keeps none, and `applied` then changes nothing.
+    """The moving average of a module's state. With `decay` 0 there is no average, and `applied` changes nothing.
 
     Early in a run the decay is smaller, (1 + steps) / (10 + steps), so that the average forgets the beginning.
     """
@@ -23,7 +23,7 @@ class Average:
 
     @torch.no_grad()
     def update(self, modules: nn.Module, steps: int) -> None:
-        """Take in the state after `steps` steps."""
+        """Add the state after `steps` steps to the average."""
         if not self.decay:
             return
         decay = min(self.decay, (1 + steps) / (10 + steps))
@@ -38,7 +38,7 @@ class Average:
 
     @contextmanager
     def applied(self, modules: nn.Module) -> Iterator[None]:
-        """Have `modules` hold the average within a block, and its own state again afterwards."""
+        """Let `modules` hold the average within a block, and restore their own state afterwards."""
         if not self.decay:
             yield
             return

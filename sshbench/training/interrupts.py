@@ -1,4 +1,4 @@
-"""Signals that ask a training to end, noted so that a checkpoint can be written first."""
+"""Signals that ask a training to end: they are noted, so that a checkpoint can be written first."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def interrupts() -> Iterator[list[int]]:
-    """Take note of the first signal to end, so that a checkpoint can be written; the second one interrupts."""
+    """Note the first signal to end, so that a checkpoint can be written; the second one interrupts."""
     seen: list[int] = []
 
     def note(number: int, frame: object) -> None:

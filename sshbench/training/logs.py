@@ -1,4 +1,4 @@
-"""What a run tells: a line on the terminal, CSV files, boards of others, and the curve as a PNG."""
+"""The output of a run: a line on the terminal, CSV files, boards, and the curve as a PNG."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Numbers = dict[str, float | int]
 
 
 class LogError(SshbenchError):
-    """A file of a run's numbers that is none, or curves that cannot be drawn."""
+    """A file of a run's numbers is not valid, or curves cannot be drawn."""
 
 
 class Table:
@@ -31,12 +31,12 @@ class Table:
     Parameters
     ----------
     path
-        Where; rows that are there stay if their `step` is at most `step`, as a run that goes on makes the rest again.
+        The file. Existing rows stay if their `step` is at most `step`, since a continued run makes the others again.
 
     Raises
     ------
     LogError
-        The file there is not one of a run.
+        The existing file does not belong to a run.
     """
 
     def __init__(self, path: Path, step: int) -> None:
@@ -51,7 +51,7 @@ class Table:
             path.unlink(missing_ok=True)
 
     def add(self, row: Numbers) -> None:
-        """Write a row; columns that the first row lacked are left out.
+        """Write a row; columns that the first row did not have are left out.
 
         Raises
         ------
@@ -71,15 +71,15 @@ class Table:
 
 
 def read_rows(path: Path) -> list[Numbers]:
-    """Read the rows of a CSV file of a run, whole numbers as int and cells without a number as NaN.
+    """Read the rows of a CSV file of a run; whole numbers become int, and cells without a number become NaN.
 
-    Rows that are not whole are left out with a warning, but for one at the end that a kill has cut off. Without a file
-    there are no rows.
+    Incomplete rows are left out with a warning, except one at the end that a kill has truncated. Without a file there
+    are no rows.
 
     Raises
     ------
     LogError
-        The file is not one of a run: it has no column `step`.
+        The file does not belong to a run: it has no column `step`.
     """
     if not path.is_file():
         return []
@@ -117,14 +117,14 @@ def _number(text: str) -> float | int:
 
 
 class Logs:
-    """`log.csv` and `validation.csv` in the folder of a run, and what else is installed and asked for.
+    """`log.csv` and `validation.csv` in the folder of a run, and the boards.
 
-    TensorBoard's event files where it is installed; Weights & Biases where its variable `WANDB_PROJECT` is set.
+    TensorBoard writes event files if it is installed; Weights & Biases is used if its variable `WANDB_PROJECT` is set.
 
     Parameters
     ----------
     config
-        What Weights & Biases is told of the run.
+        The configuration that Weights & Biases shows for the run.
     """
 
     def __init__(
@@ -137,7 +137,10 @@ class Logs:
         self._said = float("-inf")
 
     def trained(self, row: Numbers, line: str) -> None:
-        """Log a row of training, and show a line: on a terminal over the last one, elsewhere every half minute."""
+        """Log a row of training, and show a line: on a terminal, in place of the last one.
+
+        Elsewhere, twice a minute.
+        """
         self.training.add(row)
         self._boards.add("training", row)
         now = time.monotonic()
@@ -159,19 +162,19 @@ class Logs:
             sys.stderr.flush()
 
     def close(self) -> None:
-        """End the line and the boards."""
+        """End the line and close the boards."""
         if self._terminal and not self.quiet:
             sys.stderr.write("\r\x1b[K")
         self._boards.close()
 
 
 def draw_curve(folder: Path) -> Path | None:
-    """Draw `curve.png` of a run's CSV files; None where there is nothing to draw.
+    """Draw `curve.png` from a run's CSV files; return None if there is nothing to draw.
 
     Raises
     ------
     LogError
-        matplotlib is not installed, or a file is not one of a run.
+        matplotlib is not installed, or a file does not belong to a run.
     """
     training, validation = read_rows(folder / "log.csv"), read_rows(folder / "validation.csv")
     if not training:

@@ -1,8 +1,8 @@
-"""The loop that trains every method: batches in, steps, and now and then a line, a validation and a checkpoint.
+"""The loop that trains every method: it takes batches, makes steps, and now and then logs, validates and saves.
 
-`Trainer` holds what a step changes and `train` is the loop. A step's random numbers follow from the seed, the step and
-the process, and the batches from what has been consumed; so a run that goes on from a checkpoint computes what it would
-have computed without the stop.
+`Trainer` holds the state that a step changes, and `train` is the loop. The random numbers of a step follow from the
+seed, the step and the process, and the batches follow from what was consumed. A run that continues from a checkpoint
+therefore computes what it would have computed without the stop.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _KINDS: dict[str, Any] = {
 
 
 class Diverged(SshbenchError):
-    """The loss is no number any more, or far above where it began."""
+    """The loss is not a number any more, or is far above its first value."""
 
 
 class StoppedWaiting(SshbenchError):
@@ -45,7 +45,7 @@ class StoppedWaiting(SshbenchError):
 
 
 class Trainer:
-    """An objective in training: its modules, optimizers and averaged weights, and how far it is."""
+    """An objective in training: its modules, optimizers and averaged weights, and its progress."""
 
     def __init__(self, recipe: Recipe, objective: Objective, batches: TripletLoader, world: World) -> None:
         self.recipe, self.objective, self.batches, self.world = recipe, objective, batches, world
@@ -70,14 +70,14 @@ class Trainer:
 
     @property
     def epoch(self) -> float:
-        """Epochs done, and the part of this one."""
+        """The number of finished epochs, plus the finished part of this one."""
         sampler = self.batches.sampler
         step = sampler.batch_size * sampler.world_size
         return sampler.epoch + min(1.0, sampler.consumed / (sampler.count // step * step))  # the rest is dropped
 
     @property
     def progress(self) -> float:
-        """The part of the run that is done, 0..1."""
+        """The finished part of the run, 0..1."""
         schedule = self.recipe.schedule
         if schedule.budget is not None:
             done = self.seconds / schedule.budget
@@ -89,7 +89,7 @@ class Trainer:
         return min(1.0, done)
 
     def parts(self) -> Iterator[list[Batch]]:
-        """The batches of each step, without end."""
+        """Yield the batches of each step, without end."""
         parts: list[Batch] = []
         while True:
             for batch in self.batches:
@@ -99,7 +99,7 @@ class Trainer:
                     parts = []
 
     def train_on(self, parts: Sequence[Batch]) -> dict[str, Tensor]:
-        """Do one step; what it gives are losses and gradient norms, detached."""
+        """Do one step; return the losses and the norms of the gradients, detached."""
         recipe = self.recipe
         found: dict[str, Tensor] = {}
         torch.manual_seed(_seed(recipe.loop.seed, self.step, self.world.rank))
@@ -137,17 +137,17 @@ class Trainer:
         return found
 
     def autocast(self) -> AbstractContextManager[None]:
-        """The precision of the recipe."""
+        """Return the context of the recipe's precision."""
         enabled = self.recipe.loop.precision == "bfloat16"
         return torch.autocast(self.world.device.type, torch.bfloat16, enabled=enabled)
 
     def check(self, losses: Numbers) -> None:
-        """Stop a run whose loss tells that it is lost.
+        """Stop a run whose loss shows that it is lost.
 
         Raises
         ------
         Diverged
-            It is not finite, or too far above the first one.
+            The loss is not finite, or too far above the first one.
         """
         for phase in self.objective.phases:
             loss = losses[f"loss/{phase.name}"]
@@ -158,7 +158,7 @@ class Trainer:
                 raise Diverged(f"the loss of {phase.name} has gone from {first:.4g} to {loss:.4g} at step {self.step}")
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a checkpoint keeps."""
+        """Return everything that a checkpoint keeps."""
         return {
             "recipe": self.recipe.to_toml(),
             "step": self.step,
@@ -173,12 +173,12 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what a checkpoint kept.
+        """Continue from the state of a checkpoint.
 
         Raises
         ------
         SshbenchError
-            It belongs to another network, to another choice of averaging, or to other data.
+            The state belongs to another network, to another choice of averaging, or to other data.
         """
         for name, kind in _KINDS.items():
             if not isinstance(state[name], kind):
@@ -217,25 +217,25 @@ def train(
     validate: Callable[[], float | None],
     checkpoint: Callable[[bool], None],
 ) -> Reason:
-    """Train until the recipe's schedule is done or there is a reason to stop before.
+    """Train until the recipe's schedule is done, or there is an earlier reason to stop.
 
     Parameters
     ----------
     stop
-        Asked before each step, and while data workers prepare the next batch.
+        Called before each step, and while data workers prepare the next batch; returns a reason to stop, or None.
     log
-        Takes a row of what the last steps had on average.
+        Receives a row with the means of the last steps.
     validate
-        Measures where the run stands, more is better; None where nothing is measured.
+        Returns a measurement, of which more is better; None if nothing is measured.
     checkpoint
-        Keeps the state of `trainer`; with True as the best so far. Never called with weights of a diverged loss.
+        Saves the state of `trainer`; with True, as the best so far. It is never called with weights of a diverged loss.
 
     Raises
     ------
     Diverged
-        The loss is no number any more, or far above where it began.
+        The loss is not a number any more, or is far above its first value.
     WorkersError
-        No more data comes; of one process alone the state has been kept.
+        No more data come. A single process has saved its state; several processes have not.
     """
     recipe, world = trainer.recipe, trainer.world
     validating, saving = Due(recipe.validation.every, trainer), Due(recipe.loop.checkpoint, trainer)
@@ -291,7 +291,7 @@ def train(
 
 
 class Due:
-    """Tells when something is to be done again, every so many steps or so long; never twice at one step."""
+    """Tells when something is to be done again, after a number of steps or a time; never twice at one step."""
 
     def __init__(self, every: Interval, trainer: Trainer) -> None:
         self._steps = int(every) if str(every).strip().isdigit() else 0
@@ -311,7 +311,7 @@ class Due:
 
 
 class Meter:
-    """Means over the steps since the last row, samples a second, and the share of time spent waiting for data."""
+    """The means over the steps since the last row, the samples per second, and the share of time spent waiting."""
 
     def __init__(self, trainer: Trainer) -> None:
         self._trainer = trainer
@@ -323,16 +323,16 @@ class Meter:
         self._waited, self._started = 0.0, time.monotonic()
 
     def waiting(self) -> _Waiting:
-        """A block that waits for data."""
+        """Return a context for a block that waits for data."""
         return _Waiting(self)
 
     def add(self, found: dict[str, Tensor]) -> None:
-        """Take in what a step gave; nothing waits for a GPU here."""
+        """Add the results of a step; this does not wait for a GPU."""
         self.steps += 1
         self._sums = {name: self._sums[name] + value if self._sums else value for name, value in found.items()}
 
     def row(self) -> Numbers:
-        """What to log, and start over."""
+        """Return the row to log, and start over."""
         trainer, recipe = self._trainer, self._trainer.recipe
         means = trainer.world.means(torch.stack(list(self._sums.values())) / self.steps).tolist()
         elapsed = max(time.monotonic() - self._started, 1e-9)

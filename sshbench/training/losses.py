@@ -1,7 +1,7 @@
 """The losses of SSH (Jiang et al. 2021, section 3.2, equations 4 to 7), as functions of images and features.
 
-The equations are squared distances. The mean over all elements is taken here, so that a loss does not depend on the
-sizes of crop, batch and network, and the paper's weights hold for all of them.
+The equations are squared distances. Here they are means over all elements, so that a loss does not depend on the sizes
+of crop, batch and network, and the paper's weights hold for all of them.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from sshbench.training.recipe import Distance
 
 
 def distance(a: Tensor, b: Tensor, kind: Distance = "squared", mask: Tensor | None = None) -> Tensor:
-    """Mean squared or mean absolute difference, computed in float32 whatever the precision of the arguments.
+    """Return the mean squared or mean absolute difference, a scalar computed in float32 whatever the precision.
 
     Parameters
     ----------
     a, b
         `[N, C, H, W]`.
     mask
-        `[N, 1, H, W]`, 0..1: the weight of each pixel. The mean is then that of each image's own pixels, and of these
-        the mean over images, so that a small foreground counts as much as a large one.
+        `[N, 1, H, W]`, 0..1: the weight of each pixel. The result is then the mean over images of each image's own
+        mean, so that a small foreground counts as much as a large one.
     """
     differences = a.float() - b.float()
     each = differences.square() if kind == "squared" else differences.abs()
@@ -33,9 +33,9 @@ def distance(a: Tensor, b: Tensor, kind: Distance = "squared", mask: Tensor | No
 def harmonization(
     result: Tensor, content_beta: Tensor, kind: Distance = "squared", mask: Tensor | None = None
 ) -> Tensor:
-    """L_harm (equation 4): the content under alpha, translated by the reference under beta, is the content under beta.
+    """Return L_harm (equation 4), a scalar: the content under alpha, translated to beta, equals the content under beta.
 
-    The images are `[N, 3, H, W]`, -1..1.
+    The images are `[N, 3, H, W]`, -1..1; the mask is that of `distance`.
     """
     return distance(result, content_beta, kind, mask)
 
@@ -43,17 +43,20 @@ def harmonization(
 def reconstruction(
     result: Tensor, content_alpha: Tensor, kind: Distance = "squared", mask: Tensor | None = None
 ) -> Tensor:
-    """L_recon (equation 5): translated by the reference under its own appearance, alpha, the content stays as it is."""
+    """Return L_recon (equation 5), a scalar: the content, translated to its own appearance alpha, does not change.
+
+    The images are `[N, 3, H, W]`, -1..1; the mask is that of `distance`.
+    """
     return distance(result, content_alpha, kind, mask)
 
 
 def content_disentanglement(content_alpha: Tensor, content_beta: Tensor, kind: Distance = "squared") -> Tensor:
-    """First term of L_dis (equation 6): features of the content `[N, c, h, w]` do not depend on its appearance."""
+    """Return the first term of L_dis (equation 6): content features `[N, c, h, w]` do not depend on the appearance."""
     return distance(content_alpha, content_beta, kind)
 
 
 def reference_disentanglement(content_style: Tensor, reference_style: Tensor, kind: Distance = "squared") -> Tensor:
-    """Second term of L_dis (equation 6): the appearances `[N, c, 1, 1]` of two crops under alpha are the same."""
+    """Return the second term of L_dis (equation 6): two crops under alpha have the same appearance `[N, c, 1, 1]`."""
     return distance(content_style, reference_style, kind)
 
 
@@ -64,6 +67,6 @@ def disentanglement(
     reference_style: Tensor,
     kind: Distance = "squared",
 ) -> Tensor:
-    """L_dis (equation 6): the sum of both terms."""
+    """Return L_dis (equation 6): the sum of both terms, a scalar."""
     contents = content_disentanglement(content_alpha, content_beta, kind)
     return contents + reference_disentanglement(content_style, reference_style, kind)

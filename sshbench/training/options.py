@@ -1,4 +1,4 @@
-"""Options of training data beside those of triplets: of iHarmony4's pairs, and the shares of scenes."""
+"""Options of training data beside those of triplets: those of iHarmony4's pairs, and the shares of scenes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from sshbench.options import CONFIG, Bounds, Options, SettingsError, Share, chec
 
 @dataclass(frozen=True, config=CONFIG)
 class PairOptions(Options):
-    """What is random about each line of the list."""
+    """The random choices for each line of the list."""
 
     flip: bool = False
     """Whether half of the images are mirrored."""
     window: Bounds = (1.0, 1.0)
-    """Bounds of the part of an image's sides that is kept, drawn for each image and epoch; 1 keeps all."""
+    """Bounds of the part of an image's sides that is kept, drawn for each image and epoch; 1 keeps the whole image."""
 
     def check(self) -> None:
         """Refuse windows that are empty or larger than an image."""
@@ -27,10 +27,10 @@ class PairOptions(Options):
 
 @dataclass(frozen=True, config=CONFIG)
 class PairSettings(PairOptions):
-    """What is made of each line of the list."""
+    """What to make of each line of the list."""
 
     crop: int = 256
-    """Sides of the images, in pixels."""
+    """The side of the images, in pixels."""
     seed: int = 0
     """Another seed gives other windows and mirrored images."""
 
@@ -55,34 +55,38 @@ class PairSettings(PairOptions):
 
 @dataclass(frozen=True, config=CONFIG)
 class Shares(Options):
-    """Which share of the samples is of which kind, each 0 to 1."""
+    """The shares of samples of each kind, each 0 to 1."""
 
     own: Share = 0.0
-    """Composites of a photograph with itself; the samples left over are triplets."""
+    """The share of composites of a photograph with itself; the remaining samples are triplets."""
     cross: Share = 0.0
-    """Composites of two photographs."""
+    """The share of composites of two photographs."""
     objects: Share = 0.0
-    """Of composites: those whose foreground comes from a photograph that has a mask, if some have. Most photographs
-    have none, and their foregrounds are generated shapes, which are more like their surroundings than objects are."""
+    """Among composites, the share whose foreground comes from a photograph with a mask, if some have masks. Most
+        photographs have no mask, and their foregrounds are generated shapes, which resemble their surroundings more
+        than
+        objects do.
+    """
     cropped: Share = 0.0
-    """Of composites: those that show a part of a photograph, whose edge may cut the foreground."""
+    """Among composites, the share that shows a part of a photograph, whose edge may cut the foreground."""
     near: Share = 0.0
-    """Of composites of a photograph with itself: those whose background is only what surrounds the foreground, a
-    rectangle 1.2 to 3 times as wide and high."""
+    """Among composites of a photograph with itself, the share whose background is only the surroundings of the
+        foreground, a rectangle 1.2 to 3 times as wide and high.
+    """
     natural: Share = 0.0
-    """Of composites: those whose background stays as photographed."""
+    """Among composites, the share whose background stays as photographed."""
     placed: Share = 0.0
-    """Of composites: those whose foreground is also shown in its place."""
+    """Among composites, the share whose foreground is also shown in its place."""
     jitter: Share = 0.0
-    """Of looks: those that are followed in part."""
+    """Among looks, the share that is applied in part."""
     graded: Share = 0.0
-    """Of looks: those that are grades. Looks of no family are of the bank."""
+    """Among looks, the share of grades. Looks of no family come from the bank."""
     transferred: Share = 0.0
-    """Of looks: those that are transfers of statistics."""
+    """Among looks, the share of transfers of statistics."""
     stepped: Share = 0.0
-    """Of looks: those that are steps on a ladder of exposure or white balance."""
+    """Among looks, the share of steps on a ladder of exposure or white balance."""
     same: Share = 0.0
-    """Of all samples: those whose foreground and background are under one look, so that nothing is to be changed."""
+    """Among all samples, the share whose foreground and background have one look, so that nothing should change."""
 
     def check(self) -> None:
         """Refuse shares that together are more than the whole."""

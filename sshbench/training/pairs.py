@@ -1,7 +1,7 @@
 """`Pairs`: iHarmony4's training list, or any list in its layout, as composite, real image and mask.
 
-Images are brought to the crop as a whole, which makes them square, as DoveNet's authors do; or a random part of them.
-What is random is a function of (seed, id, epoch), so a run resumes exactly and workers change nothing.
+The whole image is resized to the crop, which makes it square, as DoveNet's authors do; or a random part of it is. The
+random choices are a function of (seed, id, epoch), so a run resumes exactly and workers change nothing.
 """
 
 from __future__ import annotations
@@ -29,19 +29,21 @@ Pixels = NDArray[np.uint8]
 
 
 class Pairs:
-    """Samples of iHarmony4's training list: uint8 `composite`, `real` `[crop, crop, 3]`, `mask` `[crop, crop]`, `row`.
+    """Samples of iHarmony4's training list.
+
+    A sample has uint8 `composite` and `real` `[crop, crop, 3]`, `mask` `[crop, crop]`, and `row`.
 
     Parameters
     ----------
     root
         iHarmony4's folder.
     part
-        Which of the real images, by the name of their file.
+        The part of the real images, chosen by the names of their files.
 
     Raises
     ------
     SshbenchError
-        It is not iHarmony4's folder, files are missing, or the list holds nothing of the part.
+        The folder is not iHarmony4's, files are missing, or the list holds nothing of the part.
     """
 
     def __init__(self, root: str, settings: PairSettings, part: Part = "train") -> None:
@@ -83,7 +85,7 @@ class Pairs:
 
 
 def holds_iharmony4(place: str) -> bool:
-    """Whether a folder has a list or a subset of iHarmony4."""
+    """Return whether a folder has a list or a subset of iHarmony4."""
     root = Path(place)
     return any((root / f"IHD_{part}.txt").is_file() for part in ("train", "test")) or any(
         (root / name / "composite_images").is_dir() for name in SUBSETS

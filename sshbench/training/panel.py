@@ -1,8 +1,8 @@
-"""The panel: held-out composites of every family of looks, on which weights are chosen.
+"""The panel: held-out composites of every family of looks, by which weights are chosen.
 
-Each family has as many composites whose background stays as photographed as composites whose background is under a look
-too. Photographs, masks and looks are those that training never sees, and everything random follows from one seed, so
-that numbers of different runs compare. Weights count as better by the mean gain over the families, provided that no
+In each family, half of the composites keep their background as photographed, and half have a background under a look.
+Photographs, masks and looks are those that training never sees, and everything random follows from one seed, so that
+numbers of different runs compare. Weights are better if the mean gain over the families is larger, provided that no
 family is below untouched composites.
 """
 
@@ -39,22 +39,22 @@ _CEILING = 60.0  # decibels of a foreground that is right to the last code
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """The held-out composites of each family, and where they are from in words."""
+    """The held-out composites of each family, and a description of their source in words."""
 
     families: dict[str, HeldOut]
     description: str
 
 
 def open_panel(source: str, luts: Places | None, settings: Settings, *, images: int = 128, **asked: Any) -> Panel:
-    """Render the panel of a source and looks, `images` composites a family.
+    """Render the panel of a source and looks, with `images` composites for each family.
 
     Parameters
     ----------
     source, luts, asked
         As for `sshbench.training.data.open_training`, of photographs.
     settings
-        The size of the crop, its scale and how it is cut. Seed, draws, strength and weights of a training are not those
-        of its panel, so that the panel of every training is the same.
+        The size of the crop, its scale and how it is cut. Seed, draws, strength and weights of a training are ignored,
+        so that the panel of every training is the same.
 
     Raises
     ------
@@ -90,13 +90,14 @@ def open_panel(source: str, luts: Places | None, settings: Settings, *, images: 
 def validate_panel(
     objective: Predicts, panel: Panel, *, batch_size: int = 32, device: torch.device | str = "cpu"
 ) -> dict[str, float]:
-    """Measure an objective on the panel; modules are to be in evaluation mode.
+    """Measure an objective on the panel; its modules must be in evaluation mode.
 
     Returns
     -------
-    `psnr`, the PSNR of foregrounds, `dc_psnr`, that of untouched ones, and `gain`, the difference of each image, all of
-    them means over the images of all families with 95% intervals (`_low`, `_high`); `gain_FAMILY` of each family;
-    `worst`, the least of these; `images`.
+    dict
+        `psnr`, the PSNR of foregrounds in dB; `dc_psnr`, that of untouched ones; and `gain`, their difference for each
+        image; all of them means over the images of all families with 95% intervals (`_low`, `_high`). Also
+        `gain_FAMILY` for each family, `worst`, the smallest of these, and `images`.
     """
     gains: dict[str, list[float]] = {}
     scores: dict[str, list[float]] = {"psnr": [], "dc_psnr": [], "gain": []}
@@ -122,7 +123,7 @@ def validate_panel(
 
 
 def standing(scores: dict[str, float]) -> float:
-    """What decides which weights are best: the mean gain, far below every other where a family loses."""
+    """Return the number by which the best weights are chosen: the mean gain, or a very low number if a family loses."""
     return scores["gain"] - (_BELOW if scores["worst"] < 0 else 0.0)
 
 
@@ -147,7 +148,7 @@ def _rounded(image: Tensor) -> Tensor:
 
 
 def _drawn(dataset: TripletDataset, shares: Shares, count: int) -> list[Sample]:
-    """The first `count` composites that have a foreground and a place."""
+    """Return the first `count` composites that have a foreground and a place."""
     scenes = Scenes(dataset, shares)
     samples: list[Sample] = []
     for k in range(20 * count + len(scenes)):
@@ -164,7 +165,7 @@ def _drawn(dataset: TripletDataset, shares: Shares, count: int) -> list[Sample]:
 
 
 def said(scores: dict[str, float]) -> str:
-    """What the panel measured, in words."""
+    """Return the measurement of the panel in words."""
     families = ", ".join(f"{family} {scores[f'gain_{family}']:+.2f}" for family in FAMILIES)
     return (
         f"{scores['gain']:+.2f} dB ({scores['gain_low']:+.2f} to {scores['gain_high']:+.2f}) of foregrounds' PSNR over "

@@ -1,4 +1,4 @@
-"""`Recipe`: all that fixes a training run except the photographs and looks; a TOML file with seven sections."""
+"""`Recipe`: everything that fixes a training run except the photographs and looks; a TOML file with seven sections."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from sshbench.triplets.settings import Settings, TripletOptions
 
 
 class RecipeError(SshbenchError):
-    """A recipe that cannot be read or followed."""
+    """A recipe cannot be read or followed."""
 
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 
 
 def seconds(text: str | float) -> float:
-    """Seconds of a duration such as `"9m"`, `"1h30m"`, `"90s"` or a number of seconds.
+    """Return the seconds of a duration such as `"9m"`, `"1h30m"`, `"90s"`, or a number of seconds.
 
     Raises
     ------
     RecipeError
-        It is no such duration, or not above 0.
+        The text is not a duration, or is not above 0.
     """
     found = _DURATION.fullmatch(str(text).strip())
     try:
@@ -85,7 +85,7 @@ Beta = Annotated[float, Field(ge=0, lt=1)]
 Seconds = Annotated[float, BeforeValidator(_duration), Field(gt=0)]
 Distance = Literal["squared", "absolute"]
 Interval = Annotated[int | str, BeforeValidator(_steps_or_duration)]
-"""Every so many steps (a whole number), or every so long (a duration such as "2m")."""
+"""A number of steps (a whole number), or a duration such as "2m"."""
 
 
 class _Section(BaseModel):
@@ -94,19 +94,19 @@ class _Section(BaseModel):
 
 @dataclass(frozen=True, config=CONFIG)
 class Data(Shares, PairOptions, TripletOptions):
-    """The samples of a step, and what they are: the options of triplets, of iHarmony4's pairs and of scenes."""
+    """The samples of a step: the options of triplets, of iHarmony4's pairs and of scenes."""
 
     in_recipe: ClassVar[bool] = True
 
     batch: Count = 64
-    """Samples of a step, over all processes and accumulated parts."""
+    """The number of samples in a step, over all processes and accumulated parts."""
     crop: int = Field(default=224, le=LARGEST_INPUT)
-    """Sides of the images, in pixels."""
+    """The side of the images, in pixels."""
     cache_mb: int = Field(default=0, ge=0, le=_MOST)
     """Memory for decoded photographs, in MB, in each process."""
 
     def settings(self, seed: int) -> Settings:
-        """Return what the triplet engine renders."""
+        """Return the settings that the triplet engine renders by."""
         return Settings(seed=seed, **_options(self, TripletOptions))
 
     def shares(self) -> Shares:
@@ -119,7 +119,7 @@ def _options(data: Data, kind: type[Options]) -> dict[str, Any]:
 
 
 class Optimizer(_Section):
-    """Adam, with decoupled weight decay where that is not 0; one for each phase of the objective."""
+    """Adam, with decoupled weight decay if that is not 0; each phase of the objective has its own."""
 
     lr: float = Field(default=2e-4, gt=0)
     betas: tuple[Beta, Beta] = (0.9, 0.999)
@@ -128,10 +128,10 @@ class Optimizer(_Section):
 
 
 class Schedule(_Section):
-    """How long a run is, in one of three units, and how the learning rate goes.
+    """The length of a run, in one of three units, and the course of the learning rate.
 
-    It rises from 0 over the first `warmup` of the run, falls linearly to 0 over the last `decay` of it, and is a tenth
-    of itself from each of `drops` on, all of them parts of the run.
+    The rate rises from 0 over the first `warmup` of the run, and falls linearly to 0 over its last `decay`. At each of
+    `drops` it is divided by ten. All of these are parts of the run, 0..1.
     """
 
     epochs: float | None = Field(default=None, gt=0)
@@ -150,7 +150,7 @@ class Schedule(_Section):
         return self
 
     def factor(self, progress: float) -> float:
-        """The learning rate's factor where `progress` (0..1) of the run is done."""
+        """Return the factor of the learning rate after the part `progress` (0..1) of the run."""
         rising = progress / self.warmup if self.warmup else 1.0
         falling = (1 - progress) / self.decay if self.decay else 1.0
         dropped: float = 0.1 ** sum(progress >= drop for drop in self.drops)
@@ -158,7 +158,7 @@ class Schedule(_Section):
 
 
 class Loop(_Section):
-    """How the steps are computed; of these only seed, precision, accumulate and ema change the weights."""
+    """How the steps are computed; only seed, precision, accumulate and ema change the weights."""
 
     seed: int = Field(default=0, ge=0, lt=2**64)
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -177,10 +177,10 @@ class Loop(_Section):
 
 
 class Validation(_Section):
-    """What is measured on held-out photographs and looks while training; `images` 0 measures nothing.
+    """The measurement on held-out photographs and looks during training; `images` 0 measures nothing.
 
-    `on` is `"triplets"` or `"panel"` (`sshbench.training.panel`: `images` composites of each family, of the training's
-    crop), by which the best weights are chosen.
+    `on` is `"triplets"`, or `"panel"` (`sshbench.training.panel`: `images` composites of each family, with the
+    training's crop), by which the best weights are chosen.
     """
 
     on: Literal["triplets", "panel"] = "triplets"
@@ -236,15 +236,15 @@ class Recipe(_Section):
         return values
 
     def weight(self, term: str) -> float:
-        """The weight of a term of the loss; 0 where the recipe does not name it."""
+        """Return the weight of a term of the loss; 0 if the recipe does not name it."""
         return self.loss.get(term, 0.0)
 
     @property
     def input_size(self) -> int:
-        """Side of what the network sees, and is for: few networks work as well at another.
+        """The side of the network's input, for which the weights are meant: few networks work as well at another size.
 
-        It is that of the images that it is measured on, unless the section `network` has a `side` that these are
-        brought to.
+        It is the side of the images that the network is measured on, unless the section `network` has a `side` to which
+        these are resized.
         """
         return int(self.network.get("side") or self.validation.crop or self.data.crop)
 
@@ -253,7 +253,7 @@ class Recipe(_Section):
         return differences(self.model_dump(), other.model_dump())
 
     def to_toml(self) -> str:
-        """The recipe as a file, every value written out."""
+        """Return the recipe as a file, with every value written out."""
         values = self.model_dump(exclude_none=True)
         values["loss"] |= {"distance": values.pop("distance")}
         lines = [f"method = {as_toml(values.pop('method'))}"]

@@ -1,4 +1,4 @@
-"""A training run and its folder: begins or goes on, trains, and leaves weights that `sshbench evaluate` takes.
+"""A training run and its folder: it begins or continues, trains, and leaves weights for `sshbench evaluate`.
 
 The folder holds `recipe.toml`, `log.csv`, `validation.csv`, `curve.png`, `checkpoints/`, and the weights `best/` (by
 validation) and `last/`.
@@ -209,7 +209,7 @@ class _Keeper:
         self._logs: Logs | None = None
 
     def begin(self, kept: dict[str, Any] | None) -> None:
-        """Open the logs; `kept` is the checkpoint that the run goes on from."""
+        """Open the logs; `kept` is the checkpoint that the run continues from."""
         if not self.first:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -272,7 +272,7 @@ class _Keeper:
         )
 
     def validate(self) -> float | None:
-        """Measure the averaged weights, where there are any; only the first process does."""
+        """Measure the averaged weights, if there are any; only the first process does."""
         if self._logs is None or self.held_out is None:
             return None
         trainer, recipe = self.trainer, self.trainer.recipe
@@ -295,7 +295,7 @@ class _Keeper:
         return standing
 
     def _standing(self, scores: dict[str, float]) -> float:
-        """The one number of what was measured by which the best is told."""
+        """Return the one number of what was measured by which the best is told."""
         return panels.standing(scores) if isinstance(self.held_out, Panel) else scores["psnr"]
 
     def checkpoint(self, best: bool) -> None:
@@ -349,14 +349,14 @@ class _Keeper:
 
 
 def said(scores: dict[str, float]) -> str:
-    """What a validation measured, in words."""
+    """Return the measurement of a validation in words."""
     shown = {name: f"{scores[name]:.2f} dB ({scores[name + '_low']:.2f} to {scores[name + '_high']:.2f})"
              for name in ("psnr", "dc_psnr")}  # fmt: skip
     return f"{shown['psnr']}, untouched {shown['dc_psnr']}, on {scores['images']:.0f} held-out images"
 
 
 def clock(seconds: float) -> str:
-    """A duration as people say it."""
+    """Return a duration in words."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
@@ -373,7 +373,7 @@ def _restore(trainer: Trainer, state: dict[str, Any], where: Path) -> None:
 
 
 def _changed(recipe: Recipe, kept: str) -> str:
-    """What is another recipe than that of a checkpoint, as the rest of a sentence."""
+    """Return the differences between a recipe and that of a checkpoint, as the rest of a sentence."""
     try:
         changes = recipe.differences(Recipe.model_validate(tomllib.loads(kept)))
     except ValueError:
@@ -383,7 +383,7 @@ def _changed(recipe: Recipe, kept: str) -> str:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Keep other trainings out of a folder, which is made for that and goes again where nothing came of it."""
+    """Keep other trainings out of a folder. The folder is created, and removed again if it stays empty."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
@@ -425,7 +425,7 @@ def _batches(recipe: Recipe, dataset: Training, here: World, workers: int) -> Tr
 
 
 def _begin_with(objective: Objective, method: str, where: str) -> dict[str, Any]:
-    """Fill the network, and return what a card says of the weights that were given."""
+    """Fill the network with given weights, and return what a card says about them."""
     found = load_weights(method, where)
     given, (state, _) = found.state, objective.weights()
     wrong = given.keys() ^ state.keys() | {n for n in given.keys() & state.keys() if given[n].shape != state[n].shape}

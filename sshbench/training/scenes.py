@@ -1,8 +1,8 @@
-"""`Scenes`: triplets as they are, and composites as they come in practice, under looks of several families.
+"""`Scenes`: triplets, and composites as they occur in practice, under looks of several families.
 
 A sample has the four views of a triplet, two masks, and the foreground in its place. Some samples are composites of a
-photograph with itself (the foreground is what its mask shows, the background is the rest), some are composites of two
-photographs. Foreground and background are under two looks, alpha and beta, so the truth is known in each sample.
+photograph with itself (the mask shows the foreground, and the rest is the background); some are composites of two
+photographs. Foreground and background have two looks, alpha and beta, so the ground truth is known in each sample.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ _TRANSFERRED = (0.5, 1.0)  # strengths of a transfer
 
 
 class Scene(NamedTuple):
-    """A sample before its looks, images uint8 `[crop, crop, 3]` and masks `[crop, crop]`.
+    """A sample before its looks: images uint8 `[crop, crop, 3]` and masks `[crop, crop]`.
 
     Attributes
     ----------
     content, reference
         The foreground and the background.
     content_mask, reference_mask
-        What of them counts; of the background, what the foreground does not hide.
+        The pixels that count; in the background, those that the foreground does not hide.
     front, back
-        The foreground in its place, and what is around it; the same image for a composite of a photograph with itself.
+        The foreground in its place, and its surroundings; the same image for a composite of a photograph with itself.
     placed_mask, near_mask
-        Which pixels of the place are foreground, and which are background; both 0 where there is no place.
+        The pixels of the place that are foreground, and those that are background; both are 0 if there is no place.
     """
 
     content: Pixels
@@ -65,21 +65,22 @@ class Scene(NamedTuple):
 
 
 class Scenes:
-    """A map-style dataset for `TripletLoader`.
+    """A map-style dataset of scenes for `TripletLoader`.
 
     A sample has `VIEWS`, uint8 `[crop, crop, 3]`; `content_mask` (soft) and `reference_mask` (0 where the background is
-    not to be seen), `[crop, crop]`; `placed_alpha`, the foreground under alpha in its place under beta, and
-    `placed_beta`, the other way round; `placed_mask` and `near_mask`, their foreground and their background.
+    hidden), `[crop, crop]`; `placed_alpha`, the foreground under alpha in its place under beta, and `placed_beta`, the
+    reverse; `placed_mask` and `near_mask`, the masks of their foreground and background.
 
     Parameters
     ----------
     triplets
-        Which photographs and looks; of triplets, with LUTs. Masks are those of its source, and generated shapes.
+        The photographs and looks; its settings must be those of triplets with LUTs. Masks are those of its source, and
+        generated shapes.
 
     Raises
     ------
     SshbenchError
-        Its settings are for something else.
+        The settings are for something else.
     """
 
     def __init__(self, triplets: TripletDataset, shares: Shares) -> None:
@@ -94,7 +95,7 @@ class Scenes:
 
     @property
     def description(self) -> dict[str, Any]:
-        """Plain values for the card of what is trained on it."""
+        """Plain values for the card of the weights."""
         shares = {name: share for name, share in asdict(self.shares).items() if share}
         return {
             "source": dict(self.triplets.source.description),
@@ -103,13 +104,13 @@ class Scenes:
         }
 
     def __getitem__(self, key: tuple[int, int]) -> Sample:
-        """Sample `i` of epoch `e`, for the key `(e, i)`; the same in every process and every run."""
+        """Return sample `i` of epoch `e` for the key `(e, i)`; it is the same in every process and every run."""
         epoch, i = key
         draws = self.settings.draws
         return first_usable(lambda k: self.render(self.triplets.recipe(k, epoch)), i, draws, len(self))
 
     def render(self, recipe: Recipe) -> Sample:
-        """The sample of a recipe; all that is random follows from the recipe's seed."""
+        """Return the sample of a recipe; everything random follows from the recipe's seed."""
         rng, shares = np.random.default_rng(recipe.seed), self.shares
         kind, natural, same, mirrored = rng.random(4)
         found = self._composite(recipe, rng, kind < shares.own) if kind < shares.own + shares.cross else None
@@ -127,7 +128,7 @@ class Scenes:
         return {name: np.ascontiguousarray(value) for name, value in (images | masks).items()} | said
 
     def _look(self, recipe: Recipe, rng: np.random.Generator, which: int, scene: Scene) -> Table:
-        """The LUT of a side, alpha (0) or beta (1)."""
+        """Return the LUT of a side, alpha (0) or beta (1)."""
         shares, family = self.shares, rng.random()
         strength = float(rng.random()) if rng.random() < shares.jitter else 1.0
         if family < shares.graded:
@@ -145,7 +146,7 @@ class Scenes:
         return table if strength == 1 else np.asarray(_IDENTITY + strength * (table - _IDENTITY), np.float32)
 
     def _transfer(self, rng: np.random.Generator, scene: Scene) -> Table:
-        """A map from the colours of the foreground to those of another photograph, or of an object in it."""
+        """Return a map from the colours of the foreground to those of another photograph, or of an object in it."""
         source, side = self.triplets.source, self.settings.short_side
         inside = scene.content_mask > 127
         try:
@@ -172,7 +173,7 @@ class Scenes:
         return Scene(content, reference, all_of_it, all_of_it, empty, empty, nothing, nothing)
 
     def _composite(self, recipe: Recipe, rng: np.random.Generator, own: bool) -> Scene | None:
-        """A composite; None where the mask shows too little of foreground or background."""
+        """Return a composite; None if the mask leaves too little foreground or background."""
         source, side, crop = self.triplets.source, self.settings.short_side, self.settings.crop
         row = source.index(recipe.row)
         if self.shares.objects and rng.random() < self.shares.objects:
@@ -225,7 +226,7 @@ class Scenes:
         return Scene(content, reference, content_mask, outside * np.uint8(255), front, back, placed_mask, near_mask)
 
     def _object(self, rng: np.random.Generator, row: int) -> tuple[int, Pixels | None]:
-        """A photograph with a mask, and that: `row` if it has one, else the first of a few drawn at random."""
+        """Return a photograph and its mask: `row` if it has a mask, or else the first of some random ones that has."""
         source, side = self.triplets.source, self.settings.short_side
         for candidate in (row, *rng.integers(len(source), size=_LOOKS_AT)):
             mask = source.read_mask(int(candidate), side)
@@ -238,7 +239,7 @@ _IDENTITY = identity_table(SIZE).astype(np.float32)
 
 
 def _under(scene: Scene, tables: NDArray[np.float32]) -> tuple[dict[str, Pixels], dict[str, Pixels]]:
-    """The images and masks of a sample under two looks `[2, N, N, N, 3]`."""
+    """Return the images and masks of a sample under two looks `[2, N, N, N, 3]`."""
     import torch
 
     images = np.stack([scene.content, scene.content, scene.reference, scene.reference, scene.front, scene.front,
@@ -258,7 +259,7 @@ def _under(scene: Scene, tables: NDArray[np.float32]) -> tuple[dict[str, Pixels]
 def _placed(
     rng: np.random.Generator, box: Box, times: float, shape: tuple[int, ...], crop: int
 ) -> tuple[Box, tuple[slice, slice]]:
-    """A place on a photograph of `shape` for something of a box's proportions: what is around, and where in that."""
+    """Return a place on a photograph of `shape` for a box of given proportions, and the box in this place."""
     height, width = shape[:2]
     tall, wide = box[3] - box[1], box[2] - box[0]
     unit = float(rng.uniform(0.15, 0.6)) * min(height, width) / max(tall, wide)
@@ -273,7 +274,7 @@ def _placed(
 
 
 def _stretched(image: Pixels, size: tuple[int, int]) -> Pixels:
-    """An image brought to a width and height."""
+    """Return an image resized to a width and height."""
     from PIL import Image
 
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
@@ -285,7 +286,7 @@ def _shape(seed: int, area: tuple[float, float]) -> Pixels:
 
 
 def _part(rng: np.random.Generator, photo: Pixels, mask: Pixels) -> tuple[Pixels, Pixels]:
-    """The same part of both, of 70 to 90% of the short side, as crops of `generate-triplets` are."""
+    """Return the same part of photograph and mask, 70 to 90% of the short side, like crops of `generate-triplets`."""
     share, *corner = rng.uniform((0.7, 0.0, 0.0), (0.9, 1.0, 1.0))
     parts = []
     for image in (photo, mask):
@@ -300,7 +301,7 @@ def _whole(image: Pixels) -> Box:
 
 
 def _grown(box: Box, times: float, limits: Box) -> Box:
-    """The box so many times as wide and high, as far as its limits go."""
+    """Return the box scaled by `times` in width and height, within its limits."""
     left, top, right, bottom = box
     across, down = (times - 1) / 2 * (right - left), (times - 1) / 2 * (bottom - top)
     grown = left - across, top - down, right + across, bottom + down
@@ -308,7 +309,7 @@ def _grown(box: Box, times: float, limits: Box) -> Box:
 
 
 def _scaled(box: Box, here: tuple[int, ...], there: tuple[int, ...]) -> Box:
-    """A box in an image of one shape as a box in one of another, and not a rounding error outside of it."""
+    """Return a box of an image of one shape as a box of another, without rounding errors beyond the border."""
     down, across = there[0] / here[0], there[1] / here[1]
     left, top, right, bottom = box
     return left * across, top * down, min(right * across, float(there[1])), min(bottom * down, float(there[0]))

@@ -63,7 +63,7 @@ class _StoredRecipes(TripletDataset):
 
 
 def open_rows(stored: StoredTriplets, part: Part) -> StoredViews | TripletDataset:
-    """The rows of a store that belong to a part.
+    """Return the rows of a store that belong to a part.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def open_rows(stored: StoredTriplets, part: Part) -> StoredViews | TripletDatase
 
 
 def rows_of(stored: StoredTriplets, part: Part) -> list[int]:
-    """The rows whose photograph and looks all belong to a part.
+    """Return the rows whose photograph and looks all belong to a part.
 
     Raises
     ------

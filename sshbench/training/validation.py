@@ -1,6 +1,6 @@
-"""What a network makes of photographs and looks that training never sees, beside what doing nothing gives.
+"""Measure a network on photographs and looks that training never sees, beside the result of doing nothing.
 
-Every look of the held-out part stands in the set (where it has as many images), and every pair of looks and crops is a
+The set contains every look of the held-out part (if it has as many images), and every pair of looks and crops is a
 function of the seed, so that numbers of different runs and steps compare.
 """
 
@@ -36,7 +36,7 @@ _SEED = 0x5E1D  # of the crops and pairs, whatever the seed of the training
 
 
 class Predicts(Protocol):
-    """What `validate` asks of an objective."""
+    """The part of an objective that `validate` needs."""
 
     def predict(self, batch: Batch) -> Tensor | None: ...
 
@@ -48,11 +48,11 @@ class HeldOut:
     Parameters
     ----------
     images
-        `[N, c, c, 3]` uint8, and `mask` `[N, c, c]`, under the names of batches.
+        uint8 `[N, c, c, 3]`, and `mask` `[N, c, c]`, under the names of batches.
     kind
         `"triplets"` or `"composites"`.
     description
-        In words: which photographs and looks, and whether training saw them.
+        Words on the photographs and looks, and whether training saw them.
     """
 
     images: dict[str, Tensor]
@@ -63,7 +63,7 @@ class HeldOut:
         return len(next(iter(self.images.values())))
 
     def batches(self, size: int, device: torch.device | str = "cpu") -> Iterator[Batch]:
-        """Batches as those of `TripletLoader`, in order."""
+        """Yield batches in the form of `TripletLoader`, in order."""
         for first in range(0, len(self), size):
             yield {k: normalized(v[first : first + size].to(device)) for k, v in self.images.items()}
 
@@ -77,24 +77,24 @@ def open_held_out(
     crop: int | None = None,
     **asked: Any,
 ) -> HeldOut:
-    """Render the held-out set of what `open_training` opens with the same arguments.
+    """Render the held-out set of the data that `open_training` opens with the same arguments.
 
     Parameters
     ----------
     images
-        How many; fewer where a store or a list of composites has fewer.
+        The number of images; fewer if a store or a list of composites has fewer.
     crop
-        Their sides; by default those of `settings`, whose scale changes with them.
+        The side of the images; by default that of `settings`. The scale changes with it.
 
     Notes
     -----
-    A source (or bank) so small that none of its photographs (or looks) is held out gives those of training instead,
-    as does a store of training rows alone; `description` says so.
+    If a source (or bank) is so small that none of its photographs (or looks) is held out, those of training are used
+    instead, and the same holds for a store of training rows; `description` says so.
 
     Raises
     ------
     SshbenchError
-        As `open_training`.
+        As for `open_training`.
     """
     settings = settings or Settings()
     form = form_of(source)
@@ -124,13 +124,15 @@ def validate(
     device: torch.device | str = "cpu",
     with_lpips: bool = False,
 ) -> dict[str, float]:
-    """Measure an objective on a held-out set; modules are to be in evaluation mode.
+    """Measure an objective on a held-out set; its modules must be in evaluation mode.
 
     Returns
     -------
-    `psnr` of the predictions (rounded to 8 bits) to the targets, and `dc_psnr` of what was given, means over images;
-    `gain`, the mean of their paired differences; each with its 95% interval, `_low` and `_high`; `images`. With
-    `with_lpips`, where its weights are there, also `lpips` and `dc_lpips`. Empty if the objective predicts nothing.
+    dict
+        `psnr` of the predictions (rounded to 8 bits) to the targets, and `dc_psnr` of the inputs, in dB, as means over
+        images; `gain`, the mean of their paired differences; each with its 95% interval, `_low` and `_high`; and
+        `images`. With `with_lpips`, if its weights are available, also `lpips` and `dc_lpips`. Empty if the objective
+        predicts nothing.
     """
     given, target = ("content_alpha", "content_beta") if held_out.kind == "triplets" else ("composite", "real")
     scores: dict[str, list[float]] = {}
@@ -159,7 +161,7 @@ def validate(
 
 @contextmanager
 def evaluating(modules: torch.nn.Module) -> Iterator[None]:
-    """Modules in evaluation mode, each back in its own mode afterwards."""
+    """Put modules into evaluation mode within a block, and restore their own modes afterwards."""
     modes = [(module, module.training) for module in modules.modules()]
     modules.eval()
     try:
@@ -170,12 +172,12 @@ def evaluating(modules: torch.nn.Module) -> Iterator[None]:
 
 
 def _codes(image: Tensor) -> Tensor:
-    """0..1 to whole numbers 0..255."""
+    """Return values over 0..1 as whole numbers 0..255."""
     return (image.float().clamp(0, 1) * 255).round()
 
 
 def _scaled(settings: Settings, crop: int | None) -> Settings:
-    """One recipe a photograph, at another crop whose part of the photograph stays."""
+    """Return settings with one recipe for each photograph and another crop of the same part of the photograph."""
     crop = crop or settings.crop
     low, high = (round(side * crop / settings.crop) for side in settings.scale)
     return replace(settings, seed=_SEED, draws=1, crop=crop, scale=(low, high), strength=(1.0, 1.0), weights=None)

@@ -1,4 +1,4 @@
-"""What a method is trained for: the `Objective` of each, found by name, in other packages, or in a file."""
+"""The objectives: what each method is trained for, found by name, in other packages, or in a file."""
 
 from __future__ import annotations
 
@@ -69,10 +69,11 @@ class Phase:
 
 
 class Objective(Protocol):
-    """What the loop trains.
+    """The interface of what the loop trains.
 
-    A batch is a dict of tensors on the device: of triplets `content_alpha`, `content_beta`, `reference_alpha`,
-    `reference_beta` `[B, 3, c, c]`, -1..1; of composites `composite`, `real` likewise and `mask` `[B, 1, c, c]`, 0..1.
+    A batch is a dict of tensors on the device. Triplets have `content_alpha`, `content_beta`, `reference_alpha` and
+    `reference_beta` `[B, 3, c, c]`, -1..1. Composites have `composite` and `real` `[B, 3, c, c]`, -1..1, and `mask`
+    `[B, 1, c, c]`, 0..1.
 
     Examples
     --------
@@ -95,26 +96,26 @@ class Objective(Protocol):
     """
 
     modules: nn.ModuleDict
-    """All that has weights or buffers. The loop moves them, keeps them in checkpoints and averages them."""
+    """All modules with weights or buffers. The loop moves them, saves them in checkpoints and averages them."""
     phases: tuple[Phase, ...]
-    """Done one after the other in each step."""
+    """The phases of a step, in order."""
 
     def predict(self, batch: Batch) -> Tensor | None:
-        """The harmonized content or composite, `[B, 3, c, c]` in 0..1, for validation; None where there is none."""
+        """Return the harmonized content or composite for validation, `[B, 3, c, c]` in 0..1; None if there is none."""
         ...
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """What to ship: the network's state (its own tensors, no copies) and the arguments that construct it."""
+        """Return the weights to ship: the network's state (its own tensors, not copies) and its arguments."""
         ...
 
 
 def make_objective(name: str, recipe: Recipe, make: Callable[[Recipe], Objective] | None = None) -> Objective:
-    """Make the objective of the method `name` by `make`, or by what `find_objective` finds.
+    """Make the objective of the method `name` by `make`, or by the function that `find_objective` finds.
 
     Raises
     ------
     SshbenchError
-        Nothing has this name, it cannot be imported, or the recipe does not fit.
+        There is no objective of this name, it cannot be imported, or the recipe does not fit.
     """
     factory = find_objective(name) if make is None else make
     try:
@@ -134,7 +135,7 @@ def make_objective(name: str, recipe: Recipe, make: Callable[[Recipe], Objective
 
 
 def find_objective(name: str) -> Callable[[Recipe], Objective]:
-    """Find what makes the objective of a method.
+    """Find the function that makes the objective of a method.
 
     Parameters
     ----------
@@ -144,7 +145,7 @@ def find_objective(name: str) -> Callable[[Recipe], Objective]:
     Raises
     ------
     ObjectiveError
-        Nothing has this name, or it cannot be imported.
+        There is no objective of this name, or it cannot be imported.
     """
     path, found, attribute = name.rpartition(".py:")
     if found:

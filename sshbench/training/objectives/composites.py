@@ -1,4 +1,4 @@
-"""What objectives of networks share that see the composite and its mask."""
+"""The common part of the objectives of networks that see the composite and its mask."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def check_crop(recipe: Recipe, multiple: int) -> None:
     Raises
     ------
     RecipeError
-        They are no composites, or the sides of their crops no multiple.
+        The batches are not composites, or the sides of their crops are not multiples of `multiple`.
     """
     if recipe.data.kind != "composites":
         raise RecipeError(f"{recipe.method} trains on composites; set data.kind=composites")
@@ -28,19 +28,19 @@ def check_crop(recipe: Recipe, multiple: int) -> None:
 
 
 def stacked(composite: Tensor, mask: Tensor) -> Tensor:
-    """`[B, 4, c, c]`: composite and mask as a network sees them."""
+    """Return composite `[B, 3, c, c]` and mask `[B, 1, c, c]` as a network's input, `[B, 4, c, c]`."""
     return torch.cat([composite, mask.to(composite.dtype)], 1)
 
 
 def unit(image: Tensor) -> Tensor:
-    """Images over -1..1, as batches have them, over 0..1."""
+    """Return images over -1..1, as batches have them, as images over 0..1."""
     return image.float() / 2 + 0.5
 
 
 def mask_normalised(made: Tensor, real: Tensor, mask: Tensor, least_area: float) -> Tensor:
-    """The squared error over all pixels, divided by the foreground's pixels, so that small foregrounds count as much.
+    """Return the squared error over all pixels, divided by the foreground's pixels, so small foregrounds count as much.
 
-    Sofiiuk et al. 2021, section 3.3.
+    Sofiiuk et al. 2021, section 3.3. The error is a scalar.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def mask_normalised(made: Tensor, real: Tensor, mask: Tensor, least_area: float)
     mask
         `[B, 1, c, c]`, 0..1.
     least_area
-        Pixels that it is divided by at least.
+        The smallest number of pixels to divide by.
     """
     error = (made.float() - real.float()).square().sum((1, 2, 3))
     area = mask.float().sum((1, 2, 3)).clamp_min(least_area)
@@ -57,7 +57,7 @@ def mask_normalised(made: Tensor, real: Tensor, mask: Tensor, least_area: float)
 
 
 def blended(made: Tensor, batch: Batch) -> Tensor:
-    """What a network made, `[B, 3, c, c]` over 0..1, blended into the composite by the soft mask, as it is scored."""
+    """Return an image `[B, 3, c, c]` over 0..1, blended into the composite by the soft mask, as it is scored."""
     composite, mask = batch["composite"].float() / 2 + 0.5, batch["mask"].float()
     image: Tensor = composite * (1 - mask) + made.float() * mask
     return image.clamp(0, 1)

@@ -1,8 +1,9 @@
-"""PCT-Net's contrastive term, after Hang et al., CVPR 2022: the foreground's style near the real one, far from others.
+"""PCT-Net's contrastive term, after Hang et al., CVPR 2022: the foreground's style is near the real one.
 
-Two things follow the papers where PCT-Net's code does otherwise: gradients flow from the distances to negatives too,
-and negatives are normalised as all other images are. Negatives are, besides the composite, the real foreground in the
-colours of other real images of the batch: mean and deviation of each channel of CIELAB (Reinhard et al. 2001).
+In two points the term follows the papers and not PCT-Net's code: gradients also flow from the distances to negatives,
+and negatives are normalised as all other images are. Negatives, from which the style should be far, are the composite,
+and the real foreground in the colours of other real images of the batch: mean and deviation of each channel of CIELAB
+(Reinhard et al. 2001).
 """
 
 from __future__ import annotations
@@ -22,21 +23,21 @@ _WHITE = (0.950456, 1.0, 1.088754)
 
 
 class StyleContrast:
-    """The term; VGG-16 is read when it is first needed, and is no part of what is trained.
+    """The contrastive term; VGG-16 is read when it is first needed, and is not trained.
 
     Parameters
     ----------
     features
-        In place of VGG-16: from `[B, 3, c, c]`, normalised as for ImageNet, to features.
+        A function in place of VGG-16, from images `[B, 3, c, c]`, normalised as for ImageNet, to features.
     """
 
     def __init__(self, features: nn.Module | None = None) -> None:
         self.features = _vgg16() if features is None else features
 
     def __call__(self, made: Tensor, real: Tensor, composite: Tensor, mask: Tensor) -> Tensor:
-        """The sum of the self-style and the consistent-style contrast, a mean over the batch.
+        """Return the sum of the self-style and the consistent-style contrast, a mean over the batch.
 
-        All images are `[B, 3, c, c]` over 0..1, the mask `[B, 1, c, c]`.
+        All images are `[B, 3, c, c]` over 0..1, and the mask is `[B, 1, c, c]`.
         """
         self.features = self.features.to(made.device)
         negatives = [composite, *(real * (1 - mask) + one * mask for one in recoloured(real, NEGATIVES - 1))]
@@ -59,13 +60,13 @@ def _contrast(one: Tensor, positive: Tensor, negatives: list[Tensor]) -> Tensor:
 
 
 def gram(one: Tensor, other: Tensor) -> Tensor:
-    """How the channels of two features `[B, C, h, w]` go together, `[B, C, C]`, a mean over places."""
+    """Return the products of the channels of two features `[B, C, h, w]` as means over places, `[B, C, C]`."""
     return one.flatten(2) @ other.flatten(2).transpose(1, 2) / one[0, 0].numel()
 
 
 @torch.no_grad()
 def recoloured(images: Tensor, most: int) -> list[Tensor]:
-    """Images `[B, 3, c, c]` over 0..1 with the mean and deviation, in CIELAB, of the next ones of the batch.
+    """Return images `[B, 3, c, c]` over 0..1 with the mean and deviation, in CIELAB, of the next ones of the batch.
 
     Returns
     -------
@@ -80,7 +81,7 @@ def recoloured(images: Tensor, most: int) -> list[Tensor]:
 
 
 def to_lab(image: Tensor) -> Tensor:
-    """CIELAB, D65, of sRGB over 0..1, `[B, 3, h, w]`."""
+    """Return CIELAB under D65 of sRGB-encoded images `[B, 3, h, w]` over 0..1."""
     linear = torch.where(image <= 0.04045, image / 12.92, ((image.clamp_min(0) + 0.055) / 1.055) ** 2.4)
     xyz = torch.einsum("ij,bjhw->bihw", image.new_tensor(_TO_XYZ), linear) / image.new_tensor(_WHITE)[:, None, None]
     x, y, z = torch.where(xyz > 0.008856, xyz.clamp_min(1e-6) ** (1 / 3), 7.787 * xyz + 4 / 29).unbind(1)
@@ -88,7 +89,7 @@ def to_lab(image: Tensor) -> Tensor:
 
 
 def from_lab(lab: Tensor) -> Tensor:
-    """sRGB, within 0..1, of CIELAB."""
+    """Return sRGB-encoded images, within 0..1, of CIELAB."""
     lightness, a, b = lab.unbind(1)
     y = (lightness + 16) / 116
     f = torch.stack([y + a / 500, y, y - b / 200], 1)

@@ -1,8 +1,8 @@
-"""What DIH is trained for, as its retraining for iHarmony4 was.
+"""The objective of DIH, that of its retraining for iHarmony4.
 
-The mean squared error between the whole output, clipped to -1..1, and the real image, from convolutions drawn with a
-deviation of 0.01. With semantics also the cross entropy of the parsing decoder's scores, where batches bring label
-maps; where they bring none, both decoders are trained by the image alone, as in the published fine-tuning.
+It is the mean squared error between the whole output, clipped to -1..1, and the real image, from convolutions drawn
+with a deviation of 0.01. With semantics, the cross entropy of the parsing decoder's scores is added if batches have
+label maps; otherwise both decoders are trained by the image alone, as in the published fine-tuning.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ UNLABELLED = 255  # in a label map, a pixel that counts for nothing
 
 
 class DihObjective:
-    """Trains `DIH`; terms `mse`, and `labels` for batches with `labels`, whole numbers `[B, c, c]`."""
+    """Train `DIH` by the terms `mse`, and `labels` if batches have `labels`, whole numbers `[B, c, c]`."""
 
     def __init__(self, recipe: Recipe) -> None:
         if recipe.data.kind != "composites":
@@ -43,7 +43,7 @@ class DihObjective:
         self.phases = (Phase("dih", list(self.network.parameters()), self.terms),)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """The terms of the loss."""
+        """Return the terms of the loss, each a scalar."""
         image, scores = self.network(_input(batch))
         found = {"mse": F.mse_loss(image.float().clamp(-1, 1), batch["real"].flip(1))}
         if self.labels:
@@ -53,16 +53,16 @@ class DihObjective:
         return found
 
     def predict(self, batch: Batch) -> Tensor:
-        """The whole output of the network."""
+        """Return the whole output of the network, `[B, 3, c, c]` in 0..1."""
         image: Tensor = self.network(_input(batch)).image
         return image.float().clamp(-1, 1).flip(1) / 2 + 0.5
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """The network's state, and its form."""
+        """Return the network's state, and its form."""
         return self.network.state_dict(), self.architecture
 
     def _draw(self) -> None:
-        """Weights as the published code draws them, with half the deviation in the bottleneck."""
+        """Draw weights as the published code does, with half the deviation in the bottleneck."""
         for name, module in self.network.named_modules():
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
                 nn.init.normal_(module.weight, std=0.005 if name == "fc7" else 0.01)
@@ -71,10 +71,13 @@ class DihObjective:
 
 
 def _input(batch: Batch) -> Tensor:
-    """Blue, green, red and mask, all -1..1: the mask too, as the published test has it and its training had not."""
+    """Return blue, green, red and mask, `[B, 4, c, c]`, -1..1. The published test also has the mask over -1..1.
+
+    Its training had not.
+    """
     return torch.cat([batch["composite"].flip(1), batch["mask"] * 2 - 1], dim=1)
 
 
 def make(recipe: Recipe) -> DihObjective:
-    """The objective of a recipe."""
+    """Return the objective of a recipe."""
     return DihObjective(recipe)

@@ -1,7 +1,9 @@
-"""What DoveNet is trained for (Cong et al. 2020, section 4; numbers of the published code): two players, one a phase.
+"""The objective of DoveNet (Cong et al.
 
-In each step the discriminator learns to tell real images from made ones, by the image as a whole and by whether
-foreground and background are of one domain; then the generator learns to make the real image and to be taken for real.
+2020, section 4, with the numbers of the published code): two players, two phases.
+
+In each step, the discriminator learns to tell real images from generated ones, by the image as a whole and by whether
+foreground and background are of one domain. Then the generator learns to make the real image and to pass as real.
 """
 
 from __future__ import annotations
@@ -23,14 +25,13 @@ GENERATOR = ("l1", "g_whole", "g_domains")
 
 
 class DoveNetObjective:
-    """Trains `DoveNetGenerator` against `DoveNetDiscriminator`.
+    """Train `DoveNetGenerator` against `DoveNetDiscriminator`.
 
-    The section `network` takes the generator's arguments; `start`, `random` or `identity`; and, as `discriminator`, a
-    table of the discriminator's arguments: its norm is the generator's and its depth as large as the crop allows, up to
-    the published 7, unless given. The terms
-    `d_whole`, `d_domains` (hinge) and `d_gradient` (gradient penalty) are the discriminator's, `l1`, `g_whole` and
-    `g_domains` the generator's; each is off where its weight is 0, and without any that judges the generator there is
-    no discriminator's phase.
+    The section `network` takes the generator's arguments; `start`, which is `random` or `identity`; and
+    `discriminator`, a table of the discriminator's arguments. Unless given, its norm is the generator's, and its depth
+    is as large as the crop allows, up to the published 7. The terms `d_whole`, `d_domains` (hinge) and `d_gradient`
+    (gradient penalty) are the discriminator's; `l1`, `g_whole` and `g_domains` are the generator's. A term of weight 0
+    is off. If no term judges the generator, the discriminator has no phase.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -51,7 +52,10 @@ class DoveNetObjective:
         self.phases = tuple(phases)
 
     def discriminator_terms(self, batch: Batch) -> dict[str, Tensor]:
-        """Hinge losses of real and made images, and the penalty on the gradient between them."""
+        """Return the hinge losses of real and generated images, and the penalty on the gradient between them.
+
+        Scalars.
+        """
         mask, real, fake = _binary(batch["mask"]), batch["real"], self._output(batch).detach()
         found: dict[str, Tensor] = {}
         if self.on & {"d_whole", "d_domains"}:
@@ -63,7 +67,7 @@ class DoveNetObjective:
         return {term: value for term, value in found.items() if term in self.on}
 
     def generator_terms(self, batch: Batch) -> dict[str, Tensor]:
-        """The distance to the real image, and how far the discriminator is from being taken in."""
+        """Return the distance to the real image, and the negated scores of the discriminator; scalars."""
         output = self._output(batch)
         found = {"l1": F.l1_loss(output.float(), batch["real"].float())}
         if self.on & {"g_whole", "g_domains"}:
@@ -72,22 +76,28 @@ class DoveNetObjective:
         return {term: value for term, value in found.items() if term in self.on}
 
     def predict(self, batch: Batch) -> Tensor:
-        """The composite with what the network makes where the mask is; the network makes the rest anew too."""
+        """Return the composite with the network's image where the mask is, `[B, 3, c, c]` in 0..1.
+
+        The network also changes the rest of the image, which is not used.
+        """
         return blended(self.generator(_input(batch)) / 2 + 0.5, batch)
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """The generator's state, with the names of the authors' checkpoint."""
+        """Return the generator's state, with the names of the authors' checkpoint."""
         return self.generator.state_dict(), self.architecture
 
     def _output(self, batch: Batch) -> Tensor:
-        """What the generator makes, once a step: both phases see the same."""
+        """Return the generator's image, computed once a step: both phases see the same."""
         if "output" not in batch:
             batch["output"] = self.generator(_input(batch))
         output: Tensor = batch["output"]
         return output
 
     def _gradient_penalty(self, real: Tensor, fake: Tensor, mask: Tensor) -> Tensor:
-        """Gulrajani et al. 2017, at points between each real and made image, of both scores' mean; in float32."""
+        """Return the penalty of Gulrajani et al. 2017 on the mean of both scores, in float32.
+
+        It is computed at points between each real and generated image.
+        """
         with torch.autocast(real.device.type, enabled=False):
             share = torch.rand(len(real), 1, 1, 1, device=real.device)
             between = (share * real.float() + (1 - share) * fake.float()).requires_grad_()
@@ -99,7 +109,7 @@ class DoveNetObjective:
 
 
 def deepest(side: int) -> int:
-    """How many convolutions, up to the published 7, the discriminator can have for images of this side."""
+    """Return the largest number of convolutions, up to the published 7, for images of this side."""
     depth = 1
     while depth < 7 and (side := (side - 3) // 2 + 1) >= 3:
         depth += 1
@@ -120,7 +130,7 @@ def _hinge(real: Tensor, fake: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _initialise(module: nn.Module) -> None:
-    """Weights of N(0, 0.02), scales of N(1, 0.02), no biases."""
+    """Draw weights from N(0, 0.02) and scales from N(1, 0.02), and set biases to 0."""
     for name, parameter in module.named_parameters(recurse=False):
         if parameter.ndim > 1:
             parameter.normal_(0, 0.02)
@@ -131,5 +141,5 @@ def _initialise(module: nn.Module) -> None:
 
 
 def make(recipe: Recipe) -> DoveNetObjective:
-    """The objective of a recipe."""
+    """Return the objective of a recipe."""
     return DoveNetObjective(recipe)

@@ -38,7 +38,7 @@ class HarmonizerObjective:
         self.phases = (Phase("harmonizer", list(self.network.parameters()), self.terms),)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the terms whose weights are not 0, computed by one pass of the network."""
+        """Return the terms whose weights are not 0, each a scalar, from one pass of the network."""
         real, mask = unit(batch["real"]), batch["mask"].float()
         count = (len(real) + 1) // 2 if len(self.on) == 2 else len(real) * ("fine" in self.on)
         ranges = mask.new_tensor(RANGES)
@@ -54,7 +54,7 @@ class HarmonizerObjective:
         return found
 
     def predict(self, batch: Batch) -> Tensor:
-        """Return the composite after all filters."""
+        """Return the composite after all filters, `[B, 3, c, c]` in 0..1."""
         composite, mask = unit(batch["composite"]), batch["mask"].float()
         return restored(composite, mask, self._arguments(composite, mask))[-1]
 
@@ -90,5 +90,5 @@ def in_turn(errors: list[Tensor]) -> Tensor:
 
 
 def make(recipe: Recipe) -> HarmonizerObjective:
-    """The objective of a recipe."""
+    """Return the objective of a recipe."""
     return HarmonizerObjective(recipe)

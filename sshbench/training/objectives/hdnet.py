@@ -38,12 +38,12 @@ class HdnetObjective:
         self.phases = (Phase("hdnet", list(self.network.parameters()), self.terms),)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the only term."""
+        """Return the only term, a scalar."""
         made, mask = self._made(batch)
         return {"mse": mask_normalised(made, batch["real"], mask, self.least_area)}
 
     def predict(self, batch: Batch) -> Tensor:
-        """Return the composite with the network's foreground blended in."""
+        """Return the composite with the network's foreground blended in, `[B, 3, c, c]` in 0..1."""
         return blended(self._made(batch)[0] / 2 + 0.5, batch)
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -70,5 +70,5 @@ def _initialise(module: nn.Module) -> None:
 
 
 def make(recipe: Recipe) -> HdnetObjective:
-    """The objective of a recipe."""
+    """Return the objective of a recipe."""
     return HdnetObjective(recipe)

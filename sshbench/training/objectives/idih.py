@@ -47,12 +47,12 @@ class FusedObjective:
         self.phases = (Phase(recipe.method, list(self.network.parameters()), self.terms),)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the only term."""
+        """Return the only term, a scalar."""
         real = imagenet.normalised(unit(batch["real"]))
         return {"mse": mask_normalised(self._made(batch).image, real, batch["mask"], self.least_area)}
 
     def predict(self, batch: Batch) -> Tensor:
-        """Return the whole blended image, as it is scored."""
+        """Return the whole blended image, as it is scored, `[B, 3, c, c]` in 0..1."""
         return imagenet.restored(self._made(batch).image.float()).clamp(0, 1)
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -66,10 +66,10 @@ class FusedObjective:
 
 
 def make(recipe: Recipe) -> FusedObjective:
-    """The objective of a recipe of iDIH."""
+    """Return the objective of a recipe of iDIH."""
     return FusedObjective(recipe, IDIH, least_area=100, magnitude=2)
 
 
 def make_issam(recipe: Recipe) -> FusedObjective:
-    """The objective of a recipe of iSSAM."""
+    """Return the objective of a recipe of iSSAM."""
     return FusedObjective(recipe, ISSAM, least_area=1000, magnitude=1)

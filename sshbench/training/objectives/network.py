@@ -1,4 +1,4 @@
-"""From a recipe's section `network` to the network that is trained."""
+"""Make the network that is trained from a recipe's section `network`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def made_with(network: Callable[..., Network], arguments: Mapping[str, Any]) -> Network:
-    """A network by the arguments of a recipe.
+    """Make a network with the arguments of a recipe.
 
     Raises
     ------
     RecipeError
-        It does not take one of them, or its value.
+        The network does not take an argument, or its value.
     """
     try:
         return network(**arguments)
@@ -31,12 +31,14 @@ def made_with(network: Callable[..., Network], arguments: Mapping[str, Any]) -> 
 
 
 def xavier(network: nn.Module, magnitude: float) -> None:
-    """Draw the weights of convolutions and matrices after Glorot and Bengio 2010; biases are 0, scales of norms 1.
+    """Draw the weights of convolutions and matrices after Glorot and Bengio 2010.
+
+    Biases are 0, and scales of norms are 1.
 
     Parameters
     ----------
     magnitude
-        The variance is this over the mean of the numbers of inputs and outputs.
+        The variance is this number divided by the mean of the numbers of inputs and outputs.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
@@ -47,12 +49,12 @@ def xavier(network: nn.Module, magnitude: float) -> None:
 
 
 def begin(network: Network, start: str, at_identity: Callable[[Network], None]) -> None:
-    """Let training start where the recipe says, `random` or `identity`.
+    """Initialise the network as the recipe says, `random` or `identity`.
 
     Raises
     ------
     RecipeError
-        It says something else, or the network cannot.
+        The recipe says something else, or the network cannot begin at the identity.
     """
     if start not in ("random", "identity"):
         raise RecipeError(f"network.start is random or identity, not {start!r}")

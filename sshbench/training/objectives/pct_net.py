@@ -53,7 +53,7 @@ class PctNetObjective:
         self.phases = (Phase("pct-net", trained, self.terms),)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the terms whose weights are not 0."""
+        """Return the terms whose weights are not 0, each a scalar."""
         made, maps = self._made(batch)
         real, mask = unit(batch["real"]), batch["mask"].float()
         found: dict[str, Tensor] = {}
@@ -67,7 +67,7 @@ class PctNetObjective:
         return found
 
     def predict(self, batch: Batch) -> Tensor:
-        """Return the crop, its colours mapped by the enlarged maps."""
+        """Return the crop, mapped by the enlarged maps, `[B, 3, c, c]` in 0..1."""
         return self._made(batch)[0].clamp(0, 1)
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -89,7 +89,7 @@ class PctNetObjective:
 
 
 def slope(maps: Tensor) -> Tensor:
-    """Return the mean length of Sobel's gradient of maps `[B, C, h, w]`, whose border is repeated."""
+    """Return the mean length of Sobel's gradient of maps `[B, C, h, w]`, whose border is repeated; a scalar."""
     across = maps.new_tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]) / 8
     kernels = torch.stack([across, across.T])[:, None]
     padded = F.pad(maps, (1, 1, 1, 1), mode="replicate").flatten(0, 1)[:, None]
@@ -107,5 +107,5 @@ def _narrow(module: nn.Module) -> None:
 
 
 def make(recipe: Recipe) -> PctNetObjective:
-    """The objective of a recipe."""
+    """Return the objective of a recipe."""
     return PctNetObjective(recipe)

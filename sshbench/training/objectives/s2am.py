@@ -1,4 +1,4 @@
-"""What S2AM is trained for (numbers of the published code): the squared distance to the real image."""
+"""The objective of S2AM, with the numbers of the published code: the squared distance to the real image."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from sshbench.training.recipe import Recipe
 
 
 class S2amObjective:
-    """Trains `S2AM`; the one term, `mse`, is of the whole output over 0..1, before it is blended into the composite.
+    """Train `S2AM` by one term, `mse`, of the whole output over 0..1, before it is blended into the composite.
 
-    The section `network` takes the network's arguments, and `start`, `random` or `identity`.
+    The section `network` takes the network's arguments, and `start`, which is `random` or `identity`.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -32,15 +32,15 @@ class S2amObjective:
         self.phases = (Phase("s2am", list(self.network.parameters()), self.terms),)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """The only term."""
+        """Return the only term, a scalar."""
         return {"mse": F.mse_loss(self._output(batch).float(), batch["real"].float() / 2 + 0.5)}
 
     def predict(self, batch: Batch) -> Tensor:
-        """The composite with what the network makes blended in, as it is scored."""
+        """Return the composite with the network's image blended in, as it is scored, `[B, 3, c, c]` in 0..1."""
         return blended(self._output(batch), batch)
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """The network's state, with the names of the authors' checkpoint."""
+        """Return the network's state, with the names of the authors' checkpoint."""
         return self.network.state_dict(), self.architecture
 
     def _output(self, batch: Batch) -> Tensor:
@@ -50,7 +50,7 @@ class S2amObjective:
 
 @torch.no_grad()
 def _initialise(module: nn.Module) -> None:
-    """Weights after He et al. 2015, scales of N(1, 0.02), no biases."""
+    """Draw weights after He et al. 2015 and scales from N(1, 0.02), and set biases to 0."""
     for name, parameter in module.named_parameters(recurse=False):
         if parameter.ndim > 1:
             nn.init.kaiming_normal_(parameter)
@@ -61,5 +61,5 @@ def _initialise(module: nn.Module) -> None:
 
 
 def make(recipe: Recipe) -> S2amObjective:
-    """The objective of a recipe."""
+    """Return the objective of a recipe."""
     return S2amObjective(recipe)

@@ -1,7 +1,7 @@
-"""What SSH is trained for (paper section 3.2, equations 2 to 7).
+"""The objective of SSH (paper section 3.2, equations 2 to 7).
 
-Two translations a step: of the content under alpha to beta by the reference under beta, and to alpha, where it is
-already, by the reference under alpha. Images that go through the same part of the network go through it together.
+Each step translates the content under alpha twice: to beta, by the reference under beta; and to alpha, where it already
+is, by the reference under alpha. Images that pass the same part of the network pass it together.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sshbench.triplets.dataset import VIEWS
 
 
 class SshObjective:
-    """Trains `SSH`; terms `harm`, `recon` and `dis`, each off where its weight is 0 (the paper's Table 5)."""
+    """Train `SSH` by the terms `harm`, `recon` and `dis`; a term of weight 0 is off (the paper's Table 5)."""
 
     def __init__(self, recipe: Recipe) -> None:
         if recipe.data.crop % 16:
@@ -46,7 +46,7 @@ class SshObjective:
         self.phases = (Phase("ssh", list(self.network.parameters()), self.terms),)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """The terms of the loss that are on; where a batch has masks, only what is inside them counts."""
+        """Return the terms that are on, each a scalar; if a batch has masks, only pixels inside them count."""
         batch, mask, kind = _seen(batch), batch.get("content_mask"), self.distance
         network, content, n = self.network, batch["content_alpha"], len(batch["content_alpha"])
         harm, recon, dis = (self.on[term] for term in ("harm", "recon", "dis"))
@@ -68,18 +68,18 @@ class SshObjective:
         return found
 
     def predict(self, batch: Batch) -> Tensor:
-        """The content under alpha, translated to beta."""
+        """Return the content under alpha, translated to beta, `[B, 3, c, c]` in 0..1."""
         batch = _seen(batch)
         result: Tensor = self.network(batch["content_alpha"], batch["reference_beta"]).image
         return (result.float() / 2 + 0.5).clamp(0, 1)
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """The network's state, with the names of the authors' checkpoint."""
+        """Return the network's state, with the names of the authors' checkpoint."""
         return self.network.state_dict(), self.architecture
 
 
 def _seen(batch: Batch) -> Batch:
-    """The batch as the network sees it: of composites, foregrounds without what is around them, and the other way."""
+    """Return the batch as the network sees it: in composites, pixels outside a view's mask are filled."""
     if "content_mask" not in batch:
         return batch
     sides = {"content": batch["content_mask"], "reference": batch["reference_mask"]}
@@ -88,5 +88,5 @@ def _seen(batch: Batch) -> Batch:
 
 
 def make(recipe: Recipe) -> SshObjective:
-    """The objective of a recipe."""
+    """Return the objective of a recipe."""
     return SshObjective(recipe)

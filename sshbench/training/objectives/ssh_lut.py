@@ -1,7 +1,7 @@
-"""What SSH-LUT is trained for: the paper's self-supervision (section 3.2), with a LUT as the translation.
+"""The objective of SSH-LUT: the paper's self-supervision (section 3.2), with a LUT as the translation.
 
-The content under alpha goes to beta by the reference under beta, and the one under beta goes to alpha by the reference
-under alpha; both truths are known.
+The content under alpha goes to beta by the reference under beta, and the content under beta goes to alpha by the
+reference under alpha; the ground truth of both is known.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _FLOOR = 1e-5  # of a squared error, under which a root would make too much of i
 
 
 class SshLutObjective:
-    """Trains `SshLut`; each term is off where its weight is 0.
+    """Train `SshLut`; a term of weight 0 is off.
 
-    `harm` is the harmonization loss, both ways, and `recon` that of a content by the reference of its own look; both
-    are the fourth root of each image's mean squared error under its mask (`error`). `dis` is the second term of the
-    paper's disentanglement loss. `smooth` and `monotone` are the terms of Zeng et al. 2020 ("Learning image-adaptive
-    3D lookup tables", section 3.4).
+    `harm` is the harmonization loss in both directions, and `recon` is that of a content by the reference of its own
+    look. Both are the fourth root of each image's mean squared error under its mask (`error`). `dis` is the second term
+    of the paper's disentanglement loss. `smooth` and `monotone` are the terms of Zeng et al. 2020 ("Learning
+    image-adaptive 3D lookup tables", section 3.4).
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -42,7 +42,7 @@ class SshLutObjective:
         self.phases = (Phase("ssh-lut", list(self.network.parameters()), self.terms),)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """The terms of the loss that are on."""
+        """Return the terms that are on, each a scalar."""
         alpha, beta, by_alpha, by_beta = (
             batch[name] / 2 + 0.5 for name in ("content_alpha", "content_beta", "reference_alpha", "reference_beta")
         )
@@ -67,7 +67,7 @@ class SshLutObjective:
         return {name: value for name, value in found.items() if name in self.on}
 
     def predict(self, batch: Batch) -> Tensor:
-        """The content under alpha, translated to beta."""
+        """Return the content under alpha, translated to beta, `[B, 3, c, c]` in 0..1."""
         content = batch["content_alpha"].contiguous() / 2 + 0.5
         masks = [batch.get(name) for name in ("content_mask", "reference_mask")]
         places: list[Tensor | None] = [batch.get(name) for name in ("placed_alpha", "placed_mask", "near_mask")]
@@ -78,17 +78,17 @@ class SshLutObjective:
         return picture.clamp(0, 1)
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """The network's state."""
+        """Return the network's state."""
         return self.network.state_dict(), self.architecture
 
 
 def error(result: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:
-    """The fourth root of the mean squared error of each image where its mask is, and of these the mean.
+    """Return the mean over images of the fourth root of each image's mean squared error under its mask; a scalar.
 
-    The root lies between the mean squared error, with which a few composites that are far off would decide, and its
-    logarithm, the PSNR, with which those that are nearly right would.
+    The root lies between the mean squared error, in which a few composites that are far off would decide, and its
+    logarithm, the PSNR, in which those that are nearly right would decide.
 
-    `result` and `target` are `[B, 3, H, W]`, 0..1, `mask` `[B, 1, H, W]` or None.
+    `result` and `target` are `[B, 3, H, W]`, 0..1, and `mask` is `[B, 1, H, W]` or None.
     """
     squares = (result.float() - target).square()
     if mask is None:
@@ -99,15 +99,15 @@ def error(result: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def roughness(table: Tensor) -> Tensor:
-    """The mean squared second difference along the axes of tables `[B, N, N, N, 3]`: bends, which show as bands.
+    """Return the mean squared second difference along the axes of tables `[B, N, N, N, 3]`: bends, which show as bands.
 
-    Zeng et al. take the first one, which would hold back exposure and contrast too.
+    Zeng et al. use the first difference, which would also hold back exposure and contrast.
     """
     return torch.stack([table.diff(n=2, dim=axis).square().mean() for axis in (1, 2, 3)]).sum()
 
 
 def falls(table: Tensor) -> Tensor:
-    """How far channels of tables `[B, N, N, N, 3]` fall where they should rise, on average."""
+    """Return how far channels of tables `[B, N, N, N, 3]` fall where they should rise, on average; a scalar."""
     steps = ((1, 2), (2, 1), (3, 0))  # axis (blue, green, red) and its channel
     return torch.stack([functional.relu(-table[..., c].diff(dim=axis)).mean() for axis, c in steps]).sum()
 
@@ -117,5 +117,5 @@ def _twice(mask: Tensor | None) -> Tensor | None:
 
 
 def make(recipe: Recipe) -> SshLutObjective:
-    """The objective of a recipe."""
+    """Return the objective of a recipe."""
     return SshLutObjective(recipe)

@@ -1,7 +1,7 @@
-"""What WCT2 is trained for: to give images back.
+"""The objective of WCT2: to reconstruct images.
 
-The paper takes VGG-19 as it was trained on ImageNet and trains the decoder alone. Here encoder and decoder are trained
-together, from nothing or from weights to begin with; what comes out are not the authors' weights.
+The paper uses VGG-19 as it was trained on ImageNet, and trains only the decoder. Here encoder and decoder are trained
+together, from random or given weights; the results are not the authors' weights.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ IMAGES = {"triplets": ("content_alpha", "reference_beta"), "composites": ("compo
 
 
 class Wct2Objective:
-    """Trains `WCT2`; terms `recon` and `gram` (of the encoder's features), each off where its weight is 0."""
+    """Train `WCT2` by the terms `recon` and `gram` (of the encoder's features); a term of weight 0 is off."""
 
     def __init__(self, recipe: Recipe) -> None:
         if recipe.data.crop % 8:
@@ -36,7 +36,7 @@ class Wct2Objective:
         self.phases = (Phase("wct2", trained, self.terms),)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """The terms of the loss that are on."""
+        """Return the terms that are on, each a scalar."""
         images = torch.cat([batch[name] for name in self.names]) / 2 + 0.5
         features, skips = self.network.encoder(images)
         decoded = self.network.decoder(features[4], skips)
@@ -50,7 +50,10 @@ class Wct2Objective:
         return found
 
     def predict(self, batch: Batch) -> Tensor:
-        """The content under the reference's style, or the composite with its foreground in the background's."""
+        """Return the content in the reference's style, or the composite with its foreground in the background's style.
+
+        The images are `[B, 3, c, c]` in 0..1.
+        """
         if "mask" not in batch:
             content, style = (batch[name] / 2 + 0.5 for name in IMAGES["triplets"])
             return self._stylized(content, style)
@@ -67,16 +70,16 @@ class Wct2Objective:
         return image.clamp(0, 1)
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """The network's state, its names after `encoder.` and `decoder.`."""
+        """Return the network's state, with names after `encoder.` and `decoder.`."""
         return self.network.state_dict(), self.architecture
 
 
 def gram(features: Tensor) -> Tensor:
-    """Products of all pairs of channels, means over the pixels: `[N, C, h, w]` to `[N, C, C]`, float32."""
+    """Return the products of all pairs of channels as means over the pixels: `[N, C, h, w]` to `[N, C, C]`, float32."""
     flat = features.float().flatten(2)
     return flat @ flat.mT / flat.shape[2]
 
 
 def make(recipe: Recipe) -> Wct2Objective:
-    """The objective of a recipe."""
+    """Return the objective of a recipe."""
     return Wct2Objective(recipe)

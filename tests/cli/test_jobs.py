@@ -225,3 +225,14 @@ def test_the_line_between_before_and_after_starts_at_the_object() -> None:
                "--background", "in/b.png", "-o", "out") == 0  # fmt: skip
     (middle,) = re.findall(r'step="any" value="([\d.]+)" aria-label="o.png', Path("out/jobs.html").read_text())
     assert float(middle) == pytest.approx(25, abs=1)
+
+
+def test_the_table_of_the_docs_is_one() -> None:
+    from sshbench.cli.composites.table import read_rows
+    from sshbench.cli.harmonize import harmonize
+
+    table = Path(__file__).parents[2] / "docs/harmonize/jobs.csv"
+    defaults = harmonize.make_context("harmonize", [], resilient_parsing=True).params
+    rows = read_rows(table, harmonize, defaults, Path("out"))
+    assert len(rows) == 12
+    assert [row.error for row in rows if row.error] == []

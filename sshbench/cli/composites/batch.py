@@ -170,8 +170,8 @@ def _title(job: Job, folder: Path) -> str:
 
 
 def _facts(row: Row) -> list[tuple[str, str]]:
-    """Return what a row says, as the page shows it: its files, then its options in one line."""
-    files = [(name, row.cells[name]) for name in SOURCES if name in row.cells]
+    """Return what a row says, as the page shows it: the names of its files, then its options in one line."""
+    files = [(name, Path(row.cells[name]).name) for name in SOURCES if name in row.cells]
     left_out = {*SOURCES, "output", *(name.replace("_", "-") for name in BESIDE)}
     options = " · ".join(f"{name} {cell}" for name, cell in row.cells.items() if name not in left_out)
     return [*files, *([("options", options)] if options else []), ("line", str(row.line))]

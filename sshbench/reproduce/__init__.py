@@ -1,1 +1,1 @@
-"""The paper's tables again: what is measured here beside what is published."""
+"""The paper's tables: measured numbers beside published ones."""

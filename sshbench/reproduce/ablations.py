@@ -1,4 +1,4 @@
-"""Tables 3 to 5 of the paper: variants trained alike, measured alike, beside what is published."""
+"""Tables 3 to 5 of the paper: variants that are trained and measured alike, beside the published numbers."""
 
 from __future__ import annotations
 
@@ -35,24 +35,25 @@ def reproduce(
     table
         One of `ABLATIONS`.
     plan
-        How variants are trained. Tables share variants, and with them their runs, where `plan.out` is the same.
+        How variants are trained. Tables with the same `plan.out` share variants and their runs.
     protocol
-        By which all are scored.
+        The protocol by which all are scored.
     realhm
-        RealHM's root, to measure there; by default on composites of held-out photographs and on the embedded sample.
+        RealHM's root, to measure on RealHM; by default, the composites of held-out photographs and the embedded sample
+        are used.
     masks, images
-        Of the held-out composites: as for `held_out_composites`.
+        The masks and the number of the held-out composites, as for `held_out_composites`.
     time_limit
-        Seconds of training in this call.
+        The seconds of training in this call.
     device
-        On which variants are measured.
+        The device on which variants are measured.
     progress
         As for `evaluate`, benchmark by benchmark.
 
     Raises
     ------
     SshbenchError
-        As `train_variants`, or a benchmark that cannot be opened or made.
+        As for `train_variants`, or a benchmark cannot be opened or made.
     """
     ablation, scored_by = ABLATIONS[table], get_protocol(protocol)
     if form_of(plan.source) != "photographs":

@@ -1,4 +1,4 @@
-"""Tables of measured numbers beside published ones; each row says what was trained on what and measured where."""
+"""Tables of measured numbers beside published ones; each row says what was trained on what, and measured where."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sshbench.results.tables import Table, failures, interval, number, stated, t
 
 @dataclass(frozen=True)
 class Line:
-    """A row: the method's name in records and in published.csv, what it is, and what it was trained on."""
+    """A row: the method's name in records and in published.csv, its description, and its training data."""
 
     name: str
     says: str
@@ -28,16 +28,16 @@ def beside(
     benchmark: str = "realhm",
     metrics: Sequence[str] | None = None,
 ) -> Table:
-    """Measured beside published.
+    """Return a table of measured numbers beside published ones.
 
     Parameters
     ----------
     images
-        What the summary's images are, in words.
+        The images of the summary, in words.
     benchmark
-        Whose published numbers these are.
+        The benchmark of the published numbers.
     metrics
-        Columns, measured or not; by default what is measured.
+        The columns, measured or not; by default the measured metrics.
     """
     metrics = summary.metrics if metrics is None else metrics
     published = published_on(benchmark)

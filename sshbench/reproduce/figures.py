@@ -37,7 +37,7 @@ ON_SAMPLE = "vendor_testing_3/bag-and-drum-at-sunset"  # for Figure 7; its backg
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """A figure, and what has to be said about it."""
+    """A figure, and the notes that belong to it."""
 
     grid: Grid
     notes: tuple[str, ...]

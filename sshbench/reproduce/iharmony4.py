@@ -1,4 +1,4 @@
-"""The field's table: iHarmony4 by subset, each method by its authors' protocol, measured beside published."""
+"""The table of the field: iHarmony4 by subset, each method by its authors' protocol, measured beside published."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ METHODS = (
     "hdnet:background=target",
     "hdnet",
 )
-"""Those that are published on iHarmony4 and have weights to be had or trained, as their authors run them."""
+"""The methods that are published on iHarmony4 and whose weights can be had or trained, as their authors run them."""
 
 METRICS = ("mse", "psnr", "fmse")  # of the field's tables
 PARTS = ("all", *SUBSETS)
@@ -41,14 +41,14 @@ _WHOSE = {"": "needs no weights", MISSING: "no weights here"}
 
 @dataclass(frozen=True)
 class Line:
-    """A method as it is run here, and what it is called in `published.csv`."""
+    """A method as it is run here, and its name in `published.csv`."""
 
     method: str
     published_as: str
 
     @property
     def name(self) -> str:
-        """What records call it."""
+        """The method's name in records."""
         return listed_name(self.method)
 
 
@@ -117,12 +117,12 @@ def reproduce(
 
 
 def beside(lines: Sequence[Line], summary: MethodsSummary, protocol: Protocol, said: str) -> Table:
-    """One table: of each method a row that is measured and the rows that are published, by subsets and metrics.
+    """Return one table: for each method one measured row and its published rows, by subsets and metrics.
 
     Parameters
     ----------
     said
-        What the summary's images are, in words.
+        The images of the summary, in words.
     """
     metrics = [metric for metric in METRICS if metric in protocol.metrics]
     cells = [(part, metric) for part in PARTS for metric in metrics]
@@ -170,7 +170,7 @@ def _measured(row: MethodRow, part: str, metric: str) -> str:
 
 
 def _published(method: str, protocol: str) -> dict[tuple[str, str, str], list[Published]]:
-    """What is printed of a method on iHarmony4 by a protocol, or by one that is not said: by where it stands."""
+    """Return the printed numbers of a method on iHarmony4 by a protocol, or by an unstated one, by their source."""
     found: dict[tuple[str, str, str], list[Published]] = {}
     for p in read_published():
         if p.benchmark == BENCHMARK and p.method == method and p.protocol in ("", protocol):

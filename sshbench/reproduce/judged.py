@@ -1,4 +1,4 @@
-"""What trained variants are measured on: RealHM where it is at hand, else held-out composites and the sample."""
+"""The benchmarks of trained variants: RealHM if it is available, else held-out composites and the sample."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ _SEED = 0x5E1D
 def held_out_composites(
     source: str, luts: Sequence[str], masks: str | None, images: int, folder: Path
 ) -> tuple[Benchmark, str]:
-    """Make composites of held-out photographs and looks, or find those made before.
+    """Make composites of held-out photographs and looks, or find those that were made before.
 
     Parameters
     ----------
     masks
-        As for `open_source`; photographs without one get a generated shape.
+        As for `open_source`; photographs without a mask get a generated shape.
     images
-        How many photographs are taken, where there are as many; some may be too small.
+        The number of photographs to take, if there are as many; some may be too small.
 
     Returns
     -------
-    The benchmark, and what it is made of.
+    The benchmark, and a description of its source.
     """
     photographs, said = held_out_or_all(
         lambda part: open_source(source, part=part, masks=masks, limit=images), "photographs"

@@ -1,4 +1,4 @@
-"""Table 1 of the paper: six methods on RealHM, each with the weights there are, by the paper's protocol and by ours.
+"""Table 1 of the paper: six methods on RealHM, each with its available weights, by the paper's protocol and ours.
 
 Jiang et al., "SSH: A Self-Supervised Framework for Image Harmonization", ICCV 2021, section 4.2.
 """
@@ -29,7 +29,7 @@ ROWS = {
     "dovenet": "domain verification",
     "ssh": "self-supervised",
 }
-"""The rows in the paper's order, and what each is."""
+"""The rows in the paper's order, each with a description."""
 
 PROTOCOLS = ("ssh-iccv21", "sshbench-v1")
 PAPERS = "ssh-iccv21"
@@ -98,7 +98,7 @@ def reproduce(
 
 
 def _whose(method: str, given: str | Path | None) -> str:
-    """Whose weights a method has here, or how to get some."""
+    """Return whose weights a method has here, or how to get some."""
     if method == "dc":
         return "nothing"
     try:

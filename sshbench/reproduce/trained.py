@@ -1,4 +1,4 @@
-"""Training of a variant, once: a run that is finished is found again, and one that was stopped goes on."""
+"""Train a variant once: a finished run is found again, and a stopped run continues."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Plan:
     Parameters
     ----------
     recipe, changes
-        As for `read_recipe`; a variant's own changes come on top.
+        As for `read_recipe`; a variant's own changes are added.
     source, luts
-        As for `sshbench train`; photographs alone, since the variants differ in what is rendered of them.
+        As for `sshbench train`; only photographs, since the variants differ in what is rendered from them.
     out
-        Each variant has its run in a folder there.
+        The folder in which each variant has a folder for its run.
     """
 
     recipe: str
@@ -48,7 +48,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Trained:
-    """A variant: the weights of its finished run and what they have seen; None where it is not finished."""
+    """A variant: the weights of its finished run and what they have seen; None if the run is not finished."""
 
     variant: Variant
     weights: Path | None
@@ -135,7 +135,7 @@ def _finished(plan: Plan, variant: Variant) -> bool:
 
 
 def seen(card: WeightsCard) -> str:
-    """What weights were trained on, by their card."""
+    """Return what weights were trained on, according to their card."""
     source, looks = card.data.get("source", {}), card.data.get("looks", [])
     count = source.get("photographs", card.data.get("samples", "?"))
     what = "photographs" if "photographs" in source else "samples"

@@ -1,4 +1,4 @@
-"""What evaluation leaves behind: records, their statistics, tables and the numbers that papers print."""
+"""The output of evaluation: records, their statistics, tables, and the numbers that papers print."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ def leaderboard(
     path
         Folders that `sshbench evaluate` wrote, folders of those, or single files of records.
     benchmark, protocol
-        Which, where the records are of several; no table mixes them.
+        The benchmark and the protocol, if there are records of several; no table mixes them.
     metrics, sort
-        Columns to show, and the metric to sort by; all, and the first.
+        The columns to show, and the metric to sort by. The defaults are all metrics, and the first.
     by
-        `"subset"` or `"foreground"`: a row for each part of the images.
+        `"subset"` or `"foreground"` gives a row for each part of the images.
     weight_to
-        A name or file as for `sshbench.results.weighting.read_shares`: adds estimates for that set of images.
+        A name or a file, as for `sshbench.results.weighting.read_shares`: adds estimates for that set of images.
     methods
-        Names of the methods to show, or a dict of names and titles; by default all, the best first.
+        The names of the methods to show, or a dict from names to titles; by default all, the best first.
     ceilings
         Whether to show the methods that see the ground truth.
 

@@ -1,8 +1,8 @@
-"""Predict, then score: methods on a benchmark under protocols, image by image, so that a killed run can go on.
+"""Predict, then score: run methods on a benchmark under protocols, image by image, so that a killed run can continue.
 
-What is kept in the folder of results: `predictions/<method>/<id>.png`, `records/<method>-<protocol>.parquet` and
-`run.json`. A prediction is made again only where the method or its input changed, a score only where the prediction,
-the protocol or the metrics did, or a metric is new. Several runs may work in one folder at once.
+The folder of results keeps `predictions/<method>/<id>.png`, `records/<method>-<protocol>.parquet` and `run.json`. A
+method predicts an image again only if the method or its input has changed. An image is scored again only if the
+prediction, the protocol or the metrics have changed, or a metric is new. Several runs may work in one folder at once.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Progress = Callable[[int, int], None]
 
 
 class MethodWarning(UserWarning):
-    """A method that cannot be used; its row says why."""
+    """A method cannot be used; its row says why."""
 
 
 GIVE_UP = 5  # times in a row that a method may end or hold up its process before a run goes on without it
@@ -67,44 +67,46 @@ def evaluate(
     time_limit: float | None = None,
     progress: Progress | None = None,
 ) -> list[Record]:
-    """Judge methods on a benchmark and keep what was found.
+    """Run and score methods on a benchmark, and keep the results.
 
     Parameters
     ----------
     methods
-        Names as for `get_method`, or what it takes in place of a name: objects, classes and functions.
+        Names as for `get_method`, or what it accepts in place of a name: objects, classes and functions.
     out
-        Folder of results; it holds one benchmark. What an earlier run left there is used.
+        The folder of results, which holds one benchmark. What an earlier run left there is used.
     metrics
-        Names; by default what each protocol scores. Metrics of earlier runs are kept.
+        Names of metrics; by default those of each protocol. Metrics of earlier runs are kept.
     workers
-        Processes that take images from one queue; by default as many as there are processors, up to 4, and one with a
-        GPU. With 1 this process does the work, but where a method is named that is not of sshbench, as it could end it.
+        The number of processes that take images from one queue; by default the number of processors, up to 4, and one
+        with a GPU. With 1, this process does the work, unless a named method is not part of sshbench, since it could
+        end this process.
     batch_size
-        Images that a method gets at a time.
+        The number of images that a method receives at a time.
     limit
-        Take the first so many images.
+        The number of images to evaluate, from the first on.
     overwrite
-        Predict and score again, whatever is there.
+        Whether to predict and score again, whatever exists.
     weights
-        By name as in `methods`, the weights of those that take some, as for `load_weights`.
+        By name as in `methods`, the weights of methods that take weights, as for `load_weights`.
     weight_to
         The set of images that tables will estimate means for, which `run.json` keeps.
     time_limit
-        Seconds after which a method is given up on an image; None waits for ever.
+        The seconds after which a method on an image is given up; None waits for ever.
     progress
-        Called with images done and images in all.
+        Called with the number of finished images and the total number.
 
     Returns
     -------
-    The records of these images, by method, protocol and image. One that failed, at any stage, has its reason in
-    `failed`; it never ends the run, also where the method crashes or hangs in a process of its own.
+    list of Record
+        The records of these images, by method, protocol and image. If an image failed at any stage, its record has the
+        reason in `failed`. A failure never ends the run, even if the method crashes or hangs in a process of its own.
 
     Raises
     ------
     SshbenchError
-        A name that no method has, two methods of one name, no method that can be made, ids that no file can have, or a
-        folder that holds another benchmark's results.
+        A name has no method, two methods have one name, no method can be made, no file can have an id as its name, or
+        the folder holds the results of another benchmark.
     """
     chosen = tuple(metrics) if metrics else None
     for name in methods:
@@ -167,7 +169,7 @@ def evaluate(
 
 
 def _nets(names: Iterable[str]) -> dict[str, str]:
-    """Of LPIPS among these metrics the hash of the weights, where they are here; else warn of what is missing."""
+    """Return the hashes of the weights of the LPIPS metrics among these, if available; warn about missing weights."""
     found = {}
     for name in names:
         if name in _NETS:
@@ -179,7 +181,7 @@ def _nets(names: Iterable[str]) -> dict[str, str]:
 
 
 def _scorer_hash(protocol: Protocol) -> str:
-    """Hash of what scores depend on beside the images: the protocol, and all source of the metrics."""
+    """Return a hash of what scores depend on beside the images: the protocol, and all source of the metrics."""
     return digest_of([repr(protocol), sources_of(suite).digest()])
 
 
@@ -193,7 +195,7 @@ def _keys(ids: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[tuple[st
 
 
 class _Plan:
-    """Which images are to be judged; what a method did to a process is recorded, and the others go on."""
+    """The images that are left to judge. What a method did to a process is recorded, and the others go on."""
 
     def __init__(self, job: EvaluationJob, limit: float | None, one_thread: bool) -> None:
         self.job, self.limit, self.one_thread = job, limit, one_thread
@@ -238,13 +240,13 @@ class _Plan:
             self.tasks.appendleft(replace(task, lost={**task.lost, step: why}))
 
     def hear(self, records: Iterable[Record]) -> None:
-        """Take note of what methods can do."""
+        """Note which methods work."""
         for method in {record.method for record in records if record.failed is None}:
             del self.losses[method]
 
 
 def _team(plan: _Plan, workers: int | None, device: str) -> Workers | _Here:
-    """What judges: this process, or others where there are several or where a method could end this one."""
+    """Return the judges: this process, or other processes if there are several or if a method could end this one."""
     count = workers or (min(machine.processors(), 4) if device == "cpu" else 1)
     foreign = any(isinstance(method, str) and is_foreign(method) for method in plan.job.methods)
     if count == 1 and not foreign and plan.limit is None:
@@ -259,7 +261,7 @@ def _team(plan: _Plan, workers: int | None, device: str) -> Workers | _Here:
 
 
 class _Here:
-    """Judges in this process."""
+    """Judges images in this process."""
 
     count = 1
 
@@ -296,7 +298,7 @@ def _judge(state: State, task: Task, report: Report) -> list[Record]:
 
 
 class _Run:
-    """`run.json`: what was asked, with what, where and when."""
+    """`run.json`: the arguments, versions, machine and times of a run."""
 
     def __init__(
         self,
@@ -343,7 +345,7 @@ class _Run:
             self._write()
 
     def finish(self) -> None:
-        """Say that the run has ended, unless another one has begun in its folder since."""
+        """Record that the run has ended, unless another one has begun in its folder since."""
         self.said["finished"] = _now()
         with self.journal.locked():
             if run_of(self.path.parent).get("process") == self.said["process"]:
@@ -355,12 +357,12 @@ class _Run:
 
 
 def run_of(out: Path) -> dict[str, Any]:
-    """What `run.json` of a folder of results says; empty where there is none.
+    """Return the content of `run.json` in a folder of results; empty if there is none.
 
     Raises
     ------
     RecordsError
-        It is damaged.
+        The file is damaged.
     """
     path = out / "run.json"
     if not path.is_file():
@@ -380,7 +382,7 @@ def refuse_another(out: Path, benchmark: str) -> None:
     Raises
     ------
     RecordsError
-        It does, or what it says of its benchmark is damaged.
+        The folder holds another benchmark's results, or its `run.json` is damaged.
     """
     other = run_of(out).get("benchmark", benchmark)
     if other != benchmark:

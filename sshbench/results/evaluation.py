@@ -1,4 +1,4 @@
-"""`sshbench.evaluate`: methods on a benchmark in one call, with its tables as pandas frames."""
+"""`sshbench.evaluate`: score methods on a benchmark in one call, with tables as pandas frames."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What `sshbench.evaluate` found: `print` shows the table, `.table()` and `.records()` are pandas frames.
+    """The result of `sshbench.evaluate`: `print` shows the table, `.table()` and `.records()` are pandas frames.
 
     Parameters
     ----------
     rows
         The records: one for each image, method and protocol.
     out
-        The folder of results with the predictions; None if no folder was asked for.
+        The folder of results with the predictions; None if no folder was given.
 
     Examples
     --------
@@ -139,37 +139,37 @@ def evaluate(
     Parameters
     ----------
     benchmark
-        A split, such as `"sample"`, `"realhm"` or `"iharmony4"`, or what `sshbench.load_benchmark` gives.
+        A split, such as `"sample"`, `"realhm"` or `"iharmony4"`, or a benchmark that `sshbench.load_benchmark` opened.
     methods
         One or several: names as on the command line (`"ssh-lut"`, `"ssh:map=polynomial"`, `"mine.py:Mine"`), objects
         with `harmonize(batch)`, their classes, and functions `f(composite)` that return an image. Classes of a script
         or a notebook will do, and no `if __name__ == "__main__":` is needed.
     protocol
-        How to score, by name or as an object; several give records of each.
+        One or several protocols, by name or as objects; each gives its own records.
     root
-        Where a benchmark is that is named, as for `sshbench.load_benchmark`.
+        The folder of a benchmark that is given by name, as for `sshbench.load_benchmark`.
     metrics
-        Names; by default what each protocol scores.
+        The names of the metrics to compute; by default those of each protocol.
     out
-        A folder of results to keep predictions and records in; what an earlier run left there is used. Without one,
-        nothing is kept.
+        A folder of results that keeps predictions and records; what an earlier run left there is used. Without a
+        folder, nothing is kept.
     weights
-        By name as in `methods`, the weights of those that take some.
+        By name as in `methods`, the weights of methods that take weights.
     device
         `"auto"`, `"cpu"`, `"cuda"` or `"cuda:1"`.
     workers
-        Processes; by default as many as there are processors, up to 4, and one with a GPU. With 1, objects work in this
-        process, which they can then end.
+        The number of processes; by default the number of processors, up to 4, and one with a GPU. With 1, objects work
+        in this process, which they can then end.
     batch_size
-        Images that a method gets at a time.
+        The number of images that a method receives at a time.
     limit
-        Take the first so many images.
+        The number of images to evaluate, from the first on.
     time_limit
-        Seconds after which a method is given up on an image.
+        The seconds after which a method on an image is given up.
     overwrite
-        Predict and score again, whatever is in `out`.
+        Whether to predict and score again, whatever is in `out`.
     progress
-        Show a bar.
+        Whether to show a progress bar.
 
     Returns
     -------
@@ -179,7 +179,7 @@ def evaluate(
     Raises
     ------
     SshbenchError
-        A benchmark, method, protocol or metric that is not there, or that cannot be used.
+        A benchmark, method, protocol or metric does not exist or cannot be used.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The comparison grid of papers: a row an image, with the composite, each method and the ground truth side by side."""
+"""The comparison grid of papers: one row for each image, with composite, methods and ground truth side by side."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def grid(
     Parameters
     ----------
     rows
-        The images, each a row.
+        The images, one for each row.
     methods
-        The columns between the composite and the ground truth, which is left out where no image has any.
+        The columns between the composite and the ground truth. The ground truth is left out if no image has one.
     captions
-        Image's id -> method -> what stands below its picture; `composite` is a method here.
+        From an image's id and a method to the text below its picture; `composite` counts as a method here.
     titles
-        What to call a method; its own name where absent.
+        The titles of methods; by default their names.
     """
     targets = ["ground truth"] if any(row.target is not None for row in rows) else []
     names = ["composite", *methods, *targets]
@@ -81,14 +81,15 @@ def grid(
 
 
 def write_figure(path: str | os.PathLike[str], figure: Grid, cell: int) -> None:
-    """Write a figure as PNG, `cell` pixels a cell, or as PDF with its words as text and its fonts embedded.
+    """Write a figure as PNG, with `cell` pixels for each cell, or as PDF with text as text and embedded fonts.
 
-    Pictures of a PDF are JPEG, of the best quality and size that keep the file below `sshbench.results.pdf.MOST` bytes.
+    The pictures of a PDF are JPEG of the best quality and size that keep the file below `sshbench.results.pdf.MOST`
+    bytes.
 
     Raises
     ------
     SshbenchError
-        The name ends in neither, or matplotlib or pypdf is not there for a PDF.
+        The name ends in neither suffix, or matplotlib or pypdf is missing for a PDF.
     """
     kind = Path(path).suffix.lower()
     check_format(path)
@@ -100,13 +101,13 @@ def write_figure(path: str | os.PathLike[str], figure: Grid, cell: int) -> None:
 
 
 def check_format(path: str | os.PathLike[str]) -> None:
-    """Refuse a name that `write_figure` cannot write to."""
+    """Refuse a file name that `write_figure` cannot write to."""
     if Path(path).suffix.lower() not in FORMATS:
         raise SshbenchError(f"{path}: a figure is a .png or a .pdf; choose a name that ends so")
 
 
 def png(figure: Grid, cell: int) -> Image.Image:
-    """Draw a figure, `cell` pixels a cell, on white."""
+    """Draw a figure on white, with `cell` pixels for each cell."""
     canvas = Image.new("RGB", (round(figure.width * cell), round(figure.height * cell)), "white")
     for image, (x, y, w, h) in figure.cells:
         size = round(w * cell), round(h * cell)
@@ -123,7 +124,7 @@ def png(figure: Grid, cell: int) -> Image.Image:
 
 
 def _font(text: str, cell: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """As large as letters are, or smaller, so that the text fits into a cell."""
+    """Return a font of the standard size, or smaller so that the text fits into a cell."""
     font = ImageFont.load_default(LETTERS * cell)
     width = font.getlength(text)
     return font if width <= cell else ImageFont.load_default(LETTERS * cell * cell / width)

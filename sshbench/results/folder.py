@@ -1,4 +1,4 @@
-"""What lies where in a folder of results, and what may not be written there."""
+"""The layout of a folder of results, and what may not be written there."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from sshbench.results.records import RecordsError
 
 
 def records_file(out: str | os.PathLike[str], method: str, protocol: str) -> Path:
-    """Where the records of a method under a protocol are kept in the folder of results `out`.
+    """Return the file of the records of a method under a protocol in the folder of results `out`.
 
     Raises
     ------
     RecordsError
-        The method's name is that of no file.
+        No file can have the method's name.
     """
     _check_path(method)
     return Path(out) / "records" / f"{method}-{protocol}.parquet"
 
 
 def check_output(out: str | os.PathLike[str], results: Iterable[str | os.PathLike[str]]) -> None:
-    """Check that what is made of results, such as a page, replaces none of them.
+    """Check that an output made from results, such as a page, replaces none of them.
 
     Raises
     ------
@@ -40,12 +40,12 @@ def check_output(out: str | os.PathLike[str], results: Iterable[str | os.PathLik
 
 
 def prediction_file(out: str | os.PathLike[str], method: str, id: str) -> Path:
-    """Where the prediction of `method` for the composite `id` is kept in the folder of results `out`.
+    """Return the file of the prediction of `method` for the composite `id` in the folder of results `out`.
 
     Raises
     ------
     RecordsError
-        No file can have the name, or it leads out of the folder.
+        No file can have the name, or the name leads out of the folder.
     """
     _check_path(method)
     if leads_out(id) or fault_of(id):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def csv_text(summary: MethodsSummary, *, intervals: bool = True) -> str:
-    """The frame as CSV, with benchmark and protocol in every line; no published numbers."""
+    """Return the frame as CSV, with benchmark and protocol in every line, and without published numbers."""
     found = frame(summary)
     if not intervals:
         found = found[[name for name in found if not name.endswith(("_low", "_high"))]]
@@ -26,7 +26,7 @@ def csv_text(summary: MethodsSummary, *, intervals: bool = True) -> str:
 
 
 def csv_parts(parts: Mapping[str, MethodsSummary], *, intervals: bool = True) -> str:
-    """The frame of parts as CSV, each column named by its part and its metric, such as `HCOCO_psnr`."""
+    """Return the frame of parts as CSV; each column is named by its part and its metric, such as `HCOCO_psnr`."""
     found = parts_frame(parts, intervals=intervals)
     found.columns = ["_".join(names) for names in found.columns]
     return _csv(found, parts[ALL])
@@ -42,7 +42,7 @@ def _csv(found: pandas.DataFrame, summary: MethodsSummary) -> str:
 
 
 def csv_cell(value: Any) -> Any:
-    """The value, its text such that no spreadsheet takes it for a formula.
+    """Return the value; a text is changed so that no spreadsheet takes it for a formula.
 
     The quote in front is what OWASP advises (CSV injection); numbers stay numbers.
     """
@@ -59,20 +59,20 @@ def plain_text(
     strong: Callable[[str], str] = lambda text: text,
     published: bool = True,
 ) -> str:
-    """Aligned columns for a terminal; a table that is wider than `width` goes on below.
+    """Return aligned columns for a terminal; a table that is wider than `width` continues below.
 
     Parameters
     ----------
     strong
-        Makes text bold.
+        A function that makes text bold.
     published
-        Whether the table of published numbers is to follow.
+        Whether the table of published numbers follows.
     """
     return "\n\n".join(plain_table(table, width, strong) for table in tables(summary, published=published)) + "\n"
 
 
 def plain_table(table: Table, width: int = 120, strong: Callable[[str], str] = lambda text: text) -> str:
-    """One table as `plain_text` writes it."""
+    """Return one table as `plain_text` writes it."""
     heads = table.heads
     widths = [max(len(row[c]) for row in (heads, *table.rows)) for c in range(len(heads))]
     blocks, block, used = [], [0], widths[0]
@@ -97,7 +97,7 @@ def plain_table(table: Table, width: int = 120, strong: Callable[[str], str] = l
 
 
 def markdown_table(table: Table) -> str:
-    """One table as GitHub reads it."""
+    """Return one table in GitHub's Markdown."""
     lines = [f"**{_escaped(table.title)}**", ""]
     lines.append("| " + " | ".join(_escaped(c) for c in table.heads) + " |")
     lines.append("|---" + "|---:" * (len(table.columns) - 1) + "|")
@@ -153,7 +153,7 @@ _MINUS = re.compile(r"(?<![\w.-])-(?=\d)")
 
 
 def _tex_groups(table: Table) -> list[str]:
-    r"""The line of heads above the columns, and a rule below each of them."""
+    r"""Return the line of heads above the columns, and a rule below each of them."""
     cells, rules, first = [], [], 1
     for group, span in table.groups:
         cells.append(rf"\multicolumn{{{span}}}{{c}}{{{_tex(group)}}}" if span > 1 else _tex(group))
@@ -183,7 +183,7 @@ _STYLE = (
 
 
 def html_page(shown: Sequence[Table]) -> str:
-    """One page without scripts or anything from elsewhere."""
+    """Return one page without scripts and without anything from other places."""
     title = html.escape(shown[0].title)
     parts = [
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>',
@@ -222,7 +222,7 @@ WRITERS: dict[str, Callable[[Sequence[Table]], str]] = {
     "latex": _each(latex_table),
     "html": html_page,
 }
-"""Formats of tables; CSV is of numbers, and so of a summary (`csv_text`, `csv_parts`)."""
+"""The formats of tables; CSV is made from the numbers of a summary (`csv_text`, `csv_parts`)."""
 
 
 FORMATS: dict[str, Callable[[MethodsSummary], str]] = {

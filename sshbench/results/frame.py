@@ -81,7 +81,7 @@ def _columns(row: MethodRow, metrics: Sequence[str]) -> dict[str, float]:
 
 
 def records_frame(records: Sequence[Record]) -> pandas.DataFrame:
-    """One row a record; metrics and attributes are columns of their own names, as in a file of records.
+    """Return one row for each record; metrics and attributes are columns of their own names, as in a file of records.
 
     Columns that are empty in all records are left out.
     """

@@ -1,6 +1,6 @@
-"""Records of a run that others made: the files of PCT-Net's authors, a row an image of iHarmony4's test.
+"""Records of a run that others made: the files of PCT-Net's authors on iHarmony4's test set, one row for each image.
 
-Their rows stand in another order in each file, so that they are only to be compared by name, as records are.
+Each file has its rows in another order, so they can only be compared by name, as records are.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ from sshbench.results.records import Record, RecordsError
 
 BENCHMARK = "iharmony4"
 SUBSETS = {"a": "HAdobe5k", "c": "HCOCO", "d": "Hday2night", "f": "HFlickr"}
-"""First letter of an image's name -> its subset."""
+"""From the first letter of an image's name to its subset."""
 
 METRICS = {"MSE": "mse", "PSNR": "psnr", "fMSE": "fmse", "SSIM": "ssim"}
-"""Column -> metric. `SE` is left out: it is a multiple of another column, in one published file of the wrong one."""
+"""From columns to metrics.
+
+`SE` is left out: it is a multiple of another column, in one published file of the wrong one.
+"""
 
 _NAME = re.compile(r"([acdf])[A-Za-z0-9]*_[A-Za-z0-9]+_[A-Za-z0-9]+")
 _LARGEST = 1 << 26
@@ -28,20 +31,20 @@ _FORMULA = 0.01  # dB that a rounded PSNR may be from that of its MSE
 
 
 def read_foreign(path: str | os.PathLike[str], method: str, protocol: Protocol) -> list[Record]:
-    """Read a CSV file with the columns `Name`, `MSE`, `PSNR`, `height`, `width`, `mask_area`, perhaps `fMSE`, `SSIM`.
+    """Read a CSV file with `Name`, `MSE`, `PSNR`, `height`, `width`, `mask_area`, and perhaps `fMSE`, `SSIM`.
 
     Parameters
     ----------
     method
-        What the records call the method.
+        The name of the method in the records.
     protocol
-        The protocol that the file's numbers are of, which the file does not say.
+        The protocol of the file's numbers, which the file does not state.
 
     Raises
     ------
     RecordsError
-        It is no such file, a row is not of an image of iHarmony4 or stands twice, a value is no number, or PSNR does
-        not follow from MSE as the protocol has it.
+        It is not such a file, a row is not of an image of iHarmony4 or is repeated, a value is not a number, or PSNR
+        does not follow from MSE as the protocol defines it.
     """
     found: dict[str, Record] = {}
     for number, row in _rows(Path(path)):
@@ -73,7 +76,7 @@ def read_foreign(path: str | os.PathLike[str], method: str, protocol: Protocol) 
 
 
 def method_of(path: str | os.PathLike[str]) -> str:
-    """What to call the method of a file, by its name: `evaluation_PCTNet_CNN.csv` -> `pct-net-cnn+published`."""
+    """Return the name of a file's method: `evaluation_PCTNet_CNN.csv` gives `pct-net-cnn+published`."""
     stem = re.sub(r"^evaluation_", "", Path(path).stem.lower()).replace("pctnet", "pct-net")
     return f"{re.sub(r'[^a-z0-9.]+', '-', stem).strip('-.') or 'unnamed'}+published"
 

@@ -1,7 +1,7 @@
-"""Records of runs under way, until they become a file of records.
+"""The records of unfinished runs, until they become a file of records.
 
-Finished rows stand in `.jsonl` files beside the files of records, a line each, so that a killed run loses at most the
-image it was at. Several runs may write to one folder at once.
+Finished rows stand in `.jsonl` files beside the files of records, one line each, so that a killed run loses at most the
+image that it was working on. Several runs may write to one folder at once.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from sshbench.whole_file import append_whole
 
 
 class Journal:
-    """Records of runs under way, appended line by line to `<method>-<protocol>.jsonl`.
+    """The records of unfinished runs, appended line by line to `<method>-<protocol>.jsonl`.
 
-    Any number of processes may keep one for a folder at once: each change is made under a lock, and a file of records
-    that is written has what the others found, too.
+    Any number of processes may use a journal of one folder at once: each change is made under a lock, and a file of
+    records also contains the results of the others.
     """
 
     def __init__(self, out: Path) -> None:
@@ -31,7 +31,7 @@ class Journal:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def locked(self) -> AbstractContextManager[None]:
-        """Hold the folder's lock."""
+        """Return a context that holds the folder's lock."""
         return locked(self.folder)
 
     def append(self, records: Iterable[Record]) -> None:
@@ -47,7 +47,7 @@ class Journal:
                     append_whole(path, data)
 
     def read(self, method: str, protocol: str) -> list[Record]:
-        """All records of a method and protocol, of finished runs and of those under way; the latest of each id."""
+        """Return all records of a method and protocol, of finished and unfinished runs; the latest for each id."""
         with self.locked():
             return self._read(method, protocol)
 
@@ -78,10 +78,10 @@ class Journal:
         Parameters
         ----------
         also
-            Which records that are there, of this run or of another one, belong into the file too. One that failed gives
-            way to one that did not.
+            Tells which existing records, of this run or of another one, also belong into the file. A record of a
+            failure gives way to one of a success.
         order
-            The key to sort by; as they come by default.
+            The key to sort by; by default the records keep their order.
         """
         path = records_file(self.folder.parent, method, protocol)
         with self.locked():
@@ -94,7 +94,7 @@ class Journal:
             path.with_suffix(".jsonl").unlink(missing_ok=True)
 
     def drop(self, method: str, protocol: str) -> None:
-        """Forget what is known of a method and protocol."""
+        """Delete the records of a method and protocol."""
         path = records_file(self.folder.parent, method, protocol)
         with self.locked():
             path.unlink(missing_ok=True)

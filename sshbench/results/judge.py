@@ -1,4 +1,4 @@
-"""What a run does to one image: load, predict with every method, score under every protocol."""
+"""What a run does to one image: load it, predict with every method, and score under every protocol."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LPIPS = ("lpips", "lpips_squeeze", "lpips_vgg")
 
 
 class Step(NamedTuple):
-    """What a process is at: making a method, or on some images loading, predicting or scoring."""
+    """What a process is doing: making a method, or loading, predicting or scoring some images."""
 
     what: Literal["make", "load", "predict", "score"]
     method: str = ""
@@ -39,7 +39,7 @@ Report = Callable[[Step], None]
 
 @dataclass(frozen=True, eq=False)
 class EvaluationJob:
-    """What a run does to each image; goes to worker processes as it is.
+    """What a run does to each image; it is sent to worker processes as it is.
 
     Parameters
     ----------
@@ -48,11 +48,11 @@ class EvaluationJob:
     metrics
         Names, or None for those that each protocol scores by default.
     keep
-        Whether predictions and scores that are there are used.
+        Whether existing predictions and scores are used.
     weights
-        By name as in `methods`, what to hand to `get_method`.
+        By name as in `methods`, the weights for `get_method`.
     broken
-        By place among `methods`, why one cannot be made: what happened to the process that tried.
+        By place among `methods`, why a method cannot be made: what happened to the process that tried.
     """
 
     benchmark: Benchmark
@@ -66,12 +66,14 @@ class EvaluationJob:
     broken: Mapping[int, str] = field(default_factory=dict)
 
     def make_entries(self, report: Report = lambda step: None) -> list[Entry]:
-        """The methods, ready to run; in place of one that cannot one whose every prediction says why.
+        """Return the methods, ready to run.
+
+        A method that cannot run is replaced by one whose every prediction says why.
 
         Raises
         ------
         MethodError
-            A name that nothing has, or the only method cannot run.
+            A name has no method, or the only method cannot run.
         """
         entries: list[Entry] = []
         for place, asked in enumerate(self.methods):
@@ -112,7 +114,7 @@ class EvaluationJob:
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """A method in a run, and what records say of it."""
+    """A method in a run, and what records say about it."""
 
     method: Method
     own: Identity
@@ -130,13 +132,13 @@ class Task:
     Parameters
     ----------
     known
-        Records of earlier runs on them.
+        The records of earlier runs on these images.
     scorers
-        By protocol, the hash of what scores; scores of another one are not used.
+        By protocol, the hash of the scorer; scores of other scorers are not used.
     nets
-        By metric, the hash of the weights of LPIPS; what is not here cannot be computed.
+        By metric, the hash of the weights of LPIPS; metrics without weights cannot be computed.
     lost
-        What is not tried again, since it ended or held up its process, and what happened.
+        Steps that are not tried again, since they ended or blocked their process, and what happened.
     """
 
     ids: tuple[str, ...]
@@ -154,12 +156,12 @@ class _Loaded:
 
 
 def judge(job: EvaluationJob, entries: Sequence[Entry], task: Task, report: Report = lambda step: None) -> list[Record]:
-    """Predict and score some images; scores in `task.known` are used where they still hold.
+    """Predict and score some images; scores in `task.known` are used if they are still valid.
 
     Parameters
     ----------
     report
-        Told of each step before it is done.
+        Called with each step before it begins.
     """
     earlier = {record.key: record for record in task.known if record.failed is None} if job.keep else {}
     loaded, records = [], []
@@ -194,7 +196,7 @@ def _protect(composite: Composite) -> None:
 
 
 class _Found:
-    """A prediction, whose pixels are read when they are needed; or why there is none, and where the method failed."""
+    """A prediction, whose pixels are read when needed; or the reason why there is none, and where the method failed."""
 
     def __init__(
         self, stored: Stored | None = None, pixels: Pixels | None = None, failed: str | None = None, traceback: str = ""
@@ -241,7 +243,7 @@ def _predicted(job: EvaluationJob, entry: Entry, loaded: Sequence[_Loaded], task
 
 
 def _made(entry: Entry, batch: Sequence[Composite], report: Report) -> list[Any]:
-    """For each composite its pixels and costs, or the error: a batch that fails is tried again one by one."""
+    """Return the pixels and costs of each composite, or the error; a batch that fails is tried again one by one."""
     if not batch:
         return []
     report(Step("predict", entry.own.name, tuple(composite.id for composite in batch)))
@@ -316,9 +318,9 @@ def _scored(
 
 
 def _still_holding(old: Record | None, record: Record, task: Task) -> tuple[dict[str, float], dict[str, str]]:
-    """The scores of an earlier record that are those of the new one, and the weights that its LPIPS is of.
+    """Return the scores of an earlier record that are valid for the new one, and the weights of its LPIPS.
 
-    LPIPS by other weights than those that are here now is none of them; where none are here, what is there stays.
+    LPIPS by other weights than the present ones is not valid; if no weights are available, the earlier LPIPS stays.
     """
     if old is None or _basis(old) != _basis(record):
         return {}, {}
@@ -328,10 +330,10 @@ def _still_holding(old: Record | None, record: Record, task: Task) -> tuple[dict
 
 
 def _hash_of(one: _Loaded) -> str:
-    """The hash of a composite and its ground truth."""
+    """Return the hash of a composite and its ground truth."""
     return f"{one.inputs[:16]}{one.target[:16]}"
 
 
 def _basis(record: Record) -> tuple[str, ...]:
-    """What the scores of a record depend on, less the weights of LPIPS."""
+    """Return what the scores of a record depend on, except the weights of LPIPS."""
     return record.protocol_version, record.scorer_hash, record.input_hash, record.prediction_hash

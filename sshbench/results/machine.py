@@ -1,4 +1,4 @@
-"""What a result was made with: versions of the libraries that decide about numbers, and the hardware."""
+"""What a result was made with: the versions of the libraries that affect numbers, and the hardware."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LIBRARIES = ("sshbench", "numpy", "scipy", "torch", "torchvision", "lpips", "pi
 
 @cache
 def versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that are installed."""
+    """Return the versions of Python and of the installed libraries."""
     found = {"python": platform.python_version()}
     for name in _LIBRARIES:
         try:
@@ -26,7 +26,7 @@ def versions() -> dict[str, str]:
 
 
 def hardware() -> dict[str, str | int]:
-    """The machine: system, kind and number of processors, and the GPU if one is in use."""
+    """Return the machine: its system, the kind and number of processors, and the GPU if one is in use."""
     found: dict[str, str | int] = {
         "system": platform.system(),
         "machine": platform.machine(),
@@ -40,7 +40,7 @@ def hardware() -> dict[str, str | int]:
 
 
 def machine() -> str:
-    """The hardware in words."""
+    """Return the hardware in words."""
     found = hardware()
     gpu = f"{found['gpu']}; " if "gpu" in found else ""
     return f"{gpu}{found['processor'] or found['machine']}, {found['processors']} processors"
@@ -48,7 +48,10 @@ def machine() -> str:
 
 @cache
 def revision() -> str:
-    """The git revision of the checkout that sshbench runs from, `-dirty` where files differ; empty elsewhere."""
+    """Return the git revision of the checkout that sshbench runs from, with `-dirty` if files differ.
+
+    Empty elsewhere.
+    """
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return ""
@@ -63,7 +66,7 @@ def revision() -> str:
 
 
 def processors() -> int:
-    """How many processors this process may use."""
+    """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

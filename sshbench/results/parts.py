@@ -1,4 +1,4 @@
-"""The field's table: methods by the parts of a benchmark and by metrics, such as iHarmony4's subsets by MSE."""
+"""The table of the field: methods by the parts of a benchmark and by metrics, such as iHarmony4's subsets by MSE."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas
 
 METRICS = ("mse", "psnr", "fmse")
-"""What tables of the field show of each subset; of them those that were computed are the default."""
+"""The metrics that tables of the field show for each subset; the default is those of them that were computed."""
 
 DIVISIONS = ("subset", "foreground")
 ALL = "all"
@@ -41,23 +41,23 @@ def summarise_parts(
     methods: Mapping[str, str] | None = None,
     ceilings: bool = True,
 ) -> dict[str, MethodsSummary]:
-    """Summarise each part of the images as if it were a benchmark of its own, and `"all"` of them behind the parts.
+    """Summarise each part of the images as a benchmark of its own, and all of them as the last part, `"all"`.
 
     Parameters
     ----------
     records
-        Of one benchmark under one protocol.
+        Records of one benchmark under one protocol.
     division
         `"subset"` or `"foreground"`.
     metrics
-        `METRICS` by default, as far as they are there.
+        By default those of `METRICS` that exist.
     sort, methods, ceilings
-        As for `summarise`; rows have the same order in all parts.
+        As for `summarise`; the rows have the same order in all parts.
 
     Raises
     ------
     RecordsError
-        The images have one part alone, or as for `summarise`.
+        The images have only one part, or as for `summarise`.
     """
     if division not in DIVISIONS:
         raise RecordsError(f"there is no division {division!r} of images, only {' and '.join(DIVISIONS)}")
@@ -81,7 +81,7 @@ def summarise_parts(
 
 
 def parts_table(parts: Mapping[str, MethodsSummary], division: str = "subset", *, intervals: bool = True) -> Table:
-    """What `summarise_parts` found as one table, each part a group of columns."""
+    """Return the result of `summarise_parts` as one table, with a group of columns for each part."""
     whole = parts[ALL]
     columns = [(summary, metric) for summary in parts.values() for metric in whole.metrics]
     by_method = {part: {row.method: row for row in summary.rows} for part, summary in parts.items()}
@@ -106,10 +106,10 @@ def parts_table(parts: Mapping[str, MethodsSummary], division: str = "subset", *
 
 
 def parts_frame(parts: Mapping[str, MethodsSummary], *, intervals: bool = True) -> pandas.DataFrame:
-    """The same as a frame: a row a method, and columns of two levels, the part and the metric.
+    """Return the same as a frame: one row for each method, and columns of two levels, the part and the metric.
 
     With `intervals`, `M_low` and `M_high` follow each metric M. `attrs` holds benchmark, protocol, protocol_version,
-    the `images` of each part, and `leads`: by part and metric, the method whose lead is beyond chance, if one is.
+    the `images` of each part, and `leads`: by part and metric, the method whose lead is beyond chance, if there is one.
     """
     import pandas
 

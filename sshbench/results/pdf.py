@@ -1,7 +1,8 @@
-"""One page of PDF with pictures and short lines of text, as journals take it: fonts embedded, pictures as JPEG.
+"""One page of PDF with pictures and short lines of text, as journals require: embedded fonts, and pictures as JPEG.
 
-matplotlib lays out the page and embeds its fonts as TrueType (Type 42). It would keep pictures without loss, and so as
-ten times the bytes; it gets a stand-in for each of them, which pypdf replaces by JPEG of the best quality that fits.
+matplotlib lays out the page and embeds its fonts as TrueType (Type 42). It would store pictures losslessly, in ten
+times the bytes. It therefore receives a placeholder for each picture, which pypdf replaces by JPEG of the best quality
+that fits.
 """
 
 from __future__ import annotations
@@ -41,15 +42,16 @@ def pdf_page(
     Parameters
     ----------
     width, height
-        Of the page, in points of 1/72 inch.
+        The size of the page, in points of 1/72 inch.
     pictures
         Each uint8 `[H, W, 3]` and its x, y, width and height from the page's upper left.
     labels
         Each a text, the middle of its baseline from the upper left, and whether it is bold.
     size
-        Of letters in points; smaller where a text is wider than `room`.
+        The size of the letters in points; smaller if a text is wider than `room`.
     most
-        Bytes that the file should not exceed: pictures have the best of `STEPS` that keeps to it, or the last one.
+        The number of bytes that the file should not exceed: pictures have the best of `STEPS` that keeps to it, or the
+        last one.
 
     Raises
     ------
@@ -100,7 +102,7 @@ def _reduced(image: NDArray[np.uint8], scale: float) -> Image.Image:
 
 
 def _write(page: Any, text: str, x: float, y: float, bold: bool, size: float, room: float) -> None:
-    """Write a line around the middle of its baseline, in smaller letters where it is wider than `room` points."""
+    """Write a line around the middle of its baseline, in smaller letters if it is wider than `room` points."""
     line = page.text(
         x, y, text, ha="center", va="baseline", fontsize=size, fontweight="bold" if bold else "normal",
         fontfamily="DejaVu Sans", parse_math=False,

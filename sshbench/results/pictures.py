@@ -1,4 +1,4 @@
-"""The images behind records: composites, predictions, ground truths and error maps, at the size they are shown in."""
+"""The images behind records, at the size of their display: composites, predictions, ground truths and error maps."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Pictures:
     Parameters
     ----------
     predictions
-        By method, those that are there.
+        The available predictions, by method.
     """
 
     id: str
@@ -37,20 +37,20 @@ class Pictures:
     predictions: Mapping[str, Pixels]
 
     def error_map(self, method: str) -> Pixels | None:
-        """How far a prediction is from the ground truth, in the colours of `error_colours`."""
+        """Return the difference of a prediction from the ground truth, in the colours of `error_colours`."""
         if self.target is None or method not in self.predictions:
             return None
         return error_map(self.predictions[method], self.target)
 
 
 def error_map(prediction: Pixels, target: Pixels) -> Pixels:
-    """Absolute error, mean over the channels, from black (none) to pale yellow (`ERROR_SPAN` and more)."""
+    """Return the absolute error, a mean over the channels, from black (none) to pale yellow (`ERROR_SPAN` and more)."""
     error = np.abs(prediction.astype(np.int16) - target).mean(axis=-1)
     return error_colours(error / ERROR_SPAN)
 
 
 def error_colours(values: NDArray[np.floating]) -> Pixels:
-    """Colours uint8 `[..., 3]` of values 0..1."""
+    """Return colours uint8 `[..., 3]` of values 0..1."""
     places = np.linspace(0, 1, len(_RAMP))
     channels = [np.interp(values, places, [colour[i] for colour in _RAMP]) for i in range(3)]
     return np.asarray(np.rint(np.stack(channels, axis=-1)), np.uint8)
@@ -73,7 +73,7 @@ def load_pictures(
     Raises
     ------
     RecordsError
-        The benchmark lacks an image that records are of: it is another one, or another version of it.
+        The benchmark lacks an image of the records: it is another benchmark, or another version of it.
     """
     by_id: dict[str, list[Record]] = {id: [] for id in ids}
     for record in records:
@@ -99,9 +99,9 @@ def load_pictures(
 
 
 def _prediction(folder: Path, record: Record) -> Pixels | None:
-    """Read the picture that a record names; None where there is none within the folder, or none that can be read.
+    """Read the picture that a record names; return None if there is none in the folder, or none that can be read.
 
-    Records may come from elsewhere, so what they name is followed to nothing outside of their folder of results.
+    Records may come from elsewhere, so no name in them is followed out of their folder of results.
     """
     try:
         path = (folder / record.prediction).resolve()
@@ -120,9 +120,9 @@ def _resized(image: Pixels, size: tuple[int, int]) -> Pixels:
 
 
 def spread(records: Iterable[Record], metric: str) -> dict[str, float]:
-    """How far methods are apart on each image: the best less the worst value, largest first.
+    """Return how far methods are apart on each image: the best minus the worst value, largest first.
 
-    Ceilings do not count, nor does `dc`, the composite as it is, where there are two others.
+    Ceilings do not count, nor does `dc`, the composite as it is, if there are two other methods.
     """
     values: dict[str, dict[str, float]] = {}
     for record in records:

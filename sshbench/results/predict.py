@@ -1,8 +1,8 @@
 """The first stage of evaluation: predictions, each made once and kept as a lossless image.
 
-An image carries a key in its PNG text, made of the method's name, code and weights and of the pixels that it was given,
-so that a prediction is used again exactly where it would come out the same. A float prediction is kept in full in a
-`.npy` file beside its image.
+The PNG text of an image has a key, made of the method's name, code and weights and of the pixels of its input, so that
+a prediction is used again exactly if it would come out the same. A float prediction is kept in full in a `.npy` file
+beside its image.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _HEADER_END = 33  # of a PNG: signature and IHDR
 
 @dataclass(frozen=True)
 class Costs:
-    """What a prediction took: wall time in seconds, peak memory in bytes; None where it was not made here."""
+    """The cost of a prediction: wall time in seconds and peak memory in bytes; None if it was not made here."""
 
     seconds: float | None = None
     peak_memory: int | None = None
@@ -45,19 +45,19 @@ class Costs:
 
 @dataclass(frozen=True)
 class Stored:
-    """A prediction on disk: where, the hash of its pixels, and what it took."""
+    """A prediction on disk: its file, the hash of its pixels, and its cost."""
 
     path: Path
     hash: str
     costs: Costs
 
     def pixels(self) -> Pixels:
-        """Read it: uint8 `[H, W, 3]`, or floats over 0..1.
+        """Read the prediction: uint8 `[H, W, 3]`, or floats over 0..1.
 
         Raises
         ------
         PredictionError
-            It is not what was stored; then it is removed.
+            The file is not what was stored; then it is removed.
         """
         array = self.path.with_suffix(".npy")
         try:
@@ -78,7 +78,7 @@ class Stored:
 
 
 def pixels_hash(*arrays: NDArray[Any] | None) -> str:
-    """A hash of arrays: their types, shapes and values."""
+    """Return a hash of arrays: their types, shapes and values."""
     digest = hashlib.sha256()
     for array in arrays:
         if array is None:
@@ -90,7 +90,7 @@ def pixels_hash(*arrays: NDArray[Any] | None) -> str:
 
 
 def input_hash(composite: Composite) -> str:
-    """A hash of all that a method may look at, less the ground truth."""
+    """Return a hash of everything that a method may look at, except the ground truth."""
     c = composite
     same_foreground, same_background = c.foreground is c.composite, c.background is c.composite
     return pixels_hash(
@@ -103,9 +103,9 @@ def input_hash(composite: Composite) -> str:
 
 
 def prediction_key(method: Method, own: Identity, composite: Composite, inputs: str, target: str) -> str:
-    """What a prediction depends on: the method's name, code, state and weights, and the hashes of what it sees.
+    """Return what a prediction depends on: the method's name, code, state and weights, and the hashes of its input.
 
-    A method that depends on more for a composite, such as a file, has a function `key` that says so.
+    If a method depends on more for a composite, such as a file, its function `key` says so.
     """
     parts = [own.name, own.code, own.weights_hash, inputs, target if own.sees_target else ""]
     if hasattr(method, "key"):
@@ -114,7 +114,7 @@ def prediction_key(method: Method, own: Identity, composite: Composite, inputs: 
 
 
 def stored(path: Path, key: str) -> Stored | None:
-    """The prediction kept at `path`, if it is there and was made with this key."""
+    """Return the prediction at `path`, if it exists and was made with this key."""
     try:
         with Image.open(path, formats=["PNG"]) as image:
             said = json.loads(image.info[_TEXT])
@@ -130,7 +130,7 @@ def stored(path: Path, key: str) -> Stored | None:
 
 
 def store(path: Path, pixels: Pixels, key: str, costs: Costs) -> Stored:
-    """Keep a prediction; the image appears last, so that it stands for the whole."""
+    """Store a prediction. The image is written last, so that it stands for the whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     found = pixels_hash(pixels)
     array = path.with_suffix(".npy")
@@ -153,7 +153,7 @@ def predict(method: Method, batch: Sequence[Composite]) -> tuple[list[Pixels], C
 
     Returns
     -------
-    An image a composite, and what one of them took.
+    One image for each composite, and the cost of one of them.
 
     Raises
     ------
@@ -178,16 +178,16 @@ def _png(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def _with_text(png: bytes, keyword: str, text: str) -> bytes:
-    """The PNG with a tEXt chunk behind its header."""
+    """Return the PNG with a tEXt chunk after its header."""
     body = b"tEXt" + keyword.encode("latin-1") + b"\0" + text.encode("latin-1")
     chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
     return png[:_HEADER_END] + chunk + png[_HEADER_END:]
 
 
 class _Meter:
-    """Wall time and peak memory of a block: of the CUDA device if it is in use, else of this process.
+    """The wall time and the peak memory of a block: of the CUDA device if it is in use, else of this process.
 
-    On Linux the process's peak is that of the block; elsewhere it is that of the process so far.
+    On Linux, the peak is that of the block; elsewhere it is that of the process so far.
     """
 
     seconds = 0.0

@@ -1,4 +1,4 @@
-"""Numbers that papers and repositories print, each with its source; shown beside measured ones, never among them."""
+"""Numbers that papers and repositories print, each with its source; shown beside measured numbers, never among them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ class Published:
     Parameters
     ----------
     value, n
-        As printed, and over how many images.
+        The value as printed, and the number of images.
     source
-        Where it stands.
+        Where the number stands.
     protocol, note
-        The protocol of sshbench's that it was scored by, "" where none is known to be that; and what else is known of
-        how it was scored.
+        The protocol of sshbench by which it was scored, "" if none is known; and what else is known about the scoring.
     """
 
     benchmark: str
@@ -36,7 +35,7 @@ class Published:
 
 @cache
 def read_published() -> tuple[Published, ...]:
-    """All of them, in the order of the file `published.csv` of this package."""
+    """Return all published numbers, in the order of the file `published.csv` of this package."""
     text = files(__package__).joinpath("published.csv").read_text("utf-8")
     found = []
     for row in csv.DictReader(text.splitlines()):
@@ -46,5 +45,5 @@ def read_published() -> tuple[Published, ...]:
 
 
 def published_on(benchmark: str, subset: str = "all") -> list[Published]:
-    """Those on a benchmark, or on a subset of it; none where nothing is printed, as for `sample`."""
+    """Return the numbers on a benchmark, or on a subset of it; empty if nothing is printed, as for `sample`."""
     return [p for p in read_published() if p.benchmark == benchmark and p.subset == subset]

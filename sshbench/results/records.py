@@ -1,7 +1,7 @@
-"""`Record`: how one method did on one image under one protocol, and the files that hold records.
+"""`Record`: the result of one method on one image under one protocol, and the files that hold records.
 
-A folder of results has `records/<method>-<protocol>.parquet`, one row an image (`sshbench.results.folder`). While a run
-goes on, its records stand in files beside these (`sshbench.results.journal`).
+A folder of results has `records/<method>-<protocol>.parquet`, one row for each image (`sshbench.results.folder`).
+During a run, its records stand in files beside these (`sshbench.results.journal`).
 """
 
 from __future__ import annotations
@@ -32,35 +32,35 @@ class RecordsError(SshbenchError):
 
 @dataclass(frozen=True)
 class Record:
-    """How one method did on one image under one protocol.
+    """The result of one method on one image under one protocol.
 
     Parameters
     ----------
     id, benchmark, method, protocol, protocol_version
         What was judged and how. `id` is the key of every join.
     metrics
-        Name of a metric -> value, in the metric's own unit; empty for a failure. A metric that could not be computed
-        is absent.
+        From the name of a metric to its value, in the metric's own unit; empty for a failure. A metric that could not
+        be computed is absent.
     attributes
-        The composite's: subset, foreground_ratio and others.
+        The attributes of the composite: subset, foreground_ratio and others.
     seconds, peak_memory
-        What the prediction took: wall time, and the peak of the process (or on the CUDA device) in bytes; None where
-        it was not made here.
+        The cost of the prediction: wall time, and the peak of the process (or on the CUDA device) in bytes; None if the
+        prediction was not made here.
     failed
-        Why there are no metrics; None where there are.
+        Why there are no metrics; None if there are.
     prediction
         The predicted image, relative to the folder of results (`predictions/<method>/<id>.png`); "" without one.
     sees_target
-        The method is a ceiling, which looks at the ground truth.
+        Whether the method is a ceiling, which looks at the ground truth.
     input_hash, prediction_hash, method_hash, weights_hash
-        Of the composite's pixels, the predicted pixels, the method's code, options and state, and its weights ("": has
-        none).
+        The hashes of the composite's pixels; of the predicted pixels; of the method's code, options and state; and of
+        its weights ("" without weights).
     scorer_hash, lpips_hash
-        Of the code of the metrics and the protocol, and by metric of the weights of LPIPS.
+        The hash of the code of the metrics and of the protocol; and by metric, the hash of the weights of LPIPS.
     traceback
-        Where the method failed, as Python prints it; "" where it did not, or returned no images.
+        Where the method failed, as Python prints it; "" if it did not fail, or returned no images.
     trained_by
-        Whose weights: `authors`, `sshbench` or `user`, `missing` where the method lacks them; "" where it has none.
+        Whose weights the method has: `authors`, `sshbench` or `user`; `missing` if it lacks them; "" if it has none.
 
     Examples
     --------
@@ -94,12 +94,12 @@ class Record:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """Method, protocol and id: what a record is looked up by in a folder of results."""
+        """Method, protocol and id: the key of a record in a folder of results."""
         return self.method, self.protocol, self.id
 
 
 class _Meta(BaseModel):
-    """What a file of records says of itself."""
+    """The metadata of a file of records."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
     format: int
@@ -138,8 +138,8 @@ def write_records(
 ) -> None:
     """Write records of one method and protocol to a Parquet file, which appears whole or not at all.
 
-    Metrics and attributes are columns of their own names, so that the file reads well as a table; an attribute that
-    has the name of another column gets `attribute_` in front.
+    Metrics and attributes are columns of their own names, so the file can be read as a table. If an attribute has the
+    name of another column, `attribute_` is added in front.
     """
     metrics = list(dict.fromkeys(name for record in records for name in record.metrics))
     attributes = attribute_columns(records, {*_COLUMNS.names, *metrics})
@@ -163,7 +163,7 @@ def write_records(
 
 
 def attribute_columns(records: Iterable[Record], taken: set[str]) -> dict[str, str]:
-    """Column -> attribute: of its own name, or with `attribute_` in front where the name is taken."""
+    """Return the column of each attribute: its own name, or with `attribute_` in front if the name is taken."""
     columns: dict[str, str] = {}
     for name in dict.fromkeys(name for record in records for name in record.attributes):
         column = str(_text(name))
@@ -174,17 +174,17 @@ def attribute_columns(records: Iterable[Record], taken: set[str]) -> dict[str, s
 
 
 def _text(value: Any) -> Any:
-    """The value, a text as UTF-8 can hold it: bytes of a file name that are none become escapes."""
+    """Return the value; bytes of a file name that are not UTF-8 become escapes."""
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def _is_score(value: Any) -> bool:
-    """Whether a metric may be this; sums of far larger numbers are no number any more."""
+    """Return whether a metric may have this value; sums of far too large numbers are no longer numbers."""
     return _is_number(value) and not 1e100 < abs(float(value)) < math.inf
 
 
 def _fits(value: Any) -> bool:
-    """Whether a column of whole numbers can hold the value, if that is one."""
+    """Return whether a column of integers can hold the value, if it is an integer."""
     return not isinstance(value, int) or -(2**63) <= value < 2**63
 
 
@@ -260,7 +260,7 @@ def read_records_file(path: str | os.PathLike[str]) -> list[Record]:
     Raises
     ------
     RecordsError
-        It is missing or damaged, or holds something else.
+        The file is missing or damaged, or holds something else.
     """
     path = Path(path)
     if not path.is_file():
@@ -346,5 +346,5 @@ def _meta(path: Path, schema: pa.Schema) -> _Meta:
 
 
 def without_costs(record: Record) -> Record:
-    """The record less what differs between two runs of the same: time and memory."""
+    """Return the record without what differs between two equal runs: time and memory."""
     return replace(record, seconds=None, peak_memory=None)

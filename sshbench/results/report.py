@@ -1,7 +1,7 @@
 """One self-contained HTML page about a run: tables, distributions, and every image under a slider.
 
-The page needs nothing from elsewhere and works from a file. What it says stands in it as HTML; sorting, charts and the
-slider are `page/page.js`, which reads the numbers and pictures from a block of JSON.
+The page loads nothing from other places and works from a file. Its content is HTML; sorting, charts and the slider are
+in `page/page.js`, which reads the numbers and pictures from a block of JSON.
 """
 
 from __future__ import annotations
@@ -53,25 +53,25 @@ def write_report(
     Parameters
     ----------
     records
-        Of one benchmark under one protocol.
+        Records of one benchmark under one protocol.
     benchmark, folders
-        Where pictures come from: the benchmark that was judged, and the folders of results with the predictions. No
-        benchmark: no pictures.
+        The sources of the pictures: the benchmark that was judged, and the folders of results with the predictions.
+        Without a benchmark there are no pictures.
     sort
-        The metric that rows are ordered by and charts begin with; the first by default.
+        The metric by which rows are ordered and with which charts begin; the first by default.
     weight_to
         Another set of images that means are estimated for.
     pictures
-        How many images to show: those on which methods differ most in that metric.
+        The number of images to show: those on which methods differ most in that metric.
     side
-        Their long side in pixels.
+        The long side of the images in pixels.
     progress
-        Called with images done and images in all.
+        Called with the number of finished images and the total number.
 
     Raises
     ------
     RecordsError
-        Records of several benchmarks or protocols, or of images that the benchmark lacks.
+        There are records of several benchmarks or protocols, or of images that the benchmark lacks.
     """
     summary = summarise(records, sort=sort, weight_to=weight_to)
     chosen = list(spread(records, summary.metrics[0]))[:pictures] if summary.metrics else []
@@ -89,7 +89,7 @@ def write_report(
 def payload(
     summary: MethodsSummary, records: Sequence[Record], shown: Mapping[str, Mapping[str, Any]] | None = None
 ) -> dict[str, Any]:
-    """What the script works on: metrics, methods, and for each image its values by method and metric."""
+    """Return the data of the script: metrics, methods, and for each image its values by method and metric."""
     values: dict[str, dict[str, list[float | None]]] = {}
     attributes: dict[str, Mapping[str, Any]] = {}
     for record in records:
@@ -112,14 +112,14 @@ def payload(
 
 
 def _number(value: float | None) -> float | None:
-    """Six digits of a value; JSON has no infinity, so it is what it counts as in means."""
+    """Return six digits of a value; JSON has no infinity, so infinity becomes the value that it has in means."""
     if value is None or not np.isfinite(counted := float(capped(value))):
         return None
     return float(f"{counted:.6g}")
 
 
 def _plain(value: str | float) -> str | float | None:
-    """An attribute as JSON has it, which knows no NaN and no infinity."""
+    """Return an attribute for JSON, which has no NaN and no infinity."""
     return value if isinstance(value, str) or np.isfinite(value) else None
 
 
@@ -162,7 +162,7 @@ def _uri(image: Pixels, quality: int = 80) -> str:
 
 
 def page(summary: MethodsSummary, data: Mapping[str, Any]) -> str:
-    """The page's text."""
+    """Return the text of the page."""
     parts = files(__package__).joinpath("page")
     style, script = (parts.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     has_pictures = any(image["pictures"] for image in data["images"])

@@ -1,4 +1,4 @@
-"""How sure a mean or a difference of means is: bootstrap intervals, paired tests and their correction.
+"""The uncertainty of means and of their differences: bootstrap intervals, paired tests and their correction.
 
 Images are the sample: an interval says where the mean would lie over other images of the same kind.
 """
@@ -16,14 +16,14 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 
 RESAMPLES = 5000
-_DRAWN = 10_000_000  # images in all resamples at most, which thousands of images keep to with fewer of them
+_DRAWN = 10_000_000  # upper limit of the images drawn in all resamples; large benchmarks use fewer resamples to keep it
 LEVEL = 0.95
 CAPPED = 100.0  # dB: what an infinite PSNR counts as in a mean; at 256 x 256, one code off in one value gives 101 dB
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over `n` images and its interval; NaN where there are too few."""
+    """A mean over `n` images and its interval; NaN if there are too few."""
 
     mean: float
     low: float
@@ -43,16 +43,16 @@ class Versus:
 
 
 def capped(values: ArrayLike) -> Floats:
-    """Values as they enter means: an infinite PSNR, of identical images, counts as 100 dB."""
+    """Return values as they enter means: an infinite PSNR, of identical images, counts as 100 dB."""
     numbers = np.asarray(values, np.float64)
     return np.where(np.isposinf(numbers), CAPPED, numbers)
 
 
 def estimate(values: ArrayLike, *, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 0) -> Estimate:
-    """Mean of `[n]` values and its bootstrap interval.
+    """Return the mean of `[n]` values and its bootstrap interval.
 
-    The interval is the expanded percentile interval of Hesterberg, "What teachers should know about the bootstrap",
-    The American Statistician 69 (4), 2015, section 4.3, which is about as wide as Student's for few values and follows
+    The interval is the expanded percentile interval of Hesterberg, "What teachers should know about the bootstrap", The
+    American Statistician 69 (4), 2015, section 4.3. For few values it is about as wide as Student's, and it follows
     their skewness. Equal arguments give equal intervals.
     """
     numbers = capped(values)
@@ -71,23 +71,24 @@ def estimate(values: ArrayLike, *, level: float = LEVEL, resamples: int = RESAMP
 def weighted_estimate(
     parts: Sequence[ArrayLike], shares: Sequence[float], *, level: float = LEVEL, seed: int = 0
 ) -> Estimate:
-    """Mean of the means of parts, weighted by their shares, and its bootstrap interval.
+    """Return the mean of the means of parts, weighted by their shares, and its bootstrap interval.
 
-    Images are drawn within their parts, as deviations from the part's mean, which are made as large as an unbiased
-    variance is. A part of one image shows no deviation of its own and takes those of all other parts ("collapsed
-    strata", Cochran, "Sampling techniques", 1977, section 5A.12). The interval is expanded as in `estimate`, by
-    Student's t with the degrees of freedom of Satterthwaite (Biometrics Bulletin 2 (6), 1946).
+    Images are drawn within their parts, as deviations from the part's mean that are scaled to an unbiased variance. A
+    part of one image has no deviation of its own and takes those of all other parts ("collapsed strata", Cochran,
+    "Sampling techniques", 1977, section 5A.12). The interval is expanded as in `estimate`, by Student's t with the
+    degrees of freedom of Satterthwaite (Biometrics Bulletin 2 (6), 1946).
 
     Parameters
     ----------
     parts
-        Values `[n]` of each part.
+        The values `[n]` of each part.
     shares
-        Of each part; their sum is 1. A part of share 0 does not count.
+        The shares of the parts; their sum is 1. A part with share 0 does not count.
 
     Returns
     -------
-    NaN throughout if a part that has a share has no value; an interval of NaN if no part has two.
+    Estimate
+        NaN throughout if a part with a share has no value; the interval is NaN if no part has two values.
     """
     from scipy.special import ndtr, stdtrit
 
@@ -118,8 +119,8 @@ def weighted_estimate(
 def versus(values: ArrayLike, best: ArrayLike, *, level: float = LEVEL, seed: int = 0) -> Versus:
     """Compare `[n]` values with those of another method on the same images: values - best.
 
-    p is of Wilcoxon's signed-rank test, two-sided; images without a difference do not count, and where there is none p
-    is 1.
+    p is that of Wilcoxon's signed-rank test, two-sided. Images without a difference do not count; if there are no
+    others, p is 1.
     """
     from scipy.stats import wilcoxon
 
@@ -141,14 +142,14 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 @lru_cache(maxsize=8)
 def _weights(n: int, resamples: int, seed: int) -> NDArray[np.float64]:
-    """`[resamples, n]`: how often each image is drawn, over n; the same for all methods, so that pairs stay pairs."""
+    """Return `[resamples, n]`: how often each image is drawn, divided by n; the same draws for all methods."""
     drawn = np.random.Generator(np.random.PCG64(seed)).integers(0, n, (resamples, n))
     rows = np.arange(resamples)[:, None] * n
     return np.bincount((drawn + rows).ravel(), minlength=resamples * n).reshape(resamples, n) / n
 
 
 def tails(n: int, level: float) -> Floats:
-    """The two quantiles that an expanded percentile interval over `n` units is read at; see `estimate`."""
+    """Return the two quantiles at which an expanded percentile interval over `n` units is read; see `estimate`."""
     from scipy.special import ndtr, stdtrit
 
     tail = float(ndtr(np.sqrt(n / (n - 1)) * stdtrit(n - 1, (1 - level) / 2)))

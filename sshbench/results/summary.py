@@ -1,4 +1,4 @@
-"""From records to what a table says: means with intervals, differences to the best, strata, failures, cost."""
+"""From records to the content of tables: means with intervals, differences to the best, strata, failures, cost."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class MethodRow:
 
 @dataclass(frozen=True)
 class Weighting:
-    """The set of images that means are weighted to, and how many images each of its parts has here."""
+    """The set of images that means are weighted to, and how many of the present images lie in each of its parts."""
 
     shares: Shares
     images: tuple[int, ...]
@@ -84,7 +84,7 @@ class MethodsSummary:
     weighting: Weighting | None = None
 
     def leads(self, metric: str) -> str | None:
-        """The best method, if its lead is beyond chance: the intervals of all differences to it leave zero out.
+        """Return the best method, if its lead is beyond chance: the intervals of all differences to it leave zero out.
 
         None where there is no best method, or where it has no rival.
         """
@@ -102,12 +102,12 @@ class MethodsSummary:
 
 
 def higher_is_better(metric: str) -> bool:
-    """Whether more of a metric is better; of one that is not known, less."""
+    """Return whether a larger value of a metric is better; for an unknown metric, a smaller value is."""
     return metric in METRICS and METRICS[metric].higher_is_better
 
 
 def one_of(records: Sequence[Record], *, benchmark: str | None = None, protocol: str | None = None) -> list[Record]:
-    """Records of one benchmark under one version of one protocol.
+    """Return the records of one benchmark under one version of one protocol.
 
     Raises
     ------
@@ -153,13 +153,13 @@ def summarise(
     Parameters
     ----------
     metrics
-        Which, in this order; all that there are by default.
+        The metrics, in this order; by default all that exist.
     sort
         The metric by which methods are ordered and strata are shown; the first by default.
     weight_to
-        Another set of images that means are to be weighted to beside.
+        Another set of images for which weighted means are added.
     methods
-        Which methods to show, each with its title (empty for its own name), in this order unless `sort` is given; by
+        The methods to show, each with its title (empty for its own name), in this order unless `sort` is given; by
         default all, the best first. The others take no part in comparisons.
     ceilings
         Whether to show the methods that see the ground truth.
@@ -167,7 +167,8 @@ def summarise(
     Raises
     ------
     RecordsError
-        Records of several benchmarks or protocols, a metric that none of them has, or nothing to weigh by (`strata`).
+        There are records of several benchmarks or protocols, a metric that none of them has, or nothing to weight by
+        (`strata`).
     """
     records = chosen(one_of(records), methods, ceilings=ceilings)
     there = list(dict.fromkeys(name for record in records for name in record.metrics))
@@ -211,12 +212,12 @@ def summarise(
 
 
 def chosen(records: Sequence[Record], methods: Iterable[str] | None, *, ceilings: bool = True) -> list[Record]:
-    """Records of some methods.
+    """Return the records of some methods.
 
     Raises
     ------
     RecordsError
-        There are none of a method that is named, or only ceilings are left and those are not wanted.
+        A named method has no records, or only ceilings are left and they are not wanted.
     """
     there = list(dict.fromkeys(record.method for record in records))
     for name in methods or ():
@@ -244,10 +245,10 @@ def _values(group: Iterable[Record], names: Iterable[str]) -> Values:
 
 
 def _leader(name: str, groups: Mapping[str, list[Record]], values: Mapping[str, Values], ids: set[str]) -> str | None:
-    """The method with the best mean among those that were scored on every image; None where there is none.
+    """Return the method with the best mean among those that were scored on every image; None if there is none.
 
-    An image on which no method has the metric, such as the foreground's where the mask is empty at the protocol's size,
-    does not count against any.
+    An image on which no method has the metric, such as a foreground metric for an empty mask at the protocol's size,
+    does not count against any method.
     """
     defined = {id for found in values.values() for id in found[name]}
     whole = [
@@ -267,7 +268,10 @@ def _leader(name: str, groups: Mapping[str, list[Record]], values: Mapping[str, 
 def _compared(
     groups: Mapping[str, list[Record]], values: Mapping[str, Values], best: Mapping[str, str]
 ) -> dict[str, dict[str, Versus]]:
-    """Every rival against the best one on the images that both have, by metric; p corrected over the rivals."""
+    """Return, by metric, every rival compared with the best on the images that both have.
+
+    P is corrected over the rivals.
+    """
     found: dict[str, dict[str, Versus]] = {method: {} for method in groups}
     for name, leader in best.items():
         family = {}
@@ -285,7 +289,7 @@ Strata = dict[str, dict[str, list[str]]]  # division -> part -> ids
 
 
 def strata_of(records: Iterable[Record]) -> Strata:
-    """Images by subset, in the field's order, and by foreground ratio, where there is more than one part."""
+    """Return the images by subset, in the field's order, and by foreground ratio, if there is more than one part."""
     subsets: dict[str, list[str]] = {}
     ratios: dict[str, list[str]] = {label: [] for *_, label in RATIOS}
     for id, attributes in {record.id: record.attributes for record in records if record.attributes}.items():
@@ -330,7 +334,7 @@ def _row(
 
 
 def _weighted(values: Values, parts: Sequence[Sequence[str]], shares: Shares) -> dict[str, Estimate]:
-    """By metric, the estimate for the set of `shares`, over the images of its parts that the method has."""
+    """Return, by metric, the estimate for the set of `shares`, over the images of its parts that the method has."""
     return {
         name: weighted_estimate([[found[id] for id in ids if id in found] for ids in parts], shares.shares)
         for name, found in values.items()
@@ -338,13 +342,13 @@ def _weighted(values: Values, parts: Sequence[Sequence[str]], shares: Shares) ->
 
 
 def _in_order(rows: list[MethodRow], names: Iterable[str]) -> list[MethodRow]:
-    """Methods in the order of their names, ceilings behind the others."""
+    """Return the methods in the order of their names, ceilings after the others."""
     place = {name: i for i, name in enumerate(names)}
     return sorted(rows, key=lambda row: (row.sees_target, place[row.method]))
 
 
 def _sorted(rows: list[MethodRow], metric: str | None) -> list[MethodRow]:
-    """Methods before ceilings, the best first, those without a value last."""
+    """Return the methods before the ceilings, the best first, and those without a value last."""
     if metric is None:
         return rows
     sign = -1 if higher_is_better(metric) else 1

@@ -1,4 +1,4 @@
-"""What the tables of a summary say, as cells of text; `formats` writes them."""
+"""The tables of a summary, as cells of text; `formats` writes them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Table:
 
     @property
     def heads(self) -> tuple[str, ...]:
-        """The head of each column in one line, that of its group in front."""
+        """The head of each column in one line, after that of its group."""
         groups = [group for group, span in self.groups for _ in range(span)] or [""] * len(self.columns)
         return tuple(f"{group} {column}".strip() for group, column in zip(groups, self.columns, strict=True))
 
@@ -63,12 +63,12 @@ class Table:
 
 
 def tables(summary: MethodsSummary, *, published: bool = True, intervals: bool = True) -> list[Table]:
-    """All tables of a summary: the first metric in full, all metrics, the strata, and what is published.
+    """Return all tables of a summary: the first metric in full, all metrics, the strata, and published numbers.
 
     Parameters
     ----------
     published
-        Whether the table of published numbers is to follow.
+        Whether the table of published numbers follows.
     intervals
         Whether means and differences have their 95% intervals beside them.
     """
@@ -83,7 +83,7 @@ def tables(summary: MethodsSummary, *, published: bool = True, intervals: bool =
 
 
 def title_of(metric: str) -> str:
-    """A column's head: name, unit, and which way is better."""
+    """Return a column's head: name, unit, and which direction is better."""
     known = METRICS.get(metric)
     unit = f" {known.unit}" if known and known.unit else ""
     return f"{known.title if known else metric}{unit} {'↑' if higher_is_better(metric) else '↓'}"
@@ -123,12 +123,12 @@ def _leading(summary: MethodsSummary, intervals: bool) -> Table:
 
 
 def means_table(summary: MethodsSummary, *, intervals: bool = True, alone: bool = False) -> Table:
-    """Methods by metrics.
+    """Return methods by metrics.
 
     Parameters
     ----------
     alone
-        Whether no other table stands by, so that this one says what it is of and what is to be said of all.
+        Whether there is no other table beside it, so that this one must state its subject and all notes.
     """
     head = ("method", *(title_of(metric) for metric in summary.metrics))
     rows = tuple(
@@ -197,7 +197,7 @@ def _stratum(summary: MethodsSummary, division: str, intervals: bool) -> Table:
 
 
 def named(division: str) -> str:
-    """What a division of the images is called in titles."""
+    """Return the name of a division of the images for titles."""
     return {"foreground": "part of the image that is foreground"}.get(division, division)
 
 
@@ -208,7 +208,7 @@ def _failures_only(summary: MethodsSummary) -> Table:
 
 
 def published_table(benchmark: str) -> Table | None:
-    """What papers print of a benchmark, if anything: as printed, under each paper's own protocol."""
+    """Return what papers print about a benchmark, if anything: as printed, under each paper's own protocol."""
     printed = published_on(benchmark)
     if not printed:
         return None
@@ -258,13 +258,13 @@ def _notes(summary: MethodsSummary, intervals: bool) -> list[str]:
 
 
 def whose(summary: MethodsSummary) -> list[str]:
-    """Whose weights the methods of a table have, where it has no column of that."""
+    """Return whose weights the methods of a table have, for tables without such a column."""
     by = [f"{row.called}: {row.trained_by}" for row in summary.rows if row.trained_by not in ("", MISSING)]
     return [f"Weights of {', '.join(by)}."] if by else []
 
 
 def common_notes(summary: MethodsSummary, intervals: bool = True) -> list[str]:
-    """What a table of these records has to say where it stands alone: bold, intervals, ceilings, and `stated`."""
+    """Return the notes of a table that stands alone: bold, intervals, ceilings, and `stated`."""
     notes = []
     if summary.best and len(summary.rows) > 1:
         notes.append(
@@ -282,7 +282,7 @@ def common_notes(summary: MethodsSummary, intervals: bool = True) -> list[str]:
 
 
 def stated(summary: MethodsSummary) -> list[str]:
-    """What every table of these records has to say: what its protocol gives away, and terms of the authors' weights."""
+    """Return the notes of every table: what its protocol gives away, and the terms of the authors' weights."""
     protocol = PROTOCOLS.get(summary.protocol)
     found = [f"{summary.protocol}: {protocol.gives_away}."] if protocol and protocol.gives_away else []
     terms = (terms_of(row.method, row.trained_by) for row in summary.rows)
@@ -290,7 +290,7 @@ def stated(summary: MethodsSummary) -> list[str]:
 
 
 def failures(summary: MethodsSummary) -> list[str]:
-    """A sentence for each method that failed on images."""
+    """Return a sentence for each method that failed on images."""
     found = []
     for row in summary.rows:
         if row.trained_by == MISSING:
@@ -304,17 +304,17 @@ def failures(summary: MethodsSummary) -> list[str]:
 
 
 def row_name(row: MethodRow) -> str:
-    """What a row begins with: the method, marked where it is a ceiling or failed."""
+    """Return the first cell of a row: the method, marked if it is a ceiling or failed."""
     return f"{row.called}{' ‡' if row.sees_target else ''}{' †' if row.failures else ''}"
 
 
 def subject_of(summary: MethodsSummary) -> str:
-    """What a summary is of."""
+    """Return the subject of a summary in words."""
     return f"{summary.benchmark}, {images_of(summary.images)}, {summary.protocol} (version {summary.protocol_version})"
 
 
 def label_of(summary: MethodsSummary) -> str:
-    """What labels of the summary's tables begin with."""
+    """Return the prefix of the labels of a summary's tables."""
     return f"{summary.benchmark}-{summary.protocol}"
 
 
@@ -329,23 +329,23 @@ def _cost(milliseconds: float | None) -> str:
 
 
 def images_of(count: int) -> str:
-    """A number of images, in words."""
+    """Return a number of images in words."""
     return counted(count, "image")
 
 
 def number(metric: str, value: float, sign: str = "") -> str:
-    """A value with the digits of its metric; nothing for NaN."""
+    """Return a value with the digits of its metric; empty for NaN."""
     digits = METRICS[metric].digits if metric in METRICS else 4
     return "" if math.isnan(value) else f"{value:{sign}.{digits}f}"
 
 
 def mean_cell(metric: str, one: Estimate, intervals: bool = True) -> str:
-    """A mean with its interval behind it."""
+    """Return a mean, followed by its interval."""
     return f"{number(metric, one.mean)} {interval(metric, one) if intervals else ''}".strip()
 
 
 def interval(metric: str, one: Estimate | Versus, sign: str = "") -> str:
-    """The interval of an estimate; nothing where there is none."""
+    """Return the interval of an estimate; empty if there is none."""
     if math.isnan(one.low):
         return ""
     return f"[{number(metric, one.low, sign)}, {number(metric, one.high, sign)}]"
@@ -372,6 +372,6 @@ def _strong(summary: MethodsSummary, columns: dict[int, str]) -> frozenset[tuple
 
 
 def breaks_of(summary: MethodsSummary) -> frozenset[int]:
-    """The row in front of which a rule parts ceilings from methods."""
+    """Return the row before which a rule separates ceilings from methods."""
     first = next((i for i, row in enumerate(summary.rows) if row.sees_target), 0)
     return frozenset({first} if first else set())

@@ -1,7 +1,8 @@
-"""Means weighted to another set of images: what a method might reach where composites are as hard as they are there.
+"""Means weighted to another set of images: estimates for composites as difficult as those of that set.
 
-A small benchmark may hold harder composites than a large one. Its images are divided by the fMSE of the untouched
-composite, and the mean of each part counts as much as that part has images in the other set. The result is an estimate.
+A small benchmark may hold more difficult composites than a large one. Its images are divided by the fMSE of the
+untouched composite, and the mean of each part is weighted by the share of that part in the other set. The result is an
+estimate.
 """
 
 from __future__ import annotations
@@ -22,23 +23,24 @@ _COLUMNS = ["fmse_from", "fmse_to", "share"]
 
 
 class SharesError(SshbenchError):
-    """The shares of subsets that a table is to be weighted to cannot be read or do not fit the records."""
+    """The shares that a table is to be weighted to cannot be read, or do not fit the records."""
 
 
 @dataclass(frozen=True)
 class Shares:
-    """How the images of a set are distributed over the fMSE of their untouched composites.
+    """The distribution of a set of images over the fMSE of their untouched composites.
 
     Parameters
     ----------
     name
-        What the set is called in tables.
+        The name of the set in tables.
     lower
-        Where each part begins, ascending from 0; it ends where the next one begins, and the last one has no end.
+        The lower bounds of the parts, ascending from 0. A part ends where the next one begins; the last part has no
+        end.
     shares
-        Of the images in each part, which together are 1.
+        The shares of the images in each part; their sum is 1.
     source
-        Where they come from.
+        The source of the shares.
     """
 
     name: str
@@ -48,7 +50,7 @@ class Shares:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """Each part in words."""
+        """The parts in words."""
         ends = (*self.lower[1:], math.inf)
         return tuple(
             f"{low:,g} and above" if high == math.inf else f"under {high:,g}" if low == 0 else f"{low:,g} to {high:,g}"
@@ -56,12 +58,12 @@ class Shares:
         )
 
     def part_of(self, fmse: float) -> int:
-        """Index of the part in which a composite of this fMSE lies."""
+        """Return the index of the part to which a composite of this fMSE belongs."""
         return sum(fmse >= low for low in self.lower[1:])
 
 
 def known_shares() -> dict[str, str]:
-    """The shares that come along: name -> text of the file."""
+    """Return the shares that ship: from the name to the text of the file."""
     folder = files(__package__).joinpath("shares")
     return {
         entry.name.removesuffix(".csv"): entry.read_text("utf-8")
@@ -71,16 +73,16 @@ def known_shares() -> dict[str, str]:
 
 
 def read_shares(where: str | os.PathLike[str]) -> Shares:
-    """Read shares by the name of ours, such as `iharmony4`, or from a CSV file.
+    """Read shares that ship by their name, such as `iharmony4`, or from a CSV file.
 
-    The file has the columns `fmse_from`, `fmse_to` and `share` (in percent, or any unit), a line for each part. The
-    first part begins at 0, each begins where the one before ends, and the last one has no end. Lines that begin with
-    `#` say where the shares come from.
+    The file has the columns `fmse_from`, `fmse_to` and `share` (in percent, or any unit), one line for each part. The
+    first part begins at 0, each part begins where the one before ends, and the last part has no end. Lines that begin
+    with `#` state the source of the shares.
 
     Raises
     ------
     SharesError
-        There is no such name or file, or a line is not as it should be.
+        There is no such name or file, or a line is not valid.
     """
     known = known_shares()
     if str(where) in known:
@@ -144,11 +146,12 @@ def strata(records: Sequence[Record], shares: Shares) -> list[list[str]]:
     Parameters
     ----------
     records
-        Of one benchmark under one protocol.
+        Records of one benchmark under one protocol.
 
     Returns
     -------
-    The ids of each part of `shares`; images whose composite has no fMSE are in none.
+    list of list of str
+        The ids of each part of `shares`; an image whose composite has no fMSE is in no part.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a process of `sshbench.results.workers` runs."""
+"""The program of a process of `sshbench.results.workers`."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def main(connection: int, alive: int) -> None:
     Parameters
     ----------
     connection
-        Descriptor of this process's end of a pipe, through which `("step", ...)`, `("told", ...)`, `("done", ...)` and
-        `("raised", ...)` go back.
+        The descriptor of this process's end of a pipe, through which `("step", ...)`, `("told", ...)`, `("done", ...)`
+        and `("raised", ...)` go back.
     alive
-        Descriptor of a pipe that closes when the parent is gone, with which this process ends.
+        The descriptor of a pipe that closes when the parent is gone; this process then ends.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, end_at_once)
@@ -62,7 +62,7 @@ def _end_with_parent(alive: int) -> None:
 
 
 def _sendable(error: Exception) -> Exception:
-    """The error, or one of its text where the parent does not know its class."""
+    """Return the error, or one with its text if the parent does not know its class."""
     known = type(error).__module__.partition(".")[0] in ("builtins", "sshbench")
     try:
         if known and type(pickle.loads(pickle.dumps(error))) is type(error):

@@ -1,7 +1,7 @@
-"""Tasks in processes of their own, which may crash or hang: the process is replaced and the others go on.
+"""Tasks in other processes, which may crash or hang: such a process is replaced, and the others go on.
 
-A process is started as a program, not forked nor by `multiprocessing`, so that it does not run the user's script again.
-What is sent to it may be anything that cloudpickle takes, classes of a script or a notebook too.
+A process is started as a program, neither forked nor by `multiprocessing`, so that it does not run the user's script
+again. Anything that cloudpickle takes can be sent to it, including classes of a script or a notebook.
 """
 
 from __future__ import annotations
@@ -33,49 +33,49 @@ _TO_END = 1.0  # seconds for a process that is asked to end
 
 
 class Unsendable(SshbenchError):
-    """Something that cannot be sent to another process."""
+    """Something cannot be sent to another process."""
 
 
 class Plan(Protocol):
-    """What to do, decided as it goes."""
+    """The work to do, decided while it goes on."""
 
     def begin(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        """`start` and its arguments: a process calls `start(*args, report)` once, and keeps what it returns.
+        """Return `start` and its arguments: a process calls `start(*args, report)` once, and keeps the result.
 
-        What it returns is a pair: what the process works with, and what to tell this one.
+        The result is a pair: the state that the process works with, and a message to this process.
         """
         ...
 
     def next(self) -> Any | None:
-        """The next task; None where there is none at the moment."""
+        """Return the next task; None if there is none at the moment."""
         ...
 
     def allowed(self, step: Any) -> float | None:
-        """Seconds that a step may take, as it was reported; None for any."""
+        """Return the seconds that a reported step may take; None for any time."""
         ...
 
     def lost(self, task: Any | None, step: Any | None, why: str) -> None:
-        """A process ended, or was ended, at a step of a task; without a task while it started.
+        """Handle a process that ended, or was ended, at a step of a task; `task` is None if it was still starting.
 
-        `next` gives what is to be done in its place.
+        `next` returns what to do in its place.
         """
         ...
 
 
 class Workers:
-    """Processes that start at once and work when they are given tasks.
+    """Processes that start at once and work when they receive tasks.
 
     Parameters
     ----------
     work
-        `work(state, task, report)` gives the result of a task; `report(step)` tells this process what is begun.
+        `work(state, task, report)` returns the result of a task; `report(step)` tells this process which step begins.
     one_thread
         Whether the numeric libraries of a process use one thread.
 
     Raises
     ------
     Unsendable
-        What a process needs cannot be sent to one.
+        The data that a process needs cannot be sent to it.
     """
 
     def __init__(self, plan: Plan, work: Callable[..., Any], count: int, *, one_thread: bool) -> None:
@@ -106,18 +106,18 @@ class Workers:
         self._workers = []
 
     def ready(self) -> Any:
-        """Wait until one process has started, and return what it told."""
+        """Wait until one process has started, and return its message."""
         while not self._told:
             self._listen()
         return self._told[0]
 
     def results(self) -> Iterator[Any]:
-        """The results of the plan's tasks, as they come.
+        """Yield the results of the plan's tasks as they come.
 
         Raises
         ------
         SshbenchError
-            What a process raised, where that is one; processes die again and again without having begun a step.
+            A process raised such an error; or processes die again and again without having begun a step.
         """
         while True:
             for worker in self._workers:
@@ -135,7 +135,7 @@ class Workers:
         return _Worker(self._plan.begin(), self._work, self._one_thread)
 
     def _listen(self) -> list[Any]:
-        """Wait for what processes say, or for one to take too long; return the results among it."""
+        """Wait for messages of processes, or for a process that takes too long; return the results."""
         busy = [worker for worker in self._workers if worker.task is not None or not worker.is_ready]
         deadlines = [worker.deadline for worker in busy if worker.deadline is not None]
         timeout = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
@@ -181,7 +181,7 @@ class Workers:
 
 
 class _Worker:
-    """One process: what it is at, and since when."""
+    """One process, with its present step and deadline."""
 
     def __init__(self, begin: tuple[Any, ...], work: Callable[..., Any], one_thread: bool) -> None:
         self.task: Any | None = None
@@ -223,7 +223,7 @@ class _Worker:
             self.connection.send_bytes(data)
 
     def how_it_ended(self) -> str:
-        """Why a process that says nothing any more has ended."""
+        """Return why a process that sends nothing any more has ended."""
         try:
             code = self._process.wait(1)
         except subprocess.TimeoutExpired:
@@ -237,12 +237,12 @@ class _Worker:
         return f"it ended its process (exit code {code})"
 
     def ask_to_end(self) -> None:
-        """Have the process remove the files that it has begun and end, unless it hangs."""
+        """Ask the process to remove its unfinished files and to end; a hanging process will not."""
         if self._alive >= 0:
             self._process.terminate()
 
     def end(self) -> None:
-        """End the process, and those that it started."""
+        """End the process, and the processes that it started."""
         if self._alive < 0:
             return
         self.ask_to_end()

@@ -7,10 +7,10 @@ import errno
 from collections.abc import Iterable
 
 LONGEST = 2000
-"""Characters that a sentence may have; more of them come from a file that is not what it says it is."""
+"""The largest number of characters in a sentence; a longer text comes from a file that is not what it claims to be."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""The system's numbers of errors that say that there is no space for a file."""
+"""The system's error numbers that mean that there is no space for a file."""
 
 
 class SshbenchError(Exception):
@@ -33,7 +33,7 @@ class SshbenchError(Exception):
 
 
 class LutError(SshbenchError, ValueError):
-    """A table is no LUT, or a LUT does not fit what was asked of it: shape, size, numbers, domain or name."""
+    """A table is not a LUT, or a LUT does not fit: shape, size, numbers, domain or name."""
 
 
 def counted(count: int, noun: str) -> str:
@@ -46,14 +46,14 @@ _LISTED = 30
 
 
 def suggestion(name: str, known: Iterable[str], *, most: int = 1, otherwise: str | None = None) -> str:
-    """Return how a sentence about an unknown name ends: with the names that are near, or else with all there are.
+    """Return the end of a sentence about an unknown name: similar names, or else all known names.
 
     Parameters
     ----------
     most
-        How many near names to tell.
+        The largest number of similar names.
     otherwise
-        What to say in place of all names where none is near; "" for nothing.
+        The text in place of all names if none is similar; "" for nothing.
     """
     there = list(known)
     text = name.lower()
@@ -68,7 +68,10 @@ def suggestion(name: str, known: Iterable[str], *, most: int = 1, otherwise: str
 
 
 def sentence(error: BaseException) -> str:
-    """What to tell the user of an error: for the system's own, the file and the reason without its number."""
+    """Return what to tell the user about an error.
+
+    For an error of the system, the file and the reason without its number.
+    """
     text = str(error)
     if isinstance(error, OSError) and error.strerror:
         if error.errno in FULL and error.filename is None:

@@ -1,4 +1,4 @@
-"""Names of files as people mean them: what they compare equal by, and the names that stay in a folder."""
+"""File names as people mean them: the form in which they compare equal, and the names that stay within a folder."""
 
 from __future__ import annotations
 
@@ -85,10 +85,11 @@ def split_of(name: str) -> str | None:
 
 
 def of_one_split(names: Sequence[str], wanted: str) -> tuple[list[str], str | None]:
-    """Return the files of one split, where files of several lie together, and which split that is.
+    """Return the files of one split from a folder that may hold several, and the name of that split.
 
-    Without files of several splits all are returned, and None. Those of the split `wanted` come first, then those whose
-    names say nothing; where there are neither, the list is empty and the splits are said, as in `"test or validation"`.
+    If there are no files of several splits, all are returned, and None. Otherwise, files of the split `wanted` are
+    preferred, and then files whose names state no split. If there are neither, the list is empty and the text names the
+    splits, as in `"test or validation"`.
     """
     splits = {name: split_of(name) for name in names}
     found = set(splits.values())

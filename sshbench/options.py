@@ -66,7 +66,7 @@ class Options:
         """Raise ValueError, with a sentence, where the values do not fit together."""
 
     def differences(self, other: Self) -> list[str]:
-        """Return where `other` differs, each as `name: this value, not that one`; empty where nothing does."""
+        """Return the differences to `other`, each as `name: this value, not that one`; empty if there are none."""
         return differences(*({f.name: getattr(one, f.name) for f in fields(self)} for one in (self, other)))
 
 
@@ -80,7 +80,7 @@ def check_bounds(options: Options, name: str, least: float, most: float) -> None
 
 
 def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
-    """Return where two mappings differ, each as `key: our value, not theirs`; keys of nested ones are `outer.inner`."""
+    """Return the differences of two mappings, each as `key: our value, not theirs`; nested keys are `outer.inner`."""
     one, other = flat(ours), flat(theirs)
     return [
         f"{key}: {shown(one.get(key))}, not {shown(other.get(key))}"
@@ -98,7 +98,7 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def shown(value: Any) -> str:
-    """Return a value as a sentence has it: a pair of numbers as `1 to 2`."""
+    """Return a value as it appears in a sentence: a pair of numbers as `1 to 2`."""
     if isinstance(value, list | tuple) and len(value) == 2 and not any(isinstance(part, str) for part in value):
         return " to ".join(map(str, value))
     return str(value)
@@ -155,5 +155,5 @@ def _names(model: Any, sections: Iterable[Any]) -> Iterable[str]:
 
 
 def finite(numbers: Iterable[float]) -> bool:
-    """Whether all numbers are finite and none is below 0."""
+    """Return whether all numbers are finite and none is below 0."""
     return all(math.isfinite(number) and number >= 0 for number in numbers)

@@ -1,4 +1,4 @@
-"""Opening files that somebody else named: regular files only, and no more of them than a limit."""
+"""Open files that somebody else named: only regular files, and not more of them than a limit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 
 class IrregularFile(OSError):
-    """A folder, pipe, device or socket where a file is asked for; `strerror` says which."""
+    """A folder, pipe, device or socket stands where a file is asked for; `strerror` says which."""
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:

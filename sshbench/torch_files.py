@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from torch import Tensor, dtype
 
 MOST_PICKLED = 4 * 2**20
-"""Bytes of all that is not values of tensors: names, shapes and numbers. The largest network here, its averages and its
-optimizer take 0.8 MB; as many bytes of brackets take 0.4 GB and 4 s."""
+"""The largest number of bytes beside the values of tensors: names, shapes and numbers. The largest network here, its
+averages and its optimizer take 0.8 MB; as many bytes of brackets take 0.4 GB and 4 s.
+"""
 MOST_TIMES = 8
-"""A file's tensors may take this many times its size (and 1 MB), for two tensors can be views of the same values."""
+"""A file's tensors may take this many times its size (and 1 MB), since two tensors can be views of the same values."""
 
 _MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of the older form
 _SIZED = (str, bytes, tuple, list, dict)
@@ -37,7 +38,7 @@ _LARGEST_KEY = 2**60  # beyond it, different integers have equal hashes, and a d
 
 
 class TorchFileError(SshbenchError):
-    """A file that `torch.save` did not write, that is damaged, or that holds more than data."""
+    """`torch.save` did not write the file, it is damaged, or it holds more than data."""
 
 
 class _NotData(Exception):
@@ -178,7 +179,7 @@ class _Limited:
 
 @dataclass(frozen=True)
 class _Function:
-    """What a name in a pickle stands for, where it is to be called."""
+    """The meaning of a name in a pickle that is called."""
 
     call: Callable[..., Any]
 
@@ -240,7 +241,7 @@ class _Unpickler(pickle._Unpickler):
         return found
 
     def _meaning(self, name: str) -> Any:
-        """What a name stands for; None where it stands for something that only code could make."""
+        """Return the meaning of a name; None if only code could make it."""
         import torch
 
         kind = re.fullmatch(r"torch\.(?:cuda\.|storage\.)?(\w+)Storage", name)
@@ -270,7 +271,7 @@ class _Unpickler(pickle._Unpickler):
         return _Function(functions[name]) if name in functions else name if name in kinds else None
 
     def persistent_load(self, pid: Any) -> _Storage:
-        """The storage that a pickle refers to: ("storage", type, key, device, count) and, in the older form, a part."""
+        """Return the storage that a pickle refers to: ("storage", type, key, device, count), perhaps with a part."""
         import torch
 
         if type(pid) is not tuple or len(pid) not in (5, 6):
@@ -305,7 +306,7 @@ class _Unpickler(pickle._Unpickler):
         self, storage: _Storage, offset: int, size: Any, stride: Any, requires_grad: Any = False, hooks: Any = None,
         metadata: Any = None,
     ) -> Tensor | None:  # fmt: skip
-        """A view of a storage, all of which lies within it."""
+        """Return a view of a storage, all of which must lie within it."""
         values = storage.values
         if values is None:
             return None
@@ -377,7 +378,7 @@ def _checked(value: Any, kind: type) -> Any:
 
 
 def _key(value: Any) -> Any:
-    """A key of a dict: text, or an integer whose hash is its own."""
+    """Return a key of a dict: text, or an integer whose hash is its own."""
     if type(value) is str:
         value.encode()  # fails for halves of characters, which no other file can hold
     elif type(value) is not int or abs(value) >= _LARGEST_KEY:
@@ -394,14 +395,14 @@ def _text(value: Any) -> str:
 
 
 def _encoded(text: str, coding: str = "latin1") -> bytes:
-    """Bytes, which older pickles write as text."""
+    """Return bytes, which older pickles write as text."""
     if coding not in ("latin1", "latin-1"):
         raise ValueError("another coding than Latin-1")
     return text.encode("latin-1")
 
 
 def _number(kind: _NumpyType, data: bytes | str) -> Any:
-    """A scalar of numpy as a number of Python."""
+    """Return a scalar of numpy as a number of Python."""
     import numpy as np
 
     if not re.fullmatch(r"[fiu][1248]|b1|bool", kind.name):

@@ -74,7 +74,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def append_whole(path: str | os.PathLike[str], data: bytes) -> None:
-    """Add bytes to the end of a file, all of them or none.
+    """Append bytes to a file, all of them or none.
 
     Raises
     ------
@@ -93,14 +93,14 @@ def append_whole(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def end_at_once(number: int = signal.SIGTERM, frame: object = None) -> NoReturn:
-    """End this process without leaving its blocks, but for the files that it has begun; a handler of signals too."""
+    """End this process without leaving its blocks, except for the files that it has begun; also a signal handler."""
     for path in list(_unfinished):
         path.unlink(missing_ok=True)
     os._exit(128 + number)
 
 
 def is_stream(path: str | os.PathLike[str]) -> bool:
-    """Whether `path` is a device, a pipe or a socket, or stands for an open file, as `/dev/stdout` does."""
+    """Return whether `path` is a device, a pipe or a socket, or stands for an open file, as `/dev/stdout` does."""
     try:
         mode = os.stat(path).st_mode
     except OSError:
@@ -109,7 +109,7 @@ def is_stream(path: str | os.PathLike[str]) -> bool:
 
 
 def would_replace(path: str | os.PathLike[str]) -> bool:
-    """Whether something is at `path` that a new file would take the place of."""
+    """Return whether a new file at `path` would replace something."""
     return os.path.lexists(path) and not is_stream(path)
 
 
@@ -125,7 +125,7 @@ def hold(path: Path, mode: int = 0o666) -> int:
 
 
 def is_abandoned(path: Path) -> bool:
-    """Whether the process that held a file is gone; also of any file that has not been written to for a day."""
+    """Return whether the process that held a file is gone; also true for a file that was not written to for a day."""
     if path.stat().st_mtime < time.time() - _STALE_AFTER:
         return True
     with open(path, "rb") as file:
@@ -137,7 +137,7 @@ def is_abandoned(path: Path) -> bool:
 
 
 def flush(path: Path) -> None:
-    """Have a file's bytes on the disk; without this a full disk or a power cut may show only after the rename."""
+    """Write a file's bytes to the disk; otherwise a full disk or a power cut may only show after the rename."""
     with open(path, "rb") as file:
         os.fsync(file.fileno())
 
@@ -147,7 +147,7 @@ def _hidden(path: str | os.PathLike[str]) -> str:
 
 
 def _clear(folder: Path) -> None:
-    """Remove what killed processes have left in a folder, once in the life of this process."""
+    """Remove what killed processes left in a folder, once in the life of this process."""
     if folder in _cleared:
         return
     _cleared.add(folder)
@@ -161,7 +161,7 @@ def _clear(folder: Path) -> None:
 
 @contextmanager
 def _named(path: str | os.PathLike[str], temporary: Path, lock: int | None = None) -> Iterator[None]:
-    """Let errors name the file that the user knows, and a full disk be an OSError whatever a library makes of it."""
+    """Let errors name the file that the user knows, and turn a library's error about a full disk into an OSError."""
     try:
         yield
     except SshbenchError:
@@ -181,7 +181,7 @@ def _named(path: str | os.PathLike[str], temporary: Path, lock: int | None = Non
 
 
 def _no_room(lock: int) -> int | None:
-    """The system's reason why the file behind a descriptor cannot grow, if that is so."""
+    """Return the system's reason why the file behind a descriptor cannot grow, if it cannot."""
     try:
         for _ in range(2):  # the first may be cut short without an error
             os.pwrite(lock, bytes(1 << 16), os.fstat(lock).st_size)
@@ -193,7 +193,7 @@ def _no_room(lock: int) -> int | None:
 
 @contextmanager
 def _sent(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a file elsewhere to write to, whose bytes then go to a device or a pipe."""
+    """Give a temporary file to write to, whose bytes are then sent to a device or a pipe."""
     folder = Path(tempfile.gettempdir())
     _clear(folder)
     temporary = folder / _hidden(path)
@@ -236,7 +236,7 @@ def _open_stream(path: str | os.PathLike[str]) -> int:
 
 
 def _descriptor(path: str | os.PathLike[str]) -> int | None:
-    """The number of the open file that a path stands for, by itself or through symbolic links."""
+    """Return the number of the open file that a path stands for, by itself or through symbolic links."""
     place = os.path.abspath(path)
     for _ in range(40):
         if found := _DESCRIPTOR.fullmatch(place):

@@ -211,7 +211,7 @@ def generate_triplets(
     from sshbench.triplets.engine import generate
     from sshbench.triplets.luts import bank_of
 
-    # No warning about every attempt to reach the hub: what came of them is said in one sentence.
+    # No warning about every attempt to reach the hub: one sentence reports the outcome.
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     shards = _part(shard)
     codec = Codec.choose(image_format, quality)

@@ -102,7 +102,7 @@ def find_painting(
             by_picture(_checked(picture, method), place, scene.layer, amount, grade, scene.turn, scene.space)
         )
     elif isinstance(method, PredictsMap):
-        raise CompositingError(f"{method.name} predicts a colour map and no picture, so there is none without --map")
+        raise CompositingError(f"{method.name} predicts a colour map and no picture; choose a --map")
     else:
         region = reference.around(scene.landing)
         pixels = scene.background.image.pixels
@@ -131,11 +131,12 @@ def check_amount(kind: MapKind | Literal["none"], amount: Amount) -> None:
 
 
 def view_of(scene: Scene, reference: Box) -> tuple[View, Box]:
-    """What a method that predicts maps is shown: the foreground with some of its surroundings, and the reference.
+    """Return what a method that predicts maps sees: the foreground with some of its surroundings, and the reference.
 
-    The surroundings are those in its photograph; behind transparency, which has no colours of its own, some that go on
-    from the foreground's, so that a cut-out becomes much the same as the photograph with its mask. Those it is pasted
-    into would look as if nothing was left to do. Of a composite there are no others.
+    The surroundings are those in the foreground's own photograph. Transparent pixels have no colours of their own and
+    are filled with colours that continue the foreground, so a cut-out gives much the same view as the photograph with
+    its mask. We do not show the new background here: the method would see a finished picture and change nothing. A
+    composite is the exception, since its original surroundings are unknown.
 
     Returns
     -------

@@ -272,7 +272,7 @@ def _of_values(values: NDArray[Any], name: str) -> MaskArray:
 def _of_floats(values: NDArray[Any], name: str) -> MaskArray:
     low, high = float(values.min()), float(values.max())  # either is NaN where one value is
     if not (np.isfinite(low) and np.isfinite(high)):
-        raise ImageFileError(name, "holds floats that are no numbers or infinite; floats of a mask are 0 to 1")
+        raise ImageFileError(name, "holds NaN or infinity; floats of a mask are 0 to 1")
     if low < -_BEYOND or high > 1 + _BEYOND:
         way_out = "divide it by 255" if low >= 0 and 2 < high <= 255 else _WAY_OUT
         raise ImageFileError(name, f"holds floats from {low:g} to {high:g}, not 0 to 1; {way_out}")

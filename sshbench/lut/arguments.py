@@ -36,7 +36,7 @@ def channels_last(shape: Sequence[int], layout: Layout, *, prefer_last: bool) ->
     if layout != "auto":
         last, first = last and layout == "HWC", first and layout == "CHW"
     if not (last or first):
-        raise LutError(f"images have three channels; none is where {layout} looks in shape {list(shape)}")
+        raise LutError(f"images have three channels, but the shape {list(shape)} with layout {layout} does not")
     return prefer_last if last and first else last
 
 

@@ -85,10 +85,12 @@ def method_of(path: Path) -> str:
     if len(fits) == 1:
         return fits[0]
     if fits:
-        raise WeightsError(f"{path} could be of {' or '.join(fits)}; say of which with --method")
+        raise WeightsError(f"{path} could be of {' or '.join(fits)}; choose one with --method")
     if len(set(errors.values())) == 1:
         raise WeightsError(next(iter(errors.values())))
-    raise WeightsError(f"{path} is a file of the authors of none of {', '.join(errors)}; say why not, with --method")
+    raise WeightsError(
+        f"{path} is not in the container of {', '.join(errors)}; name its method with --method to see why"
+    )
 
 
 def _run(method: Method, path: Path) -> str:

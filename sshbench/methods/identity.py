@@ -65,7 +65,7 @@ def identity(method: Method, options: Mapping[str, str] | None = None) -> Identi
         digest.feed(list(_plain_parts(method)) if vouched else _state(method))
     except RecursionError as error:
         raise MethodError(
-            f"{method.name}: what it holds is nested too deeply to tell it from another method"
+            f"{method.name}: its state is nested too deeply to distinguish it from other methods"
         ) from error
     code = sources_of(*digest.code)
     return Identity(

@@ -24,7 +24,7 @@ from typing import Any
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _NATIVE = (".h", ".hpp", ".c", ".cc", ".cpp", ".cu", *EXTENSION_SUFFIXES)
-_COMPUTES = {"numpy", "scipy", "torch", "torchvision", "PIL", "lpips"}  # of what sshbench imports; decide about numbers
+_COMPUTES = {"numpy", "scipy", "torch", "torchvision", "PIL", "lpips"}  # imports of sshbench that affect numbers
 _NAMES = {"PIL": "pillow", "cv2": "opencv-python-headless", "skimage": "scikit-image", "sklearn": "scikit-learn"}
 _INSTALLED = tuple(
     {

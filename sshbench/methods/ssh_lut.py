@@ -24,8 +24,8 @@ from sshbench.networks.ssh_lut_numpy import SIDE, Array, fitting_arrays
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.float32]
 
-_FAINT = 5.5 / 255  # of a pixel of the small background that is foreground; with more of it it is not looked at
-_LEAST_NEAR = 0.02  # of what is shown of a place that is background
+_FAINT = 5.5 / 255  # largest share of foreground in a pixel of the small background that still counts
+_LEAST_NEAR = 0.02  # smallest share of a place that must be known background
 
 
 class SshLutMethod:
@@ -126,7 +126,7 @@ def network_input(views: Sequence[View]) -> list[Array]:
     )
     nothing = np.zeros((1, 1, 3), np.uint8)
     placed = _images([nothing if view.placed is None else view.placed for view in views])
-    # Without a place all of it counts as foreground, so that nothing near is seen.
+    # Without a place, all its pixels count as foreground, so that no surroundings are seen.
     placed_mask = _masks([None if view.placed is None else view.placed_mask for view in views])
     near_mask = (placed_mask <= _FAINT).astype(np.float32)
     has_place = (near_mask.mean((1, 2, 3), keepdims=True) >= _LEAST_NEAR).astype(np.float32)

@@ -39,7 +39,7 @@ TYPES = {
     "bool": "BOOL",
 }  # fmt: skip
 """The types of weights, as torch and as safetensors call them. Networks hold float32, and integers as they are."""
-_OF_TORCH = ("BF16", "F8_E4M3", "F8_E5M2")  # numpy has none of them
+_OF_TORCH = ("BF16", "F8_E4M3", "F8_E5M2")  # types that numpy does not have
 
 
 def plain(value: Tensor) -> Tensor:

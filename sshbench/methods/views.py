@@ -15,7 +15,7 @@ from sshbench.metrics.resize import resized
 Image = NDArray[np.uint8]
 Mask = NDArray[np.float32]
 
-NEAR = 2.0  # times a foreground's width and height, of what is shown of its place; training has 1.5 to 3 (scenes)
+NEAR = 2.0  # the width and height of a place, in those of its foreground; training has 1.5 to 3 (scenes)
 SIDE = 256  # of the network's input, Jiang et al. 2021, section 4.1
 
 

@@ -325,7 +325,7 @@ def read_weights(path: Path, source: str) -> Weights:
     """
     arrays, metadata, found = tensor_files.read_arrays(path)
     if len(metadata.get(_CARD, "")) > _LARGEST_CARD:
-        raise WeightsError(f"{source}: its card is larger than {_LARGEST_CARD >> 20} MB, as none of sshbench is")
+        raise WeightsError(f"{source}: its card is larger than {_LARGEST_CARD >> 20} MB, the limit of sshbench")
     try:
         card = WeightsCard.model_validate_json(metadata.get(_CARD, ""))
     except ValidationError as error:

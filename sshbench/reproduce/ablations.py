@@ -58,7 +58,7 @@ def reproduce(
     ablation, scored_by = ABLATIONS[table], get_protocol(protocol)
     if form_of(plan.source) != "photographs":
         raise SshbenchError(
-            f"{plan.source}: the variants differ in what is rendered of photographs; give a folder or dataset of them"
+            f"{plan.source}: the variants render photographs differently; give a folder or dataset of photographs"
         )
     results = plan.out / "results"
     if realhm is not None:

@@ -227,7 +227,7 @@ class _Plan:
             return
         if step is None:
             self.tasks.appendleft(task)
-        elif len(step.ids) > 1:  # which of them it was shows one by one
+        elif len(step.ids) > 1:  # one by one, the images show which of them did it
             by_id = {id: tuple(record for record in task.known if record.id == id) for id in task.ids}
             self.tasks.extendleft(replace(task, ids=(id,), known=records) for id, records in by_id.items())
         else:
@@ -373,7 +373,7 @@ def run_of(out: Path) -> dict[str, Any]:
             return found
     except (OSError, ValueError, KeyError, RecursionError):
         pass
-    raise RecordsError(f"{path} is damaged; delete it, and what is beside it stays usable")
+    raise RecordsError(f"{path} is damaged; delete it; the files beside it stay usable")
 
 
 def refuse_another(out: Path, benchmark: str) -> None:

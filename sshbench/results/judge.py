@@ -233,7 +233,7 @@ def _predicted(job: EvaluationJob, entry: Entry, loaded: Sequence[_Loaded], task
     for composite, outcome in zip(missing, _made(entry, missing, report), strict=True):
         id, path = composite.id, prediction_file(job.out, entry.own.name, composite.id)
         if isinstance(outcome, MethodFailed):
-            if not isinstance(entry.method, WithoutWeights):  # which has made none, nor says anything of those there
+            if not isinstance(entry.method, WithoutWeights):  # the placeholder says nothing about an earlier prediction
                 path.unlink(missing_ok=True)
             found[id] = _Found(failed=str(outcome), traceback=outcome.traceback)
         else:

@@ -20,7 +20,7 @@ from sshbench.errors import SshbenchError
 STEPS = ((95, 1.0), (90, 1.0), (80, 1.0), (75, 0.75), (75, 0.5))  # quality of JPEG and size of pictures, the best first
 MOST = 2_000_000  # bytes of a file: what submission systems take without asking
 
-# Of more than 256 colours, as matplotlib writes fewer of them with a palette, which pypdf takes for damaged.
+# More than 256 colours: matplotlib writes fewer colours with a palette, which pypdf considers damaged.
 _STAND_IN = np.stack([np.arange(257) % 256, np.arange(257) // 256, np.zeros(257)], axis=-1).astype(np.uint8)[None]
 
 Frame = tuple[float, float, float, float]

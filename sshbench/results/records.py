@@ -278,7 +278,7 @@ def read_records_file(path: str | os.PathLike[str]) -> list[Record]:
     except (pa.ArrowException, OSError) as error:
         raise RecordsError(f"{path} is damaged or no Parquet file; delete it and run evaluate again") from error
     except (ValueError, TypeError, KeyError, OverflowError) as error:
-        raise RecordsError(f"{path} holds a value that is none of a record ({sentence(error)})") from error
+        raise RecordsError(f"{path} holds a value that a record cannot have ({sentence(error)})") from error
     records = []
     for place in range(count):
         row = {name: values[place] for name, values in columns.items()}

@@ -151,9 +151,9 @@ class Plan(_Model):
                 if (item.image, version) not in self.codes:
                     raise ValueError(f"item {place} shows {version} of {item.image}, and there is no such picture")
             if item.kind == "main" and not set(item.shown) <= set(self.methods):
-                raise ValueError(f"item {place} is a main item and shows something that is no method of the study")
+                raise ValueError(f"item {place} is a main item and shows something other than a method of the study")
             if item.kind == "main" and item.image not in self.images:
-                raise ValueError(f"item {place} is a main item of {item.image}, which is no image of the study")
+                raise ValueError(f"item {place} is a main item of {item.image}, which is not an image of the study")
         for number, subject in enumerate(self.subjects):
             if max(subject.order) >= len(self.items) or len(subject.turns) != len(subject.order):
                 raise ValueError(f"subject {number} has an order that does not fit the items")

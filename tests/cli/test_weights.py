@@ -227,7 +227,7 @@ class TestCheck:
 
     def test_of_no_method(self, tmp_path: Path) -> None:
         torch.save({"layer": torch.zeros(2)}, tmp_path / "c")
-        with pytest.raises(WeightsError, match=r"is a file of the authors of none of .*ssh"):
+        with pytest.raises(WeightsError, match=r"is not in the container of .*ssh"):
             run("check", tmp_path / "c")
 
 

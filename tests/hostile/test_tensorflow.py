@@ -106,7 +106,7 @@ def _one(entry: bytes, header: bytes = HEADER) -> bytes:
     ids=["names", "handles", "order", "share", "zero", "long", "many", "offset", "beyond", "bytes", "empty"],
 )
 def test_tables_that_are_none(table: bytes, tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="is damaged or has what is not known here"):
+    with pytest.raises(WeightsError, match="is damaged or has unknown content"):
         read_tensorflow(_write(tmp_path, table, bytes(4)))
 
 

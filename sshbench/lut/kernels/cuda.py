@@ -266,7 +266,7 @@ class _Packed(NamedTuple):
     ranges: torch.Tensor | None = None
 
 
-# By memory, shape and stream: whose memory it is, the version of what is in it, and what was made of it.
+# From memory, shape and stream to the owner of the memory, the version of its content, and the packed table.
 _PACKED: OrderedDict[tuple[Any, ...], tuple[Any, int, _Packed]] = OrderedDict()
 _MOST_PACKED = 32
 

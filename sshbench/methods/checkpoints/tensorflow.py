@@ -53,7 +53,7 @@ def read_tensorflow(index: Path) -> dict[str, NDArray[Any]]:
                 shards[shard] = _read(index.with_name(shard))
             variables[name] = _values(entry, kind, shards[shard])
     except (IndexError, KeyError, ValueError, OverflowError) as error:
-        raise WeightsError(f"{index} is damaged or has what is not known here ({error}); download it again") from error
+        raise WeightsError(f"{index} is damaged or has unknown content ({error}); download it again") from error
     return variables
 
 

@@ -20,7 +20,7 @@ from sshbench.training.objectives import Batch, Phase
 from sshbench.training.objectives.network import made_with
 from sshbench.training.recipe import Recipe, RecipeError
 
-_FLOOR = 1e-5  # of a squared error, under which a root would make too much of it
+_FLOOR = 1e-5  # smallest squared error; below it, the gradient of the root would be too large
 
 
 class SshLutObjective:

@@ -71,6 +71,14 @@ def test_what_the_command_line_says_holds_where_a_cell_is_empty() -> None:
     assert {path.as_posix() for path in Path("layers").iterdir()} == {"layers/1.png", "layers/2.png"}
 
 
+def test_a_mask_may_be_found_instead_of_given() -> None:
+    pytest.importorskip("cv2")
+    table = 'foreground,background,output,mask,center\nf.png,b.png,o.png,"grabcut:75,45,150,110",1\n'
+    assert run(table, "-o", "out") == 0
+    by_hand = sshbench.harmonize("in/f.png", "in/b.png", "grabcut:75,45,150,110", method=Known(), center=True)
+    assert np.array_equal(read_image("out/o.png").pixels, by_hand.pixels)
+
+
 def test_a_composite_is_a_row_too() -> None:
     assert run("composite,mask,output,lightness\nf.png,m.png,o.png,0.5\n", "-o", "out") == 0
     by_hand = sshbench.harmonize("in/f.png", None, "in/m.png", method=Known(), lightness=0.5)

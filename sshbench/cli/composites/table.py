@@ -141,6 +141,8 @@ def _job(
     path: Path, line: int, cells: Mapping[str, str], options: Mapping[str, click.Option], values: Mapping[str, Any],
     folder: Path,
 ) -> Job:  # fmt: skip
+    from sshbench.compositing.masking import request_of
+
     given = dict(values)
     for name, cell in cells.items():
         option = options[name]
@@ -152,6 +154,8 @@ def _job(
         raise SshbenchError("output is empty; name the file of this picture")
     files = {str(options[name].name): cell for name, cell in cells.items()}
     for name in SOURCES:
+        if name == "mask" and request_of(given[name]):  # a mask that is to be found
+            continue
         if name in files:
             given[name] = str(path.parent / files[name])
         if given[name] is not None and not Path(given[name]).is_file():

@@ -28,6 +28,10 @@ class Finish(Grade):
     edges: Edges = "keep"
     """What to do with pixels at soft edges, which show some of the old background: keep them, or decontaminate them,
     which estimates the foreground's own colours (pip install 'sshbench[edges]')."""
+    match_grain: bool = False
+    """Add the grain that the background has and the foreground lacks."""
+    match_blur: bool = False
+    """Blur the foreground where it is sharper than the background around it."""
     shadow: Share = 0.0
     """Soft shadow where the object touches the ground: the part of the light that is gone there, 0 (none) to 1."""
     shadow_softness: Share = 0.5

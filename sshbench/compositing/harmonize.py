@@ -18,6 +18,7 @@ from sshbench.compositing.place import Anchor, Flip, Place
 from sshbench.compositing.placement import Box, reference_box
 from sshbench.compositing.scene import Scene, open_scene
 from sshbench.compositing.shadow import Shadow, contact_shadow, darken
+from sshbench.compositing.texture import AS_IT_WAS, Matched, match_blur, match_grain
 from sshbench.images.files import ImageFile, write_image
 from sshbench.images.opening import MAX_PIXELS
 from sshbench.images.psd import write_psd
@@ -56,6 +57,8 @@ class Harmonized:
         The background, whose metadata the result carries.
     parts
         What `layer` and `save_psd` are made from.
+    matched
+        The grain and the blur that the foreground got, where the finish asked for them.
 
     Examples
     --------
@@ -76,6 +79,7 @@ class Harmonized:
     reference: Box
     photo: Photo
     parts: Parts
+    matched: Matched = AS_IT_WAS
 
     def __repr__(self) -> str:
         height, width = self.pixels.shape[:2]
@@ -303,7 +307,13 @@ def harmonize_scene(
     what is then covered of the background a copy is kept for `save_psd`, unless `keep` is False.
     """
     around = reference_box(reference, scene.landing, scene.canvas)
+    blur, grain = None, None
+    if finish.match_blur:
+        scene, blur = match_blur(scene, around)
     painting = find_painting(scene, method, map, around, amount, finish)
+    paint = painting.paint
+    if finish.match_grain:
+        paint, grain = match_grain(scene, paint)
     image = scene.background.image
     pixels, alpha = image.pixels, image.alpha
     layer, shadow, behind = scene.layer, shadow_of(scene, finish), None
@@ -315,8 +325,8 @@ def harmonize_scene(
         if scene.is_composite:  # whose layer may be a view of what is darkened
             layer = replace(layer, pixels=layer.pixels.copy())
         darken(pixels, shadow)
-    parts = Parts(layer, painting.paint, shadow, behind)
-    paste_layer(pixels, alpha, layer, painting.paint)
+    parts = Parts(layer, paint, shadow, behind)
+    paste_layer(pixels, alpha, layer, paint)
     return Harmonized(
         pixels,
         alpha,
@@ -327,6 +337,7 @@ def harmonize_scene(
         around,
         scene.background,
         parts,
+        Matched(grain, blur),
     )
 
 

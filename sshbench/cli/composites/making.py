@@ -114,7 +114,8 @@ def make(job: Job, kept: Container[Path], method: Method, max_pixels: int | None
     if side:
         (old, _), (new, size) = (thumbnail(one, side, image.icc) for one in (before["before"], result.pixels))
         pair = Pair(old, new, size, _middle(scene))
-    return Made(f"{missing[-1]}: {result.method}, {how}, reference {around}{rounded}", pair)
+    matched = f"; {result.matched}" if str(result.matched) else ""
+    return Made(f"{missing[-1]}: {result.method}, {how}, reference {around}{rounded}{matched}", pair)
 
 
 def small_copies(job: Job, max_pixels: int | None, side: int) -> Pair:

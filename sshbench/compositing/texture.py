@@ -1,0 +1,334 @@
+"""Grain and sharpness of a background, measured, and given to the foreground.
+
+Grain is measured in the flattest blocks of an image: its covariance between channels, and its size by the correlation
+of neighbouring pixels. Blur is measured at the strongest edges, by how much their gradient falls when they are blurred
+some more (Zhuo, Sim: "Defocus map estimation from a single image", Pattern Recognition 2011).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sshbench.colour.srgb import decode, encode
+from sshbench.compositing.pasting import Paint
+from sshbench.compositing.photo import as_floats
+from sshbench.compositing.placement import Box, Layer, whole
+from sshbench.compositing.scene import Scene
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+SEED = 0
+_PART = 1024  # pixels a side that are measured at most
+_BLOCK = 16
+_FEWEST = 8  # blocks, or edges, without which nothing is measured
+_CLIPPED = 4  # codes from black and white within which noise is cut off
+_LEAST_GRAIN = 0.3  # codes; less is not to be seen
+_MOST_GRAIN = 12.0  # codes; more is the texture of a background without a flat place
+_CALM = 0.1  # of the blocks: those with the least structure
+_LEAST_BLUR = 0.3  # pixels of standard deviation
+_MOST_BLUR = 30.0
+_SCALES = (1.0, 1.5)  # of the two gradients, in pixels
+_OPAQUE = 0.99
+_ROWS = 64  # that share a seed
+_BANDS = 64
+
+Levels = tuple[float, float, float]
+Read = Callable[[slice], NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Grain:
+    """Noise of a picture.
+
+    Parameters
+    ----------
+    covariance
+        `[3, 3]`, of red, green and blue, in squared codes of 255.
+    size
+        The standard deviation, in pixels, of the Gaussian by which white noise is blurred to become such grain; 0 for
+        white noise.
+    """
+
+    covariance: Floats
+    size: float
+
+    @property
+    def levels(self) -> Floats:
+        """The standard deviation of each channel, in codes of 255."""
+        return np.asarray(np.sqrt(np.diag(self.covariance)))
+
+
+@dataclass(frozen=True)
+class Matched:
+    """What was done to the foreground: the grain added, in codes of 255 a channel, and the blur, in pixels."""
+
+    grain: Levels | None = None
+    blur: float | None = None
+
+    def __str__(self) -> str:
+        said = []
+        if self.grain is not None:
+            levels = ", ".join(f"{level:.1f}" for level in self.grain)
+            said.append(f"grain of {levels} codes added" if any(self.grain) else "no grain added")
+        if self.blur is not None:
+            said.append(f"blurred by {self.blur:.1f} pixels" if self.blur else "not blurred")
+        return "; ".join(said)
+
+
+AS_IT_WAS = Matched()
+"""Nothing was asked for."""
+
+
+# --- measuring --------------------------------------------------------------------------------------------------------
+
+
+def measure_grain(codes: NDArray[Any], valid: Mask | None = None) -> Grain | None:
+    """Measure the grain of an image.
+
+    Parameters
+    ----------
+    codes
+        `[H, W, 3]`, 0..255.
+    valid
+        `[H, W]`: the pixels that count.
+
+    Returns
+    -------
+    The grain, or None where there are too few blocks of 16 pixels a side that are valid and not clipped.
+    """
+    height, width = (side // _BLOCK for side in codes.shape[:2])
+    if not (height and width):
+        return None
+
+    def blocks(image: NDArray[Any]) -> Any:
+        cut = image[: height * _BLOCK, : width * _BLOCK]
+        parts = cut.reshape(height, _BLOCK, width, _BLOCK, *image.shape[2:]).swapaxes(1, 2)
+        return parts.reshape(height * width, _BLOCK, _BLOCK, *image.shape[2:])
+
+    squares = blocks(codes)
+    inside = (squares > _CLIPPED).all(axis=(1, 2, 3)) & (squares < 255 - _CLIPPED).all(axis=(1, 2, 3))
+    if valid is not None:
+        inside &= blocks(valid).all(axis=(1, 2))
+    if inside.sum() < _FEWEST:
+        return None
+    covariance, alike = _of_blocks(_without_slope(np.asarray(squares[inside], np.float64)))
+    if alike <= 0.02:
+        return Grain(covariance, 0.0)
+    sizes, likenesses, variances = _calibration()
+    size = float(np.interp(alike, likenesses, sizes))
+    return Grain(covariance / np.interp(size, sizes, variances), size)
+
+
+def _of_blocks(flat: Floats) -> tuple[Floats, float]:
+    """The covariance of the channels in the calmest blocks, and how much alike neighbouring pixels are (-1 to 1)."""
+    coarse = flat.reshape(len(flat), 4, 4, 4, 4, 3).mean(axis=(2, 4))  # structure has more of it than noise
+    calm = flat[np.argsort(coarse.var(axis=(1, 2)).sum(axis=-1))[: max(_FEWEST, round(_CALM * len(flat)))]]
+    weakest = np.argsort(calm.var(axis=(1, 2)).sum(axis=-1))[: max(_FEWEST, len(calm) // 2)]
+    rest = calm[weakest]
+    covariance = np.einsum("nyxc,nyxd->cd", rest, rest) / (len(rest) * (_BLOCK**2 - 3))
+    energy = (rest**2).mean()
+    if energy <= 0:
+        return covariance, 0.0
+    down, across = (rest[:, 1:] * rest[:, :-1]).mean(), (rest[:, :, 1:] * rest[:, :, :-1]).mean()
+    return covariance, float((down + across) / 2 / energy)
+
+
+@cache
+def _calibration() -> tuple[Floats, Floats, Floats]:
+    """What is measured of grain of known sizes and a variance of 1: the sizes, the likenesses and the variances.
+
+    The calmest of small blocks hold less of coarse grain than there is.
+    """
+    sizes = np.array([0, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 2.5, 3, 4])
+    found = []
+    for size in sizes:
+        side = 24 * _BLOCK
+        grain = np.asarray(grain_rows(slice(0, side), side, float(size)), np.float64)
+        squares = grain.reshape(24, _BLOCK, 24, _BLOCK, 3).swapaxes(1, 2).reshape(-1, _BLOCK, _BLOCK, 3)
+        covariance, alike = _of_blocks(_without_slope(squares))
+        found.append((alike, float(np.trace(covariance)) / 3))
+    likenesses, variances = np.array(found).T
+    return sizes, np.maximum.accumulate(likenesses), variances
+
+
+def _without_slope(blocks: Floats) -> Floats:
+    """Blocks `[N, 16, 16, C]` without their mean and their slope."""
+    ramp = np.arange(_BLOCK) - (_BLOCK - 1) / 2
+    ramp /= np.sqrt((ramp**2).mean())
+    out = blocks - blocks.mean(axis=(1, 2), keepdims=True)
+    for along in (ramp[:, None], ramp[None, :]):
+        weight = np.broadcast_to(along, (_BLOCK, _BLOCK))[..., None]
+        out = out - weight * (out * weight).mean(axis=(1, 2), keepdims=True)
+    return np.asarray(out)
+
+
+def measure_blur(codes: NDArray[Any], valid: Mask | None = None) -> float | None:
+    """Measure the blur of an image's strongest edges.
+
+    Parameters
+    ----------
+    codes
+        `[H, W, 3]`, 0..255.
+    valid
+        `[H, W]`: the pixels that count.
+
+    Returns
+    -------
+    The standard deviation, in pixels, of the Gaussian that makes such an edge of a step; None where there are too few
+    edges.
+    """
+    from scipy.ndimage import binary_erosion, gaussian_gradient_magnitude, maximum_filter
+
+    grey = np.asarray(codes @ np.array([0.299, 0.587, 0.114]), np.float64)
+    inside: Mask = np.ones(grey.shape, np.bool_) if valid is None else valid
+    found = None
+    for level in range(4):
+        if min(grey.shape) < 32:
+            break
+        near, far = (gaussian_gradient_magnitude(grey, scale) for scale in _SCALES)
+        kept = binary_erosion(inside, iterations=6, border_value=0)
+        if not kept.any():
+            break
+        strong = max(0.6 * float(np.percentile(near[kept], 99.5)), 2.0)
+        edge = kept & (near >= strong) & (near == maximum_filter(near, 9))
+        if edge.sum() < _FEWEST:
+            break
+        ratio = np.clip((near[edge] / far[edge]) ** 2, 1.001, None)
+        widths = np.sqrt(np.maximum((_SCALES[1] ** 2 - ratio * _SCALES[0] ** 2) / (ratio - 1), 0))
+        found = float(np.percentile(widths, 70)) * 2**level
+        if found < 2 * 2**level:
+            break
+        height, width = (side // 2 * 2 for side in grey.shape)
+        grey = grey[:height, :width].reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
+        inside = np.asarray(inside[:height, :width].reshape(height // 2, 2, width // 2, 2).all(axis=(1, 3)), np.bool_)
+    return found
+
+
+# --- matching ---------------------------------------------------------------------------------------------------------
+
+
+def match_blur(scene: Scene, reference: Box) -> tuple[Scene, float]:
+    """Return a scene whose foreground is no sharper than the background around it, and the blur in pixels.
+
+    Where the foreground is as blurred, or too little is to be seen of edges, the scene itself and 0.
+    """
+    part = _middle(reference)
+    valid = scene.mask[part.slices] == 0 if scene.is_composite else None
+    aim = measure_blur(_codes(scene.background.image.pixels[part.slices]), valid)
+    part = _middle(whole(scene.layer.mask))
+    own = measure_blur(_codes(scene.layer.pixels[part.slices]), as_floats(scene.layer.mask[part.slices]) >= _OPAQUE)
+    if aim is None or own is None or aim <= own:
+        return scene, 0.0
+    by = min(math.sqrt(aim**2 - own**2), _MOST_BLUR)
+    if by < _LEAST_BLUR:
+        return scene, 0.0
+    return replace(scene, layer=blurred(scene.layer, by, scene.canvas)), by
+
+
+def blurred(layer: Layer, by: float, canvas: Box) -> Layer:
+    """Return a layer blurred as by a lens: light and mask together, beyond its box as far as the background goes."""
+    from scipy.ndimage import gaussian_filter
+
+    box = layer.box.grown(math.ceil(3 * by)).within(canvas)
+    sides = (
+        (layer.box.top - box.top, box.bottom - layer.box.bottom),
+        (layer.box.left - box.left, box.right - layer.box.right),
+    )  # fmt: skip
+    mask = np.pad(as_floats(layer.mask), sides)
+    soft = gaussian_filter(mask, by, mode="nearest")
+    most = np.iinfo(layer.pixels.dtype).max
+    pixels = np.empty((*mask.shape, 3), layer.pixels.dtype)
+    for channel in range(3):
+        light = np.pad(decode(layer.pixels[..., channel] / most).astype(np.float32), sides, mode="edge")
+        spread = gaussian_filter(light * mask, by, mode="nearest") / np.maximum(soft, 1e-4)
+        spread = np.where(soft > 1e-4, spread, light)
+        pixels[..., channel] = np.rint(encode(np.clip(spread, 0, 1)) * most)
+    return Layer(pixels, soft, box)
+
+
+def match_grain(scene: Scene, paint: Paint, seed: int = SEED) -> tuple[Paint, Levels]:
+    """Return paint with the grain that the foreground lacks, and how much is added: codes of 255 a channel.
+
+    The grain of all of the background counts, since it is the camera's and not a place's. What is added depends on the
+    seed and on the place on the layer alone. Where the foreground has as much already, or too little is flat enough to
+    be measured, the paint itself and 0.
+    """
+    layer, behind = scene.layer, scene.background.image.pixels
+    aim = measure_grain(*_sampled(lambda rows: behind[rows], scene.mask if scene.is_composite else None, behind.shape))
+    opaque = np.where(as_floats(layer.mask) < _OPAQUE, np.uint8(255), np.uint8(0))
+    own = measure_grain(
+        *_sampled(lambda rows: paint(rows, np.ascontiguousarray(layer.pixels[rows])), opaque, layer.pixels.shape)
+    )
+    if aim is None or own is None:
+        return paint, (0.0, 0.0, 0.0)
+    missing = np.sqrt(np.maximum(np.minimum(aim.levels, _MOST_GRAIN) ** 2 - own.levels**2, 0))
+    missing[missing < _LEAST_GRAIN] = 0
+    red, green, blue = (float(level) for level in missing)
+    if not missing.any():
+        return paint, (red, green, blue)
+    alike = aim.covariance / np.maximum(np.outer(aim.levels, aim.levels), 1e-12)
+    mixing = np.asarray(_root(alike) * missing[:, None], np.float32)
+    width = layer.mask.shape[1]
+
+    def grained(rows: slice, pixels: NDArray[Any]) -> NDArray[Any]:
+        most = np.iinfo(pixels.dtype).max
+        noise = grain_rows(rows, width, aim.size, seed) @ mixing.T
+        noisy = np.rint(np.clip(paint(rows, pixels) + noise * np.float32(most / 255), 0, most))
+        return np.asarray(noisy.astype(pixels.dtype))
+
+    return grained, (red, green, blue)
+
+
+def _sampled(read: Read, hidden: NDArray[Any] | None, shape: tuple[int, ...]) -> tuple[Floats, Mask | None]:
+    """Rows of an image as codes, in bands a block high and at most 64 of them, and which of their pixels count."""
+    count = max(1, shape[0] // _BLOCK)
+    bands = [slice(i * _BLOCK, min((i + 1) * _BLOCK, shape[0])) for i in range(0, count, -(-count // _BANDS))]
+    codes = np.concatenate([_codes(read(rows)) for rows in bands])
+    return codes, None if hidden is None else np.concatenate([hidden[rows] == 0 for rows in bands])
+
+
+def grain_rows(rows: slice, width: int, size: float, seed: int = SEED) -> NDArray[np.float32]:
+    """Return rows of an endless strip of grain `[h, width, 3]` of mean 0 and variance 1, the same however it is cut."""
+    from scipy.ndimage import gaussian_filter1d
+
+    reach = math.ceil(4 * size)
+    start, stop = rows.start - reach, rows.stop + reach
+    groups = range(start // _ROWS, -(-stop // _ROWS))
+    white = np.concatenate([_white(group, width + 2 * reach, seed) for group in groups])
+    noise = white[start - groups.start * _ROWS : stop - groups.start * _ROWS]
+    if size:
+        for axis in (0, 1):
+            noise = gaussian_filter1d(noise, size, axis=axis, radius=reach)
+        noise = noise[reach : len(noise) - reach, reach : reach + width]
+        kernel = gaussian_filter1d(np.eye(1, 2 * reach + 1, reach), size, axis=1, radius=reach)
+        noise = noise / np.float32((kernel**2).sum())  # of both axes
+    return np.asarray(noise, np.float32)
+
+
+def _white(group: int, width: int, seed: int) -> NDArray[np.float32]:
+    random = np.random.default_rng([seed, group + (1 << 20)])
+    return random.standard_normal((_ROWS, width, 3), np.float32)
+
+
+def _root(correlation: Floats) -> Floats:
+    values, vectors = np.linalg.eigh(correlation)
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0)))
+
+
+def _middle(box: Box) -> Box:
+    """The middle of a box, no larger than what is measured."""
+    width, height = min(box.width, _PART), min(box.height, _PART)
+    left, top = box.left + (box.width - width) // 2, box.top + (box.height - height) // 2
+    return Box(left, top, left + width, top + height)
+
+
+def _codes(pixels: NDArray[Any]) -> Floats:
+    return np.asarray(pixels * (255 / np.iinfo(pixels.dtype).max), np.float64)

@@ -315,7 +315,8 @@ def _names(given: tuple[str, ...]) -> list[str]:
 
 def weights_by_method(given: tuple[str, ...], names: list[str]) -> dict[str, str]:
     """Return the weights of each method; weights without a name belong to the only method that takes weights."""
-    from sshbench.methods.registry import split_options, takes_weights
+    from sshbench.methods.named_options import split_options
+    from sshbench.methods.registry import takes_weights
 
     plain = {name: split_options(name)[0] for name in names}
     found: dict[str, str] = {}

@@ -186,7 +186,7 @@ def iharmony4(
     """
     from sshbench.cli.evaluate import weights_by_method
     from sshbench.devices import device_name
-    from sshbench.methods.registry import split_options
+    from sshbench.methods.named_options import split_options
     from sshbench.reproduce.iharmony4 import METHODS
     from sshbench.reproduce.iharmony4 import reproduce as tables_of
 

@@ -149,7 +149,7 @@ def _drawn(folder: Path) -> str:
 
 
 def _said(outcome: Outcome, method: str) -> str:
-    from sshbench.training.run import clock, said
+    from sshbench.training.keeper import clock, said
 
     measured = f", {said(outcome.scores)}" if outcome.scores else ""
     trained = f"{method}: {outcome.step:,} steps, {outcome.samples:,} samples in {clock(outcome.seconds)}{measured}"

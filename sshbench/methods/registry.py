@@ -9,12 +9,11 @@ class or function, and are converted from text to the annotated types.
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module, metadata
 from pathlib import Path
-from types import ModuleType, NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from sshbench.benchmarks.composite import Composite
 from sshbench.errors import SshbenchError, suggestion
 from sshbench.methods.base import ATTRIBUTES, Method, MethodBroken, MethodError, WeightsError, as_name, valid_name
 from sshbench.methods.calling import by_user, reason, undisturbed
+from sshbench.methods.named_options import GIVEN, arguments_of, parameters, split_options, suffix
 from sshbench.methods.user_file import UserFileError, import_file
 
 ENTRY_POINTS = "sshbench.methods"
@@ -57,9 +57,6 @@ UNSHIPPED: tuple[str, ...] = ("dovenet", "s2am", "dih", "wct2", "idih", "issam",
 
 DEFAULTS = tuple(name for name in METHODS if name not in UNSHIPPED)
 """The methods that `sshbench evaluate` runs by default: all that need no further weights."""
-
-_GIVEN = ("device", "weights")  # options that have arguments of their own and do not make another method
-
 
 AnyMethod = str | Method | type | Callable[[Composite], Any]
 """What is accepted as a method: a name, an object, its class, or a function from a composite to an image."""
@@ -127,16 +124,16 @@ def get_method(
         if weights is not None:
             raise MethodError(f"{plain} takes no weights")
         return _complete(OfFunction(factory, listed_as), plain, listed_as)
-    arguments = _arguments(factory, plain, options)
+    arguments = arguments_of(factory, plain, options)
     if weights is not None:
-        if "weights" not in _parameters(factory):
+        if "weights" not in parameters(factory):
             raise MethodError(f"{plain} takes no weights")
         arguments.setdefault("weights", str(weights))
-    if device and "device" in _parameters(factory):
+    if device and "device" in parameters(factory):
         arguments.setdefault("device", device)
     method = _complete(_make(factory, plain, arguments), plain, listed_as)
     if options:
-        _set(method, "name", as_name(method.name + _suffix(options)), plain)
+        _set(method, "name", as_name(method.name + suffix(options)), plain)
     return method
 
 
@@ -189,37 +186,17 @@ def is_foreign(name: str) -> bool:
     return split_options(name)[0] not in METHODS
 
 
-def split_options(name: str) -> tuple[str, dict[str, str]]:
-    """Return the name of a method and its options: `"ssh:map=lut"` gives `"ssh", {"map": "lut"}`.
-
-    Raises
-    ------
-    MethodError
-        The text after the colon is not `key=value`.
-    """
-    plain, colon, text = name.rpartition(":")
-    if not colon or "=" not in text:
-        return name, {}
-    options = {}
-    for part in text.split(","):
-        key, sign, value = part.partition("=")
-        if not (key.strip() and sign and value.strip()):
-            raise MethodError(f"{name}: an option is key=value, not {part!r}")
-        options[key.strip()] = value.strip()
-    return plain, options
-
-
 def listed_name(name: str) -> str:
     """Return the name in tables of a method with options: `"ssh:map=lut"` gives `"ssh+map-lut"`."""
     plain, options = split_options(name)
     file = _file_of(plain)
-    return as_name((plain if file is None else file[1].lower() or file[0].stem) + _suffix(options))
+    return as_name((plain if file is None else file[1].lower() or file[0].stem) + suffix(options))
 
 
 def takes_weights(name: str) -> bool:
     """Return whether the method of this name can be given weights."""
     factory, _ = _factory(split_options(name)[0])
-    return (inspect.isclass(factory) or inspect.isroutine(factory)) and "weights" in _parameters(factory)
+    return (inspect.isclass(factory) or inspect.isroutine(factory)) and "weights" in parameters(factory)
 
 
 def _file_of(name: str) -> tuple[Path, str] | None:
@@ -254,85 +231,15 @@ def _harmonizes_one(function: Callable[..., Any], options: Mapping[str, str]) ->
     """Return whether a function takes a composite; one that makes a method needs no argument, or takes only options."""
     needed = [
         name
-        for name, one in _parameters(function).items()
+        for name, one in parameters(function).items()
         if one.default is one.empty and one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
     ]
-    return len(needed) == 1 and needed[0] not in {*options, *_GIVEN}
+    return len(needed) == 1 and needed[0] not in {*options, *GIVEN}
 
 
 def _called(method: Any) -> str:
     """Return the name, for messages, of something that was given in place of a name."""
     return str(getattr(method, "__qualname__", None) or type(method).__qualname__)
-
-
-def _parameters(factory: Any) -> Mapping[str, inspect.Parameter]:
-    try:
-        return inspect.signature(factory).parameters
-    except (TypeError, ValueError):  # of code that is not Python's
-        return {}
-
-
-def _arguments(factory: Any, name: str, options: Mapping[str, str]) -> dict[str, Any]:
-    """Return the options as keyword arguments of the types that the factory declares."""
-    if not options:
-        return {}
-    known = [
-        key for key, one in _parameters(factory).items() if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
-    ]
-    hints = _hints(factory.__init__ if inspect.isclass(factory) else factory)
-    arguments = {}
-    for key, text in options.items():
-        if key not in known:
-            there = f"there are {', '.join(sorted(known))}" if known else "it has none"
-            raise MethodError(f"{name} has no option {key!r}; {there}")
-        try:
-            arguments[key] = _value(text, hints.get(key, str))
-        except ValueError as error:
-            raise MethodError(f"{name}: {key} is {error}, not {text!r}") from error
-    return arguments
-
-
-def _hints(function: Any) -> dict[str, Any]:
-    """Return the types of a function's arguments, without types whose names do not exist at run time."""
-    try:
-        return get_type_hints(function)
-    except Exception:  # of a name that is imported for type checkers alone, or anything else that does not evaluate
-        known = {"int": int, "float": float, "bool": bool, "str": str}
-        given = getattr(function, "__annotations__", {})
-        return {name: known.get(one, str) if isinstance(one, str) else one for name, one in given.items()}
-
-
-def _value(text: str, hint: Any) -> Any:
-    """Return text as a value of an annotated type; a ValueError says what the text should be."""
-    if get_origin(hint) is Literal:
-        values = [str(value) for value in get_args(hint)]
-        if text not in values:
-            raise ValueError(" or ".join(values))
-        return get_args(hint)[values.index(text)]
-    if get_origin(hint) in (Union, UnionType):
-        kinds = [kind for kind in get_args(hint) if kind is not NoneType]
-        return _value(text, kinds[0])
-    if hint is bool:
-        if text.lower() not in ("true", "false"):
-            raise ValueError("true or false")
-        return text.lower() == "true"
-    if hint in (int, float):
-        try:
-            return hint(text)
-        except ValueError as error:
-            raise ValueError("a whole number" if hint is int else "a number") from error
-    return text
-
-
-def _suffix(options: Mapping[str, str]) -> str:
-    """Return what options add to a method's name; for weights, the name of their file."""
-    parts = []
-    for key, value in options.items():
-        if key == "weights":
-            parts.append(Path(value).name.removesuffix(".safetensors"))
-        elif key not in _GIVEN:
-            parts.append(f"{key}-{value}")
-    return "".join(f"+{re.sub(r'[^A-Za-z0-9._-]+', '-', part)}" for part in parts)
 
 
 def _suggestion(name: str, known: list[str]) -> str:

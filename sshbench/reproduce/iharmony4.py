@@ -12,7 +12,8 @@ from sshbench.benchmarks.protocol import Protocol, get_protocol
 from sshbench.errors import SshbenchError, counted
 from sshbench.methods.base import MissingWeights
 from sshbench.methods.cards import Card, Checkpoint, read_card
-from sshbench.methods.registry import listed_name, split_options
+from sshbench.methods.named_options import split_options
+from sshbench.methods.registry import listed_name
 from sshbench.methods.weights import load_weights
 from sshbench.results.evaluate import Progress, evaluate
 from sshbench.results.published import Published, read_published

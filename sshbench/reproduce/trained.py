@@ -11,8 +11,9 @@ from pathlib import Path
 from sshbench.errors import SshbenchError, counted
 from sshbench.methods.weights import WeightsCard, load_weights
 from sshbench.reproduce.variants import Variant
+from sshbench.training.keeper import clock
 from sshbench.training.recipe import Recipe, read_recipe
-from sshbench.training.run import clock, run
+from sshbench.training.run import run
 from sshbench.whole_file import whole_file
 
 _SAID = "reproduce.json"

@@ -16,7 +16,8 @@ from sshbench.errors import SshbenchError
 from sshbench.methods.base import Broken, Method, MethodBroken, MethodFailed, MissingWeights, WithoutWeights, as_name
 from sshbench.methods.calling import by_user, reason, traceback_of
 from sshbench.methods.identity import Identity, identity
-from sshbench.methods.registry import AnyMethod, get_method, listed_name, split_options
+from sshbench.methods.named_options import split_options
+from sshbench.methods.registry import AnyMethod, get_method, listed_name
 from sshbench.metrics import suite
 from sshbench.results.folder import prediction_file
 from sshbench.results.predict import Stored, input_hash, pixels_hash, predict, prediction_key, store, stored

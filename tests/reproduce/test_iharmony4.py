@@ -12,7 +12,7 @@ from sshbench.benchmarks.protocol import PROTOCOLS
 from sshbench.cli.main import cli
 from sshbench.errors import SshbenchError
 from sshbench.methods.cards import read_card
-from sshbench.methods.registry import split_options
+from sshbench.methods.named_options import split_options
 from sshbench.reproduce import iharmony4
 from sshbench.results.published import read_published
 from sshbench.results.tables import Table

@@ -20,7 +20,7 @@ import torch
 from sshbench.methods import tensor_files
 from sshbench.methods.weights import load_weights
 from sshbench.training import checkpoint
-from sshbench.training import run as module
+from sshbench.training import keeper as module
 from sshbench.training.loop import Trainer
 from sshbench.training.recipe import Recipe, read_recipe
 from sshbench.triplets.data_workers import WorkersError

@@ -1,0 +1,105 @@
+"""Options in the name of a method, `"ssh:map=polynomial"`: from text to the arguments of what makes the method."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from sshbench.methods.base import MethodError
+
+GIVEN = ("device", "weights")
+"""Options that have arguments of their own and do not make another method."""
+
+
+def split_options(name: str) -> tuple[str, dict[str, str]]:
+    """Return the name of a method and its options: `"ssh:map=lut"` gives `"ssh", {"map": "lut"}`.
+
+    Raises
+    ------
+    MethodError
+        The text after the colon is not `key=value`.
+    """
+    plain, colon, text = name.rpartition(":")
+    if not colon or "=" not in text:
+        return name, {}
+    options = {}
+    for part in text.split(","):
+        key, sign, value = part.partition("=")
+        if not (key.strip() and sign and value.strip()):
+            raise MethodError(f"{name}: an option is key=value, not {part!r}")
+        options[key.strip()] = value.strip()
+    return plain, options
+
+
+def parameters(factory: Any) -> Mapping[str, inspect.Parameter]:
+    try:
+        return inspect.signature(factory).parameters
+    except (TypeError, ValueError):  # of code that is not Python's
+        return {}
+
+
+def arguments_of(factory: Any, name: str, options: Mapping[str, str]) -> dict[str, Any]:
+    """Return the options as keyword arguments of the types that the factory declares."""
+    if not options:
+        return {}
+    known = [
+        key for key, one in parameters(factory).items() if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
+    ]
+    hints = _hints(factory.__init__ if inspect.isclass(factory) else factory)
+    found = {}
+    for key, text in options.items():
+        if key not in known:
+            there = f"there are {', '.join(sorted(known))}" if known else "it has none"
+            raise MethodError(f"{name} has no option {key!r}; {there}")
+        try:
+            found[key] = _value(text, hints.get(key, str))
+        except ValueError as error:
+            raise MethodError(f"{name}: {key} is {error}, not {text!r}") from error
+    return found
+
+
+def _hints(function: Any) -> dict[str, Any]:
+    """Return the types of a function's arguments, without types whose names do not exist at run time."""
+    try:
+        return get_type_hints(function)
+    except Exception:  # of a name that is imported for type checkers alone, or anything else that does not evaluate
+        known = {"int": int, "float": float, "bool": bool, "str": str}
+        given = getattr(function, "__annotations__", {})
+        return {name: known.get(one, str) if isinstance(one, str) else one for name, one in given.items()}
+
+
+def _value(text: str, hint: Any) -> Any:
+    """Return text as a value of an annotated type; a ValueError says what the text should be."""
+    if get_origin(hint) is Literal:
+        values = [str(value) for value in get_args(hint)]
+        if text not in values:
+            raise ValueError(" or ".join(values))
+        return get_args(hint)[values.index(text)]
+    if get_origin(hint) in (Union, UnionType):
+        kinds = [kind for kind in get_args(hint) if kind is not NoneType]
+        return _value(text, kinds[0])
+    if hint is bool:
+        if text.lower() not in ("true", "false"):
+            raise ValueError("true or false")
+        return text.lower() == "true"
+    if hint in (int, float):
+        try:
+            return hint(text)
+        except ValueError as error:
+            raise ValueError("a whole number" if hint is int else "a number") from error
+    return text
+
+
+def suffix(options: Mapping[str, str]) -> str:
+    """Return what options add to a method's name; for weights, the name of their file."""
+    parts = []
+    for key, value in options.items():
+        if key == "weights":
+            parts.append(Path(value).name.removesuffix(".safetensors"))
+        elif key not in GIVEN:
+            parts.append(f"{key}-{value}")
+    return "".join(f"+{re.sub(r'[^A-Za-z0-9._-]+', '-', part)}" for part in parts)

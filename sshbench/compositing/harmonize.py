@@ -319,11 +319,12 @@ def harmonize_scene(
     layer, shadow, behind = scene.layer, shadow_of(scene, finish), None
     if not (in_place and pixels.flags.writeable and (alpha is None or alpha.flags.writeable)):
         pixels, alpha = pixels.copy(), None if alpha is None else alpha.copy()
-    elif keep:
-        behind = Behind.copied(image, layer.box if shadow is None else layer.box.around(shadow.box))
-    if shadow is not None:
-        if scene.is_composite:  # whose layer may be a view of what is darkened
+    else:
+        if keep:
+            behind = Behind.copied(image, layer.box if shadow is None else layer.box.around(shadow.box))
+        if scene.is_composite:  # whose layer may be a view of what becomes the result
             layer = replace(layer, pixels=layer.pixels.copy())
+    if shadow is not None:
         darken(pixels, shadow)
     parts = Parts(layer, paint, shadow, behind)
     paste_layer(pixels, alpha, layer, paint)

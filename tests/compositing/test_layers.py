@@ -49,6 +49,20 @@ def test_of_a_picture_and_with_sliders() -> None:
         assert np.abs(pasted(layer[..., :3], B, layer[..., 3]).astype(int) - result.pixels).max() <= 1
 
 
+@pytest.mark.parametrize("shadow", [0.0, 0.6])
+def test_of_a_composite_that_becomes_the_result_in_place(tmp_path: Path, shadow: float) -> None:
+    from sshbench.compositing import Finish
+
+    whole = F * np.uint16(257)  # 16 bits are read into memory that can be written to
+    write_image(tmp_path / "c.png", ImageFile(pixels=whole))
+    result = sshbench.harmonize(tmp_path / "c.png", None, M, method=Known(), finish=Finish(shadow=shadow))
+    by_hand = sshbench.harmonize(whole, None, M, method=Known(), finish=Finish(shadow=shadow))
+    assert np.array_equal(result.pixels, by_hand.pixels)
+    assert np.array_equal(result.layer(), by_hand.layer())
+    solid = M == 255
+    assert np.array_equal(result.layer()[solid][..., :3], result.pixels[solid])
+
+
 def test_over_a_transparent_background_as_pillow_does() -> None:
     alpha = np.full((240, 320), 90, np.uint8)
     result = sshbench.harmonize(F, np.dstack([B, alpha]), M, method=Known(), at=(10, 20))

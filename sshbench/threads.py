@@ -34,7 +34,7 @@ def kernels_in_one_thread() -> Iterator[None]:
 
 @contextmanager
 def torch_in_one_thread() -> Iterator[None]:
-    """Have torch compute in the caller's thread alone within a block, so that it sums in one order."""
+    """Let torch compute only in the caller's thread within a block, so that it sums in one order."""
     import torch
 
     before = torch.get_num_threads()

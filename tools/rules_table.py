@@ -20,45 +20,46 @@ from tests.lut.rules_files import Rule, load_rules
 
 INTRODUCTION = """# Rules of `.cube`, and who keeps them
 
-One small file a rule, in `tests/lut/rules/`, read by sshbench, colour-science {colour} and OpenColorIO {ocio}.
-Where a file is valid, *same* means that the reader's result at every grid point of the table is within 1e-5 of the
-definition; otherwise the worst point is shown. Where a file is refused here, what another reader makes of mid-grey
-(0.5 in each channel) is shown.
+Each rule has one small file in `tests/lut/rules/`, which sshbench, colour-science {colour} and OpenColorIO {ocio}
+read. For a valid file, *same* means that the reader's result at every grid point of the table is within 1e-5 of the
+definition; otherwise the table shows the worst point. For a file that sshbench refuses, the table shows what another
+reader makes of mid-grey (0.5 in each channel).
 
 Sources: *Adobe* is the Cube LUT Specification 1.0 (Adobe Systems, 2013) with its section; *Resolve* is the `.cube`
 format as DaVinci Resolve's developer documentation describes it; *Ours* is a rule that neither states.
 
-Made by `python -m tools.rules_table > docs/cube-rules.md`.
+`python -m tools.rules_table > docs/cube-rules.md` makes this page.
 
 | File | Rule | Source | sshbench | colour-science | OpenColorIO |
 |---|---|---|---|---|---|
 """
 
 BESIDE = f"""
-Beside the files: a folder, a pipe or a device is refused, and so is a file of more than {MAX_BYTES // 2**20} MiB
-(`max_bytes`), without reading it; a line of more than {MAX_LINE} bytes; more than {MAX_KEYWORDS} keyword lines.
+sshbench also refuses a folder, a pipe or a device; a file of more than {MAX_BYTES // 2**20} MiB (`max_bytes`), without
+reading it; a line of more than {MAX_LINE} bytes; and more than {MAX_KEYWORDS} keyword lines.
 
-## Choices where the texts are silent or unkind
+## Choices where the texts say nothing
 
-- **`LUT_1D_INPUT_RANGE` in a file with a 3D table alone** (or the other way round) is read with a warning where it says
-  0 to 1 and so does the table that is there, since the range then is the same whichever table it was meant for. Another
-  range is refused. Resolve's text gives that keyword to the 1D table. colour-science and OpenColorIO (where the file
-  has no title) ignore it and read the table over 0..1; a sample file of colour-science, `eotf_sRGB_3D.cube`, has it
-  with a table that was plainly computed over that range. Reading it either way gives wrong colours to someone, so the
-  file has to say `LUT_3D_INPUT_RANGE`.
-- **`LUT_IN_VIDEO_RANGE` and `LUT_OUT_VIDEO_RANGE`** (Resolve) say that the table expects, or gives, values with black
-  at 16/255 and white at 235/255. Both are honoured as the file is read: the domain of the first table, and the values
-  of the last one, are brought to full range, x to (255 x - 16) / 219, so that the LUT takes photographs as any other
-  does. `write_cube` writes the table in full range, with the domain that this makes.
+- **`LUT_1D_INPUT_RANGE` in a file with only a 3D table** (or the reverse) is read with a warning if the range is 0 to
+  1 and the table has the same range, since the table that was meant then does not matter. Any other range is refused.
+  Resolve's text gives the keyword to the 1D table. colour-science and OpenColorIO (if the file has no title) ignore
+  the keyword and read the table over 0..1. A sample file of colour-science, `eotf_sRGB_3D.cube`, has the keyword with
+  a table that was clearly computed over the stated range. Either reading gives wrong colours to someone, so the file
+  must say `LUT_3D_INPUT_RANGE`.
+- **`LUT_IN_VIDEO_RANGE` and `LUT_OUT_VIDEO_RANGE`** (Resolve) say that the table expects, or returns, values with
+  black at 16/255 and white at 235/255. sshbench honours both when it reads the file: it converts the domain of the
+  first table, and the values of the last table, to full range, x to (255 x - 16) / 219, so the LUT applies to
+  photographs as any other LUT does. `write_cube` writes the table in full range, with the resulting domain.
 - **A 1D and a 3D size** make Resolve's layout: the rows of the 1D table, then those of the 3D table. Adobe's
-  specification forbids the pair, so `DOMAIN_MIN` and `DOMAIN_MAX`, which would not say which table they are for, are
+  specification forbids this pair. `DOMAIN_MIN` and `DOMAIN_MAX` would not say which table they belong to, so they are
   refused there.
-- **Domain and input range together** are accepted where they say the same.
-- **Adobe's limits for writers** (lines of at most 250 bytes, LF alone, a point in every number, 1e37 at most) are not
-  held against a file: breaking them leaves no doubt about what a file says.
+- **Domain and input range together** are accepted if they agree.
+- **Adobe's limits for writers** (lines of at most 250 bytes, only LF, a point in every number, at most 1e37) are not
+  enforced: a file that breaks them is still unambiguous.
 - **A comment** may follow a row or a keyword. Inside a title's quotes, and in the text of an unknown keyword, `#` is
   text. `1.#INF` is not the number 1 with a comment.
-- **Unknown keywords** are kept in `Lut.metadata` and warned of once a file. So is a title without quotes.
+- **Unknown keywords** are kept in `Lut.metadata`, with one warning for each file. A title without quotes is also kept,
+  with a warning.
 """
 
 

@@ -14,7 +14,7 @@ _PICTURES = {
 
 
 def picture_kind(start: bytes) -> str | None:
-    """The format of a picture that starts with these 16 bytes; None for what is no picture."""
+    """Return the format of a picture that starts with these 16 bytes; None if it is not a picture."""
     for signature, kind in _PICTURES.items():
         if start.startswith(signature):
             return kind

@@ -68,14 +68,14 @@ def shift(*, strength: float = 0.5, lightness: float = 1.0, colour: float = 1.0)
     Parameters
     ----------
     strength
-        0 changes nothing, 1 gives the foreground the mean of the background.
+        0 changes nothing; 1 gives the foreground the mean of the background.
     lightness, colour
         As for `Amount.of`.
 
     Raises
     ------
     SshbenchError
-        One of them is not from 0 to 2.
+        A value is not from 0 to 2.
     """
     _check("strength", strength)
     return MappedTransfer("shift", shift_match(strength), "srgb", Amount.of(1.0, lightness, colour))

@@ -1,4 +1,4 @@
-"""How each metric of `evaluate` goes with what people said: rank correlations with intervals."""
+"""Rank correlations, with intervals, between each metric of `evaluate` and the answers of people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a study found, as tables: scores, preferences, agreement, who was screened out, and what next time needs."""
+"""The findings of a study as tables: scores, preferences, agreement, screened-out subjects, and a next study's size."""
 
 from __future__ import annotations
 

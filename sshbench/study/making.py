@@ -45,7 +45,7 @@ MOST_SUBJECTS = 5000
 
 @dataclass(frozen=True)
 class Choices:
-    """What a researcher decides; the command line's options of `study new` are these."""
+    """The decisions of a researcher, which are the options of `study new` on the command line."""
 
     design: str = "acr"
     reference: str | None = None

@@ -80,14 +80,14 @@ class _Model(BaseModel):
 
 
 class Consent(_Model):
-    """What subjects agree to; a changed text needs a new version, and subjects are then asked again."""
+    """The text that subjects agree to; a changed text needs a new version, and subjects are then asked again."""
 
     version: Annotated[str, Field(min_length=1, max_length=100)] = "1"
     text: Text = CONSENT
 
 
 class Screen(_Model):
-    """What a subject's screen has to have: the width of the window in CSS pixels, and bits per pixel."""
+    """The requirements of a subject's screen: the width of the window in CSS pixels, and bits per pixel."""
 
     min_width: Annotated[int, Field(ge=0, le=10_000)] = 320
     min_colour_depth: Annotated[int, Field(ge=0, le=64)] = 24
@@ -196,7 +196,7 @@ class Plan(_Model):
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of what answers depend on: the items, their pictures and their order, not of texts."""
+        """A hash of everything that answers depend on: the items, their pictures and their order, but not texts."""
         kept = {"id", "design", "reference", "methods", "images", "pictures", "items", "subjects"}
         text = json.dumps(self.model_dump(mode="json", include=kept), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""What a subject's page is told: texts, and pictures under random names. It never says a method or a kind of trial."""
+"""The data of a subject's page: texts, and pictures under random names. They never name a method or a kind of trial."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ AHEAD = 3  # trials whose pictures the page may load before they are shown
 
 
 def about(plan: Plan) -> dict[str, Any]:
-    """What is the same for all subjects."""
+    """Return the data that are the same for all subjects."""
     return {
         "id": plan.id,
         "title": plan.title,
@@ -28,7 +28,7 @@ def about(plan: Plan) -> dict[str, Any]:
 
 
 def trial_of(plan: Plan, subject: int, number: int) -> dict[str, Any]:
-    """What one trial shows."""
+    """Return what one trial shows."""
     trial = plan.trials(subject)[number]
     return {
         "number": number,
@@ -39,7 +39,7 @@ def trial_of(plan: Plan, subject: int, number: int) -> dict[str, Any]:
 
 
 def told(plan: Plan, subject: int, state: State, now: float) -> dict[str, Any]:
-    """Where a subject is, with what is to be shown next."""
+    """Return the position of a subject, with what to show next."""
     count = len(plan.trials(subject))
     over = plan.until is not None and datetime.fromtimestamp(now, UTC).date() > plan.until
     stage = "over" if over and state.stage not in ("done", "withdrawn") else state.stage

@@ -1,4 +1,4 @@
-"""Where answers are kept: one SQLite file, and the rules by which an answer is taken or refused.
+"""The storage of answers: one SQLite file, and the rules by which an answer is accepted or refused.
 
 Each function is one step of one subject within a transaction of the caller. `Writer` runs steps from many requests in
 one thread: steps that wait together share one commit, and a caller hears of success only after the commit has reached

@@ -103,25 +103,25 @@ def run(
     out
         The folder of the run.
     time_limit
-        Seconds after which this call takes no further step and keeps its state in a checkpoint.
+        The seconds after which this call takes no further step and saves its state in a checkpoint.
     resume
-        Go on from the last checkpoint in `out`, if there is one.
+        Whether to continue from the last checkpoint in `out`, if there is one.
     overwrite
-        Remove the run that is in `out` first.
+        Whether to remove the run in `out` first.
     init_from
-        Weights to begin with, as `sshbench evaluate --weights` takes them; a run that goes on has its own.
+        The weights to begin with, as `sshbench evaluate --weights` takes them; a run that continues has its own.
     masks, max_pixels
         As for `sshbench.triplets.sources.open_source`.
     measure_on
         A store or photographs whose held-out part is measured on in place of the source's.
     make
-        What makes the objective; by default what `find_objective` finds for the recipe's method.
+        The function that makes the objective; by default the one that `find_objective` finds for the recipe's method.
 
     Raises
     ------
     SshbenchError
-        Input that cannot be used, a run that has diverged (`Diverged`), or data workers that died (`WorkersError`); of
-        the latter the state has been kept.
+        Input cannot be used, the run has diverged (`Diverged`), or data workers died (`WorkersError`), in which case
+        the state was saved.
     """
     started, folder = time.monotonic(), Path(out)
     with world(device) as here, interrupts() as interrupted, ExitStack() as held:

@@ -44,7 +44,7 @@ ROWS_PER_SHARD: dict[StoreKind, int] = {"pixels": 500, "recipes": 200_000}
 
 
 class EngineError(SshbenchError):
-    """A run that cannot start or go on; what is finished is kept."""
+    """A run cannot start or continue; finished work is kept."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -89,9 +89,10 @@ class Summary:
 
     @property
     def lost_share(self) -> float:
-        """The part of the run's rows that could not be made: of all rows, so that parts that end at other times agree.
+        """The share of the run's rows that could not be made.
 
-        While a stream has not ended, of the rows of the finished shards.
+        It refers to all rows, so that parts that end at different times agree; while a stream has not ended, it refers
+        to the rows of the finished shards.
         """
         draws = self.manifest.run.settings.draws
         tried = sum(r.photos for r in self.manifest.shards.values())

@@ -21,11 +21,11 @@ class Look:
     Parameters
     ----------
     name
-        File name without suffix, lower case with hyphens.
+        The file name without suffix, in lower case with hyphens.
     family
-        What it belongs with on the card.
+        The group of looks on the card that it belongs to.
     steps
-        Applied in order to encoded sRGB; `into_gamut` follows the last.
+        The steps, applied in order to encoded sRGB; `into_gamut` follows the last one.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Options in the name of a method, `"ssh:map=polynomial"`: from text to the arguments of what makes the method."""
+"""Options in the name of a method, `"ssh:map=polynomial"`: convert text to the arguments of its class or function."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the first process of a training writes into the folder of the run: logs, checkpoints and weights."""
+"""The files that the first process of a training writes into the folder of the run: logs, checkpoints and weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sshbench.whole_file import whole_file
 
 
 class Keeper:
-    """What the first process writes while training; in the others it does nothing."""
+    """The files that the first process writes while training; in the other processes it does nothing."""
 
     def __init__(
         self,
@@ -55,9 +55,9 @@ class Keeper:
             self._verify_best(kept)
 
     def _verify_best(self, kept: dict[str, Any]) -> None:
-        """See to it that the best weights that a checkpoint counts are in `best/`, whatever a kill or a user has done.
+        """Ensure that the best weights that a checkpoint counts are in `best/`, whatever a kill or a user has done.
 
-        Newer ones, which were written before a checkpoint that is lost, are better and stay.
+        Newer weights, which were written before a lost checkpoint, are better and stay.
         """
         counted, folder = self.trainer.best, self.folder / "best"
         if counted == -math.inf:
@@ -127,7 +127,7 @@ class Keeper:
         return standing
 
     def _standing(self, scores: dict[str, float]) -> float:
-        """Return the one number of what was measured by which the best is told."""
+        """Return the one number of a measurement by which the best weights are chosen."""
         return panels.standing(scores) if isinstance(self.held_out, Panel) else scores["psnr"]
 
     def checkpoint(self, best: bool) -> None:
@@ -166,7 +166,7 @@ class Keeper:
             self._logs.close()
 
     def finish(self) -> Path:
-        """Write the last weights and the curve, and return the folder of the best weights, else that of the last."""
+        """Write the last weights and the curve; return the folder of the best weights, or else that of the last."""
         if self.first:
             self.save_weights("last")
             try:

@@ -8,8 +8,8 @@ import numpy as np
 
 from sshbench.benchmarks.composite import FAINT
 from sshbench.colour.difference import luminance as luminance_of
+from sshbench.colour.match import ColourFunction, Floats, function_in_space
 from sshbench.colour.strength import Amount
-from sshbench.colour.transfer import ColourFunction, Floats, function_in_space
 from sshbench.errors import SshbenchError
 from sshbench.lut.table import Lut, identity_table
 from sshbench.methods.full_resolution import ColourMap, MapKind, View

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sshbench.benchmarks.composite import FAINT, Composite, paste
-from sshbench.colour.strength import Amount, followed
-from sshbench.colour.transfer import (
+from sshbench.colour.match import (
     ColourFunction,
     Floats,
     Space,
@@ -20,6 +19,7 @@ from sshbench.colour.transfer import (
     match_distribution,
     match_histograms,
 )
+from sshbench.colour.strength import Amount, followed
 
 Pixels = NDArray[np.uint8]
 Match = Callable[[Floats, Floats], ColourFunction]

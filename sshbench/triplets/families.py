@@ -12,8 +12,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sshbench.colour.match import LMS_TO_LAB, RGB_TO_LMS, decorrelated, rotations
 from sshbench.colour.srgb import decode, encode
-from sshbench.colour.transfer import LMS_TO_LAB, RGB_TO_LMS, rotations
 from sshbench.lut.bank import LutBank
 from sshbench.lut.table import identity_table
 
@@ -157,10 +157,7 @@ def transfer_table(method: Statistic, source: Floats, target: Floats) -> Table:
 
 
 def _reinhard(source: Floats, target: Floats, colours: Floats) -> Floats:
-    def forth(rgb: Floats) -> Floats:
-        return np.asarray(np.log10(np.maximum(decode(rgb), 1 / 255 / 12.92) @ RGB_TO_LMS.T) @ LMS_TO_LAB.T)
-
-    one, other, lab = forth(source), forth(target), forth(colours)
+    one, other, lab = (decorrelated(decode(rgb)) for rgb in (source, target, colours))
     lab = (lab - one.mean(0)) * (other.std(0) / np.maximum(one.std(0), 1e-4)).clip(0.1, 10) + other.mean(0)
     light = 10.0 ** np.clip(lab @ np.linalg.inv(LMS_TO_LAB).T, -6, 2) @ np.linalg.inv(RGB_TO_LMS).T
     return encode(np.clip(light, 0, 1))

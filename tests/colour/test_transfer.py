@@ -10,13 +10,9 @@ import scipy.linalg
 import skimage
 from numpy.typing import NDArray
 
+from sshbench.colour.match import LMS_TO_LAB, RGB_TO_LMS, covariance_map, optimal_map, rotations
 from sshbench.colour.transfer import (
-    LMS_TO_LAB,
-    RGB_TO_LMS,
     TRANSFER_FUNCTIONS,
-    covariance_map,
-    optimal_map,
-    rotations,
     transfer_distribution,
     transfer_histogram,
     transfer_monge_kantorovich,

@@ -11,7 +11,7 @@ import skimage
 from numpy.typing import NDArray
 
 from sshbench.benchmarks.composite import FAINT, Composite
-from sshbench.colour import transfer
+from sshbench.colour import match, transfer
 from sshbench.colour.srgb import decode
 from sshbench.errors import SshbenchError
 from sshbench.methods import get_method
@@ -126,7 +126,7 @@ def test_lightness_and_colour_are_apart(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_each_space_is_a_transfer_of_its_own(name: str) -> None:
     given = composite(11)
-    results = {space: harmonized(f"{name}:space={space}", given) for space in transfer.SPACES}
+    results = {space: harmonized(f"{name}:space={space}", given) for space in match.SPACES}
     default = {"reinhard": "lab", "fecker": "ycbcr"}.get(name, "srgb")
     same = [space for space, result in results.items() if np.array_equal(harmonized(name, given), result)]
     assert same == [default]

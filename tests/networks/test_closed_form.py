@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from sshbench.colour import transfer
+from sshbench.colour import match
 from sshbench.colour.srgb import decode, encode
 from sshbench.networks.closed_form import (
     Statistics,
@@ -105,7 +105,7 @@ def test_the_optimal_matrix_is_the_classical_one() -> None:
     source, target = (np.cov(rng.normal(size=(3, 50)) * 0.2) for _ in range(2))
     found = optimal_matrix(torch.tensor(source)[None], torch.tensor(target)[None])[0].numpy()
     noise = 4e-4 * np.eye(3)
-    np.testing.assert_allclose(found, transfer.optimal_map(source + noise, target + noise), atol=1e-9)
+    np.testing.assert_allclose(found, match.optimal_map(source + noise, target + noise), atol=1e-9)
     np.testing.assert_allclose(found @ (source + noise) @ found, target + noise, atol=1e-9)
 
 

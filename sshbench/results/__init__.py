@@ -39,7 +39,7 @@ def leaderboard(
     methods: Mapping[str, str] | Sequence[str] | None = None,
     ceilings: bool = True,
 ) -> pandas.DataFrame:
-    """One row a method, from the records in one or more folders of results.
+    """Return one row for each method, from the records in one or more folders of results.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def field_table(
     ceilings: bool = True,
     intervals: bool = True,
 ) -> pandas.DataFrame:
-    """Methods by subsets and metrics, the table that papers on iHarmony4 print.
+    """Return methods by subsets and metrics, the table that papers on iHarmony4 print.
 
     Parameters
     ----------
@@ -119,14 +119,13 @@ def field_table(
     Returns
     -------
     pandas.DataFrame
-        One row for each method, with columns of two levels: a part of the images (`"all"` behind the others) and a
-        metric. As LaTeX: `field_table(path, intervals=False).style.format(precision=2).to_latex(hrules=True)`, which
-        needs Jinja2.
+        One row for each method, with columns of two levels: a part of the images (`"all"` is the last) and a metric. As
+        LaTeX: `field_table(path, intervals=False).style.format(precision=2).to_latex(hrules=True)`, which needs Jinja2.
 
     Raises
     ------
     RecordsError
-        As for `leaderboard`, or the images have one part alone.
+        As for `leaderboard`, or the images have only one part.
 
     Examples
     --------

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def frame(summary: MethodsSummary, *, by: str | None = None) -> pandas.DataFrame:
-    """One row a method (and part of the division `by`), indexed by its name, best first.
+    """Return one row for each method (and part of the division `by`), indexed by its name, best first.
 
     Columns are `n`, `failed`, `sees_target`, `ms` (median milliseconds an image), `trained_by` (whose weights it has),
     and for each metric M: `M` (mean), `M_low`, `M_high` (95% bootstrap interval), `M_diff`, `M_diff_low`, `M_diff_high`

@@ -44,15 +44,18 @@ class SameDrawsWarning(UserWarning):
 
 
 class TripletDataset:
-    """Triplets (or composites) rendered on demand; map-style, for `TripletLoader`, `DataLoader` or a plain loop.
+    """Triplets (or composites) that are rendered on demand.
 
-    `dataset[i]` is sample i of the epoch that `set_epoch` named, `dataset[e, i]` that of epoch e. It pickles, so
-    workers may be forked or spawned. `sshbench.triplets.loader.TripletLoader` shuffles, shards over ranks, resumes, and
-    draws anew in every epoch.
+    Map-style, for `TripletLoader`, `DataLoader` or a plain loop.
 
-    A `DataLoader` of torch's alone asks for the same `dataset[i]` in every epoch and so would give the same draws
-    again and again. It is refused until it is told what is meant: `batch_sampler=TripletSampler(len(dataset), ...)`
-    for new draws, or `set_epoch` before each epoch (once, for samples that are to stay the same, as for validation).
+    `dataset[i]` is sample i of the epoch that `set_epoch` chose, and `dataset[e, i]` that of epoch e. The dataset can
+    be pickled, so workers may be forked or spawned. `sshbench.triplets.loader.TripletLoader` shuffles, divides samples
+    over ranks, resumes, and draws anew in every epoch.
+
+    torch's `DataLoader` by itself asks for the same `dataset[i]` in every epoch, and would give the same draws again
+    and again. It is therefore refused until one of two choices is made: `batch_sampler=TripletSampler(len(dataset),
+    ...)` for new draws, or `set_epoch` before each epoch (once, for samples that should stay the same, as in
+    validation).
 
     Parameters
     ----------
@@ -62,18 +65,18 @@ class TripletDataset:
         What `sshbench.triplets.luts.open_bank` takes, or a `LutBank`; by default the looks that ship with sshbench, or
         the computed ones of the appearances `"grades"` and `"ladders"`.
     settings
-        What to render; the paper's by default.
+        What to render; the paper's settings by default.
     deliver
         `"views"` renders the four views; `"crops"` stops before the LUTs, which `views_of` then applies to a whole
         batch at once, on a GPU or not.
     unreadable
-        What a photograph that cannot be used does: `"replace"` gives the next row's sample in its place and warns,
-        so that batches keep their size and ranks stay in step; `"raise"` raises `SkippedImage`.
+        What to do with a photograph that cannot be used: `"replace"` gives the next row's sample in its place and
+        warns, so that batches keep their size and ranks stay in step; `"raise"` raises `SkippedImage`.
 
     Raises
     ------
     SshbenchError
-        A source or LUT folder that cannot be used, or settings that do not fit together.
+        A source or LUT folder cannot be used, or the settings contradict each other.
 
     Examples
     --------

@@ -54,9 +54,10 @@ class Summary:
     Parameters
     ----------
     photos, made
-        Photographs gone through by this call, and shards made; the shards that were there and whole are `kept`.
+        The number of photographs that this call went through, and of shards that it made; existing whole shards are
+        counted in `kept`.
     missing
-        Shards of the run that are not made yet, by this call or another; None for an unfinished stream.
+        The number of shards that neither this call nor another has made yet; None for an unfinished stream.
 
     Examples
     --------

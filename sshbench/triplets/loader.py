@@ -55,21 +55,22 @@ class TripletSampler(Sampler[list[tuple[int, int]]]):
     Parameters
     ----------
     count
-        Samples in an epoch, `len(dataset)`.
+        The number of samples in an epoch, `len(dataset)`.
     batch_size
-        Samples a batch, on each rank.
+        The number of samples in a batch, on each rank.
     shuffle
         Whether each epoch has an order of its own, drawn from `seed` and the epoch.
     rank, world_size
-        This process and how many there are; by default what `torch.distributed`, or else torchrun's environment, says.
+        The number of this process and the number of processes; by default those of `torch.distributed`, or else of
+        torchrun's environment.
     drop_last
-        Leave out what does not fill a batch on every rank, so that all ranks have equally many. Otherwise every sample
-        comes exactly once and ranks may differ by one batch.
+        Whether to leave out samples that do not fill a batch on every rank, so that all ranks have the same number of
+        batches. Otherwise every sample comes exactly once, and ranks may differ by one batch.
 
     Raises
     ------
     SshbenchError
-        A batch of less than one sample, or a rank outside the world.
+        The batch has less than one sample, or the rank is outside the world.
 
     Examples
     --------
@@ -172,29 +173,30 @@ class TripletLoader:
     Parameters
     ----------
     dataset
-        A `TripletDataset`, a store, or other `Samples`. Triplets and LUTs are what a GPU finishes: there workers
-        deliver crops (`deliver="crops"`).
+        A `TripletDataset`, a store, or other `Samples`. For triplets with LUTs, workers deliver only crops
+        (`deliver="crops"`) if a GPU can apply the LUTs.
     workers
-        Processes that read and crop, each with one thread; 0 does it here. The batches are the same for any number.
+        The number of processes that read and crop, each with one thread; 0 uses this process. The batches are the same
+        for any number.
     device
-        Where the batches land; a GPU applies the LUTs too.
+        The device of the batches; a GPU also applies the LUTs.
     normalize
         False leaves images as uint8 `[B, crop, crop, 3]`.
     mean, std, dtype
         As for `sshbench.lut.apply.apply_lut_normalized`.
     start_method
-        `"fork"`, `"spawn"` or `"forkserver"`; the platform's by default.
+        `"fork"`, `"spawn"` or `"forkserver"`; by default that of the platform.
     prefetch
-        Batches that a worker prepares ahead.
+        The number of batches that a worker prepares ahead.
     sampler_options
-        `shuffle`, `seed`, `rank`, `world_size`, `drop_last` of `TripletSampler`.
+        `shuffle`, `seed`, `rank`, `world_size` and `drop_last` of `TripletSampler`.
 
     Raises
     ------
     SshbenchError
-        A batch of less than one sample, a rank outside the world, or photographs that cannot be used.
+        The batch has less than one sample, the rank is outside the world, or photographs cannot be used.
     WorkersError
-        A worker process has died; the next who asks for a batch gets new workers.
+        A worker process has died; the next request for a batch starts new workers.
 
     Examples
     --------

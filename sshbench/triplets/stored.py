@@ -214,11 +214,11 @@ def load_triplets(
     path
         The output folder of `sshbench generate-triplets`, or its fsspec URL.
     source, luts
-        For recipes, where the photographs and the LUTs are now; by default where they were when the store was made.
-        Grades and ladders are computed again.
+        For recipes, the present places of the photographs and the LUTs; by default the places at which the store was
+        made. Grades and ladders are computed again.
     unreadable
-        For recipes, what a photograph that cannot be used does: `"replace"` gives the next one in its place, with a
-        warning, as `TripletDataset` does; `"raise"` raises `SkippedImage`.
+        For recipes, what to do with a photograph that cannot be used: `"replace"` gives the next one in its place, with
+        a warning, as `TripletDataset` does; `"raise"` raises `SkippedImage`.
 
     Returns
     -------
@@ -229,7 +229,7 @@ def load_triplets(
     Raises
     ------
     SshbenchError
-        There is no store, or its recipes ask for photographs or LUTs that are not there or have changed.
+        There is no store, or its recipes need photographs or LUTs that are missing or have changed.
 
     Examples
     --------

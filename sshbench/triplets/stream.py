@@ -18,26 +18,26 @@ from sshbench.triplets.source import Photo, SkippedImage, SkippedWarning
 
 
 class TripletStream(IterableDataset[Sample]):
-    """Samples one after the other; each worker of each rank takes a share of its own, together they are the epoch.
+    """Samples one after the other; each worker of each rank takes its own share, and together they are the epoch.
 
-    Call `set_epoch` before each epoch; workers that persist hear of it. `state_dict` in the process that iterates (as
-    torchdata's `StatefulDataLoader` calls it in each worker) tells where that process stands.
+    Call `set_epoch` before each epoch; persistent workers notice the call. `state_dict`, called in the process that
+    iterates (as torchdata's `StatefulDataLoader` does in each worker), returns the position of that process.
 
     Parameters
     ----------
     dataset
-        Whose samples to give. Of a streaming source each share reads past the photographs of the others without
+        The dataset of the samples. In a streaming source, each share reads past the photographs of the others without
         decoding them, and photographs that cannot be used are left out.
     batch_size
-        That of the `DataLoader`. Each worker then takes whole batches in turn, so that batches are the same for any
-        number of workers (where no photograph is left out).
+        The batch size of the `DataLoader`. Each worker then takes whole batches in turn, so that batches are the same
+        for any number of workers (if no photograph is left out).
     shuffle, seed, rank, world_size
         As for `TripletSampler`; a streaming source keeps its order.
 
     Raises
     ------
     SshbenchError
-        A state of another worker, or photographs that cannot be used.
+        The state belongs to another worker, or photographs cannot be used.
 
     Examples
     --------

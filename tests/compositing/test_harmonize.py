@@ -478,7 +478,7 @@ def test_a_picture_has_no_lut() -> None:
     ("mask", "said"),
     [
         (M.astype(np.float32), "the mask: holds floats from 0 to 255, not 0 to 1; divide it by 255"),
-        (np.where(M > 9, np.nan, 0.0), "no numbers or infinite"),
+        (np.where(M > 9, np.nan, 0.0), "NaN or infinity"),
         (M // 255 * 20, "looks like a label mask, as its largest value is 20 of 255"),
         (Image.fromarray(M // 255 * 20), "looks like a label mask"),
     ],

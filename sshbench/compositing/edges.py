@@ -55,7 +55,7 @@ def decontaminated(pixels: NDArray[Any], mask: MaskArray, *, hidden: bool = Fals
         region = _with_context(core, mask)
         image = np.asarray(pixels[region.slices] / most, np.float32)
         alpha = as_floats(mask[region.slices])
-        found = _continued(image, alpha**_SURE) if hidden else _estimated(image, alpha)
+        found = continued(image, alpha**_SURE) if hidden else _estimated(image, alpha)
         if out is pixels:
             out = pixels.copy()
         own = core.moved(-region.left, -region.top)
@@ -102,8 +102,14 @@ def _estimated(image: Floats, alpha: Floats) -> Floats:
     return np.asarray(estimate_foreground_ml(np.ascontiguousarray(image, np.float32), alpha))
 
 
-def _continued(image: Floats, weight: Floats) -> Floats:
-    """Continue colours from where the weight `[h, w]` is 1 to where it is 0, by means over ever larger squares."""
+def continued(image: Floats, weight: Floats) -> Floats:
+    """Continue colours from where the weight `[h, w]` is 1 to where it is 0, by means over ever larger squares.
+
+    Parameters
+    ----------
+    image
+        `[h, w, 3]`, of any range.
+    """
     if max(weight.shape) == 1:
         return image
     height, width = weight.shape
@@ -111,7 +117,7 @@ def _continued(image: Floats, weight: Floats) -> Floats:
     sums = _pooled(np.pad(image * weight[..., None], (*even, (0, 0))))
     below = _pooled(np.pad(weight, even)[..., None])
     colours: Floats = np.asarray(sums / np.maximum(below, 1e-6), np.float32)
-    coarse = _continued(colours, np.minimum(4 * below[..., 0], 1))
+    coarse = continued(colours, np.minimum(4 * below[..., 0], 1))
     share = weight[..., None]
     return np.asarray(image * share + _doubled(coarse)[:height, :width] * (1 - share), np.float32)
 

@@ -17,7 +17,7 @@ from sshbench.compositing.photo import CompositingError
 from sshbench.compositing.placement import Box, placed, widened
 from sshbench.compositing.scene import Scene
 from sshbench.compositing.spaces import Space
-from sshbench.compositing.views import mask_of, region_composite, small
+from sshbench.compositing.views import cut_out, mask_of, region_composite, small
 from sshbench.methods.base import Method, MethodFailed
 from sshbench.methods.calling import harmonize
 from sshbench.methods.full_resolution import (
@@ -29,7 +29,7 @@ from sshbench.methods.full_resolution import (
     View,
     fit_map,
 )
-from sshbench.methods.views import NEAR, SIDE, at_side, filled
+from sshbench.methods.views import NEAR
 
 _MARGIN = 0.1  # around the foreground in its photograph, of its width and height
 _CORE = 0.98  # of the mask: pixels with less show the background too
@@ -133,10 +133,9 @@ def check_amount(kind: MapKind | Literal["none"], amount: Amount) -> None:
 def view_of(scene: Scene, reference: Box) -> tuple[View, Box]:
     """Return what a method that predicts maps sees: the foreground with some of its surroundings, and the reference.
 
-    The surroundings are those in the foreground's own photograph. Transparent pixels have no colours of their own and
-    are filled with colours that continue the foreground, so a cut-out gives much the same view as the photograph with
-    its mask. We do not show the new background here: the method would see a finished picture and change nothing. A
-    composite is the exception, since its original surroundings are unknown.
+    What the mask leaves out is not shown, so a cut-out gives the same view as the photograph with its mask: outside of
+    the mask, colours continue the foreground's (`cut_out`). We do not show the new background here: the method would
+    see a finished picture and change nothing.
 
     Returns
     -------
@@ -145,9 +144,7 @@ def view_of(scene: Scene, reference: Box) -> tuple[View, Box]:
     height, width = scene.mask.shape
     box = widened(scene.inside, _MARGIN, Box(0, 0, width, height))
     seen = scene.space.seen
-    foreground, mask = seen(small(scene.foreground.image.pixels, box)), mask_of(scene.mask, box)
-    if scene.hidden:
-        foreground, mask = filled(foreground, mask, SIDE), at_side(mask)
+    foreground, mask = cut_out(scene.foreground.image.pixels, scene.mask, box, scene.space)
     outside = 1 - mask_of(scene.mask, reference) if scene.is_composite else None
     background = scene.background.image.pixels
     place = widened(scene.landing, (NEAR - 1) / 2, scene.canvas)

@@ -151,7 +151,7 @@ def place(
     scale
         Of `whole_scale`.
     hidden
-        Whether pixels that the mask leaves out have no colour of their own, as in an image with transparency; they are
+        Whether pixels that the mask leaves out count for nothing, as in a foreground that is put elsewhere; they are
         then kept from bleeding in when it is scaled.
     """
     box = placed(part, at, scale).within(canvas)

@@ -46,8 +46,6 @@ class Scene:
         Where `inside` lies on the background.
     corner, scale
         Where the foreground's left top corner lies on the background, and pixels there a pixel of it, across and down.
-    hidden
-        Whether the foreground's pixels outside the mask have no colour of their own.
     turn
         How the foreground is turned once it lies there, by an angle that is no number of quarters.
     """
@@ -60,7 +58,6 @@ class Scene:
     landing: Box
     corner: tuple[int, int]
     scale: tuple[float, float]
-    hidden: bool
     turn: Turn | None = None
 
     @property
@@ -135,10 +132,10 @@ def open_scene(
             )
         pixels = decontaminated(front.image.pixels, shape, hidden=hidden)
         front = replace(front, image=replace(front.image, pixels=pixels))
-    return lay(front, behind, shape, place, hidden=hidden)
+    return lay(front, behind, shape, place)
 
 
-def lay(front: Photo, behind: Photo, shape: MaskArray, where: Place, *, hidden: bool = False) -> Scene:
+def lay(front: Photo, behind: Photo, shape: MaskArray, where: Place) -> Scene:
     """Lay a foreground on a background of the same bits and colour space; nothing is opened or converted.
 
     Parameters
@@ -149,15 +146,13 @@ def lay(front: Photo, behind: Photo, shape: MaskArray, where: Place, *, hidden: 
         The foreground's mask, `[H, W]`.
     where
         Where it goes.
-    hidden
-        Whether the foreground's pixels outside the mask have no colour of their own.
 
     Raises
     ------
     CompositingError
         The mask is empty, the place is missing, or nothing of the foreground lies on the background.
     """
-    canvas = whole(behind.image.pixels)
+    canvas, alone = whole(behind.image.pixels), front is not behind  # of a composite all pixels have their own colours
     inside = extent(shape, f"the mask of {front.name}")
     if where.flip != "none":
         front, shape = _changed(front, shape, lambda image: mirrored(image, where.flip))
@@ -184,18 +179,18 @@ def lay(front: Photo, behind: Photo, shape: MaskArray, where: Place, *, hidden: 
     if by != (1.0, 1.0):
         everything = everything.grown(2).within(whole(shape))  # as far as a pixel counts when it is scaled
     if turn is None:
-        layer = place(front.image.pixels, shape, everything, canvas, corner, by, hidden=hidden)
+        layer = place(front.image.pixels, shape, everything, canvas, corner, by, hidden=alone)
     else:
         needed = turn.box(canvas, back=True).grown(4)
         visible = placed(everything, corner, by).within(needed)
         if not (visible.width and visible.height):
             raise CompositingError(where.missed(canvas))
-        straight = place(front.image.pixels, shape, everything, needed, corner, by, hidden=hidden)
-        layer = turned_layer(straight, turn, canvas, hidden=hidden)
+        straight = place(front.image.pixels, shape, everything, needed, corner, by, hidden=alone)
+        layer = turned_layer(straight, turn, canvas, hidden=alone)
         if not layer.mask.size or layer.mask.max() <= FAINT:
             raise CompositingError(where.missed(canvas))
         landing = extent(layer.mask, "the mask").moved(layer.box.left, layer.box.top)
-    return Scene(front, behind, shape, inside, layer, landing, corner, by, hidden, turn)
+    return Scene(front, behind, shape, inside, layer, landing, corner, by, turn)
 
 
 def _changed(photo: Photo, mask: MaskArray, change: Callable[[NDArray[Any]], NDArray[Any]]) -> tuple[Photo, MaskArray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sshbench.benchmarks.composite import Composite, paste
+from sshbench.compositing.edges import continued
 from sshbench.compositing.photo import MaskArray, as_floats
 from sshbench.compositing.placement import Box, Layer
 from sshbench.compositing.spaces import SRGB, Space
@@ -17,21 +19,28 @@ SIDE = 512
 """Longest side of what a method is shown; networks bring it to their own size."""
 
 _ROWS = 256
+_OWN = 0.5  # of the mask: pixels with more keep their own colours
 
 
-def small(image: NDArray[Any], box: Box, side: int = SIDE) -> NDArray[np.uint8]:
+def small(
+    image: NDArray[Any], box: Box, side: int = SIDE, change: Callable[[slice, NDArray[np.uint8]], Any] | None = None
+) -> NDArray[np.uint8]:
     """The part of an image in a box, 8 bits, no side longer than `side`; few rows are worked on at a time.
 
     Parameters
     ----------
     image
         `[H, W, 3]` or a mask `[H, W]`, uint8, uint16 or (masks) float32 over 0..1.
+    change
+        What is done with some rows of it, of 8 bits, before they are made small.
     """
     factor = max(1, max(box.width, box.height) // side)
     rows, columns = box.slices
     parts = []
     for start in range(rows.start, rows.stop, step := factor * max(1, _ROWS // factor)):
-        part = Image.fromarray(_to_8_bit(image[start : min(start + step, rows.stop), columns]))
+        some = slice(start, min(start + step, rows.stop))
+        here = _to_8_bit(image[some, columns])
+        part = Image.fromarray(here if change is None else change(some, here))
         parts.append(np.asarray(part.reduce(factor) if factor > 1 else part))
     reduced = Image.fromarray(np.concatenate(parts))
     by = min(1.0, side / max(box.width, box.height))
@@ -46,6 +55,39 @@ def _to_8_bit(image: NDArray[Any]) -> NDArray[np.uint8]:
     if image.dtype == np.uint16:
         return np.asarray((image.astype(np.uint32) + 128) // 257, np.uint8)
     return np.asarray(np.rint(image * 255), np.uint8)
+
+
+def cut_out(
+    image: NDArray[Any], mask: MaskArray, box: Box, space: Space = SRGB
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """A small copy, in sRGB, of the part of a foreground in a box, in which only what is inside of the mask shows.
+
+    Pixels that the mask leaves out count for nothing, not even where a pixel of the copy is partly inside. Instead the
+    colours of the foreground go on outside of it: by means over ever larger squares, weighted with the mask.
+
+    Parameters
+    ----------
+    image, mask
+        `[H, W, 3]` and `[H, W]`.
+    space
+        Of the image.
+
+    Returns
+    -------
+    The copy, and a copy of the mask of its size, 0..1.
+    """
+    columns = box.slices[1]
+    shown = small(image, box, change=lambda rows, part: part * (mask[rows, columns] > 0)[..., None])
+    share = small(mask, box, change=lambda rows, part: 255 * (mask[rows, columns] > 0).astype(np.uint8))
+    soft = mask_of(mask, box)
+    if share.min() < 255:
+        whole = np.rint(shown * (255 / np.maximum(share, 1).astype(np.float32))[..., None])
+        shown = np.minimum(whole, 255).astype(np.uint8)
+    shown = space.seen(shown)
+    if soft.min() <= _OWN:
+        around = continued(shown.astype(np.float32), soft)
+        shown = np.where((soft > _OWN)[..., None], shown, np.rint(np.clip(around, 0, 255)).astype(np.uint8))
+    return shown, soft
 
 
 def region_composite(
@@ -75,10 +117,10 @@ def region_composite(
     here = slice(top, top + size[1]), slice(left, left + size[0])
     foreground, mask = behind.copy(), np.zeros(behind.shape[:2], np.float32)
     own = shown.moved(-layer.box.left, -layer.box.top)
-    foreground[here] = _resized(space.seen(small(layer.pixels, own)), size)
     mask[here] = as_floats(_resized(small(layer.mask, own), size))
     if hole:
         return Composite(id="photograph", composite=behind, foreground=behind, background=behind, mask=mask)
+    foreground[here] = _resized(cut_out(layer.pixels, layer.mask, own, space)[0], size)
     composite = paste(foreground, behind, mask)
     return Composite(id="photograph", composite=composite, foreground=foreground, background=behind, mask=mask)
 

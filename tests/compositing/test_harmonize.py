@@ -187,11 +187,16 @@ def test_a_scaled_foreground_is_where_it_should_be(scale: float) -> None:
     result = sshbench.harmonize(F, behind, M, method=Known(), at=at, scale=scale)
     size = round(300 * scale), round(200 * scale)
 
-    def resized(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:  # as floats, for Pillow rounds bytes after each axis
-        values = np.asarray(Image.fromarray(plane.astype(np.float32)).resize(size, Image.Resampling.BICUBIC))
+    def resized(plane: NDArray[Any]) -> NDArray[Any]:  # as floats, for Pillow rounds bytes after each axis
+        return np.asarray(Image.fromarray(plane.astype(np.float32)).resize(size, Image.Resampling.BICUBIC))
+
+    def rounded(values: NDArray[Any]) -> NDArray[np.uint8]:
         return np.rint(np.clip(values, 0, 255)).astype(np.uint8)
 
-    front, soft = np.stack([resized(F[..., channel]) for channel in range(3)], axis=2), resized(M)
+    part = M / 255  # pixels count as much as they are inside of the mask
+    shown = np.maximum(resized(part), 1e-6)
+    front = rounded(np.stack([resized(F[..., channel] * part) / shown for channel in range(3)], axis=2))
+    soft = rounded(resized(M))
     canvas, mask = behind.copy(), np.zeros((240, 320), np.uint8)
     high, broad = min(240, at[1] + size[1]), min(320, at[0] + size[0])
     canvas[:high, at[0] : broad] = mapped(front)[-at[1] :][:high, : broad - at[0]]
@@ -256,7 +261,8 @@ def test_of_a_composite_its_parts_are_shown_as_they_are() -> None:
     (view,) = method.seen
     assert np.array_equal(view.reference, F[result.reference.slices])
     place = widened(result.landing, 0.1, whole(F))
-    assert np.array_equal(view.foreground, F[place.slices])
+    inside = M[place.slices] > 128
+    assert np.array_equal(view.foreground[inside], F[place.slices][inside])
     assert view.mask is not None
     assert np.abs(view.mask - M[place.slices] / 255).max() < 1e-6
 

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 
 from sshbench.images import codecs
+from sshbench.images.beyond_pillow import Reader, read_float_tiff, reader_of
 from sshbench.images.exif import orientation
-from sshbench.images.files import to_8_bit
+from sshbench.images.files import ImageFile, to_8_bit
 from sshbench.images.icc import srgb, to_srgb
 from sshbench.images.masks import Beside
 from sshbench.images.opening import MAX_BYTES, Encoded, ImageFileError, check_pixels, opened
@@ -70,6 +71,8 @@ def decode_photo(
     encoded = Encoded(row, data)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd tags
+        if (reader := _reader_beyond(encoded)) is not None:
+            return _over_white(reader(encoded, max_pixels), row, min_side)
         with opened(encoded, None) as image:
             return _decode(encoded, image, short_side, min_side, max_pixels)
 
@@ -82,11 +85,31 @@ def shape_of(data: bytes, row: str) -> Beside:
     ImageFileError
         The bytes are no image, or their header is damaged.
     """
+    if (reader := _reader_beyond(Encoded(row, data))) is not None:
+        height, width = reader(Encoded(row, data), MAX_PIXELS).pixels.shape[:2]
+        return Beside(height, width, scaled=True)
     with opened(Encoded(row, data), None) as image:
         turn, (width, height) = orientation(image), image.size
         lies = turn > 4 and image.format != "TIFF"  # whose size Pillow gives upright
     size = (width, height) if lies else (height, width)
     return Beside(*size, orientation=turn, scaled=True)
+
+
+def _reader_beyond(encoded: Encoded) -> Reader | None:
+    """What reads a file that Pillow does not; not a TIFF of floats, whose range nobody looks at in a data set."""
+    reader = reader_of(encoded)
+    return None if reader is read_float_tiff else reader
+
+
+def _over_white(image: ImageFile, row: str, min_side: int) -> NDArray[np.uint8]:
+    """What is read beyond Pillow, which is upright sRGB, as 8 bits."""
+    height, width = image.pixels.shape[:2]
+    if min(width, height) < min_side:
+        raise ImageFileError(row, f"is {width} x {height} pixels; the short side needs {min_side}")
+    if image.alpha is None:
+        return to_8_bit(image.pixels)
+    share = image.alpha[..., None] / np.iinfo(image.alpha.dtype).max
+    return to_8_bit(np.rint(image.pixels * share + np.iinfo(image.pixels.dtype).max * (1 - share)).astype(np.uint16))
 
 
 def _decode(encoded: Encoded, image: Any, short_side: int | None, min_side: int, max_pixels: int) -> NDArray[np.uint8]:

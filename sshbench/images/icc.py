@@ -6,7 +6,11 @@ import io
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import ImageCms
+
+from sshbench.images.profiles import name_of
 
 
 @lru_cache(maxsize=64)
@@ -24,6 +28,30 @@ def to_srgb(icc: bytes | None, mode: str) -> Any:
         return ImageCms.buildTransform(profile, srgb(), mode, "RGB")
     except (ImageCms.PyCMSError, OSError, ValueError):
         return None
+
+
+def inks_to_srgb(image: Any, icc: bytes) -> tuple[NDArray[np.uint8], str]:
+    """Convert an image of Pillow, of mode CMYK, to sRGB with its profile.
+
+    Colours are relative to white, and the profile's black becomes black (compensation for the black point).
+
+    Returns
+    -------
+    uint8 `[H, W, 3]`, and what the profile calls itself.
+
+    Raises
+    ------
+    ValueError
+        The profile is damaged.
+    """
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
+        intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
+        conversion = ImageCms.buildTransform(profile, srgb(), "CMYK", "RGB", intent, flags)
+        return np.asarray(ImageCms.applyTransform(image, conversion)), name_of(icc)
+    except (ImageCms.PyCMSError, OSError, ValueError) as error:
+        raise ValueError("its CMYK profile is damaged") from error
 
 
 @lru_cache(maxsize=1)

@@ -40,6 +40,7 @@ FORMATS = {
 """Formats that are read, whatever a file is called, and Pillow's modules for them. JPEG includes MPO."""
 
 _SMALL = 1 << 22  # pixels, which take 16 MB
+_HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _SIGNATURES = (b"\x89PNG", b"II*\0", b"MM\0*", b"\xff\xd8\xff", b"RIFF")
 
 
@@ -100,7 +101,7 @@ def opened(encoded: Encoded, max_pixels: int | None) -> Iterator[Any]:
     """
     size = (0, 0)
     try:
-        with encoded.open() as file, identified(file, known_formats()) as image:
+        with encoded.open() as file, identified(file, _formats_for(file, encoded.name)) as image:
             size = image.size
             if max_pixels is not None:
                 check_pixels(encoded.name, image.size, max_pixels)
@@ -124,6 +125,26 @@ def opened(encoded: Encoded, max_pixels: int | None) -> Iterator[Any]:
         raise ImageFileError(
             encoded.name, f"is damaged or cut short ({type(error).__name__}: {_flat(error)})"
         ) from error
+
+
+def _formats_for(file: BinaryIO, name: str) -> tuple[str, ...]:
+    """The formats that a file may be: HEIF, whose library is an extra, where it starts as such, and all others else."""
+    start = file.read(64)
+    file.seek(0)
+    if not is_heif(start):
+        return known_formats()
+    try:
+        importlib.import_module("pillow_heif").register_heif_opener()
+    except ImportError as error:
+        raise ImageFileError(
+            name, "is a HEIF picture (HEIC), which pillow-heif reads: pip install 'sshbench[heif]'"
+        ) from error
+    return ("HEIF",)
+
+
+def is_heif(start: bytes) -> bool:
+    """Whether a file that starts with these 64 bytes is a picture of HEIF (ISO/IEC 23008-12), but for AVIF."""
+    return start[4:8] == b"ftyp" and start[8:12] in _HEIF and b"avif" not in start and b"avis" not in start
 
 
 def identified(file: BinaryIO, formats: tuple[str, ...]) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import struct
+import warnings
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
 
 from sshbench.images import codecs
+from sshbench.images.beyond_pillow import reader_of
 from sshbench.images.exif import exif_of_tiff, stored_layout
-from sshbench.images.files import Coding, ImageFile
+from sshbench.images.files import Coding, ImageFile, ImageFileWarning
 from sshbench.images.jpeg_metadata import joined_xmp
 from sshbench.images.opening import MAX_PIXELS, Encoded, ImageFileError, opened
 from sshbench.images.profiles import rgb_of_grey
@@ -27,7 +29,7 @@ Source: TypeAlias = str | os.PathLike[str] | bytes | NDArray[Any] | Image.Image
 _ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 _OPAQUE_MODES = ("1", "L", "P", "RGB", "RGBX", "YCbCr", "HSV")
 _REFUSED_MODES = {
-    "CMYK": "holds CMYK ink values, whose colours depend on a printing process",
+    "CMYK": "holds CMYK ink values without an ICC profile, whose colours depend on a printing process",
     "LAB": "holds Lab values",
     "F": "holds floating-point values",
     "I": "holds signed or 32-bit values",
@@ -36,7 +38,7 @@ _LOSSLESS = ("PNG", "TIFF", "BMP", "GIF", "PPM", "QOI")
 
 
 def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> ImageFile:
-    """Read an image file of 8 or 16 bits a channel, of any of `opening.FORMATS`.
+    """Read an image file, of any of `opening.FORMATS` or of those of `beyond_pillow`.
 
     Grey, 1-bit and palette images become RGB, a transparent palette entry or colour becomes alpha, and colours that
     were multiplied by alpha are divided by it. A grey ICC profile becomes one of RGB with its curve.
@@ -50,7 +52,8 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     ------
     ImageFileError
         The file is missing, not a regular file, damaged or cut short, has more pixels than `max_pixels`, is animated,
-        or holds CMYK, Lab, floating-point or other values that are not RGB.
+        or holds Lab, 32-bit or other values that are not RGB, or CMYK without a profile; or the library that reads its
+        kind is not installed.
     """
     return _read(Encoded(os.fspath(path)), max_pixels)
 
@@ -141,6 +144,8 @@ def _of_pillow(image: Image.Image, name: str) -> ImageFile:
 
 
 def _read(encoded: Encoded, max_pixels: int) -> ImageFile:
+    if (reader := reader_of(encoded)) is not None:
+        return reader(encoded, max_pixels)
     with opened(encoded, max_pixels) as image:
         return decoded(encoded, image)
 
@@ -185,7 +190,8 @@ def check_single(image: Any, name: str) -> None:
 
 
 def _check_mode(image: Any, name: str) -> None:
-    if image.mode in _REFUSED_MODES and (image.format, image.mode) != ("PPM", "I"):  # 16 bits, for Pillow
+    inked = image.mode == "CMYK" and (image.info.get("icc_profile") or b"")[16:20] == b"CMYK"
+    if not inked and image.mode in _REFUSED_MODES and (image.format, image.mode) != ("PPM", "I"):  # 16 bits, for Pillow
         raise ImageFileError(name, f"{_REFUSED_MODES[image.mode]}; convert it to 8 or 16-bit RGB first")
 
 
@@ -263,6 +269,17 @@ def sixteen_bit_samples(image: Any, name: str, encoded: Encoded | None) -> NDArr
 def _samples(image: Any, name: str, encoded: Encoded | None) -> Any:
     """Decode to `[H, W, 3 or 4]` in Pillow's layout."""
     mode, transparent = codecs.raw_mode(image), image.info.get("transparency")
+    if image.mode == "CMYK":
+        from sshbench.images.icc import inks_to_srgb
+
+        image.load()
+        try:
+            found, profile = inks_to_srgb(image, image.info["icc_profile"])
+        except ValueError as error:
+            raise ImageFileError(name, f"{error}; convert it to 8 or 16-bit RGB first") from error
+        said = f"{name}: CMYK ink values were converted to 8-bit sRGB with the profile {profile}"
+        warnings.warn(said, ImageFileWarning, stacklevel=2)
+        return found
     wide = sixteen_bit_samples(image, name, encoded)
     if wide is not None:
         return wide if wide.ndim == 3 else np.repeat(wide[..., None], 3, axis=-1)

@@ -1,0 +1,93 @@
+"""Files that Pillow does not read, told by what they hold: cameras' raw files, and pictures of linear light.
+
+Each is read by a library that is an extra, and becomes an `ImageFile` of 16 bits in sRGB.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+from PIL import TiffImagePlugin
+
+from sshbench.images.files import ImageFile
+from sshbench.images.opening import Encoded, ImageFileError
+
+Reader = Callable[[Encoded, int], ImageFile]
+
+EXR = b"v/1\x01"
+_RAW = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")  # Fujifilm to Minolta
+_RAW_SUFFIXES = (  # of cameras whose files are TIFF; without one of these they are told by their directories
+    ".3fr", ".arw", ".cr2", ".dcr", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos", ".nef", ".nrw", ".pef", ".raw",
+    ".rwl", ".sr2", ".srf", ".srw",
+)  # fmt: skip
+_SUBFILE, _PHOTOMETRIC, _SUB_DIRECTORIES, _SAMPLE_FORMAT, _DNG_VERSION = 254, 262, 330, 339, 50706
+_MOSAIC, _FLOATS = 32803, 3
+
+
+def reader_of(encoded: Encoded) -> Reader | None:
+    """Return what reads a file that Pillow does not read; None for all others, damaged ones among them."""
+    with contextlib.suppress(OSError), encoded.open() as file:
+        start = file.read(16)
+        if start.startswith(EXR):
+            return read_exr
+        if start.startswith(_RAW) or start[4:12] == b"ftypcrx ":
+            return read_raw
+        if start[:4] in (b"II*\0", b"MM\0*"):
+            return _of_tiff(file, start, encoded.name)
+    return None
+
+
+def _of_tiff(file: BinaryIO, start: bytes, name: str) -> Reader | None:
+    if start[8:10] == b"CR":
+        return read_raw
+    try:
+        tags = TiffImagePlugin.ImageFileDirectory_v2(start[:8])
+        file.seek(tags.next)
+        tags.load(file)
+        raw = _DNG_VERSION in tags or tags.get(_PHOTOMETRIC) == _MOSAIC
+        raw = raw or (tags.get(_SUBFILE) == 1 and _SUB_DIRECTORIES in tags)  # a preview, and the mosaic below it
+        floats = _FLOATS in tags.get(_SAMPLE_FORMAT, ())
+    except Exception:  # a damaged directory makes Pillow raise anything
+        return None
+    if raw or os.path.splitext(name)[1].lower() in _RAW_SUFFIXES:
+        return read_raw
+    return read_float_tiff if floats else None
+
+
+def read_raw(encoded: Encoded, max_pixels: int) -> ImageFile:
+    """Develop a camera's raw file, as `sshbench.images.camera_raw.read_raw` does."""
+    from sshbench.images import camera_raw
+
+    return camera_raw.read_raw(encoded, max_pixels)
+
+
+def read_exr(encoded: Encoded, max_pixels: int) -> ImageFile:
+    """Read an OpenEXR file, as `sshbench.images.linear_light.read_exr` does."""
+    from sshbench.images import linear_light
+
+    return linear_light.read_exr(encoded, max_pixels)
+
+
+def read_float_tiff(encoded: Encoded, max_pixels: int) -> ImageFile:
+    """Read a TIFF of floats, as `sshbench.images.linear_light.read_float_tiff` does."""
+    from sshbench.images import linear_light
+
+    return linear_light.read_float_tiff(encoded, max_pixels)
+
+
+def needed(module: str, name: str, kind: str, extra: str) -> Any:
+    """Import the library that reads a kind of file.
+
+    Raises
+    ------
+    ImageFileError
+        It is not installed; the sentence names the extra.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ImageFileError(name, f"is {kind}, which {module} reads: pip install 'sshbench[{extra}]'") from error

@@ -39,7 +39,7 @@ from sshbench.studio.wish import Wish, command
 from sshbench.whole_file import whole_file
 
 ROLES = ("foreground", "background")
-KINDS = ("picture", "layer", "lut", "bundle")
+KINDS = ("picture", "layer", "psd", "lut", "bundle")
 SUFFIXES = (".png", ".tif", ".jpg", ".webp")
 MOST_SAVED = 100
 """Files that a session saves."""
@@ -243,8 +243,8 @@ class Session:
         Parameters
         ----------
         kind
-            `"picture"`; `"layer"`, the graded foreground alone with its alpha; `"lut"`; or `"bundle"`, a zip of
-            everything with the command line that makes the picture.
+            `"picture"`; `"layer"`, the graded foreground alone with its alpha; `"psd"`, the background and the
+            foreground as layers; `"lut"`; or `"bundle"`, a zip of the others and the command line that makes them.
         suffix
             Of the picture, one of `SUFFIXES`.
 
@@ -263,12 +263,16 @@ class Session:
             number = self._next()
             folder = self.folder / "saved"
             folder.mkdir(exist_ok=True)
-            ends = {"picture": suffix, "layer": _layer_suffix(suffix), "lut": ".cube", "bundle": ".zip"}[kind]
+            ends = {"picture": suffix, "layer": _layer_suffix(suffix), "psd": ".psd", "lut": ".cube", "bundle": ".zip"}[
+                kind
+            ]
             path = folder / f"{kind}-{number}{ends}"
             if kind == "picture":
                 result.save(path)
             elif kind == "layer":
                 result.save_layer(path)
+            elif kind == "psd":
+                result.save_psd(path)
             elif kind == "lut":
                 result.export_lut(path)
             else:
@@ -431,8 +435,10 @@ class Session:
         ends = {"picture": suffix, "layer": _layer_suffix(suffix), "look": ".cube"}
         made = {f"{name}{end}": self.new_upload().with_suffix(end) for name, end in ends.items()}
         try:
-            for save, place in zip((result.save, result.save_layer, result.export_lut), made.values(), strict=True):
-                save(place)
+            picture, layer, cube = made.values()
+            result.save(picture)
+            result.save_layer(layer)
+            result.export_lut(cube)
             files |= made
             with whole_file(path) as temporary, zipfile.ZipFile(temporary, "w") as bundle:
                 for name, source in files.items():

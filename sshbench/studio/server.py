@@ -249,6 +249,11 @@ def make_app(
         await asyncio.to_thread(session.take_painted, bytes(data))
         return JSONResponse({"mask": (await asyncio.to_thread(session.told))["mask"]})
 
+    async def post_found_mask(request: Request) -> Response:
+        session, body = session_of(request), await read_json(request, _MOST_BODY)
+        await asyncio.to_thread(session.find_mask, str(body.get("request", ""))[:100])
+        return JSONResponse(await asyncio.to_thread(session.told))
+
     async def post_map(request: Request) -> Response:
         session, wish = session_of(request), _wish(await read_json(request, _MOST_BODY))
         lut = await asyncio.to_thread(session.lut, wish)
@@ -290,6 +295,7 @@ def make_app(
             Route("/s/{session}/examples/{name}", guarded(post_example), methods=["POST"]),
             Route("/s/{session}/mask", guarded(post_mask), methods=["POST"]),
             Route("/s/{session}/mask", guarded(show_mask)),
+            Route("/s/{session}/found-mask", guarded(post_found_mask), methods=["POST"]),
             Route("/s/{session}/map", guarded(post_map), methods=["POST"]),
             Route("/s/{session}/proof", guarded(post_proof), methods=["POST"]),
             Route("/s/{session}/save", guarded(post_save), methods=["POST"]),

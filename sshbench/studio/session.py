@@ -25,7 +25,7 @@ from PIL import Image
 from sshbench.colour.strength import Amount
 from sshbench.compositing.harmonize import Harmonized, harmonize, harmonize_scene
 from sshbench.compositing.painting import find_painting
-from sshbench.compositing.photo import CompositingError, open_mask, open_photo
+from sshbench.compositing.photo import CompositingError, in_srgb, open_mask, open_photo
 from sshbench.compositing.place import Place
 from sshbench.compositing.placement import Box, extent, reference_box
 from sshbench.compositing.scene import Scene, open_scene
@@ -156,6 +156,23 @@ class Session:
                 said = str(error).replace(str(upload), printable_name(name))
                 raise StudioError(said.replace(str(self.folder / picture.file), picture.name)) from error
             self._set_mask(mask)
+            self._store()
+
+    def find_mask(self, request: str) -> None:
+        """Find the foreground's mask, by a request of `sshbench.compositing.masking.find_mask`.
+
+        Raises
+        ------
+        SshbenchError
+            There is no foreground, nothing is found, or the packages are missing that find masks.
+        """
+        from sshbench.compositing.masking import find_mask
+
+        with self.lock:
+            picture = self._picture("foreground")
+            photo = open_photo(self.folder / picture.file, "foreground", max_pixels=self.max_pixels)
+            pixels = in_srgb(photo.image, picture.name)
+            self._set_mask(find_mask(request, pixels, picture.name))
             self._store()
 
     def take_painted(self, data: bytes) -> None:

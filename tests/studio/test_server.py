@@ -27,6 +27,7 @@ pytest.importorskip("httpx")
 from starlette.testclient import TestClient
 
 import sshbench
+from sshbench.compositing.masking import find_mask
 from sshbench.studio.examples import EXAMPLES
 from sshbench.studio.server import MOST_UPLOAD, make_app
 from sshbench.studio.serving import is_loopback
@@ -241,6 +242,38 @@ def test_an_empty_mask_gets_a_sentence(page: Page) -> None:
     assert "empty" in answer.json()["error"]
     answer = page.upload("mask", png(np.full((100, 512), 255)), "small.png")
     assert "small.png: is 512 x 100 and astronaut_gt.jpg 512 x 512" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("request_", ["auto:person", "grabcut:90,20,260,480"])
+def test_a_mask_is_found(page: Page, request_: str) -> None:
+    pytest.importorskip("cv2")
+    if request_ == "auto:person":
+        pytest.importorskip("ai_edge_litert")
+    page.example()
+    photo = np.asarray(Image.open(EXAMPLES["astronaut"].files()[0]))
+    own = find_mask(request_, photo).ravel() > 0.5
+    page.post("mask", content=bytes(own.size))
+    answer = page.post("found-mask", json={"request": request_})
+    assert answer.status_code == 200, answer.text
+    found = np.frombuffer(page.get("mask").content, np.uint8) > 127
+    assert 0.1 < own.mean() < 0.9
+    assert (found & own).sum() / (found | own).sum() > 0.98
+    for bad in ("grabcut:0,0,0,0", "grabcut:-5,0,9999,3", "/etc/passwd", ""):
+        assert page.post("found-mask", json={"request": bad}).status_code == 422
+
+
+@pytest.mark.parametrize("kind", ["layer", "psd", "lut"])
+def test_layers_and_luts_are_saved(page: Page, kind: str) -> None:
+    if kind == "psd":
+        pytest.importorskip("psd_tools")
+    wish = page.example(shadow=0.5)
+    made = page.post("save", json={**wish, "kind": kind}).json()
+    data = page.get(f"saved/{made['file']}").content
+    assert len(data) == made["bytes"]
+    if kind == "lut":
+        assert b"LUT_3D_SIZE 17" in data
+    else:
+        assert Image.open(io.BytesIO(data)).size == (576, 384)
 
 
 def test_names_of_files_lead_nowhere(page: Page, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ const all = (selector) => [...document.querySelectorAll(selector)];
 const FIRST = ["ssh-lut", "ssh", "reinhard", "pitie"]; // methods that are listed at once
 
 // tell: wish(name, value), place(part), methods(names), choose(name), reference(kind, box), brush(part), mask(how),
-// upload(role, file), save(kind), compare(), centre(), flip(), maskMode().
+// find(request), upload(role, file), save(kind), compare(), centre(), flip(), maskMode().
 export class Panel {
   constructor(app, tell) {
     this.app = app;
@@ -25,7 +25,7 @@ export class Panel {
       button.addEventListener("click", () => button.dataset.reset.split(" ").forEach((name) => tell.wish(name, app.defaults[name])));
     }
     for (const input of all("[name=reference]")) input.addEventListener("change", () => tell.reference(input.value, app.reference.box));
-    for (const input of all("[name=brush]")) input.addEventListener("change", () => tell.brush({ erase: input.value === "erase" }));
+    for (const input of all("[name=brush]")) input.addEventListener("change", () => tell.brush({ erase: input.value === "erase", box: input.value === "box" }));
     for (const [name, part] of [["size", 1], ["softness", 100]]) {
       one(`#brush-${name}-range`).addEventListener("input", (event) => tell.brush({ [name]: event.target.valueAsNumber / part }));
       number(one(`#brush-${name}`), (value) => tell.brush({ [name]: value / part }));
@@ -40,6 +40,7 @@ export class Panel {
     for (const button of all("[data-save]")) button.addEventListener("click", () => tell.save(button.dataset.save));
     one("#suffix").addEventListener("change", () => tell.suffix());
     for (const name of ["compare", "centre", "flip"]) one(`#${name}`).addEventListener("click", () => tell[name]());
+    one("#find-person").addEventListener("click", () => tell.find("auto:person"));
     one("#mask-mode").addEventListener("click", () => tell.maskMode());
     one("#help-open").addEventListener("click", () => one("#help").showModal());
     one("#copy").addEventListener("click", () => this.copy());
@@ -138,8 +139,8 @@ export class Panel {
     one("#mask-mode").setAttribute("aria-pressed", String(app.mode === "mask"));
     one("#mask-mode").textContent = app.mode === "mask" ? "Done" : "Paint the mask";
     one("#brush").hidden = app.mode !== "mask";
-    one("#mask-mode").disabled = !app.foreground;
-    for (const input of all("[name=brush]")) input.checked = (input.value === "erase") === app.brush.erase;
+    one("#mask-mode").disabled = one("#find-person").disabled = !app.foreground;
+    for (const input of all("[name=brush]")) input.checked = input.value === (app.brush.box ? "box" : app.brush.erase ? "erase" : "paint");
     for (const [name, part] of [["size", 1], ["softness", 100]]) {
       set(one(`#brush-${name}`), Math.round(app.brush[name] * part));
       one(`#brush-${name}-range`).value = app.brush[name] * part;

@@ -23,6 +23,7 @@ export const upload = async (role, file) =>
   (await ask(`pictures/${role}`, { method: "POST", body: file, headers: { "x-file-name": encodeURIComponent(file.name) } })).json();
 export const save = async (wish, kind, suffix) => (await ask("save", json({ ...wish, kind, suffix }))).json();
 export const sendMask = async (bytes) => (await ask("mask", { method: "POST", body: bytes })).json();
+export const findMask = async (request) => (await ask("found-mask", json({ request }))).json();
 export const readMask = async () => new Uint8Array(await (await ask("mask")).arrayBuffer());
 
 export const readPicture = async (role) => bitmapOf(await ask(`pictures/${role}`));

@@ -22,6 +22,7 @@ export class Stage {
     this.gesture = null;
     this.cursor = null;
     this.before = false;
+    this.box = null; // that is being drawn, to find an object in
     this.waiting = false;
     this.open(location.hash);
     new ResizeObserver(() => this.refresh()).observe(this.element);
@@ -165,7 +166,12 @@ export class Stage {
     for (const pane of panes) {
       const left = pane.left / this.ratio, top = pane.top / this.ratio;
       if (this.isMask) {
-        if (this.cursor) {
+        if (this.box) {
+          const [l, t] = this.onScreen(pane, [this.box.x, this.box.y]);
+          const [r, b] = this.onScreen(pane, [this.box.x + this.box.width, this.box.y + this.box.height]);
+          add("rect", { class: "reference", x: l, y: t, width: r - l, height: b - t });
+        }
+        if (this.cursor && !app.brush.box) {
           const radius = app.brush.size / 2 * pane.zoom / this.ratio, [cx, cy] = this.onScreen(pane, this.cursor);
           for (const kind of ["brush under", "brush"]) add("circle", { class: kind, cx, cy, r: Math.max(radius, 1) });
         }
@@ -225,7 +231,7 @@ export class Stage {
   held(place) {
     const app = this.app, near = ([x, y]) => Math.hypot(place.sx - x, place.sy - y) < HANDLE;
     if (app.compare && Math.abs((place.pane.left + place.pane.split) / this.ratio - place.sx) < HANDLE) return "split";
-    if (this.isMask) return "paint";
+    if (this.isMask) return app.brush.box ? "box" : "paint";
     if (app.mode === "reference") return "reference";
     if (!app.foreground || !app.background) return "pan";
     if (app.options.has("rotate") && near(this.turnHandle(place.pane).at)) return "turn";
@@ -332,11 +338,18 @@ export class Stage {
       this.refresh();
     } else if (gesture.kind === "paint") {
       this.paint(place);
-    } else if (gesture.kind === "reference") {
+    } else if (gesture.kind === "reference" || gesture.kind === "box") {
       const clip = (value, most) => Math.min(Math.max(Math.round(value), 0), most);
-      const xs = [gesture.from.x, place.x].map((x) => clip(x, app.background.width)).sort((a, b) => a - b);
-      const ys = [gesture.from.y, place.y].map((y) => clip(y, app.background.height)).sort((a, b) => a - b);
-      if (xs[1] > xs[0] && ys[1] > ys[0]) this.tell.reference({ x: xs[0], y: ys[0], width: xs[1] - xs[0], height: ys[1] - ys[0] });
+      const xs = [gesture.from.x, place.x].map((x) => clip(x, this.size.width)).sort((a, b) => a - b);
+      const ys = [gesture.from.y, place.y].map((y) => clip(y, this.size.height)).sort((a, b) => a - b);
+      const box = { x: xs[0], y: ys[0], width: xs[1] - xs[0], height: ys[1] - ys[0] };
+      if (!box.width || !box.height) return;
+      if (gesture.kind === "reference") {
+        this.tell.reference(box);
+      } else {
+        this.box = box;
+        this.refresh();
+      }
     } else {
       const [px, py] = pivotOf(gesture.place, app.foreground, app.box), from = gesture.from;
       if (gesture.kind === "scale") {
@@ -377,6 +390,11 @@ export class Stage {
       this.app.mask.end();
       this.tell.painted(null, true);
     }
+    if (this.gesture?.kind === "box" && this.box) {
+      const { x, y, width, height } = this.box;
+      this.box = null;
+      this.tell.find(`grabcut:${x},${y},${width},${height}`);
+    }
     this.gesture = null;
   }
 
@@ -384,7 +402,7 @@ export class Stage {
     const classes = this.element.classList, held = this.held(place);
     classes.toggle("on-object", ["object", "scale", "turn", "split"].includes(held));
     classes.toggle("painting", held === "paint");
-    classes.toggle("drawing", held === "reference");
+    classes.toggle("drawing", held === "reference" || held === "box");
     if (this.isMask) {
       this.cursor = [place.x, place.y];
       this.refresh();
@@ -412,7 +430,7 @@ export class Stage {
       Object.assign(actions, {
         "[": () => size(1 / 1.2), "]": () => size(1.2), x: () => this.tell.brush({ erase: !app.brush.erase }),
         " ": () => {
-          if (!this.cursor) return;
+          if (!this.cursor || app.brush.box) return;
           app.mask.begin(app.brush.erase);
           this.paint({ x: this.cursor[0], y: this.cursor[1] });
           app.mask.end();

@@ -8,6 +8,7 @@ import { Stage } from "./stage.js";
 
 const one = (selector) => document.querySelector(selector);
 const DEFAULTS = { strength: 1, lightness: 1, colour: 1, exposure: 0, contrast: 0, saturation: 0, temperature: 0, tint: 0 };
+const SLOW = 700; // milliseconds after which the page says that a method is at work
 const PROOF_WAITS = 250; // milliseconds without a change until the server makes the picture
 const MASK_WAITS = 150; // milliseconds after a stroke until the mask is sent
 
@@ -16,7 +17,7 @@ const app = {
   box: null, place: { x: 0, y: 0, scale: 1, rotate: 0, flip: "none" }, methods: ["ssh-lut"], chosen: "ssh-lut",
   reference: { kind: "auto", box: null }, compare: false, split: 0.5, mode: "move", showHandles: true, saving: false, strokes: 0,
   proof: null, unseen: [],
-  brush: { size: 60, softness: 0.3, erase: false }, commands: {},
+  brush: { size: 60, softness: 0.3, erase: false, box: false }, commands: {},
 };
 
 function say(text) { one("#status").textContent = text; }
@@ -39,6 +40,7 @@ const stage = new Stage(app, {
   flip: () => flip(),
   brush: (part) => changeBrush(part),
   undo: () => maskAll("undo"),
+  find: (request) => findMask(request),
   view: () => {},
   lost: () => load(),
 });
@@ -50,6 +52,7 @@ const panel = new Panel(app, {
   reference: (kind, box) => changeReference(kind, box),
   brush: (part) => changeBrush(part),
   mask: (how) => maskAll(how),
+  find: (request) => findMask(request),
   upload: (role, file) => upload(role, file),
   save: (kind) => save(kind),
   suffix: () => showCommand(),
@@ -93,6 +96,7 @@ function askForMaps() {
 async function askForMap(method) {
   const wish = wishFor(method), text = asked(wish), began = performance.now();
   under_way.set(method, text);
+  const slow = setTimeout(() => say(`${method} is at work …`), SLOW);
   try {
     flushMask();
     await sent;
@@ -100,11 +104,7 @@ async function askForMap(method) {
     stage.renderer.setLut(method, values, points);
     app.commands[method] = command;
     stage.refresh();
-    requestAnimationFrame(() => {
-      const taken = Math.round(performance.now() - began);
-      document.body.dataset.milliseconds = taken;
-      if (method === app.chosen) say(`${method}: shown after ${taken} ms`);
-    });
+    requestAnimationFrame(() => { document.body.dataset.milliseconds = Math.round(performance.now() - began); });
     one("#error").hidden = true;
   } catch (error) {
     stage.renderer.dropLut(method);
@@ -112,6 +112,8 @@ async function askForMap(method) {
     if (under_way.get(method) === text) complain(error);
   } finally {
     under_way.delete(method);
+    clearTimeout(slow);
+    if (one("#status").textContent.endsWith("at work …")) say("");
   }
   showCommand();
   if (app.methods.includes(method) && ready() && asked(wishFor(method)) !== text) askForMap(method);
@@ -147,6 +149,28 @@ async function upload(role, file) {
     await take(state, role === "mask" ? ["mask"] : [role, ...(role === "foreground" ? ["mask"] : [])]);
     app.strokes += 1;
     if (app.foreground && app.background && (!known || role === "foreground")) centre(true);
+  } catch (error) {
+    say("");
+    complain(error);
+  } finally {
+    loading -= 1;
+  }
+}
+
+// Let the server find the mask: of people, or of what a box holds.
+async function findMask(request) {
+  loading += 1;
+  say("Looking for the object …");
+  try {
+    flushMask();
+    await sent;
+    const state = await server.findMask(request);
+    const before = app.mask;
+    await take(state, ["mask"]);
+    app.mask.undone = [...before.undone, before.bytes].slice(-12);
+    app.strokes += 1;
+    changed();
+    say("The mask is found; paint to mend it.");
   } catch (error) {
     say("");
     complain(error);

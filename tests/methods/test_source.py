@@ -46,7 +46,7 @@ KERNELS = {"sshbench.lut.kernels.cpu", "kernels/trilinear.h"}
 
 @pytest.mark.parametrize(
     ("name", "some"),
-    [("ssh", KERNELS), ("ssh-lut", KERNELS), ("pitie", {"sshbench.colour.transfer"}), ("ceiling-lut", KERNELS)],
+    [("ssh", KERNELS), ("ssh-lut", KERNELS), ("pitie", {"sshbench.colour.match"}), ("ceiling-lut", KERNELS)],
 )
 def test_every_module_that_a_method_runs_is_among_its_sources(name: str, some: set[str]) -> None:
     command = [sys.executable, "-c", METHODS_ALONE, name]

@@ -43,6 +43,7 @@ MOST_PIXELS = 120_000_000
 """Pixels that a photograph may have unless the command line says otherwise."""
 MOST_SESSIONS = 64
 """Sessions with photographs that a server keeps at a time."""
+_AWAKE = 4  # sessions whose small copies stay in memory
 _MOST_BODY = 1 << 14  # bytes of a request of JSON
 _MOST_PAINTED = 1 << 22  # bytes of a painted mask
 _UPLOAD_SECONDS = 60.0  # within which the next part of an upload has to arrive
@@ -99,7 +100,10 @@ class Sessions:
                 self._open[name] = self._session(name)
             if name not in self._open:
                 raise Refused(404, "This session is over; open the studio's address again.")
-            return self._open[name]
+            found = self._open[name] = self._open.pop(name)  # the last one is the one that was asked for last
+            for one in [*self._open.values()][:-_AWAKE]:
+                one.forget()
+            return found
 
     def method(self, name: str) -> Method:
         """Return a method, which is opened once."""
@@ -189,6 +193,14 @@ def make_app(
         }
         return JSONResponse({**about, **await asyncio.to_thread(session.told)})
 
+    async def show_known(request: Request) -> Response:  # an answer of 404 would be an error in the browser's console
+        session_of(request)
+        name = request.query_params.get("path", "").removeprefix("/s/").rstrip("/")
+        try:
+            return JSONResponse({"known": bool(sessions.get(name).pictures)})
+        except (Refused, StudioError):
+            return JSONResponse({"known": False})
+
     async def post_picture(request: Request) -> Response:
         session, role = session_of(request), request.path_params["role"]
         if role not in (*ROLES, "mask"):
@@ -273,7 +285,7 @@ def make_app(
         return JSONResponse(await asyncio.to_thread(session.save, _wish(body), kind, suffix))
 
     async def show_saved(request: Request) -> Response:
-        path = session_of(request).saved_file(request.path_params["file"])
+        path = await asyncio.to_thread(session_of(request).saved_file, request.path_params["file"])
         if path is None:
             raise Refused(404, "There is no such file.")
         return FileResponse(path, filename=path.name, media_type="application/octet-stream")
@@ -290,6 +302,7 @@ def make_app(
             Route("/static/{name}", guarded(show_static)),
             Route("/s/{session}/", guarded(show_page)),
             Route("/s/{session}/state", guarded(show_state)),
+            Route("/s/{session}/known", guarded(show_known)),
             Route("/s/{session}/pictures/{role}", guarded(post_picture), methods=["POST"]),
             Route("/s/{session}/pictures/{role}", guarded(show_picture)),
             Route("/s/{session}/examples/{name}", guarded(post_example), methods=["POST"]),

@@ -16,7 +16,7 @@ from sshbench.studio.server import MOST_PIXELS, make_app
 from sshbench.studio.session import StudioError
 from sshbench.web import check_extra
 
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")  # Starlette has the last one with or without brackets
 
 
 def is_loopback(host: str) -> bool:

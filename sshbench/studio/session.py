@@ -317,6 +317,14 @@ class Session:
         with self.lock:
             return self.folder / "saved" / name if any(one["file"] == name for one in self.saved) else None
 
+    def forget(self) -> None:
+        """Free the memory of the small copies, which are made again when they are asked for."""
+        if self._copies and self.lock.acquire(blocking=False):  # a session that is at work keeps them
+            try:
+                self._copies, self._small_mask = {}, None
+            finally:
+                self.lock.release()
+
     def new_upload(self) -> Path:
         """Return a path in the session's folder that nothing has."""
         self.folder.mkdir(parents=True, exist_ok=True)

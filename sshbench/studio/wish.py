@@ -103,7 +103,8 @@ def controls() -> list[dict[str, Any]]:
             found.append({**said, "kind": "switch"})
         else:
             bounds = {key: getattr(one, key) for one in field.metadata for key in ("ge", "le") if hasattr(one, key)}
-            found.append({**said, "kind": "range", "least": bounds["ge"], "most": bounds["le"]})
+            kind = "range" if len(bounds) == 2 else "number"
+            found.append({**said, "kind": kind, "least": bounds.get("ge"), "most": bounds.get("le")})
     return found
 
 

@@ -356,3 +356,16 @@ def test_every_control_has_a_name_and_can_be_reached(opened: tuple[str, Any]) ->
     assert page.locator("#status").get_attribute("aria-live") == "polite"
     assert page.get_by_role("alert").count() == 0
     assert errors == []
+
+
+def test_a_page_that_is_opened_later_offers_the_last_session(opened: tuple[str, Any]) -> None:
+    address, one = opened
+    page, errors = open_page(one, "desktop")
+    begin(page, address)
+    first = page.url
+    page.goto(address)
+    page.get_by_role("link", name="Go on with your last session").click()
+    page.wait_for_function("() => window.studio?.app.foreground")
+    settled(page)
+    assert page.url == first
+    assert errors == []

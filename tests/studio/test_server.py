@@ -28,10 +28,13 @@ from starlette.testclient import TestClient
 
 import sshbench
 from sshbench.compositing.masking import find_mask
+from sshbench.compositing.photo import in_srgb
+from sshbench.images.files import ImageFile
 from sshbench.studio.examples import EXAMPLES
 from sshbench.studio.server import MOST_UPLOAD, make_app
 from sshbench.studio.serving import is_loopback
 from sshbench.studio.wish import Wish, offered
+from tests.images.made_profiles import profile
 from tools.studio_pictures import served
 
 _RUN = "import sys; from sshbench.cli.main import main; main(sys.argv[1:])"
@@ -205,6 +208,42 @@ def test_a_session_outlives_its_page_and_its_server(tmp_path: Path) -> None:
     assert [one["file"] for one in state["saved"]] == [made["file"]]
     assert page.get(f"saved/{made['file']}").status_code == 200
     assert page.post("map", json=wish).content == table
+
+
+def test_sessions_that_rest_free_their_memory_and_go_on(tmp_path: Path) -> None:
+    app = make_app(tmp_path)
+    first = Page(app)
+    wish = first.example()
+    table = first.post("map", json=wish).content
+    others = [Page(app) for _ in range(5)]
+    for other in others:
+        other.example()
+    sessions = [app.state.sessions._open[one.base.rstrip("/").rpartition("/")[2]] for one in (first, *others)]
+    assert [bool(one._copies) for one in sessions] == [False, False, True, True, True, True]
+    assert first.post("map", json={**wish, "exposure": 0.5}).content != table
+    assert first.post("map", json=wish).content == table
+    assert others[0].get(f"known?path={first.base.removeprefix('http://127.0.0.1')}").json() == {"known": True}
+    assert others[0].get("known?path=/s/../../etc/").json() == {"known": False}
+
+
+def test_wide_gamut_photographs_are_shown_in_srgb_with_the_map_that_is_saved(page: Page, tmp_path: Path) -> None:
+    foreground, mask, background = EXAMPLES["astronaut"].files()
+    icc = profile("ProPhoto RGB")
+    wide = tmp_path / "wide.png"
+    Image.open(background).save(wide, icc_profile=icc)
+    assert page.upload("background", wide.read_bytes()).status_code == 200
+    shown = np.asarray(Image.open(io.BytesIO(page.get("pictures/background").content)))
+    stored = np.asarray(Image.open(background))
+    expected = in_srgb(ImageFile(stored, icc=icc))
+    assert np.abs(shown.astype(int) - expected).max() <= 1
+    assert np.abs(shown.astype(int) - stored).mean() > 5
+    page.upload("foreground", foreground.read_bytes())
+    page.upload("mask", mask.read_bytes())
+    wish = {"method": "ssh-lut", "at": [96, 68], "scale": 0.62}
+    own = sshbench.harmonize(foreground, wide, mask, **Wish(**wish).arguments()).lut(space="srgb")
+    assert own.values is not None
+    table = np.frombuffer(page.post("map", json=wish).content, "<f4").reshape(own.values.shape)
+    assert 255 * np.abs(table - own.values).mean() < 0.5  # the foreground's own path through ProPhoto rounds
 
 
 @pytest.mark.parametrize(

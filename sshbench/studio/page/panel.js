@@ -64,6 +64,13 @@ export class Panel {
     return { x: value("x"), y: value("y"), width: Math.max(value("width"), 1), height: Math.max(value("height"), 1) };
   }
 
+  // Offer to go on with the session of an earlier page.
+  offer(path) {
+    const link = document.createElement("a");
+    Object.assign(link, { href: path, textContent: "Go on with your last session", className: "button" });
+    one("#examples").after(link);
+  }
+
   // Fill in what is the same for the whole session: the methods, the examples and which options there are.
   begin(state, startExample) {
     for (const element of all("[data-option]")) element.hidden = !this.app.options.has(element.dataset.option);
@@ -104,8 +111,8 @@ export class Panel {
       field.type = "checkbox";
       field.addEventListener("change", () => this.tell.wish(name, field.checked));
     } else {
-      const range = document.createElement("input"), step = (most - least) / 100 >= 1 ? 1 : 0.01;
-      Object.assign(field, { type: "number", min: least, max: most, step });
+      const range = document.createElement("input"), step = kind === "number" ? "any" : (most - least) / 100 >= 1 ? 1 : 0.01;
+      Object.assign(field, { type: "number", min: least ?? "", max: most ?? "", step });
       Object.assign(range, { type: "range", min: least, max: most, step });
       range.dataset.range = name;
       range.setAttribute("aria-label", label);
@@ -113,7 +120,7 @@ export class Panel {
       field.addEventListener("input", () => {
         if (Number.isFinite(field.valueAsNumber) && field.validity.valid) this.tell.wish(name, field.valueAsNumber);
       });
-      title.after(range);
+      if (kind === "range") title.after(range);
     }
     return row;
   }

@@ -18,6 +18,7 @@ async function ask(path, options = {}) {
 const json = (value) => ({ method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(value) });
 
 export const readState = async () => (await ask("state")).json();
+export const hasSession = async (path) => (await (await ask(`known?path=${encodeURIComponent(path)}`)).json()).known;
 export const takeExample = async (name) => (await ask(`examples/${name}`, { method: "POST" })).json();
 export const upload = async (role, file) =>
   (await ask(`pictures/${role}`, { method: "POST", body: file, headers: { "x-file-name": encodeURIComponent(file.name) } })).json();

@@ -210,6 +210,7 @@ async function take(state, changedRoles) {
   if (foreground) app.box = boxOf(app.mask.bytes, app.mask.width, app.mask.height, foreground);
   stage.views.mask.fitted = stage.views.picture.fitted = true;
   one("#welcome").hidden = Boolean(foreground || background);
+  if (foreground || background) remember();
   panel.showFiles();
   panel.showSaved(state.saved);
   if (foreground && background && app.box.empty && app.mode !== "mask") {
@@ -455,6 +456,25 @@ function resume(wish) {
     : { kind: wish.reference, box: null };
 }
 
+const LAST = "sshbench-studio-session";
+
+// Keep this session's address, so that a page that is opened later can go on with it.
+function remember() {
+  try {
+    localStorage.setItem(LAST, location.pathname);
+  } catch { /* the browser keeps nothing: then the address alone leads back */ }
+}
+
+// Offer the last session, where the server still has it.
+async function offerLast() {
+  let last = null;
+  try {
+    last = localStorage.getItem(LAST);
+  } catch { /* as above */ }
+  if (!last || last === location.pathname || !/^\/s\/[\w-]{22}\/$/.test(last)) return;
+  if (await server.hasSession(last)) panel.offer(last);
+}
+
 async function load() {
   try {
     const state = await server.readState();
@@ -478,6 +498,7 @@ async function start() {
     panel.begin(state, startExample);
     if (state.wish) resume(state.wish);
     await take(state, ["foreground", "background", "mask"]);
+    if (!app.foreground && !app.background) await offerLast();
   } catch (error) {
     complain(error);
   }

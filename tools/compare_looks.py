@@ -231,7 +231,7 @@ squares that lies in the first principal directions. The smaller, the more varie
 
 ## Smoothness
 
-Second differences of the tables (17 points an axis, values 0..1): where they are large a gradient shows an edge.
+Second differences of the tables (17 points per axis, values 0..1): where they are large a gradient shows an edge.
 
 {smoothness}
 

@@ -141,7 +141,7 @@ def main() -> None:
         listed = listing(here / "photos")
         record = manifest_bytes(source, bank)
     print(f"{machine()}; one thread, processor time; photographs of 640 x 480 pixels, 61 KB; one triplet each.\n")
-    print("| store | ms a triplet | triplets/s a core | bytes a triplet |", *(f" {name} |" for name in MANY), sep="")
+    print("| store | ms a triplet | triplets/s a core | bytes per triplet |", *(f" {name} |" for name in MANY), sep="")
     print("|---|---:|---:|---:|", "---:|" * len(MANY), sep="")
     for name, (seconds, size) in lines.items():
         cells = [f"{1000 * seconds:.3f}", f"{1 / seconds:,.0f}", "" if size is None else f"{size:,.0f}"]

@@ -114,7 +114,7 @@ def fit_kernels(luts: Any) -> bool:
 
 def _check_one_each(luts: int, count: int) -> None:
     if luts != count:
-        raise LutError(f"{luts} LUTs for {count} images need an index, one an image")
+        raise LutError(f"{luts} LUTs for {count} images need an index, one for each image")
 
 
 def choices(
@@ -134,10 +134,10 @@ def index_array(index: Index, luts: int, count: int) -> NDArray[np.int32] | None
     try:
         array = np.asarray(index.cpu() if hasattr(index, "cpu") else index)
     except ValueError:
-        raise LutError(f"index is one integer or one an image ({count}), not {index!r}") from None
+        raise LutError(f"index is one integer or one for each image ({count}), not {index!r}") from None
     if array.shape not in ((), (count,)) or (array.size and array.dtype.kind not in "iu"):
         raise LutError(
-            f"index is one integer or one an image ({count}), not {array.dtype} of shape {list(array.shape)}"
+            f"index is one integer or one for each image ({count}), not {array.dtype} of shape {list(array.shape)}"
         )
     if array.size and (array.min() < 0 or array.max() >= luts):
         raise LutError(f"LUT index {array.min() if array.min() < 0 else array.max()} is outside 0..{luts - 1}")
@@ -150,7 +150,7 @@ def strength_array(strength: Strength, count: int) -> NDArray[np.float32] | None
         return None
     array = _strengths(strength)
     if array.shape not in ((), (count,)):
-        raise LutError(f"strength is one number or one an image ({count}), not of shape {list(array.shape)}")
+        raise LutError(f"strength is one number or one for each image ({count}), not of shape {list(array.shape)}")
     if not ((array >= 0) & (array <= 1)).all():
         raise LutError(_OUTSIDE_STRENGTH)
     if array.size and (array == 1).all():
@@ -166,7 +166,7 @@ def _strengths(strength: Strength) -> NDArray[np.float64]:
             return _host(strength, torch.float64)
         return np.asarray(strength, np.float64)
     except (TypeError, ValueError):
-        raise LutError(f"{_OUTSIDE_STRENGTH} or one such number an image, not {strength!r}") from None
+        raise LutError(f"{_OUTSIDE_STRENGTH} or one such number for each image, not {strength!r}") from None
 
 
 class Stages:
@@ -226,7 +226,7 @@ def index_tensor(index: Index, luts: int, count: int, device: torch.device) -> t
         return torch.from_numpy(index_array(index, luts, count)).to(device)
     tensor = torch.as_tensor(index)
     if tensor.shape not in ((), (count,)) or (count and tensor.is_floating_point()):
-        raise LutError(f"index is one integer or one an image ({count}), not {tensor.dtype} {list(tensor.shape)}")
+        raise LutError(f"index is one integer or one for each image ({count}), not {tensor.dtype} {list(tensor.shape)}")
     if not torch.compiler.is_compiling():
         check_index(tensor, luts)
     return tensor.to(device, torch.int32).expand(count)
@@ -244,7 +244,7 @@ def strength_tensor(
         strength = torch.from_numpy(_strengths(strength))
     tensor = torch.as_tensor(strength)
     if tensor.shape not in ((), (count,)):
-        raise LutError(f"strength is one number or one an image ({count}), not of shape {list(tensor.shape)}")
+        raise LutError(f"strength is one number or one for each image ({count}), not of shape {list(tensor.shape)}")
     on_host = tensor.device.type == "cpu" and not tensor.requires_grad and not torch.compiler.is_compiling()
     if on_host and not bool(((tensor >= 0) & (tensor <= 1)).all()):
         raise LutError(_OUTSIDE_STRENGTH)

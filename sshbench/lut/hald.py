@@ -28,7 +28,7 @@ from sshbench.lut.arrays import through
 from sshbench.lut.table import Lut, identity_table
 
 MIN_LEVEL = 2
-MAX_LEVEL = 16  # 256 points an axis
+MAX_LEVEL = 16  # 256 points per axis
 
 _SMALLEST_LOOKUP = 3  # of level 2 there are too few points to tell
 _ROUGHER = 1.5  # looks are at least 1.7 times as rough in the order of the other kind, and noise as rough in both
@@ -50,7 +50,7 @@ def level_of(width: int, height: int) -> int | None:
 
 
 def read_hald(path: str | os.PathLike[str]) -> Lut:
-    """Read a Hald CLUT, or a square lookup picture, from a PNG or TIFF file with 8 or 16 bits a channel.
+    """Read a Hald CLUT, or a square lookup picture, from a PNG or TIFF file with 8 or 16 bits per channel.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def write_hald(lut: Lut, path: str | os.PathLike[str], *, level: int | None = No
         2 to 16, for `level ** 2` points along an axis. The default is the smallest level up to 9 whose grid has all the
         points of the LUT, or else the smallest with as many points.
     bits
-        8 or 16 bits a channel.
+        8 or 16 bits per channel.
 
     Raises
     ------
@@ -185,7 +185,7 @@ def write_hald(lut: Lut, path: str | os.PathLike[str], *, level: int | None = No
     if not MIN_LEVEL <= level <= MAX_LEVEL:
         raise HaldError(f"{path}: a Hald CLUT has level {MIN_LEVEL} to {MAX_LEVEL}, not {level}")
     if bits not in (8, 16):
-        raise HaldError(f"{path}: a Hald CLUT has 8 or 16 bits a channel, not {bits}")
+        raise HaldError(f"{path}: a Hald CLUT has 8 or 16 bits per channel, not {bits}")
     if path.suffix.lower() not in (".png", ".tif", ".tiff"):
         raise HaldError(f"{path}: a Hald CLUT is a .png or .tif file")
     size = level**2

@@ -29,7 +29,7 @@ def resized(lut: Lut, size: int) -> Lut:
     """
     largest = MAX_SIZE_1D if lut.values is None else MAX_SIZE_3D
     if not MIN_SIZE <= size <= largest:
-        raise LutError(f"a {lut.kind} LUT has {MIN_SIZE} to {largest} points an axis, not {size}")
+        raise LutError(f"a {lut.kind} LUT has {MIN_SIZE} to {largest} points per axis, not {size}")
     if size == lut.size:
         return lut
     if lut.values is not None:

@@ -203,4 +203,4 @@ def _can_be_written(array: NDArray[Any]) -> bool:
 def check_size(size: int, largest: int, what: str) -> None:
     """Refuse a number of points on an axis that no LUT has."""
     if not MIN_SIZE <= size <= largest:
-        raise LutError(f"a {what} has {MIN_SIZE} to {largest} points an axis, not {size}")
+        raise LutError(f"a {what} has {MIN_SIZE} to {largest} points per axis, not {size}")

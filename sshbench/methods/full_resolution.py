@@ -32,7 +32,7 @@ MapKind = Literal["lut", "polynomial"]
 MAP_KINDS: tuple[MapKind, ...] = get_args(MapKind)
 
 _SIDE = {"lut": 128, "polynomial": 64}  # both images are brought to this before a map is fitted
-_SIZE = {"lut": 33, "polynomial": 65}  # points an axis; a polynomial in linear light bends most near black
+_SIZE = {"lut": 33, "polynomial": 65}  # points per axis; a polynomial in linear light bends most near black
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,7 @@ class ColourMap:
     def finished(self, amount: Amount = WHOLE, grade: Grade | None = None) -> ColourMap:
         """Return this map followed as far as `amount` says, and then graded.
 
-        A pure function of its arguments, which takes about ten milliseconds at 33 points an axis, so that a page can
+        A pure function of its arguments, which takes about ten milliseconds at 33 points per axis, so that a page can
         call it for each move of a slider. With the whole amount and no grade it is this very map. Where this map rises
         along each channel, so does the result.
         """

@@ -15,7 +15,7 @@ from sshbench.lut.table import Lut, identity_table
 from sshbench.methods.full_resolution import ColourMap, MapKind, View
 from sshbench.methods.transfers import Match, StatisticsTransfer, background_of
 
-SIZE = 65  # points an axis of an exported map; gains of linear light bend most near black
+SIZE = 65  # points per axis of an exported map; gains of linear light bend most near black
 _DARKEST = 1 / 255 / 12.92  # linear light of the code 1: a mean that is darker counts as it
 
 

@@ -1,8 +1,9 @@
 """How far a prediction is from the ground truth: metrics of arrays and tensors, and a suite of them under a protocol.
 
-Every metric takes single images or batches, numpy arrays (channels last) or torch tensors (channels first), uint8,
-uint16 or floats over 0..1, and gives one number an image. Metrics that torchmetrics has go by its names too, such as
-`peak_signal_noise_ratio`, with one number an image as its `reduction="none"`. Names load on first use.
+Every metric takes single images or batches, numpy arrays (channels last) or torch tensors (channels first), of uint8,
+uint16 or floats over 0..1, and returns one number for each image. Metrics that torchmetrics has are also available
+under its names, such as `peak_signal_noise_ratio`; they return one number for each image, as with
+`reduction="none"`. Names load on first use.
 """
 
 from __future__ import annotations

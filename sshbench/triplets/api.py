@@ -65,7 +65,7 @@ def generate_triplets(
     limit
         The number of photographs to take, spread over the source.
     store
-        `"pixels"` writes encoded images; `"recipes"` writes about a hundred bytes a triplet, rendered when read.
+        `"pixels"` writes encoded images; `"recipes"` writes about a hundred bytes per triplet, rendered when read.
     image_format, quality
         The encoding of the images. PNG is lossless; the quality of JPEG and WebP is 1 to 100, by default 95.
     views

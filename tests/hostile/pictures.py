@@ -60,7 +60,7 @@ def _saved(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 
 def _wide(random: Random, pixels: Any, odd: bool) -> bytes:
-    """16 bits a channel: PNG and TIFF as sshbench writes them, and TIFF of other programs."""
+    """16 bits per channel: PNG and TIFF as sshbench writes them, and TIFF of other programs."""
     wide = pixels.astype(np.uint16) * 257
     which = random.randrange(4)
     if which == 0:

@@ -354,7 +354,7 @@ DECODED = [
         1,
         end="over white",
     ),
-    Case("16_bit.png", "16 bits a channel", png_16, photo, end="to 8 bits"),
+    Case("16_bit.png", "16 bits per channel", png_16, photo, end="to 8 bits"),
     Case(
         "grey_16_bit.png",
         "grey of 16 bits",
@@ -362,7 +362,7 @@ DECODED = [
         grey_rgb,
         end="to 8 bits",
     ),
-    Case("16_bit.tif", "TIFF of 16 bits a channel", tiff_16, photo, end="to 8 bits"),
+    Case("16_bit.tif", "TIFF of 16 bits per channel", tiff_16, photo, end="to 8 bits"),
     Case(
         "grey_16_bit.tif",
         "grey TIFF of 16 bits",

@@ -103,7 +103,7 @@ def room() -> int:
     return 0
 
 
-# With these a table of 5 points an axis goes to global memory, whole to shared memory, and as codes to shared memory.
+# With these a table of 5 points per axis goes to global memory, whole to shared memory, and as codes to shared memory.
 ROOMS = pytest.mark.parametrize("room", [0, 227 << 10, 1000])
 
 

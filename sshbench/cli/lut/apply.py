@@ -218,7 +218,7 @@ def _apply(
     exif = without_thumbnail(image.exif) if image.exif else None
     job.target.parent.mkdir(parents=True, exist_ok=True)
     write_image(job.target, replace(image, pixels=pixels, exif=exif), quality=quality)
-    return "" if image.bits in BITS[kind] else f"{job.target}: rounded from 16 bits a channel to 8, which {kind} holds"
+    return "" if image.bits in BITS[kind] else f"{job.target}: rounded from 16 bits per channel to the 8 of {kind}"
 
 
 def _summary(made: int, skipped: int, failed: int, output: str) -> str:

@@ -52,7 +52,7 @@ def convert(source: str, output: str, size: int | None, level: int | None, bits:
     if suffix == ".cube" and (level or bits):
         raise SshbenchError(f"{output}: --level and --bits are for Hald images; a .cube has --size")
     if suffix != ".cube" and size:
-        raise SshbenchError(f"{output}: a Hald image has --level (level^2 points an axis), not --size")
+        raise SshbenchError(f"{output}: a Hald image has --level (level^2 points per axis), not --size")
     if would_replace(output) and not overwrite:
         raise SshbenchError(f"{output} exists; add --overwrite to replace it")
 
@@ -64,5 +64,5 @@ def convert(source: str, output: str, size: int | None, level: int | None, bits:
     if is_stream(output):  # what went into a pipe cannot be read again
         return
     written = read_lut(output)
-    click.echo(f"{output}: {written.kind}, {written.size} points an axis, from {lut.kind}, {lut.size}")
+    click.echo(f"{output}: {written.kind}, {written.size} points per axis, from {lut.kind}, {lut.size}")
     click.echo(f"largest difference: {largest_difference(lut, written):.2g}")

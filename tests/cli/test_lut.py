@@ -198,7 +198,7 @@ class TestApply:
     def test_16_bits_into_jpeg_are_rounded_and_it_is_said(self, tmp_path: Path, cube: Path) -> None:
         write_image(tmp_path / "in.png", ImageFile(noise(np.uint16, 20, 20, 3)))
         result = run("lut", "apply", tmp_path / "in.png", cube, "-o", tmp_path / "out.jpg")
-        assert "rounded from 16 bits per channel to 8" in result.output
+        assert "rounded from 16 bits per channel to the 8 of JPEG" in result.output
         assert Image.open(tmp_path / "out.jpg").mode == "RGB"
 
     def test_exif_stays_without_the_thumbnail(self, tmp_path: Path, cube: Path) -> None:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,8 @@ Mask = NDArray[np.bool_]
 
 SEED = 0
 _PART = 1024  # pixels a side that are measured at most
-_BLOCK = 16
+_BLOCKS = (16, 8)  # pixels a side; small ones where there are few large ones, as in a small foreground
+_ENOUGH = 64
 _FEWEST = 8  # blocks, or edges, without which nothing is measured
 _CLIPPED = 4  # codes from black and white within which noise is cut off
 _LEAST_GRAIN = 0.3  # codes; less is not to be seen
@@ -41,6 +42,7 @@ _ROWS = 64  # that share a seed
 _BANDS = 64
 
 Levels = tuple[float, float, float]
+Unknown = Literal["unknown"]
 Read = Callable[[slice], NDArray[Any]]
 
 
@@ -68,17 +70,29 @@ class Grain:
 
 @dataclass(frozen=True)
 class Matched:
-    """What was done to the foreground: the grain added, in codes of 255 a channel, and the blur, in pixels."""
+    """What was done to the foreground.
 
-    grain: Levels | None = None
-    blur: float | None = None
+    Parameters
+    ----------
+    grain
+        The grain added, in codes of 255 a channel; `"unknown"` where it could not be measured; None if not asked for.
+    blur
+        The standard deviation of the blur in pixels, in the same way.
+    """
+
+    grain: Levels | Unknown | None = None
+    blur: float | Unknown | None = None
 
     def __str__(self) -> str:
         said = []
-        if self.grain is not None:
+        if self.grain == "unknown":
+            said.append("too little is flat enough to measure grain")
+        elif self.grain is not None:
             levels = ", ".join(f"{level:.1f}" for level in self.grain)
             said.append(f"grain of {levels} codes added" if any(self.grain) else "no grain added")
-        if self.blur is not None:
+        if self.blur == "unknown":
+            said.append("too few edges to measure blur")
+        elif self.blur is not None:
             said.append(f"blurred by {self.blur:.1f} pixels" if self.blur else "not blurred")
         return "; ".join(said)
 
@@ -102,38 +116,43 @@ def measure_grain(codes: NDArray[Any], valid: Mask | None = None) -> Grain | Non
 
     Returns
     -------
-    The grain, or None where there are too few blocks of 16 pixels a side that are valid and not clipped.
+    The grain, or None where there are too few blocks of 8 pixels a side that are valid and not clipped.
     """
-    height, width = (side // _BLOCK for side in codes.shape[:2])
-    if not (height and width):
-        return None
+    for block in _BLOCKS:
+        flat = _flat_blocks(codes, valid, block)
+        if len(flat) >= (_ENOUGH if block == max(_BLOCKS) else _FEWEST):
+            covariance, alike = _of_blocks(flat)
+            if alike <= 0.02:
+                return Grain(covariance, 0.0)
+            sizes, likenesses, variances = _calibration(block)
+            size = float(np.interp(alike, likenesses, sizes))
+            return Grain(covariance / np.interp(size, sizes, variances), size)
+    return None
 
-    def blocks(image: NDArray[Any]) -> Any:
-        cut = image[: height * _BLOCK, : width * _BLOCK]
-        parts = cut.reshape(height, _BLOCK, width, _BLOCK, *image.shape[2:]).swapaxes(1, 2)
-        return parts.reshape(height * width, _BLOCK, _BLOCK, *image.shape[2:])
 
-    squares = blocks(codes)
-    inside = (squares > _CLIPPED).all(axis=(1, 2, 3)) & (squares < 255 - _CLIPPED).all(axis=(1, 2, 3))
+def _flat_blocks(codes: NDArray[Any], valid: Mask | None, block: int) -> Floats:
+    """The blocks `[N, block, block, 3]` of valid pixels that are not clipped, without their mean and their slope."""
+    height, width = (side // block for side in codes.shape[:2])
+    squares, inside = _blocks(codes, block), np.ones(height * width, np.bool_)
     if valid is not None:
-        inside &= blocks(valid).all(axis=(1, 2))
-    if inside.sum() < _FEWEST:
-        return None
-    covariance, alike = _of_blocks(_without_slope(np.asarray(squares[inside], np.float64)))
-    if alike <= 0.02:
-        return Grain(covariance, 0.0)
-    sizes, likenesses, variances = _calibration()
-    size = float(np.interp(alike, likenesses, sizes))
-    return Grain(covariance / np.interp(size, sizes, variances), size)
+        inside &= _blocks(valid, block).all(axis=(1, 2))
+    inside &= (squares > _CLIPPED).all(axis=(1, 2, 3)) & (squares < 255 - _CLIPPED).all(axis=(1, 2, 3))
+    return _without_slope(np.asarray(squares[inside], np.float64))
+
+
+def _blocks(image: NDArray[Any], block: int) -> NDArray[Any]:
+    height, width = (side // block for side in image.shape[:2])
+    parts = image[: height * block, : width * block].reshape(height, block, width, block, *image.shape[2:])
+    return parts.swapaxes(1, 2).reshape(height * width, block, block, *image.shape[2:])
 
 
 def _of_blocks(flat: Floats) -> tuple[Floats, float]:
-    """The covariance of the channels in the calmest blocks, and how much alike neighbouring pixels are (-1 to 1)."""
-    coarse = flat.reshape(len(flat), 4, 4, 4, 4, 3).mean(axis=(2, 4))  # structure has more of it than noise
+    """The covariance of channels in the calmest blocks, and how much alike neighbouring pixels are (-1 to 1)."""
+    block = flat.shape[1]
+    coarse = flat.reshape(len(flat), 4, block // 4, 4, block // 4, 3).mean(axis=(2, 4))  # structure has more of it
     calm = flat[np.argsort(coarse.var(axis=(1, 2)).sum(axis=-1))[: max(_FEWEST, round(_CALM * len(flat)))]]
-    weakest = np.argsort(calm.var(axis=(1, 2)).sum(axis=-1))[: max(_FEWEST, len(calm) // 2)]
-    rest = calm[weakest]
-    covariance = np.einsum("nyxc,nyxd->cd", rest, rest) / (len(rest) * (_BLOCK**2 - 3))
+    rest = calm[np.argsort(calm.var(axis=(1, 2)).sum(axis=-1))[: max(_FEWEST, len(calm) // 2)]]
+    covariance = np.einsum("nyxc,nyxd->cd", rest, rest) / (len(rest) * (block**2 - 3))
     energy = (rest**2).mean()
     if energy <= 0:
         return covariance, 0.0
@@ -142,7 +161,7 @@ def _of_blocks(flat: Floats) -> tuple[Floats, float]:
 
 
 @cache
-def _calibration() -> tuple[Floats, Floats, Floats]:
+def _calibration(block: int) -> tuple[Floats, Floats, Floats]:
     """What is measured of grain of known sizes and a variance of 1: the sizes, the likenesses and the variances.
 
     The calmest of small blocks hold less of coarse grain than there is.
@@ -150,22 +169,21 @@ def _calibration() -> tuple[Floats, Floats, Floats]:
     sizes = np.array([0, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 2.5, 3, 4])
     found = []
     for size in sizes:
-        side = 24 * _BLOCK
-        grain = np.asarray(grain_rows(slice(0, side), side, float(size)), np.float64)
-        squares = grain.reshape(24, _BLOCK, 24, _BLOCK, 3).swapaxes(1, 2).reshape(-1, _BLOCK, _BLOCK, 3)
-        covariance, alike = _of_blocks(_without_slope(squares))
+        grain = np.asarray(grain_rows(slice(0, 24 * block), 24 * block, float(size)), np.float64)
+        covariance, alike = _of_blocks(_without_slope(_blocks(grain, block)))
         found.append((alike, float(np.trace(covariance)) / 3))
     likenesses, variances = np.array(found).T
     return sizes, np.maximum.accumulate(likenesses), variances
 
 
 def _without_slope(blocks: Floats) -> Floats:
-    """Blocks `[N, 16, 16, C]` without their mean and their slope."""
-    ramp = np.arange(_BLOCK) - (_BLOCK - 1) / 2
+    """Blocks `[N, B, B, C]` without their mean and their slope."""
+    block = blocks.shape[1]
+    ramp = np.arange(block) - (block - 1) / 2
     ramp /= np.sqrt((ramp**2).mean())
     out = blocks - blocks.mean(axis=(1, 2), keepdims=True)
     for along in (ramp[:, None], ramp[None, :]):
-        weight = np.broadcast_to(along, (_BLOCK, _BLOCK))[..., None]
+        weight = np.broadcast_to(along, (block, block))[..., None]
         out = out - weight * (out * weight).mean(axis=(1, 2), keepdims=True)
     return np.asarray(out)
 
@@ -215,17 +233,19 @@ def measure_blur(codes: NDArray[Any], valid: Mask | None = None) -> float | None
 # --- matching ---------------------------------------------------------------------------------------------------------
 
 
-def match_blur(scene: Scene, reference: Box) -> tuple[Scene, float]:
+def match_blur(scene: Scene, reference: Box) -> tuple[Scene, float | Unknown]:
     """Return a scene whose foreground is no sharper than the background around it, and the blur in pixels.
 
-    Where the foreground is as blurred, or too little is to be seen of edges, the scene itself and 0.
+    Where the foreground is as blurred, the scene itself and 0; where there are too few edges, `"unknown"`.
     """
     part = _middle(reference)
     valid = scene.mask[part.slices] == 0 if scene.is_composite else None
     aim = measure_blur(_codes(scene.background.image.pixels[part.slices]), valid)
     part = _middle(whole(scene.layer.mask))
     own = measure_blur(_codes(scene.layer.pixels[part.slices]), as_floats(scene.layer.mask[part.slices]) >= _OPAQUE)
-    if aim is None or own is None or aim <= own:
+    if aim is None or own is None:
+        return scene, "unknown"
+    if aim <= own:
         return scene, 0.0
     by = min(math.sqrt(aim**2 - own**2), _MOST_BLUR)
     if by < _LEAST_BLUR:
@@ -254,12 +274,12 @@ def blurred(layer: Layer, by: float, canvas: Box) -> Layer:
     return Layer(pixels, soft, box)
 
 
-def match_grain(scene: Scene, paint: Paint, seed: int = SEED) -> tuple[Paint, Levels]:
+def match_grain(scene: Scene, paint: Paint, seed: int = SEED) -> tuple[Paint, Levels | Unknown]:
     """Return paint with the grain that the foreground lacks, and how much is added: codes of 255 a channel.
 
     The grain of all of the background counts, since it is the camera's and not a place's. What is added depends on the
-    seed and on the place on the layer alone. Where the foreground has as much already, or too little is flat enough to
-    be measured, the paint itself and 0.
+    seed and the place on the layer alone. Where the foreground has as much already, the paint itself and 0; where too
+    little is flat enough to be measured, `"unknown"`.
     """
     layer, behind = scene.layer, scene.background.image.pixels
     aim = measure_grain(*_sampled(lambda rows: behind[rows], scene.mask if scene.is_composite else None, behind.shape))
@@ -268,7 +288,7 @@ def match_grain(scene: Scene, paint: Paint, seed: int = SEED) -> tuple[Paint, Le
         *_sampled(lambda rows: paint(rows, np.ascontiguousarray(layer.pixels[rows])), opaque, layer.pixels.shape)
     )
     if aim is None or own is None:
-        return paint, (0.0, 0.0, 0.0)
+        return paint, "unknown"
     missing = np.sqrt(np.maximum(np.minimum(aim.levels, _MOST_GRAIN) ** 2 - own.levels**2, 0))
     missing[missing < _LEAST_GRAIN] = 0
     red, green, blue = (float(level) for level in missing)
@@ -289,8 +309,9 @@ def match_grain(scene: Scene, paint: Paint, seed: int = SEED) -> tuple[Paint, Le
 
 def _sampled(read: Read, hidden: NDArray[Any] | None, shape: tuple[int, ...]) -> tuple[Floats, Mask | None]:
     """Rows of an image as codes, in bands a block high and at most 64 of them, and which of their pixels count."""
-    count = max(1, shape[0] // _BLOCK)
-    bands = [slice(i * _BLOCK, min((i + 1) * _BLOCK, shape[0])) for i in range(0, count, -(-count // _BANDS))]
+    high = max(_BLOCKS)
+    count = max(1, shape[0] // high)
+    bands = [slice(i * high, min((i + 1) * high, shape[0])) for i in range(0, count, -(-count // _BANDS))]
     codes = np.concatenate([_codes(read(rows)) for rows in bands])
     return codes, None if hidden is None else np.concatenate([hidden[rows] == 0 for rows in bands])
 

@@ -74,6 +74,7 @@ def test_where_nothing_is_flat_or_valid_nothing_is_measured() -> None:
     assert measure_grain(white) is None
     assert measure_grain(noisy(3, 0), np.zeros((HEIGHT, WIDTH), bool)) is None
     assert measure_grain(np.zeros((10, 10, 3))) is None
+    assert measure_grain(np.zeros((5, 5, 3))) is None
     assert measure_blur(np.full((HEIGHT, WIDTH, 3), 90.0)) is None
 
 
@@ -119,6 +120,26 @@ def test_nothing_is_done_where_the_foreground_has_more() -> None:
     same = sshbench.harmonize(soft, codes(smooth()), mask(), method=Known(), finish=Finish(match_blur=True))
     assert np.array_equal(plain.pixels, same.pixels)
     assert same.matched == Matched(blur=0.0)
+
+
+def test_what_cannot_be_measured_is_said_and_left() -> None:
+    front, behind = np.full((HEIGHT, WIDTH, 3), 255, np.uint8), codes(noisy(4, 0.7))
+    result = sshbench.harmonize(
+        front, behind, mask(), method=Known(Lut.identity(2)), finish=Finish(match_grain=True, match_blur=True)
+    )
+    assert result.matched == Matched("unknown", "unknown")
+    assert str(result.matched) == "too little is flat enough to measure grain; too few edges to measure blur"
+    assert (result.pixels[50:-50, 50:-50] == 255).all()
+
+
+def test_a_small_foreground_is_measured_in_small_blocks() -> None:
+    """90 pixels a side have 25 blocks of 16, which are too few."""
+    small = np.zeros((HEIGHT, WIDTH), np.bool_)
+    small[100:190, 180:270] = True
+    for level in (2.0, 6.0):
+        grain = measure_grain(codes(noisy(level, 0.7)), small)
+        assert grain is not None
+        assert grain.levels == pytest.approx([level] * 3, rel=0.2)
 
 
 def test_by_default_nothing_is_measured_or_done() -> None:

@@ -36,7 +36,7 @@ class Finish(Grade):
     """Soft shadow where the object touches the ground: the part of the light that is gone there, 0 (none) to 1."""
     shadow_softness: Share = 0.5
     """How blurred the shadow is, 0 to 1."""
-    shadow_direction: Annotated[float, Field(ge=0, le=360, allow_inf_nan=False)] = 250.0
+    shadow_direction: Annotated[float, Field(ge=0, le=360, allow_inf_nan=False)] = 200.0
     """Where the cast shadow falls in the picture, in degrees clockwise: 0 right, 90 towards the viewer, 180 left, 270
     behind."""
     shadow_length: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] = 0.3

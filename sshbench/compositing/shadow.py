@@ -22,7 +22,7 @@ Floats = NDArray[np.float32]
 
 _SIDE = 512  # pixels of the longer side at which a shadow is made, which has no details
 _TOUCHES = 0.12  # of the object's height: how far above its lowest point a part still counts as touching the ground
-_FOOT = 0.03  # of the object's height: the height of what touches the ground
+_FOOT = 0.02  # of the object's height: how far the contact reaches above and below where the object ends
 _FLATTEST = 0.06  # least height of the cast shadow over the object's
 _FADE = 0.7  # of the object's height, after which the cast shadow is e times weaker
 _POOL = 0.6  # of the darkness of the contact: what surrounds it
@@ -54,7 +54,7 @@ class Shadow:
 
 
 def contact_shadow(
-    layer: Layer, canvas: Box, *, strength: float, softness: float = 0.5, direction: float = 250, length: float = 0.3
+    layer: Layer, canvas: Box, *, strength: float, softness: float = 0.5, direction: float = 200, length: float = 0.3
 ) -> Shadow | None:
     """Make the shadow of what lies on a background.
 
@@ -88,7 +88,8 @@ def contact_shadow(
     base, height = float(rows[-1] + 1), float(rows[-1] + 1 - rows[0])
     if layer.box.top + base / scale > canvas.bottom - 1.5 / scale:
         return None
-    blur = (0.006 + 0.04 * softness) * height
+    columns = np.flatnonzero(solid.any(axis=0))
+    blur = (0.012 + 0.07 * softness) * math.sqrt(height * (columns[-1] + 1 - columns[0]))
     margin = math.ceil(length * height + 8 * blur + 2)
     padded = np.pad(small, margin)
     touching = _touching(padded, height)
@@ -124,7 +125,7 @@ def _touching(mask: Floats, height: float) -> Floats:
     lowest = np.where(solid, down, -np.inf).max(axis=0)  # of each column
     above = lowest.max() - lowest
     weight = np.exp(-((above / (_TOUCHES * height)) ** 2))
-    near = solid & (down > lowest - max(_FOOT * height, 1.0))
+    near = np.abs(down - lowest) < max(_FOOT * height, 1.0)  # on both sides: the object hides what is above
     return np.asarray(np.where(near, weight, 0), np.float32)
 
 

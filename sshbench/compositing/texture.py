@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,12 +55,15 @@ class Grain:
     covariance
         `[3, 3]`, of red, green and blue, in squared codes of 255.
     size
-        The standard deviation, in pixels, of the Gaussian by which white noise is blurred to become such grain; 0 for
-        white noise.
+        The standard deviation, in pixels, of the Gaussian by which white noise is blurred to become such grain: 0 to
+        2, where 0 is white noise.
+    fine
+        `[3]`, the variance of second differences across and down, over that of white noise of variance 1.
     """
 
     covariance: Floats
     size: float
+    fine: Floats
 
     @property
     def levels(self) -> Floats:
@@ -121,12 +124,14 @@ def measure_grain(codes: NDArray[Any], valid: Mask | None = None) -> Grain | Non
     for block in _BLOCKS:
         flat = _flat_blocks(codes, valid, block)
         if len(flat) >= (_ENOUGH if block == max(_BLOCKS) else _FEWEST):
-            covariance, alike = _of_blocks(flat)
+            covariance, alike, fine = _of_blocks(flat)
             if alike <= 0.02:
-                return Grain(covariance, 0.0)
-            sizes, likenesses, variances = _calibration(block)
-            size = float(np.interp(alike, likenesses, sizes))
-            return Grain(covariance / np.interp(size, sizes, variances), size)
+                return Grain(covariance, 0.0, fine)
+            known = _calibration(block)
+            if alike > known.likenesses[-1]:  # neither noise nor grain: shades, of which small blocks hold a part
+                return Grain(covariance, float(known.sizes[-1]), fine)
+            size = float(np.interp(alike, known.likenesses, known.sizes))
+            return Grain(covariance / np.interp(size, known.sizes, known.variances), size, fine)
     return None
 
 
@@ -146,34 +151,42 @@ def _blocks(image: NDArray[Any], block: int) -> NDArray[Any]:
     return parts.swapaxes(1, 2).reshape(height * width, block, block, *image.shape[2:])
 
 
-def _of_blocks(flat: Floats) -> tuple[Floats, float]:
-    """The covariance of channels in the calmest blocks, and how much alike neighbouring pixels are (-1 to 1)."""
+def _of_blocks(flat: Floats) -> tuple[Floats, float, Floats]:
+    """The covariance of channels in the calmest blocks, how alike neighbours are (-1 to 1), and `Grain.fine`."""
     block = flat.shape[1]
     coarse = flat.reshape(len(flat), 4, block // 4, 4, block // 4, 3).mean(axis=(2, 4))  # structure has more of it
     calm = flat[np.argsort(coarse.var(axis=(1, 2)).sum(axis=-1))[: max(_FEWEST, round(_CALM * len(flat)))]]
     rest = calm[np.argsort(calm.var(axis=(1, 2)).sum(axis=-1))[: max(_FEWEST, len(calm) // 2)]]
     covariance = np.einsum("nyxc,nyxd->cd", rest, rest) / (len(rest) * (block**2 - 3))
     energy = (rest**2).mean()
+    second = np.diff(np.diff(rest, 2, axis=1), 2, axis=2)
+    fine = np.asarray((second**2).mean(axis=(0, 1, 2)) / 36)
     if energy <= 0:
-        return covariance, 0.0
+        return covariance, 0.0, fine
     down, across = (rest[:, 1:] * rest[:, :-1]).mean(), (rest[:, :, 1:] * rest[:, :, :-1]).mean()
-    return covariance, float((down + across) / 2 / energy)
+    return covariance, float((down + across) / 2 / energy), fine
+
+
+class Known(NamedTuple):
+    """What is measured of grain of known sizes and a variance of 1, `[N]` each."""
+
+    sizes: Floats
+    likenesses: Floats
+    variances: Floats
+    fine: Floats
 
 
 @cache
-def _calibration(block: int) -> tuple[Floats, Floats, Floats]:
-    """What is measured of grain of known sizes and a variance of 1: the sizes, the likenesses and the variances.
-
-    The calmest of small blocks hold less of coarse grain than there is.
-    """
-    sizes = np.array([0, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 2.5, 3, 4])
+def _calibration(block: int) -> Known:
+    """Measure known grain, of which the calmest of small blocks hold less than there is where it is coarse."""
+    sizes = np.array([0, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 1.75, 2])
     found = []
     for size in sizes:
         grain = np.asarray(grain_rows(slice(0, 24 * block), 24 * block, float(size)), np.float64)
-        covariance, alike = _of_blocks(_without_slope(_blocks(grain, block)))
-        found.append((alike, float(np.trace(covariance)) / 3))
-    likenesses, variances = np.array(found).T
-    return sizes, np.maximum.accumulate(likenesses), variances
+        covariance, alike, fine = _of_blocks(_without_slope(_blocks(grain, block)))
+        found.append((alike, float(np.trace(covariance)) / 3, float(fine.mean())))
+    likenesses, variances, fines = np.array(found).T
+    return Known(sizes, np.maximum.accumulate(likenesses), variances, fines)
 
 
 def _without_slope(blocks: Floats) -> Floats:
@@ -289,7 +302,11 @@ def match_grain(scene: Scene, paint: Paint, seed: int = SEED) -> tuple[Paint, Le
     )
     if aim is None or own is None:
         return paint, "unknown"
-    missing = np.sqrt(np.maximum(np.minimum(aim.levels, _MOST_GRAIN) ** 2 - own.levels**2, 0))
+    known = _calibration(max(_BLOCKS))
+    rounding = 1 / 12 if layer.pixels.dtype == np.uint8 else 0.0
+    fine = np.maximum(own.fine - rounding, 0) / np.interp(aim.size, known.sizes, known.fine)
+    own_level = np.minimum(own.levels, np.sqrt(fine))  # shades of a small foreground count in the first alone
+    missing = np.sqrt(np.maximum(np.minimum(aim.levels, _MOST_GRAIN) ** 2 - own_level**2, 0))
     missing[missing < _LEAST_GRAIN] = 0
     red, green, blue = (float(level) for level in missing)
     if not missing.any():

@@ -325,7 +325,7 @@ def harmonize_scene(
         if scene.is_composite:  # whose layer may be a view of what becomes the result
             layer = replace(layer, pixels=layer.pixels.copy())
     if shadow is not None:
-        darken(pixels, shadow)
+        darken(pixels, shadow, scene.space)
     parts = Parts(layer, paint, shadow, behind)
     paste_layer(pixels, alpha, layer, paint)
     return Harmonized(

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sshbench.colour.srgb import decode, encode
 from sshbench.compositing.placement import Box, Layer, whole
+from sshbench.compositing.spaces import SRGB, Space
 from sshbench.compositing.views import mask_of
 
 Floats = NDArray[np.float32]
@@ -102,16 +102,15 @@ def contact_shadow(
     return _enlarged(np.asarray(strength * shade, np.float32), place, scale, layer.box, canvas)
 
 
-def darken(pixels: NDArray[Any], shadow: Shadow) -> None:
-    """Take a shadow's part of the light away from `[H, W, 3]`, uint8 or uint16, in place and in linear light."""
+def darken(pixels: NDArray[Any], shadow: Shadow, space: Space = SRGB) -> None:
+    """Take a shadow's part of the linear light away from `[H, W, 3]`, uint8 or uint16 of a space, in place."""
     part = pixels[shadow.box.slices]
     most = np.iinfo(pixels.dtype).max
     for start in range(0, len(part), _ROWS):
         rows = slice(start, start + _ROWS)
         alpha = shadow.alpha[rows]
         where = alpha > 0
-        light = decode(part[rows][where] / most) * (1 - alpha[where][:, None])
-        part[rows][where] = np.rint(encode(light) * most)
+        part[rows][where] = np.rint(space.dimmed(part[rows][where] / most, 1 - alpha[where][:, None]) * most)
 
 
 def _floats(mask: NDArray[Any]) -> Floats:

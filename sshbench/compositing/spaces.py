@@ -116,6 +116,14 @@ class Space:
         inside = np.clip(srgb, 0, 1)
         return self.from_srgb(srgb + (function(inside) - inside), values)
 
+    def dimmed(self, values: NDArray[Any], part: NDArray[Any]) -> Floats:
+        """Return values `[..., 3]` of this space with only a part, 0..1 and `[..., 1]`, of their light."""
+        if self.matrix is not None:
+            return self.matrix.encode(self.matrix.decode(values) * part)
+        if self.table is not None:
+            return self.worked(lambda srgb: encode(decode(srgb) * part), values)
+        return encode(decode(values) * part)
+
     def baked(self, lut: Lut) -> Lut:
         """Return the LUT of this space's values that does what a LUT of sRGB values does."""
         if self.is_srgb:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 import sshbench
 from sshbench.cli.composites.jobs import plan
@@ -19,7 +19,7 @@ from sshbench.images.profiles import srgb_profile
 from sshbench.images.reading import read_image
 from sshbench.lut.files import read_lut
 from tests.compositing.standin import Known, ellipse, look, pasted, photo
-from tests.images.made_profiles import profile
+from tests.images.made_profiles import ink_profile, profile
 
 F, B, M = photo("coffee"), photo("rocket"), ellipse(200, 300)
 
@@ -88,6 +88,24 @@ def test_a_preview_and_a_lut_of_a_photograph_of_another_space() -> None:
     # The background in the sheet, which lies below its title, is what the photograph looks like in sRGB.
     seen = space_of(icc).seen(B)
     assert np.abs(np.asarray(sheet)[24 : 24 + 20, :300].astype(int) - seen[:20]).mean() < 1
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
+def test_folders_of_formats_that_are_read_alone() -> None:
+    for number in "12":
+        Path("rooms", f"{number}.png").unlink()
+        Image.fromarray(B).save(Path("rooms", f"{number}.avif"))
+    words = "--foreground cut --background rooms --method known.py -o out"
+    assert run(*words.split()) == 0
+    assert sorted(path.name for path in Path("out").iterdir()) == ["1.png", "2.png"]
+
+
+def test_inks_are_converted_and_the_command_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    Image.new("CMYK", (300, 200), (0, 128, 255, 20)).save("inks.jpg", icc_profile=ink_profile())
+    words = "--foreground f.png --background inks.jpg --mask m.png --method known.py -o out.png"
+    assert run(*words.split()) == 0
+    said = "warning: inks.jpg: CMYK ink values were converted to 8-bit sRGB with the profile Block dyes"
+    assert said in capsys.readouterr().err
 
 
 def test_a_cut_out_needs_no_mask_and_may_be_placed() -> None:

@@ -12,6 +12,7 @@ from PIL import Image, ImageCms
 
 import sshbench
 from sshbench.colour.srgb import encode
+from sshbench.compositing.finishing import Finish
 from sshbench.compositing.spaces import SRGB, Space, converted, space_of
 from sshbench.images.files import ImageFile, write_image
 from sshbench.images.profiles import ProfileError, matrix_profile, name_of, rgb_of_grey, srgb_profile
@@ -144,6 +145,19 @@ def test_the_same_composite_in_every_space(method: str, bits: int, scenes: Path)
     for name in NAMES:
         off = np.abs(shown(result(name), space_of(profile(name)))[inside] - known).mean()
         assert off < 1.5, f"{name}: {off:.2f} codes where the whole change is {moved:.1f}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shadow_takes_the_same_light_in_every_space(name: str, scenes: Path) -> None:
+    def result(space: str) -> Floats:
+        files = [scenes / f"{role} {space} 16.png" for role in ("front", "behind")]
+        found = sshbench.harmonize(*files, scenes / "mask.png", method="dc", finish=Finish(shadow=0.8)).pixels
+        return shown(found, SRGB if space == "sRGB" else space_of(profile(space)))
+
+    ground = ellipse(200, 300) == 0
+    known = result("sRGB")[ground]
+    assert np.abs(known - photo("life")[ground]).max() > 30  # there is a shadow
+    assert np.abs(result(name)[ground] - known).max() < 1.5
 
 
 def test_a_foreground_of_another_space_is_the_same_composite(scenes: Path) -> None:

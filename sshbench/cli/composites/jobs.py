@@ -149,6 +149,8 @@ def _pairs(
     look: Look, first: Path, given: Mapping[str, str | None], output: str, beside: Mapping[str, str]
 ) -> list[Job]:
     """The jobs of a folder: what has the same name below each folder, but for the suffix, belongs together."""
+    from sshbench.images.files import SUFFIXES
+
     sources = _by_name(first, output)
     partners: dict[str, Mapping[str, Path] | Path | None] = {}
     for option, text in given.items():
@@ -165,16 +167,18 @@ def _pairs(
         background, mask = (p.get(name) if isinstance(p, Mapping) else p for p in partners.values())
         extra = {option: Path(folder) / f"{name}{BESIDE[option]}" for option, folder in beside.items()}
         suffix = (background or source).suffix
+        suffix = suffix if suffix.lower() in SUFFIXES else ".png"  # of a format that is read alone
         jobs.append(Job(source, background, mask, Path(output) / f"{name}{suffix}", look, extra))
     return jobs
 
 
 def _by_name(folder: Path, output: str) -> dict[str, Path]:
     from sshbench.file_names import same_name
+    from sshbench.images.beyond_pillow import READ_ALONE
     from sshbench.images.files import SUFFIXES
 
     found: dict[str, Path] = {}
-    for path in images_below(folder, [*SUFFIXES], without=Path(output)):
+    for path in images_below(folder, [*SUFFIXES, *READ_ALONE], without=Path(output)):
         name = same_name(path.relative_to(folder).with_suffix("").as_posix())
         if name in found:
             raise SshbenchError(f"{found[name]} and {path} have one name; keep one of them in the folder")

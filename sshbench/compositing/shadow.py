@@ -124,7 +124,7 @@ def _touching(mask: Floats, height: float) -> Floats:
     lowest = np.where(solid, down, -np.inf).max(axis=0)  # of each column
     above = lowest.max() - lowest
     weight = np.exp(-((above / (_TOUCHES * height)) ** 2))
-    near = np.abs(down - lowest) < max(_FOOT * height, 1.0)  # on both sides: the object hides what is above
+    near = np.abs(down - lowest - 0.5) < max(_FOOT * height, 1.0)  # on both sides: the object hides what is above
     return np.asarray(np.where(near, weight, 0), np.float32)
 
 

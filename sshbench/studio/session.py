@@ -43,7 +43,7 @@ KINDS = ("picture", "layer", "psd", "lut", "bundle")
 SUFFIXES = (".png", ".tif", ".jpg", ".webp")
 MOST_SAVED = 100
 """Files that a session saves."""
-_OBJECT = 768  # pixels that the foreground's longest side has, at least, on what methods are shown
+_OBJECT = 512  # pixels that the foreground's longest side has, at least, on what methods are shown
 _PROOF = 1280  # pixels of the longest side, at least, of a composite that the server makes for the screen
 _MAPS = 16  # that a session keeps
 _STATE = "session.json"

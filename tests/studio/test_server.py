@@ -106,7 +106,7 @@ def test_the_map_of_small_copies_is_near_that_of_large_photographs(page: Page, t
     ).lut()
     assert own.values is not None
     table = np.frombuffer(answer.content, "<f4").reshape(own.values.shape)
-    assert 255 * np.abs(table - own.values).mean() < 1
+    assert 255 * np.abs(table - own.values).mean() < 1.6
 
 
 def test_a_slider_and_a_new_place_take_little_of_the_processor(page: Page) -> None:

@@ -19,6 +19,7 @@ SIDE = 512
 """Longest side of what a method is shown; networks bring it to their own size."""
 
 _ROWS = 256
+_COARSE = 4  # pixels a side that become one where colours go on outside of a mask
 _OWN = 0.5  # of the mask: pixels with more keep their own colours
 
 
@@ -85,9 +86,22 @@ def cut_out(
         shown = np.minimum(whole, 255).astype(np.uint8)
     shown = space.seen(shown)
     if soft.min() <= _OWN:
-        around = continued(shown.astype(np.float32), soft)
-        shown = np.where((soft > _OWN)[..., None], shown, np.rint(np.clip(around, 0, 255)).astype(np.uint8))
+        shown = np.where((soft > _OWN)[..., None], shown, _around(shown, soft))
     return shown, soft
+
+
+def _around(image: NDArray[np.uint8], weight: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return `[H, W, 3]` whose colours go on where there is no weight; they are smooth there, so made at a quarter."""
+    size = image.shape[1], image.shape[0]
+    box = 0, 0, size[0] / _COARSE, size[1] / _COARSE
+    planes = [weight, *(image[..., c] * weight for c in range(3))]
+    share, *colours = (np.asarray(Image.fromarray(plane).reduce(_COARSE)) for plane in planes)
+    found = continued(np.stack(colours, axis=2) / np.maximum(share, 1e-6)[..., None], np.clip(share, 0, 1))
+    large = [
+        np.asarray(Image.fromarray(np.ascontiguousarray(found[..., c])).resize(size, Image.Resampling.BILINEAR, box))
+        for c in range(3)
+    ]
+    return np.asarray(np.rint(np.clip(np.stack(large, axis=2), 0, 255)), np.uint8)
 
 
 def region_composite(

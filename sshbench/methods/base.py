@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -12,7 +11,6 @@ from numpy.typing import NDArray
 
 from sshbench.benchmarks.composite import Composite
 from sshbench.errors import SshbenchError
-from sshbench.methods.source import sources_of
 
 
 class MethodError(SshbenchError):
@@ -182,9 +180,3 @@ ATTRIBUTES: Mapping[str, Any] = {
     "weights_hash": None,
     "trained_by": None,
 }
-
-
-def code_hash(method: Any) -> str:
-    """Return a hash of the source of a method: its class, the functions that it holds, and their imports."""
-    held = (value for value in getattr(method, "__dict__", {}).values() if inspect.isroutine(value))
-    return sources_of(type(method), *held).digest()[:16]

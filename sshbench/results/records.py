@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -343,8 +343,3 @@ def _meta(path: Path, schema: pa.Schema) -> _Meta:
     if len(set(schema.names)) < len(schema.names):
         raise RecordsError(f"{path} has two columns of one name; run evaluate again")
     return meta
-
-
-def without_costs(record: Record) -> Record:
-    """Return the record without what differs between two equal runs: time and memory."""
-    return replace(record, seconds=None, peak_memory=None)

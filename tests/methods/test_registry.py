@@ -11,8 +11,9 @@ import pytest
 
 from sshbench.benchmarks.composite import Composite
 from sshbench.methods import Method, MethodError, get_method
-from sshbench.methods.base import MethodBroken, code_hash
+from sshbench.methods.base import MethodBroken
 from sshbench.methods.registry import DEFAULTS, check_name
+from sshbench.methods.source import sources_of
 from tests.results.standin import composite
 
 TEN_LINES = """
@@ -126,7 +127,7 @@ class TestFiles:
         for number, text in enumerate([TEN_LINES, TEN_LINES.replace("1.1", "1.2"), TEN_LINES]):
             file = tmp_path / f"mine{number}.py"
             file.write_text(text)
-            hashes.add(code_hash(get_method(f"{file}:Brighter")))
+            hashes.add(sources_of(type(get_method(f"{file}:Brighter"))).digest())
         assert len(hashes) == 2
 
     @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -60,3 +61,8 @@ def make_run(folder: Path, images: int = 3) -> list[Record]:
         write_records(file, rows)
         records += rows
     return records
+
+
+def without_costs(record: Record) -> Record:
+    """Return the record without what differs between two equal runs: time and memory."""
+    return replace(record, seconds=None, peak_memory=None)

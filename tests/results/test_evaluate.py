@@ -20,7 +20,8 @@ from sshbench.errors import SshbenchError
 from sshbench.metrics.suite import score
 from sshbench.results.evaluate import GIVE_UP, evaluate
 from sshbench.results.predict import stored
-from sshbench.results.records import Record, read_records, without_costs
+from sshbench.results.records import Record, read_records
+from tests.results.run import without_costs
 from tests.results.standin import Standin
 
 OURS, FULL, DOVENET = PROTOCOLS["sshbench-v1"], PROTOCOLS["sshbench-v1-fullres"], PROTOCOLS["dovenet"]

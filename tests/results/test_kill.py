@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from sshbench.results.records import read_records, without_costs
+from sshbench.results.records import read_records
 from tests.results.realhm_folder import make_realhm
+from tests.results.run import without_costs
 
 COUNT = 48  # of 216, for time; nothing depends on it
 METHODS = ("dc", "reinhard", "ceiling-linear")

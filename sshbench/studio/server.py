@@ -206,7 +206,7 @@ def make_app(
         if role not in (*ROLES, "mask"):
             raise Refused(404, "There is no such picture.")
         name = unquote(request.headers.get("x-file-name", ""))[:400] or role
-        upload = await asyncio.to_thread(session.new_upload)
+        upload = await asyncio.to_thread(session.new_upload, name)
         try:
             await _receive(request, upload)
             take = session.take_mask_file if role == "mask" else partial(session.take_picture, role)

@@ -124,12 +124,12 @@ class Session:
             photo = open_photo(upload, role, max_pixels=self.max_pixels)
             copies = copies_of(photo)
             version = self._next()
-            suffix = Path(name).suffix if _SUFFIX.fullmatch(Path(name).suffix) else ""
-            file = f"{role}-{version}{suffix.lower()}"
+            suffix = _suffix_of(name)
+            file = f"{role}-{version}{suffix}"
             os.replace(upload, self.folder / file)
             before = self.pictures.get(role)
             height, width = photo.size
-            safe = safe_name(name, f"{role}{suffix.lower()}")
+            safe = safe_name(name, f"{role}{suffix}")
             self.pictures[role] = Picture(safe, file, width, height, version, copies.alpha is not None)
             self._copies[role] = copies
             if role == "foreground":
@@ -325,10 +325,13 @@ class Session:
             finally:
                 self.lock.release()
 
-    def new_upload(self) -> Path:
-        """Return a path in the session's folder that nothing has."""
+    def new_upload(self, name: str = "") -> Path:
+        """Return a path in the session's folder that nothing has.
+
+        Of a visitor's name the path has the suffix alone, by which some cameras' raw files are told.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
-        return self.folder / f"upload-{secrets.token_hex(8)}"
+        return self.folder / f"upload-{secrets.token_hex(8)}{_suffix_of(name)}"
 
     def _check_size(self, upload: Path, name: str) -> None:
         if not upload.stat().st_size:
@@ -499,6 +502,12 @@ class Session:
 def _layer_suffix(suffix: str) -> str:
     """Return the suffix of a layer beside a picture: JPEG holds no transparency."""
     return ".png" if suffix == ".jpg" else suffix
+
+
+def _suffix_of(name: str) -> str:
+    """Return the suffix of a visitor's name in lower case; "" if it is no plain one."""
+    suffix = Path(name).suffix
+    return suffix.lower() if _SUFFIX.fullmatch(suffix) else ""
 
 
 def printable_name(name: str) -> str:

@@ -332,6 +332,9 @@ def test_names_of_files_lead_nowhere(page: Page, tmp_path: Path) -> None:
         assert not plain.startswith(("-", "."))
         assert shlex.quote(plain) == plain
     assert {path.name for path in tmp_path.iterdir()} <= {"sessions"}
+    session = page.client.app.state.sessions.get(session_folder(page).name)  # type: ignore[attr-defined]
+    ends = [session.new_upload(name).name[23:] for name in ("a/b.DNG", "x.p/../g", "x.a;b", "x")]
+    assert ends == [".dng", "", "", ""]
     names = {path.name.partition("-")[0] for path in session_folder(page).iterdir()}
     assert names == {"background", "session.json"}
     for path in ("saved/..%2fsession.json", "saved/session.json", "pictures/..%2f..%2fx"):

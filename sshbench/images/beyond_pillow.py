@@ -6,15 +6,14 @@ Each is read by a library that is an extra, and becomes an `ImageFile` of 16 bit
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from PIL import TiffImagePlugin
 
 from sshbench.images.files import ImageFile
-from sshbench.images.opening import Encoded, ImageFileError
+from sshbench.images.opening import Encoded
 
 Reader = Callable[[Encoded, int], ImageFile]
 
@@ -79,17 +78,3 @@ def read_float_tiff(encoded: Encoded, max_pixels: int) -> ImageFile:
     from sshbench.images import linear_light
 
     return linear_light.read_float_tiff(encoded, max_pixels)
-
-
-def needed(module: str, name: str, kind: str, extra: str) -> Any:
-    """Import the library that reads a kind of file.
-
-    Raises
-    ------
-    ImageFileError
-        It is not installed; the sentence names the extra.
-    """
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ImageFileError(name, f"is {kind}, which {module} reads: pip install 'sshbench[{extra}]'") from error

@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 
-from sshbench.images.beyond_pillow import needed
+from sshbench.images.extras import needed
 from sshbench.images.files import Coding, ImageFile
 from sshbench.images.opening import MAX_BYTES, Encoded, ImageFileError, check_pixels
 

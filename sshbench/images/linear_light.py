@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sshbench.images.beyond_pillow import needed
 from sshbench.images.exif import turned_upright
+from sshbench.images.extras import needed
 from sshbench.images.files import Coding, ImageFile, ImageFileWarning
 from sshbench.images.opening import MAX_BYTES, Encoded, ImageFileError, check_pixels
 from sshbench.images.profiles import MatrixProfile, ProfileError, matrix_profile, srgb_profile

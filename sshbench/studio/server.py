@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import numpy as np
@@ -57,7 +57,6 @@ _PAGE = {
 }  # fmt: skip
 
 log = logging.getLogger("sshbench.studio")
-T = TypeVar("T")
 
 
 class Sessions:

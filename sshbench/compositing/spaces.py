@@ -33,7 +33,7 @@ from sshbench.lut.table import Lut, identity_table
 
 Floats = NDArray[np.float64]
 
-_ALIKE = 1 / 255  # profiles nearer to sRGB than this count as it, such as those of cameras with rounded numbers
+_ALIKE, _NEVER = 0.25 / 255, 4 / 255  # what a profile that counts as sRGB differs by: on average, and at most
 _POINTS = 52  # an axis of the table of a profile: each is a whole code of 8 bits
 _STEPS, _POWER = 16, 2.4  # of the light that LittleCMS is asked for, one step a time
 _NEWTON, _NEAR_ENOUGH = 24, 2e-5  # steps of a search, and where it ends
@@ -182,7 +182,8 @@ def space_of(icc: bytes | None) -> Space:
     table = None if matrix is not None else Lut(values=_asked(icc).astype(np.float32))
     space = Space(name_of(icc), icc, matrix, table)
     grid = identity_table(9)
-    if np.abs(space.to_srgb(grid) - grid).max() < _ALIKE:
+    off = np.abs(space.to_srgb(grid) - grid)
+    if off.mean() < _ALIKE and off.max() < _NEVER:  # numbers that programs round make many profiles of sRGB
         return Space(space.name, icc)
     return space
 

@@ -15,12 +15,20 @@ from sshbench.colour.srgb import encode
 from sshbench.compositing.finishing import Finish
 from sshbench.compositing.spaces import SRGB, Space, converted, space_of
 from sshbench.images.files import ImageFile, write_image
-from sshbench.images.profiles import ProfileError, matrix_profile, name_of, rgb_of_grey, srgb_profile
+from sshbench.images.profiles import (
+    ProfileError,
+    matrix_profile,
+    name_of,
+    rgb_of_grey,
+    srgb_profile,
+    with_curves,
+    xyz_tag,
+)
 from sshbench.images.reading import read_image
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.table import Lut
 from tests.compositing.standin import Known, ellipse, look, photo
-from tests.images.made_profiles import grey_profile, matrix, profile, table_profile
+from tests.images.made_profiles import SRGB_CURVE, gamma, grey_profile, matrix, profile, table_profile
 
 NAMES = ("Display P3", "Adobe RGB (1998)", "ProPhoto RGB")
 Floats = NDArray[np.float64]
@@ -80,8 +88,12 @@ def test_there_and_back_nothing_changes(icc: bytes) -> None:
 
 
 def test_profiles_of_sRGB_convert_nothing() -> None:
-    assert all(space_of(icc).is_srgb for icc in (None, srgb_profile(), profile("another sRGB")))
+    """Also those whose primaries a program rounded, which move a saturated green by a code or two."""
+    rounded = tuple(xyz_tag(*(round(value, 4) for value in column)) for column in matrix("another sRGB").T)
+    near = with_curves("rounded sRGB", SRGB_CURVE, rounded)  # type: ignore[arg-type]
+    assert all(space_of(icc).is_srgb for icc in (None, srgb_profile(), profile("another sRGB"), near))
     assert not any(space_of(profile(name)).is_srgb for name in NAMES)
+    assert not space_of(with_curves("gamma 2.2", gamma(2.2))).is_srgb
 
 
 @pytest.mark.parametrize("bits", [8, 16])

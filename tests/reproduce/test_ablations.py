@@ -167,7 +167,7 @@ def test_realhm_is_measured_on_where_its_root_is_given(place: Path, tmp_path: Pa
 def test_only_photographs_can_be_rendered_in_several_ways(place: Path, tmp_path: Path) -> None:
     (tmp_path / "IHD_train.txt").write_text("")
     other = Plan(str(place / "recipe.toml"), (), str(tmp_path), ("luts",), tmp_path / "out")
-    with pytest.raises(SshbenchError, match="give a folder or dataset of them"):
+    with pytest.raises(SshbenchError, match="give a folder or dataset of photographs"):
         reproduce("table3", other)
 
 

@@ -44,4 +44,4 @@ class Finish(Grade):
 
 
 AS_FOUND = Finish()
-"""Nothing beyond the method's map."""
+"""The finish that leaves the result of the method's map unchanged."""

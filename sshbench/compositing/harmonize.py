@@ -32,7 +32,7 @@ MapChoice = Literal["lut", "polynomial", "none"]
 MAPS = get_args(MapChoice)
 LutSpace = Literal["working", "srgb"]
 PREFERRED = ("ssh-lut", "ssh", "reinhard")
-"""What is taken where no method is named: the first whose weights are here; the last needs none."""
+"""The methods to try if none is named: the first whose weights are installed is used, and the last needs no weights."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -46,9 +46,9 @@ class Harmonized:
     alpha
         `[H, W]`, or None where the background is opaque.
     colour_map
-        The map that the foreground went through, of the photograph's own colour space; None with `map="none"`.
+        The map that was applied to the foreground, in the photograph's own colour space; None with `map="none"`.
     srgb_map
-        The same of sRGB colours; where the photograph is sRGB, the very same.
+        The same map for sRGB colours; identical to `colour_map` where the photograph is sRGB.
     method
         The method's name.
     landing, reference
@@ -87,7 +87,7 @@ class Harmonized:
         return f"<Harmonized {width} x {height} {self.pixels.dtype} by {self.method}, {kind}>"
 
     def file(self) -> ImageFile:
-        """What `save` writes: laid out as the background's file, with its ICC profile, EXIF and XMP."""
+        """Return the file that `save` writes, with the background's orientation, ICC profile, EXIF and XMP."""
         return self.photo.stored(self.pixels, self.alpha)
 
     def save(self, path: str | os.PathLike[str], *, quality: int | None = None) -> None:
@@ -101,7 +101,7 @@ class Harmonized:
         write_image(path, self.file(), quality=quality)
 
     def layer(self) -> NDArray[Any]:
-        """The foreground alone in its new colours, as large as the background and aligned with it.
+        """Return the foreground alone in its new colours, as large as the background and aligned with it.
 
         Laid over the background, it gives the result within one code of rounding. A shadow is not in it: that lies on
         the background, and is in `parts.shadow`.
@@ -147,7 +147,7 @@ class Harmonized:
         write_psd(path, psd_layers(background, self.parts), image)
 
     def lut(self, size: int | None = None, *, space: LutSpace = "working") -> Lut:
-        """The map as a LUT, whose title names its colour space.
+        """Return the map as a LUT, whose title names its colour space.
 
         Parameters
         ----------
@@ -216,7 +216,7 @@ def harmonize(
     ----------
     foreground, background, mask
         Files, arrays (uint8 or uint16 `[H, W, 3 or 4]`; masks also `[H, W]`, floats over 0..1, booleans) or images of
-        Pillow. Without a background the first is a composite already. Without a mask the foreground's alpha is it.
+        Pillow. Without a background the first is a composite already. The mask is by default the foreground's alpha.
         `"auto:person"` and `"grabcut:x,y,w,h"` find a mask (`sshbench.compositing.masking`).
     method
         Whatever `get_method` takes; by default the first of `PREFERRED` whose weights are here.
@@ -233,7 +233,7 @@ def harmonize(
         How far to go from the foreground's own colours (0) to the new ones (1) and on along the map (up to 2): with
         all, with luminance and with chromaticity alone. With `map="none"` 1 is the most.
     finish
-        What is done beyond that: `sshbench.compositing.Finish`, by default nothing.
+        The finish that follows the map, a `sshbench.compositing.Finish`; by default there is none.
     max_pixels
         How many pixels an image may have: a small file can claim any number.
 
@@ -275,7 +275,7 @@ def harmonize(
 def open_method(
     name: str | None = None, *, weights: str | os.PathLike[str] | None = None, device: str | None = None
 ) -> Method:
-    """The method of a name, or the first of `PREFERRED` that can be had."""
+    """Return the method of a name, or the first of `PREFERRED` whose weights are installed."""
     given = None if weights is None else os.fspath(weights)
     if name is not None:
         return get_method(name, weights=given, device=device)
@@ -301,7 +301,7 @@ def harmonize_scene(
     in_place: bool = False,
     keep: bool = True,
 ) -> Harmonized:
-    """Harmonize what is opened already; the arguments are those of `harmonize`, its strengths as an `Amount`.
+    """Harmonize a scene that is already open; the arguments are those of `harmonize`, its strengths as an `Amount`.
 
     In place, the scene's background becomes the result where it can be written to, which saves the memory of a copy. Of
     what is then covered of the background a copy is kept for `save_psd`, unless `keep` is False.
@@ -351,7 +351,7 @@ def shadow_of(scene: Scene, finish: Finish) -> Shadow | None:
 
 
 def plain_composite(scene: Scene) -> NDArray[Any]:
-    """The foreground pasted as it is, for comparison: `[H, W, 3]`."""
+    """Return the composite with the foreground's own colours, `[H, W, 3]`, for comparison."""
     pixels = scene.background.image.pixels.copy()
     paste_layer(pixels, None, scene.layer, by_map(ColourMap("identity", Lut.identity(2))))
     return pixels

@@ -37,16 +37,16 @@ _CORE = 0.98  # of the mask: pixels with less show the background too
 
 @dataclass(frozen=True, eq=False)
 class Painting:
-    """New colours of a scene's foreground, and the map that makes them, where it is one.
+    """The new colours of a scene's foreground, and the colour map that makes them, if there is one.
 
     Parameters
     ----------
     paint
         The new colours, in the scene's colour space.
     colour_map
-        The map that `paint` applies, of the scene's colour space.
+        The map that `paint` applies, in the scene's colour space.
     srgb_map
-        The same of sRGB colours, as the method gave it.
+        The same map for sRGB colours, as the method returned it.
     """
 
     paint: Paint
@@ -55,7 +55,7 @@ class Painting:
 
     @classmethod
     def of_map(cls, srgb_map: ColourMap, space: Space) -> Painting:
-        """The painting by a map of sRGB colours, brought into the space of the pixels."""
+        """Return the painting that applies a map of sRGB colours, converted to the colour space of the pixels."""
         here = replace(srgb_map, lut=space.baked(srgb_map.lut))
         return cls(by_map(here), here, srgb_map)
 
@@ -77,18 +77,18 @@ def find_painting(
         composite of the reference and the foreground, of which it gives a map (`MapsComposites`), or a map is fitted to
         what it makes of the foreground.
     kind
-        Of a map that is fitted: `"lut"` or `"polynomial"`; or `"none"` for the method's own picture, enlarged.
+        The kind of map that is fitted, `"lut"` or `"polynomial"`; or `"none"` for the method's own picture, enlarged.
     reference
         The part of the background whose appearance the foreground should take.
     amount
-        How far to go; for a picture 1 at most.
+        How far to go; at most 1 for a picture (`"none"`).
     grade
         Colour sliders on top of what the method finds.
 
     Raises
     ------
     CompositingError
-        The method cannot do it.
+        The method cannot make what `kind` asks for.
     """
     check_amount(kind, amount)
     if method.sees_target:
@@ -122,7 +122,7 @@ def find_painting(
 
 
 def check_amount(kind: MapKind | Literal["none"], amount: Amount) -> None:
-    """Refuse to go beyond a picture, which is no map to go on along."""
+    """Refuse an amount above 1 for a picture, because only a map can be extrapolated."""
     if kind == "none" and max(amount.lightness, amount.colour) > 1:
         raise CompositingError(
             "with map none a picture is pasted, and nothing lies beyond it; choose lut or polynomial, or strengths "
@@ -154,7 +154,7 @@ def view_of(scene: Scene, reference: Box) -> tuple[View, Box]:
 
 
 def _checked(picture: NDArray[np.generic], method: Method) -> NDArray[np.float32]:
-    """A method's picture as floats over 0..1."""
+    """Return a method's picture as float32 `[h, w, 3]` over 0..1."""
     try:
         return _unit(as_prediction(picture))
     except PredictionError as error:

@@ -1,4 +1,4 @@
-"""A mapped foreground onto a background of the same type, some rows at a time."""
+"""Pasting a mapped foreground onto a background of the same type, some rows at a time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Paint(Protocol):
     """The new colours of some rows of a layer."""
 
     def __call__(self, rows: slice, pixels: NDArray[Any], /) -> NDArray[Any]:
-        """Map `pixels` `[h, w, 3]`, which are those rows of the layer, to as many of the same type."""
+        """Map `pixels` `[h, w, 3]`, the given rows of the layer, to an array of the same shape and type."""
         ...
 
 
@@ -35,8 +35,8 @@ def paste_layer(
 ) -> None:
     """Lay the painted layer over the background, in place: ``mask * foreground + (1 - mask) * background``.
 
-    Values are rounded to the nearest. Where the background is transparent, the foreground shows by itself and the
-    result is as opaque as it.
+    Values are rounded to the nearest. Where the background is transparent, the foreground shows by itself, and the
+    result is as opaque as the foreground.
 
     Parameters
     ----------
@@ -45,9 +45,9 @@ def paste_layer(
     layer
         The foreground, of the same type.
     paint
-        Its new colours.
+        The foreground's new colours.
     threads
-        Groups of rows worked on at a time.
+        How many groups of rows are worked on at the same time.
     """
     height, width = layer.mask.shape
     step = max(1, _PIXELS // width)
@@ -77,7 +77,7 @@ def paste_layer(
 
 
 def _over(alpha: NDArray[Any], mask: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The foreground's part in the colour of each pixel; `alpha` becomes that of both together (Porter, Duff 1984)."""
+    """Return the foreground's share of each pixel's colour; `alpha` becomes the union (Porter, Duff 1984)."""
     before = as_floats(alpha)[..., None]
     after = mask + (1 - mask) * before
     alpha[...] = np.rint(after[..., 0] * np.iinfo(alpha.dtype).max)
@@ -100,17 +100,17 @@ def by_picture(
     picture
         float32 `[h, w, 3]`, 0..1, sRGB.
     box
-        Where on the background it lies.
+        Where the picture lies on the background.
     layer
-        What is painted.
+        The layer that is painted.
     amount
         How far to go from the layer's colours to the picture's, in sRGB: 0..1 each.
     grade
-        Colour sliders on top of that.
+        The colour sliders that are applied afterwards.
     turn
-        How the picture is turned once it lies in its box.
+        How the picture is turned after it is placed in its box.
     space
-        Of the layer.
+        The colour space of the layer.
     """
     if turn is not None:  # sampling point by point needs a picture that is no larger than its box, and has a margin
         size = min(picture.shape[1], box.width), min(picture.shape[0], box.height)

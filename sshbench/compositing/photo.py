@@ -34,9 +34,9 @@ class Photo:
     image
         Its pixels and alpha, upright, and its metadata as they were.
     orientation
-        EXIF's number of the turn that the stored pixels need.
+        EXIF's orientation of the stored pixels, 1 to 8.
     name
-        What messages call it.
+        What messages call the photograph.
     """
 
     image: ImageFile
@@ -45,13 +45,13 @@ class Photo:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width."""
+        """Return the height and the width in pixels."""
         height, width = self.image.pixels.shape[:2]
         return height, width
 
     @property
     def space(self) -> Space:
-        """The colour space that its profile says.
+        """Return the colour space that the photograph's profile describes.
 
         Raises
         ------
@@ -61,7 +61,7 @@ class Photo:
         return _space(self.image, self.name)
 
     def stored(self, pixels: NDArray[Any], alpha: NDArray[Any] | None) -> ImageFile:
-        """The file that holds these upright pixels, laid out and described as this one, without its thumbnail."""
+        """Return the file of these upright pixels, with this one's orientation and metadata but no thumbnail."""
         exif = self.image.exif
         return replace(
             self.image,
@@ -79,7 +79,7 @@ def open_photo(source: Source, role: str, *, max_pixels: int = MAX_PIXELS) -> Ph
     source
         A file; an array `[H, W, 3 or 4]` or `[H, W]`, uint8 or uint16; or an image of Pillow.
     role
-        What messages call it where it has no name.
+        What messages call the photograph if it has no name.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def open_photo(source: Source, role: str, *, max_pixels: int = MAX_PIXELS) -> Ph
 
 
 def open_mask(source: Source, photo: Photo, *, max_pixels: int = MAX_PIXELS) -> MaskArray:
-    """Open the mask of a photograph, `[H, W]` and as upright as it, as `sshbench.images.masks.read_mask` does.
+    """Open the mask of a photograph, `[H, W]` and upright, as `sshbench.images.masks.read_mask` does.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def open_mask(source: Source, photo: Photo, *, max_pixels: int = MAX_PIXELS) -> 
 
 
 def multiplied(mask: MaskArray, alpha: NDArray[Any]) -> MaskArray:
-    """One mask times another, in the type of the second."""
+    """Return the product of two masks `[H, W]`, in the type of the second."""
     out = np.empty_like(alpha)
     for start in range(0, len(mask), 256):
         rows = slice(start, start + 256)
@@ -113,19 +113,19 @@ def multiplied(mask: MaskArray, alpha: NDArray[Any]) -> MaskArray:
 
 
 def as_floats(mask: NDArray[Any]) -> NDArray[np.float32]:
-    """Values 0..1 of a mask of any type."""
+    """Return a mask of any type as float32 of the same shape over 0..1."""
     if mask.dtype == np.float32:
         return mask
     return mask * np.float32(1 / np.iinfo(mask.dtype).max)
 
 
 def in_srgb(image: ImageFile, name: str = "the image") -> NDArray[Any]:
-    """The pixels of an image in sRGB.
+    """Return the pixels of an image, `[H, W, 3]`, in sRGB.
 
     Raises
     ------
     CompositingError
-        Its profile is damaged, or cannot be converted.
+        The image's profile is damaged, or cannot be converted.
     """
     space = _space(image, name)
     return image.pixels if space.is_srgb else converted(image.pixels, space, SRGB)
@@ -139,7 +139,7 @@ def _space(image: ImageFile, name: str) -> Space:
 
 
 def in_space_of(photo: Photo, other: Photo) -> Photo:
-    """The photograph with the bits and in the colour space of another, whose profile it then carries.
+    """Return the photograph in the bit depth and the colour space of another, with the profile of the other.
 
     Profiles are converted relative to white, before 16 bits become 8 and after 8 become 16.
 

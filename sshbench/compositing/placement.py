@@ -36,24 +36,24 @@ class Box:
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """Rows and columns, to index an image with."""
+        """Return the rows and columns of the box, to index an image with."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     def within(self, other: Box) -> Box:
-        """What this box shares with another; without area where that is nothing."""
+        """Return the intersection with another box; the result has no area where the boxes are disjoint."""
         left, top = max(self.left, other.left), max(self.top, other.top)
         return Box(left, top, max(left, min(self.right, other.right)), max(top, min(self.bottom, other.bottom)))
 
     def moved(self, x: int, y: int) -> Box:
-        """The box somewhere else."""
+        """Return the box moved by `x` pixels to the right and `y` pixels down."""
         return Box(self.left + x, self.top + y, self.right + x, self.bottom + y)
 
     def grown(self, by: int) -> Box:
-        """The box with as many pixels more on each side."""
+        """Return the box enlarged by `by` pixels on each side."""
         return Box(self.left - by, self.top - by, self.right + by, self.bottom + by)
 
     def around(self, other: Box) -> Box:
-        """The smallest box that holds both."""
+        """Return the smallest box that contains both boxes."""
         return Box(
             min(self.left, other.left), min(self.top, other.top), max(self.right, other.right),
             max(self.bottom, other.bottom),
@@ -61,7 +61,7 @@ class Box:
 
 
 def whole(image: NDArray[Any]) -> Box:
-    """The box of all pixels."""
+    """Return the box of all pixels of an image `[H, W, ...]`."""
     return Box(0, 0, image.shape[1], image.shape[0])
 
 
@@ -74,7 +74,7 @@ class Layer:
     pixels, mask
         `[h, w, 3]` of the background's type and `[h, w]`.
     box
-        Where it lies on the background.
+        Where the layer lies on the background.
     """
 
     pixels: NDArray[Any]
@@ -83,12 +83,12 @@ class Layer:
 
 
 def extent(mask: MaskArray, name: str, limit: float = FAINT) -> Box:
-    """The box of the pixels whose mask is above a limit.
+    """Return the box of the pixels whose mask, over 0..1, is above a limit.
 
     Raises
     ------
     CompositingError
-        There are none.
+        No pixel of the mask is above the limit.
     """
     limit *= 1 if mask.dtype.kind == "f" else np.iinfo(mask.dtype.name).max
     columns = np.zeros(mask.shape[1], bool)
@@ -104,12 +104,12 @@ def extent(mask: MaskArray, name: str, limit: float = FAINT) -> Box:
 
 
 def whole_scale(mask: MaskArray, scale: float) -> tuple[float, float]:
-    """The scale across and down with which a foreground becomes a whole number of pixels wide and high.
+    """Return the scales across and down at which a foreground becomes a whole number of pixels wide and high.
 
     Raises
     ------
     CompositingError
-        Nothing would be left of it.
+        Not one pixel of the foreground would be left.
     """
     height, width = mask.shape
     wide, high = round(width * scale), round(height * scale)
@@ -119,7 +119,7 @@ def whole_scale(mask: MaskArray, scale: float) -> tuple[float, float]:
 
 
 def placed(box: Box, at: tuple[int, int], scale: tuple[float, float]) -> Box:
-    """Where a box of the foreground lies on the background, whose edges may be beyond it."""
+    """Return where a box of the foreground lies on the background; the box may reach beyond the background."""
     return Box(
         floor(box.left * scale[0]) + at[0], floor(box.top * scale[1]) + at[1], ceil(box.right * scale[0]) + at[0],
         ceil(box.bottom * scale[1]) + at[1],
@@ -136,20 +136,20 @@ def place(
     *,
     hidden: bool,
 ) -> Layer:
-    """Lay a part of a foreground on a background; what sticks out is left away.
+    """Lay a part of a foreground on a background and crop the part to the background.
 
     Parameters
     ----------
     pixels, mask
-        `[H, W, 3]` and `[H, W]`.
+        The whole foreground, `[H, W, 3]`, and its mask, `[H, W]`.
     part
-        The part.
+        The box of the part in the foreground.
     canvas
         The background's box.
     at
         Where the left top corner of the whole foreground image lies on the background; it may be outside.
     scale
-        Of `whole_scale`.
+        The scale that `whole_scale` returned.
     hidden
         Whether pixels that the mask leaves out count for nothing, as in a foreground that is put elsewhere; they are
         then kept from bleeding in when it is scaled.
@@ -174,7 +174,7 @@ def place(
 
 
 def reference_box(reference: str | tuple[int, int, int, int], landing: Box, canvas: Box) -> Box:
-    """The part of the background that gives the appearance (Jiang et al. 2021, section 4.4).
+    """Return the part of the background that gives the appearance (Jiang et al. 2021, section 4.4).
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def reference_box(reference: str | tuple[int, int, int, int], landing: Box, canv
     Raises
     ------
     CompositingError
-        It is none of these, or reaches outside the background.
+        The reference is none of these, or reaches outside the background.
     """
     if reference == "full":
         return canvas
@@ -206,6 +206,6 @@ def reference_box(reference: str | tuple[int, int, int, int], landing: Box, canv
 
 
 def widened(box: Box, part: float, limit: Box) -> Box:
-    """The box with a margin of this part of its sides, as far as there are pixels."""
+    """Return the box with a margin of this share of its sides, cropped to `limit`."""
     x, y = round(part * box.width), round(part * box.height)
     return replace(box, left=box.left - x, top=box.top - y, right=box.right + x, bottom=box.bottom + y).within(limit)

@@ -18,21 +18,21 @@ _BAND, _FONT = 24, 16
 
 
 def side_by_side(pictures: dict[str, NDArray[Any]], side: int = _SIDE, space: Space = SRGB) -> Image.Image:
-    """Pictures of one size beside each other (wide ones below each other), each under its title, in sRGB.
+    """Lay out pictures of one size side by side (wide ones in a column), each under its title, in sRGB.
 
     Parameters
     ----------
     pictures
         Title -> `[H, W, 3]`, uint8 or uint16.
     side
-        Longest side of each, in pixels.
+        The longest side of each picture, in pixels.
     space
         The colour space of the pictures.
 
     Returns
     -------
     PIL.Image.Image
-        The sheet, which carries the profile of sRGB.
+        The sheet, with the sRGB profile.
     """
     shown = {title: space.seen(small(picture, whole(picture), side)) for title, picture in pictures.items()}
     height, width = next(iter(shown.values())).shape[:2]

@@ -29,19 +29,19 @@ from sshbench.images.opening import MAX_PIXELS
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What is to be harmonized.
+    """A foreground and a background that are ready to be harmonized.
 
     Parameters
     ----------
     foreground, background
-        Of the same bits and colour space; the same photograph where a composite is all there is. The foreground is
+        Photographs of the same bit depth and colour space; one and the same for a composite. The foreground is
         mirrored, and turned by quarters, as it is placed.
     mask
-        Of the foreground, `[H, W]`.
+        The foreground's mask, `[H, W]`.
     inside
         The box of its pixels that are foreground.
     layer
-        All of it that is not masked out, as it lies on the background.
+        All of the foreground that is not masked out, as it lies on the background.
     landing
         Where `inside` lies on the background.
     corner, scale
@@ -62,12 +62,12 @@ class Scene:
 
     @property
     def is_composite(self) -> bool:
-        """Whether what is behind the foreground is not known."""
+        """Whether the pixels behind the foreground are unknown."""
         return self.foreground is self.background
 
     @property
     def space(self) -> Space:
-        """The colour space of all pixels: the background's."""
+        """Return the colour space of all pixels, which is the background's."""
         return self.background.space
 
     @property
@@ -89,13 +89,13 @@ def open_scene(
     Parameters
     ----------
     foreground
-        A photograph of it, or, without a background, the composite that it is in already.
+        A photograph of the foreground, or, without a background, the composite that contains it already.
     background
-        Where it is to go.
+        The photograph that the foreground is pasted on.
     mask
         Of the foreground's size; by default its alpha channel. `"auto:person"` and `"grabcut:x,y,w,h"` find one.
     place
-        Where it goes; it may stick out. Two images of one size need no place.
+        Where the foreground goes; it may reach beyond the background. Two images of one size need no place.
     edges
         Whether pixels under a soft mask keep their colours or get those of the foreground alone (`decontaminated`).
     max_pixels
@@ -106,7 +106,7 @@ def open_scene(
     ImageFileError
         A file that cannot be read.
     CompositingError
-        What does not go together.
+        The photographs, the mask and the place do not fit together.
     """
     if background is None and not place.is_default:
         raise CompositingError("a composite is placed already; leave out the place and the scale, or give a background")
@@ -145,7 +145,7 @@ def lay(front: Photo, behind: Photo, shape: MaskArray, where: Place) -> Scene:
     shape
         The foreground's mask, `[H, W]`.
     where
-        Where it goes.
+        Where the foreground goes.
 
     Raises
     ------

@@ -39,7 +39,7 @@ class Shadow:
     alpha
         float32 `[h, w]`, 0..1: the part of the light that the shadow takes away.
     box
-        Where it lies on the background.
+        Where the shadow lies on the background.
     """
 
     alpha: Floats
@@ -56,12 +56,12 @@ class Shadow:
 def contact_shadow(
     layer: Layer, canvas: Box, *, strength: float, softness: float = 0.5, direction: float = 200, length: float = 0.3
 ) -> Shadow | None:
-    """Make the shadow of what lies on a background.
+    """Make the shadow of a layer that lies on a background.
 
     Parameters
     ----------
     layer
-        The foreground as it lies there.
+        The foreground as it lies on the background.
     canvas
         The background's box.
     strength
@@ -118,7 +118,7 @@ def _floats(mask: NDArray[Any]) -> Floats:
 
 
 def _touching(mask: Floats, height: float) -> Floats:
-    """The lowest part of each column that comes near the ground, weaker the higher above the lowest point it ends."""
+    """Return the lowest part of each column near the ground, weaker the higher the column ends above it."""
     solid = mask > 0.5
     down = np.arange(len(mask), dtype=np.float32)[:, None]
     lowest = np.where(solid, down, -np.inf).max(axis=0)  # of each column
@@ -129,7 +129,7 @@ def _touching(mask: Floats, height: float) -> Floats:
 
 
 def _cast(mask: Floats, base: float, height: float, direction: float, length: float) -> Floats:
-    """The outline flattened onto the ground, weaker with height."""
+    """Return the outline flattened onto the ground, `[h, w]`, weaker with height."""
     from scipy.ndimage import affine_transform, gaussian_filter1d
 
     angle = math.radians(direction)
@@ -147,7 +147,7 @@ def _cast(mask: Floats, base: float, height: float, direction: float, length: fl
 
 
 def _even(image: Floats) -> Floats:
-    """The image with its largest value brought to 1, however thin what was blurred is."""
+    """Scale an image so that its largest value is 1, however thin the blurred shape is."""
     return np.asarray(image / max(float(image.max()), 1e-6), np.float32)
 
 

@@ -67,12 +67,12 @@ class Space:
 
     @property
     def is_srgb(self) -> bool:
-        """Whether nothing is to be converted."""
+        """Whether the space is sRGB, so that no conversion is needed."""
         return self.matrix is None and self.table is None
 
     @cached_property
     def _to_linear(self) -> Floats:
-        """From linear light of a space of a matrix to that of sRGB."""
+        """Return the matrix `[3, 3]` from this space's linear light to sRGB's linear light."""
         assert self.matrix is not None
         return np.asarray(_srgb().inverse @ self.matrix.matrix)
 
@@ -153,7 +153,7 @@ class Space:
         return found.reshape(aims.shape)
 
     def _slopes(self, values: Floats) -> Floats:
-        """How sRGB values `[N, 3]` change with each value: `[N, 3, 3]`."""
+        """Return the Jacobian `[N, 3, 3]` of the sRGB values with respect to `values`, `[N, 3]`."""
         columns = []
         for channel in range(3):
             ahead, behind = values.copy(), values.copy()
@@ -218,7 +218,7 @@ def converted(pixels: NDArray[Any], source: Space, target: Space) -> NDArray[Any
 
 
 def _through(lut: Lut, values: NDArray[Any]) -> Floats:
-    """Values `[..., 3]` through a LUT."""
+    """Return values `[..., 3]` after a LUT is applied."""
     flat = np.ascontiguousarray(values, np.float32).reshape(1, -1, 3)
     return np.asarray(apply_lut(flat, lut, layout="HWC"), np.float64).reshape(np.shape(values))
 
@@ -261,7 +261,7 @@ def _asked(icc: bytes) -> Floats:
 
 
 def _window(low: float, high: float) -> bytes:
-    """A profile with the primaries of ROMM RGB whose codes stand for a part of the light's range, to the power 2.4."""
+    """Return a profile of ROMM RGB's primaries whose codes stand for a part of the light's range, to the power 2.4."""
     numbers = (_POWER, high - low, low)
     curve = struct.pack(">4s4xH2x3i", b"para", 1, *(round(65536 * number) for number in numbers))
     return with_curves("a part of the range", curve, tuple(xyz_tag(*one) for one in _WIDE))  # type: ignore[arg-type]

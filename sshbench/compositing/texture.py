@@ -67,13 +67,13 @@ class Grain:
 
     @property
     def levels(self) -> Floats:
-        """The standard deviation of each channel, in codes of 255."""
+        """Return the standard deviation of each channel, `[3]`, in codes of 255."""
         return np.asarray(np.sqrt(np.diag(self.covariance)))
 
 
 @dataclass(frozen=True)
 class Matched:
-    """What was done to the foreground.
+    """The grain and the blur that were applied to the foreground.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class Matched:
 
 
 AS_IT_WAS = Matched()
-"""Nothing was asked for."""
+"""The result where neither grain nor blur was asked for."""
 
 
 # --- measuring --------------------------------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ def measure_grain(codes: NDArray[Any], valid: Mask | None = None) -> Grain | Non
 
 
 def _flat_blocks(codes: NDArray[Any], valid: Mask | None, block: int) -> Floats:
-    """The blocks `[N, block, block, 3]` of valid pixels that are not clipped, without their mean and their slope."""
+    """Return blocks `[N, block, block, 3]` of valid pixels that are not clipped, without their mean and their slope."""
     height, width = (side // block for side in codes.shape[:2])
     squares, inside = _blocks(codes, block), np.ones(height * width, np.bool_)
     if valid is not None:
@@ -152,7 +152,7 @@ def _blocks(image: NDArray[Any], block: int) -> NDArray[Any]:
 
 
 def _of_blocks(flat: Floats) -> tuple[Floats, float, Floats]:
-    """The covariance of channels in the calmest blocks, how alike neighbours are (-1 to 1), and `Grain.fine`."""
+    """Return the calmest blocks' covariance of channels, correlation of neighbours (-1..1), and `fine`."""
     block = flat.shape[1]
     coarse = flat.reshape(len(flat), 4, block // 4, 4, block // 4, 3).mean(axis=(2, 4))  # structure has more of it
     calm = flat[np.argsort(coarse.var(axis=(1, 2)).sum(axis=-1))[: max(_FEWEST, round(_CALM * len(flat)))]]
@@ -190,7 +190,7 @@ def _calibration(block: int) -> Known:
 
 
 def _without_slope(blocks: Floats) -> Floats:
-    """Blocks `[N, B, B, C]` without their mean and their slope."""
+    """Return blocks `[N, B, B, C]` without their mean and their slope."""
     block = blocks.shape[1]
     ramp = np.arange(block) - (block - 1) / 2
     ramp /= np.sqrt((ramp**2).mean())
@@ -362,7 +362,7 @@ def _root(correlation: Floats) -> Floats:
 
 
 def _middle(box: Box) -> Box:
-    """The middle of a box, no larger than what is measured."""
+    """Return the middle of a box, no larger than the area that is measured."""
     width, height = min(box.width, _PART), min(box.height, _PART)
     left, top = box.left + (box.width - width) // 2, box.top + (box.height - height) // 2
     return Box(left, top, left + width, top + height)

@@ -16,7 +16,7 @@ from sshbench.compositing.placement import Box, Layer
 from sshbench.compositing.spaces import SRGB, Space
 
 SIDE = 512
-"""Longest side of what a method is shown; networks bring it to their own size."""
+"""The longest side, in pixels, of the image that a method is shown; networks resize the image to their own size."""
 
 _ROWS = 256
 _COARSE = 4  # pixels a side that become one where colours go on outside of a mask
@@ -26,14 +26,14 @@ _OWN = 0.5  # of the mask: pixels with more keep their own colours
 def small(
     image: NDArray[Any], box: Box, side: int = SIDE, change: Callable[[slice, NDArray[np.uint8]], Any] | None = None
 ) -> NDArray[np.uint8]:
-    """The part of an image in a box, 8 bits, no side longer than `side`; few rows are worked on at a time.
+    """Return the part of an image in a box as uint8, no side longer than `side`, a few rows at a time.
 
     Parameters
     ----------
     image
         `[H, W, 3]` or a mask `[H, W]`, uint8, uint16 or (masks) float32 over 0..1.
     change
-        What is done with some rows of it, of 8 bits, before they are made small.
+        A function that is applied to some rows of 8 bits before they are reduced.
     """
     factor = max(1, max(box.width, box.height) // side)
     rows, columns = box.slices
@@ -61,7 +61,7 @@ def _to_8_bit(image: NDArray[Any]) -> NDArray[np.uint8]:
 def cut_out(
     image: NDArray[Any], mask: MaskArray, box: Box, space: Space = SRGB
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """A small copy, in sRGB, of the part of a foreground in a box, in which only what is inside of the mask shows.
+    """Return a small sRGB copy of a foreground in a box, which shows only the pixels inside the mask.
 
     Pixels that the mask leaves out count for nothing, not even where a pixel of the copy is partly inside. Instead the
     colours of the foreground go on outside of it: by means over ever larger squares, weighted with the mask.
@@ -71,11 +71,11 @@ def cut_out(
     image, mask
         `[H, W, 3]` and `[H, W]`.
     space
-        Of the image.
+        The colour space of the image.
 
     Returns
     -------
-    The copy, and a copy of the mask of its size, 0..1.
+    The copy, uint8 `[h, w, 3]`, and a copy of the mask, float32 `[h, w]` over 0..1.
     """
     columns = box.slices[1]
     shown = small(image, box, change=lambda rows, part: part * (mask[rows, columns] > 0)[..., None])
@@ -107,7 +107,7 @@ def _around(image: NDArray[np.uint8], weight: NDArray[np.float32]) -> NDArray[np
 def region_composite(
     background: NDArray[Any], layer: Layer, region: Box, *, hole: bool, space: Space = SRGB
 ) -> Composite:
-    """What a method that sees composites is shown: a part of the background, small, with the foreground in it, in sRGB.
+    """Return the small sRGB composite that a method sees: the foreground on a part of the background.
 
     Parameters
     ----------
@@ -116,11 +116,11 @@ def region_composite(
     layer
         The foreground.
     region
-        The part.
+        The part of the background.
     hole
-        Whether what is behind the foreground is not known, as in a composite that is all there is.
+        Whether the pixels behind the foreground are unknown, as where only a composite was given.
     space
-        Of the background and the layer.
+        The colour space of the background and the layer.
     """
     behind = space.seen(small(background, region))
     by = behind.shape[1] / region.width, behind.shape[0] / region.height
@@ -144,5 +144,5 @@ def _resized(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint
 
 
 def mask_of(mask: MaskArray, box: Box) -> NDArray[np.float32]:
-    """A small copy of a mask, 0..1."""
+    """Return a small copy of a mask, float32 `[h, w]` over 0..1."""
     return as_floats(small(mask, box))

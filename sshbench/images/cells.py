@@ -2,7 +2,7 @@
 
 A path is read only if it leads to a regular file of the data set: relative to the table's folder, or absolute and yet
 inside of the folder that was given. Otherwise a table that somebody shares could name any file of this machine, and a
-private picture would end in what is made of the table.
+private picture would end up in the results that are made from the table.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sshbench.images.opening import MAX_BYTES, ImageFileError
 from sshbench.regular_file import read_regular
 
 ReadFile = Callable[[str], bytes]
-"""Reads the file of a data set that a cell names; raises OSError, with what is wrong in `strerror`."""
+"""A function that reads the file that a cell names; it raises OSError, whose `strerror` says what is wrong."""
 
 OUTSIDE = (
     "names a file outside of its data set; keep the images in the table's folder, or store their bytes in the table"
@@ -43,9 +43,9 @@ class FolderFiles:
     Parameters
     ----------
     root
-        The folder of the data set, which no path leads out of; links are followed before that is decided.
+        The folder of the data set, outside which no file is read; links are resolved before the check.
     folder
-        The folder in it that paths are relative to.
+        The folder inside `root` that paths are relative to.
     """
 
     root: str
@@ -59,7 +59,7 @@ class FolderFiles:
 
 
 def _with_blobs(root: str) -> str:
-    """The folder that holds the files of a data set; for a snapshot in the hub's cache, of links, that of its blobs."""
+    """Return the folder of a data set's files; for a snapshot of links in the hub's cache, the folder of the blobs."""
     for folder in (Path(root), *Path(root).parents):
         repository = folder.parent.parent
         if folder.parent.name == "snapshots" and (repository / "blobs").is_dir():
@@ -77,7 +77,7 @@ def cell_bytes(value: Any, name: str, read: ReadFile | None) -> bytes | None:
     name
         What messages call the cell.
     read
-        Reads the files that cells name; None: cells hold no paths.
+        The function that reads the files that cells name; None if cells hold no paths.
 
     Raises
     ------
@@ -99,12 +99,12 @@ def cell_bytes(value: Any, name: str, read: ReadFile | None) -> bytes | None:
 
 
 def cell_image(value: Any, name: str, read: ReadFile | None) -> bytes | NDArray[Any] | Image.Image | None:
-    """Return what an image is to be read from: as `cell_bytes`, or the array or image of Pillow that a cell holds.
+    """Return the image file in a cell as `cell_bytes` does, or the array or Pillow image that the cell holds.
 
     Raises
     ------
     ImageFileError
-        As `cell_bytes`.
+        For the same reasons as `cell_bytes`.
     """
     if isinstance(value, np.ndarray | Image.Image):
         return value

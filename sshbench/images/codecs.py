@@ -1,4 +1,4 @@
-"""What Pillow lacks: 16-bit RGB in PNG and TIFF, and EXIF in TIFF.
+"""Reading and writing that Pillow lacks: 16-bit RGB in PNG and TIFF, and EXIF in TIFF.
 
 Pillow's decoders undo compression and PNG filters in full, and drop half of each 16-bit sample only when they unpack a
 row. Decoding twice, the second time with the bytes of a sample swapped, gives the high and then the low halves.
@@ -26,7 +26,8 @@ _SWAPPED = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 def is_one_scan(jpeg: bytes) -> bool:
     """Whether a JPEG holds all its channels in one sequential scan (ITU-T T.81, B.2).
 
-    It then is decoded row by row; of others, progressive ones among them, libjpeg keeps all coefficients in memory.
+    Such a JPEG is decoded row by row. Of all other JPEGs, such as progressive ones, libjpeg keeps all coefficients in
+    memory.
     """
     at, channels = 2, 0
     while at + 4 <= len(jpeg) and jpeg[at] == 0xFF:
@@ -43,7 +44,7 @@ def is_one_scan(jpeg: bytes) -> bool:
 
 
 def raw_mode(image: Any) -> str:
-    """Pillow's name for the samples of an image that is open and not yet decoded, such as `"RGB;16B"`; of others ""."""
+    """Return Pillow's name for an undecoded open image's samples, such as `"RGB;16B"`, or "" if there is none."""
     tiles = getattr(image, "tile", ())
     arguments = tiles[0][3] if tiles else ""
     return str(arguments[0] if isinstance(arguments, tuple) else arguments)
@@ -115,7 +116,7 @@ def write_png_16(
 
 
 def _paeth_filtered(samples: NDArray[np.uint16]) -> Iterator[bytes]:
-    """Filtered rows of a PNG, some at a time: a byte less its prediction from the bytes left, above and above left."""
+    """Yield a PNG's filtered rows, some at a time: a byte less its prediction from left, above and above left."""
     height, width, channels = samples.shape
     step = 2 * channels
     above = np.zeros((1, step * (width + 1)), np.uint8)

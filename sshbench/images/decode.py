@@ -1,4 +1,4 @@
-"""A photograph's file to upright 8-bit sRGB, as fast as it goes, for training data.
+"""Decoding a photograph's file to upright 8-bit sRGB, as fast as possible, for training data.
 
 Pillow decides what a file is. Plain JPEGs, nearly all photographs, are then decoded by simplejpeg where it is
 installed: the same pixels (both are libjpeg-turbo with the accurate inverse transform) in half the time.
@@ -50,9 +50,9 @@ def decode_photo(
     Parameters
     ----------
     row
-        Names the photograph in errors.
+        The name of the photograph in error messages.
     short_side
-        How many pixels the short side needs. Where twice as many remain, a JPEG is decoded at 1/2, 1/4 or 1/8 and
+        The pixels that the short side needs. Where twice as many remain, a JPEG is decoded at 1/2, 1/4 or 1/8 and
         another image averaged over blocks, as far as whole pixels come out. (Without the factor of two, aliasing brings
         a crop from 50 dB of a Lanczos resize to 43; with it, to 48: docs/triplets.md.)
 
@@ -63,7 +63,7 @@ def decode_photo(
     Raises
     ------
     ImageFileError
-        The bytes are no image, damaged or cut short, or the image is smaller than `min_side` or larger than
+        The bytes are not an image, or are damaged or cut short, or the image is smaller than `min_side` or larger than
         `max_pixels`.
     """
     if len(data) > MAX_BYTES:
@@ -83,7 +83,7 @@ def shape_of(data: bytes, row: str) -> Beside:
     Raises
     ------
     ImageFileError
-        The bytes are no image, or their header is damaged.
+        The bytes are not an image, or their header is damaged.
     """
     if (reader := _reader_beyond(Encoded(row, data))) is not None:
         height, width = reader(Encoded(row, data), MAX_PIXELS).pixels.shape[:2]
@@ -96,13 +96,13 @@ def shape_of(data: bytes, row: str) -> Beside:
 
 
 def _reader_beyond(encoded: Encoded) -> Reader | None:
-    """What reads a file that Pillow does not; not a TIFF of floats, whose range nobody looks at in a data set."""
+    """Return the reader of a file that Pillow cannot read; None for a TIFF of floats, whose range is unchecked."""
     reader = reader_of(encoded)
     return None if reader is read_float_tiff else reader
 
 
 def _over_white(image: ImageFile, row: str, min_side: int) -> NDArray[np.uint8]:
-    """What is read beyond Pillow, which is upright sRGB, as 8 bits."""
+    """Return an upright sRGB image, which another library read, as uint8 `[H, W, 3]` over white."""
     height, width = image.pixels.shape[:2]
     if min(width, height) < min_side:
         raise ImageFileError(row, f"is {width} x {height} pixels; the short side needs {min_side}")
@@ -160,7 +160,7 @@ def _decode(encoded: Encoded, image: Any, short_side: int | None, min_side: int,
 
 
 def _as_channels(encoded: Encoded, image: Any) -> Any:
-    """Palettes and single bits as colours, 16 bits as 8."""
+    """Convert palettes and single bits to colours, and 16 bits to 8."""
     samples = sixteen_bit_samples(image, encoded.name, encoded)
     image.load()
     if samples is not None:

@@ -24,7 +24,7 @@ _TO_UPRIGHT = {6: 8, 8: 6}  # the turn that undoes the one with this number; the
 def orientation_of(exif: bytes | None, xmp: bytes | None = None) -> int:
     """Return the orientation that metadata give, 1 to 8; 1, as stored, where they are damaged or do not say.
 
-    EXIF says it, or else XMP, as Pillow reads them.
+    The orientation comes from EXIF, or else from XMP, as Pillow reads them.
     """
     picture = Image.Image()
     picture.info = {name: data for name, data in (("exif", exif), ("xmp", xmp)) if data}
@@ -41,7 +41,7 @@ def orientation(image: Image.Image) -> int:
 
 
 def turned_upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Turn stored pixels `[H, W, ...]` by the number that EXIF gives; a view."""
+    """Return a view of stored pixels `[H, W, ...]` turned upright by EXIF's orientation, 1 to 8."""
     return stored_layout(pixels, _TO_UPRIGHT.get(orientation, orientation))
 
 
@@ -74,7 +74,7 @@ def sub_directory(block: Image.Exif, group: int) -> dict[int, Any]:
 
 
 def exif_of_tiff(image: Any) -> bytes | None:
-    """The EXIF block, as JPEG and PNG carry one, of an open TIFF whose directories hold the same tags."""
+    """Return an open TIFF's directories as an EXIF block, as JPEG and PNG carry one."""
     source, out = image.getexif(), Image.Exif()
     for tag in DESCRIPTIVE_TAGS:
         if tag in source:

@@ -1,4 +1,4 @@
-"""Libraries of extras, which read kinds of files that Pillow does not read."""
+"""Libraries of extras, which read the kinds of files that Pillow cannot read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def needed(module: str, name: str, kind: str, extra: str) -> Any:
     Raises
     ------
     ImageFileError
-        It is not installed; the sentence names the extra.
+        The library is not installed; the message names the extra.
     """
     try:
         return importlib.import_module(module)

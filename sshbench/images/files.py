@@ -37,7 +37,7 @@ _TABLE_SUM_AT_95 = 369  # of the luminance quantisation table that libjpeg makes
 
 
 class ImageFileWarning(UserWarning):
-    """A file that holds less than it was to hold, or holds it in an uncommon way."""
+    """A warning that a file lacks part of the image's data, or stores the data in an uncommon way."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Coding:
     lossless
         Whether the decoded pixels are those that were encoded.
     subsampling, tables, progressive
-        Of a JPEG: its chroma subsampling (0: 4:4:4, 1: 4:2:2, 2: 4:2:0), quantisation tables and scan order.
+        For a JPEG only: its chroma subsampling (0: 4:4:4, 1: 4:2:2, 2: 4:2:0), quantisation tables and scan order.
     """
 
     format: str = "PNG"
@@ -77,7 +77,7 @@ class ImageFile:
     dpi
         Pixels per inch, horizontal and vertical.
     coding
-        How the file it was read from stored it.
+        How the source file stored the image.
     """
 
     pixels: Pixels
@@ -98,23 +98,23 @@ class ImageFile:
 
     @property
     def bits(self) -> int:
-        """Bits a channel: 8 or 16."""
+        """Return the number of bits per channel, 8 or 16."""
         return self.pixels.dtype.itemsize * 8
 
     @property
     def orientation(self) -> int:
-        """EXIF's number of the turn, 1 to 8, that makes the stored pixels upright; 1: they are."""
+        """Return EXIF's orientation of the stored pixels, 1 to 8; 1 means that the pixels are upright."""
         return orientation_of(self.exif, self.xmp)
 
     def to_8_bit(self) -> ImageFile:
-        """The same image with 8 bits a channel, each value rounded to the nearest."""
+        """Return the same image with 8 bits per channel, each value rounded to the nearest."""
         if self.bits == 8:
             return self
         alpha = None if self.alpha is None else to_8_bit(self.alpha)
         return replace(self, pixels=to_8_bit(self.pixels), alpha=alpha)
 
     def upright(self) -> ImageFile:
-        """The image the way up that it is seen, without EXIF and XMP, which say how it was stored."""
+        """Return the upright image, without EXIF and XMP, which describe the stored orientation."""
         if (number := self.orientation) == 1:
             return replace(self, exif=None, xmp=None)
         alpha = None if self.alpha is None else np.ascontiguousarray(turned_upright(self.alpha, number))
@@ -124,7 +124,7 @@ class ImageFile:
 
 
 def to_8_bit(samples: NDArray[Any]) -> NDArray[np.uint8]:
-    """Samples of 16 bits, `[H, ...]` over 0..65535, as 8 bits, each rounded to the nearest."""
+    """Return samples of 16 bits, `[H, ...]` over 0..65535, as uint8 over 0..255, rounded to the nearest."""
     if samples.dtype == np.uint8:
         return samples
     rounded = np.empty(samples.shape, np.uint8)
@@ -178,7 +178,7 @@ def write_image(path: str | os.PathLike[str], image: ImageFile, *, quality: int 
 
 
 def format_of(path: str | os.PathLike[str]) -> str:
-    """The format that a file name's suffix stands for: `"PNG"`, `"TIFF"`, `"JPEG"` or `"WEBP"`.
+    """Return the format that a file name's suffix stands for: `"PNG"`, `"TIFF"`, `"JPEG"` or `"WEBP"`.
 
     Raises
     ------
@@ -192,7 +192,7 @@ def format_of(path: str | os.PathLike[str]) -> str:
 
 
 def _for_jpeg(path: Path, image: ImageFile) -> tuple[ImageFile, bytes]:
-    """The image with EXIF that fits a JPEG, and the segments of its XMP."""
+    """Return the image with EXIF that fits a JPEG, and the segments of its XMP."""
     notes, segments = [], b""
     exif, left_out = exif_that_fits(image.exif) if image.exif else (None, [])
     if left_out:

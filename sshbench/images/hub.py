@@ -1,4 +1,4 @@
-"""Files that the rows of a Hugging Face dataset name, where its builder says so, and no others."""
+"""Files that the rows of a Hugging Face dataset name, if its builder allows them, and no others."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class HubFiles:
 
 
 def hub_files(name: str, builder_name: str | None) -> HubFiles:
-    """Return what reads the files that rows of the dataset `name` name.
+    """Return the reader of the files that the rows of the dataset `name` name.
 
     A dataset of image files has paths that its builder wrote: they lead to the dataset's folder, to the caches of
     `datasets`, or to the dataset on the hub. In a table, anybody may have written them: they stay in its folder.

@@ -1,4 +1,4 @@
-"""What JPEG makes of an image, as scripts of authors save and read their images before they score them."""
+"""The JPEG round trip of an image: authors' scripts save and read their images before they score them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Metadata of JPEG files, whose segments hold 64 KB each: what is larger is divided, or made smaller.
 
 EXIF has one segment (EXIF 2.32, 4.5.4). XMP may have more, as extended XMP (Adobe XMP Specification Part 3, 2020,
-1.1.3.1), which carries the packet whole; programs that do not know of that see the orientation alone.
+1.1.3.1), which carries the whole packet; programs without support for extended XMP see the orientation alone.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def xmp_segments(xmp: bytes, orientation: int) -> tuple[bytes, bool]:
     Parameters
     ----------
     orientation
-        What XMP alone may say of the image; it stands in the first segment, which all programs read.
+        The image's orientation, 1 to 8, which is written to the first segment because all programs read that segment.
     """
     if len(_XMP) + len(xmp) <= _LARGEST:
         return _segment(_XMP + xmp), False
@@ -93,12 +93,12 @@ def xmp_segments(xmp: bytes, orientation: int) -> tuple[bytes, bool]:
 
 
 def joined_xmp(xmp: bytes, segments: Sequence[tuple[str, bytes]]) -> bytes:
-    """Return the whole of a packet that `xmp_segments` divided, and others as they are.
+    """Return the whole packet that `xmp_segments` divided; an undivided packet is returned unchanged.
 
     Parameters
     ----------
     segments
-        Name and data of each segment of the file, as Pillow's `applist` has them.
+        The name and the data of each segment of the file, as Pillow's `applist` holds them.
     """
     found = _SAYS.search(xmp[:1000])
     if not found or xmp not in (_stub(found[1].decode(), turn) for turn in range(1, 9)):

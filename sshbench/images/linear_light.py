@@ -114,7 +114,7 @@ def read_float_tiff(encoded: Encoded, max_pixels: int) -> ImageFile:
 
 @contextlib.contextmanager
 def _path_of(encoded: Encoded) -> Iterator[str]:
-    """The path of a regular file with the bytes, which the library of OpenEXR needs."""
+    """Yield the path of a regular file with the bytes, because the OpenEXR library needs a path."""
     with encoded.open() as file:
         size = file.seek(0, os.SEEK_END)
         if size > MAX_BYTES:
@@ -129,7 +129,7 @@ def _path_of(encoded: Encoded) -> Iterator[str]:
 
 
 def _in_window(values: NDArray[Any], display: NDArray[Any], data: NDArray[Any]) -> NDArray[Any]:
-    """The pixels of the data window where they lie in the display window; what is not stored is 0."""
+    """Return the data window's pixels at their place in the display window; pixels that are not stored are 0."""
     if (display == data).all():
         return values
     width, height = (display[1] - display[0] + 1).tolist()
@@ -152,7 +152,7 @@ def _encoded(
     premultiplied: bool,
     profile: MatrixProfile | None = None,
 ) -> ImageFile:
-    """Linear light `[H, W, 1 to 4]` as 16-bit sRGB."""
+    """Return linear light `[H, W, 1 to 4]` as 16-bit sRGB."""
     height, width, count = values.shape
     pixels = np.empty((height, width, 3), np.uint16)
     alpha = np.empty((height, width), np.uint16) if count in (2, 4) else None
@@ -186,12 +186,12 @@ def _encoded(
 
 
 def _srgb_codes(linear: Floats) -> Floats:
-    """SRGB values of linear light (IEC 61966-2-1), 0..1."""
+    """Return the sRGB values, 0..1, of linear light (IEC 61966-2-1)."""
     return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055)
 
 
 def _to_srgb(chromaticities: Any, name: str) -> Floats | None:
-    """The matrix from linear light of primaries and a white point, eight numbers, to that of sRGB."""
+    """Return the matrix to sRGB's linear light from that of primaries and a white point, eight numbers."""
     if chromaticities is None:
         return None
     numbers = np.asarray(chromaticities, np.float64).reshape(-1)
@@ -207,7 +207,7 @@ def _to_srgb(chromaticities: Any, name: str) -> Floats | None:
 
 
 def _to_d50(numbers: Floats) -> Floats:
-    """From linear light to XYZ relative to D50, adapted by Bradford's matrix."""
+    """Return the matrix from linear light to XYZ relative to D50, adapted by Bradford's matrix."""
     with np.errstate(divide="ignore", invalid="ignore"):
         xyz = np.stack([np.array([x / y, 1, (1 - x - y) / y]) for x, y in numbers.reshape(4, 2)])
     columns, white = xyz[:3].T, xyz[3]

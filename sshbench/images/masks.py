@@ -1,4 +1,4 @@
-"""Reading a mask, whatever it comes as: one rule for each kind, or a refusal that names the kind.
+"""Reading a mask from any kind of source: one rule for each kind, or a refusal that names the kind.
 
 White, the top of the type, is foreground. The rules, which docs/images.md lists:
 
@@ -49,18 +49,18 @@ _SINGLE = ("1", "L", "P", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 
 @dataclass(frozen=True)
 class Beside:
-    """The photograph that a mask is of.
+    """The photograph that a mask belongs to.
 
     Parameters
     ----------
     height, width
-        Of the upright photograph.
+        The height and the width of the upright photograph, in pixels.
     orientation
-        EXIF's number of the turn that its stored pixels needed.
+        EXIF's orientation of the stored pixels, 1 to 8.
     name
         What messages call the photograph.
     scaled
-        Whether a mask may be a smaller or larger one of the same shape.
+        Whether a mask may be smaller or larger than the photograph, with the same aspect ratio.
     """
 
     height: int
@@ -79,7 +79,7 @@ def read_mask(source: Source, name: str, beside: Beside | None = None, *, max_pi
         A file, the bytes of one, an image of Pillow, or an array: `[H, W]` of booleans, integers or floats, or
         `[H, W, 3 or 4]` of uint8 or uint16.
     name
-        What messages call the mask where it is no file.
+        What messages call the mask if the mask is not a file.
     beside
         The photograph that the mask is of. A mask without an orientation of its own that has the size of the stored
         photograph is turned with it.
@@ -116,12 +116,12 @@ def read_mask(source: Source, name: str, beside: Beside | None = None, *, max_pi
 
 
 def as_8_bit(mask: MaskArray) -> NDArray[np.uint8]:
-    """The mask with values 0..255, rounded to the nearest."""
+    """Return the mask as uint8 over 0..255, rounded to the nearest."""
     return np.rint(mask * np.float32(255)).astype(np.uint8) if mask.dtype == np.float32 else to_8_bit(mask)
 
 
 def as_share(mask: MaskArray) -> NDArray[np.float32]:
-    """The mask as float32 over 0..1."""
+    """Return the mask as float32 of the same shape over 0..1."""
     if mask.dtype == np.float32:
         return mask
     return np.asarray(mask, np.float32) / np.float32(np.iinfo(mask.dtype).max)
@@ -143,7 +143,7 @@ def _fitted(mask: MaskArray, name: str, beside: Beside, *, turned: bool) -> Mask
 
 
 def _same_shape(one: tuple[int, ...], other: tuple[int, int], scaled: bool) -> bool:
-    """Whether two sizes are equal, or may be one another's scaled by a factor and rounded to whole pixels."""
+    """Whether two sizes are equal or, if `scaled`, may differ by one factor and rounding to whole pixels."""
     if not scaled:
         return one == other
     return abs(one[0] * other[1] - one[1] * other[0]) <= max(sum(one), sum(other))
@@ -163,7 +163,7 @@ def _of_pillow(image: Image.Image, name: str) -> tuple[MaskArray, int]:
 
 
 def _of_single_channel(image: Any, name: str) -> tuple[MaskArray, int] | None:
-    """The mask in an image of labels or of one number a pixel, and its turn; None for another kind."""
+    """Return the mask and orientation of an image of labels or of one channel; None for another kind."""
     if image.has_transparency_data or image.mode not in _SINGLE:
         return None
     if image.mode == "P":
@@ -192,7 +192,7 @@ def _of_palette(image: Any, name: str) -> MaskArray:
 
 
 def _of_image(image: ImageFile, name: str) -> MaskArray:
-    """The mask that an image of three channels, and perhaps alpha, stands for."""
+    """Return the mask that an image of three channels, and perhaps alpha, represents."""
     top = np.iinfo(image.pixels.dtype).max
     alpha = image.alpha
     if alpha is not None and 2 * int(alpha.min()) < top:
@@ -209,7 +209,7 @@ def _of_image(image: ImageFile, name: str) -> MaskArray:
 
 
 def _spread(colours: NDArray[Any], top: int) -> int:
-    """The largest difference between the channels of a pixel, in codes of 255."""
+    """Return the largest difference between the channels of a pixel, in codes of 255."""
     largest = 0
     for start in range(0, len(colours), 1 << 20):
         red, green, blue = colours[start : start + (1 << 20)].T
@@ -237,7 +237,7 @@ def _times(mask: MaskArray, alpha: NDArray[Any]) -> MaskArray:
 
 
 def _of_values(values: NDArray[Any], name: str) -> MaskArray:
-    """The mask that numbers `[H, W]` stand for."""
+    """Return the mask that an array of numbers `[H, W]` represents."""
     if not values.size:
         raise ImageFileError(name, f"is empty: {list(values.shape)}")
     values = values.astype(values.dtype.newbyteorder("="), copy=False)

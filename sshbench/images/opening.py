@@ -1,6 +1,6 @@
-"""Opening image files that anybody may have made: which formats, how large, and what is wrong in one sentence.
+"""Opening untrusted image files: which formats are read, how large files may be, and errors of one sentence.
 
-None of the formats runs another program or reads another file, as EPS does.
+No reader of these formats runs another program or reads another file, as a reader of EPS does.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ class ImageFileError(SshbenchError):
     Parameters
     ----------
     name
-        The file, or for an image in a table or in memory what to call it.
+        The file's path, or a name for an image in a table or in memory.
     reason
-        What is wrong, and the way out; follows the name and a colon.
+        The fault and its remedy; the text follows the name and a colon.
     """
 
     def __init__(self, name: str | os.PathLike[str], reason: str) -> None:
@@ -81,7 +81,7 @@ class Encoded:
     data: bytes | None = None
 
     def open(self) -> BinaryIO:
-        """Open the file, which has to be a regular one."""
+        """Open the file, which must be a regular file."""
         return open_regular(self.name) if self.data is None else io.BytesIO(self.data)
 
 
@@ -128,7 +128,7 @@ def opened(encoded: Encoded, max_pixels: int | None) -> Iterator[Any]:
 
 
 def _formats_for(file: BinaryIO, name: str) -> tuple[str, ...]:
-    """The formats that a file may be: HEIF, whose library is an extra, where it starts as such, and all others else."""
+    """Return the formats to try: HEIF, whose library is an extra, if the file starts as HEIF; else all others."""
     start = file.read(64)
     file.seek(0)
     if not is_heif(start):
@@ -174,7 +174,7 @@ def check_pixels(name: str, size: tuple[int, int], max_pixels: int) -> None:
 
 @lru_cache(maxsize=1)
 def known_formats() -> tuple[str, ...]:
-    """Those of `FORMATS` that this Pillow knows."""
+    """Return those of `FORMATS` that this Pillow knows."""
     for plugin in FORMATS.values():
         with contextlib.suppress(ImportError):
             importlib.import_module(f"PIL.{plugin}")

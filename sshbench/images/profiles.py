@@ -22,7 +22,7 @@ _PARAMETERS = {0: 1, 1: 3, 2: 4, 3: 5, 4: 7}  # of the kinds of parametric curve
 
 
 class ProfileError(ValueError):
-    """An ICC profile that is damaged, or is not of the kind that is asked for."""
+    """An error: an ICC profile is damaged, or is not of the required kind."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,13 +50,13 @@ class MatrixProfile:
 
     @cached_property
     def codes_by_root(self) -> Floats:
-        """The encoded values `[3, 65536]` of linear light whose square root goes from 0 to 1 in even steps."""
+        """Return the encoded values `[3, 65536]` of linear light whose square root goes from 0 to 1 in even steps."""
         codes = np.linspace(0, 1, CODES)
         return np.stack([np.interp(codes**2, curve, codes) for curve in self.curves])
 
     @cached_property
     def inverse(self) -> Floats:
-        """From XYZ relative to D50 to linear light."""
+        """Return the matrix `[3, 3]` from XYZ relative to D50 to linear light."""
         return np.asarray(np.linalg.inv(self.matrix))
 
 
@@ -128,7 +128,7 @@ def with_curves(name: str, curve: bytes, primaries: tuple[bytes, bytes, bytes] |
     Parameters
     ----------
     name
-        Its description.
+        The profile's description.
     curve
         A whole tag of the type `curv` or `para`.
     primaries
@@ -158,7 +158,7 @@ def xyz_tag(x: float, y: float, z: float) -> bytes:
 
 
 def _tags(icc: bytes) -> dict[bytes, bytes]:
-    """The data of a profile's tags."""
+    """Return the data of a profile's tags by their signatures."""
     try:
         (count,) = struct.unpack_from(">I", icc, 128)
         if icc[36:40] != b"acsp" or count > 200:
@@ -170,7 +170,7 @@ def _tags(icc: bytes) -> dict[bytes, bytes]:
 
 
 def _sampled(curves: Floats, values: NDArray[np.floating]) -> Floats:
-    """The curves `[3, 65536]` at values `[..., 3]`, 0..1, between whose samples they are straight."""
+    """Return the curves `[3, 65536]`, interpolated linearly, at values `[..., 3]` over 0..1."""
     at = values * (CODES - 1)
     low = np.minimum(at.astype(np.int32), CODES - 2)
     out = np.empty(values.shape)

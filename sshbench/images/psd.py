@@ -38,9 +38,9 @@ class PsdLayer:
     pixels, alpha
         `[h, w, 3]`, uint8 or uint16, not multiplied by alpha, and `[h, w]` of the same type; None where it is opaque.
     left, top
-        Where it lies on the canvas.
+        Where the layer lies on the canvas, in pixels.
     visible
-        Whether programs show it when they open the file.
+        Whether programs show the layer when they open the file.
     """
 
     name: str
@@ -57,7 +57,7 @@ def check_psd(path: str | os.PathLike[str]) -> None:
     Raises
     ------
     ImageFileError
-        Another suffix, or psd-tools is not installed.
+        The name has another suffix, or psd-tools is not installed.
     """
     if Path(path).suffix.lower() not in _SUFFIXES:
         raise ImageFileError(path, "is a file of layers; name it .psd, or .psb for more than 30,000 pixels on a side")

@@ -1,4 +1,4 @@
-"""Reading an image, whatever it comes as: a file, the bytes of one, an array, or an image of Pillow.
+"""Reading an image from any kind of source: a file, the bytes of a file, an array, or an image of Pillow.
 
 Every command reads through this module, so that 16 bits, transparency and orientation mean the same everywhere.
 """
@@ -24,7 +24,7 @@ from sshbench.images.opening import MAX_PIXELS, Encoded, ImageFileError, opened
 from sshbench.images.profiles import rgb_of_grey
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | NDArray[Any] | Image.Image
-"""A file by its path, the bytes of an image file, an array, or an image of Pillow."""
+"""The path of a file, the bytes of an image file, an array, or an image of Pillow."""
 
 _ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 _OPAQUE_MODES = ("1", "L", "P", "RGB", "RGBX", "YCbCr", "HSV")
@@ -46,7 +46,7 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     Parameters
     ----------
     max_pixels
-        A small file can claim any number of pixels and exhaust memory.
+        The most pixels that are decoded, because a small file can claim any number of pixels and exhaust memory.
 
     Raises
     ------
@@ -59,14 +59,14 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
 
 
 def open_image(source: Source, name: str, *, max_pixels: int = MAX_PIXELS) -> ImageFile:
-    """Read an image as `read_image` does, whatever it comes as.
+    """Read an image as `read_image` does, from any kind of source.
 
     Parameters
     ----------
     source
         Arrays are `[H, W]` or `[H, W, 3 or 4]`, uint8 or uint16 over their range.
     name
-        What messages call the image where it is no file.
+        What messages call the image if the image is not a file.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def image_of_array(array: NDArray[Any], name: str) -> ImageFile:
     Raises
     ------
     ImageFileError
-        It has another shape or type, or no pixels.
+        The array has another shape or type, or no pixels.
     """
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.ndim == 2:
@@ -156,7 +156,7 @@ def decoded(encoded: Encoded, image: Any) -> ImageFile:
     Raises
     ------
     ImageFileError
-        It is animated, or holds values that are not RGB; and what Pillow raises for damaged files.
+        The image is animated, or holds values that are not RGB. For damaged files, Pillow's own errors are raised.
     """
     name = encoded.name
     check_single(image, name)
@@ -202,7 +202,7 @@ def _profile(icc: bytes | None) -> bytes | None:
 
 
 def _pages(image: Any) -> int:
-    """Images in the file, without the reduced copies that some cameras store in a TIFF."""
+    """Return the number of images in the file, without the reduced copies that some cameras store in a TIFF."""
     count = int(getattr(image, "n_frames", 1))
     if image.format != "TIFF" or count == 1:
         return count

@@ -1,4 +1,4 @@
-"""Small copies of photographs: what the page shows, and what methods look at while the object is moved."""
+"""Small copies of photographs, which the page shows and which methods see while the object is moved."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def copies_of(photo: Photo) -> Copies:
 
 
 def bled(pixels: Rgb, alpha: NDArray[np.uint8]) -> Rgb:
-    """Return colours `[H, W, 3]` that go on where nothing is seen, so that no filter mixes what is hidden into an edge.
+    """Return colours `[H, W, 3]` that continue into transparent pixels, so that no filter mixes hidden colours in.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def bled(pixels: Rgb, alpha: NDArray[np.uint8]) -> Rgb:
 
 
 def _reduced(plane: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
-    """The sums of square blocks; the last ones may be cut off by the edge."""
+    """Return the sums of square blocks; the edge may cut off the last blocks."""
     height, width = plane.shape
     padded = np.pad(plane, ((0, -height % factor), (0, -width % factor)))
     blocks = padded.reshape(padded.shape[0] // factor, factor, padded.shape[1] // factor, factor)

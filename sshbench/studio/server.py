@@ -74,7 +74,7 @@ class Sessions:
         Raises
         ------
         Refused
-            There are too many.
+            There are too many sessions.
         """
         with self._lock:
             empty = [name for name, one in self._open.items() if not one.pictures and not one.folder.exists()]
@@ -105,7 +105,7 @@ class Sessions:
             return found
 
     def method(self, name: str) -> Method:
-        """Return a method, which is opened once."""
+        """Return the method of a name; each method is opened only once."""
         with self._lock:
             if name not in self._methods:
                 self._methods[name] = open_method(name)
@@ -131,9 +131,9 @@ def make_app(
     hosts
         Host names that requests may be sent to; others are refused, so that no other site's name can be pointed here.
     token
-        What the address has to say as `?token=` to get a session; None: nothing.
+        The token that the address must carry as `?token=` to get a session; None if no token is needed.
     max_pixels
-        Pixels that a photograph may have.
+        The most pixels that a photograph may have.
 
     Raises
     ------
@@ -331,7 +331,7 @@ def _wish(body: dict[str, Any]) -> Wish:
 
 
 def _check_origin(request: Request) -> None:
-    """Refuse what another site's page makes a browser send.
+    """Refuse a request that another site's page makes a browser send.
 
     Raises
     ------

@@ -51,7 +51,7 @@ _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}")
 
 
 class StudioError(SshbenchError):
-    """A request that cannot be done as things stand; the message says the way out."""
+    """An error: a request cannot be fulfilled in the present state; the message names the remedy."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Picture:
     Parameters
     ----------
     name
-        What the visitor calls the file, in letters that are safe in a shell and a folder.
+        The visitor's name of the file, in letters that are safe in a shell and a folder.
     file
         The name of the file in the session's folder.
     width, height
@@ -81,7 +81,7 @@ class Picture:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width."""
+        """Return the height and the width in pixels."""
         return self.height, self.width
 
 
@@ -106,7 +106,7 @@ class Session:
             self._restore()
 
     def told(self) -> dict[str, Any]:
-        """Return what the page has to know."""
+        """Return the state of the session that the page needs."""
         with self.lock:
             pictures = {role: {**asdict(one), **self._shown(role)} for role, one in self.pictures.items()}
             return {"pictures": pictures, "mask": self._mask_told(), "wish": self.wish, "saved": self.saved}
@@ -263,7 +263,7 @@ class Session:
             `"picture"`; `"layer"`, the graded foreground alone with its alpha; `"psd"`, the background and the
             foreground as layers; `"lut"`; or `"bundle"`, a zip of the others and the command line that makes them.
         suffix
-            Of the picture, one of `SUFFIXES`.
+            The suffix of the picture, one of `SUFFIXES`.
 
         Raises
         ------

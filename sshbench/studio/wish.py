@@ -1,4 +1,4 @@
-"""`Wish`: what a page asks for, and the command line that makes the same picture."""
+"""`Wish`: the settings that a page requests, and the command line that makes the same picture."""
 
 from __future__ import annotations
 

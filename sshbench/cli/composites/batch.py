@@ -44,7 +44,7 @@ class Done:
             return None
 
     def fail(self, reason: str, progress: Progress) -> None:
-        """Count a failure and say it."""
+        """Count a failure and report its reason."""
         self.failures.append(reason)
         progress.say(f"sshbench: {reason}", err=True)
 
@@ -57,7 +57,7 @@ def make_all(
     Parameters
     ----------
     existing
-        What to do with files that are there: `"overwrite"`, `"skip"`, or None to refuse.
+        What to do with files that already exist: `"overwrite"`, `"skip"`, or None to refuse.
 
     Raises
     ------

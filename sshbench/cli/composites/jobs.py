@@ -58,12 +58,12 @@ class Look:
 
 @dataclass(frozen=True)
 class Job:
-    """One picture to make, from these files to those.
+    """One picture to make, with its input files and its output files.
 
     Parameters
     ----------
     beside
-        What is written beside the picture, by the option that asks for it.
+        The files that are written beside the picture, by the option that requests each file.
     origin
         Where the job stands in a table, for messages: `jobs.csv, line 3`.
     """
@@ -78,7 +78,7 @@ class Job:
 
     @property
     def files(self) -> list[Path]:
-        """What is to be written, the picture itself last."""
+        """Return the files to write, with the picture itself last."""
         return [*self.beside.values(), self.output]
 
 
@@ -148,7 +148,7 @@ def _check_names(output: str, beside: Mapping[str, str]) -> None:
 def _pairs(
     look: Look, first: Path, given: Mapping[str, str | None], output: str, beside: Mapping[str, str]
 ) -> list[Job]:
-    """The jobs of a folder: what has the same name below each folder, but for the suffix, belongs together."""
+    """Return the jobs of a folder: files whose names below each folder are equal up to the suffix belong together."""
     from sshbench.images.files import SUFFIXES
 
     sources = _by_name(first, output)
@@ -194,7 +194,7 @@ def check_inputs_survive(jobs: Sequence[Job]) -> None:
     Raises
     ------
     SshbenchError
-        They would.
+        A job would write over an input, or two jobs would write the same file.
     """
     inputs = {
         os.path.realpath(path): path for job in jobs for path in (job.foreground, job.background, job.mask) if path

@@ -32,7 +32,7 @@ class Methods:
         Raises
         ------
         SshbenchError
-            There is none of this name, or its weights are missing.
+            There is no method of this name, or its weights are missing.
         """
         from sshbench.compositing.harmonize import open_method
         from sshbench.methods.cards import terms_of
@@ -58,19 +58,19 @@ def _why(chosen: str) -> str:
 
 @dataclass(frozen=True)
 class Made:
-    """A picture that is there: a line on how it was made, and, if they were asked for, its small copies."""
+    """A finished picture: a line on how the picture was made and, if they were requested, its small copies."""
 
     said: str
     pair: Pair | None = None
 
 
 def make(job: Job, kept: Container[Path], method: Method, max_pixels: int | None, side: int | None = None) -> Made:
-    """Make what is missing of one picture, itself last.
+    """Make the missing files of one picture, and write the picture itself last.
 
     Parameters
     ----------
     kept
-        Files that are there and stay as they are.
+        Existing files that stay unchanged.
     side
         Longest side in pixels of the small copies, before and after, to return; None for none.
 

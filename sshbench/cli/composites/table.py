@@ -37,7 +37,7 @@ class Row:
     line
         Where the row starts in the file, from 1.
     cells
-        What it says, by column; empty cells are left out.
+        The texts of the row's cells, by column; empty cells are left out.
     """
 
     line: int
@@ -54,16 +54,16 @@ def read_rows(path: Path, command: click.Command, values: Mapping[str, Any], fol
     path
         The file, CSV in UTF-8 with a head; its relative paths start at its folder.
     command
-        Whose options the columns are.
+        The command whose options the columns stand for.
     values
-        What the command line says, by the names of the options.
+        The values from the command line, by the names of the options.
     folder
-        Where relative outputs go.
+        The folder that relative output paths start at.
 
     Raises
     ------
     TableError
-        The file is no such table, has no rows, or has a column that is no option.
+        The file is not such a table, has no rows, or has a column that is not an option.
     """
     options = _columns(command)
     rows = []

@@ -22,30 +22,33 @@ from sshbench.errors import SshbenchError
 
 @click.command()
 @click.option("--foreground", metavar="F", help="Photograph of what is to be pasted: a file, or a folder of them.")
-@click.option("--background", metavar="B", help="Where it goes: a file, or a folder with files of the same names.")
-@click.option("--composite", metavar="C", help="Instead of both: a picture that it was pasted into already.")
+@click.option("--background", metavar="B", help="The background: a file, or a folder with files of the same names.")
+@click.option("--composite", metavar="C", help="Instead of both: a picture with the foreground already pasted in.")
 @click.option(
     "--mask", metavar="M",
-    help="White where the foreground is; without it the foreground's transparency. Or auto:person, or grabcut:x,y,w,h "
-    "(left, top, width, height of a box around it), which find a mask: pip install 'sshbench[masks]'.",
+    help="White where the foreground is; by default the foreground's transparency. Or auto:person, or grabcut:x,y,w,h "
+    "(left, top, width, height of a box around the object), which find a mask: pip install 'sshbench[masks]'.",
 )  # fmt: skip
 @click.option("-o", "--output", metavar="OUT", help="PNG, TIFF, JPEG or WebP; a folder for folders and for --jobs.")
 @click.option(
     "--jobs", metavar="CSV", type=click.Path(path_type=Path),
-    help="A table of composites, one a row; its columns are named as the options of a picture.",
+    help="A table of composites, one per row; the columns are named after the options of a picture.",
 )  # fmt: skip
 @options_of(Place)
 @click.option(
-    "--method", type=METHOD, metavar="NAME", help="See below; by default the first of ours whose weights are here."
+    "--method",
+    type=METHOD,
+    metavar="NAME",
+    help="See below; by default the first of ssh-lut, ssh and reinhard whose weights are installed.",
 )
-@click.option("--weights", metavar="FILE", help="Of the method, as for evaluate.")
+@click.option("--weights", metavar="FILE", help="The weights of the method, as for evaluate.")
 @click.option(
     "--map", "kind", type=click.Choice(["lut", "polynomial", "none"]), default="lut", show_default=True,
     help="Colour map from the network's size to the photograph's; none pastes the network's own picture, enlarged.",
 )  # fmt: skip
 @click.option(
     "--reference", metavar="auto|full|x,y,w,h", default="auto", show_default=True,
-    help="Part of the background whose light and colours count; auto is what surrounds the foreground.",
+    help="The part of the background whose light and colours count; auto takes the foreground's surroundings.",
 )  # fmt: skip
 @click.option(
     "--strength", type=Within(0, 2), default=1.0, show_default=True,
@@ -72,18 +75,22 @@ from sshbench.errors import SshbenchError
 @click.option("--export-lut", metavar="CUBE", help="Write the colour map as a .cube file; a folder for folders.")
 @click.option(
     "--lut-space", type=click.Choice(["working", "srgb"]), default="working", show_default=True,
-    help="Colour space of that .cube file: the photograph's own, or sRGB.",
+    help="The colour space of that .cube file: the photograph's own, or sRGB.",
 )  # fmt: skip
 @click.option("--preview", metavar="PNG", help="Write before and after side by side; a folder for folders.")
-@click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG and WebP; by default as sshbench lut apply.")
-@click.option("--device", metavar="DEVICE", help="Such as cpu or cuda:0, for methods that run on one.")
+@click.option(
+    "--quality",
+    type=click.IntRange(1, 100),
+    help="The quality of JPEG and WebP; the default is that of sshbench lut apply.",
+)
+@click.option("--device", metavar="DEVICE", help="The device that the method runs on, such as cpu or cuda:0.")
 @max_megapixels
 @click.option("--overwrite", "existing", flag_value="overwrite", help="Replace files that exist.")
 @click.option(
     "--skip-existing", "existing", flag_value="skip",
-    help="Leave files that exist and make those that are missing: goes on after a break.",
+    help="Keep the files that exist and make the missing ones, to continue after an interruption.",
 )  # fmt: skip
-@click.option("--quiet", "-q", is_flag=True, help="Nothing but errors and warnings.")
+@click.option("--quiet", "-q", is_flag=True, help="Print only errors and warnings.")
 @click.pass_context
 def harmonize(
     ctx: click.Context,

@@ -145,7 +145,7 @@ def write_records(
     attributes = attribute_columns(records, {*_COLUMNS.names, *metrics})
     said = {column: str(_text(name)) for column, name in attributes.items()}
     meta = _Meta(format=FORMAT, metrics=metrics, attributes=said, versions=dict(versions or {}))
-    arrays = [pa.array([_text(getattr(record, f.name)) for record in records], f.type) for f in _COLUMNS]
+    arrays = [pa.array([_cell(getattr(record, f.name), f.type) for record in records], f.type) for f in _COLUMNS]
     columns = list(_COLUMNS)
     for name in metrics:
         columns.append(pa.field(name, pa.float64()))
@@ -171,6 +171,11 @@ def attribute_columns(records: Iterable[Record], taken: set[str]) -> dict[str, s
             column = f"attribute_{column}"
         columns[column] = name
     return columns
+
+
+def _cell(value: Any, kind: pa.DataType) -> Any:
+    """Return the value as its column holds it: a whole number of seconds that a line of JSON held becomes a float."""
+    return float(value) if pa.types.is_floating(kind) and value is not None else _text(value)
 
 
 def _text(value: Any) -> Any:
@@ -275,6 +280,8 @@ def read_records_file(path: str | os.PathLike[str]) -> list[Record]:
         # Repeated texts stay one, so that a small file cannot fill the memory.
         with pq.ParquetFile(path, read_dictionary=texts) as file:
             columns = {name: _values(path, file, name) for name in schema.names}
+        if any(len(values) != count for values in columns.values()):
+            raise RecordsError(f"{path} says that it has {count:,} records and holds another number; delete it")
     except (pa.ArrowException, OSError) as error:
         raise RecordsError(f"{path} is damaged or no Parquet file; delete it and run evaluate again") from error
     except (ValueError, TypeError, KeyError, OverflowError) as error:

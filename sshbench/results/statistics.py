@@ -62,9 +62,10 @@ def estimate(values: ArrayLike, *, level: float = LEVEL, resamples: int = RESAMP
     mean = math.fsum(numbers) / n
     if n == 1:
         return Estimate(mean, np.nan, np.nan, 1)
-    # About the mean, so that equal values give a width of exactly zero.
-    means = mean + _weights(n, max(min(resamples, _DRAWN // n), 200), seed) @ (numbers - mean)
-    low, high = np.quantile(means, tails(n, level))
+    # About the mean, so that equal values give a width of exactly zero. Infinite values have no interval.
+    with np.errstate(invalid="ignore"):
+        means = mean + _weights(n, max(min(resamples, _DRAWN // n), 200), seed) @ (numbers - mean)
+        low, high = np.quantile(means, tails(n, level))
     return Estimate(mean, float(low), float(high), n)
 
 

@@ -120,7 +120,22 @@ def test_what_the_file_says_of_itself_is_checked(tmp_path: Path, old: bytes, new
         read_records_file(tmp_path / "changed.parquet")
 
 
+def test_a_file_that_says_another_number_of_records_than_it_holds(tmp_path: Path) -> None:
+    path = save(tmp_path, ALL)
+    data, said = path.read_bytes(), b"\x16\x06\x19"  # num_rows = 3 in Thrift's compact protocol, then the row groups
+    footer = data.index(b"schema")
+    path.write_bytes(data[:footer] + data[footer:].replace(said, b"\x16\x0a\x19", 1))
+    with pytest.raises(RecordsError, match="says that it has 5 records and holds another number"):
+        read_records_file(path)
+
+
 class TestJournal:
+    def test_seconds_may_be_a_whole_number(self, tmp_path: Path) -> None:
+        journal = Journal(tmp_path)
+        journal.append([replace(ONE, seconds=2**63 - 1)])
+        journal.finish("dc", "sshbench-v1", journal.read("dc", "sshbench-v1"), {})
+        assert [record.seconds for record in read_records([tmp_path])] == [2.0**63]
+
     def test_lines_join_the_file(self, tmp_path: Path) -> None:
         save(tmp_path, [ONE])
         Journal(tmp_path).append([PERFECT, FAILED])

@@ -260,6 +260,8 @@ def harmonize(
     """
     if map not in MAPS:
         raise CompositingError(f"there is no map {map!r}; there are {', '.join(MAPS)}")
+    if not isinstance(finish, Finish):
+        raise CompositingError(f"finish is a Finish, such as Finish(exposure=0.5), not {type(finish).__name__}")
     amount = Amount.of(strength, lightness, colour)
     where: dict[str, Any] = {"at": at, "fit": fit}  # texts, of which `Place` makes lengths
     place = Place(**where, anchor=anchor, center=center, scale=scale, rotate=rotate, flip=flip)

@@ -10,6 +10,7 @@ import pytest
 import sshbench
 from sshbench.colour.grade import Grade, graded
 from sshbench.compositing import Finish
+from sshbench.errors import SshbenchError
 from sshbench.lut.files import read_lut
 from tests.compositing.standin import Known, Painter, ellipse, pasted, photo
 
@@ -25,6 +26,12 @@ def test_the_default_finish_changes_nothing() -> None:
     finished = sshbench.harmonize(F, B, M, method=Known(), finish=Finish())
     assert np.array_equal(plain.pixels, finished.pixels)
     assert np.array_equal(plain.lut().values, finished.lut().values)
+
+
+@pytest.mark.parametrize("finish", [{"exposure": 1}, None])
+def test_another_thing_than_a_finish_is_refused(finish: object) -> None:
+    with pytest.raises(SshbenchError, match=r"such as Finish\(exposure=0.5\), not (dict|NoneType)"):
+        sshbench.harmonize(F, B, M, method=Known(), finish=finish)  # type: ignore[arg-type]
 
 
 def test_sliders_come_after_the_map_and_its_strength() -> None:

@@ -224,7 +224,7 @@ def test_masks_of_every_kind(name: str, kind: str) -> None:
         (lambda mask: mask.T, "shape"),
         (lambda mask: np.repeat(mask[..., None], 3, axis=2), "shape"),
         (lambda mask: mask.tolist(), "list"),
-        (lambda mask: np.where(mask, np.nan, 0.0), "no numbers"),
+        (lambda mask: np.where(mask, np.nan, 0.0), "holds NaN or infinity"),
     ],
 )
 def test_masks_that_are_refused(change: Callable[..., Any], says: str) -> None:

@@ -133,6 +133,8 @@ def reason_of(error: ValidationError, model: Any, whole: str = "the settings") -
         return f"{said}, not {first['input']!r}"
     message = str(first["msg"]).removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
+    if kind in ("less_than", "less_than_equal", "greater_than", "greater_than_equal"):
+        message = f"{message}, not {first['input']}"
     return message if kind == "value_error" and not place else f"{place or whole}: {message}"
 
 

@@ -180,7 +180,7 @@ class Place(Options):
         point = "its left top corner" if self.anchor == "corner" else f"its anchor, {self.anchor}"
         return (
             f"the foreground lands outside the background of {canvas.width} x {canvas.height} pixels with {place}; "
-            f"give the place of {point}"
+            f"give the place of {point}{'' if self.fit or self.scale <= 1 else f', or a scale below {self.scale:g}'}"
         )
 
 

@@ -330,7 +330,7 @@ def test_colour_sliders_come_after_the_map() -> None:
 def test_a_slider_out_of_range_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--foreground", "f.png", "--background", "b.png", "--mask", "m.png", "--method", "known.py:Known")
     assert run(*words, "--exposure", "9", "-o", "out.png") == 2
-    assert "exposure: input should be less than or equal to 3" in capsys.readouterr().err
+    assert "exposure: input should be less than or equal to 3, not 9" in capsys.readouterr().err
     assert not Path("out.png").exists()
 
 

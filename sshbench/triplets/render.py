@@ -112,7 +112,7 @@ def render(
         if mask is None:
             mask = generate_mask(recipe.seed, settings.crop, settings.mask_area)
         else:
-            content_box, mask = _crop_around(mask, content_box, width, height, settings.crop)
+            content_box, mask = crop_around(mask, content_box, width, height, settings.crop)
             if not settings.min_mask <= mask_part(mask) <= 1.0 - settings.min_mask:
                 raise SkippedImage(
                     recipe.row,
@@ -211,7 +211,7 @@ def _partner(
     raise SkippedImage(recipe.row, "no other photograph that can be read was found to take colours from")
 
 
-def _crop_around(mask: Pixels, box: Box, width: int, height: int, crop: int) -> tuple[Box, Pixels]:
+def crop_around(mask: Pixels, box: Box, width: int, height: int, crop: int) -> tuple[Box, Pixels]:
     """Move the crop by the smallest distance that brings the mask's centre into its middle half; cut the mask there."""
     inside = mask > 127
     moved = list(box)

@@ -115,3 +115,7 @@ def test_a_gpu_gives_the_same(name: str) -> None:
     tensors = [torch.from_numpy(part if part.ndim == 2 else part.transpose(2, 0, 1)) for part in sample]
     on_gpu = METRICS[name](*(tensor.cuda() for tensor in tensors))
     assert float(on_gpu) == pytest.approx(float(METRICS[name](*tensors)), rel=1e-5)
+
+
+def test_a_pixel_of_one_half_is_foreground() -> None:
+    assert pixel.foreground_of(torch.tensor([0.0, 0.499, 0.5, 1.0])).tolist() == [0, 0, 1, 1]

@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from scipy.stats import bootstrap, rankdata, t, wilcoxon
+from scipy.stats import bootstrap, norm, rankdata, t, wilcoxon
 
 from sshbench.results.statistics import CAPPED, estimate, holm, versus, weighted_estimate
 
@@ -72,6 +72,13 @@ class TestIntervals:
         assert one.low < one.mean < one.high
         alike = weighted_estimate([[1.0, 2.0, 6.0], [3.0, 5.0]], [0.6, 0.4])
         assert alike.mean == pytest.approx(estimate([1.0, 2.0, 6.0, 3.0, 5.0]).mean)
+
+    def test_the_degrees_of_freedom_are_one_less_than_the_values(self) -> None:
+        values = np.array([0.0, 1.0, 2.0, 4.0, 9.0])
+        every = np.array(list(product((values - values.mean()) * np.sqrt(5 / 4), repeat=5))).mean(1)
+        low = weighted_estimate([values], [1.0]).low - values.mean()
+        exact, other = (np.quantile(every, norm.cdf(t.ppf(0.025, d))) for d in (4, 6))
+        assert abs(low - exact) < abs(low - other) / 3
 
     def test_parts_without_values(self) -> None:
         assert np.isnan(weighted_estimate([[1.0, 2.0], []], [0.5, 0.5]).mean)

@@ -19,7 +19,7 @@ from sshbench.triplets.appearance import TRANSFER_FUNCTIONS, saturate
 from sshbench.triplets.crops import resize_box
 from sshbench.triplets.masks import generate_mask, mask_part
 from sshbench.triplets.recipe import Crop, Recipe, boxes, make_recipe
-from sshbench.triplets.render import Rendered, RenderedComposite, render
+from sshbench.triplets.render import Rendered, RenderedComposite, crop_around, render
 from sshbench.triplets.settings import TRANSFERS, Settings
 from sshbench.triplets.source import Partners, SkippedImage, Source
 from sshbench.triplets.sources import open_source
@@ -336,3 +336,25 @@ def test_rendering_twice_gives_the_same(source: Source, bank: LutBank) -> None:
         for name in ("content_alpha", "reference_beta", "composite", "mask"):
             if hasattr(first, name):
                 assert np.array_equal(getattr(first, name), getattr(second, name))
+
+
+@pytest.mark.parametrize(
+    ("box", "centre", "moved"),
+    [
+        ((0.0, 0.0, 100.0, 100.0), (320, 60), (245.0, 0.0, 345.0, 100.0)),  # the centre comes to 3/4 of the width
+        ((200.0, 100.0, 300.0, 200.0), (210, 110), (185.0, 85.0, 285.0, 185.0)),  # to a quarter of both sides
+        ((50.0, 50.0, 150.0, 150.0), (100, 80), (50.0, 50.0, 150.0, 150.0)),  # it is in the middle half already
+        ((0.0, 0.0, 100.0, 100.0), (395, 295), (300.0, 200.0, 400.0, 300.0)),  # the photograph ends there
+        ((200.0, 100.0, 300.0, 200.0), (5, 5), (0.0, 0.0, 100.0, 100.0)),
+    ],
+)
+def test_a_crop_moves_until_the_mask_is_in_its_middle_half(
+    box: tuple[float, ...], centre: tuple[int, int], moved: tuple[float, ...]
+) -> None:
+    mask = np.zeros((300, 400), np.uint8)
+    x, y = centre
+    mask[y - 5 : y + 5, x - 5 : x + 5] = 255
+    found, cut = crop_around(mask, box, 400, 300, 100)  # type: ignore[arg-type]
+    assert found == moved
+    left, top, right, bottom = map(int, moved)
+    assert np.array_equal(cut, mask[top:bottom, left:right])

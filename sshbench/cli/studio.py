@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from sshbench.cli.image_limit import max_megapixels
+from sshbench.cli.image_limit import megapixels
 from sshbench.cli.stopping import go_on
 
 
@@ -18,7 +18,7 @@ from sshbench.cli.stopping import go_on
 @click.option("--folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Keep sessions here, to go on with them later.  [default: until the end]")  # fmt: skip
 @click.option("--browser/--no-browser", default=True, show_default=True, help="Open the page in the browser.")
-@max_megapixels
+@megapixels("120")
 def studio(port: int, host: str, folder: Path | None, browser: bool, max_pixels: int | None) -> None:
     """Open a page to composite two photographs by eye.
 

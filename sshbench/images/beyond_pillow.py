@@ -23,7 +23,10 @@ _RAW_SUFFIXES = (  # of cameras whose files are TIFF; without one of these they 
     ".3fr", ".arw", ".cr2", ".dcr", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos", ".nef", ".nrw", ".pef", ".raw",
     ".rwl", ".sr2", ".srf", ".srw",
 )  # fmt: skip
-READ_ALONE = (".avif", ".heic", ".heif", ".hif", ".exr", ".cr3", ".raf", ".orf", ".rw2", *_RAW_SUFFIXES)
+READ_ALONE = (
+    ".avif", ".gif", ".bmp", ".ppm", ".pgm", ".jp2", ".j2k", ".qoi",  # Pillow's
+    ".heic", ".heif", ".hif", ".exr", ".cr3", ".raf", ".orf", ".rw2", *_RAW_SUFFIXES,
+)  # fmt: skip
 """The ends of file names, in lower case, of photographs that are read in folders and not written."""
 _SUBFILE, _PHOTOMETRIC, _SUB_DIRECTORIES, _SAMPLE_FORMAT, _DNG_VERSION = 254, 262, 330, 339, 50706
 _MOSAIC, _FLOATS = 32803, 3

@@ -25,7 +25,7 @@ from PIL import Image
 from sshbench.colour.strength import Amount
 from sshbench.compositing.harmonize import Harmonized, harmonize, harmonize_scene
 from sshbench.compositing.painting import find_painting
-from sshbench.compositing.photo import CompositingError, in_srgb, open_mask, open_photo
+from sshbench.compositing.photo import CompositingError, Photo, in_srgb, open_mask, open_photo
 from sshbench.compositing.place import Place
 from sshbench.compositing.placement import Box, extent, reference_box
 from sshbench.compositing.scene import Scene, open_scene
@@ -70,6 +70,8 @@ class Picture:
         A number that no other photograph or mask of the session had.
     cutout
         Whether the photograph has transparency.
+    box
+        Left, top, right and bottom of what is not transparent; None for an opaque photograph.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Picture:
     height: int
     version: int
     cutout: bool
+    box: tuple[int, int, int, int] | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -123,6 +126,7 @@ class Session:
             self._check_size(upload, name)
             photo = open_photo(upload, role, max_pixels=self.max_pixels)
             copies = copies_of(photo)
+            box = _box_of(photo)
             version = self._next()
             suffix = _suffix_of(name)
             file = f"{role}-{version}{suffix}"
@@ -130,7 +134,7 @@ class Session:
             before = self.pictures.get(role)
             height, width = photo.size
             safe = safe_name(name, f"{role}{suffix}")
-            self.pictures[role] = Picture(safe, file, width, height, version, copies.alpha is not None)
+            self.pictures[role] = Picture(safe, file, width, height, version, copies.alpha is not None, box)
             self._copies[role] = copies
             if role == "foreground":
                 self._set_mask(None)
@@ -502,6 +506,17 @@ class Session:
 def _layer_suffix(suffix: str) -> str:
     """Return the suffix of a layer beside a picture: JPEG holds no transparency."""
     return ".png" if suffix == ".jpg" else suffix
+
+
+def _box_of(photo: Photo) -> tuple[int, int, int, int] | None:
+    """Return left, top, right and bottom of what is not transparent; None where all is opaque, or all transparent."""
+    if photo.image.alpha is None:
+        return None
+    try:
+        box = extent(photo.image.alpha, "the transparency")
+    except CompositingError:
+        return None
+    return box.left, box.top, box.right, box.bottom
 
 
 def _suffix_of(name: str) -> str:

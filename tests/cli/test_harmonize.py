@@ -90,11 +90,13 @@ def test_a_preview_and_a_lut_of_a_photograph_of_another_space() -> None:
     assert np.abs(np.asarray(sheet)[24 : 24 + 20, :300].astype(int) - seen[:20]).mean() < 1
 
 
-@pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
-def test_folders_of_formats_that_are_read_alone() -> None:
+@pytest.mark.parametrize("suffix", ["avif", "jp2", "ppm"])
+def test_folders_of_formats_that_are_read_alone(suffix: str) -> None:
+    if suffix == "avif" and not features.check("avif"):
+        pytest.skip("this Pillow has no AVIF")
     for number in "12":
         Path("rooms", f"{number}.png").unlink()
-        Image.fromarray(B).save(Path("rooms", f"{number}.avif"))
+        Image.fromarray(B).save(Path("rooms", f"{number}.{suffix}"))
     words = "--foreground cut --background rooms --method known.py -o out"
     assert run(*words.split()) == 0
     assert sorted(path.name for path in Path("out").iterdir()) == ["1.png", "2.png"]

@@ -223,7 +223,7 @@ def test_photographs_are_dropped_and_what_is_none_is_said(opened: tuple[str, Any
     begin(page, address, None)
     (tmp_path / "words.txt").write_text("no picture")
     cutout = np.zeros((200, 300, 4), np.uint8)
-    cutout[50:150, 100:200] = (220, 60, 40, 255)
+    cutout[20:80, 30:90] = (220, 60, 40, 255)
     Image.fromarray(cutout).save(tmp_path / "cut.png")
     Image.new("RGB", (900, 600), (60, 90, 130)).save(tmp_path / "back.png")
     page.locator("#welcome [data-upload=foreground]").set_input_files(tmp_path / "words.txt")
@@ -247,7 +247,10 @@ def test_photographs_are_dropped_and_what_is_none_is_said(opened: tuple[str, Any
     settled(page)
     assert "back.png" in page.locator("#files").inner_text()
     assert page.evaluate("document.body.dataset.milliseconds") is not None
-    assert place(page) == {"x": 300, "y": 200, "scale": 1, "rotate": 0, "flip": "none"}  # in the middle
+    # The object, not the photograph that it is cut out of, is in the middle, and turns about its own.
+    assert place(page) == {"x": 390, "y": 250, "scale": 1, "rotate": 0, "flip": "none"}
+    assert page.evaluate("studio.app.box") == {"left": 30, "top": 20, "right": 90, "bottom": 80, "empty": False}
+    assert page.get_by_role("alert").is_hidden()
     assert errors == []
 
 

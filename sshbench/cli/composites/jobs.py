@@ -184,7 +184,7 @@ def _by_name(folder: Path, output: str) -> dict[str, Path]:
             raise SshbenchError(f"{found[name]} and {path} have one name; keep one of them in the folder")
         found[name] = path
     if not found:
-        raise SshbenchError(f"{folder}: no PNG, TIFF, JPEG or WebP image there")
+        raise SshbenchError(f"{folder}: no image there of a format that is read")
     return found
 
 

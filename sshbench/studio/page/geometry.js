@@ -48,7 +48,8 @@ export function scaledAbout(place, size, box, scale) {
   return { ...other, x: Math.round(place.x + px - qx), y: Math.round(place.y + py - qy) };
 }
 
-// The box of the bytes of a mask above a faint limit, in pixels of the photograph; all of it where there are none.
+// The box of the bytes of a mask above a faint limit, in pixels of the photograph, as far as the photograph is not
+// transparent; all of it where there are none.
 export function boxOf(mask, width, height, size) {
   let left = width, right = 0, top = height, bottom = 0;
   for (let y = 0, i = 0; y < height; y++) {
@@ -63,5 +64,7 @@ export function boxOf(mask, width, height, size) {
   }
   if (right <= left) return { left: 0, top: 0, right: size.width, bottom: size.height, empty: true };
   const sx = size.width / width, sy = size.height / height;
-  return { left: left * sx, top: top * sy, right: right * sx, bottom: bottom * sy, empty: false };
+  const [l, t, r, b] = size.box ?? [0, 0, size.width, size.height];
+  const box = { left: Math.max(left * sx, l), top: Math.max(top * sy, t), right: Math.min(right * sx, r), bottom: Math.min(bottom * sy, b) };
+  return { ...box, empty: box.right <= box.left || box.bottom <= box.top };
 }

@@ -146,8 +146,10 @@ async function upload(role, file) {
     const known = app.foreground && app.background;
     const state = await server.upload(role, file);
     say(`${file.name} is the ${role}.`);
+    one("#error").hidden = true;
     await take(state, role === "mask" ? ["mask"] : [role, ...(role === "foreground" ? ["mask"] : [])]);
     app.strokes += 1;
+    if (role === "mask" && app.mode === "mask" && !app.box.empty) maskMode();  // the mask is there: show the composite
     if (app.foreground && app.background && (!known || role === "foreground")) centre(true);
   } catch (error) {
     say("");

@@ -25,13 +25,19 @@ Shoot = Callable[[str], None]
 SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
 
 
+def installed_browser() -> str | None:
+    """Return the path of a Chromium or Chrome; None where none is installed."""
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    return next((found for name in names if (found := shutil.which(name))), None)
+
+
 @contextmanager
 def browser() -> Iterator[Any]:
     """Give a Chromium."""
     from playwright.sync_api import sync_playwright
 
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    path = next(found for name in names if (found := shutil.which(name)))
+    path = installed_browser()
+    assert path is not None, "no Chromium or Chrome is installed"
     with sync_playwright() as playwright:
         one = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield one

@@ -24,7 +24,7 @@ from sshbench.images.profiles import (
     ProfileError,
     matrix_profile,
     name_of,
-    srgb_profile,
+    srgb_matrix,
     with_curves,
     xyz_tag,
 )
@@ -74,7 +74,7 @@ class Space:
     def _to_linear(self) -> Floats:
         """Return the matrix `[3, 3]` from this space's linear light to sRGB's linear light."""
         assert self.matrix is not None
-        return np.asarray(_srgb().inverse @ self.matrix.matrix)
+        return np.asarray(srgb_matrix().inverse @ self.matrix.matrix)
 
     def to_srgb(self, values: NDArray[Any]) -> Floats:
         """Return the sRGB values of values of this space."""
@@ -198,7 +198,7 @@ def converted(pixels: NDArray[Any], source: Space, target: Space) -> NDArray[Any
         values = target.from_srgb(source.to_srgb(grid), grid).astype(np.float32)
         found: NDArray[Any] = apply_lut(pixels, Lut(values=values), layout="HWC")
         return found
-    one, other = (space.matrix or _srgb() for space in (source, target))
+    one, other = (space.matrix or srgb_matrix() for space in (source, target))
     most = int(np.iinfo(pixels.dtype).max)
     light = one.curves[:, :: (CODES - 1) // most].astype(np.float32)
     turn = (other.inverse @ one.matrix).astype(np.float32)
@@ -221,13 +221,6 @@ def _through(lut: Lut, values: NDArray[Any]) -> Floats:
     """Return values `[..., 3]` after a LUT is applied."""
     flat = np.ascontiguousarray(values, np.float32).reshape(1, -1, 3)
     return np.asarray(apply_lut(flat, lut, layout="HWC"), np.float64).reshape(np.shape(values))
-
-
-@lru_cache(maxsize=1)
-def _srgb() -> MatrixProfile:
-    found = matrix_profile(srgb_profile())
-    assert found is not None
-    return found
 
 
 def _decode(values: NDArray[Any]) -> Floats:
@@ -256,7 +249,7 @@ def _asked(icc: bytes) -> Floats:
             total += np.asarray(ImageCms.applyTransform(image, step))
     except (OSError, ImageCms.PyCMSError, ValueError) as error:
         raise ProfileError("its ICC profile is damaged, or not one that RGB values can be converted with") from error
-    linear = (total / 255 / _STEPS) ** _POWER @ wide @ _srgb().inverse.T
+    linear = (total / 255 / _STEPS) ** _POWER @ wide @ srgb_matrix().inverse.T
     return _encode(linear).reshape(grid.shape)
 
 

@@ -20,7 +20,7 @@ from sshbench.images.exif import turned_upright
 from sshbench.images.extras import needed
 from sshbench.images.files import Coding, ImageFile, ImageFileWarning
 from sshbench.images.opening import MAX_BYTES, Encoded, ImageFileError, check_pixels
-from sshbench.images.profiles import MatrixProfile, ProfileError, matrix_profile, srgb_profile
+from sshbench.images.profiles import MatrixProfile, ProfileError, matrix_profile, srgb_matrix
 
 Floats = NDArray[np.float64]
 
@@ -107,7 +107,7 @@ def read_float_tiff(encoded: Encoded, max_pixels: int) -> ImageFile:
     if turn in range(2, 9):
         values = turned_upright(values, turn)
     profile = _profile(icc, name)
-    to_srgb = None if profile is None else _srgb().inverse @ profile.matrix
+    to_srgb = None if profile is None else srgb_matrix().inverse @ profile.matrix
     premultiplied = bool(extra) and int(extra[0]) == _PREMULTIPLIED
     return _encoded(values, name, to_srgb, premultiplied=premultiplied, profile=profile)
 
@@ -224,10 +224,4 @@ def _profile(icc: Any, name: str) -> MatrixProfile | None:
         raise ImageFileError(name, f"{error}; remove it, and values count as linear light") from error
     if found is None:
         raise ImageFileError(name, "has an ICC profile of tables, or not of RGB; convert it to linear sRGB first")
-    return found
-
-
-def _srgb() -> MatrixProfile:
-    found = matrix_profile(srgb_profile())
-    assert found is not None
     return found

@@ -92,6 +92,14 @@ def srgb_profile() -> bytes:
     return made[:24] + struct.pack(">6H", 2021, 10, 11, 0, 0, 0) + made[36:]
 
 
+@lru_cache(maxsize=1)
+def srgb_matrix() -> MatrixProfile:
+    """Return the curves and the matrix of `srgb_profile`."""
+    found = matrix_profile(srgb_profile())
+    assert found is not None
+    return found
+
+
 @lru_cache(maxsize=8)
 def name_of(icc: bytes | None) -> str:
     """Return what a profile calls itself, on one line of at most 60 printable characters; sRGB where there is none."""

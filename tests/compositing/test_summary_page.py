@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,10 @@ pytest.importorskip("playwright")
 
 from sshbench.compositing.summary import Entry, Pair, thumbnail, write_summary
 from tests.compositing.standin import photo
-from tools.study_pages import browser, open_page
+from tools.study_pages import browser, installed_browser, open_page
 
 pytestmark = pytest.mark.skipif(
-    not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))),
+    installed_browser() is None,
     reason="no Chromium or Chrome is installed, which this test opens the page in",
 )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,10 +20,10 @@ pytest.importorskip("uvicorn")
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.table import Lut, identity_table
 from tools.studio_pictures import begin, drag, served, set_slider, settled
-from tools.study_pages import browser, open_page
+from tools.study_pages import browser, installed_browser, open_page
 
 pytestmark = pytest.mark.skipif(
-    not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))),
+    installed_browser() is None,
     reason="no Chromium or Chrome is installed, which this test opens the page in",
 )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -17,10 +16,10 @@ from sshbench.study.static_pages import export_pages, import_answers
 from sshbench.study.storage import read_answers
 from tests.study.serving import running
 from tests.study.studies import make_study, token_of
-from tools.study_pages import answer, browser, open_page, press, walk
+from tools.study_pages import answer, browser, installed_browser, open_page, press, walk
 
 pytestmark = pytest.mark.skipif(
-    not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))),
+    installed_browser() is None,
     reason="no Chromium or Chrome is installed, which this test opens the page in",
 )
 

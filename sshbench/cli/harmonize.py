@@ -88,7 +88,8 @@ from sshbench.errors import SshbenchError
 @click.option("--overwrite", "existing", flag_value="overwrite", help="Replace files that exist.")
 @click.option(
     "--skip-existing", "existing", flag_value="skip",
-    help="Keep the files that exist and make the missing ones, to continue after an interruption.",
+    help="Keep the files that exist and make the missing ones, to continue after an interruption; with --jobs also "
+    "make those again whose row, files or options have changed.",
 )  # fmt: skip
 @click.option("--quiet", "-q", is_flag=True, help="Print only errors and warnings.")
 @click.pass_context

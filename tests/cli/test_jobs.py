@@ -9,8 +9,11 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import sshbench
+from sshbench.cli.composites.jobs import BESIDE, SOURCES
+from sshbench.cli.composites.origins import NAME
 from sshbench.cli.main import main
 from sshbench.images.files import ImageFile, write_image
 from sshbench.images.reading import read_image
@@ -145,6 +148,8 @@ def test_a_table_in_another_encoding(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_rows_that_fail_are_named_and_the_others_are_made(capsys: pytest.CaptureFixture[str]) -> None:
     (Path("in") / "text.png").write_text("no picture")
+    Image.new("L", (90, 60), 255).save("in/small.png")
+    Image.new("L", (300, 200)).save("in/black.png")
     rows = {
         'gone.png,b.png,m.png,1.png,"1,2",,,,,,': "line 2: foreground: in/gone.png: there is no such file",
         ',b.png,m.png,2.png,"1,2",,,,,,': "line 3: --foreground is missing",
@@ -153,9 +158,13 @@ def test_rows_that_fail_are_named_and_the_others_are_made(capsys: pytest.Capture
         'f.png,b.png,m.png,5.png,"1,2",,,,,,9': "line 6: strength: 9.0 is not in the range 0<=x<=2",
         'f.png,b.png,m.png,,"1,2",,,,,,': "line 7: output is empty",
         'f.png,b.png,m.png,6.bmp,"1,2",,,,,,': "line 8: out/6.bmp: has the suffix '.bmp'",
-        'text.png,b.png,m.png,7.png,"1,2",,,,,,': "line 9: in/text.png",
+        'text.png,b.png,m.png,7.png,"1,2",,,,,,': "line 9: foreground: in/text.png",
         'f.png,b.png,m.png,8.png,"1,-999",,,,,,': "line 10: the foreground lands outside",
         'f.png,../in,m.png,9.png,"1,2",,,,,,': "line 11: background: in/../in: is a folder; a row is one picture",
+        'f.png,b.png,small.png,13.png,"1,2",,,,,,': "line 12: mask: in/small.png: is 90 x 60 and in/f.png 300 x 200",
+        'f.png,b.png,black.png,10.png,"1,2",,,,,,': "line 13: mask: the mask of in/f.png is empty",
+        'f.png,text.png,m.png,11.png,"1,2",,,,,,': "line 14: background: in/text.png",
+        'f.png,b.png,"grabcut:0,0,9,999",12.png,"1,2",,,,,,': "line 15: mask: the box",
         'f.png,b.png,m.png,good.png,"1,2",,,,,,': "",
     }
     table = HEAD + "".join(f"{row}\n" for row in rows)
@@ -164,13 +173,13 @@ def test_rows_that_fail_are_named_and_the_others_are_made(capsys: pytest.Capture
     for line, expected in zip(said.err.splitlines(), filter(None, rows.values()), strict=True):
         assert line.startswith(f"sshbench: in/jobs.csv, {expected}")
     assert said.out.splitlines()[-1] == (
-        "1 picture in out (10 failed); before and after: out/jobs.html; mend what failed and run the same command with "
+        "1 picture in out (14 failed); before and after: out/jobs.html; mend what failed and run the same command with "
         "--skip-existing"
     )
-    assert {path.name for path in Path("out").iterdir()} == {"good.png", "jobs.html"}
+    assert {path.name for path in Path("out").iterdir()} == {"good.png", "jobs.html", NAME}
     text = Path("out/jobs.html").read_text()
-    assert "10 rows failed" in text
-    assert text.count("<li>") == 10
+    assert "14 rows failed" in text
+    assert text.count("<li>") == 14
     assert "at: &#x27;1&#x27; is not x,y" in text
 
 
@@ -185,6 +194,71 @@ def test_what_is_there_is_kept_and_on_the_page(capsys: pytest.CaptureFixture[str
     assert Path("out/2.png").stat().st_mtime_ns == first
     assert capsys.readouterr().out.splitlines()[-1].startswith("1 picture in out (1 already there); before and after")
     assert Path("out/jobs.html").read_text().count('<article class="card">') == 2
+
+
+def centred(strengths: dict[int, str]) -> str:
+    return HEAD + "".join(
+        f'f.png,b.png,m.png,{n}.png,"{n}0%,50%",centre,,,,,{strength}\n' for n, strength in strengths.items()
+    )
+
+
+def test_a_picture_is_kept_only_if_its_row_its_files_and_its_options_are_the_same(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    changed = "is made again, since its row, a file that it is made from, or an option has changed"
+
+    def kept(table: str, *words: str) -> tuple[set[str], str]:
+        """Run with `--skip-existing` and return the names of the pictures that stayed, and what was said."""
+        before = {path: path.stat().st_mtime_ns for path in Path("out").glob("*.png")}
+        capsys.readouterr()
+        assert run(table, "-o", "out", "--skip-existing", *words) == 0
+        said = capsys.readouterr().out
+        return {path.name for path, time in before.items() if path.stat().st_mtime_ns == time}, said
+
+    table = centred({2: "", 5: "", 8: ""})
+    assert run(table, "-o", "out") == 0
+    assert kept(table)[0] == {"2.png", "5.png", "8.png"}
+    names, said = kept(centred({2: "", 5: "0.5", 8: ""}))
+    assert names == {"2.png", "8.png"}
+    assert f"out/5.png: {changed}\n" in said
+    assert said.count("is made again") == 1
+    by_hand = sshbench.harmonize(
+        "in/f.png", "in/b.png", "in/m.png", method=Known(), at="50%,50%", anchor="centre", strength=0.5
+    )
+    assert np.array_equal(read_image("out/5.png").pixels, by_hand.pixels)
+    # A file of the same name with other pixels, and one with the same bytes.
+    write_image("in/b2.png", ImageFile(pixels=B))
+    assert kept(centred({2: "", 5: "0.5", 8: ""}).replace("b.png", "b2.png"))[0] == {"2.png", "5.png", "8.png"}
+    write_image("in/m.png", ImageFile(pixels=np.dstack([np.roll(M, 9, axis=1)] * 3)))
+    names, said = kept(centred({2: "", 5: "0.5", 8: ""}))
+    assert names == set()
+    assert said.count(changed) == 3
+    # Options of the command line, the method and its code.
+    table = centred({2: "", 5: "0.5", 8: ""})
+    assert kept(table, "--exposure", "0.5")[1].count(changed) == 3
+    assert kept(table, "--exposure", "0.5")[0] == {"2.png", "5.png", "8.png"}
+    assert kept(table, "--exposure", "0.5", "--method", "reinhard")[1].count(changed) == 3
+    assert kept(table)[1].count(changed) == 3
+    Path("known.py").write_text(STANDIN.replace("golden-hour", "moonlight"))
+    assert kept(table)[1].count(changed) == 3
+    # A picture of which nothing is known; what is damaged in the record counts as nothing.
+    Path("out", NAME).write_text(Path("out", NAME).read_text().splitlines()[-1] + "\n[1\n3\n")
+    names, said = kept(table)
+    assert names == {"8.png"}
+    assert said.count("is made again, since nothing says from which row and files it was made") == 2
+
+
+def test_what_lies_beside_a_picture_is_made_again_with_it() -> None:
+    words = ["-o", "out", "--skip-existing", "--layer", "layers"]
+    assert run(centred({5: ""}), *words) == 0
+    first = Path("layers/5.png").read_bytes()
+    assert run(centred({5: "0.5"}), *words) == 0
+    assert Path("layers/5.png").read_bytes() != first
+    time = Path("out/5.png").stat().st_mtime_ns
+    Path("layers/5.png").unlink()
+    assert run(centred({5: "0.5"}), *words) == 0
+    assert Path("layers/5.png").is_file()
+    assert Path("out/5.png").stat().st_mtime_ns == time
 
 
 def test_a_page_of_somebody_else_is_not_replaced(capsys: pytest.CaptureFixture[str]) -> None:
@@ -244,3 +318,11 @@ def test_the_table_of_the_docs_is_one() -> None:
     rows = read_rows(table, harmonize, defaults, Path("out"))
     assert len(rows) == 12
     assert [row.error for row in rows if row.error] == []
+
+
+def test_the_docs_name_the_columns_of_files() -> None:
+    """The page names each column that is a file; all other columns are options of the same names."""
+    text = " ".join((Path(__file__).parents[2] / "docs/harmonize.md").read_text().split())
+    said = text.partition("Its columns have the names of the options: ")[2].partition(", and the options of")[0]
+    beside = {name.replace("_", "-") for name in BESIDE}
+    assert set(re.findall(r"`([a-z-]+)`", said)) == {*SOURCES, "output", *beside}

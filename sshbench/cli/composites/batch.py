@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from sshbench.cli.composites.jobs import BESIDE, SOURCES, Job, check_inputs_survive
-from sshbench.cli.composites.making import Made, Methods, make, small_copies
+from sshbench.cli.composites.making import Methods, make, small_copies
+from sshbench.cli.composites.origins import Origins
 from sshbench.cli.composites.table import Row
 from sshbench.cli.progress import Progress
 from sshbench.cli.stopping import go_on
 from sshbench.errors import SshbenchError, counted, sentence
 from sshbench.whole_file import would_replace
+
+if TYPE_CHECKING:
+    from sshbench.compositing.summary import Pair
 
 T = TypeVar("T")
 
@@ -72,9 +77,13 @@ def make_all(
         go_on("pictures that are finished are kept; the same command with --skip-existing goes on")
     with Progress("picture", len(todo), quiet=quiet) as progress:
         for job in todo:
-            work = _work(job, kept, methods, max_pixels)
+            work = partial(make, job, kept, methods.of(job.look), max_pixels)
             made = done.tried(work, progress, strict=len(jobs) == 1 or _debug())
-            _count(done, made, progress, quiet)
+            if made is not None:
+                done.made += 1
+                if not quiet:
+                    progress.say(made.said)
+            progress.step()
     if len(jobs) > 1 and not quiet:
         click.echo(done.said(output))
     return done
@@ -98,32 +107,41 @@ def make_table(
     page = folder / f"{table.stem}.html"
     if page.exists() and existing != "overwrite" and not is_summary(page):
         raise SshbenchError(f"{page}: is there already and no page of sshbench; rename the table, or add --overwrite")
-    side = side_for(len(rows))
+    side, origins = side_for(len(rows)), Origins(folder)
     done, entries = Done(), list[Entry]()
+    folder.mkdir(parents=True, exist_ok=True)
     go_on("pictures that are finished are kept; the same command with --skip-existing goes on and makes the page")
+
+    def enter(row: Row, job: Job, progress: Progress) -> None:
+        method, stays = methods.of(job.look), kept.intersection(job.files)
+        origin = origins.of(job, method)
+        if stays and (changed := origins.changed(job, origin)):
+            stays = set()
+            if not quiet and job.output in kept:
+                progress.say(changed)
+        facts = _facts(row)
+        if stays.issuperset(job.files):
+            pair: Pair | None = small_copies(job, max_pixels, side)
+            done.there += 1
+        else:
+            made = make(job, stays, method, max_pixels, side)
+            origins.note(job, origin)
+            done.made += 1
+            if not quiet:
+                progress.say(made.said)
+            pair = made.pair
+            facts.append(("made by", made.said.split(": ", 1)[1]))
+        assert pair is not None
+        entries.append(Entry(_title(job, folder), pair, facts, _links(job)))
+
     with Progress("picture", len(rows), quiet=quiet) as progress:
         for row in rows:
-            job = row.job
-            if job is None:
+            if row.job is None:
                 done.fail(row.error or "", progress)
-            elif kept.issuperset(job.files):
-                done.there += 1
-                pair = done.tried(
-                    lambda job=job: small_copies(job, max_pixels, side),  # type: ignore[misc]
-                    progress, origin=job.origin, strict=_debug(),
-                )  # fmt: skip
-                if pair is not None:
-                    entries.append(Entry(_title(job, folder), pair, _facts(row), _links(job)))
             else:
-                work = _work(job, kept, methods, max_pixels, side)
-                made = done.tried(work, progress, origin=job.origin, strict=_debug())
-                _count(done, made, progress, quiet)
-                if made is not None and made.pair is not None:
-                    facts = [*_facts(row), ("made by", made.said.split(": ", 1)[1])]
-                    entries.append(Entry(_title(job, folder), made.pair, facts, _links(job)))
-                continue
+                work = partial(_at_fault, row, partial(enter, row, row.job, progress))
+                done.tried(work, progress, origin=row.job.origin, strict=_debug())
             progress.step()
-    page.parent.mkdir(parents=True, exist_ok=True)
     write_summary(page, f"Composites of {table.name}", entries, done.failures)
     if not quiet:
         way = "; mend what failed and run the same command with --skip-existing" if done.failures else ""
@@ -147,18 +165,23 @@ def _kept(jobs: Sequence[Job], existing: str | None) -> set[Path]:
     return there if existing == "skip" else set()
 
 
-def _work(
-    job: Job, kept: set[Path], methods: Methods, max_pixels: int | None, side: int | None = None
-) -> Callable[[], Made]:
-    return lambda: make(job, kept, methods.of(job.look), max_pixels, side)
+def _at_fault(row: Row, work: Callable[[], T]) -> T:
+    """Do the work of a row; if a file or the mask of a cell is at fault, put its column in front of the error."""
+    from sshbench.compositing.masking import MaskError
 
-
-def _count(done: Done, made: Made | None, progress: Progress, quiet: bool) -> None:
-    if made is not None:
-        done.made += 1
-        if not quiet:
-            progress.say(made.said)
-    progress.step()
+    try:
+        return work()
+    except (SshbenchError, OSError) as error:
+        said, job = sentence(error), row.job
+        assert job is not None
+        first = "foreground" if job.background else "composite"
+        files = {first: job.foreground, "background": job.background, "mask": job.mask}
+        if isinstance(error, MaskError) or (said.startswith("the mask ") and job.mask):
+            raise SshbenchError(f"mask: {said}") from error
+        for column, file in files.items():
+            if file and said.startswith(str(file)):
+                raise SshbenchError(f"{column}: {said}") from error
+        raise
 
 
 def _debug() -> bool:

@@ -128,3 +128,13 @@ def test_a_method_may_return_tensors_and_any_iterable() -> None:
     pair = [composite(0), composite(1)]
     for found, one in zip(harmonize(Torch(None), pair), pair, strict=True):
         assert np.abs(found * 255 - one.composite).max() < 1e-3
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_floats_up_to_8_may_be_of_0_to_1_and_no_further(sign: int) -> None:
+    values = np.zeros((4, 4, 3))
+    values[1, 2, 0] = 8.0 * sign
+    assert np.array_equal(as_prediction(values), values)
+    values[1, 2, 0] = 8.001 * sign
+    with pytest.raises(PredictionError, match="far outside of 0..1"):
+        as_prediction(values)

@@ -315,6 +315,25 @@ class Small:
         return [np.asarray(Image.fromarray(one.composite).resize((256, 256)), np.float32) / 510 for one in batch]
 
 
+def test_the_map_is_fitted_where_the_mask_is_98_percent_or_more() -> None:
+    """The lower mask has 250 of 255 parts at the left and 249 at the right, where the method's red is ignored."""
+    mask = np.zeros((200, 300), np.uint8)
+    mask[40:160, 60:150], mask[40:160, 150:240] = 250, 249
+
+    class Halves(Small):
+        def harmonize(self, batch: Any) -> list[NDArray[np.float32]]:
+            pictures = super().harmonize(batch)
+            for picture, one in zip(pictures, batch, strict=True):
+                soft = np.asarray(Image.fromarray(one.mask).resize((256, 256)))
+                picture[soft < 249.5 / 255] = 1, 0, 0
+            return pictures
+
+    found, wanted = (sshbench.harmonize(F, B, mask, method=method()) for method in (Halves, Small))
+    assert found.colour_map is not None
+    left = np.s_[50:150, 70:140]
+    assert np.abs(found.pixels[left].astype(int) - wanted.pixels[left]).mean() < 1
+
+
 def test_a_network_that_returns_its_own_size() -> None:
     result = sshbench.harmonize(F, B, M, method=Small())
     inside = M == 255

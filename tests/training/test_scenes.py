@@ -276,6 +276,7 @@ def test_no_mask_leaves_the_truth_to_be_seen() -> None:
             reference = sample["reference_beta"][..., 0][sample["reference_mask"] > 0]
             assert reference.size
             assert reference.max() < 6
+            assert np.array_equal(sample["reference_mask"] > 0, sample["reference_beta"][..., 0] < 6)
             assert sample["placed_alpha"][..., 0][sample["near_mask"] > 0].max() < 12  # 5 of both sides
             assert not sample["placed_alpha"][(sample["near_mask"] == 0) & (sample["placed_mask"] == 0)].any()
         assert found > 15

@@ -170,6 +170,12 @@ def test_what_cannot_be_compared_is_refused(change: Callable[..., tuple[Any, ...
     assert "\n" not in str(error.value)
 
 
+def test_values_of_both_signs_are_named_in_the_units_of_the_data_range() -> None:
+    signed = np.linspace(-255, 255, 300).reshape(10, 10, 3)
+    with pytest.raises(MetricError, match=r"bring values over -255\.\.255 to 0\.\.255 first"):
+        metrics.psnr(signed, signed, data_range=255)
+
+
 @pytest.mark.parametrize("white", [0, -1, math.nan, math.inf, "255", True, [255]])
 def test_a_data_range_that_is_none(white: Any) -> None:
     prediction, target, _ = pair()

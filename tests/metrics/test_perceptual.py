@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -33,7 +34,8 @@ def _offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.shared
-def test_official_values(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.filterwarnings("error")
+def test_official_values(shared: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv(perceptual.VARIABLE, str(shared / "data/lpips/alexnet_features.pth"))
     folder = shared / "data/lpips"
     state = torch.random.get_rng_state()
@@ -44,6 +46,7 @@ def test_official_values(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert lpips(one, other) == pytest.approx(entry["alex_fp32"], abs=1e-5)
         assert lpips(one, one) == 0
     assert torch.equal(state, torch.random.get_rng_state())
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.shared
@@ -67,6 +70,15 @@ def test_without_weights_the_column_is_empty_and_the_rest_is_scored() -> None:
     assert len(caught) == 1
     assert "lpips" not in scores
     assert scores["psnr"] > 0
+
+
+def test_weights_that_are_missing_are_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("urllib.request.urlopen", lambda url, timeout: io.BytesIO(url.encode()))
+    file = perceptual.backbone_file("alex")
+    assert file == tmp_path / "hub/checkpoints/alexnet-owt-7be5be79.pth"
+    assert file.read_text() == "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"
+    file.write_text("kept")
+    assert perceptual.backbone_file("alex").read_text() == "kept"
 
 
 def test_the_network_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,6 +81,14 @@ def test_images_smaller_than_256(name: str) -> None:
     assert_as_oracle(name, predicted(composite), composite)
 
 
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_a_perfect_prediction_has_the_psnr_of_the_smallest_error_that_counts(name: str) -> None:
+    sample = made(size=(64, 80))
+    assert sample.target is not None
+    perfect = replace(sample, composite=sample.target, foreground=sample.target, background=sample.target)
+    assert_as_oracle(name, sample.target, perfect)
+
+
 @pytest.mark.shared
 @pytest.mark.parametrize("i", range(18))
 def test_equals_a_straightforward_computation_on_iharmony4(i: int, shared: Path) -> None:

@@ -88,3 +88,34 @@ def test_floats_and_bytes_of_one_image_score_alike() -> None:
         as_bytes, as_floats = (score(image, sample, protocol, metrics) for image in (sample.composite, floats))
         tolerance = 2e-3 if protocol.quantise == "round" or protocol.size is None else 0.05  # floats are not rounded
         assert as_floats == pytest.approx(as_bytes, rel=tolerance), protocol.name
+
+
+def test_what_the_table_of_metrics_says_is_so() -> None:
+    """Which way is better, whether only the foreground counts, and decibels, which grow with the logarithm."""
+    sample = made(size=(96, 96), soft=False)
+    assert sample.target is not None
+    rng = np.random.default_rng(0)
+    noise = rng.choice([-8, 8], sample.target.shape)
+    target = np.clip(sample.target, 64, 190)
+    sample = replace_composite(replace(sample, target=target))
+    protocol = replace(V1, background="prediction", size=None, resize=None)
+    names = [name for name in METRICS if "lpips" not in name]
+    near, far = (score((target + k * noise).astype(np.uint8), sample, protocol, names) for k in (1, 2))
+    corner = target.copy()
+    corner[:8, -8:] ^= 64
+    elsewhere = score(corner, sample, protocol, names)
+    perfect = score(target, sample, protocol, names)
+    for name in names:
+        metric = METRICS[name]
+        assert metric.name == name
+        assert metric.higher_is_better == (far[name] < near[name]), name
+        assert metric.foreground == (elsewhere[name] == perfect[name]) or name == "boundary_mse", name
+        assert (metric.unit == "dB") == (near[name] - far[name] == pytest.approx(20 * math.log10(2))), name
+        assert not name.startswith("f") or metric.title == "f" + METRICS[name[1:]].title
+    for name in ("lpips_squeeze", "lpips_vgg"):
+        assert replace(METRICS[name], name="lpips", title="LPIPS", description="") == replace(
+            METRICS["lpips"], description=""
+        )
+    assert {name: metric.digits for name, metric in METRICS.items() if metric.digits != 2} == dict.fromkeys(
+        ("ssim", "fssim", "lpips", "lpips_squeeze", "lpips_vgg"), 4
+    )

@@ -63,6 +63,36 @@ def test_names_come_from_titles_then_files_and_differ() -> None:
     assert LutBank.from_luts(luts, size=3).names == ("power 1.5", "power 1.5 (2)", "film", "lut 3")
 
 
+def test_repeated_names_are_counted_and_leave_names_that_are_taken() -> None:
+    luts = [Lut(curve(3, 2).values, title=title) for title in ("a", "a (2)", "a", "a")]
+    assert LutBank.from_luts(luts, size=3).names == ("a", "a (2)", "a (3)", "a (4)")
+
+
+def test_a_bank_says_how_many_and_which() -> None:
+    assert repr(bank_of(3)) == "<LutBank of 3 LUTs, 5^3 points: 'power 1.0', 'power 1.1', 'power 1.2'>"
+    assert repr(bank_of(4)) == "<LutBank of 4 LUTs, 5^3 points: 'power 1.0', 'power 1.1', 'power 1.2', ...>"
+    assert (LutBank.of_looks().size, LutBank.from_luts([curve(5, 2)]).size) == (17, 33)
+
+
+def test_the_points_of_the_lut_itself_count_for_the_error() -> None:
+    """A single node that the new grid misses, in a table so fine that random points hardly come near it."""
+    values = identity_table(65).copy()
+    values[33, 33, 33] = 0
+    assert resample(Lut(values), 33)[1] == pytest.approx(33 / 64, abs=1e-6)
+    outside = identity_table(5, Domain((-1,) * 3, (3,) * 3)).copy()  # nodes at -1, 0, 1, 2 and 3
+    outside[[0, 3, 4]] = 9
+    assert resample(Lut(outside, domain=Domain((-1,) * 3, (3,) * 3)), 5)[1] < 1e-5
+
+
+def test_without_weights_single_luts_are_drawn_evenly() -> None:
+    drawn = bank_of(5).draw(np.random.default_rng(0), 50_000)
+    assert (drawn.shape, drawn.dtype) == ((50_000,), np.int32)
+    assert stats.chisquare(np.bincount(drawn, minlength=5)).pvalue > 1e-3
+    three = bank_of(3).draw(np.random.default_rng(0), 7, distinct=3)
+    assert three.shape == (7, 3)
+    assert (np.sort(three, axis=1) == [0, 1, 2]).all()
+
+
 def test_a_folder_becomes_a_bank(tmp_path: Path) -> None:
     (tmp_path / "warm").mkdir()
     write_cube(curve(5, 1.5), tmp_path / "warm" / "one.cube")
@@ -85,6 +115,11 @@ def test_luts_are_found_by_name_and_position() -> None:
     with pytest.raises(LutError, match=r"did you mean 'power 1\.2'"):
         bank["powr 1.2"]
     assert len(list(bank)) == 3
+    assert bank[-1].title == "power 1.2"
+    assert bank.select([-1]).names == ("power 1.2",)
+    for missing in (3, -4):
+        with pytest.raises(IndexError):
+            bank[missing]
 
 
 def test_pairs_are_drawn_evenly_and_differ() -> None:
@@ -111,7 +146,14 @@ def test_weights_set_how_often_a_lut_is_drawn() -> None:
         (lambda b: b.draw(np.random.default_rng(0), 1, distinct=4), "bank of 3"),
         (lambda b: b.draw(np.random.default_rng(0), 1, weights=[1, 2]), "one number"),
         (lambda b: b.draw(np.random.default_rng(0), 1, weights=[1, -1, 2]), "one number"),
+        (lambda b: b.draw(np.random.default_rng(0), 1, weights=[1, np.nan, 2]), "one number"),
+        (lambda b: b.draw(np.random.default_rng(0), 1, weights=[1, np.inf, 2]), "one number"),
+        (lambda b: b.draw(np.random.default_rng(0), 1, weights=[0, 0, 0]), "weights above 0"),
         (lambda b: b.draw(np.random.default_rng(0), 1, weights=[1, 0, 0], distinct=2), "weights above 0"),
+        (lambda b: LutBank(b.values, ("a", "b"), (0.0,) * 3), "one name and one error"),
+        (lambda b: LutBank(b.values, ("a", "b", "c"), (0.0,) * 2), "one name and one error"),
+        (lambda b: LutBank(b.values[..., :2], ("a", "b", "c"), (0.0,) * 3), "shape"),
+        (lambda b: LutBank(b.values[0], ("a", "b", "c"), (0.0,) * 3), "shape"),
         (lambda b: LutBank(b.values, ("a", "a", "b"), (0.0,) * 3), "repeated: a"),
         (lambda b: LutBank(b.values[:, :2], ("a", "b", "c"), (0.0,) * 3), "shape"),
         (lambda b: LutBank.from_luts([]), "at least one"),

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sshbench import Domain, Lut
-from sshbench.lut.table import LutError, identity_table
+from sshbench.lut.table import MAX_SIZE_1D, MAX_SIZE_3D, LutError, brief, check_size, identity_table, rising
 
 
 def test_kinds_and_sizes() -> None:
@@ -67,9 +67,48 @@ def test_what_is_no_lut_is_refused(arguments: dict, says: str) -> None:
         ((0, 0, 0), (1, float("inf"), 1), "finite"),
         ((float("nan"), 0, 0), (1, 1, 1), "finite"),
         ((0, 0), (1, 1), "three"),
+        ((0, 0, 0), (1, 1), "three"),
+        ((0, 0), (1, 1, 1), "three"),
+        ((0, 0, 0, 0), (1, 1, 1, 1), "three"),
         ((1.0, 0, 0), (1.0 + 1e-12, 1, 1), "empty"),
     ],
 )
 def test_what_is_no_domain_is_refused(lower: tuple, upper: tuple, says: str) -> None:
     with pytest.raises(LutError, match=says):
         Domain(lower, upper)
+
+
+@pytest.mark.parametrize("largest", [MAX_SIZE_3D, MAX_SIZE_1D])
+def test_sizes_go_from_2_to_the_largest(largest: int) -> None:
+    check_size(2, largest, "table")
+    check_size(largest, largest, "table")
+    for size in (1, largest + 1):
+        with pytest.raises(LutError, match=f"a table has 2 to {largest} points per axis, not {size}"):
+            check_size(size, largest, "table")
+
+
+def test_domains_that_float32_cannot_resolve_do_not_fit_the_kernels() -> None:
+    assert Domain((-1e38,) * 3, (1e38,) * 3).fits_kernels
+    assert not Domain((-2e38,) * 3, (2e38,) * 3).fits_kernels
+    assert Domain(upper=(1.0, 1e-32, 1.0)).fits_kernels
+    assert not Domain(upper=(1.0, 1e-34, 1.0)).fits_kernels
+
+
+def test_a_falling_channel_becomes_the_mean_of_the_two_repairs() -> None:
+    """Along its own input: the largest so far and the smallest to come; other channels along other axes may fall."""
+    values = identity_table(4).copy()
+    for axis, channel in ((2, 0), (1, 1), (0, 2)):
+        np.moveaxis(values[..., channel], axis, -1)[...] = [0.0, 0.6, 0.2, 1.0]
+    expected = identity_table(4)
+    for axis, channel in ((2, 0), (1, 1), (0, 2)):
+        np.moveaxis(expected[..., channel], axis, -1)[...] = [0.0, 0.4, 0.4, 1.0]
+    np.testing.assert_allclose(rising(values), expected, atol=1e-7)
+    np.testing.assert_array_equal(rising(identity_table(4)), identity_table(4))
+
+
+def test_long_names_are_cut_to_their_width() -> None:
+    assert brief("a" * 40) == repr("a" * 40)
+    assert brief("a" * 41) == repr("a" * 37 + "...")
+    assert repr(Lut(identity_table(2), np.zeros((5, 3)), source="some/film.cube")) == (
+        "<Lut 'film.cube' shaper+3d, 5 points and 2^3 points>"
+    )

@@ -116,6 +116,25 @@ def test_the_shoulder_is_smooth_rises_and_stays_below_white() -> None:
     assert np.abs(np.diff(slopes)).max() < 0.03  # no corner where it begins
 
 
+def test_grades_and_steps_are_what_they_were_when_this_was_written() -> None:
+    """Means of all values in thousandths; a change here gives everyone other looks under the same seed."""
+    assert grade_bank(24).values.mean((1, 2, 3, 4), np.float64) * 1000 == pytest.approx(
+        [
+            584.6, 420.9, 345.6, 484.8, 488.5, 524.5, 683.6, 551.5, 544.8, 503.9, 599.3, 694.6,
+            556.1, 405.6, 633.8, 440.0, 376.8, 509.1, 542.9, 330.6, 516.0, 497.8, 591.9, 459.5,
+        ],
+        abs=0.06,
+    )  # fmt: skip
+    rng = np.random.default_rng(0)
+    assert [ladder(rng).mean(dtype=np.float64) * 1000 for _ in range(24)] == pytest.approx(
+        [
+            495.6, 247.1, 468.2, 473.7, 450.0, 644.5, 691.3, 454.1, 464.6, 486.8, 435.0, 464.3,
+            486.3, 627.2, 490.2, 488.8, 388.2, 429.0, 513.6, 497.9, 507.7, 302.2, 498.6, 444.7,
+        ],
+        abs=0.06,
+    )  # fmt: skip
+
+
 class TestLadders:
     def test_rungs_are_known_and_all_in_every_part(self) -> None:
         names = ("-2 EV", "-1 EV", "+1 EV", "+2 EV", "2800 K", "3500 K", "4500 K", "5500 K", "8000 K", "10000 K")

@@ -7,6 +7,8 @@ import struct
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,6 +100,7 @@ def test_order_and_company_change_nothing(settings: Settings) -> None:
     backward = make_recipes(settings, rows[::-1], [3] * 500, 100)[::-1]
     assert forward == backward
     assert make_recipes(settings, rows[100:200], [3] * 100, 100) == forward[100:200]
+    assert [make_recipe(settings, row, 3, 100) for row in rows[:150]] == forward[:150]  # enough for whole vectors
 
 
 def test_another_process_draws_the_same() -> None:
@@ -116,6 +119,37 @@ def test_rows_of_a_table_hold_everything(settings: Settings) -> None:
         assert all(isinstance(value, str | int | float) for value in row.values())
         assert -(2**63) <= row["seed"] < 2**63
         assert Recipe.from_row(row | {"foreground": b""}) == recipe
+
+
+@pytest.mark.parametrize("settings", VARIETY)
+def test_recipes_fit_the_settings_that_they_were_drawn_from(settings: Settings) -> None:
+    luts = 100 if settings.has_bank else 0
+    assert all(recipe.fits(settings, luts) for recipe in recipes(settings, luts, count=200))
+
+
+PLAIN = Recipe("a.jpg", 0, Crop(256, 0, 32), Crop(320, 96, 0), 65535, 0, 4, 0.0, 10.0, 0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"row": 3}, {"draw": 0.0}, {"draw": True}, {"seed": "1"}, {"window": 65536}, {"window": -1},
+        {"content": Crop(255, 0, 0)}, {"reference": Crop(321, 0, 0)}, {"content": Crop(256, 33, 0)},
+        {"content": Crop(256, 0, 33)}, {"content": Crop(256, -1, 0)}, {"reference": Crop(320, 0, 97)},
+        {"reference": Crop(320, 0, -1)}, {"content": Crop(256, 0.0, 0)}, {"alpha": 5}, {"alpha": -1}, {"beta": 5},
+        {"beta": -1}, {"alpha_strength": 1}, {"alpha_strength": -0.1}, {"beta_strength": 10.1},
+    ],
+)  # fmt: skip
+def test_a_recipe_that_the_settings_cannot_give_does_not_fit(change: dict[str, Any]) -> None:
+    assert PLAIN.fits(Settings(), 5)
+    assert not replace(PLAIN, **change).fits(Settings(), 5)
+
+
+def test_without_luts_the_appearances_that_a_recipe_may_name_are_others() -> None:
+    transfers = Settings(appearance="color-transfer", transfers=("xiao", "reinhard"))
+    for settings, least, looks in ((Settings(appearance="saturation"), -1, 0), (transfers, -1, 2)):
+        fitting = [look for look in range(-3, 5) if replace(PLAIN, alpha=look, beta=-1).fits(settings, 0)]
+        assert fitting == list(range(least, looks))
 
 
 def test_everything_differs_by_seed_row_and_draw() -> None:

@@ -136,5 +136,5 @@ def test_floats_up_to_8_may_be_of_0_to_1_and_no_further(sign: int) -> None:
     values[1, 2, 0] = 8.0 * sign
     assert np.array_equal(as_prediction(values), values)
     values[1, 2, 0] = 8.001 * sign
-    with pytest.raises(PredictionError, match="far outside of 0..1"):
+    with pytest.raises(PredictionError, match=r"far outside of 0\.\.1"):
         as_prediction(values)

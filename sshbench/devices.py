@@ -1,8 +1,15 @@
-"""The names of devices, as `--device` and `device=` take them: `auto`, `cpu`, `cuda` or `cuda:1`."""
+"""What there is to compute on: the names of devices, as `--device` and `device=` take them, and the processors."""
 
 from __future__ import annotations
 
+import os
+
 from sshbench.errors import SshbenchError
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def device_name(name: str, gpu: int | None = None) -> str:

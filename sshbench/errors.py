@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import errno
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 LONGEST = 2000
 """The largest number of characters in a sentence; a longer text comes from a file that is not what it claims to be."""
@@ -41,6 +42,12 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def listed(names: Sequence[str], limit: int = 3) -> str:
+    """Return the first names as text, and how many more there are."""
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
+
+
 _NEAR = 0.65  # of difflib's ratio: "shh" is as near to "ssh", and "nonexist" is not to "dovenet" (0.53)
 _LISTED = 30
 
@@ -63,8 +70,7 @@ def suggestion(name: str, known: Iterable[str], *, most: int = 1, otherwise: str
         return f"; did you mean {' or '.join(repr(one) for one in near)}?"
     if otherwise is not None:
         return f"; {otherwise}" if otherwise else ""
-    more = f" and {len(there) - _LISTED} more" if len(there) > _LISTED else ""
-    return f"; there are {', '.join(there[:_LISTED])}{more}" if there else ""
+    return f"; there are {listed(there, _LISTED)}" if there else ""
 
 
 def sentence(error: BaseException) -> str:
@@ -83,6 +89,11 @@ def sentence(error: BaseException) -> str:
         elif error.filename is not None:
             text = f"{error.filename}: {error.strerror}"
     return printable(text)
+
+
+def storable(value: Any) -> Any:
+    """Return a value that Parquet can store: in text that is not UTF-8, escapes stand for the bytes of a file name."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def printable(text: str) -> str:

@@ -1,48 +1,31 @@
 """Reads what `torch.save` wrote, as data: tensors, numbers, text, and dicts, lists and tuples of them.
 
 A file of weights comes from anybody. `torch.load(weights_only=True)` runs no code that a file names, but it allocates
-what a file claims: a file of 2 KB can ask for a terabyte. Here the pickle inside is read with a table of fourteen
-functions, all of this module, and the opcodes that data needs; a tensor is no larger than the file has values for.
+what a file claims: a file of 2 KB can ask for a terabyte. Here `sshbench.torch_pickle` reads the pickle inside as data,
+and a tensor is no larger than the file has values for.
 
 The two forms that torch writes, since 1.6 a zip archive and before that a chain of pickles, are described by
-torch/serialization.py; opcodes by CPython's Lib/pickletools.py.
+torch/serialization.py.
 """
 
 from __future__ import annotations
 
 import io
-import pickle
 import re
 import zipfile
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
+from typing import Any, BinaryIO
 
 from sshbench.errors import SshbenchError
 from sshbench.regular_file import open_regular, size_of
-
-if TYPE_CHECKING:
-    from torch import Tensor, dtype
-
-MOST_PICKLED = 4 * 2**20
-"""The largest number of bytes beside the values of tensors: names, shapes and numbers. The largest network here, its
-averages and its optimizer take 0.8 MB; as many bytes of brackets take 0.4 GB and 4 s.
-"""
-MOST_TIMES = 8
-"""A file's tensors may take this many times its size (and 1 MB), since two tensors can be views of the same values."""
+from sshbench.torch_pickle import MOST_PICKLED, NotData, Unpickler
 
 _MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of the older form
-_SIZED = (str, bytes, tuple, list, dict)
-_LARGEST_KEY = 2**60  # beyond it, different integers have equal hashes, and a dict of them takes quadratic time
 
 
 class TorchFileError(SshbenchError):
     """`torch.save` did not write the file, it is damaged, or it holds more than data."""
-
-
-class _NotData(Exception):
-    """An object that only code could make; its text names the class or function."""
 
 
 def read_torch(path: Path) -> Any:
@@ -62,11 +45,11 @@ def read_torch(path: Path) -> Any:
                 is_zip = zipfile.is_zipfile(file)
                 file.seek(0)
                 return _read_zip(file) if is_zip else _read_chain(file)
-            except _NotData:
+            except NotData:
                 raise
             except Exception as error:  # a damaged pickle or archive makes Python's readers raise anything
                 raise TorchFileError(damaged) from error
-    except _NotData as error:
+    except NotData as error:
         raise TorchFileError(
             f"{path} can only be read by running code that it names ({error}), and code in a file of weights is not "
             "run here; ask its authors for the tensors alone, or save them anew where you trust the file"
@@ -100,7 +83,7 @@ def _read_zip(file: BinaryIO) -> Any:
         limit = size_of(file)
         entries = _Entries(archive, limit)
         data = entries.read(names[0], MOST_PICKLED)
-        return _Unpickler(io.BytesIO(data), limit, lambda key: entries.read(f"{folder}data/{key}", limit)).load()
+        return Unpickler(io.BytesIO(data), limit, lambda key: entries.read(f"{folder}data/{key}", limit)).load()
 
 
 @dataclass
@@ -134,7 +117,7 @@ def _read_chain(file: BinaryIO) -> Any:
     if not _unpickled(file, limit)["little_endian"]:
         raise ValueError("values of a big-endian machine")
     start = file.tell()
-    first = _Unpickler(file, limit, None)
+    first = Unpickler(file, limit, None)
     first.load()
     keys = _unpickled(file, limit)
     storages: dict[str, bytearray] = {}
@@ -145,274 +128,8 @@ def _read_chain(file: BinaryIO) -> Any:
         storages[key] = bytearray(count)
         file.readinto(storages[key])  # type: ignore[attr-defined]
     file.seek(start)
-    return _Unpickler(file, limit, storages.__getitem__).load()
+    return Unpickler(file, limit, storages.__getitem__).load()
 
 
 def _unpickled(file: BinaryIO, limit: int) -> Any:
-    return _Unpickler(file, limit, None).load()
-
-
-class _Limited:
-    """The part of a file that one pickle may take."""
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-        self._left = MOST_PICKLED
-
-    def read(self, count: int) -> bytes:
-        return self._taken(self._file.read(min(count, self._left + 1)))
-
-    def readline(self) -> bytes:
-        return self._taken(self._file.readline(self._left + 1))
-
-    def readinto(self, buffer: Any) -> int:
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def _taken(self, data: bytes) -> bytes:
-        self._left -= len(data)
-        if self._left < 0:
-            raise ValueError("a pickle of too many bytes")
-        return data
-
-
-@dataclass(frozen=True)
-class _Function:
-    """The meaning of a name in a pickle that is called."""
-
-    call: Callable[..., Any]
-
-
-@dataclass(frozen=True)
-class _Storage:
-    """The values that tensors are views of; None before they are known."""
-
-    values: Tensor | None
-
-
-@dataclass
-class _NumpyType:
-    name: str
-    order: str = "<"
-
-
-_OPCODES = (
-    "PROTO FRAME STOP MARK NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 LONG1 BINFLOAT BINUNICODE SHORT_BINUNICODE "
-    "BINUNICODE8 BINSTRING SHORT_BINSTRING BINBYTES SHORT_BINBYTES BINBYTES8 EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 "
-    "EMPTY_LIST EMPTY_DICT BINGET LONG_BINGET BINPUT LONG_BINPUT MEMOIZE GLOBAL STACK_GLOBAL BINPERSID"
-)
-_TYPES = {
-    "Double": "float64", "Float": "float32", "Half": "float16", "BFloat16": "bfloat16", "Long": "int64", "Int": "int32",
-    "Short": "int16", "Char": "int8", "Byte": "uint8", "Bool": "bool",
-}  # fmt: skip
-_TYPE_NAMES = (*_TYPES.values(), "uint16", "uint32", "uint64", "float8_e4m3fn", "float8_e5m2")
-
-
-class _Unpickler(pickle._Unpickler):
-    """Python's own unpickler with few opcodes, no classes, and calls of this module's functions alone.
-
-    Parameters
-    ----------
-    limit
-        The size of the file, which bounds what its tensors may take.
-    values
-        From the key of a storage to its bytes; None where they are not known yet, and then tensors are None.
-    """
-
-    stack: list[Any]  # these two are Python's own, which its type stubs do not know
-    pop_mark: Callable[[], list[Any]]
-    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
-        getattr(pickle, name)[0]: pickle._Unpickler.dispatch[getattr(pickle, name)[0]] for name in _OPCODES.split()
-    }
-
-    def __init__(self, file: Any, limit: int, values: Callable[[str], bytearray] | None) -> None:
-        super().__init__(_Limited(file), encoding="latin-1")
-        self._left = MOST_TIMES * limit + 2**20
-        self._copied = MOST_PICKLED
-        self._values = values
-        self._storages: dict[str, _Storage] = {}
-        self.item_sizes: dict[str, int] = {}
-
-    def find_class(self, module: str, name: str) -> Any:
-        found = self._meaning(f"{module}.{name}")
-        if found is None:
-            raise _NotData(f"{module}.{name}")
-        return found
-
-    def _meaning(self, name: str) -> Any:
-        """Return the meaning of a name; None if only code could make it."""
-        import torch
-
-        kind = re.fullmatch(r"torch\.(?:cuda\.|storage\.)?(\w+)Storage", name)
-        if kind and kind.group(1) in _TYPES:
-            return getattr(torch, _TYPES[kind.group(1)])
-        if name == "torch.storage.UntypedStorage":
-            return torch.uint8
-        if name.removeprefix("torch.") in _TYPE_NAMES:
-            return getattr(torch, name.removeprefix("torch."))
-        functions: dict[str, Callable[..., Any]] = {
-            "torch._utils._rebuild_tensor": self._tensor,
-            "torch._utils._rebuild_tensor_v2": self._tensor,
-            "torch._utils._rebuild_tensor_v3": self._tensor_of_type,
-            "torch._utils._rebuild_parameter": lambda data, *_: data,
-            "torch._utils._rebuild_parameter_with_state": lambda data, *_: data,
-            "torch._tensor._rebuild_from_type_v2": lambda function, kind, args, state: function.call(*args),
-            "torch.Size": tuple,
-            "torch.device": lambda name, number=None: _text(name) if number is None else f"{_text(name)}:{number:d}",
-            "collections.OrderedDict": _dict,
-            "collections.Counter": _dict,
-            "_codecs.encode": _encoded,
-            "numpy.dtype": lambda name, *_: _NumpyType(_text(name)),
-            "numpy.core.multiarray.scalar": _number,
-            "numpy._core.multiarray.scalar": _number,
-        }
-        kinds = ("torch.Tensor", "torch.nn.parameter.Parameter")  # as arguments, and never called
-        return _Function(functions[name]) if name in functions else name if name in kinds else None
-
-    def persistent_load(self, pid: Any) -> _Storage:
-        """Return the storage that a pickle refers to: ("storage", type, key, device, count), perhaps with a part."""
-        import torch
-
-        if type(pid) is not tuple or len(pid) not in (5, 6):
-            raise ValueError("a reference to something else than a storage")
-        what, kind, key, _, count, *part = pid
-        if what != "storage" or not isinstance(kind, torch.dtype) or not isinstance(key, str):
-            raise ValueError("a reference to something else than a storage")
-        if key not in self._storages:
-            self.item_sizes[key] = kind.itemsize
-            self._storages[key] = _Storage(None if self._values is None else _as_type(self._values(key), kind))
-        whole = self._storages[key].values
-        if whole is None:
-            return self._storages[key]
-        if whole.dtype != kind or not 0 <= count <= len(whole):
-            raise ValueError("a storage with fewer values than the file says")
-        if not part or part[0] is None:
-            return self._storages[key]
-        _, start, length = part[0]
-        if not 0 <= start <= start + length <= len(whole):
-            raise ValueError("a part beyond the end of a storage")
-        return _Storage(whole[start : start + length])
-
-    def _tensor_of_type(
-        self, storage: _Storage, offset: int, size: Any, stride: Any, requires_grad: Any, hooks: Any, kind: dtype,
-        metadata: Any = None,
-    ) -> Tensor | None:  # fmt: skip
-        if storage.values is not None:
-            storage = _Storage(storage.values.view(kind))
-        return self._tensor(storage, offset, size, stride, requires_grad, hooks, metadata)
-
-    def _tensor(
-        self, storage: _Storage, offset: int, size: Any, stride: Any, requires_grad: Any = False, hooks: Any = None,
-        metadata: Any = None,
-    ) -> Tensor | None:  # fmt: skip
-        """Return a view of a storage, all of which must lie within it."""
-        values = storage.values
-        if values is None:
-            return None
-        numbers = (offset, *size, *stride)
-        if not all(type(number) is int and 0 <= number < 2**40 for number in numbers):
-            raise ValueError("a tensor of an impossible shape")
-        if len(size) != len(stride) or len(size) > 16 or metadata:
-            raise ValueError("a tensor of a kind that weights are not")
-        count = 1
-        for length in size:
-            count *= length
-        last = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=True))
-        if count and last >= len(values):
-            raise ValueError("a tensor beyond the end of its storage")
-        self._left -= count * max(4, values.itemsize)  # weights become float32
-        if self._left < 0:
-            raise ValueError("more values than the file holds")
-        return values.as_strided(size, stride, offset) if count else values.new_empty(size)
-
-    def _load_reduce(self) -> None:
-        arguments = self.stack.pop()
-        function = self.stack[-1]
-        if not isinstance(function, _Function):
-            raise _NotData(str(function) if isinstance(function, str) else type(function).__name__)
-        # An argument can be the same large list each time, and functions look at all of it, or copy it.
-        self._copied -= sum(len(one) for one in (arguments, *arguments) if isinstance(one, _SIZED))
-        if self._copied < 0:
-            raise ValueError("calls with more arguments than the pickle has bytes")
-        self.stack[-1] = function.call(*arguments)
-
-    def _load_build(self) -> None:
-        """Take the byte order of a numpy type; what else an object is told of itself, such as hooks, is left out."""
-        state = self.stack.pop()
-        made = self.stack[-1]
-        if isinstance(made, _NumpyType):
-            made.order = {">": ">"}.get(_text(state[1]), "<")
-
-    def _load_appends(self) -> None:
-        items = self.pop_mark()
-        _checked(self.stack[-1], list).extend(items)
-
-    def _load_append(self) -> None:
-        item = self.stack.pop()
-        _checked(self.stack[-1], list).append(item)
-
-    def _load_setitems(self) -> None:
-        items = self.pop_mark()
-        self._set(dict(zip(map(_key, items[::2]), items[1::2], strict=True)))
-
-    def _load_setitem(self) -> None:
-        value, key = self.stack.pop(), self.stack.pop()
-        self._set({_key(key): value})
-
-    def _set(self, items: Mapping[Any, Any]) -> None:
-        _checked(self.stack[-1], dict).update(items)
-
-    for _name, _load in (
-        ("REDUCE", _load_reduce), ("BUILD", _load_build), ("APPEND", _load_append), ("APPENDS", _load_appends),
-        ("SETITEM", _load_setitem), ("SETITEMS", _load_setitems),
-    ):  # fmt: skip
-        dispatch[getattr(pickle, _name)[0]] = _load
-    del _name, _load
-
-
-def _checked(value: Any, kind: type) -> Any:
-    if type(value) is not kind:
-        raise ValueError(f"a {kind.__name__} was expected")
-    return value
-
-
-def _key(value: Any) -> Any:
-    """Return a key of a dict: text, or an integer whose hash is its own."""
-    if type(value) is str:
-        value.encode()  # fails for halves of characters, which no other file can hold
-    elif type(value) is not int or abs(value) >= _LARGEST_KEY:
-        raise ValueError("a key that is neither text nor a number")
-    return value
-
-
-def _dict(items: Any = ()) -> dict[Any, Any]:
-    return {_key(key): value for key, value in (items.items() if isinstance(items, dict) else items)}
-
-
-def _text(value: Any) -> str:
-    return value.decode("ascii") if isinstance(value, bytes) else str(_checked(value, str))
-
-
-def _encoded(text: str, coding: str = "latin1") -> bytes:
-    """Return bytes, which older pickles write as text."""
-    if coding not in ("latin1", "latin-1"):
-        raise ValueError("another coding than Latin-1")
-    return text.encode("latin-1")
-
-
-def _number(kind: _NumpyType, data: bytes | str) -> Any:
-    """Return a scalar of numpy as a number of Python."""
-    import numpy as np
-
-    if not re.fullmatch(r"[fiu][1248]|b1|bool", kind.name):
-        raise ValueError("a scalar that is no number")
-    data = data.encode("latin-1") if isinstance(data, str) else data
-    (number,) = np.frombuffer(data, kind.order + kind.name.replace("bool", "b1")).tolist()
-    return number
-
-
-def _as_type(data: bytearray, kind: dtype) -> Tensor:
-    import torch
-
-    return torch.frombuffer(data, dtype=kind) if data else torch.empty(0, dtype=kind)
+    return Unpickler(file, limit, None).load()

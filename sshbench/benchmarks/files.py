@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -202,9 +202,3 @@ def _value(text: str) -> str | float:
         return float(text)
     except ValueError:
         return text
-
-
-def listed(names: Sequence[str], limit: int = 3) -> str:
-    """Return the first names as text, and how many more there are."""
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sshbench.benchmarks.composite import BenchmarkError
-from sshbench.benchmarks.files import ROLES, FileBenchmark, is_image, listed, read_attributes
+from sshbench.benchmarks.files import ROLES, FileBenchmark, is_image, read_attributes
+from sshbench.errors import listed
 from sshbench.file_names import as_on_disk, same_name
 
 ATTRIBUTES = "attributes.csv"

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 from sshbench.benchmarks.composite import BenchmarkError
-from sshbench.benchmarks.files import FileBenchmark, listed
+from sshbench.benchmarks.files import FileBenchmark
 from sshbench.benchmarks.realhm import VENDORS
+from sshbench.errors import listed
 from sshbench.file_names import relative_parts, same_name, same_names
 
 SUBSETS = ("HCOCO", "HAdobe5k", "HFlickr", "Hday2night")

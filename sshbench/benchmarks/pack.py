@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sshbench.benchmarks.realhm import RealHM
+from sshbench.devices import processors
 from sshbench.whole_file import whole_file
 
 
@@ -49,7 +50,7 @@ def pack(
     with (
         whole_file(path) as temporary,
         pq.ParquetWriter(temporary, schema, compression="none") as writer,
-        ThreadPoolExecutor(os.cpu_count()) as pool,
+        ThreadPoolExecutor(processors()) as pool,
     ):
         # Every file is decoded once: what is packed can be used.
         decoded = pool.map(lambda id: benchmark[id].attributes, benchmark.ids())

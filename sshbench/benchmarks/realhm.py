@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sshbench.benchmarks.composite import BenchmarkError, check_mask
-from sshbench.benchmarks.files import FileBenchmark, images_below, listed, read_attributes
-from sshbench.errors import SshbenchError
+from sshbench.benchmarks.files import FileBenchmark, images_below, read_attributes
+from sshbench.devices import processors
+from sshbench.errors import SshbenchError, listed
 from sshbench.file_names import same_names
 from sshbench.images.masks import Beside, as_share, read_mask
 from sshbench.images.reading import open_image
@@ -146,7 +147,7 @@ def check(
     listing = list_tuples(root, expected)
     problems = list(listing.problems)
     seen: dict[str, str] = {}
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(processors()) as pool:
         for done, (id, texts, digest) in enumerate(pool.map(_examined, listing.tuples.items()), 1):
             problems += [Problem(id, text) for text in texts]
             if digest in seen:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sshbench.benchmarks.composite import BenchmarkError, Composite, Mask, described
-from sshbench.benchmarks.files import ROLES, Images, compose, listed, read_roles
+from sshbench.benchmarks.files import ROLES, Images, compose, read_roles
 from sshbench.benchmarks.folder import check_roles
 from sshbench.benchmarks.ids import usable_ids
+from sshbench.errors import listed, storable
 from sshbench.file_names import of_one_split
 from sshbench.images.cells import FolderFiles, ReadFile, cell_image
 from sshbench.images.hub import hub_files
@@ -95,7 +96,7 @@ class Table:
         files = self._rows.files(i)
         images, mask = read_cells(f"{self._where}: {id}", row, self._columns, files, self.max_pixels)
         used = {*self._columns.values(), self._id_column, "foreground_ratio"}
-        attributes = {k: _text(v) for k, v in row.items() if k not in used and isinstance(v, str | float | int)}
+        attributes = {k: storable(v) for k, v in row.items() if k not in used and isinstance(v, str | float | int)}
         return compose(id, images, mask, attributes)
 
 
@@ -194,11 +195,6 @@ def _values(column: Any) -> list[Any]:
         cells = column.cast(pa.large_binary()).to_pylist()
         values = [None if cell is None else cell.decode("utf-8", "surrogateescape") for cell in cells]
     return values
-
-
-def _text(value: Any) -> Any:
-    """Return a value that can be stored: text that is not UTF-8 has escapes in place of its bytes."""
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from sshbench.compositing.photo import CompositingError, MaskArray, as_floats
 from sshbench.compositing.placement import Box, whole
@@ -23,6 +24,7 @@ _TILE = 1024  # pixels a side worked on at a time, which bounds the memory
 _CONTEXT = 128  # pixels around a tile that are looked at with it, doubled until some of them are opaque
 _REACH = 4  # pixels beyond the mask that get colours too, for a filter that scales the foreground
 _SOLID = 0.9  # of the mask: such pixels are foreground for the estimation
+_COARSE = 4  # pixels a side that become one where colours continue smoothly
 _SURE = 32  # power of the mask with which colours count where those of the old background are not known
 
 
@@ -120,6 +122,25 @@ def continued(image: Floats, weight: Floats) -> Floats:
     coarse = continued(colours, np.minimum(4 * below[..., 0], 1))
     share = weight[..., None]
     return np.asarray(image * share + _doubled(coarse)[:height, :width] * (1 - share), np.float32)
+
+
+def continued_smoothly(image: NDArray[np.uint8], weight: Floats) -> NDArray[np.uint8]:
+    """Continue the colours of an image `[H, W, 3]` to where the weight `[H, W]` is 0, at a quarter of the size.
+
+    The continued colours are smooth, so that the quarter suffices. All pixels get the smooth colours, also those of
+    weight 1; the caller keeps the pixels that it wants to keep.
+    """
+    height, width = weight.shape
+    box = 0, 0, width / _COARSE, height / _COARSE
+    planes = [weight, *(image[..., c] * weight for c in range(3))]
+    share, *colours = (np.asarray(Image.fromarray(plane).reduce(_COARSE)) for plane in planes)
+    found = continued(np.stack(colours, axis=2) / np.maximum(share, 1e-6)[..., None], np.clip(share, 0, 1))
+    out = np.empty_like(image)
+    for c in range(3):
+        plane = Image.fromarray(np.ascontiguousarray(found[..., c]))
+        large = np.asarray(plane.resize((width, height), Image.Resampling.BILINEAR, box))
+        out[..., c] = np.rint(np.clip(large, 0, 255))
+    return out
 
 
 def _pooled(image: Floats) -> Floats:

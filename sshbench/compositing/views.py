@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sshbench.benchmarks.composite import Composite, paste
-from sshbench.compositing.edges import continued
+from sshbench.compositing.edges import continued_smoothly
 from sshbench.compositing.photo import MaskArray, as_floats
 from sshbench.compositing.placement import Box, Layer
 from sshbench.compositing.spaces import SRGB, Space
@@ -19,7 +19,6 @@ SIDE = 512
 """The longest side, in pixels, of the image that a method is shown; networks resize the image to their own size."""
 
 _ROWS = 256
-_COARSE = 4  # pixels a side that become one where colours go on outside of a mask
 _OWN = 0.5  # of the mask: pixels with more keep their own colours
 
 
@@ -86,22 +85,8 @@ def cut_out(
         shown = np.minimum(whole, 255).astype(np.uint8)
     shown = space.seen(shown)
     if soft.min() <= _OWN:
-        shown = np.where((soft > _OWN)[..., None], shown, _around(shown, soft))
+        shown = np.where((soft > _OWN)[..., None], shown, continued_smoothly(shown, soft))
     return shown, soft
-
-
-def _around(image: NDArray[np.uint8], weight: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Return `[H, W, 3]` whose colours go on where there is no weight; they are smooth there, so made at a quarter."""
-    size = image.shape[1], image.shape[0]
-    box = 0, 0, size[0] / _COARSE, size[1] / _COARSE
-    planes = [weight, *(image[..., c] * weight for c in range(3))]
-    share, *colours = (np.asarray(Image.fromarray(plane).reduce(_COARSE)) for plane in planes)
-    found = continued(np.stack(colours, axis=2) / np.maximum(share, 1e-6)[..., None], np.clip(share, 0, 1))
-    large = [
-        np.asarray(Image.fromarray(np.ascontiguousarray(found[..., c])).resize(size, Image.Resampling.BILINEAR, box))
-        for c in range(3)
-    ]
-    return np.asarray(np.rint(np.clip(np.stack(large, axis=2), 0, 255)), np.uint8)
 
 
 def region_composite(

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sshbench.colour.srgb import encode
 from sshbench.images.exif import turned_upright
 from sshbench.images.extras import needed
 from sshbench.images.files import Coding, ImageFile, ImageFileWarning
@@ -174,7 +175,7 @@ def _encoded(
         if to_srgb is not None:
             light = np.clip(light, -1e6, 1e6) @ to_srgb.T
         clipped += int((light > 1).any(axis=2).sum())
-        pixels[rows] = np.rint(65535 * _srgb_codes(np.clip(light, 0, 1)))
+        pixels[rows] = np.rint(65535 * encode(np.clip(light, 0, 1)))
     notes = []
     if clipped:
         notes.append(f"{100 * clipped / (height * width):.2g} % of its pixels are brighter than 1 and are clipped")
@@ -183,11 +184,6 @@ def _encoded(
     if notes:
         warnings.warn(f"{name}: of this picture of linear light {', and '.join(notes)}", ImageFileWarning, stacklevel=2)
     return ImageFile(pixels, alpha, coding=Coding("TIFF"))
-
-
-def _srgb_codes(linear: Floats) -> Floats:
-    """Return the sRGB values, 0..1, of linear light (IEC 61966-2-1)."""
-    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055)
 
 
 def _to_srgb(chromaticities: Any, name: str) -> Floats | None:

@@ -76,7 +76,7 @@ def contact_sheet(
     for i, title in enumerate(titles):
         x, y = _MARGIN + i % columns * step_x, _MARGIN + i // columns * step_y
         sheet.paste(Image.fromarray(apply_lut(original, luts[i - 1], layout="HWC") if i else original), (x, y))
-        draw.text((x, y + height), _shortened(title, font, width), fill=_INK, font=font)
+        draw.text((x, y + height), shortened(title, font, width), fill=_INK, font=font)
     return sheet
 
 
@@ -89,7 +89,8 @@ def _fitted(photo: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uin
     return np.asarray(image.resize((width, height), Image.Resampling.LANCZOS, box))
 
 
-def _shortened(title: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+def shortened(title: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+    """Return the text, or as much of its beginning as fits a width in pixels, with an ellipsis."""
     if font.getlength(title) <= width:
         return title
     while title and font.getlength(title + "…") > width:

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from sshbench.metrics.arrays import MetricError as MetricError
     from sshbench.metrics.colour import ciede2000 as ciede2000
     from sshbench.metrics.colour import fciede2000 as fciede2000
+    from sshbench.metrics.foreground import boundary_mse as boundary_mse
+    from sshbench.metrics.foreground import fmse as fmse
+    from sshbench.metrics.foreground import fmse_scaled as fmse_scaled
+    from sshbench.metrics.foreground import fmse_weighted as fmse_weighted
+    from sshbench.metrics.foreground import fpsnr as fpsnr
     from sshbench.metrics.pair import score as score
     from sshbench.metrics.perceptual import LpipsError as LpipsError
     from sshbench.metrics.perceptual import lpips as lpips
-    from sshbench.metrics.pixel import boundary_mse as boundary_mse
-    from sshbench.metrics.pixel import fmse as fmse
-    from sshbench.metrics.pixel import fmse_scaled as fmse_scaled
-    from sshbench.metrics.pixel import fmse_weighted as fmse_weighted
-    from sshbench.metrics.pixel import fpsnr as fpsnr
     from sshbench.metrics.pixel import mae as mae
     from sshbench.metrics.pixel import mse as mse
     from sshbench.metrics.pixel import psnr as psnr
@@ -43,13 +43,13 @@ _HOMES = {
     "Metric": "suite",
     "MetricError": "arrays",
     "MetricWarning": "suite",
-    "boundary_mse": "pixel",
+    "boundary_mse": "foreground",
     "ciede2000": "colour",
     "fciede2000": "colour",
-    "fmse": "pixel",
-    "fmse_scaled": "pixel",
-    "fmse_weighted": "pixel",
-    "fpsnr": "pixel",
+    "fmse": "foreground",
+    "fmse_scaled": "foreground",
+    "fmse_weighted": "foreground",
+    "fpsnr": "foreground",
     "fssim": "structural",
     "lpips": "perceptual",
     "mae": "pixel",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sshbench.colour.difference import RGB_TO_RATIOS, ciede2000_of_planes, lab_planes, linear_of_srgb
 from sshbench.metrics.arrays import Images, Masks, MetricError, for_arrays, in_one_thread, precise, strips, working
-from sshbench.metrics.pixel import foreground_of
+from sshbench.metrics.foreground import foreground_of
 
 if TYPE_CHECKING:
     import torch

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, Literal
 
 from sshbench.metrics.arrays import Images, Masks, MetricError, for_arrays, in_one_thread, precise, tiles, working
-from sshbench.metrics.pixel import foreground_of
+from sshbench.metrics.foreground import foreground_of
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -15,7 +15,7 @@ from sshbench.benchmarks.composite import FOREGROUND, Composite
 from sshbench.benchmarks.prediction import PredictionError
 from sshbench.benchmarks.protocol import EXTRA, Protocol, ProtocolError
 from sshbench.errors import suggestion
-from sshbench.metrics import colour, perceptual, pixel, structural
+from sshbench.metrics import colour, foreground, perceptual, pixel, structural
 from sshbench.metrics.arrays import MetricError, planes
 from sshbench.metrics.prepare import Prediction, Prepared, prepare
 
@@ -132,7 +132,7 @@ Values = dict[str, "Tensor | None"]
 
 def _errors(pair: _Pair) -> Values:
     if pair.protocol.region == "mask-weighted":
-        mse = pixel.mse_weighted_by_mask.of_batches(pair.prediction, pair.target, pair.mask)
+        mse = foreground.mse_weighted_by_mask.of_batches(pair.prediction, pair.target, pair.mask)
     else:
         mse = pixel.mse.of_batches(pair.prediction, pair.target)
     return {"mse": mse, "psnr": pixel.psnr_of(mse, pair.peak, pair.protocol.epsilon)}
@@ -147,11 +147,13 @@ def _foreground_errors(pair: _Pair) -> Values:
     if not pair.has_foreground:
         return {}
     if how == "scaled":
-        fmse = pixel.fmse_scaled.of_batches(pair.prediction, pair.target, pair.mask)
+        fmse = foreground.fmse_scaled.of_batches(pair.prediction, pair.target, pair.mask)
     elif how == "weighted":
-        fmse = pixel.fmse_weighted.of_batches(pair.prediction, pair.target, pair.mask, epsilon=pair.protocol.epsilon)
+        fmse = foreground.fmse_weighted.of_batches(
+            pair.prediction, pair.target, pair.mask, epsilon=pair.protocol.epsilon
+        )
     else:
-        fmse = pixel.fmse_weighted.of_batches(pair.prediction, pair.target, pair.foreground)
+        fmse = foreground.fmse_weighted.of_batches(pair.prediction, pair.target, pair.foreground)
     return {"fmse": fmse, "fpsnr": pixel.psnr_of(fmse, pair.peak)}
 
 
@@ -161,8 +163,8 @@ def _similarity(pair: _Pair) -> Values:
     prediction, target = pair.prediction, pair.target
     if how.background == "target":
         prediction = prediction * pair.mask + target * (1 - pair.mask)
-    foreground = pair.foreground if pair.has_foreground and "fssim" in pair.protocol.metrics else None
-    means = structural.ssim_means(prediction, target, foreground, peak=pair._span(how.peak), window=how.window)
+    inside = pair.foreground if pair.has_foreground and "fssim" in pair.protocol.metrics else None
+    means = structural.ssim_means(prediction, target, inside, peak=pair._span(how.peak), window=how.window)
     return dict(zip(("ssim", "fssim"), means, strict=True))
 
 
@@ -172,11 +174,11 @@ def _visible(pair: _Pair) -> Values:
 
 
 def _boundary(pair: _Pair) -> Values:
-    band = pixel.boundary_band(pair.prepared.mask >= FOREGROUND)
+    band = foreground.boundary_band(pair.prepared.mask >= FOREGROUND)
     if not band.any():
         return {}
     return {
-        "boundary_mse": pixel.fmse_weighted.of_batches(
+        "boundary_mse": foreground.fmse_weighted.of_batches(
             pair.prediction, pair.target, pair._planes(band.astype(np.uint8))
         )
     }

@@ -23,6 +23,7 @@ from typing import Any
 from sshbench.benchmarks.composite import Benchmark
 from sshbench.benchmarks.ids import check_ids
 from sshbench.benchmarks.protocol import Protocol
+from sshbench.devices import processors
 from sshbench.errors import SshbenchError
 from sshbench.lut.kernels import cpu
 from sshbench.methods.identity import Identity
@@ -247,7 +248,7 @@ class _Plan:
 
 def _team(plan: _Plan, workers: int | None, device: str) -> Workers | _Here:
     """Return the judges: this process, or other processes if there are several or if a method could end this one."""
-    count = workers or (min(machine.processors(), 4) if device == "cpu" else 1)
+    count = workers or (min(processors(), 4) if device == "cpu" else 1)
     foreign = any(isinstance(method, str) and is_foreign(method) for method in plan.job.methods)
     if count == 1 and not foreign and plan.limit is None:
         return _Here(plan)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 import sys
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from sshbench.devices import processors
 
 _LIBRARIES = ("sshbench", "numpy", "scipy", "torch", "torchvision", "lpips", "pillow")
 
@@ -63,11 +64,6 @@ def revision() -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return said.stdout.strip()
-
-
-def processors() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _processor() -> str:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from sshbench.errors import SshbenchError, sentence
+from sshbench.errors import SshbenchError, sentence, storable
 from sshbench.whole_file import whole_file
 
 FORMAT = 1
@@ -143,7 +143,7 @@ def write_records(
     """
     metrics = list(dict.fromkeys(name for record in records for name in record.metrics))
     attributes = attribute_columns(records, {*_COLUMNS.names, *metrics})
-    said = {column: str(_text(name)) for column, name in attributes.items()}
+    said = {column: str(storable(name)) for column, name in attributes.items()}
     meta = _Meta(format=FORMAT, metrics=metrics, attributes=said, versions=dict(versions or {}))
     arrays = [pa.array([_cell(getattr(record, f.name), f.type) for record in records], f.type) for f in _COLUMNS]
     columns = list(_COLUMNS)
@@ -156,7 +156,7 @@ def write_records(
         is_text = any(value is not None and not _is_number(value) for value in values)
         kind = pa.string() if is_text else pa.float64()
         columns.append(pa.field(column, kind))
-        arrays.append(pa.array([v if v is None else _text(str(v)) if is_text else float(v) for v in values], kind))
+        arrays.append(pa.array([v if v is None else storable(str(v)) if is_text else float(v) for v in values], kind))
     schema = pa.schema(columns, metadata={_KEY: meta.model_dump_json().encode()})
     with whole_file(path) as temporary:
         pq.write_table(pa.Table.from_arrays(arrays, schema=schema), temporary)
@@ -166,7 +166,7 @@ def attribute_columns(records: Iterable[Record], taken: set[str]) -> dict[str, s
     """Return the column of each attribute: its own name, or with `attribute_` in front if the name is taken."""
     columns: dict[str, str] = {}
     for name in dict.fromkeys(name for record in records for name in record.attributes):
-        column = str(_text(name))
+        column = str(storable(name))
         while column in taken or column in columns:
             column = f"attribute_{column}"
         columns[column] = name
@@ -175,12 +175,7 @@ def attribute_columns(records: Iterable[Record], taken: set[str]) -> dict[str, s
 
 def _cell(value: Any, kind: pa.DataType) -> Any:
     """Return the value as its column holds it: a whole number of seconds that a line of JSON held becomes a float."""
-    return float(value) if pa.types.is_floating(kind) and value is not None else _text(value)
-
-
-def _text(value: Any) -> Any:
-    """Return the value; bytes of a file name that are not UTF-8 become escapes."""
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+    return float(value) if pa.types.is_floating(kind) and value is not None else storable(value)
 
 
 def _is_score(value: Any) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sshbench.compositing.edges import continued_smoothly
 from sshbench.compositing.photo import Photo, in_srgb
 from sshbench.compositing.placement import whole
 from sshbench.compositing.views import small
@@ -22,7 +23,7 @@ PAINTED = 2048
 """Longest side of a mask that is painted in the page."""
 _BASE, _LEAST = 2048, 64  # longest sides of the largest and the smallest step of a pyramid
 _LOSSLESS = 4_000_000  # pixels up to which the page is sent PNG
-_STEP, _OPAQUE = 8, 8  # of `bled`: by how much colours are averaged, and the alpha below which they do not count
+_OPAQUE = 8  # the alpha below which colours count as hidden
 
 Rgb = NDArray[np.uint8]
 
@@ -74,41 +75,8 @@ def bled(pixels: Rgb, alpha: NDArray[np.uint8]) -> Rgb:
     hidden = alpha < _OPAQUE
     if not hidden.any() or hidden.all():
         return pixels
-    height, width = alpha.shape
-    factor = min(_STEP, height, width)
     weight = np.where(hidden, 0, alpha).astype(np.float32) / np.float32(255)
-    size = -(-width // factor), -(-height // factor)
-    planes = [weight, *(weight * pixels[..., c].astype(np.float32) for c in range(3))]
-    reduced = np.stack([_reduced(plane, factor) for plane in planes])
-    spread = _spread(reduced[1:], reduced[0])
-    result = pixels.copy()
-    for channel in range(3):
-        plane = Image.fromarray(np.ascontiguousarray(spread[channel]))
-        box = (0, 0, width / factor, height / factor)
-        assert plane.size == size
-        large = np.asarray(plane.resize((width, height), Image.Resampling.BILINEAR, box))
-        result[..., channel][hidden] = np.rint(np.clip(large, 0, 255))[hidden]
-    return result
-
-
-def _reduced(plane: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
-    """Return the sums of square blocks; the edge may cut off the last blocks."""
-    height, width = plane.shape
-    padded = np.pad(plane, ((0, -height % factor), (0, -width % factor)))
-    blocks = padded.reshape(padded.shape[0] // factor, factor, padded.shape[1] // factor, factor)
-    return np.asarray(blocks.sum(axis=(1, 3)), np.float32)
-
-
-def _spread(colour: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Colours `[3, h, w]` over weights; where there is no weight, those of the same place at half the size."""
-    known = weight > 0
-    here = colour / np.where(known, weight, 1)
-    if known.all() or min(weight.shape) == 1:
-        fallback = colour.sum(axis=(1, 2), keepdims=True) / max(float(weight.sum()), 1e-6)
-        return np.asarray(np.where(known, here, fallback), np.float32)
-    half = _spread(np.stack([_reduced(plane, 2) for plane in colour]), _reduced(weight, 2))
-    large = half.repeat(2, axis=1).repeat(2, axis=2)[:, : weight.shape[0], : weight.shape[1]]
-    return np.where(known, here, large)
+    return np.where(hidden[..., None], continued_smoothly(pixels, weight), pixels)
 
 
 def steps_of(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], ...]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from sshbench.lut.sheet import shortened
 from sshbench.triplets.recipe import Box
 from sshbench.triplets.settings import PHOTOGRAPHED, Background
 
@@ -97,10 +98,10 @@ def triplet_sheet(rows: Sequence[SheetRow], *, tile: int = 200, font_size: int |
     sheet = Image.new("RGB", (width, head + len(rows) * step), PAPER)
     draw = ImageDraw.Draw(sheet)
     heading = "photograph and its crops" if len(rows[0].boxes) > 1 else "photograph and its crop"
-    draw.text((_GAP, _GAP), _shortened(heading, font, photo_width), INK, font)
+    draw.text((_GAP, _GAP), shortened(heading, font, photo_width), INK, font)
     for column, shown in enumerate(rows[0].tiles):
         x = 2 * _GAP + photo_width + column * (tile + _GAP)
-        draw.text((x, _GAP), _shortened(shown.name, font, tile), INK, font)
+        draw.text((x, _GAP), shortened(shown.name, font, tile), INK, font)
     for line, row in enumerate(rows):
         y = head + line * step
         if row.photo is None:
@@ -108,12 +109,12 @@ def triplet_sheet(rows: Sequence[SheetRow], *, tile: int = 200, font_size: int |
         else:
             picture = _with_boxes(row.photo, row.boxes, photo_width, tile, small)
             sheet.paste(picture, (_GAP, y + (tile - picture.height) // 2))
-        draw.text((_GAP, y + tile + 2), _shortened(row.title, small, photo_width), PALE, small)
+        draw.text((_GAP, y + tile + 2), shortened(row.title, small, photo_width), PALE, small)
         for column, shown in enumerate(row.tiles):
             x = 2 * _GAP + photo_width + column * (tile + _GAP)
             sheet.paste(_scaled(shown.pixels, tile, tile), (x, y))
             draw.rectangle((x, y, x + tile - 1, y + tile - 1), outline=shown.frame, width=_LINE)
-            draw.text((x, y + tile + 2), _shortened(shown.caption, small, tile), PALE, small)
+            draw.text((x, y + tile + 2), shortened(shown.caption, small, tile), PALE, small)
     return sheet
 
 
@@ -139,11 +140,3 @@ def _with_boxes(
 
 def _scaled(pixels: Pixels, width: int, height: int) -> Image.Image:
     return Image.fromarray(pixels).convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
-
-
-def _shortened(text: str, font: Font, width: int) -> str:
-    if font.getlength(text) <= width:
-        return text
-    while text and font.getlength(text + "…") > width:
-        text = text[:-1]
-    return text.rstrip() + "…"

@@ -128,7 +128,7 @@ def test_a_file_of_ones_own_depends_on_what_it_imports_of_the_package(tmp_path: 
     ["from sshbench.metrics import fmse", "from sshbench import metrics", "import sshbench.metrics", "import sshbench"],
 )
 def test_names_that_packages_load_on_first_use_lead_to_their_modules(tmp_path: Path, text: str) -> None:
-    assert "sshbench.metrics.pixel" in sources_in(user_module(write(tmp_path, mine=text))).files
+    assert "sshbench.metrics.foreground" in sources_in(user_module(write(tmp_path, mine=text))).files
 
 
 @pytest.mark.parametrize("text", ["1 +", "\0", "# -*- coding: nothing -*-", ""])

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from sshbench.metrics import arrays, colour, pixel, structural
+from sshbench.metrics import arrays, colour, foreground, pixel, structural
+from sshbench.metrics.foreground import boundary_band
 
 
 def images(seed: int = 0, size: tuple[int, int] = (40, 30)) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -31,7 +32,7 @@ def test_a_constant_error() -> None:
 def test_identical_images() -> None:
     _, target, mask = images()
     assert pixel.psnr(target, target) == math.inf
-    assert pixel.mse(target, target) == pixel.fmse_scaled(target, target, mask) == 0
+    assert pixel.mse(target, target) == foreground.fmse_scaled(target, target, mask) == 0
 
 
 def test_bytes_do_not_wrap_around() -> None:
@@ -45,32 +46,34 @@ def test_both_foreground_errors_agree_on_masks_of_0_and_1_alone() -> None:
     square = (prediction.astype(float) - target) ** 2
     hard = (soft > 0.4).astype(np.float32)
     expected = square[hard == 1].mean()
-    assert pixel.fmse_weighted(prediction, target, hard) == pytest.approx(expected)
-    assert pixel.fmse_scaled(prediction, target, hard) == pytest.approx(expected)
+    assert foreground.fmse_weighted(prediction, target, hard) == pytest.approx(expected)
+    assert foreground.fmse_scaled(prediction, target, hard) == pytest.approx(expected)
     weight = soft.astype(np.float64)[..., None]
-    assert pixel.fmse_weighted(prediction, target, soft) == pytest.approx((weight * square).sum() / (3 * weight.sum()))
+    assert foreground.fmse_weighted(prediction, target, soft) == pytest.approx(
+        (weight * square).sum() / (3 * weight.sum())
+    )
     scaled = ((weight * prediction - weight * target) ** 2).mean() * soft.size / weight.sum()
-    assert pixel.fmse_scaled(prediction, target, soft) == pytest.approx(scaled)
-    assert pixel.mse_weighted_by_mask(prediction, target, soft) == pytest.approx((weight * square).mean())
+    assert foreground.fmse_scaled(prediction, target, soft) == pytest.approx(scaled)
+    assert foreground.mse_weighted_by_mask(prediction, target, soft) == pytest.approx((weight * square).mean())
 
 
 def test_the_band_is_within_the_radius_of_the_border_on_both_sides() -> None:
-    foreground = np.zeros((20, 30), bool)
-    foreground[:, 12:] = True
-    band = pixel.boundary_band(foreground, radius=3)
+    inside = np.zeros((20, 30), bool)
+    inside[:, 12:] = True
+    band = boundary_band(inside, radius=3)
     assert (band == ((np.arange(30) >= 9) & (np.arange(30) < 15))).all()
-    assert not pixel.boundary_band(np.ones((9, 9), bool), 2).any()
+    assert not boundary_band(np.ones((9, 9), bool), 2).any()
     half = np.arange(256)[:, None] < np.full(256, 99)
-    assert pixel.boundary_band(half)[:, 0].sum() == 2 * 4  # a 64th of 256, both sides
+    assert boundary_band(half)[:, 0].sum() == 2 * 4  # a 64th of 256, both sides
 
 
 METRICS = {
     "mse": pixel.mse,
     "mae": pixel.mae,
     "psnr": pixel.psnr,
-    "fmse_weighted": pixel.fmse_weighted,
-    "fmse_scaled": pixel.fmse_scaled,
-    "mse_weighted_by_mask": pixel.mse_weighted_by_mask,
+    "fmse_weighted": foreground.fmse_weighted,
+    "fmse_scaled": foreground.fmse_scaled,
+    "mse_weighted_by_mask": foreground.mse_weighted_by_mask,
     "ssim": structural.ssim,
     "fssim": structural.fssim,
     "ciede2000": colour.ciede2000,
@@ -118,4 +121,4 @@ def test_a_gpu_gives_the_same(name: str) -> None:
 
 
 def test_a_pixel_of_one_half_is_foreground() -> None:
-    assert pixel.foreground_of(torch.tensor([0.0, 0.499, 0.5, 1.0])).tolist() == [0, 0, 1, 1]
+    assert foreground.foreground_of(torch.tensor([0.0, 0.499, 0.5, 1.0])).tolist() == [0, 0, 1, 1]

@@ -60,8 +60,8 @@ def test_a_changed_line_of_the_package_makes_anew_what_it_can_change(copy: Path)
 
     edit(
         copy / "metrics/pixel.py",
-        "def _count(image: Tensor) -> int:",
-        "def _count(image: Tensor) -> int:\n    return image[0].numel() / 2",
+        "def values_of(image: Tensor) -> int:",
+        "def values_of(image: Tensor) -> int:\n    return image[0].numel() / 2",
     )
     third, same = run(copy)
     assert same == again

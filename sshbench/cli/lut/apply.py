@@ -16,6 +16,7 @@ from sshbench.cli.image_limit import limits, max_megapixels
 from sshbench.cli.lut.arguments import LutName, fixed_part, images_below, is_pattern, matches
 from sshbench.cli.progress import Progress
 from sshbench.cli.stopping import go_on
+from sshbench.devices import processors
 from sshbench.errors import SshbenchError, sentence
 from sshbench.whole_file import would_replace
 
@@ -56,7 +57,7 @@ class ImageJob:
 @click.option(
     "--jobs",
     type=click.IntRange(1),
-    default=min(4, os.cpu_count() or 1),
+    default=min(4, processors()),
     show_default="number of processors, at most 4",
     help="The number of images to work on at a time.",
 )

@@ -5,7 +5,6 @@ A wheel built without a compiler lacks them; `available()` says so, and `sshbenc
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -13,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sshbench.devices import processors
 from sshbench.lut.domain import Domain
 from sshbench.lut.kernels import plain
 
@@ -69,7 +69,7 @@ def default_threads() -> int:
     torch = sys.modules.get("torch")
     if torch is not None and hasattr(torch, "get_num_threads"):
         return int(torch.get_num_threads())
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return processors()
 
 
 def coordinates(

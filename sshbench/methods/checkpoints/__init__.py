@@ -5,11 +5,12 @@ Such files come from other people: a pickle is read as data, never as code, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sshbench.errors import listed
 from sshbench.methods.base import WeightsError
 from sshbench.methods.tensor_files import TYPES
 from sshbench.torch_files import TorchFileError, read_torch
@@ -159,7 +160,7 @@ def fitting(module: nn.Module, state: Mapping[str, Tensor], path: str | Path) ->
         if name in given and given[name].shape != own[name].shape
     ]
     faults = [
-        f"{what} {_listed(names)}"
+        f"{what} {listed(list(names), _LOST)}"
         for what, names in (("lacks", missing), ("has an unknown", extra), ("has of another shape", other))
         if names
     ]
@@ -180,7 +181,7 @@ def shape_of(state: Mapping[str, Tensor], name: str, path: Path) -> tuple[int, i
         prefix = next((one.removesuffix(name) for one in state if one.endswith(f".{name}")), None)
         if prefix:
             raise WeightsError(f"{path} has {name} as {prefix}{name}; save it again without {prefix!r} in its names")
-        raise WeightsError(f"{path} lacks {name}; it has {_listed(list(state))}, so it is of another network")
+        raise WeightsError(f"{path} lacks {name}; it has {listed(list(state), _LOST)}, so it is of another network")
     shape = tuple(state[name].shape)
     if len(shape) != 4 or 0 in shape:
         raise WeightsError(f"{path} has of another shape {name} ({_shape(state[name])}, not that of a convolution)")
@@ -191,12 +192,6 @@ def count_of(state: Mapping[str, Tensor], prefix: str) -> int:
     """Return how many different numbers follow a prefix in the names of a state dict, such as numbers of layers."""
     rest = (name.removeprefix(prefix).partition(".")[0] for name in state if name.startswith(prefix))
     return len({number for number in rest if number.isdigit()})
-
-
-def _listed(names: Iterable[str]) -> str:
-    names = list(names)
-    rest = f" and {len(names) - _LOST} more" if len(names) > _LOST else ""
-    return ", ".join(names[:_LOST]) + rest
 
 
 def _shape(value: Tensor) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from itertools import dropwhile
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from sshbench.errors import listed
 from sshbench.methods.base import WeightsError
 from sshbench.methods.checkpoints import read_state, strict_load
 from sshbench.methods.checkpoints.caffemodel import read_caffemodel
@@ -28,7 +29,6 @@ Arrays = Mapping[str, NDArray[Any]]
 
 # Variables of TensorFlow's optimizer, and its counters.
 _TRAINING = re.compile(r".*/Adam(_\d+)?|(.*/)?beta[12]_power(_\d+)?|global_step|.*/ExponentialMovingAverage")
-_MOST = 3  # names that a sentence lists
 _MOST_TIMES, _ALWAYS = 4, 2**28  # arrays take up to 4 times the bytes of their archive, and 256 MB
 
 
@@ -197,14 +197,9 @@ def _check(found: Arrays, used: Mapping[str, tuple[int, ...]], path: str | Path)
             if name in found and found[name].shape != shape
         ],
     }
-    said = [f"it {what} {_listed(names)}" for what, names in faults.items() if names]
+    said = [f"it {what} {listed(list(names))}" for what, names in faults.items() if names]
     if said:
         raise WeightsError(f"{path} does not fit the published DIH: {'; '.join(said)}")
-
-
-def _listed(names: Iterable[str]) -> str:
-    names = list(names)
-    return ", ".join(names[:_MOST]) + (f" and {len(names) - _MOST} more" if len(names) > _MOST else "")
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:

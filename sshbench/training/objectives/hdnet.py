@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from sshbench.networks.hdnet import HDNet, start_at_identity
 from sshbench.training.objectives import Batch, Phase
 from sshbench.training.objectives.composites import blended, check_crop, mask_normalised
-from sshbench.training.objectives.network import begin, made_with
+from sshbench.training.objectives.network import begin, made_with, narrow
 from sshbench.training.recipe import Recipe, RecipeError
 
 
@@ -32,7 +32,7 @@ class HdnetObjective:
             raise RecipeError(f"network.background is target or composite, not {self.background!r}")
         self.network = made_with(HDNet, self.architecture)
         check_crop(recipe, self.network.multiple)
-        self.network.apply(_initialise)
+        self.network.apply(narrow)
         begin(self.network, start, start_at_identity)
         self.modules = nn.ModuleDict({"network": self.network})
         self.phases = (Phase("hdnet", list(self.network.parameters()), self.terms),)
@@ -57,16 +57,6 @@ class HdnetObjective:
             composite = composite * mask + batch["real"] * (1 - mask)
         made: Tensor = self.network(torch.cat([composite, mask], 1)).image
         return made, mask
-
-
-@torch.no_grad()
-def _initialise(module: nn.Module) -> None:
-    """Draw weights from N(0, 0.02), and set biases to 0; the norms' affine maps begin as the identity."""
-    for name, parameter in module.named_parameters(recurse=False):
-        if parameter.ndim > 1:
-            parameter.normal_(0, 0.02)
-        elif name == "bias":
-            parameter.zero_()
 
 
 def make(recipe: Recipe) -> HdnetObjective:

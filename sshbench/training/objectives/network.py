@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+import torch
 from torch import nn
 
 from sshbench.training.recipe import RecipeError
@@ -46,6 +47,16 @@ def xavier(network: nn.Module, magnitude: float) -> None:
             nn.init.normal_(module.weight, 0.0, math.sqrt(2 * magnitude / sum(fans)))
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+
+
+@torch.no_grad()
+def narrow(module: nn.Module) -> None:
+    """Draw the weights of one module from N(0, 0.02), and set its biases to 0; other parameters stay as they are."""
+    for name, parameter in module.named_parameters(recurse=False):
+        if parameter.ndim > 1:
+            parameter.normal_(0, 0.02)
+        elif name.endswith("bias"):
+            parameter.zero_()
 
 
 def begin(network: Network, start: str, at_identity: Callable[[Network], None]) -> None:

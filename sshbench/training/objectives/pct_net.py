@@ -13,7 +13,7 @@ from sshbench.networks.pct_net import PCTNetViT, enlarged, mapped, start_at_iden
 from sshbench.training.objectives import Batch, Phase
 from sshbench.training.objectives.composites import check_crop, mask_normalised, unit
 from sshbench.training.objectives.contrast import StyleContrast
-from sshbench.training.objectives.network import begin, made_with, xavier
+from sshbench.training.objectives.network import begin, made_with, narrow, xavier
 from sshbench.training.recipe import Recipe, RecipeError
 
 
@@ -42,7 +42,7 @@ class PctNetObjective:
                 f"{self.side}"
             )
         if isinstance(self.network, PCTNetViT):
-            self.network.apply(_narrow)
+            self.network.apply(narrow)
         else:
             xavier(self.network, 2)
         begin(self.network, start, start_at_identity)
@@ -94,16 +94,6 @@ def slope(maps: Tensor) -> Tensor:
     kernels = torch.stack([across, across.T])[:, None]
     padded = F.pad(maps, (1, 1, 1, 1), mode="replicate").flatten(0, 1)[:, None]
     return (F.conv2d(padded, kernels).square().sum(1) + 1e-6).sqrt().mean()
-
-
-@torch.no_grad()
-def _narrow(module: nn.Module) -> None:
-    """Draw weights of convolutions and matrices from N(0, 0.02), and set biases to 0."""
-    for name, parameter in module.named_parameters(recurse=False):
-        if parameter.ndim > 1:
-            parameter.normal_(0, 0.02)
-        elif name.endswith("bias"):
-            parameter.zero_()
 
 
 def make(recipe: Recipe) -> PctNetObjective:

@@ -28,8 +28,9 @@ from sshbench.errors import SshbenchError, printable
 from sshbench.methods.base import Method
 from sshbench.options import fields_of
 from sshbench.studio.examples import EXAMPLES
-from sshbench.studio.session import ROLES, Session, StudioError, printable_name
-from sshbench.studio.wish import Wish, controls, needs_weights, offered
+from sshbench.studio.session import ROLES, Session
+from sshbench.studio.visitor_names import printable_name
+from sshbench.studio.wish import StudioError, Wish, controls, needs_weights, offered
 from sshbench.web import Limits, Refused, check_extra, read_json
 
 if TYPE_CHECKING:

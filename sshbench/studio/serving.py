@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from sshbench.studio.server import MOST_PIXELS, make_app
-from sshbench.studio.session import StudioError
+from sshbench.studio.wish import StudioError
 from sshbench.web import check_extra
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")  # Starlette has the last one with or without brackets

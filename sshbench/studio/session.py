@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 import threading
-import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,32 +24,27 @@ from sshbench.colour.strength import Amount
 from sshbench.compositing.harmonize import Harmonized, harmonize, harmonize_scene
 from sshbench.compositing.painting import find_painting
 from sshbench.compositing.photo import CompositingError, Photo, in_srgb, open_mask, open_photo
-from sshbench.compositing.place import Place
-from sshbench.compositing.placement import Box, extent, reference_box
-from sshbench.compositing.scene import Scene, open_scene
+from sshbench.compositing.placement import Box, extent
+from sshbench.compositing.scene import Scene
 from sshbench.errors import SshbenchError
 from sshbench.images.opening import MAX_PIXELS
 from sshbench.lut.table import Lut
 from sshbench.methods.base import Method
 from sshbench.methods.full_resolution import ColourMap
-from sshbench.studio.copies import Copies, copies_of, encoded, painted, painted_size, repainted, step_for, steps_of
-from sshbench.studio.wish import Wish, command
+from sshbench.studio.bundle import SUFFIXES, bundle_names, layer_suffix, made_names, write_bundle
+from sshbench.studio.copies import Copies, copies_of, encoded, painted, painted_size, repainted, steps_of
+from sshbench.studio.small_scene import small_scene
+from sshbench.studio.visitor_names import printable_name, safe_name, suffix_of
+from sshbench.studio.wish import StudioError, Wish, command
 from sshbench.whole_file import whole_file
 
 ROLES = ("foreground", "background")
 KINDS = ("picture", "layer", "psd", "lut", "bundle")
-SUFFIXES = (".png", ".tif", ".jpg", ".webp")
 MOST_SAVED = 100
 """Files that a session saves."""
-_OBJECT = 512  # pixels that the foreground's longest side has, at least, on what methods are shown
 _PROOF = 1280  # pixels of the longest side, at least, of a composite that the server makes for the screen
 _MAPS = 16  # that a session keeps
 _STATE = "session.json"
-_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}")
-
-
-class StudioError(SshbenchError):
-    """An error: a request cannot be fulfilled in the present state; the message names the remedy."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +121,7 @@ class Session:
             copies = copies_of(photo)
             box = _box_of(photo)
             version = self._next()
-            suffix = _suffix_of(name)
+            suffix = suffix_of(name)
             file = f"{role}-{version}{suffix}"
             os.replace(upload, self.folder / file)
             before = self.pictures.get(role)
@@ -284,20 +277,15 @@ class Session:
             number = self._next()
             folder = self.folder / "saved"
             folder.mkdir(exist_ok=True)
-            ends = {"picture": suffix, "layer": _layer_suffix(suffix), "psd": ".psd", "lut": ".cube", "bundle": ".zip"}[
-                kind
-            ]
+            ends, write = {
+                "picture": (suffix, result.save),
+                "layer": (layer_suffix(suffix), result.save_layer),
+                "psd": (".psd", result.save_psd),
+                "lut": (".cube", result.export_lut),
+                "bundle": (".zip", lambda path: self._bundle(path, result, wish, suffix)),
+            }[kind]
             path = folder / f"{kind}-{number}{ends}"
-            if kind == "picture":
-                result.save(path)
-            elif kind == "layer":
-                result.save_layer(path)
-            elif kind == "psd":
-                result.save_psd(path)
-            elif kind == "lut":
-                result.export_lut(path)
-            else:
-                self._bundle(path, result, wish, suffix)
+            write(path)
             said = {
                 "file": path.name,
                 "kind": kind,
@@ -311,7 +299,7 @@ class Session:
     def command(self, wish: Wish, suffix: str = ".png") -> str:
         """Return the command line that makes the picture of a wish from the visitor's files and `mask.png`."""
         names = self._names()
-        outputs = {"-o": f"picture{suffix}", "--layer": f"layer{_layer_suffix(suffix)}", "--export-lut": "look.cube"}
+        outputs = dict(zip(("-o", "--layer", "--export-lut"), made_names(suffix), strict=True))
         if self.max_pixels > MAX_PIXELS:
             outputs["--max-megapixels"] = f"{self.max_pixels / 1e6:g}"
         return command(wish, names["foreground"], names["background"], names.get("mask"), outputs)
@@ -335,7 +323,7 @@ class Session:
         Of a visitor's name the path has the suffix alone, by which some cameras' raw files are told.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        return self.folder / f"upload-{secrets.token_hex(8)}{_suffix_of(name)}"
+        return self.folder / f"upload-{secrets.token_hex(8)}{suffix_of(name)}"
 
     def _check_size(self, upload: Path, name: str) -> None:
         if not upload.stat().st_size:
@@ -348,7 +336,7 @@ class Session:
 
     def _copied(self, role: str) -> Copies:
         if role not in self._copies:  # after a restart
-            path = self.folder / self.pictures[role].file
+            path = self.folder / self._picture(role).file
             self._copies[role] = copies_of(open_photo(path, role, max_pixels=self.max_pixels))
         return self._copies[role]
 
@@ -402,44 +390,14 @@ class Session:
         return found
 
     def _small_scene(self, wish: Wish, least: int = 1) -> tuple[Scene, Box]:
-        """Return the scene of small copies, in which the foreground has about `_OBJECT` pixels, and its reference.
-
-        The background's longest side has `least` pixels at least, where there are so many.
-        """
-        mask_path = self._mask_for()
-        front, back = self._copied("foreground"), self._copied("background")
-        high, wide = self.pictures["foreground"].size
-        canvas = Box(0, 0, self.pictures["background"].width, self.pictures["background"].height)
-        longest = max(canvas.width, canvas.height)
-        by = min(1.0, max(_OBJECT / (max(high, wide) * wish.scale), least / longest))
-        behind = back.steps[step_for(back.steps, by * longest)]
-        across = behind.shape[1] / canvas.width
-        index = step_for(front.steps, across * wish.scale * max(high, wide))
-        foreground: NDArray[np.uint8] = front.steps[index]
-        scale = wish.scale * across * wide / foreground.shape[1]
-        if front.alpha is not None:
-            foreground = np.dstack([foreground, steps_of(front.alpha)[index]])
-        mask = None
-        if mask_path is not None:
-            if self._small_mask is None:
-                large = self._large_mask()
-                assert large is not None
-                self._small_mask = steps_of(painted(large))
-            mask = self._small_mask[index]
-        at = f"{round(wish.at[0] * across)},{round(wish.at[1] * across)}"
-        where: dict[str, Any] = {"at": at, "scale": scale, "rotate": wish.rotate, "flip": wish.flip}
-        try:
-            scene = open_scene(foreground, behind, mask, place=Place(**where), edges=wish.edges)
-        except CompositingError as error:  # which counts in pixels of the small copies
-            if "outside" in str(error):
-                raise StudioError("the object lies outside the background; move it back, or press Centre") from error
-            raise
-        given = reference_box(wish.reference, scene.landing, canvas) if "," in wish.reference else None
-        if given is None:
-            return scene, reference_box(wish.reference, scene.landing, scene.canvas)
-        small = Box(*(round(side * across) for side in (given.left, given.top, given.right, given.bottom)))
-        small = replace(small, right=max(small.right, small.left + 1), bottom=max(small.bottom, small.top + 1))
-        return scene, small.within(scene.canvas)
+        self._mask_for()
+        copies = self._copied("foreground"), self._copied("background")
+        sizes = self.pictures["foreground"].size, self.pictures["background"].size
+        if self.mask is not None and self._small_mask is None:
+            large = self._large_mask()
+            assert large is not None
+            self._small_mask = steps_of(painted(large))
+        return small_scene(copies, sizes, self._small_mask, wish, least)
 
     def _harmonized(self, wish: Wish) -> Harmonized:
         paths = [self.folder / self._picture(role).file for role in ROLES]
@@ -448,38 +406,14 @@ class Session:
 
     def _names(self) -> dict[str, str]:
         """Return the names that a bundle gives the files, no two of them equal."""
-        names = {role: self._picture(role).name for role in ROLES}
-        if self._mask_for() is not None:
-            names["mask"] = "mask.png"
-        taken = {f"{kind}{suffix}" for kind in ("picture", "layer") for suffix in SUFFIXES}
-        taken |= {"look.cube", "command.sh", "mask.png"}
-        for role in ROLES:
-            if names[role].lower() in taken:
-                names[role] = f"{role}-{names[role]}"
-            taken.add(names[role].lower())
-        return names
+        return bundle_names({role: self._picture(role).name for role in ROLES}, mask=self._mask_for() is not None)
 
     def _bundle(self, path: Path, result: Harmonized, wish: Wish, suffix: str) -> None:
         names = self._names()
         files = {names[role]: self.folder / self.pictures[role].file for role in ROLES}
         if "mask" in names:
             files[names["mask"]] = self._mask_path
-        ends = {"picture": suffix, "layer": _layer_suffix(suffix), "look": ".cube"}
-        made = {f"{name}{end}": self.new_upload().with_suffix(end) for name, end in ends.items()}
-        try:
-            picture, layer, cube = made.values()
-            result.save(picture)
-            result.save_layer(layer)
-            result.export_lut(cube)
-            files |= made
-            with whole_file(path) as temporary, zipfile.ZipFile(temporary, "w") as bundle:
-                for name, source in files.items():
-                    bundle.write(source, name)
-                words = self.command(wish, suffix)
-                bundle.writestr("command.sh", f"#!/bin/sh\n{words} --overwrite\n")
-        finally:
-            for place in made.values():
-                place.unlink(missing_ok=True)
+        write_bundle(path, result, files, suffix, self.command(wish, suffix))
 
     def _next(self) -> int:
         self._count += 1
@@ -503,11 +437,6 @@ class Session:
             raise StudioError(f"{self.folder / _STATE} is damaged; remove its folder") from error
 
 
-def _layer_suffix(suffix: str) -> str:
-    """Return the suffix of a layer beside a picture: JPEG holds no transparency."""
-    return ".png" if suffix == ".jpg" else suffix
-
-
 def _box_of(photo: Photo) -> tuple[int, int, int, int] | None:
     """Return left, top, right and bottom of what is not transparent; None where all is opaque, or all transparent."""
     if photo.image.alpha is None:
@@ -517,20 +446,3 @@ def _box_of(photo: Photo) -> tuple[int, int, int, int] | None:
     except CompositingError:
         return None
     return box.left, box.top, box.right, box.bottom
-
-
-def _suffix_of(name: str) -> str:
-    """Return the suffix of a visitor's name in lower case; "" if it is no plain one."""
-    suffix = Path(name).suffix
-    return suffix.lower() if _SUFFIX.fullmatch(suffix) else ""
-
-
-def printable_name(name: str) -> str:
-    """Return a visitor's name of a file for a message."""
-    return re.sub(r"[^\w .()-]+", "_", Path(name.replace("\\", "/")).name)[:80] or "the file"
-
-
-def safe_name(name: str, otherwise: str) -> str:
-    """Return a visitor's name of a file in letters, digits, dots and lines, or `otherwise` if nothing is left of it."""
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", Path(name.replace("\\", "/")).name).lstrip("._-")[-80:].lstrip("._-")
-    return plain if plain and _SUFFIX.fullmatch(Path(plain).suffix) else otherwise

@@ -12,12 +12,17 @@ from sshbench.colour.grade import Grade
 from sshbench.colour.strength import MOST
 from sshbench.compositing.finishing import Finish
 from sshbench.compositing.place import Flip
+from sshbench.errors import SshbenchError
 from sshbench.methods.registry import DEFAULTS, METHODS
 from sshbench.options import CONFIG, choices, described, fields_of
 
 FARTHEST = 1_000_000  # pixels from the background's corner
 Strength = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False)]
 Pixel = Annotated[int, Field(ge=-FARTHEST, le=FARTHEST)]
+
+
+class StudioError(SshbenchError):
+    """An error: a request cannot be fulfilled in the present state; the message names the remedy."""
 
 
 def _pair(value: Any) -> Any:

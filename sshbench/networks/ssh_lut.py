@@ -26,8 +26,20 @@ from sshbench.networks.closed_form import (
     on_grid,
     statistics,
 )
+from sshbench.networks.efficientnet_lite import EfficientNetLite
 from sshbench.networks.limits import check_size
-from sshbench.networks.ssh_lut_numpy import CLOSED_FORMS, FAINT, GAINS, HEADS, STOPS, TOKENS, VIEWS
+from sshbench.networks.ssh_lut_numpy import (
+    CLOSED_FORMS,
+    FAINT,
+    FEATURES,
+    GAINS,
+    HEADS,
+    SIDE,
+    STAGES,
+    STOPS,
+    TOKENS,
+    VIEWS,
+)
 
 
 class SshLutOutput(NamedTuple):
@@ -71,6 +83,9 @@ class SshLut(nn.Module):
         The number of quantiles of each channel in the input; one of the closed-form maps matches them.
     dropout
         The share of the tokens and of the hidden features that are left out in training.
+    things
+        The width of the layer through which the tokens of foreground and background get the features of
+        EfficientNet-Lite0, which sees both at 128 x 128; 0 for a network without them. They need attention.
     """
 
     points: Tensor
@@ -87,6 +102,7 @@ class SshLut(nn.Module):
         hidden: int = 256,
         quantiles: int = 17,
         dropout: float = 0.0,
+        things: int = 0,
     ) -> None:
         super().__init__()
         for name, value in (("width", width), ("channels", channels), ("mixtures", mixtures), ("hidden", hidden)):
@@ -94,6 +110,9 @@ class SshLut(nn.Module):
         for name, value in (("size", size), ("mixture_size", mixture_size), ("quantiles", quantiles)):
             check_size(name, value, 2, 65)
         check_size("attention", attention, 0, 16)
+        check_size("things", things, 0)
+        if things and not attention:
+            raise ValueError("things need attention")
         self.size, self.mixture_size, self.quantiles = size, mixture_size, quantiles
         widths = (5, width, 2 * width, 4 * width, channels)
         self.encoder = nn.Sequential(*(_Convolution(one, other) for one, other in pairwise(widths)))
@@ -113,6 +132,7 @@ class SshLut(nn.Module):
             nn.init.constant_(layer.bias, start)
         with torch.no_grad():
             self.gains.bias[:2] = 0.25  # half of the way to the background, shared by both estimates of its light
+        self.things = _Things(things, channels) if things else None
         self.mixed = nn.Linear(hidden, mixtures)
         self.maps = nn.Parameter(0.01 * torch.randn(mixtures, 3, mixture_size, mixture_size, mixture_size))
         self.register_buffer("points", torch.linspace(0, 1, size), persistent=False)
@@ -133,13 +153,14 @@ class SshLut(nn.Module):
         Parameters
         ----------
         content, reference
-            Foreground and background, `[B, 3, 64, 64]`, 0..1, sRGB-encoded.
+            Foreground and background, `[B, 3, 128, 128]`, 0..1, sRGB-encoded, or `[B, 3, 64, 64]` for a network without
+            `things`; so are the other images and masks. Larger ones are halved for all but the things.
         content_mask, reference_mask
-            `[B, 1, 64, 64]`, 0..1: the weight of each pixel; None if all pixels count.
+            `[B, 1, 128, 128]`, 0..1: the weight of each pixel; None if all pixels count.
         placed
             The foreground in its place with its surroundings, in the form of `content`; None if it has no place.
         placed_mask, near_mask
-            `[B, 1, 64, 64]`, 0..1: the pixels of `placed` that are foreground, and those that are known background. If
+            `[B, 1, 128, 128]`, 0..1: the pixels of `placed` that are foreground, and those that are known background. If
             `near_mask` is 0 everywhere, the foreground has no place, and the reference stands for its surroundings.
 
         Returns
@@ -153,6 +174,13 @@ class SshLut(nn.Module):
         reference_mask = full if reference_mask is None else reference_mask
         if placed is None or placed_mask is None or near_mask is None:
             placed, placed_mask, near_mask = torch.zeros_like(content), torch.zeros_like(full), torch.zeros_like(full)
+        things = None if self.things is None else self.things(content, reference, content_mask, reference_mask)
+        if content.shape[-1] == 2 * SIDE:
+            content, reference, placed, content_mask, placed_mask = (
+                functional.avg_pool2d(one, 2) for one in (content, reference, placed, content_mask, placed_mask)
+            )
+            # A pixel counts as background if all of its parts do.
+            reference_mask, near_mask = (-functional.max_pool2d(-one, 2) for one in (reference_mask, near_mask))
         with torch.no_grad(), torch.autocast(content.device.type, enabled=False):
             is_placed = (near_mask.float().mean((1, 2, 3), keepdim=True) > 0.01).float()
             near = (placed * is_placed + reference * (1 - is_placed)).float()
@@ -178,6 +206,8 @@ class SshLut(nn.Module):
         views = list(style.chunk(VIEWS))
         if self.numbers is not None and self.places is not None:
             both = [one + place for one, place in zip(tokens.chunk(VIEWS), self.places, strict=True)]
+            if things is not None:
+                both = [both[0] + things[0], both[1] + things[1], both[2]]
             sequence = torch.cat([self.numbers(numbers)[:, None], *both], 1)
             open_to = torch.cat([shares.new_ones(count, 1), *shares.chunk(VIEWS)], 1)
             bias = (open_to + FAINT).log()[:, None, None]
@@ -222,6 +252,37 @@ class _Convolution(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Transform `[B, C, H, W]` to `[B, out, H / 2, W / 2]`."""
         return functional.gelu(self.norm(self.convolution(x)))
+
+
+class _Things(nn.Module):
+    """What a network that knows ImageNet sees in foreground and background, as an addition to their tokens.
+
+    The additions are 0 at first, so that a network that was trained without them can go on with them. The pixels that
+    the masks leave out are grey.
+    """
+
+    def __init__(self, width: int, channels: int) -> None:
+        super().__init__()
+        self.seen = EfficientNetLite().requires_grad_(False)
+        known = sum(STAGES[k].channels for k in FEATURES)
+        self.norm = nn.LayerNorm(known)
+        self.dropout = nn.Dropout(0.2)
+        self.understand = nn.Sequential(nn.Linear(known, width), nn.GELU(), nn.Linear(width, channels))
+        last = self.understand[2]
+        assert isinstance(last, nn.Linear)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+
+    def forward(self, content: Tensor, reference: Tensor, content_mask: Tensor, reference_mask: Tensor) -> list[Tensor]:
+        """Return the additions to the tokens `[B, 16, channels]` of content and reference, `[B, 3, 128, 128]`."""
+        masks = torch.cat([content_mask, reference_mask])
+        shown = torch.cat([content, reference]) * masks + 0.5 * (1 - masks)
+        # The features are not trained, so a coarser precision, which is faster, does no harm to the training.
+        fast = self.training and shown.device.type == "cpu"
+        with torch.no_grad(), torch.autocast(shown.device.type, torch.bfloat16, enabled=fast):
+            found = self.seen(shown)
+        tokens = [functional.adaptive_avg_pool2d(one.float(), TOKENS).flatten(2).transpose(1, 2) for one in found]
+        return list(self.understand(self.dropout(self.norm(torch.cat(tokens, 2)))).chunk(2))
 
 
 class _Attention(nn.Module):

@@ -30,6 +30,27 @@ LUMA = (0.2126, 0.7152, 0.0722)
 DARK = 1e-3  # light below counts as it
 NOISE = 4e-4  # added to each variance: 2% of the range, so that plain areas are not stretched to texture
 
+
+
+class Stage(NamedTuple):
+    """A stage of EfficientNet-Lite0: its blocks, their channels, and the first one's stride.
+
+    `wider` is how many times the channels of a block are more inside it, and `side` that of its kernels.
+    """
+
+    wider: int
+    channels: int
+    blocks: int
+    stride: int
+    side: int
+
+
+STAGES = (
+    Stage(1, 16, 1, 1, 3), Stage(6, 24, 2, 2, 3), Stage(6, 40, 2, 2, 5), Stage(6, 80, 3, 2, 3), Stage(6, 112, 3, 1, 5),
+    Stage(6, 192, 4, 2, 5), Stage(6, 320, 1, 1, 3),
+)  # fmt: skip
+FEATURES = (2, 4, 6)  # the stages whose results SSH-LUT sees
+
 _LUMA = np.array(LUMA, np.float32)
 _UPPER = np.triu_indices(3)
 

@@ -231,14 +231,17 @@ def _begin_with(objective: Objective, method: str, where: str) -> dict[str, Any]
     """Fill the network with given weights, and return what a card says about them."""
     found = load_weights(method, where)
     given, (state, _) = found.state, objective.weights()
-    wrong = given.keys() ^ state.keys() | {n for n in given.keys() & state.keys() if given[n].shape != state[n].shape}
+    new = tuple(getattr(objective, "begins_without", ()))
+    missing = {name for name in state.keys() - given.keys() if not name.startswith(new)}
+    wrong = missing | given.keys() - state.keys()
+    wrong |= {name for name in given.keys() & state.keys() if given[name].shape != state[name].shape}
     if wrong:
         raise SshbenchError(
             f"{where} holds another network than the recipe asks for (see {min(wrong)}); its card tells the section "
             "network that fits"
         )
     with torch.no_grad():
-        for name, value in state.items():
-            value.copy_(given[name])
+        for name, value in given.items():
+            state[name].copy_(value)
     kept = {"trained_by", "samples_seen", "seconds", "recipe", "data", "begun_with", "file"}
     return {"hash": found.hash} | found.card.model_dump(mode="json", include=kept, exclude_defaults=True)

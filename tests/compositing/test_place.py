@@ -51,6 +51,7 @@ def test_the_corner_is_that_of_the_photograph() -> None:
 def test_the_centre_of_the_background() -> None:
     assert landed(center=True) == Box(135, 80, 185, 160)
     assert landed(center=True) == landed(at="50%,50%", anchor="centre")
+    assert Place(at="50%,50%", anchor="center") == Place(at="50%,50%", anchor="centre")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -114,12 +115,22 @@ def test_nothing_is_done_where_the_foreground_has_more() -> None:
     plain = sshbench.harmonize(front, behind, mask(), method=Known())
     same = sshbench.harmonize(front, behind, mask(), method=Known(), finish=Finish(match_grain=True))
     assert np.array_equal(plain.pixels, same.pixels)
-    assert same.matched == Matched(grain=(0.0, 0.0, 0.0))
+    assert same.matched.grain == (0.0, 0.0, 0.0)
+    assert re.fullmatch(
+        r"no grain added, since the background is as smooth as the foreground, or smoother "
+        r"\(grain of 0\.\d codes against [56]\.\d\)",
+        str(same.matched),
+    )
     soft = codes(gaussian_filter(smooth(), (3, 3, 0)))
     plain = sshbench.harmonize(soft, codes(smooth()), mask(), method=Known())
     same = sshbench.harmonize(soft, codes(smooth()), mask(), method=Known(), finish=Finish(match_blur=True))
     assert np.array_equal(plain.pixels, same.pixels)
-    assert same.matched == Matched(blur=0.0)
+    assert same.matched.blur == 0
+    assert re.fullmatch(
+        r"not blurred, since the background is as sharp as the foreground, or sharper "
+        r"\(blur of [\d.]+ pixels against [\d.]+\)",
+        str(same.matched),
+    )
 
 
 def test_what_cannot_be_measured_is_said_and_left() -> None:
@@ -127,9 +138,17 @@ def test_what_cannot_be_measured_is_said_and_left() -> None:
     result = sshbench.harmonize(
         front, behind, mask(), method=Known(Lut.identity(2)), finish=Finish(match_grain=True, match_blur=True)
     )
-    assert result.matched == Matched("unknown", "unknown")
-    assert str(result.matched) == "too little is flat enough to measure grain; too few edges to measure blur"
+    assert (result.matched.grain, result.matched.blur) == ("unknown", "unknown")
+    assert str(result.matched) == (
+        "no grain added, since too little of the foreground is flat enough to measure its grain; "
+        "not blurred, since the foreground has too few sharp edges to measure blur by"
+    )
     assert (result.pixels[50:-50, 50:-50] == 255).all()
+    other = sshbench.harmonize(behind, front, mask(), method=Known(), finish=Finish(match_grain=True, match_blur=True))
+    assert str(other.matched) == (
+        "no grain added, since too little of the background is flat enough to measure its grain; "
+        "not blurred, since the reference has too few sharp edges to measure blur by"
+    )
 
 
 def test_a_small_foreground_is_measured_in_small_blocks() -> None:

@@ -31,8 +31,11 @@ export const readPicture = async (role) => bitmapOf(await ask(`pictures/${role}`
 
 const bitmapOf = async (answer) => createImageBitmap(await answer.blob(), { premultiplyAlpha: "none", colorSpaceConversion: "none" });
 
-// The picture of a wish as it will be saved, at the size of the screen.
-export const readProof = async (wish) => bitmapOf(await ask("proof", json(wish)));
+// The picture of a wish as it will be saved, at the size of the screen, and what became of its grain and blur.
+export async function readProof(wish) {
+  const answer = await ask("proof", json(wish));
+  return { bitmap: await bitmapOf(answer), said: answer.headers.get("x-said") };
+}
 
 // The LUT of a wish: its values, red varying fastest, its points along an axis, and the command line.
 export async function readMap(wish) {

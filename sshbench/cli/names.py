@@ -38,9 +38,9 @@ def _methods() -> Iterable[str]:
 
 
 def _networks() -> Iterable[str]:
-    from sshbench.methods.cards import carded
+    from sshbench.methods.cards import networks
 
-    return {*carded(), "ssh-lut"}  # ours, which has no card as no paper has it
+    return networks()
 
 
 def _protocols() -> Iterable[str]:

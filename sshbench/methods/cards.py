@@ -217,6 +217,11 @@ def carded() -> list[str]:
     return sorted(path.parent.name for path in data_folder("baselines").glob("*/card.toml"))
 
 
+def networks() -> set[str]:
+    """Return the methods that need weights: those of papers, and `ssh-lut`, which has no card as no paper has it."""
+    return {*carded(), "ssh-lut"}
+
+
 def parse_card(path: Path) -> Card:
     """Read one card.
 

@@ -17,7 +17,7 @@ from sshbench.errors import printable
 from sshbench.folders import data_folder, user_folder
 from sshbench.methods import tensor_files
 from sshbench.methods.base import MissingWeights, WeightsError
-from sshbench.methods.cards import CardError, Checkpoint, Range, read_card
+from sshbench.methods.cards import CardError, Checkpoint, Range, networks, read_card
 from sshbench.methods.hub_download import HUB, download
 from sshbench.methods.run_folder import weights_in
 
@@ -305,10 +305,27 @@ def by_hand(method: str, release: Checkpoint) -> str:
     )
 
 
-def _own(method: str, which: str | os.PathLike[str] | None) -> Weights:
+def why_missing(method: str) -> str | None:
+    """Return the sentence that says where to get the weights of a method, or None if they are here or none are needed.
+
+    No file of weights is read.
+    """
+    if method not in networks() or _own_folder(method, None):
+        return None
+    return f"{method} has no weights here; {way_to_weights(method, AUTHORS)}"
+
+
+def _own_folder(method: str, which: str | os.PathLike[str] | None) -> Path | None:
     for name, folder in ((AUTHORS, cache_folder(method)), (SSHBENCH, shipped_folder(method))):
         if which in (None, name) and tensor_files.is_tensor_file(folder):
-            return _ours(method, folder, str(folder))
+            return folder
+    return None
+
+
+def _own(method: str, which: str | os.PathLike[str] | None) -> Weights:
+    folder = _own_folder(method, which)
+    if folder is not None:
+        return _ours(method, folder, str(folder))
     raise MissingWeights(
         f"{method} has no weights{f' of {which}' if which else ''} here; "
         f"{way_to_weights(method, None if which is None else str(which))}"

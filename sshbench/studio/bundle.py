@@ -56,7 +56,7 @@ def write_bundle(path: Path, result: Harmonized, files: Mapping[str, Path], suff
     suffix
         The suffix of the picture.
     command
-        The command line that makes the picture from these files.
+        The command line that makes the picture again from these files, over those that the bundle has.
     """
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".bundle-") as folder:
         made = {name: Path(folder) / name for name in made_names(suffix)}
@@ -67,4 +67,4 @@ def write_bundle(path: Path, result: Harmonized, files: Mapping[str, Path], suff
         with whole_file(path) as temporary, zipfile.ZipFile(temporary, "w") as bundle:
             for name, source in {**files, **made}.items():
                 bundle.write(source, name)
-            bundle.writestr(COMMAND, f"#!/bin/sh\n{command} --overwrite\n")
+            bundle.writestr(COMMAND, f"#!/bin/sh\n{command}\n")

@@ -26,11 +26,12 @@ import numpy as np
 from sshbench.compositing.harmonize import open_method
 from sshbench.errors import SshbenchError, printable
 from sshbench.methods.base import Method
+from sshbench.methods.weights import why_missing
 from sshbench.options import fields_of
 from sshbench.studio.examples import EXAMPLES
 from sshbench.studio.session import ROLES, Session
 from sshbench.studio.visitor_names import printable_name
-from sshbench.studio.wish import StudioError, Wish, controls, needs_weights, offered
+from sshbench.studio.wish import StudioError, Wish, controls, offered
 from sshbench.web import Limits, Refused, check_extra, read_json
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ def make_app(
     async def show_state(request: Request) -> Response:
         session = session_of(request)
         about = {
-            "methods": [{"name": name, "needs_weights": needs_weights(name)} for name in offered()],
+            "methods": [{"name": name, "missing": why_missing(name)} for name in offered()],
             "options": [*fields_of(Wish)],
             "controls": controls(),
             "examples": {name: one.title for name, one in EXAMPLES.items()},

@@ -12,7 +12,7 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from PIL import Image
 from sshbench.colour.strength import Amount
 from sshbench.compositing.harmonize import Harmonized, harmonize, harmonize_scene
 from sshbench.compositing.painting import find_painting
-from sshbench.compositing.photo import CompositingError, Photo, in_srgb, open_mask, open_photo
+from sshbench.compositing.photo import CompositingError, in_srgb, multiplied, open_mask, open_photo
 from sshbench.compositing.placement import Box, extent
 from sshbench.compositing.scene import Scene
 from sshbench.errors import SshbenchError
@@ -63,8 +63,6 @@ class Picture:
         A number that no other photograph or mask of the session had.
     cutout
         Whether the photograph has transparency.
-    box
-        Left, top, right and bottom of what is not transparent; None for an opaque photograph.
     """
 
     name: str
@@ -73,7 +71,6 @@ class Picture:
     height: int
     version: int
     cutout: bool
-    box: tuple[int, int, int, int] | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -97,6 +94,7 @@ class Session:
         self._count = 0
         self._copies: dict[str, Copies] = {}
         self._small_mask: tuple[NDArray[np.uint8], ...] | None = None
+        self._box: tuple[tuple[int, int | None], list[float] | None] | None = None
         self._maps: OrderedDict[tuple[Any, ...], ColourMap] = OrderedDict()
         if (folder / _STATE).is_file():
             self._restore()
@@ -119,7 +117,6 @@ class Session:
             self._check_size(upload, name)
             photo = open_photo(upload, role, max_pixels=self.max_pixels)
             copies = copies_of(photo)
-            box = _box_of(photo)
             version = self._next()
             suffix = suffix_of(name)
             file = f"{role}-{version}{suffix}"
@@ -127,7 +124,7 @@ class Session:
             before = self.pictures.get(role)
             height, width = photo.size
             safe = safe_name(name, f"{role}{suffix}")
-            self.pictures[role] = Picture(safe, file, width, height, version, copies.alpha is not None, box)
+            self.pictures[role] = Picture(safe, file, width, height, version, copies.alpha is not None)
             self._copies[role] = copies
             if role == "foreground":
                 self._set_mask(None)
@@ -236,7 +233,8 @@ class Session:
     def proof(self, wish: Wish) -> tuple[bytes, str, str]:
         """Return the composite of a wish as `harmonize` makes it, of copies of the screen's size, and its media type.
 
-        The last value says what became of the grain and the blur, if the wish asks for them. The page shows it where a wish has what acts on more than colours, such as a shadow.
+        The last value says what became of the grain and the blur, if the wish asks for them. The page shows the picture
+        where a wish has what acts on more than colours, such as a shadow.
 
         Raises
         ------
@@ -297,9 +295,10 @@ class Session:
             return said
 
     def command(self, wish: Wish, suffix: str = ".png") -> str:
-        """Return the command line that makes the picture of a wish from the visitor's files and `mask.png`."""
+        """Return the command line that makes the picture of a wish again in the folder of an unpacked bundle."""
         names = self._names()
-        outputs = dict(zip(("-o", "--layer", "--export-lut"), made_names(suffix), strict=True))
+        outputs: dict[str, str | None] = dict(zip(("-o", "--layer", "--export-lut"), made_names(suffix), strict=True))
+        outputs["--overwrite"] = None  # an unpacked bundle has these files
         if self.max_pixels > MAX_PIXELS:
             outputs["--max-megapixels"] = f"{self.max_pixels / 1e6:g}"
         return command(wish, names["foreground"], names["background"], names.get("mask"), outputs)
@@ -348,7 +347,25 @@ class Session:
         if "foreground" not in self.pictures:
             return None
         height, width = painted_size(*self.pictures["foreground"].size)
-        return {"width": width, "height": height, "version": self.mask}
+        return {"width": width, "height": height, "version": self.mask, "box": self._object_box()}
+
+    def _object_box(self) -> list[float] | None:
+        """Return left, top, right and bottom of the object, which it turns about, in pixels; None for an empty mask.
+
+        It is the box of the mask times the transparency, as `harmonize` finds it; of cut-outs that are larger than what
+        the page shows, as near as the shown copy has it.
+        """
+        picture, key = self._picture("foreground"), (self._picture("foreground").version, self.mask)
+        if self._box is None or self._box[0] != key:
+            shape: NDArray[Any] | None = self._large_mask()
+            alpha = self._copied("foreground").alpha if picture.cutout else None
+            if shape is not None and alpha is not None:
+                wide = alpha.shape[::-1]
+                shape = shape if shape.shape == alpha.shape else np.asarray(Image.fromarray(shape).resize(wide))
+                shape = multiplied(shape, alpha)
+            shape = alpha if shape is None else shape
+            self._box = key, None if shape is None else _box_in(shape, picture.size)
+        return self._box[1]
 
     @property
     def _mask_path(self) -> Path:
@@ -430,19 +447,20 @@ class Session:
     def _restore(self) -> None:
         try:
             state = json.loads((self.folder / _STATE).read_text(encoding="utf-8"))
-            self.pictures = {role: Picture(**one) for role, one in state["pictures"].items()}
+            names = [field.name for field in fields(Picture)]
+            stored = state["pictures"].items()
+            self.pictures = {role: Picture(**{name: one[name] for name in names}) for role, one in stored}
             self.mask, self.wish, self.saved = state["mask"], state["wish"], state["saved"]
             self._count = state["count"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StudioError(f"{self.folder / _STATE} is damaged; remove its folder") from error
 
 
-def _box_of(photo: Photo) -> tuple[int, int, int, int] | None:
-    """Return left, top, right and bottom of what is not transparent; None where all is opaque, or all transparent."""
-    if photo.image.alpha is None:
-        return None
+def _box_in(mask: NDArray[Any], size: tuple[int, int]) -> list[float] | None:
+    """Return the box of a mask, scaled to a photograph's height and width; None for an empty mask."""
     try:
-        box = extent(photo.image.alpha, "the transparency")
+        box = extent(mask, "the mask")
     except CompositingError:
         return None
-    return box.left, box.top, box.right, box.bottom
+    down, across = size[0] / mask.shape[0], size[1] / mask.shape[1]
+    return [box.left * across, box.top * down, box.right * across, box.bottom * down]

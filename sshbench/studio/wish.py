@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -13,7 +14,7 @@ from sshbench.colour.strength import MOST
 from sshbench.compositing.finishing import Finish
 from sshbench.compositing.place import Flip
 from sshbench.errors import SshbenchError
-from sshbench.methods.registry import DEFAULTS, METHODS
+from sshbench.methods.registry import METHODS
 from sshbench.options import CONFIG, choices, described, fields_of
 
 FARTHEST = 1_000_000  # pixels from the background's corner
@@ -34,11 +35,6 @@ def offered() -> list[str]:
     known = [name for name in METHODS if not name.startswith("ceiling-")]
     first = ["ssh-lut", "ssh", "reinhard"]
     return sorted(known, key=lambda name: (name not in first, first.index(name) if name in first else 0))
-
-
-def needs_weights(name: str) -> bool:
-    """Whether a method needs weights that do not come along with sshbench."""
-    return name not in DEFAULTS
 
 
 @dataclass(frozen=True, config=CONFIG)
@@ -113,7 +109,7 @@ def controls() -> list[dict[str, Any]]:
     return found
 
 
-def command(wish: Wish, foreground: str, background: str, mask: str | None, outputs: dict[str, str]) -> str:
+def command(wish: Wish, foreground: str, background: str, mask: str | None, outputs: Mapping[str, str | None]) -> str:
     """Return the command line that makes the picture of a wish.
 
     Parameters
@@ -121,13 +117,13 @@ def command(wish: Wish, foreground: str, background: str, mask: str | None, outp
     foreground, background, mask
         Names of files.
     outputs
-        Option -> name of a file, such as `{"-o": "picture.png", "--export-lut": "look.cube"}`.
+        Option -> name of a file, or None for a switch, such as `{"-o": "picture.png", "--overwrite": None}`.
     """
     words = ["sshbench", "harmonize", "--foreground", foreground, "--background", background]
     words += [] if mask is None else ["--mask", mask]
     words += wish.words()
     for option, name in outputs.items():
-        words += [option, name]
+        words += [option] if name is None else [option, name]
     return shlex.join(_as_option_value(word) for word in words)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +214,156 @@ def test_the_mask_is_painted_undone_and_sent(opened: tuple[str, Any]) -> None:
     settled(page)
     assert page.evaluate(count) > 500
     assert errors == []
+
+
+def test_a_painted_cutout_turns_on_the_page_as_in_the_saved_picture(opened: tuple[str, Any], tmp_path: Path) -> None:
+    address, one = opened
+    page, errors = open_page(one, "desktop")
+    begin(page, address, None)
+    down, across = np.mgrid[:200, :300]
+    alpha = np.clip(40 * (1.1 - np.hypot((down - 110) / 70, (across - 140) / 110)), 0, 1) * 255
+    cutout = np.dstack([np.full((200, 300, 3), (230, 40, 40)), alpha]).astype(np.uint8)
+    Image.fromarray(cutout).save(tmp_path / "cut.png")
+    Image.new("RGB", (600, 400), (40, 40, 40)).save(tmp_path / "back.png")
+    for role, name in (("foreground", "cut.png"), ("background", "back.png")):
+        page.locator(f"#welcome [data-upload={role}], #panel [data-upload={role}]").last.set_input_files(
+            tmp_path / name
+        )
+        page.wait_for_function(f"() => window.studio.app.{role}")
+        settled(page)
+    page.locator("#view").focus()
+    page.keyboard.press("p")
+    page.get_by_role("radio", name="Erase").check()
+    page.locator("#brush-softness").fill("80")
+    page.locator("#brush-size").fill("120")
+    drag(page, (0.2, 0.3), (0.45, 0.3))
+    page.get_by_role("button", name="Done").click()
+    page.evaluate("studio.app.showHandles = false")
+    for name, value in (("strength", 0), ("lightness", 0), ("colour", 0)):
+        set_slider(page, name, value)
+    page.locator("#rotate").fill("140")
+    page.get_by_role("button", name="1:1", exact=True).click()
+    settled(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Picture", exact=True).click()
+    download.value.save_as(tmp_path / "picture.png")
+    saved = np.asarray(Image.open(tmp_path / "picture.png").convert("RGB")).astype(float)
+    pane = page.evaluate("(({x, y}) => ({x, y}))(studio.stage.drawn[0])")
+    shown = canvas_of(page)[pane["y"] : pane["y"] + 400, pane["x"] : pane["x"] + 600].astype(float)
+    assert shown.shape == saved.shape
+
+    def middle(picture: np.ndarray) -> np.ndarray:
+        weight = picture[..., 0] - 40
+        return np.array([(weight * place).sum() / weight.sum() for place in np.mgrid[:400, :600]])
+
+    assert np.abs(middle(shown) - middle(saved)).max() < 0.3
+    assert errors == []
+
+
+def test_numbers_out_of_range_say_the_limit_and_the_value_that_holds_returns(opened: tuple[str, Any]) -> None:
+    address, one = opened
+    page, errors = open_page(one, "desktop")
+    begin(page, address)
+    page.get_by_text("Reference", exact=True).click()
+    page.get_by_role("radio", name="A box, drawn on the picture").check()
+    page.get_by_text("Edges, shadow and more", exact=True).click()
+    size, alert = place(page)["scale"], page.get_by_role("alert")
+    for selector, typed, said in (
+        ("#exposure", "25", "Exposure goes from -3 to 3, not 25; it stays 0."),
+        ("#scale", "0", f"Size goes from 0.01 to 100, not 0; it stays {size}."),
+        ("[data-place=x]", "9999999", "x goes from -1000000 to 1000000, not 9999999; it stays"),
+        ("[data-box=width]", "9999", "width goes from 1 to 576, not 9999; it stays 576."),
+        ("#finish-shadow", "7", "Shadow goes from 0 to 1, not 7; it stays 0."),
+        ("#strength", "", "Strength goes from 0 to 2; it stays 1."),
+    ):
+        field = page.locator(selector)
+        before = field.input_value()
+        field.fill(typed)
+        field.blur()
+        assert said in alert.inner_text()
+        assert field.input_value() == before
+        page.evaluate("document.getElementById('error').hidden = true")
+    page.locator("#exposure").fill("0.33")  # between the steps of the slider
+    page.locator("#exposure").blur()
+    settled(page)
+    assert "--exposure 0.33" in page.locator("#command").input_value()
+    assert alert.count() == 0
+    assert errors == []
+
+
+def test_methods_without_weights_are_shown_disabled_with_the_way_to_get_them(
+    opened: tuple[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSHBENCH_HOME", str(tmp_path))
+    address, one = opened
+    page, errors = open_page(one, "desktop")
+    begin(page, address)
+    page.get_by_text("Methods whose weights are not here").click()
+    choice = page.get_by_role("checkbox", name="pct-net")
+    assert choice.is_disabled()
+    note = page.locator(f"#{choice.get_attribute('aria-describedby')}")
+    assert note.is_visible()
+    assert note.inner_text().startswith("pct-net has no weights here; run sshbench weights get pct-net")
+    assert page.get_by_role("checkbox", name="reinhard", exact=True).is_enabled()
+    assert errors == []
+
+
+def test_a_note_goes_with_the_next_thing_that_a_person_does(opened: tuple[str, Any]) -> None:
+    address, one = opened
+    page, errors = open_page(one, "desktop")
+    begin(page, address)
+    status = page.locator("#status")
+    page.locator("#view").focus()
+    page.keyboard.press("p")
+    assert status.inner_text() == "Paint what belongs to the object."
+    page.keyboard.press("Tab")
+    assert status.inner_text() == "Paint what belongs to the object."
+    page.locator("#view").focus()
+    page.keyboard.press("p")
+    settled(page)
+    assert status.inner_text() == ""
+    set_slider(page, "temperature", 20)
+    with page.expect_download():
+        page.get_by_role("button", name="Picture", exact=True).click()
+    settled(page)
+    assert status.inner_text().startswith("Saved picture-")
+    set_slider(page, "temperature", 30)
+    assert status.inner_text() == ""
+    set_slider(page, "shadow", 0)
+    page.get_by_text("Edges, shadow and more", exact=True).click()
+    page.get_by_role("checkbox", name="Match grain").check()
+    settled(page)
+    assert "rain" in status.inner_text()
+    assert errors == []
+
+
+def test_requests_that_fail_leave_the_page_usable(opened: tuple[str, Any], tmp_path: Path) -> None:
+    address, one = opened
+    page, _ = open_page(one, "desktop")
+    begin(page, address)
+    Image.new("RGB", (60, 40), (9, 90, 200)).save(tmp_path / "blue.png")
+    page.get_by_text("Mask", exact=True).click()
+    page.get_by_role("button", name="Paint the mask").click()
+    saving = page.get_by_role("button", name="Picture", exact=True)
+    for path in ("found-mask", "save", "map", "pictures/background", "mask"):
+        page.route(f"**/{path}", lambda route: route.abort())
+    acts: list[Callable[[], Any]] = [
+        page.get_by_role("button", name="Find a person").click,
+        lambda: page.locator("#panel [data-upload=background]").set_input_files(tmp_path / "blue.png"),
+        saving.click,
+        lambda: set_slider(page, "exposure", 0.5),
+        page.get_by_role("button", name="Invert").click,
+    ]
+    for act in acts:
+        page.evaluate("document.getElementById('error').hidden = true")
+        act()
+        page.get_by_role("alert").wait_for()
+        settled(page)
+        assert page.locator("#status").inner_text() == ""
+    page.unroute_all()
+    set_slider(page, "exposure", 0)
+    assert saving.is_enabled()
+    assert page.evaluate("studio.app.background.name") != "blue.png"
 
 
 def test_photographs_are_dropped_and_what_is_none_is_said(opened: tuple[str, Any], tmp_path: Path) -> None:

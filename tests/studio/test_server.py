@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shlex
 import socket
 import struct
@@ -13,6 +14,7 @@ import time
 import zipfile
 import zlib
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +29,12 @@ pytest.importorskip("httpx")
 from starlette.testclient import TestClient
 
 import sshbench
+from sshbench.colour.grade import Grade
 from sshbench.compositing.masking import find_mask
 from sshbench.compositing.photo import in_srgb
 from sshbench.images.files import ImageFile
+from sshbench.methods.registry import UNSHIPPED
+from sshbench.options import fields_of
 from sshbench.studio.examples import EXAMPLES
 from sshbench.studio.server import MOST_UPLOAD, make_app
 from sshbench.studio.serving import is_loopback
@@ -152,7 +157,7 @@ def test_the_command_of_a_bundle_makes_the_same_picture_byte_for_byte(page: Page
     assert {name: (folder / name).read_bytes() for name in kept} == kept
     single = page.post("save", json={**wish, "kind": "picture", "suffix": suffix}).json()
     assert page.get(f"saved/{single['file']}").content == kept[f"picture{suffix}"]
-    assert shlex.split(made["command"]) == words[:-1]
+    assert shlex.split(made["command"]) == words
 
 
 def test_a_painted_mask_counts(page: Page) -> None:
@@ -170,6 +175,69 @@ def test_a_painted_mask_counts(page: Page) -> None:
     refused = page.post("map", json=wish)
     assert refused.status_code == 422
     assert "empty" in refused.json()["error"]
+
+
+def test_the_page_turns_a_cutout_about_the_point_that_the_saved_picture_turns_it_about(page: Page) -> None:
+    down, across = np.mgrid[:240, :320]
+    alpha = np.clip(40 * (1.2 - np.hypot((down - 130) / 70, (across - 150) / 120)), 0, 1) * 255
+    cutout = np.dstack([np.full((240, 320, 3), 180), alpha]).astype(np.uint8)
+    page.upload("background", png(np.full((300, 400, 3), 90)))
+    found = page.upload("foreground", png(cutout)).json()["mask"]["box"]
+    assert found == [*extent_of(cutout[..., 3])]
+    painted = np.full((240, 320), 255, np.uint8)
+    painted[:, :180] = np.clip(np.arange(180) * 3 - 300, 0, 255)
+    painted[:90] = 0
+    found = page.post("mask", content=painted.tobytes()).json()["mask"]["box"]
+    both = np.rint(painted / 255 * cutout[..., 3]).astype(np.uint8)
+    assert found == [*extent_of(both)]
+    assert found != [*extent_of(cutout[..., 3])]
+    assert page.get("state").json()["mask"]["box"] == found
+    assert page.post("mask", content=bytes(painted.size)).json()["mask"]["box"] is None
+
+
+def extent_of(mask: Any) -> tuple[int, int, int, int]:
+    """The box of what a mask has above 1/32, computed anew."""
+    down, across = np.nonzero(mask > 255 / 32)
+    return int(across.min()), int(down.min()), int(across.max()) + 1, int(down.max()) + 1
+
+
+def test_a_painted_mask_of_a_large_photograph_has_its_box_at_full_size(page: Page) -> None:
+    page.upload("background", png(np.full((300, 400, 3), 90)))
+    state = page.upload("foreground", png(np.full((1500, 3000, 3), 180))).json()["mask"]
+    assert (state["width"], state["height"], state["box"]) == (2048, 1024, None)
+    painted = np.zeros((1024, 2048), np.uint8)
+    painted[300:500, 700:1401] = 255
+    box = page.post("mask", content=painted.tobytes()).json()["mask"]["box"]
+    stored = np.asarray(Image.open(session_folder(page) / "mask.png"))
+    assert stored.shape == (1500, 3000)
+    assert box == [*extent_of(stored)]
+
+
+def test_methods_without_weights_say_what_to_put_where(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSHBENCH_HOME", str(session_folder(page)))
+    said = {one["name"]: one["missing"] for one in page.get("state").json()["methods"]}
+    assert said["ssh-lut"] is said["ssh"] is said["reinhard"] is None
+    assert {name for name, missing in said.items() if missing} == set(UNSHIPPED)
+    assert "pct-net has no weights here; run sshbench weights get pct-net" in said["pct-net"]
+    assert "sshbench weights import latest_net_G.pth --method dovenet" in said["dovenet"]
+    answer = page.post("map", json={**page.example(), "method": "dovenet"})
+    assert "has no weights" in answer.json()["error"]
+
+
+def test_the_limits_of_the_page_are_those_of_the_settings() -> None:
+    """Of each number that the page has in its HTML; those of a finish are sent by the server."""
+    text = files("sshbench.studio").joinpath("page/index.html").read_text()
+    known = fields_of(Wish)
+    found = dict(re.findall(r'data-wish="([a-z]+)" (min="\S+" max="\S+")', text))
+    assert set(found) == {"strength", "lightness", "colour", *fields_of(Grade)}
+    found |= dict(re.findall(r'data-place="([a-z]+)" (min="\S+" max="\S+")', text))
+    for name, said in found.items():
+        low, high = (float(number) for number in re.findall(r'"(\S+)"', said))
+        bounds = {
+            key: getattr(one, key) for one in known[name].metadata for key in ("ge", "le", "gt") if hasattr(one, key)
+        }
+        assert high == bounds["le"], name
+        assert low == bounds["ge"] if "ge" in bounds else low > bounds["gt"], name
 
 
 def test_a_cutout_needs_no_mask_and_a_photograph_does(page: Page) -> None:

@@ -48,23 +48,8 @@ export function scaledAbout(place, size, box, scale) {
   return { ...other, x: Math.round(place.x + px - qx), y: Math.round(place.y + py - qy) };
 }
 
-// The box of the bytes of a mask above a faint limit, in pixels of the photograph, as far as the photograph is not
-// transparent; all of it where there are none.
-export function boxOf(mask, width, height, size) {
-  let left = width, right = 0, top = height, bottom = 0;
-  for (let y = 0, i = 0; y < height; y++) {
-    for (let x = 0; x < width; x++, i++) {
-      if (mask[i] > 5) {
-        if (x < left) left = x;
-        if (x >= right) right = x + 1;
-        if (y < top) top = y;
-        bottom = y + 1;
-      }
-    }
-  }
-  if (right <= left) return { left: 0, top: 0, right: size.width, bottom: size.height, empty: true };
-  const sx = size.width / width, sy = size.height / height;
-  const [l, t, r, b] = size.box ?? [0, 0, size.width, size.height];
-  const box = { left: Math.max(left * sx, l), top: Math.max(top * sy, t), right: Math.min(right * sx, r), bottom: Math.min(bottom * sy, b) };
-  return { ...box, empty: box.right <= box.left || box.bottom <= box.top };
-}
+// The box of the object as the server finds it, in pixels of the photograph: [left, top, right, bottom], or null for a
+// mask that is empty, which stands for all of the photograph.
+export const boxOf = (told, size) => told
+  ? { left: told[0], top: told[1], right: told[2], bottom: told[3], empty: false }
+  : { left: 0, top: 0, right: size.width, bottom: size.height, empty: true };

@@ -5,16 +5,20 @@ const all = (selector) => [...document.querySelectorAll(selector)];
 
 const FIRST = ["ssh-lut", "ssh", "reinhard", "pitie"]; // methods that are listed at once
 
+// The sentence about a number that a field does not take.
+function limitsOf(input, typed) {
+  const name = (input.labels?.[0]?.textContent || input.getAttribute("aria-label")).trim(), { min, max } = input;
+  const limits = min !== "" && max !== "" ? `goes from ${min} to ${max}` : min !== "" ? `is at least ${min}` : "is a number";
+  return `${name} ${limits}${typed === null ? "" : `, not ${typed}`}; it stays ${input.value || "empty"}.`;
+}
+
 // tell: wish(name, value), place(part), methods(names), choose(name), reference(kind, box), brush(part), mask(how),
-// find(request), upload(role, file), save(kind), compare(), centre(), flip(), maskMode().
+// find(request), refuse(sentence), upload(role, file), save(kind), compare(), centre(), flip(), maskMode().
 export class Panel {
   constructor(app, tell) {
     this.app = app;
     this.tell = tell;
-    const number = (input, send) => input.addEventListener("input", () => {
-      const value = input.valueAsNumber;
-      if (Number.isFinite(value) && input.validity.valid) send(value);
-    });
+    const number = (input, send) => this.number(input, send);
     for (const input of all("[data-wish]")) number(input, (value) => tell.wish(input.dataset.wish, value));
     for (const input of all("[data-range]")) input.addEventListener("input", () => tell.wish(input.dataset.range, input.valueAsNumber));
     for (const input of all("[data-place]")) number(input, (value) => tell.place({ [input.dataset.place]: value }));
@@ -45,6 +49,18 @@ export class Panel {
     one("#help-open").addEventListener("click", () => one("#help").showModal());
     one("#copy").addEventListener("click", () => this.copy());
     one("#panel").addEventListener("submit", (event) => event.preventDefault());
+  }
+
+  // Take the numbers that a person types. Of one that cannot be, the limits are said when the field is left; the value
+  // that holds is then put back.
+  number(input, send) {
+    const wrong = () => !Number.isFinite(input.valueAsNumber) || input.validity.rangeUnderflow || input.validity.rangeOverflow;
+    input.addEventListener("input", () => { if (!wrong()) send(input.valueAsNumber); });
+    input.addEventListener("change", () => {
+      const typed = Number.isFinite(input.valueAsNumber) ? input.value : null, refused = wrong();
+      this.show(input);
+      if (refused) this.tell.refuse(limitsOf(input, typed));
+    });
   }
 
   async copy() {
@@ -82,16 +98,23 @@ export class Panel {
     }));
     one("#finish").hidden = !state.controls.length;
     one("#finish-controls").replaceChildren(...state.controls.map((about) => this.control(about)));
-    for (const { name, needs_weights: needs } of state.methods) {
+    for (const { name, missing } of state.methods) {
       const label = document.createElement("label"), box = document.createElement("input"), text = document.createElement("span");
       label.className = "choice";
       Object.assign(box, { type: "checkbox", value: name, name: "method" });
       text.textContent = name;
-      if (needs) label.title = "Needs weights that do not come along: sshbench weights list";
       label.append(box, text);
+      if (missing) {
+        const note = Object.assign(document.createElement("p"), { id: `missing-${name}`, className: "note", textContent: `${missing}; then reload this page.` });
+        box.dataset.missing = "yes";
+        box.setAttribute("aria-describedby", note.id);
+        one("#methods-missing").append(label, note);
+        continue;
+      }
       box.addEventListener("change", () => this.tell.methods(all("[name=method]:checked").map((input) => input.value), box.checked ? name : null));
       one(FIRST.includes(name) ? "#methods-first" : "#methods-more").append(label);
     }
+    one("#methods-lacking").hidden = !state.methods.some(({ missing }) => missing);
   }
 
   // A control that the server describes: a range with a number, a choice, or a switch.
@@ -117,17 +140,16 @@ export class Panel {
       range.dataset.range = name;
       range.setAttribute("aria-label", label);
       range.addEventListener("input", () => this.tell.wish(name, range.valueAsNumber));
-      field.addEventListener("input", () => {
-        if (Number.isFinite(field.valueAsNumber) && field.validity.valid) this.tell.wish(name, field.valueAsNumber);
-      });
+      this.number(field, (value) => this.tell.wish(name, value));
       if (kind === "range") title.after(range);
     }
     return row;
   }
 
-  show() {
+  // Show the state. A field that a person is typing in stays as it is, unless it is `left`.
+  show(left = null) {
     const app = this.app, set = (element, value) => {
-      if (element && element !== document.activeElement && element.value !== String(value)) element.value = value;
+      if (element && (element !== document.activeElement || element === left) && element.value !== String(value)) element.value = value;
     };
     for (const name of Object.keys(app.defaults)) {
       const field = one(`[data-wish=${name}]`);
@@ -154,11 +176,14 @@ export class Panel {
     }
     for (const input of all("[name=method]")) {
       input.checked = app.methods.includes(input.value);
-      input.disabled = !input.checked && app.methods.length >= 4;
+      input.disabled = Boolean(input.dataset.missing) || (!input.checked && app.methods.length >= 4);
       input.parentElement.classList.toggle("chosen", input.value === app.chosen && app.methods.length > 1);
     }
     for (const input of all("[name=reference]")) input.checked = input.value === app.reference.kind;
     one("#reference-box").hidden = app.reference.kind !== "box";
+    for (const [name, most] of Object.entries(app.background ? { x: app.background.width - 1, y: app.background.height - 1, width: app.background.width, height: app.background.height } : {})) {
+      one(`[data-box=${name}]`).max = most;
+    }
     for (const name of ["x", "y", "width", "height"]) set(one(`[data-box=${name}]`), app.reference.box?.[name] ?? "");
     const ready = Boolean(app.foreground && app.background && app.box && !app.box.empty);
     for (const button of all("[data-save]")) button.disabled = !ready || app.saving;

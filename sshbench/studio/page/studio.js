@@ -20,7 +20,17 @@ const app = {
   brush: { size: 60, softness: 0.3, erase: false, box: false }, commands: {},
 };
 
-function say(text) { one("#status").textContent = text; }
+// Say what just happened, or with `busy` what is being done. The next thing that a person does takes a note away.
+function say(text, busy = false) {
+  one("#status").textContent = text;
+  say.busy = busy;
+}
+
+function forget(event) {
+  if (!say.busy && !["Tab", "Shift", "Control", "Alt", "Meta"].includes(event.key)) say("");
+}
+
+for (const name of ["pointerdown", "keydown", "input"]) document.addEventListener(name, forget, true);
 
 function complain(error) {
   const place = one("#error");
@@ -53,6 +63,7 @@ const panel = new Panel(app, {
   brush: (part) => changeBrush(part),
   mask: (how) => maskAll(how),
   find: (request) => findMask(request),
+  refuse: (sentence) => complain(new Error(sentence)),
   upload: (role, file) => upload(role, file),
   save: (kind) => save(kind),
   suffix: () => showCommand(),
@@ -96,10 +107,11 @@ function askForMaps() {
 async function askForMap(method) {
   const wish = wishFor(method), text = asked(wish), began = performance.now();
   under_way.set(method, text);
-  const slow = setTimeout(() => say(`${method} is at work …`), SLOW);
+  const slow = setTimeout(() => { if (!one("#status").textContent) say(`${method} is at work …`, true); }, SLOW);
   try {
     flushMask();
     await sent;
+    if (!ready()) return;  // the mask that was sent is empty
     const { values, points, command } = await server.readMap(wish);
     stage.renderer.setLut(method, values, points);
     app.commands[method] = command;
@@ -134,13 +146,22 @@ function flushMask() {
   if (pending_mask === null) return;
   clearTimeout(pending_mask);
   pending_mask = null;
-  sent = server.sendMask(app.mask.bytes.slice()).then(() => {}, complain);
+  loading += 1;
+  sent = takeBox(app.mask).catch(complain).finally(() => { loading -= 1; });
   app.strokes += 1;
   askForMaps();
 }
 
+// Send a mask, and take the box of the object that the server finds in it, as for the picture that is saved.
+async function takeBox(mask) {
+  const told = (await server.sendMask(mask.bytes.slice())).mask;
+  if (mask !== app.mask || pending_mask !== null) return;
+  app.box = boxOf(told.box, app.foreground);
+  changed();
+}
+
 async function upload(role, file) {
-  say(`Sending ${file.name} …`);
+  say(`Sending ${file.name} …`, true);
   loading += 1;
   try {
     const known = app.foreground && app.background;
@@ -162,7 +183,7 @@ async function upload(role, file) {
 // Let the server find the mask: of people, or of what a box holds.
 async function findMask(request) {
   loading += 1;
-  say("Looking for the object …");
+  say("Looking for the object …", true);
   try {
     flushMask();
     await sent;
@@ -209,7 +230,7 @@ async function take(state, changedRoles) {
     stage.renderer.setMask(app.mask.bytes, app.mask.width, app.mask.height);
   }
   Object.assign(app, { foreground, background });
-  if (foreground) app.box = boxOf(app.mask.bytes, app.mask.width, app.mask.height, foreground);
+  if (foreground) app.box = boxOf(state.mask.box, foreground);
   stage.views.mask.fitted = stage.views.picture.fitted = true;
   one("#welcome").hidden = Boolean(foreground || background);
   if (foreground || background) remember();
@@ -226,7 +247,7 @@ async function take(state, changedRoles) {
 async function save(kind) {
   app.saving = true;
   panel.show();
-  say("Saving at full size …");
+  say("Saving at full size …", true);
   try {
     flushMask();
     await sent;
@@ -252,11 +273,12 @@ async function prove() {
   if (!app.unseen.some((name) => app.wish[name] !== DEFAULTS[name]) || app.mode === "mask" || !ready()) return;
   loading += 1;
   try {
-    const bitmap = await server.readProof(wish);
+    const { bitmap, said } = await server.readProof(wish);
     if (asked(wishFor(app.chosen)) === text) {
       stage.renderer.setImage("proof", bitmap);
       app.proof = method;
       stage.refresh();
+      if (said) say(`${said[0].toUpperCase()}${said.slice(1)}.`);
     }
   } catch (error) {
     complain(error);
@@ -349,7 +371,9 @@ function changeReference(kind, box) {
   if (kind === "box" && background) {
     if (!box) box = { x: 0, y: 0, width: background.width, height: background.height };
     const x = Math.min(Math.max(box.x, 0), background.width - 1), y = Math.min(Math.max(box.y, 0), background.height - 1);
+    const typed = box;
     box = { x, y, width: Math.min(box.width, background.width - x), height: Math.min(box.height, background.height - y) };
+    if (box.width < typed.width || box.height < typed.height) say(`The box ends where the background ends: it is ${box.width} × ${box.height}.`);
   }
   const begins = kind === "box" && app.reference.kind !== "box";
   app.reference = { kind, box };
@@ -370,8 +394,6 @@ function changeMask(rows, done) {
   if (rows && rows[1] > rows[0]) stage.renderer.updateMask(mask.bytes, mask.width, rows[0], rows[1]);
   if (!rows) stage.renderer.setMask(mask.bytes, mask.width, mask.height);
   if (done) {
-    app.box = boxOf(mask.bytes, mask.width, mask.height, app.foreground);
-    panel.show();
     sendMask();
   }
   stage.refresh();
@@ -403,7 +425,8 @@ function compare() {
 }
 
 function showCommand() {
-  one("#command").value = (app.commands[app.chosen] ?? "").replace(/picture\.png/, `picture${one("#suffix").value}`);
+  const suffix = one("#suffix").value, layer = suffix === ".jpg" ? ".png" : suffix;  // JPEG has no transparency
+  one("#command").value = (app.commands[app.chosen] ?? "").replace(/ picture\.png /, ` picture${suffix} `).replace(/ layer\.png /, ` layer${layer} `);
 }
 
 // ---- Files that are dropped
@@ -499,6 +522,8 @@ async function start() {
     for (const { name, default: value } of state.controls) DEFAULTS[name] = app.wish[name] = value;
     panel.begin(state, startExample);
     if (state.wish) resume(state.wish);
+    const here = state.methods.filter(({ missing }) => !missing).map(({ name }) => name);
+    if (!here.includes(app.chosen)) [app.methods, app.chosen] = [[here[0]], here[0]];
     await take(state, ["foreground", "background", "mask"]);
     if (!app.foreground && !app.background) await offerLast();
   } catch (error) {

@@ -8,6 +8,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pandas
 import pyarrow as pa
@@ -279,6 +280,22 @@ class TestForeign:
         os.mkfifo(tmp_path / "records/dc-sshbench-v1.parquet")
         with pytest.raises(RecordsError, match="there is no such file of records"):
             read_records([tmp_path])
+
+    @pytest.mark.parametrize("value", [math.inf, -math.inf, 1e100, -1e100, 0.0, 3])
+    def test_metrics_that_are_scores(self, value: float) -> None:
+        assert records.checked(Path("x"), replace(ONE, metrics={"psnr": value})).metrics == {"psnr": value}
+
+    @pytest.mark.parametrize("value", [1.01e100, -1.01e100, 10**400, "1", True, None])
+    def test_metrics_that_are_none(self, value: Any) -> None:
+        with pytest.raises(RecordsError, match="x holds a record whose metric 'psnr' is no number"):
+            records.checked(Path("x"), replace(ONE, metrics={"psnr": value}))
+
+    def test_whole_numbers_are_those_of_64_bits(self) -> None:
+        for value in (2**63 - 1, -(2**63), None):
+            assert records.checked(Path("x"), replace(ONE, peak_memory=value)).peak_memory == value
+        for value in (2**63, -(2**63) - 1, True, 1.0):
+            with pytest.raises(RecordsError, match="whose peak_memory is"):
+                records.checked(Path("x"), replace(ONE, peak_memory=value))
 
 
 class TestOutputs:

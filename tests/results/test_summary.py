@@ -21,7 +21,7 @@ from sshbench.results.frame import frame
 from sshbench.results.published import published_on, read_published
 from sshbench.results.records import Record, RecordsError, write_records
 from sshbench.results.statistics import estimate, holm, versus
-from sshbench.results.summary import MethodRow, MethodsSummary, one_of, summarise
+from sshbench.results.summary import MethodRow, MethodsSummary, one_of, strata_of, summarise
 from sshbench.results.tables import Table, published_table, tables
 
 
@@ -98,6 +98,99 @@ class TestSummary:
 
     def test_milliseconds_are_the_median(self) -> None:
         assert row(summarise(RECORDS), "good").milliseconds == pytest.approx(31.0)
+
+    def test_parts_by_foreground_end_below_their_bounds_and_leave_odd_ratios_out(self) -> None:
+        ratios = [0.0, 0.0499, 0.05, 0.1499, 0.15, 1, 1.0001, -0.01, math.nan, "half", 0.05]
+        records = [
+            replace(record, attributes={"foreground_ratio": ratio})
+            for record, ratio in zip(records_of("x", BASE[:11].tolist()), ratios, strict=True)
+        ]
+        assert strata_of(records) == {
+            "foreground": {"0-5%": ["a/0", "b/1"], "5-15%": ["a/2", "b/3", "a/10"], "15-100%": ["a/4", "b/5"]}
+        }
+        assert strata_of(records[:2]) == {}  # one part is no division
+
+    def test_subsets_come_in_the_order_of_the_field_and_others_by_name(self) -> None:
+        names = ["zoo", "Hday2night", "HCOCO", "ark", "HFlickr", "HAdobe5k"]
+        records = [
+            replace(record, attributes={"subset": name})
+            for record, name in zip(records_of("x", BASE[:6].tolist()), names, strict=True)
+        ]
+        parts = strata_of(records)["subset"]
+        assert list(parts) == ["HCOCO", "HAdobe5k", "HFlickr", "Hday2night", "ark", "zoo"]
+
+    def test_what_a_benchmark_resolves_is_half_an_interval_the_median_over_methods(self) -> None:
+        summary = summarise(RECORDS)
+        fair, poor = (versus(values, GOOD) for values in (FAIR, POOR))
+        half = (fair.high - fair.low + poor.high - poor.low) / 4
+        assert summary.resolution == pytest.approx(half)
+        assert f"With 30 images, a mean difference in PSNR is known to about ±{half:.2f} (half" in plain_text(summary)
+        assert summarise(records_of("one", GOOD.tolist())).resolution is None
+
+    def test_weights_of_several_origins_are_all_named(self) -> None:
+        origins = ["", "sshbench", "authors", "sshbench"]
+        records = [replace(r, trained_by=by) for r, by in zip(records_of("x", BASE[:4].tolist()), origins, strict=True)]
+        assert row(summarise(records), "x").trained_by == "sshbench and authors"
+
+
+class TestCells:
+    def test_the_leading_table(self) -> None:
+        table = tables(summarise(RECORDS))[0]
+        raw = [wilcoxon(FAIR, GOOD).pvalue, wilcoxon(POOR, GOOD).pvalue]
+        corrected = min(1.0, max(raw[0], 2 * raw[1]))  # Holm's, of two
+        assert raw[1] < 1e-5 < raw[0]
+
+        def cells(values: np.ndarray) -> tuple[str, str]:
+            one = estimate(values)
+            return f"{values.mean():.2f}", f"[{one.low:.2f}, {one.high:.2f}]"
+
+        def beside(values: np.ndarray) -> tuple[str, str]:
+            one = versus(values, GOOD)
+            return f"{(values - GOOD).mean():+.2f}", f"[{one.low:+.2f}, {one.high:+.2f}]"
+
+        assert table.columns == (
+            "method", "PSNR dB ↑", "95% interval", "to the best", "95% interval", "p", "n", "ms/image"
+        )  # fmt: skip
+        assert table.rows == (
+            ("good", *cells(GOOD), "best", "", "", "30", "31"),
+            ("fair", *cells(FAIR), *beside(FAIR), f"{corrected:.4f}", "30", "31"),
+            ("poor", *cells(POOR), *beside(POOR), "< 0.0001", "30", "31"),
+            ("ceiling-x ‡", *cells(BASE + 20), "", "", "", "30", "31"),
+        )
+        assert table.strong == {(0, 1)}
+        assert table.breaks == {3}
+        assert tables(summarise(RECORDS[:30]))[0].breaks == frozenset()
+
+    def test_metrics_have_their_own_digits_and_unknown_ones_four(self) -> None:
+        one = replace(RECORDS[0], metrics={"mse": 12.3456, "ssim": 0.98765, "own": 7.123456})
+        (line,) = tables(summarise([one]))[1].rows
+        assert line == (one.method, "12.35", "0.9877", "7.1235")
+
+    def test_a_star_is_a_difference_beyond_chance(self) -> None:
+        near = records_of("near", (GOOD + RANDOM.normal(-0.05, 1, 30)).tolist())
+        summary = summarise([*RECORDS, *near])
+        table = tables(summary)[1]
+        starred = {line[0]: line[1].endswith("*") for line in table.rows}
+        p = {one.method: one.versus["psnr"].p for one in summary.rows if "psnr" in one.versus}
+        assert {name for name, star in starred.items() if star} == {name for name in p if p[name] < 0.05}
+        assert starred["poor"]
+        assert not all(starred[name] for name in p)
+
+    @pytest.mark.parametrize(
+        ("seconds", "cell"),
+        [(0.0004, "0.4"), (0.00994, "9.9"), (0.01, "10"), (0.0126, "13"), (1.5, "1500"), (None, "")],
+    )
+    def test_times_are_milliseconds_with_a_decimal_below_ten(self, seconds: float | None, cell: str) -> None:
+        assert tables(summarise([replace(RECORDS[0], seconds=seconds)]))[0].rows[0][-1] == cell
+
+    def test_heads_of_groups_stand_before_those_of_columns(self) -> None:
+        assert Table("t", ("method", "a", "b"), (), groups=(("", 1), ("Part", 2))).heads == (
+            "method",
+            "Part a",
+            "Part b",
+        )
+        assert Table("t", ("method", "a"), ()).heads == ("method", "a")
+        assert Table("t", (), (), label="--HAdobe5k, 100%").label == "hadobe5k-100"
 
 
 class TestFailures:
@@ -205,6 +298,13 @@ class TestFormats:
         assert found.index.tolist() == ["good", "fair", "poor", "ceiling-x"]
         assert found.loc["fair", "psnr"] == pytest.approx(FAIR.mean())
         assert found.loc["poor", "psnr_diff"] == pytest.approx((POOR - GOOD).mean())
+        oracle = versus(POOR, GOOD)
+        assert found.loc["poor", ["psnr_diff_low", "psnr_diff_high"]].tolist() == [oracle.low, oracle.high]
+        assert found.loc["poor", ["psnr_low", "psnr_high"]].tolist() == [estimate(POOR).low, estimate(POOR).high]
+        assert found["n"].tolist() == [30] * 4
+        assert found["failed"].tolist() == [0] * 4
+        assert found["sees_target"].tolist() == [False, False, False, True]
+        assert found["ms"].tolist() == pytest.approx([31.0] * 4)
         assert math.isnan(found.loc["good", "psnr_p"])
         assert found.attrs["best"]["psnr"] == "good"
         lines = list(csv.DictReader(io.StringIO(FORMATS["csv"](summary))))
@@ -216,6 +316,7 @@ class TestFormats:
         found = frame(summarise(RECORDS), by="subset")
         assert len(found) == 8
         assert found[found["subset"] == "b"].loc["good", "psnr"] == pytest.approx(GOOD[1::2].mean())
+        assert found["n"].tolist() == [15] * 8
 
     def test_latex_has_booktabs_rules_and_the_best_in_bold(self) -> None:
         text = FORMATS["latex"](summarise(RECORDS))

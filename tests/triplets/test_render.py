@@ -351,9 +351,9 @@ def test_rendering_twice_gives_the_same(source: Source, bank: LutBank) -> None:
 def test_a_crop_moves_until_the_mask_is_in_its_middle_half(
     box: tuple[float, ...], centre: tuple[int, int], moved: tuple[float, ...]
 ) -> None:
-    mask = np.zeros((300, 400), np.uint8)
+    mask = np.full((300, 400), 127, np.uint8)  # less than half of a pixel is no foreground
     x, y = centre
-    mask[y - 5 : y + 5, x - 5 : x + 5] = 255
+    mask[y - 5 : y + 5, x - 5 : x + 5] = 128
     found, cut = crop_around(mask, box, 400, 300, 100)  # type: ignore[arg-type]
     assert found == moved
     left, top, right, bottom = map(int, moved)

@@ -96,9 +96,8 @@ class EfficientNetLiteArrays:
 
         They are `[B, H / 8, W / 8, 40]`, `[B, H / 16, W / 16, 112]` and `[B, H / 32, W / 32, 320]`.
         """
-        x = _padded(images * np.float32(255 / 128) - np.float32(127 / 128), 3, 2)
-        patches = np.lib.stride_tricks.sliding_window_view(x, (3, 3), (1, 2))[:, ::2, ::2]
-        rows = patches.transpose(0, 1, 2, 4, 5, 3).reshape(*patches.shape[:3], 27)
+        seen = _patches(images * np.float32(255 / 128) - np.float32(127 / 128), 3, 2)
+        rows = seen.transpose(0, 1, 2, 4, 5, 3).reshape(*seen.shape[:3], 27)
         x = _ended(rows @ self.first + self.biases["first.convolution.bias"])
         found = []
         for k, block in enumerate(blocks()):
@@ -117,23 +116,22 @@ class EfficientNetLiteArrays:
 
     def _apart(self, x: Array, name: str, block: Block) -> Array:
         """Convolve each channel apart."""
-        kernel, stride = self.matrices[f"{name}.weight"], block.stride
-        height, width = -(-x.shape[1] // stride), -(-x.shape[2] // stride)
-        padded = _padded(x, block.side, stride)
-        out = np.empty((len(x), height, width, x.shape[3]), np.float32)
-        out[:] = self.biases[f"{name}.bias"]
-        part = np.empty_like(out)
-        for row in range(block.side):
-            for column in range(block.side):
-                seen = padded[:, row : row + height * stride : stride, column : column + width * stride : stride]
-                out += np.multiply(seen[:, :height, :width], kernel[row, column], out=part)
-        return out
+        seen = _patches(x, block.side, block.stride)
+        y: Array = np.einsum("bhwcij,ijc->bhwc", seen, self.matrices[f"{name}.weight"])
+        y += self.biases[f"{name}.bias"]
+        return y
 
 
-def _padded(x: Array, side: int, stride: int) -> Array:
-    """Return images `[B, H, W, C]` with zeros around, as TensorFlow's padding SAME has them."""
-    around = [max((-(-extent // stride) - 1) * stride + side - extent, 0) for extent in x.shape[1:3]]
-    return np.pad(x, [(0, 0), *((both // 2, both - both // 2) for both in around), (0, 0)])
+def _patches(x: Array, side: int, stride: int) -> Array:
+    """Return what kernels see of images `[B, H, W, C]`, zeros around as TensorFlow's padding SAME has them.
+
+    The result is a view, `[B, H / stride, W / stride, C, side, side]`.
+    """
+    count, height, width, channels = x.shape
+    down, across = (max((-(-extent // stride) - 1) * stride + side - extent, 0) for extent in (height, width))
+    padded = np.zeros((count, height + down, width + across, channels), np.float32)
+    padded[:, down // 2 : down // 2 + height, across // 2 : across // 2 + width] = x
+    return np.lib.stride_tricks.sliding_window_view(padded, (side, side), (1, 2))[:, ::stride, ::stride]
 
 
 def _ended(x: Array) -> Array:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from sshbench.methods.base import Method, MethodError, valid_name
-from sshbench.methods.source import digest_of, file_of, sources_of
+from sshbench.methods.source import digest_of, file_of, is_users, sources_of
 from sshbench.methods.user_file import PREFIX
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
@@ -45,17 +45,20 @@ class Identity:
     broken: str = ""
 
 
-def identity(method: Method, options: Mapping[str, str] | None = None) -> Identity:
+def identity(method: Method, options: Mapping[str, str] | None = None, sources: str | None = None) -> Identity:
     """Return a method's identity.
 
     The code is all source that `sources_of` finds of its class and of the functions and objects that it holds. The
-    state is what pickle would keep of it, weights included. If a method states the hash of its weights, or has a
-    function `key`, the hash covers only the numbers and texts of its state and of its networks.
+    state is what pickle would keep of it, weights included, and for a user's code the global values that it uses. If a
+    method states the hash of its weights, or has a function `key`, the hash covers only the numbers and texts of its
+    state and of its networks.
 
     Parameters
     ----------
     options
         The options of the method, as text; if an option names a file, its contents count.
+    sources
+        The hash of the source files, if `sources_hash` took it where the method was written.
     """
     own = [f"{name}={_option(value)}" for name, value in sorted((options or {}).items())]
     vouched = method.weights_hash is not None or hasattr(method, "key")
@@ -67,14 +70,27 @@ def identity(method: Method, options: Mapping[str, str] | None = None) -> Identi
         raise MethodError(
             f"{method.name}: its state is nested too deeply to distinguish it from other methods"
         ) from error
-    code = sources_of(*digest.code)
     return Identity(
         name=valid_name(method.name, type(method).__qualname__),
         sees_target=bool(method.sees_target),
-        code=digest_of([code.digest(), *own, digest.hexdigest()]),
+        code=digest_of([sources or sources_of(*digest.code).digest(), *own, digest.hexdigest()]),
         weights_hash=str(method.weights_hash or ""),
         trained_by=str(getattr(method, "trained_by", None) or ""),
     )
+
+
+def sources_hash(method: Any) -> str | None:
+    """Return the hash of the source files of a class, function or object, in the process that it was written in.
+
+    In another process, what cloudpickle has brought there no longer knows its file. If the files cannot be found, the
+    hash is None.
+    """
+    digest = _Digest()
+    try:
+        digest.feed(method)
+        return sources_of(*digest.code).digest()
+    except Exception:  # of an object's own way to be pickled
+        return None
 
 
 def _option(value: str) -> str:
@@ -182,7 +198,7 @@ class _Digest:
         self._say("function", _module(function), function.__qualname__)
         if file_of(function):
             self.code.append(function)
-        else:
+        if _is_users(function):
             self._code(function.__code__, function.__globals__)
         self.feed(function.__defaults__)
         self.feed(function.__kwdefaults__)
@@ -197,7 +213,11 @@ class _Digest:
         self.feed(method.__self__)
 
     def _code(self, code: CodeType, known: Mapping[str, Any]) -> None:
-        """Add code that was typed in and stands in no file, with the functions and values that it uses."""
+        """Add a user's code, with the global functions and values that it uses.
+
+        The file of the code is not enough: a script sets global values from its arguments or from files, and several
+        functions of a file can have the same name, as all its lambdas have.
+        """
         self._say("code", code.co_code.hex(), repr(code.co_names))
         for constant in code.co_consts:
             if isinstance(constant, CodeType):
@@ -207,12 +227,27 @@ class _Digest:
         loaded = {one.argval for one in dis.get_instructions(code) if one.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
         for name in sorted(loaded & known.keys()):
             self.feed(known[name])
+            if isinstance(known[name], ModuleType) and _is_users(known[name]):
+                module = vars(known[name])
+                for attribute in sorted(set(code.co_names) & module.keys()):
+                    self._say(attribute)
+                    self.feed(module[attribute])
 
     def _named(self, value: Any) -> None:
         self._say(type(value).__name__, _module(value), getattr(value, "__name__", ""))
         self.code.append(value)
-        if isinstance(value, type) and value.__module__ == "__main__" and not file_of(value):
-            self.feed({name: part for name, part in vars(value).items() if isinstance(part, (FunctionType, *_PLAIN))})
+        if isinstance(value, type) and _is_users(value):
+            for base in (type(value), *value.__bases__):
+                self.feed(base)
+            for name, part in sorted(vars(value).items()):
+                if isinstance(part, FunctionType) or not (name.startswith("__") and name.endswith("__")):
+                    self._say(name)
+                    self.feed(part)
+
+    def _descriptor(self, part: Any) -> None:
+        self._say(type(part).__name__)
+        for name in ("__func__", "fget", "fset", "fdel"):
+            self.feed(getattr(part, name, None))
 
     def _path(self, path: os.PathLike[str]) -> None:
         self._say("path", os.fspath(path))
@@ -220,6 +255,8 @@ class _Digest:
     def _object(self, value: Any) -> None:
         """Add what pickle would keep of an object, or the class of an object that cannot be pickled."""
         self._named(type(value))
+        if isinstance(wrapped := getattr(value, "__wrapped__", None), FunctionType):
+            self.feed(wrapped)
         if is_dataclass(value) or isinstance(value, Enum) or not hasattr(value, "__reduce_ex__"):
             self.feed(_state(value))
             return
@@ -243,9 +280,16 @@ class _Digest:
         (np.ndarray, _array),
         (FunctionType, _function),
         (MethodType, _bound),
+        ((staticmethod, classmethod, property), _descriptor),
         ((type, ModuleType, BuiltinFunctionType), _named),
         (os.PathLike, _path),
     )
+
+
+def _is_users(part: Any) -> bool:
+    """Return whether a function, class or module is a user's, and neither sshbench's nor an installed package's."""
+    module = part.__name__ if isinstance(part, ModuleType) else str(getattr(part, "__module__", None))
+    return module == "__main__" or module.startswith(PREFIX) or is_users(file_of(part))
 
 
 def _module(value: Any) -> str:

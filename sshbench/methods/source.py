@@ -142,6 +142,11 @@ def file_of(part: Any) -> Path | None:
     return Path(name).resolve()
 
 
+def is_users(file: Path | None) -> bool:
+    """Return whether a file is neither part of sshbench nor of an installed package."""
+    return file is not None and not (file.is_relative_to(_PACKAGE) or _is_installed(file))
+
+
 def _module_of(part: Any) -> _Module | None:
     """Return the module that something is written in; None for built-in code."""
     file = file_of(part)

@@ -26,7 +26,7 @@ from sshbench.benchmarks.protocol import Protocol
 from sshbench.devices import processors
 from sshbench.errors import SshbenchError
 from sshbench.lut.kernels import cpu
-from sshbench.methods.identity import Identity
+from sshbench.methods.identity import Identity, sources_hash
 from sshbench.methods.registry import AnyMethod, check_name, is_foreign
 from sshbench.methods.source import digest_of, sources_of
 from sshbench.metrics import perceptual, suite
@@ -116,8 +116,9 @@ def evaluate(
     check_ids(benchmark.name, benchmark.ids())
     asked = list(dict.fromkeys(name for protocol in protocols for name in suite.chosen(protocol, chosen)))
     job = EvaluationJob(
-        benchmark, tuple(methods), tuple(protocols), chosen, out.resolve(), device, not overwrite, weights or {}
-    )
+        benchmark, tuple(methods), tuple(protocols), chosen, out.resolve(), device, not overwrite, weights or {},
+        sources={place: sources_hash(one) for place, one in enumerate(methods) if not isinstance(one, str)},
+    )  # fmt: skip
     plan = _Plan(job, limit=time_limit, one_thread=workers != 1)
     with _team(plan, workers, device) as team:
         nets = _nets(asked)

@@ -54,6 +54,8 @@ class EvaluationJob:
         By name as in `methods`, the weights for `get_method`.
     broken
         By place among `methods`, why a method cannot be made: what happened to the process that tried.
+    sources
+        By place among `methods`, the `sources_hash` of those that are no names.
     """
 
     benchmark: Benchmark
@@ -65,6 +67,7 @@ class EvaluationJob:
     keep: bool = True
     weights: Mapping[str, str | Path] = field(default_factory=dict)
     broken: Mapping[int, str] = field(default_factory=dict)
+    sources: Mapping[int, str | None] = field(default_factory=dict)
 
     def make_entries(self, report: Report = lambda step: None) -> list[Entry]:
         """Return the methods, ready to run.
@@ -82,7 +85,7 @@ class EvaluationJob:
             try:
                 if place in self.broken:
                     raise MethodBroken(self.broken[place])
-                entries.append(self._make(asked))
+                entries.append(self._make(asked, self.sources.get(place)))
             except MissingWeights as error:
                 if len(self.methods) == 1:
                     raise
@@ -96,7 +99,7 @@ class EvaluationJob:
                 entries.append(_standin(Broken(name, str(error), traceback_of(cause) if cause else "")))
         return entries
 
-    def _make(self, asked: AnyMethod) -> Entry:
+    def _make(self, asked: AnyMethod, sources: str | None) -> Entry:
         if isinstance(asked, str):
             weights = self.weights.get(asked)
             method = get_method(asked, device=self.device, weights=weights)
@@ -104,7 +107,7 @@ class EvaluationJob:
         else:
             method, options = get_method(asked, device=self.device), {}
         try:
-            return Entry(method, identity(method, options))
+            return Entry(method, identity(method, options, sources))
         except SshbenchError:
             raise
         except BaseException as error:

@@ -22,8 +22,8 @@ def main(connection: int, alive: int) -> None:
     Parameters
     ----------
     connection
-        The descriptor of this process's end of a pipe, through which `("step", ...)`, `("told", ...)`, `("done", ...)`
-        and `("raised", ...)` go back.
+        The descriptor of this process's end of a pipe, through which `("step", ...)`, `("told", ...)`, `("done", ...)`,
+        `("unread", ...)` and `("raised", ...)` go back.
     alive
         The descriptor of a pipe that closes when the parent is gone; this process then ends.
     """
@@ -36,7 +36,12 @@ def main(connection: int, alive: int) -> None:
         parent.send(("step", step))
 
     try:
-        start, args, work = pickle.loads(parent.recv_bytes())
+        first = parent.recv_bytes()
+        try:
+            start, args, work = pickle.loads(first)
+        except Exception as error:  # such as a name of the script that is no function or class
+            parent.send(("unread", f"{type(error).__name__}: {error}"))
+            parent.recv_bytes()
         state, told = start(*args, report)
         parent.send(("told", told))
         while True:

@@ -29,6 +29,7 @@ _MAIN = (
     "from sshbench.results.worker import main; main({connection}, {alive})"
 )
 _IDLE_DEATHS = 3
+_UNSENDABLE = "something cannot be sent to worker processes ({}); use --workers 1, or workers=1 in Python"
 _TO_END = 1.0  # seconds for a process that is asked to end
 
 
@@ -63,7 +64,7 @@ class Plan(Protocol):
 
 
 class Workers:
-    """Processes that start at once and work when they receive tasks.
+    """Processes that start at once and work when they receive tasks; the first one has started when this returns.
 
     Parameters
     ----------
@@ -75,7 +76,7 @@ class Workers:
     Raises
     ------
     Unsendable
-        The data that a process needs cannot be sent to it.
+        The data that a process needs cannot be sent to it, or the process cannot read the data.
     """
 
     def __init__(self, plan: Plan, work: Callable[..., Any], count: int, *, one_thread: bool) -> None:
@@ -87,6 +88,7 @@ class Workers:
         try:
             for _ in range(count):
                 self._workers.append(self._new())
+            self.ready()
         except BaseException:
             self.close()
             raise
@@ -106,7 +108,7 @@ class Workers:
         self._workers = []
 
     def ready(self) -> Any:
-        """Wait until one process has started, and return its message."""
+        """Return the message of the first process that has started."""
         while not self._told:
             self._listen()
         return self._told[0]
@@ -154,6 +156,8 @@ class Workers:
                     self._told.append(said)
                     worker.is_ready = True
                     worker.begin(None, None)
+                elif kind == "unread":
+                    raise Unsendable(_UNSENDABLE.format(said))
                 elif kind == "done":
                     found.append(said)
                     worker.task = None
@@ -276,7 +280,4 @@ def _packed(value: Any) -> bytes:
     try:
         return bytes(cloudpickle.dumps(value, pickle.HIGHEST_PROTOCOL))
     except Exception as error:
-        raise Unsendable(
-            f"something cannot be sent to worker processes ({type(error).__name__}: {error}); use --workers 1, or "
-            "workers=1 in Python"
-        ) from error
+        raise Unsendable(_UNSENDABLE.format(f"{type(error).__name__}: {error}")) from error

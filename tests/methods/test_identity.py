@@ -175,6 +175,72 @@ def test_what_was_typed_in_counts_by_its_code() -> None:
     assert len(set(runs)) == 3
 
 
+SCRIPT = """
+import enum, functools, sys
+from tests.methods.test_identity import adder, identity, get_method, network, np
+import settings
+FACTOR = int(sys.argv[1])
+settings.FACTOR = FACTOR
+NET, TABLE = network(FACTOR), {"gain": np.array([FACTOR])}
+def helper(x): return x * FACTOR
+@functools.lru_cache
+def cached(x): return x * FACTOR
+class Options: gain = [FACTOR]
+class Mode(enum.Enum): A = FACTOR
+class Meta(type): gain = FACTOR
+class Base:
+    gain = np.array([FACTOR])
+    def go(self, x): return x * self.gain
+def around(function): return functools.wraps(function)(lambda c: function(c))
+class Inherits(Base):
+    def harmonize(self, batch): return [self.go(c.composite) for c in batch]
+class Uses:
+    def harmonize(self, batch): return [c.composite * FACTOR for c in batch]
+class Static(Uses):
+    @staticmethod
+    def gain(factor=FACTOR): return factor
+class Property(Uses):
+    @property
+    def gain(self): return TABLE
+class WithMeta(metaclass=Meta):
+    def harmonize(self, batch): return [c.composite * type(self).gain for c in batch]
+def uses_value(c): return c.composite * FACTOR
+def uses_helper(c): return helper(c.composite)
+def uses_cached(c): return cached(1)
+def uses_network(c): return NET(c.composite)
+def uses_array(c): return TABLE["gain"] * c.composite
+def uses_class(c): return Options.gain * c.composite
+def uses_enum(c): return Mode.A.value * c.composite
+def uses_module(c): return settings.FACTOR * c.composite
+def uses_inner(c): return [FACTOR for _ in range(1)]
+@around
+def is_wrapped(c): return c.composite * FACTOR
+one_of_two = (lambda c: c.composite * 1) if FACTOR == 1 else (lambda c: c.composite * 2)
+methods = [Inherits, Uses(), Static, Property(), WithMeta, uses_value, uses_helper, uses_cached, uses_network,
+           uses_array, uses_class, uses_enum, uses_module, uses_inner, is_wrapped, one_of_two]
+for method in methods: print(getattr(method, "__name__", method.__class__), identity(get_method(method)).code)
+"""
+
+
+@pytest.mark.parametrize("typed_in", [False, True])
+def test_what_a_script_sets_and_a_method_uses_counts(tmp_path: Path, typed_in: bool) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    (tmp_path / "settings.py").write_text("FACTOR = 0\n")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(tmp_path), *sys.path]))}
+
+    def codes(factor: str) -> list[str]:
+        command = [sys.executable, "-" if typed_in else str(tmp_path / "script.py"), factor]
+        ran = subprocess.run(
+            command, input=SCRIPT if typed_in else None, capture_output=True, text=True, check=True, env=environment
+        )
+        return ran.stdout.splitlines()
+
+    one, again, other = codes("1"), codes("1"), codes("2")
+    assert one == again
+    assert len(one) == 16
+    assert not set(one) & set(other)
+
+
 def test_a_name_that_changes_is_taken_once_and_checked() -> None:
     class Fickle(Holds):
         asked = 0

@@ -42,6 +42,36 @@ assert "failed" not in found.records()
 """
 
 
+PROCESSES = """
+import functools, sshbench
+
+@functools.lru_cache
+def factor():
+    return 2
+
+def kept(composite):
+    return composite.composite // factor()
+
+def half(composite):
+    import beside
+    return composite.composite // beside.FACTOR
+
+class Mine:
+    def harmonize(self, batch):
+        return [half(c) for c in batch]
+
+def run(method, **more):
+    return sshbench.evaluate("sample", method, metrics=["psnr"], limit=2, **more).records()
+
+try:
+    run(kept, workers=2)
+except sshbench.SshbenchError as error:
+    print(error)
+print(len(run(kept)))
+print(*[run(method, workers=n)["method_hash"].unique().item() for method in (half, Mine, Mine()) for n in (1, 2)])
+"""
+
+
 def script(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
     (folder / "script.py").write_text(text)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -63,6 +93,19 @@ def test_a_script_needs_no_guard(tmp_path: Path) -> None:
     assert result.stdout == "begins\n{'dc': 2, 'half': 2, 'lambda': 2, 'mine': 2}\n"
     assert result.stderr == ""
     assert [path.name for path in tmp_path.iterdir()] == ["script.py"]
+
+
+def test_processes_know_methods_by_the_same_hash_or_say_what_they_cannot_read(tmp_path: Path) -> None:
+    (tmp_path / "beside.py").write_text("FACTOR = 2\n")
+    result = script(PROCESSES, tmp_path)
+    assert result.returncode == 0, result.stderr
+    refused, kept, hashes = result.stdout.splitlines()
+    assert refused.startswith("something cannot be sent to worker processes (AttributeError: ")
+    assert refused.endswith("use --workers 1, or workers=1 in Python")
+    assert kept == "2"  # if no number of processes is asked for, this process does the work
+    each = hashes.split()
+    assert each[::2] == each[1::2]
+    assert len(set(each)) == 3
 
 
 def test_tables_and_records_are_frames() -> None:

@@ -1,8 +1,8 @@
-"""Files that appear whole or not at all.
+"""Files and folders that appear whole or not at all, and folders for a while.
 
-A file is written under a temporary name beside its own, `.sshbench-` and a random number, which a lock holds for as
-long as its process lives. A process that is killed leaves that file behind, and the next one that writes into the
-folder removes it.
+A file or folder is written under a temporary name beside its own, `.sshbench-` and a random number, which a lock holds
+for as long as its process lives. A process that is killed leaves it behind, and the next one that writes into the same
+place removes it.
 """
 
 from __future__ import annotations
@@ -92,10 +92,54 @@ def append_whole(path: str | os.PathLike[str], data: bytes) -> None:
             raise
 
 
+@contextmanager
+def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary folder beside `path` to fill; it becomes `path` when the block ends without an error.
+
+    The folders above are made. Where `path` exists, it has to be an empty folder.
+
+    Raises
+    ------
+    OSError
+        Something is at `path`, a folder cannot be written, or there is no space left; its `filename` is `path` or a
+        file below it.
+    """
+    target = Path(os.path.realpath(path))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _hidden_folder(target.parent, 0o777, path) as temporary, _named(path, temporary):
+        yield temporary
+        for place, _, names in os.walk(temporary):
+            for name in names:
+                flush(Path(place, name))
+        os.rename(temporary, target)
+
+
+@contextmanager
+def folder_for_a_while() -> Iterator[Path]:
+    """Give an empty folder among the system's temporary files that no other user may enter, until the block ends.
+
+    The standard library's folders stay for ever where their process is killed; the next call of this removes them.
+    """
+    parent = Path(tempfile.gettempdir())
+    with _hidden_folder(parent, 0o700, parent) as temporary:
+        yield temporary
+
+
+@contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Let the error of a full disk name this file; the system's error names none where an open file is written."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno in FULL:
+            error.filename = os.fspath(path)
+        raise
+
+
 def end_at_once(number: int = signal.SIGTERM, frame: object = None) -> NoReturn:
-    """End this process without leaving its blocks, except for the files that it has begun; also a signal handler."""
+    """End this process without leaving its blocks, except for what it has begun to write; also a signal handler."""
     for path in list(_unfinished):
-        path.unlink(missing_ok=True)
+        _remove(path)
     os._exit(128 + number)
 
 
@@ -125,14 +169,20 @@ def hold(path: Path, mode: int = 0o666) -> int:
 
 
 def is_abandoned(path: Path) -> bool:
-    """Return whether the process that held a file is gone; also true for a file that was not written to for a day."""
-    if path.stat().st_mtime < time.time() - _STALE_AFTER:
-        return True
-    with open(path, "rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
+    """Return whether the process that held a file or folder is gone; also true for a file of more than a day ago.
+
+    A folder may be in use for days without a change, so its lock alone counts.
+    """
+    found = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # anyone may put a pipe among temporary files
+    try:
+        status = os.fstat(found)
+        if not stat.S_ISDIR(status.st_mode) and status.st_mtime < time.time() - _STALE_AFTER:
+            return True
+        fcntl.flock(found, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(found)
     return True
 
 
@@ -140,6 +190,43 @@ def flush(path: Path) -> None:
     """Write a file's bytes to the disk; otherwise a full disk or a power cut may only show after the rename."""
     with open(path, "rb") as file:
         os.fsync(file.fileno())
+
+
+@contextmanager
+def _hidden_folder(parent: Path, mode: int, known: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a new folder, which is removed if it still has its name at the end; an error of making it names `known`."""
+    _clear(parent)
+    temporary = parent / _hidden("")
+    with _named(known, temporary):
+        lock = _hold_folder(temporary, mode)
+    _unfinished.add(temporary)
+    try:
+        yield temporary
+    finally:
+        _remove(temporary)
+        _unfinished.discard(temporary)
+        os.close(lock)
+
+
+def _hold_folder(path: Path, mode: int) -> int:
+    """Make a folder and lock it, as `hold` does with a file."""
+    while True:
+        path.mkdir(mode, exist_ok=True)
+        with suppress(FileNotFoundError):  # it was cleared before the lock was there
+            lock = os.open(path, os.O_RDONLY)
+            with suppress(OSError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.exists():
+                return lock
+            os.close(lock)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    try:
+        path.unlink(missing_ok=True)
+    except (IsADirectoryError, PermissionError):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _hidden(path: str | os.PathLike[str]) -> str:
@@ -156,7 +243,7 @@ def _clear(folder: Path) -> None:
             if _NAME.fullmatch(name):
                 with suppress(OSError):  # another process clears too, or the file is somebody else's
                     if is_abandoned(folder / name):
-                        (folder / name).unlink()
+                        _remove(folder / name)
 
 
 @contextmanager
@@ -167,17 +254,25 @@ def _named(path: str | os.PathLike[str], temporary: Path, lock: int | None = Non
     except SshbenchError:
         raise
     except Exception as error:
-        temporary_name, code = os.fspath(temporary), None
+        named, code = _known_name(error, temporary, path), None
         if not isinstance(error, OSError) or error.errno is None:  # of a library, which may say anything
             said = _SYSTEM_ERROR.search(str(error))
             code = int(said[1]) if said else None if lock is None else _no_room(lock)
-        elif error.filename in (None, temporary_name):
+        elif named is not None or error.filename is None:
             code = error.errno
         if code is not None and code in FULL:
-            raise OSError(code, os.strerror(code), os.fspath(path)) from error
-        if isinstance(error, OSError) and error.filename == temporary_name:
-            error.filename, error.filename2 = os.fspath(path), None
+            raise OSError(code, os.strerror(code), named or os.fspath(path)) from error
+        if isinstance(error, OSError) and named is not None:
+            error.filename, error.filename2 = named, None
         raise
+
+
+def _known_name(error: Exception, temporary: Path, path: str | os.PathLike[str]) -> str | None:
+    """Return what the user calls the file of an error; None if it is neither `temporary` nor below it."""
+    name = getattr(error, "filename", None)
+    if not isinstance(name, str) or not f"{name}{os.sep}".startswith(f"{temporary}{os.sep}"):
+        return None
+    return os.fspath(path) + name[len(os.fspath(temporary)) :]
 
 
 def _no_room(lock: int) -> int | None:

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,15 @@ import pytest
 
 from sshbench import whole_file as module
 from sshbench.errors import SshbenchError, sentence
-from sshbench.whole_file import append_whole, hold, is_stream, whole_file, would_replace
+from sshbench.whole_file import (
+    append_whole,
+    folder_for_a_while,
+    hold,
+    is_stream,
+    whole_file,
+    whole_folder,
+    would_replace,
+)
 
 
 def left(folder: Path) -> list[str]:
@@ -175,6 +183,70 @@ class TestAppending:
         assert path.read_bytes() == b"one\ntwo\n"
 
 
+class TestFolders:
+    def test_it_appears_with_all_its_files(self, tmp_path: Path) -> None:
+        with whole_folder(tmp_path / "above" / "a") as temporary:
+            (temporary / "below").mkdir()
+            (temporary / "below" / "b.txt").write_text("whole")
+            assert not (tmp_path / "above" / "a").exists()
+        assert (tmp_path / "above" / "a" / "below" / "b.txt").read_text() == "whole"
+        assert not left(tmp_path)
+        assert stat.S_IMODE((tmp_path / "above" / "a").stat().st_mode) == stat.S_IMODE(
+            (tmp_path / "above").stat().st_mode
+        )
+
+    def test_an_error_leaves_nothing(self, tmp_path: Path) -> None:
+        with pytest.raises(AttributeError), whole_folder(tmp_path / "a") as temporary:
+            (temporary / "b.txt").write_text("half").nothing  # type: ignore[attr-defined]  # noqa: B018
+        assert not list(tmp_path.iterdir())
+
+    def test_what_is_there_is_not_replaced(self, tmp_path: Path) -> None:
+        (tmp_path / "a").mkdir()
+        (tmp_path / "a" / "mine").touch()
+        with pytest.raises(OSError, match="not empty") as caught, whole_folder(tmp_path / "a") as temporary:
+            (temporary / "b.txt").touch()
+        assert sentence(caught.value) == f"{tmp_path / 'a'}: Directory not empty"
+        assert os.listdir(tmp_path / "a") == ["mine"]
+        assert not left(tmp_path)
+
+    @pytest.mark.parametrize("inner", [False, True], ids=["written", "written whole"])
+    def test_a_full_disk_names_the_file_that_the_user_knows(self, tmp_path: Path, inner: bool) -> None:
+        def write(path: Path) -> None:
+            with whole_file(path) if inner else nullcontext(path) as place:
+                _text(place)
+
+        with (
+            no_file_above(50_000),
+            pytest.raises(OSError, match="large") as caught,
+            whole_folder(tmp_path / "a") as made,
+        ):
+            write(made / "b.txt")
+        named = tmp_path / "a" / "b.txt" if inner else tmp_path / "a"  # the system does not say which file it was
+        assert sentence(caught.value).startswith(f"{named}: no space to write it (File too large)")
+        assert not list(tmp_path.iterdir())
+
+    def test_a_folder_for_a_while_is_its_users_alone_and_goes(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        with folder_for_a_while() as folder:
+            assert folder.parent == tmp_path
+            assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+            (folder / "b.txt").touch()
+        assert not list(tmp_path.iterdir())
+
+
+HANG_IN_FOLDERS = """
+import sys, tempfile, time
+from sshbench.whole_file import folder_for_a_while, whole_folder
+tempfile.tempdir = sys.argv[1]
+with whole_folder(sys.argv[2]) as one, folder_for_a_while() as other:
+    for folder in (one, other):
+        (folder / "half.txt").write_text("half")
+    print("begun", flush=True)
+    time.sleep(600)
+"""
+
 HANG = """
 import sys, time
 from sshbench.whole_file import whole_file
@@ -211,6 +283,38 @@ class TestKilled:
         with whole_file(tmp_path / "c.txt") as temporary:
             temporary.write_text("whole")
         assert set(left(tmp_path)) == set(mine)
+
+    def test_folders_of_a_killed_process_go_and_those_of_a_living_one_stay(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        words = [(str(tmp_path), str(tmp_path / name)) for name in "ab"]
+        processes = [python(HANG_IN_FOLDERS, *two, stdout=subprocess.PIPE) for two in words]
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "begun\n"
+        assert len(left(tmp_path)) == 4
+        for folder in tmp_path.iterdir():
+            os.utime(folder, (0, 0))  # a folder may be in use for days
+        killed, alive = processes
+        try:
+            killed.kill()
+            killed.wait()
+            with folder_for_a_while():
+                assert len(left(tmp_path)) == 3
+        finally:
+            alive.kill()
+            alive.wait()
+        module._cleared.clear()  # as in another process
+        with whole_folder(tmp_path / "a"):
+            assert len(left(tmp_path)) == 1
+        assert os.listdir(tmp_path) == ["a"]
+
+    def test_a_pipe_among_temporary_files_is_not_waited_for(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / ".sshbench-0123456789abcdef")
+        with whole_file(tmp_path / "a.txt") as temporary:
+            temporary.write_text("whole")
+        assert (tmp_path / "a.txt").read_text() == "whole"
 
     def test_a_lock_holds_until_it_is_closed(self, tmp_path: Path) -> None:
         lock = hold(tmp_path / "a")

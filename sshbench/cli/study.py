@@ -183,18 +183,9 @@ def links(study_folder: Path, base_url: str) -> None:
 @click.confirmation_option(prompt="Delete all answers of this subject for ever?")
 def withdraw(study_folder: Path, subject: int) -> None:
     """Delete everything that STUDY holds about SUBJECT, a number that `study links` prints."""
-    import time
+    from sshbench.study.storage import delete_subject
 
-    from sshbench.study.storage import empty_journal, open_answers
-    from sshbench.study.storage import withdraw as delete
-
-    plan = _plan_with(study_folder, subject)
-    db = open_answers(study_folder, plan)
-    db.execute("BEGIN IMMEDIATE")
-    delete(db, plan, subject, time.time())
-    db.execute("COMMIT")
-    empty_journal(db)
-    db.close()
+    delete_subject(study_folder, _plan_with(study_folder, subject), subject)
     click.echo(f"Deleted everything about subject {subject}.", err=True)
 
 

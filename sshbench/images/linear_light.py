@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -22,6 +21,7 @@ from sshbench.images.extras import needed
 from sshbench.images.files import Coding, ImageFile, ImageFileWarning
 from sshbench.images.opening import MAX_BYTES, Encoded, ImageFileError, check_pixels
 from sshbench.images.profiles import MatrixProfile, ProfileError, matrix_profile, srgb_matrix
+from sshbench.whole_file import folder_for_a_while
 
 Floats = NDArray[np.float64]
 
@@ -123,10 +123,10 @@ def _path_of(encoded: Encoded) -> Iterator[str]:
     if encoded.data is None:
         yield encoded.name
         return
-    with tempfile.NamedTemporaryFile(suffix=".exr") as copy:
-        copy.write(encoded.data)
-        copy.flush()
-        yield copy.name
+    with folder_for_a_while() as folder:
+        copy = folder / "copy.exr"
+        copy.write_bytes(encoded.data)
+        yield os.fspath(copy)
 
 
 def _in_window(values: NDArray[Any], display: NDArray[Any], data: NDArray[Any]) -> NDArray[Any]:

@@ -16,6 +16,7 @@ from urllib.request import Request, urlopen
 
 from sshbench.methods.base import WeightsError
 from sshbench.methods.weights import file_hash, git_blob
+from sshbench.whole_file import flush, naming
 
 Progress = Callable[[int, int | None], None]
 """Called with the number of bytes that have arrived and the total number, if it is known."""
@@ -86,6 +87,7 @@ def fetch(url: str, path: Path, expected: Expected, progress: Progress | None = 
     except FetchError:
         _forget(part)
         raise
+    flush(part)
     os.replace(part, path)
     _forget(part)
     return path
@@ -135,8 +137,9 @@ def _receive(url: str, part: Path, expected: Expected, progress: Progress | None
         if told > expected.most:
             _forget(part)
             raise FetchError(f"{url} gives {told:,} bytes, more than such weights have")
-        _note(url, part, response.headers)
-        with open(part, "ab" if goes_on else "wb") as file:
+        with naming(part):
+            _note(url, part, response.headers)
+        with naming(part), open(part, "ab" if goes_on else "wb") as file:
             while chunk := response.read(_CHUNK):
                 file.write(chunk)
                 here += len(chunk)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from sshbench.methods.base import Method, WeightsError
 from sshbench.methods.hub_download import HUB, download, reason_of
 from sshbench.methods.weights import Dtype, Weights, WeightsCard, read_weights, save_weights
+from sshbench.whole_file import folder_for_a_while
 
 
 def push_to_hub(weights: Weights, repo: str, *, private: bool = False, dtype: Dtype = "float16") -> str:
@@ -33,9 +33,9 @@ def push_to_hub(weights: Weights, repo: str, *, private: bool = False, dtype: Dt
     import huggingface_hub
 
     api = huggingface_hub.HfApi()
-    with TemporaryDirectory() as folder:
+    with folder_for_a_while() as folder:
         save_weights(folder, weights.state, weights.card, dtype=dtype)
-        (Path(folder) / "README.md").write_text(model_card(weights.card), encoding="utf-8")
+        (folder / "README.md").write_text(model_card(weights.card), encoding="utf-8")
         try:
             url = api.create_repo(repo, private=private, exist_ok=True)
             api.upload_folder(repo_id=repo, folder_path=folder, commit_message=f"Weights of {weights.card.method}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from sshbench.errors import SshbenchError, counted
 from sshbench.methods.registry import AnyMethod
 from sshbench.results import evaluate as stages
 from sshbench.results.records import Record
+from sshbench.whole_file import folder_for_a_while
 
 if TYPE_CHECKING:
     import pandas
@@ -199,7 +199,7 @@ def evaluate(
         raise SshbenchError("there is no method to evaluate; name one, such as 'dc'")
     opened = open_benchmark(benchmark, root) if isinstance(benchmark, str) else benchmark
     with ExitStack() as stack:
-        folder = Path(out) if out is not None else Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder = Path(out) if out is not None else stack.enter_context(folder_for_a_while())
         report = stack.enter_context(_Bar(opened.name)) if progress else None
         rows = stages.evaluate(
             opened,

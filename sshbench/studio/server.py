@@ -24,7 +24,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from sshbench.compositing.harmonize import open_method
-from sshbench.errors import SshbenchError, printable
+from sshbench.errors import FULL, SshbenchError, printable, sentence
 from sshbench.methods.base import Method
 from sshbench.methods.weights import why_missing
 from sshbench.options import fields_of
@@ -165,6 +165,9 @@ def make_app(
             except ClientDisconnect:
                 return JSONResponse({"error": "The connection was closed."}, 400)
             except Exception as error:  # a full disk, a fault of ours: the page says so, and the server goes on
+                if isinstance(error, OSError) and error.errno in FULL:
+                    log.error("%s: %s", handler.__name__, sentence(error))
+                    return JSONResponse({"error": "The studio's disk is full; make room and do it again."}, 507)
                 log.exception("%s failed", handler.__name__)
                 said = printable(f"{type(error).__name__}: {error}")
                 return JSONResponse({"error": f"The studio failed ({said}). The command's window says more."}, 500)

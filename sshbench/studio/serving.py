@@ -6,7 +6,6 @@ import errno
 import ipaddress
 import secrets
 import socket
-import tempfile
 import webbrowser
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -15,6 +14,7 @@ from pathlib import Path
 from sshbench.studio.server import MOST_PIXELS, make_app
 from sshbench.studio.wish import StudioError
 from sshbench.web import check_extra
+from sshbench.whole_file import folder_for_a_while
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")  # Starlette has the last one with or without brackets
 
@@ -58,7 +58,7 @@ def serve(
     with ExitStack() as stack:
         listening = stack.enter_context(_listen(host, port))
         if folder is None:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sshbench-studio-")))
+            folder = stack.enter_context(folder_for_a_while())
         folder.mkdir(parents=True, exist_ok=True)
         app = make_app(folder.resolve(), hosts=names, token=token, max_pixels=max_pixels or MOST_PIXELS)
         seen = {"0.0.0.0": socket.gethostname(), "::": socket.gethostname()}.get(host, host)

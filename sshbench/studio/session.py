@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -45,6 +48,8 @@ MOST_SAVED = 100
 _PROOF = 1280  # pixels of the longest side, at least, of a composite that the server makes for the screen
 _MAPS = 16  # that a session keeps
 _STATE = "session.json"
+_TAKEN = re.compile(r"(upload|foreground|background)-")  # names of what visitors send
+_OLD = 3600.0  # seconds after which an upload that did not grow has been left
 
 
 @dataclass(frozen=True)
@@ -378,7 +383,6 @@ class Session:
         self._small_mask = None
         if mask is None:
             self.mask = None
-            self._mask_path.unlink(missing_ok=True)
             return
         from sshbench.images.masks import as_8_bit
 
@@ -443,6 +447,16 @@ class Session:
         }  # fmt: skip
         with whole_file(self.folder / _STATE) as temporary:
             temporary.write_text(json.dumps(state), encoding="utf-8")
+        if self.mask is None:  # not before: the state that a killed server leaves has all its files
+            self._mask_path.unlink(missing_ok=True)
+
+    def _clear(self, kept: set[str]) -> None:
+        """Remove uploads and photographs that a killed server left, but none that another server may just be taking."""
+        for path in self.folder.iterdir():
+            if _TAKEN.match(path.name) and path.name not in kept:
+                with suppress(OSError):
+                    if path.stat().st_mtime < time.time() - _OLD:
+                        path.unlink()
 
     def _restore(self) -> None:
         try:
@@ -452,6 +466,7 @@ class Session:
             self.pictures = {role: Picture(**{name: one[name] for name in names}) for role, one in stored}
             self.mask, self.wish, self.saved = state["mask"], state["wish"], state["saved"]
             self._count = state["count"]
+            self._clear({one.file for one in self.pictures.values()})
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StudioError(f"{self.folder / _STATE} is damaged; remove its folder") from error
 

@@ -7,9 +7,8 @@ The folder holds `plan.toml`, `pictures/<random name>.png`, `links.csv` with the
 from __future__ import annotations
 
 import csv
-import os
+import io
 import secrets
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -35,7 +34,7 @@ from sshbench.study.plan import (
     make_subjects,
     write_plan,
 )
-from sshbench.whole_file import whole_file
+from sshbench.whole_file import whole_file, whole_folder
 
 PICTURES, LINKS, METRICS = "pictures", "links.csv", "metrics.csv"
 REFERENCES = {"acr": "target", "pairs": "background", "rank": "target"}
@@ -107,10 +106,7 @@ def new_study(
     subjects = make_subjects(
         choices.design, names, chosen, items, choices.subjects, rounds, choices.repeats, choices.seed
     )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
-    temporary.mkdir()
-    try:
+    with whole_folder(folder) as temporary:
         (temporary / PICTURES).mkdir()
         needed = _versions(items, reference)
         shown = load_pictures(benchmark, records, results, list(needed), choices.side)
@@ -119,7 +115,7 @@ def new_study(
             for version in needed[one.id]:
                 codes[code := secrets.token_hex(8)] = [one.id, version]
                 pixels = _pixels(one, version, benchmark, results)
-                Image.fromarray(pixels).save(temporary / PICTURES / f"{code}.png", optimize=False)
+                (temporary / PICTURES / f"{code}.png").write_bytes(_png(pixels))
             if progress:
                 progress(done, len(needed))
         plan = Plan(
@@ -143,10 +139,13 @@ def new_study(
         write_plan(temporary, plan)
         _write_links(temporary / LINKS, choices.subjects)
         _write_metrics(temporary / METRICS, records, names, chosen)
-        os.rename(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return plan
+
+
+def _png(pixels: Pixels) -> bytes:
+    file = io.BytesIO()  # into a file on a full disk, Pillow's error would not say so
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
 
 
 def _methods(records: Sequence[Record], asked: Sequence[str], design: str) -> list[str]:

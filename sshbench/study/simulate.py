@@ -7,6 +7,7 @@ With `pairs` the higher of two qualities wins unless they are nearer than a thre
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from sshbench.study.designs import StudyError
 from sshbench.study.plan import COMPOSITE, TARGET, Plan
 from sshbench.study.preference import fit
-from sshbench.study.storage import SIMULATED, Answer, Row, open_answers
+from sshbench.study.storage import Answer, Row, simulated_answers
 
 Floats = NDArray[np.float64]
 
@@ -163,23 +164,16 @@ def store(folder: Path, plan: Plan, rows: Sequence[Row], model: Model) -> None:
 
     Answers of people are in another file and are not touched.
     """
-    for suffix in ("", "-wal", "-shm"):
-        (folder / f"{SIMULATED}{suffix}").unlink(missing_ok=True)
-    import json
-
-    db = open_answers(folder, plan, simulated=True)
     now = time.time()
-    db.execute("BEGIN IMMEDIATE")
-    db.execute("INSERT INTO meta VALUES ('model', ?)", (model.said(),))
     people = sorted({row.subject for row in rows})
     screen = json.dumps({"simulated": 1})
-    db.executemany(
-        "INSERT INTO subjects (subject, consent, consented, screen, finished) VALUES (?, ?, ?, ?, ?)",
-        [(subject, plan.consent.version, now, screen, now) for subject in people],
-    )
-    db.executemany(
-        "INSERT INTO answers VALUES (?, ?, ?, ?, ?)",
-        [(row.subject, row.trial, json.dumps(row.answer), row.milliseconds, now) for row in rows],
-    )
-    db.execute("COMMIT")
-    db.close()
+    with simulated_answers(folder, plan) as db:
+        db.execute("INSERT INTO meta VALUES ('model', ?)", (model.said(),))
+        db.executemany(
+            "INSERT INTO subjects (subject, consent, consented, screen, finished) VALUES (?, ?, ?, ?, ?)",
+            [(subject, plan.consent.version, now, screen, now) for subject in people],
+        )
+        db.executemany(
+            "INSERT INTO answers VALUES (?, ?, ?, ?, ?)",
+            [(row.subject, row.trial, json.dumps(row.answer), row.milliseconds, now) for row in rows],
+        )

@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import secrets
-import shutil
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
@@ -21,8 +20,10 @@ from sshbench.study.making import PICTURES, read_tokens
 from sshbench.study.plan import Plan, read_plan
 from sshbench.study.session import about, trial_of
 from sshbench.study.storage import (
+    FILE,
     agree,
     empty_journal,
+    naming,
     open_answers,
     set_screen,
     state_of,
@@ -30,6 +31,7 @@ from sshbench.study.storage import (
     withdraw,
 )
 from sshbench.web import Refused
+from sshbench.whole_file import whole_folder
 
 MOST_BYTES = 2**20  # of a file of answers
 
@@ -50,20 +52,17 @@ def export_pages(
     if out.exists():
         raise StudyError(f"{out} exists; choose another folder, or remove it")
     plan, tokens = read_plan(folder), read_tokens(folder)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f".{out.name}-{secrets.token_hex(4)}")
-    temporary.mkdir()
-    try:
+    with whole_folder(out) as temporary:
         if not embed:
-            shutil.copytree(folder / PICTURES, temporary / PICTURES)
+            (temporary / PICTURES).mkdir()
+            for code in plan.pictures:
+                name = f"{code}.png"
+                (temporary / PICTURES / name).write_bytes((folder / PICTURES / name).read_bytes())
         for done, (token, subject) in enumerate(sorted(tokens.items(), key=lambda one: one[1]), 1):
             text = subject_page(folder, plan, subject, token, embed=embed)
             (temporary / f"subject-{subject:04d}.html").write_text(text, encoding="utf-8")
             if progress:
                 progress(done, len(tokens))
-        temporary.rename(out)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return len(tokens)
 
 
@@ -167,23 +166,21 @@ def import_answers(folder: Path, path: Path) -> tuple[int, int, bool]:
     if tokens.get(given.token) != given.subject:
         raise StudyError(f"{path}: its token is not that of subject {given.subject} of this study")
     subject, now = given.subject, time.time()
-    db = open_answers(folder, plan)
-    try:
-        db.execute("BEGIN IMMEDIATE")
-        if given.withdrawn:
-            withdraw(db, plan, subject, now)
-            new = 0
-        else:
-            new = _take(db, plan, given, now)
-        db.execute("COMMIT")
-        if given.withdrawn:
-            empty_journal(db)
-        return subject, new, given.withdrawn
-    except Refused as refused:
-        db.execute("ROLLBACK")
-        raise StudyError(f"{path} is refused, and nothing of it is taken: {refused.reason}") from refused
-    finally:
-        db.close()
+    with naming(folder / FILE), closing(open_answers(folder, plan)) as db:
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            if given.withdrawn:
+                withdraw(db, plan, subject, now)
+                new = 0
+            else:
+                new = _take(db, plan, given, now)
+            db.execute("COMMIT")
+            if given.withdrawn:
+                empty_journal(db)
+            return subject, new, given.withdrawn
+        except Refused as refused:
+            db.execute("ROLLBACK")
+            raise StudyError(f"{path} is refused, and nothing of it is taken: {refused.reason}") from refused
 
 
 def _take(db: sqlite3.Connection, plan: Plan, given: _File, now: float) -> int:

@@ -7,14 +7,16 @@ the disk.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +25,7 @@ from typing import Any, TypeVar
 from sshbench.study.designs import StudyError
 from sshbench.study.plan import Plan, Trial
 from sshbench.web import Refused
+from sshbench.whole_file import whole_file
 
 FILE, SIMULATED = "answers.sqlite", "simulated.sqlite"
 MOST_MILLISECONDS = 24 * 3600 * 1000
@@ -71,11 +74,57 @@ def open_answers(folder: Path, plan: Plan, *, simulated: bool = False) -> sqlite
     ------
     StudyError
         The file is damaged, or its answers were given to another plan.
+    OSError
+        There is no space to make it.
     """
-    path = folder / (SIMULATED if simulated else FILE)
+    return _opened(folder / (SIMULATED if simulated else FILE), plan, simulated=simulated, journal="WAL")
+
+
+@contextmanager
+def simulated_answers(folder: Path, plan: Plan) -> Iterator[sqlite3.Connection]:
+    """Give an empty file of simulated answers, which becomes the study's when the block ends without an error.
+
+    Raises
+    ------
+    StudyError, OSError
+        The file cannot be written, or there is no space left.
+    """
+    path = folder / SIMULATED
+    with whole_file(path) as temporary, naming(path):
+        db = _opened(temporary, plan, simulated=True, journal="MEMORY")  # no second file, which nothing would hold
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            yield db
+            db.execute("COMMIT")
+        finally:
+            db.close()
+        for suffix in ("-wal", "-shm"):  # of a process that was killed; they belong to the file that goes
+            path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let an error of SQLite name the file of answers and say what it is about.
+
+    Raises
+    ------
+    OSError
+        There is no space to write it.
+    StudyError
+        Something else is wrong with it.
+    """
     try:
+        yield
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fspath(path)) from error
+        raise StudyError(f"{path} cannot be used as a file of answers: {error}") from error
+
+
+def _opened(path: Path, plan: Plan, *, simulated: bool, journal: str) -> sqlite3.Connection:
+    with naming(path):
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
-        db.execute("PRAGMA journal_mode=WAL")
+        db.execute(f"PRAGMA journal_mode={journal}")
         db.execute("PRAGMA synchronous=FULL")  # an answer is on the disk before the next item is shown
         db.execute("PRAGMA secure_delete=ON")  # what is withdrawn is overwritten
         db.execute("BEGIN IMMEDIATE")
@@ -86,8 +135,6 @@ def open_answers(folder: Path, plan: Plan, *, simulated: bool = False) -> sqlite
             db.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
         said = dict(db.execute("SELECT key, value FROM meta").fetchall())
         db.execute("COMMIT")
-    except sqlite3.Error as error:
-        raise StudyError(f"{path} cannot be used as a file of answers: {error}") from error
     if said.get("plan") != plan.fingerprint:
         db.close()
         raise StudyError(
@@ -127,11 +174,8 @@ def read_answers(folder: Path, plan: Plan, *, simulated: bool = False) -> list[R
 
 def read_model(folder: Path, plan: Plan) -> str:
     """Return what the simulated answers of a study were drawn from, in one sentence."""
-    db = open_answers(folder, plan, simulated=True)
-    try:
+    with naming(folder / SIMULATED), closing(open_answers(folder, plan, simulated=True)) as db:
         found = db.execute("SELECT value FROM meta WHERE key = 'model'").fetchone()
-    finally:
-        db.close()
     return str(found[0]) if found else "The model is not known."
 
 
@@ -233,6 +277,21 @@ def take_answer(
         "UPDATE subjects SET shown = ?, shown_at = ?, finished = ? WHERE subject = ?", (done, now, finished, subject)
     )
     return State("trial" if finished is None else "done", done)
+
+
+def delete_subject(folder: Path, plan: Plan, subject: int) -> None:
+    """Delete everything that a study holds about a subject, as `withdraw` does.
+
+    Raises
+    ------
+    StudyError, OSError
+        The file of answers cannot be used, or there is no space to change it; nothing is deleted.
+    """
+    with naming(folder / FILE), closing(open_answers(folder, plan)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        withdraw(db, plan, subject, time.time())
+        db.execute("COMMIT")
+        empty_journal(db)
 
 
 def withdraw(db: sqlite3.Connection, plan: Plan, subject: int, now: float) -> State:

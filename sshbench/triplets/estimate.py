@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from sshbench.lut.bank import LutBank
 from sshbench.threads import kernels_in_one_thread
@@ -14,6 +12,7 @@ from sshbench.triplets.shard_file import ParquetShard
 from sshbench.triplets.source import Source
 from sshbench.triplets.storage import Storage
 from sshbench.triplets.writer import ShardJob, outcomes, partners_of
+from sshbench.whole_file import folder_for_a_while
 
 _SAMPLES = {"pixels": 8, "recipes": 10_000}
 
@@ -47,9 +46,9 @@ def estimate(run: Run, source: Source, bank: LutBank | None) -> Estimate:
         spans = [(i, i + 1) for i in sorted({k * run.photos // count for k in range(count)} if run.photos else ())]
     job = ShardJob(run, source, bank, Storage("."), partners_of(run, source))
     photos = 0
-    with tempfile.TemporaryDirectory() as folder, kernels_in_one_thread():
+    with folder_for_a_while() as folder, kernels_in_one_thread():
         begun = time.perf_counter()
-        with ParquetShard(Path(folder) / "sample", run) as shard:
+        with ParquetShard(folder / "sample", run) as shard:
             for span in spans:
                 for rows, _ in outcomes(job, *span):
                     photos += 1

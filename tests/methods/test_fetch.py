@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from sshbench.errors import sentence
 from sshbench.methods.fetch import Expected, FetchError, fetch
 from tests.methods.server import Served, serving
+from tests.test_whole_file import no_file_above
 
 DATA = bytes(range(256)) * 400
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -69,6 +71,17 @@ def test_it_may_break_off_again_and_again(served: Served, path: Path) -> None:
     served.cut = None
     fetch(served.url, path, Expected(sha256=SHA256))
     assert path.read_bytes() == DATA
+
+
+def test_a_full_disk_names_the_file_and_the_rest_comes_later(served: Served, path: Path) -> None:
+    with no_file_above(50_000), pytest.raises(OSError, match="large") as caught:
+        fetch(served.url, path, Expected(sha256=SHA256))
+    assert sentence(caught.value).startswith(f"{path}.part: no space to write it (File too large)")
+    assert not path.exists()
+    fetch(served.url, path, Expected(sha256=SHA256))
+    assert served.asked == [None, "bytes=50000-"]
+    assert path.read_bytes() == DATA
+    assert left(path) == ["file.pth"]
 
 
 @pytest.mark.parametrize("why", ["no ranges", "another file", "another address"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import shlex
 import socket
@@ -38,8 +39,10 @@ from sshbench.options import fields_of
 from sshbench.studio.examples import EXAMPLES
 from sshbench.studio.server import MOST_UPLOAD, make_app
 from sshbench.studio.serving import is_loopback
+from sshbench.studio.session import Session
 from sshbench.studio.wish import Wish, offered
 from tests.images.made_profiles import profile
+from tests.test_whole_file import no_file_above
 from tools.studio_pictures import served
 
 _RUN = "import sys; from sshbench.cli.main import main; main(sys.argv[1:])"
@@ -276,6 +279,49 @@ def test_a_session_outlives_its_page_and_its_server(tmp_path: Path) -> None:
     assert [one["file"] for one in state["saved"]] == [made["file"]]
     assert page.get(f"saved/{made['file']}").status_code == 200
     assert page.post("map", json=wish).content == table
+
+
+class Killed(BaseException):
+    """The server is gone."""
+
+
+def test_a_server_that_is_killed_while_it_takes_a_photograph_leaves_the_session_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = Page(make_app(tmp_path))
+    wish = page.example()
+    table = page.post("map", json=wish).content
+    (session,) = tmp_path.iterdir()
+    (session / "upload-0123.png").write_bytes(b"half")
+
+    def killed(self: Session) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "_store", killed)
+        with pytest.raises(Killed):
+            page.upload("foreground", png(np.zeros((40, 50, 3))))
+    left = {path.name for path in session.iterdir()}
+    for path in session.iterdir():
+        os.utime(path, (0, 0))
+    page.client = TestClient(make_app(tmp_path), base_url="http://127.0.0.1")
+    assert page.get("state").json()["mask"]["version"] is not None
+    assert page.post("map", json=wish).content == table
+    assert page.post("save", json={**wish, "kind": "picture"}).status_code == 200
+    assert len(left - {path.name for path in session.iterdir()}) == 2  # the half upload, and what was being taken
+
+
+def test_a_full_disk_is_told_in_a_sentence(page: Page, caplog: pytest.LogCaptureFixture) -> None:
+    wish = page.example()
+    data = png(np.random.default_rng(0).integers(0, 256, (300, 300, 3)))
+    with no_file_above(50_000):
+        sent, saved = page.upload("background", data), page.post("save", json={**wish, "kind": "picture"})
+    assert sent.status_code == 507
+    assert sent.json() == {"error": "The studio's disk is full; make room and do it again."}
+    assert saved.status_code == 422
+    assert ": cannot be written (File too large); make room" in saved.json()["error"]
+    assert "Traceback" not in caplog.text
+    assert page.post("save", json={**wish, "kind": "picture"}).status_code == 200
 
 
 def test_sessions_that_rest_free_their_memory_and_go_on(tmp_path: Path) -> None:

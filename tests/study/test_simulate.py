@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sshbench.errors import sentence
 from sshbench.study.designs import StudyError
 from sshbench.study.opinion import opinion
 from sshbench.study.plan import Item, Plan, make_items, make_subjects
@@ -14,7 +15,7 @@ from sshbench.study.preference import preference
 from sshbench.study.reliability import screen
 from sshbench.study.responses import responses
 from sshbench.study.simulate import Model, default_truth, simulate, store, true_opinions, true_preferences
-from sshbench.study.storage import check_answer, read_answers, read_model
+from sshbench.study.storage import check_answer, read_answers, read_model, simulated_answers
 from tests.study.studies import make_study
 
 RUNS = 200
@@ -116,6 +117,20 @@ def test_simulated_answers_are_apart_from_those_of_people(tmp_path: Path) -> Non
     (tmp_path / "s" / "simulated.sqlite").rename(tmp_path / "s" / "answers.sqlite")
     with pytest.raises(StudyError, match="mixes simulated"):
         read_answers(tmp_path / "s", plan)
+
+
+def test_a_simulation_that_fails_leaves_the_one_before(tmp_path: Path) -> None:
+    plan = make_study(tmp_path / "s")
+    model = Model(truth=default_truth(plan.methods))
+    rows = simulate(plan, model, 4)
+    store(tmp_path / "s", plan, rows, model)
+    before = sorted(path.name for path in (tmp_path / "s").iterdir())
+    filling = [(str(number), "x" * 1000) for number in range(1000)]
+    with pytest.raises(OSError, match="No space left") as caught, simulated_answers(tmp_path / "s", plan) as db:
+        db.executescript("PRAGMA max_page_count = 8").executemany("INSERT INTO meta VALUES (?, ?)", filling)
+    assert sentence(caught.value).startswith(f"{tmp_path / 's' / 'simulated.sqlite'}: no space to write it")
+    assert read_answers(tmp_path / "s", plan, simulated=True) == rows
+    assert sorted(path.name for path in (tmp_path / "s").iterdir()) == before
 
 
 def test_items_of_a_plan_are_what_a_design_asks_for() -> None:

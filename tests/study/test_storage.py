@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from concurrent.futures import wait
@@ -11,13 +12,16 @@ from typing import Any
 
 import pytest
 
+from sshbench.errors import sentence
 from sshbench.study.designs import StudyError
 from sshbench.study.plan import Consent, Plan, read_plan, write_plan
+from sshbench.study.static_pages import import_answers
 from sshbench.study.storage import (
     State,
     Writer,
     agree,
     check_answer,
+    delete_subject,
     open_answers,
     read_answers,
     set_screen,
@@ -27,7 +31,8 @@ from sshbench.study.storage import (
 )
 from sshbench.web import Refused
 from tests.study.serving import SCREEN
-from tests.study.studies import make_study, some_answer
+from tests.study.studies import make_study, some_answer, token_of
+from tests.test_whole_file import no_file_above
 
 
 def started(tmp_path: Path, design: str = "acr", **choices: Any) -> tuple[Plan, sqlite3.Connection]:
@@ -36,6 +41,22 @@ def started(tmp_path: Path, design: str = "acr", **choices: Any) -> tuple[Plan, 
     agree(db, plan, 0, "1", 0.0)
     set_screen(db, plan, 0, SCREEN, 0.0)
     return plan, db
+
+
+@pytest.mark.parametrize("harm", ["import", "withdraw"])
+def test_no_space_is_a_sentence_and_changes_nothing(tmp_path: Path, harm: str) -> None:
+    plan, db = started(tmp_path)
+    take_answer(db, plan, 0, 0, 1, 2000, 9.0)
+    db.close()
+    file = tmp_path / "answers.json"
+    answers = [{"answer": 1, "milliseconds": 2000} for _ in plan.trials(1)]
+    given = {"format": "sshbench-study-answers", "version": 1, "study": plan.id, "subject": 1, "withdrawn": False}
+    given |= {"token": token_of(tmp_path / "s", 1), "consent": "1", "screen": SCREEN, "answers": answers}
+    file.write_text(json.dumps(given))
+    with no_file_above(100), pytest.raises((OSError, StudyError)) as caught:
+        import_answers(tmp_path / "s", file) if harm == "import" else delete_subject(tmp_path / "s", plan, 0)
+    assert sentence(caught.value).startswith(f"{tmp_path / 's' / 'answers.sqlite'}")
+    assert [(row.subject, row.trial, row.answer) for row in read_answers(tmp_path / "s", plan)] == [(0, 0, 1)]
 
 
 def test_the_stages_follow_one_another(tmp_path: Path) -> None:

@@ -179,8 +179,9 @@ def reference_box(reference: str | tuple[int, int, int, int], landing: Box, canv
     Parameters
     ----------
     reference
-        `"full"`; `"auto"`, the surroundings of where the foreground lands, three times as wide and high as it; or left,
-        top, width and height in pixels, also as text `"x,y,w,h"`.
+        `"full"`; `"auto"`, the surroundings of where the foreground lands, 1.5 times as wide and high as it and at
+        least a quarter of the background's shorter side; or left, top, width and height in pixels, also as text
+        `"x,y,w,h"`.
 
     Raises
     ------

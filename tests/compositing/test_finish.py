@@ -58,3 +58,18 @@ def test_a_networks_picture_is_graded_too() -> None:
     expected = 255 * graded(plain[inside] / 255, Grade(exposure=-1))
     assert np.abs(result[inside] - expected).max() <= 1.01
     assert np.array_equal(result[M == 0], B[M == 0])
+
+
+# --- what a finish can be ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "high"),
+    [("shadow", 1.0), ("shadow_softness", 1.0), ("shadow_direction", 360.0), ("shadow_length", 2.0)],
+)
+def test_numbers_of_a_finish_have_bounds(name: str, high: float) -> None:
+    for value in (0.0, high):
+        assert getattr(Finish(**{name: value}), name) == value  # type: ignore[arg-type]
+    for value in (-0.01, high + 0.01, float("nan"), float("inf")):
+        with pytest.raises(SshbenchError, match=f"^{name}: "):
+            Finish(**{name: value})  # type: ignore[arg-type]

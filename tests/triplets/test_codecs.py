@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from skimage import data
 from skimage.metrics import peak_signal_noise_ratio
 
 from sshbench.errors import SshbenchError
-from sshbench.triplets.codecs import FORMATS, Codec, encode_mask
+from sshbench.triplets.codecs import FORMATS, Codec, codec_versions, encode_mask
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,22 @@ def test_lossy_formats_keep_their_quality(photo: NDArray[np.uint8], format: str,
 def test_jpeg_keeps_full_chroma_resolution(photo: NDArray[np.uint8]) -> None:
     image = Image.open(io.BytesIO(Codec.choose("jpeg").encode(photo)))
     assert [layer[1:3] for layer in image.layer] == [(1, 1)] * 3  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("format", ["jpeg", "webp"])
+def test_qualities_go_from_1_to_100(format: str) -> None:
+    assert [Codec.choose(format, quality).quality for quality in (1, 100, None)] == [1, 100, 95]
+
+
+def test_versions_leave_out_what_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def installed(name: str) -> str:
+        if name == "fpng":
+            raise PackageNotFoundError(name)
+        return f"1.0 of {name}"
+
+    monkeypatch.setattr("sshbench.triplets.codecs.version", installed)
+    names = ("sshbench", "numpy", "pillow", "opencv-python-headless", "simplejpeg", "pyarrow")
+    assert codec_versions() == {name: f"1.0 of {name}" for name in names}
 
 
 def test_masks_are_grey_png() -> None:

@@ -57,6 +57,10 @@ def test_a_limit_takes_some_that_stay_when_more_are_taken() -> None:
     assert [len(t) for t in taken] == [20, 50]
     assert taken[0] < taken[1]
     assert max(map(int, taken[0])) > 150  # spread, not the first ones
+    assert len(Selection(MemorySource(300), limit=1)) == 1
+    for limit in (0, -3):
+        with pytest.raises(SourceError, match=f"the limit is 1 photograph or more, not {limit}"):
+            Selection(MemorySource(300), limit=limit)
 
 
 def test_a_source_without_held_out_photographs_says_so() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import struct
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,6 +18,30 @@ from sshbench.triplets.order import shuffled
 def test_every_sample_comes_once(count: int, seed: int, epoch: int) -> None:
     samples = shuffled(np.arange(count), count, seed, epoch)
     assert np.array_equal(np.sort(samples), np.arange(count))
+
+
+def walked(place: int, count: int, seed: int, epoch: int) -> int:
+    """The definition, with whole numbers of Python: six rounds over the smallest even number of bits, until inside."""
+    digest = hashlib.blake2b(f"{seed} {epoch} {count}".encode(), digest_size=48).digest()
+    half = next(half for half in range(1, 40) if 4**half >= count)
+    while True:
+        left, right = divmod(place, 2**half)
+        for key in struct.unpack("<6Q", digest):
+            mixed = (right + key) % 2**64
+            mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+            mixed = (mixed ^ mixed >> 27) * 0x94D049BB133111EB % 2**64
+            left, right = right, left ^ (mixed ^ mixed >> 31) % 2**half
+        place = left * 2**half + right
+        if place < count:
+            return place
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 5, 16, 17, 1000, 2**31 + 1])
+def test_an_order_is_that_of_its_definition(count: int) -> None:
+    """A run that goes on elsewhere, or with another version, sees the samples that are left."""
+    places = np.unique(np.arange(30) % count * max(1, count // 30))
+    expected = [walked(int(place), count, 3, 7) for place in places]
+    assert shuffled(places, count, 3, 7).tolist() == expected
 
 
 @pytest.mark.parametrize("count", [81_917, 100_000_000, 2**40 + 1])

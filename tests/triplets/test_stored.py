@@ -111,6 +111,7 @@ def test_rows_come_in_any_order_and_in_workers(place: Path, store: str) -> None:
     )
     assert [name for batch in batches for name in batch["alpha"]] == [row["alpha"] for row in wanted]
     assert equal(stored[-1], stored[13])
+    assert equal(stored[-14], stored[0])
     for i in (14, -15):
         with pytest.raises(IndexError, match="of 14"):
             stored[i]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ import yaml
 from PIL import Image
 
 from sshbench.triplets.engine import generate
-from sshbench.triplets.manifest import Run, lut_hashes, read_manifest
+from sshbench.triplets.manifest import Run, ShardRecord, Skipped, lut_hashes, read_manifest
 from sshbench.triplets.recipe import Recipe, make_recipe
 from sshbench.triplets.render import Rendered, RenderedComposite, render
 from sshbench.triplets.settings import Settings
+from sshbench.triplets.storage import Storage
+from sshbench.triplets.writer import ShardJob, is_whole
 from tests.triplets.toy import SMALL, ToySource, toy_bank, toy_run
 
 SOURCE = ToySource(7, broken=(2,))
@@ -129,3 +132,33 @@ def test_images_are_stored_once_and_row_groups_stay_small(tmp_path: Path, monkey
         for n in ("foreground", "background", "ground_truth")
     )
     assert images < path.stat().st_size < images * 1.5
+
+
+def test_a_shard_is_whole_by_its_size_and_hash(tmp_path: Path) -> None:
+    run, _ = made(tmp_path)
+    record = read_manifest(str(tmp_path / "out")).shards[0]
+    assert record.skipped == (Skipped("2.png", "made to fail"),)
+    job = ShardJob(run, SOURCE, toy_bank(), Storage(str(tmp_path / "out")))
+    by_size = replace(job, verify="size")
+    assert is_whole(job, record)
+    assert is_whole(by_size, record)
+    assert not is_whole(replace(job, retry_skipped=True), record)
+    assert is_whole(replace(job, retry_skipped=True), replace(record, skipped=()))
+    file = tmp_path / "out" / record.file
+    data = bytearray(file.read_bytes())
+    data[100] ^= 1
+    file.write_bytes(data)
+    assert not is_whole(job, record)
+    assert is_whole(by_size, record)
+    file.write_bytes(data[:-1])
+    assert not is_whole(by_size, record)
+    file.unlink()
+    assert not is_whole(by_size, record)
+    assert is_whole(job, ShardRecord(9, 0, 0, 0, ""))  # past the end of a stream there is no file
+
+
+def test_a_shard_has_whole_photographs_and_at_least_one() -> None:
+    for draws, rows, photos, shards in ((2, 1, 1, 7), (2, 5, 2, 4), (3, 9, 3, 3), (1, 7, 7, 1), (1, 8, 8, 1)):
+        run = toy_run(SOURCE, settings=replace(SMALL, draws=draws), rows_per_shard=rows)
+        assert (run.photos_per_shard, run.shards) == (photos, shards)
+    assert replace(run, photos=None).shards is None

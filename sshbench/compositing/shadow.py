@@ -24,9 +24,11 @@ _SIDE = 512  # pixels of the longer side at which a shadow is made, which has no
 _TOUCHES = 0.12  # of the object's height: how far above its lowest point a part still counts as touching the ground
 _FOOT = 0.02  # of the object's height: how far the contact reaches above and below where the object ends
 _FLATTEST = 0.06  # least height of the cast shadow over the object's
-_FADE = 0.7  # of the object's height, after which the cast shadow is e times weaker
+_STANDS = 0.4  # weight above which a column stands on the ground
 _POOL = 0.6  # of the darkness of the contact: what surrounds it
-_CAST = 0.7  # of the darkness of the contact
+_CASTS = ((0.7, 0.7, 0.7), (0.15, 0.25, 0.5))
+"""The cast shadow, and its part near the feet, which is sharper: the height over the object's after which it is e times
+weaker; its blur over that of the contact; and its darkness over that of the contact."""
 _ROWS = 256
 
 
@@ -92,12 +94,15 @@ def contact_shadow(
     blur = (0.012 + 0.07 * softness) * math.sqrt(height * (columns[-1] + 1 - columns[0]))
     margin = math.ceil(length * height + 8 * blur + 2)
     padded = np.pad(small, margin)
-    touching = _touching(padded, height)
+    ground = _Ground.of(padded, height)
+    touching = ground.contact(len(padded), height)
     core, pool = (_even(_blurred(touching, by * blur, 2 * by * blur)) for by in (0.35, 1.2))
-    contact = shade = 1 - (1 - core) * (1 - _POOL * pool)
+    shade = 1 - (1 - core) * (1 - _POOL * pool)
     if length:
-        cast = _even(_blurred(_cast(padded, base + margin, height, direction, length), blur * 0.7, blur * 0.7))
-        shade = 1 - (1 - contact) * (1 - _CAST * cast)
+        rows_below = ground.rows()
+        for fade, by, part in _CASTS:
+            cast = _cast(padded, rows_below, height, direction, length, fade)
+            shade = 1 - (1 - shade) * (1 - part * _even(_blurred(cast, by * blur, by * blur)))
     place = Box(0, 0, padded.shape[1], padded.shape[0]).moved(-margin, -margin)
     return _enlarged(np.asarray(strength * shade, np.float32), place, scale, layer.box, canvas)
 
@@ -117,33 +122,64 @@ def _floats(mask: NDArray[Any]) -> Floats:
     return mask if mask.dtype == np.float32 else np.asarray(mask / np.float32(np.iinfo(mask.dtype).max))
 
 
-def _touching(mask: Floats, height: float) -> Floats:
-    """Return the lowest part of each column near the ground, weaker the higher the column ends above it."""
-    solid = mask > 0.5
-    down = np.arange(len(mask), dtype=np.float32)[:, None]
-    lowest = np.where(solid, down, -np.inf).max(axis=0)  # of each column
-    above = lowest.max() - lowest
-    weight = np.exp(-((above / (_TOUCHES * height)) ** 2))
-    near = np.abs(down - lowest - 0.5) < max(_FOOT * height, 1.0)  # on both sides: the object hides what is above
-    return np.asarray(np.where(near, weight, 0), np.float32)
+@dataclass(frozen=True, eq=False)
+class _Ground:
+    """Where an object meets the ground, in each column of its mask.
+
+    Parameters
+    ----------
+    lowest
+        float32 `[w]`, the row of the lowest part of the object; minus infinity where there is none.
+    weight
+        float32 `[w]`, 0..1: how much the column counts as touching the ground, less the higher it ends.
+    """
+
+    lowest: Floats
+    weight: Floats
+
+    @classmethod
+    def of(cls, mask: Floats, height: float) -> _Ground:
+        down = np.arange(len(mask), dtype=np.float32)[:, None]
+        lowest = np.where(mask > 0.5, down, -np.inf).max(axis=0)
+        above = lowest.max() - lowest
+        return cls(lowest, np.exp(-((above / (_TOUCHES * height)) ** 2)))
+
+    def contact(self, rows: int, height: float) -> Floats:
+        """Return the lowest part of each column near the ground, `[rows, w]`, weaker the higher the column ends."""
+        down = np.arange(rows, dtype=np.float32)[:, None]
+        near = np.abs(down - self.lowest - 0.5) < max(_FOOT * height, 1.0)  # on both sides: the object hides the upper
+        return np.asarray(np.where(near, self.weight, 0), np.float32)
+
+    def rows(self) -> Floats:
+        """Return the row of the ground below each column, `[w]`: of the feet, and in between from one to the next."""
+        from scipy.ndimage import gaussian_filter1d
+
+        feet = np.flatnonzero(self.weight > _STANDS)
+        ground = np.interp(np.arange(len(self.lowest)), feet, self.lowest[feet] + 1)
+        return np.asarray(gaussian_filter1d(ground, 0.02 * (feet[-1] - feet[0]) + 1, mode="nearest"), np.float32)
 
 
-def _cast(mask: Floats, base: float, height: float, direction: float, length: float) -> Floats:
-    """Return the outline flattened onto the ground, `[h, w]`, weaker with height."""
-    from scipy.ndimage import affine_transform, gaussian_filter1d
+def _cast(mask: Floats, ground: Floats, height: float, direction: float, length: float, fade: float) -> Floats:
+    """Return the outline flattened onto the ground, `[h, w]`, weaker with height.
 
+    Each part of the object falls from the ground below it, `ground` `[w]`, so that the shadow of each foot begins at
+    that foot, however far up in the picture the foot stands.
+    """
     angle = math.radians(direction)
     across, down = length * math.cos(angle), length * math.sin(angle)
     if abs(down) < _FLATTEST:
         down = math.copysign(_FLATTEST, down)
-    up = np.maximum(base - np.arange(len(mask)) - 0.5, 0)  # height above the ground
-    faded = mask * np.exp(-up / (_FADE * height)).astype(np.float32)[:, None]
-    if abs(down) < 1:
-        faded = gaussian_filter1d(faded, 0.5 / abs(down), axis=0)  # else rows are left out
-    # A pixel y, x of the shadow shows the height (y - base) / down of the outline, at x - across * height.
-    matrix = np.array([[-1 / down, 0], [-across / down, 1]])
-    offset = np.array([base + base / down, across * base / down])
-    return np.asarray(np.clip(affine_transform(faded, matrix, offset, order=1), 0, 1), np.float32)
+    rows, columns = np.nonzero(mask > 0.01)
+    values, out = mask[rows, columns], np.zeros_like(mask)
+    finer = math.ceil(2 * max(abs(across), abs(down)))  # so that the steps of a stretched shadow are half a pixel
+    for part in range(finer):
+        up = np.maximum(ground[columns] - rows - (part + 0.5) / finer, 0)
+        y = np.floor(ground[columns] + down * up).astype(int)
+        x = np.floor(columns + 0.5 + across * up).astype(int)
+        inside = (y >= 0) & (y < len(out)) & (x >= 0) & (x < out.shape[1])
+        shade = (values * np.exp(-up / (fade * height)))[inside]
+        np.maximum.at(out, (y[inside], x[inside]), shade)
+    return out
 
 
 def _even(image: Floats) -> Floats:

@@ -83,6 +83,25 @@ def test_feet_cast_one_each_and_what_hangs_in_the_air_none() -> None:
     assert alpha[217, 160] < 0.2
 
 
+@pytest.mark.parametrize("direction", [20, 90, 160])
+def test_the_cast_shadow_of_each_foot_begins_at_that_foot(direction: float) -> None:
+    """A walker, whose left foot stands 12 pixels further up in the picture than the right one."""
+    mask = np.zeros((160, 60), np.uint8)
+    mask[:100] = 255
+    mask[:148, 5:15] = mask[:, 45:55] = 255
+    layer = Layer(np.zeros((160, 60, 3), np.uint8), mask, Box(170, 20, 230, 180))
+    arguments: dict[str, Any] = {"strength": 0.8, "softness": 0.1}
+    alone = on_canvas(contact_shadow(layer, CANVAS, **arguments, length=0))
+    cast = on_canvas(contact_shadow(layer, CANVAS, **arguments, direction=direction, length=0.5)) - alone
+    whole = on_canvas(contact_shadow(layer, CANVAS, **arguments, direction=direction, length=0.5))
+    steps = np.arange(2, 16)
+    across, down = np.cos(np.radians(direction)), np.sin(np.radians(direction))
+    for x, foot in ((180, 168), (220, 180)):
+        along = whole[np.rint(foot + down * steps).astype(int), np.rint(x + across * steps).astype(int)]
+        assert along.min() > 0.6 * 0.8 * 0.7, (x, along)  # no gap between the foot and its shadow
+    assert cast.max() > 0.3
+
+
 def test_an_object_that_goes_on_below_the_picture_has_none() -> None:
     assert contact_shadow(pillar(at=(150, 140)), CANVAS, strength=0.5) is None
     assert contact_shadow(pillar(at=(150, 130)), CANVAS, strength=0.5) is not None

@@ -17,7 +17,7 @@ from sshbench.images.opening import ImageFileError
 from sshbench.lut.bank import LutBank
 from sshbench.lut.cube import CubeFormatError, read_cube, write_cube
 from sshbench.lut.files import find_luts, looks, read_lut
-from sshbench.lut.hald import HaldError, HaldWarning, read_hald, write_hald
+from sshbench.lut.hald import HaldError, HaldWarning, default_level, read_hald, write_hald
 from sshbench.lut.table import Domain, Lut, LutError
 from tests.lut.peers import Points, with_opencolorio
 
@@ -71,6 +71,7 @@ def test_16_bits_are_read_in_full(tmp_path: Path, suffix: str) -> None:
     assert np.array_equal(np.ravel(values), (np.ravel(pixels) / np.float64(65535)).astype(np.float32))
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("bits", [8, 16])
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 @pytest.mark.parametrize("level", [2, 3, 4])
@@ -130,6 +131,16 @@ def test_the_default_level_loses_no_points(tmp_path: Path, size: int, level: int
     assert Image.open(tmp_path / "look.png").size == (level**3, level**3)
 
 
+@pytest.mark.parametrize(("points", "level"), [(2, 2), (4, 2), (5, 3), (17, 5), (257, 16), (65536, 16)])
+def test_curves_need_no_point_of_theirs_in_the_grid(points: int, level: int) -> None:
+    assert default_level(Lut(shaper_values=np.linspace(0, 1, points)[:, None].repeat(3, 1))) == level
+
+
+def test_tables_beyond_level_9_take_the_smallest_that_has_as_many_points() -> None:
+    for size, level in ((66, 9), (81, 9), (82, 10), (101, 11)):
+        assert default_level(Lut.identity(size)) == level
+
+
 def test_what_a_hald_cannot_hold_is_said(tmp_path: Path) -> None:
     values = Lut.identity(4).values
     assert values is not None
@@ -137,6 +148,15 @@ def test_what_a_hald_cannot_hold_is_said(tmp_path: Path) -> None:
         write_hald(Lut(values=values * 2 - 0.5), tmp_path / "look.png", level=2)
     with pytest.warns(HaldWarning, match="no domain, so inputs outside"):
         write_hald(Lut(values=values, domain=Domain(upper=(2.0, 1.0, 1.0))), tmp_path / "look.png", level=2)
+    curve, below = np.linspace(0, 1, 5)[:, None].repeat(3, 1), Domain(lower=(0.0, 0.0, -0.1))
+    with pytest.warns(HaldWarning, match="no domain, so inputs outside"):
+        write_hald(Lut(values=values, shaper_values=curve, shaper_domain=below), tmp_path / "look.png", level=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "error"
+        )  # what leaves the shaper is within 0..1, so nothing of the table's domain is lost
+        wide = Lut(values=values, shaper_values=curve, domain=Domain(upper=(2.0, 2.0, 2.0)))
+        write_hald(wide, tmp_path / "look.png", level=2)
 
 
 @pytest.mark.parametrize("shape", [(64, 32), (63, 63), (1, 1), (100, 100), (4913, 4913)])

@@ -51,6 +51,16 @@ def test_curves_are_interpolated() -> None:
     )
 
 
+def test_the_same_size_is_the_same_lut_and_the_largest_are_those_of_the_format() -> None:
+    lut = random_lut(3)
+    assert resized(lut, 3) is lut
+    curve = Lut(shaper_values=np.float32([[0, 0, 0], [1, 1, 1]]))
+    assert resized(curve, 65536).size == 65536
+    with pytest.raises(LutError, match="a 1d LUT has 2 to 65536 points per axis, not 65537"):
+        resized(curve, 65537)
+    assert resized(Lut.identity(2), 2).size == 2
+
+
 @pytest.mark.parametrize("size", [1, 257])
 def test_sizes_outside_the_format_are_refused(size: int) -> None:
     with pytest.raises(LutError, match="2 to 256"):

@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from sshbench.metrics.pair import score as score
     from sshbench.results.evaluation import Evaluation as Evaluation
     from sshbench.results.evaluation import evaluate as evaluate
-    from sshbench.training.api import train as train
-    from sshbench.triplets.api import generate_triplets as generate_triplets
+    from sshbench.training.train_method import train as train
     from sshbench.triplets.dataset import TripletDataset as TripletDataset
+    from sshbench.triplets.generate import generate_triplets as generate_triplets
     from sshbench.triplets.loader import TripletLoader as TripletLoader
-    from sshbench.triplets.stored import load_triplets as load_triplets
+    from sshbench.triplets.store import load_triplets as load_triplets
     from sshbench.triplets.stream import TripletStream as TripletStream
 
     __version__: str
@@ -57,14 +57,14 @@ _HOMES = {
     "TripletStream": "triplets.stream",
     "apply_lut": "lut.apply",
     "evaluate": "results.evaluation",
-    "generate_triplets": "triplets.api",
+    "generate_triplets": "triplets.generate",
     "get_method": "methods.registry",
     "harmonize": "compositing.harmonize",
     "load_benchmark": "benchmarks.open",
-    "load_triplets": "triplets.stored",
+    "load_triplets": "triplets.store",
     "read_cube": "lut.cube",
     "score": "metrics.pair",
-    "train": "training.api",
+    "train": "training.train_method",
     "write_cube": "lut.cube",
 }
 _PACKAGES = ("benchmarks", "compositing", "lut", "methods", "metrics", "results", "training", "triplets")

@@ -1,6 +1,6 @@
 """`Options`: immutable values that are checked as a whole and whose errors are one sentence.
 
-Each field has a description. The command line takes its help from there (`sshbench.cli.fields`), and a recipe of a
+Each field has a description. The command line takes its help from there (`sshbench.cli.options`), and a recipe of a
 training takes the same fields from TOML.
 """
 

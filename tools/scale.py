@@ -28,7 +28,7 @@ from sshbench.triplets.source import Source
 from sshbench.triplets.source_files import Found, ImageSource
 from sshbench.triplets.sources import open_source
 from sshbench.triplets.storage import Storage
-from sshbench.triplets.stored import StoredTriplets
+from sshbench.triplets.store import StoredTriplets
 from sshbench.triplets.writer import ShardJob, make_shard
 from tests.speed.conftest import machine
 from tests.speed.photos import write_photos

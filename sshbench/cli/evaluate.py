@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sshbench.cli.finite import Within
-from sshbench.cli.image_limit import limits, max_megapixels
 from sshbench.cli.names import METHOD, METRICS, PROTOCOL, SPLIT
+from sshbench.cli.options import Within, limits, max_megapixels
 from sshbench.cli.progress import Progress
 from sshbench.cli.stopping import go_on
 from sshbench.errors import SshbenchError, printable
@@ -175,7 +174,7 @@ def evaluate(
     from sshbench.benchmarks.protocol import DEFAULT, PROTOCOLS, get_protocol
     from sshbench.devices import device_name
     from sshbench.metrics.suite import chosen
-    from sshbench.results.evaluate import evaluate as run
+    from sshbench.results.run import evaluate as run
     from sshbench.results.weighting import METRIC
 
     asked = parted(protocols) or [DEFAULT]

@@ -10,10 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from sshbench.cli.fields import options_of
-from sshbench.cli.finite import Within
-from sshbench.cli.image_limit import limits, max_megapixels
-from sshbench.cli.sources import within_dataset
+from sshbench.cli.options import Within, limits, max_megapixels, options_of, within_dataset
 from sshbench.cli.stopping import go_on
 from sshbench.errors import SshbenchError, counted
 from sshbench.triplets.settings import TRANSFERS, Settings
@@ -206,9 +203,9 @@ def generate_triplets(
 
     if workers > 1 and engine == "local" and not dry_run:
         prepare_workers()
-    from sshbench.triplets.api import open_run
     from sshbench.triplets.codecs import Codec
     from sshbench.triplets.engine import generate
+    from sshbench.triplets.generate import open_run
     from sshbench.triplets.luts import bank_of
 
     # No warning about every attempt to reach the hub: one sentence reports the outcome.

@@ -11,10 +11,8 @@ from sshbench.cli.composites.batch import make_all, make_table
 from sshbench.cli.composites.jobs import BESIDE, SOURCES, Look, plan
 from sshbench.cli.composites.making import Methods
 from sshbench.cli.composites.table import read_rows
-from sshbench.cli.fields import options_of
-from sshbench.cli.finite import Within
-from sshbench.cli.image_limit import max_megapixels
 from sshbench.cli.names import METHOD
+from sshbench.cli.options import Within, max_megapixels, options_of
 from sshbench.compositing.finishing import Finish
 from sshbench.compositing.place import Place
 from sshbench.errors import SshbenchError

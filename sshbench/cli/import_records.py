@@ -44,10 +44,10 @@ def import_records(files: tuple[Path, ...], method: str | None, protocol: str, o
     from sshbench.errors import SshbenchError, counted
     from sshbench.methods.base import valid_name
     from sshbench.methods.cards import terms_of
-    from sshbench.results.evaluate import refuse_another
     from sshbench.results.folder import records_file
     from sshbench.results.imported import BENCHMARK, method_of, read_foreign
     from sshbench.results.records import write_records
+    from sshbench.results.run import refuse_another
 
     if method is not None and len(files) > 1:
         raise SshbenchError("--method names one method, and there are several files; import them one by one")

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
-from sshbench.cli.lazy import LazyGroup
+from sshbench.cli.groups import LazyGroup
 from sshbench.cli.stopping import said_of, stoppable
 from sshbench.errors import FULL, SshbenchError, printable, sentence
 

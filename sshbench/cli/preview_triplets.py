@@ -6,9 +6,7 @@ from typing import Any
 
 import click
 
-from sshbench.cli.fields import options_of
-from sshbench.cli.image_limit import limits, max_megapixels
-from sshbench.cli.sources import within_dataset
+from sshbench.cli.options import limits, max_megapixels, options_of, within_dataset
 from sshbench.triplets.settings import Settings
 
 PREVIEWED = ("kind", "crops", "appearance", "background", "seed")

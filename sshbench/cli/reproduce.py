@@ -228,14 +228,14 @@ def _run(
 
     from sshbench.devices import device_name
     from sshbench.reproduce.ablations import reproduce as tables_of
-    from sshbench.reproduce.trained import Plan
+    from sshbench.reproduce.trained import TrainingPlan
     from sshbench.training.recipe import seconds
 
     if threads:
         torch.set_num_threads(threads)
     if budget:
         changes = (*changes, f"schedule.budget={budget}")
-    plan = Plan(recipe, changes, source, luts or ("luts",), out, device, workers, quiet)
+    plan = TrainingPlan(recipe, changes, source, luts or ("luts",), out, device, workers, quiet)
     progress = Progress("image", quiet=quiet)
     made = tables_of(
         table, plan, protocol=protocol, realhm=realhm, masks=masks, images=images,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from sshbench.cli.image_limit import megapixels
+from sshbench.cli.options import megapixels
 from sshbench.cli.stopping import go_on
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sshbench.cli.finite import Within
+from sshbench.cli.options import Within
 from sshbench.cli.progress import Progress
 from sshbench.cli.stopping import go_on
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sshbench.cli.image_limit import max_megapixels
 from sshbench.cli.names import NETWORK
+from sshbench.cli.options import max_megapixels
 from sshbench.cli.stopping import go_on
 from sshbench.errors import SshbenchError
 
@@ -120,7 +120,7 @@ def train(
     if method is None:
         raise click.MissingParameter(ctx=ctx, param_hint="'METHOD'", param_type="argument")
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
-    from sshbench.training.api import train as train_method
+    from sshbench.training.train_method import train as train_method
 
     if threads:
         import torch

@@ -18,7 +18,7 @@ from PIL import Image
 
 from sshbench.compositing.photo import MaskArray, Photo, Source, open_mask
 from sshbench.compositing.placement import Box, whole
-from sshbench.compositing.views import small
+from sshbench.compositing.small_copies import small
 from sshbench.errors import SshbenchError
 from sshbench.folders import data_folder
 

@@ -16,8 +16,8 @@ from sshbench.compositing.pasting import Paint, by_map, by_picture
 from sshbench.compositing.photo import CompositingError
 from sshbench.compositing.placement import Box, placed, widened
 from sshbench.compositing.scene import Scene
+from sshbench.compositing.small_copies import cut_out, mask_of, region_composite, small
 from sshbench.compositing.spaces import Space
-from sshbench.compositing.views import cut_out, mask_of, region_composite, small
 from sshbench.methods.base import Method, MethodFailed
 from sshbench.methods.calling import harmonize
 from sshbench.methods.full_resolution import (
@@ -94,9 +94,9 @@ def find_painting(
     if method.sees_target:
         raise CompositingError(f"{method.name} needs the ground truth, which a photograph of your own does not have")
     if isinstance(method, PredictsMap) and kind != "none":
-        (colour_map,) = method.colour_maps([view_of(scene, reference)[0]], kind)
+        (colour_map,) = method.colour_maps([scene_view(scene, reference)[0]], kind)
     elif isinstance(method, PredictsPicture) and kind == "none":
-        view, place = view_of(scene, reference)
+        view, place = scene_view(scene, reference)
         (picture,) = method.pictures([view])
         return Painting(
             by_picture(_checked(picture, method), place, scene.layer, amount, grade, scene.turn, scene.space)
@@ -130,7 +130,7 @@ def check_amount(kind: MapKind | Literal["none"], amount: Amount) -> None:
         )
 
 
-def view_of(scene: Scene, reference: Box) -> tuple[View, Box]:
+def scene_view(scene: Scene, reference: Box) -> tuple[View, Box]:
     """Return what a method that predicts maps sees: the foreground with some of its surroundings, and the reference.
 
     What the mask leaves out is not shown, so a cut-out gives the same view as the photograph with its mask: outside of

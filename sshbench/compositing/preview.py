@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from sshbench.compositing.placement import whole
+from sshbench.compositing.small_copies import small
 from sshbench.compositing.spaces import SRGB, Space
-from sshbench.compositing.views import small
 from sshbench.images.profiles import srgb_profile
 
 _SIDE = 800

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sshbench.compositing.placement import Box, Layer, whole
+from sshbench.compositing.small_copies import mask_of
 from sshbench.compositing.spaces import SRGB, Space
-from sshbench.compositing.views import mask_of
 
 Floats = NDArray[np.float32]
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sshbench.compositing.placement import whole
-from sshbench.compositing.views import small
+from sshbench.compositing.small_copies import small
 from sshbench.errors import counted, printable
 from sshbench.whole_file import whole_file
 

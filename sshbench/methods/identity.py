@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from sshbench.methods.base import Method, MethodError, valid_name
-from sshbench.methods.source import digest_of, file_of, is_users, sources_of
+from sshbench.methods.source_code import digest_of, file_of, is_users, sources_of
 from sshbench.methods.user_file import PREFIX
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))

@@ -11,7 +11,7 @@ from types import ModuleType
 
 from sshbench.errors import SshbenchError
 from sshbench.methods.calling import by_user, reason, undisturbed
-from sshbench.methods.source import beside
+from sshbench.methods.source_code import beside
 
 PREFIX = "sshbench_user_"
 """The prefix of the names of such modules in `sys.modules`."""

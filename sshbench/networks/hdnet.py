@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from sshbench.networks.limits import check_size
 
 
-class Harmonized(NamedTuple):
+class HDNetOutput(NamedTuple):
     """The outputs of the network, over -1..1.
 
     Parameters
@@ -64,7 +64,7 @@ class HDNet(nn.Module):
         self.LD = _LocalDynamics(8 * w)
         self.multiple = 8
 
-    def forward(self, image: Tensor) -> Harmonized:
+    def forward(self, image: Tensor) -> HDNetOutput:
         """Harmonize a batch.
 
         Parameters
@@ -86,7 +86,7 @@ class HDNet(nn.Module):
             if int(name) in _DYNAMIC:
                 x = self._layer(f"{name}att")(x, region)
         output = self.model_out(x)
-        return Harmonized(output * mask + composite * (1 - mask), output)
+        return HDNetOutput(output * mask + composite * (1 - mask), output)
 
     def _layer(self, name: str) -> nn.Module:
         return self.get_submodule(f"model_layer{name}")

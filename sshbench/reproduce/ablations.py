@@ -9,16 +9,16 @@ from sshbench.benchmarks.protocol import get_protocol
 from sshbench.errors import SshbenchError
 from sshbench.reproduce.beside import Line, beside
 from sshbench.reproduce.judged import held_out_composites, judge
-from sshbench.reproduce.trained import Plan, train_variants
+from sshbench.reproduce.trained import TrainingPlan, train_variants
 from sshbench.reproduce.variants import ABLATIONS
-from sshbench.results.evaluate import Progress
+from sshbench.results.run import Progress
 from sshbench.results.tables import Table
 from sshbench.training.data import form_of
 
 
 def reproduce(
     table: str,
-    plan: Plan,
+    plan: TrainingPlan,
     *,
     protocol: str,
     realhm: str | None = None,

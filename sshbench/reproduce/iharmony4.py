@@ -15,8 +15,8 @@ from sshbench.methods.cards import Card, Checkpoint, read_card
 from sshbench.methods.named_options import split_options
 from sshbench.methods.registry import listed_name
 from sshbench.methods.weights import load_weights
-from sshbench.results.evaluate import Progress, evaluate
 from sshbench.results.published import Published, read_published
+from sshbench.results.run import Progress, evaluate
 from sshbench.results.summary import MethodRow, MethodsSummary, summarise
 from sshbench.results.tables import MISSING, Table, failures, number, stated, title_of
 

@@ -11,8 +11,8 @@ from sshbench.benchmarks.protocol import Protocol
 from sshbench.methods.base import Method
 from sshbench.methods.registry import get_method
 from sshbench.reproduce.trained import Trained
-from sshbench.results.evaluate import Progress, evaluate
 from sshbench.results.records import Record
+from sshbench.results.run import Progress, evaluate
 from sshbench.results.summary import MethodsSummary, summarise
 from sshbench.triplets.engine import generate, plan
 from sshbench.triplets.held_out import held_out_or_all

@@ -17,7 +17,7 @@ from sshbench.methods.weights import load_weights
 from sshbench.reproduce.beside import Line, beside
 from sshbench.reproduce.judged import METRICS
 from sshbench.reproduce.trained import seen
-from sshbench.results.evaluate import Progress, evaluate
+from sshbench.results.run import Progress, evaluate
 from sshbench.results.summary import summarise
 from sshbench.results.tables import Table
 

@@ -20,7 +20,7 @@ _SAID = "reproduce.json"
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """How variants are trained, all alike.
 
     Parameters
@@ -56,7 +56,7 @@ class Trained:
     says: str
 
 
-def train_variants(plan: Plan, variants: Sequence[Variant], time_limit: float | None = None) -> list[Trained]:
+def train_variants(plan: TrainingPlan, variants: Sequence[Variant], time_limit: float | None = None) -> list[Trained]:
     """Train those variants whose runs are not finished, one after the other.
 
     Parameters
@@ -89,7 +89,7 @@ def train_variants(plan: Plan, variants: Sequence[Variant], time_limit: float | 
     return found
 
 
-def _train(plan: Plan, variant: Variant, time_limit: float | None) -> None:
+def _train(plan: TrainingPlan, variant: Variant, time_limit: float | None) -> None:
     if not plan.quiet:
         print(f"{variant.name}: {variant.says}")
     _say(plan, variant, finished=False)
@@ -103,19 +103,19 @@ def _train(plan: Plan, variant: Variant, time_limit: float | None) -> None:
         _say(plan, variant, finished=True)
 
 
-def _asked(plan: Plan, variant: Variant) -> dict[str, object]:
+def _asked(plan: TrainingPlan, variant: Variant) -> dict[str, object]:
     luts = list(plan.luts) if variant.uses_luts else []
     return {"recipe": plan.recipe_of(variant).to_toml(), "source": plan.source, "luts": luts}
 
 
-def _say(plan: Plan, variant: Variant, *, finished: bool) -> None:
+def _say(plan: TrainingPlan, variant: Variant, *, finished: bool) -> None:
     folder = plan.out / variant.name
     folder.mkdir(parents=True, exist_ok=True)
     with whole_file(folder / _SAID) as temporary:
         temporary.write_text(json.dumps(_asked(plan, variant) | {"finished": finished}, indent=1), encoding="utf-8")
 
 
-def _finished(plan: Plan, variant: Variant) -> bool:
+def _finished(plan: TrainingPlan, variant: Variant) -> bool:
     """Return whether a variant's run is there and finished."""
     path = plan.out / variant.name / _SAID
     if not path.exists():

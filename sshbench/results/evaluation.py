@@ -15,7 +15,7 @@ from sshbench.benchmarks.protocol import DEFAULT, Protocol, get_protocol
 from sshbench.devices import device_name
 from sshbench.errors import SshbenchError, counted
 from sshbench.methods.registry import AnyMethod
-from sshbench.results import evaluate as stages
+from sshbench.results import run as stages
 from sshbench.results.records import Record
 from sshbench.whole_file import folder_for_a_while
 

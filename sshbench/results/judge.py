@@ -69,7 +69,7 @@ class EvaluationJob:
     broken: Mapping[int, str] = field(default_factory=dict)
     sources: Mapping[int, str | None] = field(default_factory=dict)
 
-    def make_entries(self, report: Report = lambda step: None) -> list[Entry]:
+    def make_entries(self, report: Report = lambda step: None) -> list[MethodOfRun]:
         """Return the methods, ready to run.
 
         A method that cannot run is replaced by one whose every prediction says why.
@@ -79,7 +79,7 @@ class EvaluationJob:
         MethodError
             A name has no method, or the only method cannot run.
         """
-        entries: list[Entry] = []
+        entries: list[MethodOfRun] = []
         for place, asked in enumerate(self.methods):
             report(Step("make", str(place)))
             try:
@@ -99,7 +99,7 @@ class EvaluationJob:
                 entries.append(_standin(Broken(name, str(error), traceback_of(cause) if cause else "")))
         return entries
 
-    def _make(self, asked: AnyMethod, sources: str | None) -> Entry:
+    def _make(self, asked: AnyMethod, sources: str | None) -> MethodOfRun:
         if isinstance(asked, str):
             weights = self.weights.get(asked)
             method = get_method(asked, device=self.device, weights=weights)
@@ -107,7 +107,7 @@ class EvaluationJob:
         else:
             method, options = get_method(asked, device=self.device), {}
         try:
-            return Entry(method, identity(method, options, sources))
+            return MethodOfRun(method, identity(method, options, sources))
         except SshbenchError:
             raise
         except BaseException as error:
@@ -117,16 +117,16 @@ class EvaluationJob:
 
 
 @dataclass(frozen=True, eq=False)
-class Entry:
+class MethodOfRun:
     """A method in a run, and what records say about it."""
 
     method: Method
     own: Identity
 
 
-def _standin(method: Method) -> Entry:
+def _standin(method: Method) -> MethodOfRun:
     broken = method.why if isinstance(method, Broken) else ""
-    return Entry(method, Identity(method.name, False, "", "", method.trained_by or "", broken))
+    return MethodOfRun(method, Identity(method.name, False, "", "", method.trained_by or "", broken))
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,9 @@ class _Loaded:
     target: str
 
 
-def judge(job: EvaluationJob, entries: Sequence[Entry], task: Task, report: Report = lambda step: None) -> list[Record]:
+def judge(
+    job: EvaluationJob, entries: Sequence[MethodOfRun], task: Task, report: Report = lambda step: None
+) -> list[Record]:
     """Predict and score some images; scores in `task.known` are used if they are still valid.
 
     Parameters
@@ -214,7 +216,9 @@ class _Found:
         return self._pixels
 
 
-def _predicted(job: EvaluationJob, entry: Entry, loaded: Sequence[_Loaded], task: Task, report: Report) -> list[_Found]:
+def _predicted(
+    job: EvaluationJob, entry: MethodOfRun, loaded: Sequence[_Loaded], task: Task, report: Report
+) -> list[_Found]:
     found: dict[str, _Found] = {}
     keys: dict[str, str] = {}
     missing = []
@@ -246,7 +250,7 @@ def _predicted(job: EvaluationJob, entry: Entry, loaded: Sequence[_Loaded], task
     return [found[one.composite.id] for one in loaded]
 
 
-def _made(entry: Entry, batch: Sequence[Composite], report: Report) -> list[Any]:
+def _made(entry: MethodOfRun, batch: Sequence[Composite], report: Report) -> list[Any]:
     """Return the pixels and costs of each composite, or the error; a batch that fails is tried again one by one."""
     if not batch:
         return []

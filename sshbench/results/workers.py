@@ -18,26 +18,33 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+from sshbench.devices import processors
 from sshbench.errors import SshbenchError
-from sshbench.results.worker import CUT_OFF
+from sshbench.results.worker_main import CUT_OFF
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _HOME = str(Path(__file__).parents[2])
 # The path may by now lead to another copy of the package first, whose methods would have other hashes.
 _MAIN = (
     "import sys; sys.path[:] = [{home!r}, *{path!r}]; import sshbench; del sys.path[0]; "
-    "from sshbench.results.worker import main; main({connection}, {alive})"
+    "from sshbench.results.worker_main import main; main({connection}, {alive})"
 )
+_MOST = 4  # processes by default: each has its own network in memory
 _IDLE_DEATHS = 3
 _UNSENDABLE = "something cannot be sent to worker processes ({}); use --workers 1, or workers=1 in Python"
 _TO_END = 1.0  # seconds for a process that is asked to end
+
+
+def default_count(device: str) -> int:
+    """Return how many processes an evaluation uses if nobody says: one with a GPU, else one a processor, up to four."""
+    return min(processors(), _MOST) if device == "cpu" else 1
 
 
 class Unsendable(SshbenchError):
     """Something cannot be sent to another process."""
 
 
-class Plan(Protocol):
+class Work(Protocol):
     """The work to do, decided while it goes on."""
 
     def begin(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
@@ -79,7 +86,7 @@ class Workers:
         The data that a process needs cannot be sent to it, or the process cannot read the data.
     """
 
-    def __init__(self, plan: Plan, work: Callable[..., Any], count: int, *, one_thread: bool) -> None:
+    def __init__(self, plan: Work, work: Callable[..., Any], count: int, *, one_thread: bool) -> None:
         self._plan, self._work, self._one_thread = plan, work, one_thread
         self._workers: list[_Worker] = []
         self.count = count

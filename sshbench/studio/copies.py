@@ -13,7 +13,7 @@ from PIL import Image
 from sshbench.compositing.edges import continued_smoothly
 from sshbench.compositing.photo import Photo, in_srgb
 from sshbench.compositing.placement import whole
-from sshbench.compositing.views import small
+from sshbench.compositing.small_copies import small
 from sshbench.images.files import ImageFile, to_8_bit
 from sshbench.images.masks import MaskArray, as_8_bit
 

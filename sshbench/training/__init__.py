@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from sshbench.lazy import exports
 
 if TYPE_CHECKING:
-    from sshbench.training.api import train as train
     from sshbench.training.objectives import OBJECTIVES as OBJECTIVES
     from sshbench.training.objectives import Objective as Objective
     from sshbench.training.objectives import Phase as Phase
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from sshbench.training.recipe import RecipeError as RecipeError
     from sshbench.training.recipe import read_recipe as read_recipe
     from sshbench.training.run import Outcome as Outcome
+    from sshbench.training.train_method import train as train
 
 _HOMES = {
     "OBJECTIVES": "objectives",
@@ -27,6 +27,6 @@ _HOMES = {
     "Recipe": "recipe",
     "RecipeError": "recipe",
     "read_recipe": "recipe",
-    "train": "api",
+    "train": "train_method",
 }
 __getattr__, __dir__, __all__ = exports(__name__, _HOMES)

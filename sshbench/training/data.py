@@ -26,7 +26,7 @@ from sshbench.triplets.manifest import FORMAT, MANIFEST
 from sshbench.triplets.settings import Settings
 from sshbench.triplets.sources import open_source
 from sshbench.triplets.storage import Storage
-from sshbench.triplets.stored import load_triplets
+from sshbench.triplets.store import load_triplets
 
 Form = Literal["photographs", "store", "iharmony4"]
 Training = TripletDataset | StoredViews | Pairs | Scenes

@@ -25,7 +25,7 @@ class LogError(SshbenchError):
     """A file of a run's numbers is not valid, or curves cannot be drawn."""
 
 
-class Table:
+class CsvTable:
     """A CSV file that grows by rows; the columns are those of its first row.
 
     Parameters
@@ -131,7 +131,7 @@ class Logs:
         self, folder: Path, step: int, *, quiet: bool = False, config: Mapping[str, Any] | None = None
     ) -> None:
         self.folder, self.quiet = folder, quiet
-        self.training, self.validation = Table(folder / "log.csv", step), Table(folder / "validation.csv", step)
+        self.training, self.validation = CsvTable(folder / "log.csv", step), CsvTable(folder / "validation.csv", step)
         self._boards = open_boards(folder, step, config or {})
         self._terminal = sys.stderr.isatty()
         self._said = float("-inf")

@@ -12,7 +12,7 @@ from sshbench.triplets.held_out import Part, in_part
 from sshbench.triplets.recipe import Recipe
 from sshbench.triplets.settings import Settings
 from sshbench.triplets.source import SourceError
-from sshbench.triplets.stored import StoredTriplets
+from sshbench.triplets.store import StoredTriplets
 
 _VIEWS = {
     "foreground": "content_alpha",

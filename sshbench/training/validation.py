@@ -29,7 +29,7 @@ from sshbench.triplets.luts import Places, open_bank
 from sshbench.triplets.settings import Settings
 from sshbench.triplets.source import SkippedImage
 from sshbench.triplets.sources import open_source
-from sshbench.triplets.stored import load_triplets
+from sshbench.triplets.store import load_triplets
 
 Batch = dict[str, Any]
 _SEED = 0x5E1D  # of the crops and pairs, whatever the seed of the training

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from sshbench.lazy import exports
 
 if TYPE_CHECKING:
-    from sshbench.triplets.api import generate_triplets as generate_triplets
     from sshbench.triplets.appearance import saturate as saturate
     from sshbench.triplets.appearance import transfer_distribution as transfer_distribution
     from sshbench.triplets.appearance import transfer_histogram as transfer_histogram
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from sshbench.triplets.engine import Summary as Summary
     from sshbench.triplets.engine import generate as generate
     from sshbench.triplets.engine import plan as plan
+    from sshbench.triplets.generate import generate_triplets as generate_triplets
     from sshbench.triplets.loader import TripletLoader as TripletLoader
     from sshbench.triplets.loader import TripletSampler as TripletSampler
     from sshbench.triplets.recipe import Recipe as Recipe
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sshbench.triplets.recipe import make_recipes as make_recipes
     from sshbench.triplets.settings import Settings as Settings
     from sshbench.triplets.sources import open_source as open_source
-    from sshbench.triplets.stored import load_triplets as load_triplets
+    from sshbench.triplets.store import load_triplets as load_triplets
     from sshbench.triplets.stream import TripletStream as TripletStream
 
 _HOMES = {
@@ -39,8 +39,8 @@ _HOMES = {
     "TripletSampler": "loader",
     "TripletStream": "stream",
     "generate": "engine",
-    "generate_triplets": "api",
-    "load_triplets": "stored",
+    "generate_triplets": "generate",
+    "load_triplets": "store",
     "make_recipe": "recipe",
     "make_recipes": "recipe",
     "open_source": "sources",

@@ -12,7 +12,7 @@ from sshbench.triplets.settings import Settings
 from sshbench.triplets.sheet import Pixels, SheetRow, row_of
 from sshbench.triplets.source import SkippedImage, Source
 from sshbench.triplets.sources import open_source
-from sshbench.triplets.stored import StoredTriplets, asked_of, load_triplets
+from sshbench.triplets.store import StoredTriplets, asked_of, load_triplets
 
 _PHOTO_SIDE = 480
 

@@ -21,9 +21,9 @@ from sshbench.benchmarks.protocol import get_protocol
 from sshbench.cli.main import main
 from sshbench.methods.base import MethodError
 from sshbench.methods.predictions import FolderPredictions
-from sshbench.results.evaluate import evaluate
 from sshbench.results.folder import prediction_file, records_file
 from sshbench.results.records import RecordsError, read_records
+from sshbench.results.run import evaluate
 
 OUTSIDE = ["../a", "a/../../b", "/a", "\\a", "..\\a", "C:/a", "C:\\a", "C:", "..", "a/.."]
 UNUSABLE = {

@@ -14,10 +14,10 @@ from sshbench.benchmarks.composite import BenchmarkError
 from sshbench.benchmarks.open import open_benchmark
 from sshbench.benchmarks.protocol import get_protocol
 from sshbench.methods.registry import DEFAULTS
-from sshbench.results.evaluate import evaluate
+from sshbench.results.run import evaluate
 from sshbench.triplets.engine import generate, plan
 from sshbench.triplets.settings import Settings
-from sshbench.triplets.stored import load_triplets
+from sshbench.triplets.store import load_triplets
 from tests.triplets.memory_source import MemorySource
 from tests.triplets.toy import toy_bank
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from sshbench.cli.lazy import LazyGroup
+from sshbench.cli.groups import LazyGroup
 from sshbench.cli.main import cli
 from sshbench.cli.names import METHOD, NETWORK
 from sshbench.methods.registry import DEFAULTS, METHODS

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import sshbench
 from sshbench.compositing.placement import Box
-from sshbench.compositing.views import cut_out
+from sshbench.compositing.small_copies import cut_out
 from sshbench.methods.base import Method, MissingWeights
 from sshbench.methods.registry import METHODS, get_method
 from tests.compositing.standin import ellipse, photo

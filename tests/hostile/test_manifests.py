@@ -15,7 +15,7 @@ from sshbench.errors import SshbenchError
 from sshbench.triplets.engine import generate
 from sshbench.triplets.manifest import begin, find, read_manifest
 from sshbench.triplets.storage import Storage
-from sshbench.triplets.stored import load_triplets
+from sshbench.triplets.store import load_triplets
 from tests.hostile.driver import Files, Target, damaged, fuzz, odd_json
 from tests.triplets.toy import ToySource, toy_bank, toy_run
 

@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sshbench.errors import SshbenchError, printable
-from sshbench.results.evaluate import run_of
 from sshbench.results.formats import FORMATS
 from sshbench.results.frame import records_frame
 from sshbench.results.journal import Journal
 from sshbench.results.records import Record, read_records, write_records
 from sshbench.results.report import page, payload
+from sshbench.results.run import run_of
 from sshbench.results.summary import one_of, summarise
 from tests.hostile.driver import ODD_NAMES, ODD_NUMBERS, Files, Target, damaged, fuzz, odd_json
 

@@ -13,7 +13,7 @@ from sshbench.benchmarks.composite import Composite
 from sshbench.methods import Method, MethodError, get_method
 from sshbench.methods.base import MethodBroken
 from sshbench.methods.registry import DEFAULTS, check_name
-from sshbench.methods.source import sources_of
+from sshbench.methods.source_code import sources_of
 from tests.results.standin import composite
 
 TEN_LINES = """

@@ -16,7 +16,7 @@ from sshbench.benchmarks.folder import Folder
 from sshbench.cli.main import cli
 from sshbench.errors import SshbenchError
 from sshbench.reproduce import ablations, judged
-from sshbench.reproduce.trained import Plan, train_variants
+from sshbench.reproduce.trained import TrainingPlan, train_variants
 from sshbench.reproduce.variants import ABLATIONS, FULL, Variant
 from sshbench.results.published import published_on
 from sshbench.results.tables import Table
@@ -64,11 +64,13 @@ def small(place: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return asked
 
 
-def plan(place: Path, out: Path, *changes: str) -> Plan:
-    return Plan(str(place / "recipe.toml"), changes, str(place / "photos"), ("luts",), out, device="cpu", quiet=True)
+def plan(place: Path, out: Path, *changes: str) -> TrainingPlan:
+    return TrainingPlan(
+        str(place / "recipe.toml"), changes, str(place / "photos"), ("luts",), out, device="cpu", quiet=True
+    )
 
 
-def reproduce(table: str, plan: Plan, **options: Any) -> list[Table]:
+def reproduce(table: str, plan: TrainingPlan, **options: Any) -> list[Table]:
     options = {"protocol": "sshbench-v1", "images": 2} | options
     return list(ablations.reproduce(table, plan, **options))
 
@@ -166,7 +168,7 @@ def test_realhm_is_measured_on_where_its_root_is_given(place: Path, tmp_path: Pa
 
 def test_only_photographs_can_be_rendered_in_several_ways(place: Path, tmp_path: Path) -> None:
     (tmp_path / "IHD_train.txt").write_text("")
-    other = Plan(str(place / "recipe.toml"), (), str(tmp_path), ("luts",), tmp_path / "out")
+    other = TrainingPlan(str(place / "recipe.toml"), (), str(tmp_path), ("luts",), tmp_path / "out")
     with pytest.raises(SshbenchError, match="give a folder or dataset of photographs"):
         reproduce("table3", other)
 

@@ -18,9 +18,9 @@ from sshbench.benchmarks.composite import Composite
 from sshbench.benchmarks.protocol import PROTOCOLS, Protocol
 from sshbench.errors import SshbenchError
 from sshbench.metrics.suite import score
-from sshbench.results.evaluate import GIVE_UP, evaluate
 from sshbench.results.predict import stored
 from sshbench.results.records import Record, read_records
+from sshbench.results.run import GIVE_UP, evaluate
 from tests.results.run import without_costs
 from tests.results.standin import Standin
 
@@ -285,7 +285,7 @@ class Mine:
     def test_other_metrics_score_again_without_predicting(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from sshbench.results import evaluate as module
+        from sshbench.results import run as module
 
         method = Counting()
         first = run(tmp_path, method)
@@ -300,7 +300,7 @@ class Mine:
     def test_lpips_by_other_weights_is_computed_again_and_nothing_else(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from sshbench.results import evaluate as module
+        from sshbench.results import run as module
 
         asked = []
 

@@ -36,7 +36,7 @@ from sshbench.triplets.recipe import Recipe, boxes, make_recipes
 from sshbench.triplets.settings import Settings
 from sshbench.triplets.shard_file import ParquetShard
 from sshbench.triplets.sources import open_source
-from sshbench.triplets.stored import load_triplets
+from sshbench.triplets.store import load_triplets
 from tests.speed.photos import SIZE, write_photos
 
 SETTINGS = Settings()

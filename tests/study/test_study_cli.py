@@ -110,7 +110,7 @@ def test_a_study_is_made_from_results_of_evaluate(tmp_path: Path) -> None:
     """The embedded sample, as `evaluate` writes it."""
     from sshbench.benchmarks.open import open_benchmark
     from sshbench.benchmarks.protocol import get_protocol
-    from sshbench.results.evaluate import evaluate
+    from sshbench.results.run import evaluate
 
     evaluate(
         open_benchmark("sample"), ["dc", "gain", "shift"], [get_protocol("sshbench-v1")], tmp_path / "results",

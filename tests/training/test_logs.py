@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from sshbench.cli.main import main
-from sshbench.training.logs import LogError, Logs, Table, draw_curve, read_rows
+from sshbench.training.logs import CsvTable, LogError, Logs, draw_curve, read_rows
 from tests.test_whole_file import no_file_above
 
 
@@ -29,27 +29,27 @@ def validation(step: int) -> dict[str, float | int]:
 
 
 def test_rows_come_back_as_they_were(tmp_path: Path):
-    table = Table(tmp_path / "log.csv", 0)
+    table = CsvTable(tmp_path / "log.csv", 0)
     for step in (1, 2):
         table.add(row(step))
     assert read_rows(tmp_path / "log.csv") == [row(1), row(2)]
 
 
 def test_a_run_that_goes_on_makes_later_rows_again(tmp_path: Path):
-    table = Table(tmp_path / "log.csv", 0)
+    table = CsvTable(tmp_path / "log.csv", 0)
     for step in (1, 2, 3):
         table.add(row(step))
     with (tmp_path / "log.csv").open("a") as file:
         file.write("4,32")  # cut off by a kill
-    again = Table(tmp_path / "log.csv", 2)
+    again = CsvTable(tmp_path / "log.csv", 2)
     assert read_rows(tmp_path / "log.csv") == [row(1), row(2)]
     again.add(row(3) | {"more": 1})
     assert read_rows(tmp_path / "log.csv")[-1] == row(3)
 
 
 def test_a_run_that_starts_over_has_no_rows(tmp_path: Path):
-    Table(tmp_path / "log.csv", 0).add(row(1))
-    Table(tmp_path / "log.csv", 0)
+    CsvTable(tmp_path / "log.csv", 0).add(row(1))
+    CsvTable(tmp_path / "log.csv", 0)
     assert read_rows(tmp_path / "log.csv") == []
 
 
@@ -84,7 +84,7 @@ def test_tensorboard_gets_the_same_numbers(tmp_path: Path):
 
 def test_the_curve_is_drawn_from_the_tables(tmp_path: Path):
     assert draw_curve(tmp_path) is None
-    training, validated = Table(tmp_path / "log.csv", 0), Table(tmp_path / "validation.csv", 0)
+    training, validated = CsvTable(tmp_path / "log.csv", 0), CsvTable(tmp_path / "validation.csv", 0)
     for step in range(1, 40):
         training.add(row(step))
     first = draw_curve(tmp_path)
@@ -98,8 +98,8 @@ def test_the_curve_is_drawn_from_the_tables(tmp_path: Path):
     assert (both < 250).mean(axis=0)[losses.shape[1] :].max() > 0.05
 
 
-def grown(path: Path, steps: int) -> Table:
-    table = Table(path, 0)
+def grown(path: Path, steps: int) -> CsvTable:
+    table = CsvTable(path, 0)
     for step in range(1, steps + 1):
         table.add(row(step))
     return table
@@ -110,12 +110,12 @@ def test_a_row_that_is_cut_anywhere_is_no_row(tmp_path: Path):
     path = tmp_path / "log.csv"
     grown(path, 2)
     start = len(path.read_bytes())
-    Table(path, 2).add(row(3))
+    CsvTable(path, 2).add(row(3))
     data = path.read_bytes()
     for length in range(start, len(data)):
         path.write_bytes(data[:length])
         assert read_rows(path) == [row(1), row(2)]
-        Table(path, 9).add(row(3))
+        CsvTable(path, 9).add(row(3))
         assert path.read_bytes() == data
 
 
@@ -133,7 +133,7 @@ def test_a_damaged_row_is_left_out_and_told(tmp_path: Path, line: str):
 
 
 def test_a_cell_without_a_number_is_no_damage(tmp_path: Path):
-    table = Table(tmp_path / "log.csv", 0)
+    table = CsvTable(tmp_path / "log.csv", 0)
     table.add(row(1))
     table.add({"step": 2, "samples": 16})
     second = read_rows(tmp_path / "log.csv")[1]
@@ -145,7 +145,7 @@ def test_a_cell_without_a_number_is_no_damage(tmp_path: Path):
 def test_what_is_no_log_is_a_sentence(tmp_path: Path, text: str):
     (tmp_path / "log.csv").write_text(text)
     with pytest.raises(LogError, match=r"log\.csv: it is no log of a training"):
-        Table(tmp_path / "log.csv", 0)
+        CsvTable(tmp_path / "log.csv", 0)
     assert (tmp_path / "log.csv").read_text() == text
 
 

@@ -39,7 +39,7 @@ from sshbench.triplets.held_out import is_held_out
 from sshbench.triplets.luts import bank_of, open_bank
 from sshbench.triplets.manifest import read_manifest
 from sshbench.triplets.settings import TRANSFERS, Settings
-from sshbench.triplets.stored import load_triplets
+from sshbench.triplets.store import load_triplets
 
 Floats = NDArray[Any]
 LUMA = np.array([0.2126, 0.7152, 0.0722])

@@ -18,7 +18,7 @@ from sshbench.triplets.manifest import read_manifest
 from sshbench.triplets.selection import Selection
 from sshbench.triplets.source import SourceError
 from sshbench.triplets.sources import open_source
-from sshbench.triplets.stored import load_triplets
+from sshbench.triplets.store import load_triplets
 from tests.triplets.memory_source import MemorySource
 
 NAMES = [f"photo {i}" for i in range(2000)]

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sshbench.cli.fields import settings_from
 from sshbench.cli.lut.arguments import images_below
+from sshbench.cli.options import settings_from
 from sshbench.compositing.finishing import Finish
 from sshbench.compositing.place import Place
 from sshbench.errors import SshbenchError

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sshbench.cli.composites.jobs import Job, Look
-from sshbench.cli.image_limit import limits
+from sshbench.cli.options import limits
 from sshbench.whole_file import whole_file
 
 if TYPE_CHECKING:

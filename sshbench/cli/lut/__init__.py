@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sshbench.cli.lazy import LazyGroup
+from sshbench.cli.groups import LazyGroup
 
 COMMANDS = {
     "apply": ("sshbench.cli.lut.apply:apply", "Put images through a LUT."),

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sshbench.cli.finite import Within
-from sshbench.cli.image_limit import limits, max_megapixels
 from sshbench.cli.lut.arguments import LutName, fixed_part, images_below, is_pattern, matches
+from sshbench.cli.options import Within, limits, max_megapixels
 from sshbench.cli.progress import Progress
 from sshbench.cli.stopping import go_on
 from sshbench.devices import processors

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from sshbench.cli.image_limit import limits, max_megapixels
 from sshbench.cli.lut.arguments import LutName, find_all_luts
+from sshbench.cli.options import limits, max_megapixels
 from sshbench.errors import SshbenchError
 
 PHOTOS = Path(__file__).resolve().parents[2] / "data" / "photos"

@@ -8,8 +8,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from sshbench.cli.fields import options_of
 from sshbench.cli.generate_triplets import generate_triplets
+from sshbench.cli.options import options_of
 from sshbench.compositing.finishing import Finish
 from sshbench.compositing.place import Place
 from sshbench.options import Options, SettingsError, described, fields_of

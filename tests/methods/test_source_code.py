@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from sshbench.methods import source
-from sshbench.methods.source import beside, sources_in, sources_of, user_module
+from sshbench.methods import source_code
+from sshbench.methods.source_code import beside, sources_in, sources_of, user_module
 
-PACKAGE = Path(source.__file__).resolve().parents[1]
+PACKAGE = Path(source_code.__file__).resolve().parents[1]
 METHODS_ALONE = """
 import json, sys
 import numpy as np
 from sshbench.methods.identity import identity
 from sshbench.methods.registry import get_method
-from sshbench.methods.source import sources_of
+from sshbench.methods.source_code import sources_of
 from tests.results.standin import composite
 before = set(sys.modules)
 method = get_method(sys.argv[1])

@@ -27,7 +27,7 @@ from sshbench.triplets.luts import open_bank
 from sshbench.triplets.settings import Settings
 from sshbench.triplets.source import SkippedImage
 from sshbench.triplets.sources import open_source
-from sshbench.triplets.stored import StoredTriplets
+from sshbench.triplets.store import StoredTriplets
 
 SETTINGS = Settings(seed=3, draws=2, crop=48, scale=(56, 64), strength=(0.4, 1.0))
 PHOTOS = 7
@@ -288,8 +288,8 @@ def test_a_shard_with_a_cell_that_is_no_image_is_named(
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="Linux alone lists the open files of a process there")
 def test_a_store_of_many_shards_keeps_few_files_open(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = make(place, str(place / "store"), "pixels", rows=2)
-    monkeypatch.setattr("sshbench.triplets.stored._FILES_KEPT", 2)
-    monkeypatch.setattr("sshbench.triplets.stored._GROUPS_KEPT", 1)
+    monkeypatch.setattr("sshbench.triplets.store._FILES_KEPT", 2)
+    monkeypatch.setattr("sshbench.triplets.store._GROUPS_KEPT", 1)
     stored, other = load_triplets(url), load_triplets(url)
     order = np.random.default_rng(0).permutation(len(stored)).tolist()
     rows = {i: stored[i] for i in order}

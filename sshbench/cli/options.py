@@ -1,18 +1,79 @@
-"""Options of a command that are made from the fields of settings: their names, types, defaults and help."""
+"""Options that several commands have: finite numbers, the limit of images, the parts of a dataset, and settings.
+
+Options of settings are made from their fields: names, types, defaults and help.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, get_args
 
 import click
+from click.types import FloatParamType
 from pydantic.fields import FieldInfo
 
-from sshbench.cli.finite import Number
 from sshbench.options import Options, choices, described, fields_of
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Made = TypeVar("Made", bound=Options)
+
+_DATASET = {
+    "--config": "The configuration of a Hugging Face dataset.",
+    "--split": "The split of a dataset, or all.  [default: train, or the only one]",
+    "--column": "The image column of a dataset; for WebDataset files, a suffix or several, such as 'jpg;png'.",
+    "--revision": "The revision of a Hugging Face dataset.",
+}
+
+
+class Number(FloatParamType):
+    """A finite number."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number; fail where it is NaN or infinite."""
+        return _finite(self, super().convert(value, param, ctx), param, ctx)
+
+
+class Within(click.FloatRange):
+    """A finite number within a range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number; fail where it is NaN, infinite or beyond the range."""
+        return _finite(self, super().convert(value, param, ctx), param, ctx)
+
+
+def _finite(kind: Any, number: float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    if not math.isfinite(number):
+        kind.fail(f"{number} is not a finite number.", param, ctx)
+    return number
+
+
+def megapixels(default: str) -> Callable[[Command], Command]:
+    """Return the option, whose help names the default of the command."""
+    return click.option(
+        "--max-megapixels",
+        "max_pixels",
+        type=Within(min=0, min_open=True),
+        callback=lambda ctx, param, value: None if value is None else max(round(value * 1e6), 1),
+        metavar="MP",
+        help=f"Largest image that is read: a small file can claim any size.  [default: {default}]",
+    )
+
+
+max_megapixels = megapixels("178; photographs to train on: 100")
+"""Gives the argument `max_pixels`: a number of pixels, or None."""
+
+
+def limits(max_pixels: int | None) -> dict[str, Any]:
+    """Return the argument `max_pixels` for functions that read images; empty if the option was not given."""
+    return {} if max_pixels is None else {"max_pixels": max_pixels}
+
+
+def within_dataset(command: Command) -> Command:
+    """Add `--config`, `--split`, `--column` and `--revision`, each a text or None."""
+    for name, said in reversed(_DATASET.items()):
+        command = click.option(name, help=said)(command)
+    return command
 
 
 def options_of(

@@ -23,19 +23,18 @@ from typing import Any
 from sshbench.benchmarks.composite import Benchmark
 from sshbench.benchmarks.ids import check_ids
 from sshbench.benchmarks.protocol import Protocol
-from sshbench.devices import processors
 from sshbench.errors import SshbenchError
 from sshbench.lut.kernels import cpu
 from sshbench.methods.identity import Identity, sources_hash
 from sshbench.methods.registry import AnyMethod, check_name, is_foreign
-from sshbench.methods.source import digest_of, sources_of
+from sshbench.methods.source_code import digest_of, sources_of
 from sshbench.metrics import perceptual, suite
 from sshbench.results import machine
 from sshbench.results.journal import Journal
-from sshbench.results.judge import Entry, EvaluationJob, Report, Step, Task, judge
+from sshbench.results.judge import EvaluationJob, MethodOfRun, Report, Step, Task, judge
 from sshbench.results.records import Record, RecordsError
 from sshbench.results.weighting import Shares
-from sshbench.results.workers import Unsendable, Workers
+from sshbench.results.workers import Unsendable, Workers, default_count
 from sshbench.whole_file import whole_file
 
 Progress = Callable[[int, int], None]
@@ -249,7 +248,7 @@ class _Plan:
 
 def _team(plan: _Plan, workers: int | None, device: str) -> Workers | _Here:
     """Return the judges: this process, or other processes if there are several or if a method could end this one."""
-    count = workers or (min(processors(), 4) if device == "cpu" else 1)
+    count = workers or default_count(device)
     foreign = any(isinstance(method, str) and is_foreign(method) for method in plan.job.methods)
     if count == 1 and not foreign and plan.limit is None:
         return _Here(plan)
@@ -285,7 +284,7 @@ class _Here:
             yield judge(self.plan.job, self.entries, task)
 
 
-State = tuple[EvaluationJob, list[Entry]]
+State = tuple[EvaluationJob, list[MethodOfRun]]
 
 
 def _start(job: EvaluationJob, one_thread: bool, report: Report) -> tuple[State, list[Identity]]:

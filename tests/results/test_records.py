@@ -187,6 +187,15 @@ class TestJournal:
         journal.finish("dc", "sshbench-v1", [FAILED], {}, also=lambda record: record.method_hash == "cc")
         assert read_records([tmp_path]) == [PERFECT, FAILED]
 
+    def test_dropped_records_are_gone_and_others_stay(self, tmp_path: Path) -> None:
+        save(tmp_path, [ONE])
+        journal = Journal(tmp_path)
+        journal.append([PERFECT, replace(ONE, method="other")])
+        for _ in range(2):
+            journal.drop("dc", "sshbench-v1")
+            assert journal.read("dc", "sshbench-v1") == []
+        assert len(journal.read("other", "sshbench-v1")) == 1
+
     def test_many_processes_lose_no_line(self, tmp_path: Path) -> None:
         def work(number: int) -> None:
             journal = Journal(tmp_path)

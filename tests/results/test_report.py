@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 import json
 import math
@@ -17,7 +18,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 from sshbench.benchmarks.open import open_benchmark
+from sshbench.benchmarks.protocol import PROTOCOLS
 from sshbench.cli.report import report
+from sshbench.metrics.suite import METRICS
 from sshbench.results.pictures import error_map, results_folders, spread
 from sshbench.results.records import Record
 from sshbench.results.report import write_report
@@ -78,6 +81,23 @@ def test_it_holds_every_value_and_infinity_as_what_it_counts_in_means(page: Path
         psnr, mse = values[record.id, record.method]
         assert psnr == pytest.approx(min(record.metrics["psnr"], 100), rel=1e-5)
         assert mse == pytest.approx(record.metrics["mse"], rel=1e-5)
+
+
+def test_it_says_what_metrics_and_the_protocol_are_if_they_are_known(
+    page: Path, results: Results, tmp_path: Path
+) -> None:
+    described = PROTOCOLS["sshbench-v1"].description
+    first = data_of(page)["metrics"][0]
+    assert first == {
+        "name": "psnr", "title": "PSNR", "unit": "dB", "about": METRICS["psnr"].description, "higher": True,
+        "digits": 2,
+    }  # fmt: skip
+    assert html.escape(described) in page.read_text()
+    own = [replace(record, protocol="mine", metrics={"own": 1.0}) for record in results[1][:2]]
+    write_report(tmp_path / "own.html", own, None, [])
+    (metric,) = data_of(tmp_path / "own.html")["metrics"]
+    assert metric == {"name": "own", "title": "own", "unit": "", "about": "", "higher": False, "digits": 4}
+    assert html.escape(described) not in (tmp_path / "own.html").read_text()
 
 
 def test_failed_images_are_empty_and_counted(results: Results, tmp_path: Path) -> None:

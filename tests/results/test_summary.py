@@ -17,7 +17,7 @@ from scipy.stats import wilcoxon
 from sshbench.results import leaderboard
 from sshbench.results.folder import records_file
 from sshbench.results.formats import FORMATS, plain_text
-from sshbench.results.frame import frame
+from sshbench.results.frame import frame, records_frame
 from sshbench.results.published import published_on, read_published
 from sshbench.results.records import Record, RecordsError, write_records
 from sshbench.results.statistics import estimate, holm, versus
@@ -317,6 +317,23 @@ class TestFormats:
         assert len(found) == 8
         assert found[found["subset"] == "b"].loc["good", "psnr"] == pytest.approx(GOOD[1::2].mean())
         assert found["n"].tolist() == [15] * 8
+
+    def test_a_frame_by_subset_of_methods_that_all_failed(self) -> None:
+        found = frame(summarise([replace(record, metrics={}) for record in RECORDS[:30]]), by="subset")
+        assert found["subset"].tolist() == ["a", "b"]
+        assert found["n"].tolist() == [0, 0]
+
+    def test_a_frame_of_records_leaves_out_what_none_of_them_has(self) -> None:
+        odd = replace(RECORDS[1], metrics={"psnr": 20.0}, attributes={"id": "other"}, traceback="line 1")
+        found = records_frame([RECORDS[0], odd])
+        assert found.columns.tolist() == [
+            "id", "benchmark", "method", "protocol", "protocol_version", "psnr", "mse", "subset", "foreground_ratio",
+            "attribute_id", "seconds", "sees_target", "traceback",
+        ]  # fmt: skip
+        assert found["id"].tolist() == ["a/0", "b/1"]
+        assert found["psnr"].tolist() == [RECORDS[0].metrics["psnr"], 20.0]
+        assert math.isnan(found["mse"][1])
+        assert found["attribute_id"].tolist()[1] == "other"
 
     def test_latex_has_booktabs_rules_and_the_best_in_bold(self) -> None:
         text = FORMATS["latex"](summarise(RECORDS))

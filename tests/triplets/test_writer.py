@@ -126,6 +126,11 @@ def test_images_are_stored_once_and_row_groups_stay_small(tmp_path: Path, monkey
     (path,) = (tmp_path / "out" / "data").iterdir()
     found = pq.read_metadata(path)
     assert [found.row_group(k).num_rows for k in range(found.num_row_groups)] == [3, 3]
+    for group in (found.row_group(k) for k in range(2)):
+        for column in (group.column(k) for k in range(found.num_columns)):
+            is_scalar = "." not in column.path_in_schema  # and no image and no box
+            assert column.compression == ("ZSTD" if is_scalar else "UNCOMPRESSED")
+            assert (column.statistics is not None) == is_scalar
     images = sum(
         len(row[n]["bytes"])
         for row in pq.read_table(path).to_pylist()

@@ -1,4 +1,4 @@
-"""`sshbench check`: try a method on three difficult images before a benchmark does."""
+"""`sshbench check`: try a method on three difficult images before it runs on a benchmark."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def check(ctx: click.Context, method: str, weights: str | None, device: str) -> 
     """Run METHOD on three difficult images and report its faults.
 
     One image has odd sides, one is tall and small, and one has an empty mask. METHOD is path.py:Class or
-    path.py:function for a method of your own, or a name. It receives each image alone, a second time, and with the
-    others in one batch. The exit code is 1 if there is any fault; --debug shows the traceback in the method.
+    path.py:function for a method of your own, or a name. The method receives each image alone, a second time, and with
+    the others in one batch. The exit code is 1 if there is any fault; --debug shows the traceback in the method.
 
     \b
       sshbench check mine.py:Method
@@ -52,8 +52,8 @@ def check(ctx: click.Context, method: str, weights: str | None, device: str) -> 
 
 def _about(method: Method) -> str:
     needs = [what for what, so in (("the background", method.needs_background), ("the mask", method.needs_mask)) if so]
-    sees = "; it sees the ground truth, so that tables call it a ceiling" if method.sees_target else ""
-    return f"{method.name}: needs {' and '.join(needs) or 'the composite alone'}{sees}"
+    sees = "; it sees the ground truth, so tables call it a ceiling" if method.sees_target else ""
+    return f"{method.name}: needs {' and '.join(needs) or 'only the composite'}{sees}"
 
 
 def _said(trial: Trial) -> str:

@@ -11,8 +11,8 @@ from click.shell_completion import get_completion_class
 def completion(shell: str) -> None:
     """Print the completion script of SHELL.
 
-    For bash, add `eval "$(sshbench completion bash)"` to ~/.bashrc; for zsh, add the same with zsh to ~/.zshrc; for
-    fish, run `sshbench completion fish > ~/.config/fish/completions/sshbench.fish`.
+    For bash, add `eval "$(sshbench completion bash)"` to ~/.bashrc; for zsh, add the same line with zsh to ~/.zshrc;
+    for fish, run `sshbench completion fish > ~/.config/fish/completions/sshbench.fish`.
     """
     from sshbench.cli.main import cli
 

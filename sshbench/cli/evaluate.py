@@ -122,7 +122,7 @@ if TYPE_CHECKING:
     "--resume/--overwrite",
     "resume",
     default=True,
-    help="Reuse the valid predictions and scores of earlier runs, or make all again.  [default: resume]",
+    help="Reuse the valid predictions and scores of earlier runs, or make all of them again.  [default: resume]",
 )
 @click.option("--strict", is_flag=True, help="End with exit code 1 if any method lacks an image or a metric.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress and no tables.")
@@ -165,7 +165,7 @@ def evaluate(
 
     A file of your own needs one class with harmonize(batch), which receives composites and returns images, or a
     function of one composite. If the method fails, crashes or takes longer than --time-limit, the failure is recorded
-    and the others go on; --debug shows where it failed.
+    and the run continues; --debug shows the traceback.
 
     If the command was interrupted, run it again: it continues where it stopped. A method predicts an image again only
     if the method or the image has changed. An image is scored again only if the prediction or the protocol has changed.
@@ -183,7 +183,7 @@ def evaluate(
     if wanted and asked == ["all"]:
         rules = [protocol for protocol in rules if set(wanted) & set(protocol.metrics)] or rules
     for protocol in rules:
-        chosen(protocol, wanted)  # says what is misspelt before anything runs
+        chosen(protocol, wanted)  # reports a misspelt metric before anything runs
     names = parted(splits) or ["sample"]
     places = _roots(roots, names)
     roles = dict(_pair("--column", text) for text in columns) or None
@@ -198,7 +198,7 @@ def evaluate(
     failures: list[str] = []
     for split, benchmark in zip(names, benchmarks, strict=True):
         folder = _out(out, split, len(names))
-        go_on("the same command goes on where it was")
+        go_on("the same command continues where it stopped")
         with Progress("image", quiet=quiet, what=split) as progress:
             records = run(
                 benchmark,
@@ -228,7 +228,7 @@ def evaluate(
 
 
 def _tracebacks(records: list[Record]) -> None:
-    """Print where methods failed: the first image and the traceback, once for each kind of failure."""
+    """Print the failures of methods: the first image and the traceback, once for each kind of failure."""
     seen = set()
     for record in records:
         if record.traceback and (record.method, record.traceback) not in seen:
@@ -246,7 +246,7 @@ def _failures(records: list[Record], asked: dict[str, tuple[str, ...]], strict: 
     if not any(record.metrics for record in records):
         if all(record.failed is None for record in records):
             names = list(dict.fromkeys(name for record in records for name in asked[record.protocol]))
-            return [f"{' and '.join(names)} could not be computed here; the warning above says why and what to do"]
+            return [f"{' and '.join(names)} could not be computed; the warning above says why and what to do"]
         return ["nothing could be scored; the tables say why"]
     found = [
         f"{method} was scored on no image; the tables say why"
@@ -267,7 +267,7 @@ def _failures(records: list[Record], asked: dict[str, tuple[str, ...]], strict: 
 
 
 def parted(values: tuple[str, ...]) -> list[str]:
-    """Return names that were given separately or joined by commas, each once."""
+    """Return the names that were given separately or joined by commas, without repetitions."""
     return list(dict.fromkeys(part.strip() for value in values for part in value.split(",") if part.strip()))
 
 
@@ -338,7 +338,9 @@ def _shares(where: str | None, protocols: list[Protocol]) -> Shares | None:
 
     for protocol in protocols if where is not None else ():
         if METRIC not in protocol.metrics:
-            raise SshbenchError(f"--weight-to goes by {METRIC}, which {protocol.name} does not define; leave one out")
+            raise SshbenchError(
+                f"--weight-to needs {METRIC}, which {protocol.name} does not define; leave one of the two out"
+            )
     return None if where is None else read_shares(where)
 
 
@@ -387,7 +389,7 @@ def _print(records: list[Record], metrics: list[str] | None, shares: Shares | No
         try:
             if shares:
                 strata(some, shares)
-        except RecordsError as error:  # the plain means hold all the same
+        except RecordsError as error:  # the plain means do not depend on the shares
             failures.append(f"{protocol}: {error}")
             weight_to = None
         if not quiet:

@@ -35,7 +35,7 @@ PARTS = ("train", "held-out", "all")
 )
 @within_dataset
 @click.option(
-    "--streaming", is_flag=True, help="Read a Hugging Face dataset as it arrives, without a copy on this disk."
+    "--streaming", is_flag=True, help="Read a Hugging Face dataset while it downloads, without a copy on this disk."
 )
 @click.option(
     "--masks",
@@ -64,8 +64,8 @@ PARTS = ("train", "held-out", "all")
     type=click.Choice(PARTS),
     default="all",
     show_default=True,
-    help="train leaves out the tenth of the photographs and LUTs on which trained networks are measured; held-out "
-    "takes only this tenth.",
+    help="train leaves out the tenth of the photographs and LUTs that validates trained networks; held-out takes "
+    "only this tenth.",
 )
 @click.option("--masked", is_flag=True, help="Leave out photographs that have no mask in --masks.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take N photographs, spread over the source.")
@@ -119,12 +119,14 @@ PARTS = ("train", "held-out", "all")
 @click.option(
     "--address",
     metavar="HOST:PORT",
-    help="With --engine ray: the address of a running cluster (auto: that of this machine).  [default: start one]",
+    help="With --engine ray: the address of a running cluster (auto: the cluster of this machine).  [default: start a "
+    "cluster]",
 )
 @click.option(
     "--shard",
     metavar="I/N",
-    help="Make only part I of N, counted from 0, as in a job array; the parts may run at once, on any machine.",
+    help="Make only part I of N, counted from 0, as in a job array; the parts may run at the same time on any "
+    "machines.",
 )
 @click.option(
     "--verify",
@@ -144,7 +146,7 @@ PARTS = ("train", "held-out", "all")
     metavar="SHARE",
     help="End with exit code 1 if a larger share of the photographs could not be used.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what the command would make and its size, and write nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what the command would make and its size, and write nothing.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 @click.pass_context
 def generate_triplets(
@@ -190,12 +192,12 @@ def generate_triplets(
 
     \b
       sshbench generate-triplets                                  a few, from the photographs that ship
-      sshbench generate-triplets --source ~/photos -w 8           a folder, eight processes
-      sshbench generate-triplets --source ~/photos --dry-run      how many and how large?
+      sshbench generate-triplets --source ~/photos -w 8           from a folder, with eight processes
+      sshbench generate-triplets --source ~/photos --dry-run      the number and the size only
       sshbench generate-triplets --source food101 --split train --draws 4 -o s3://bucket/food
       sshbench generate-triplets --source ~/photos --shard $SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT
 
-    If anything went wrong, run the same command again: it checks the existing files and makes the missing ones. The
+    After an interruption, run the same command again: it checks the existing files and makes the missing ones. The
     output depends only on the photographs, the LUTs and the options above --workers; the number of processes, parts and
     interruptions changes no byte.
     """
@@ -215,9 +217,9 @@ def generate_triplets(
     settings = Settings(**values | {"transfers": values["transfers"] or TRANSFERS})
     has_parts = settings.appearance in ("lut", "grades")
     if lut_part and not has_parts:
-        raise SshbenchError("--lut-part is for --appearance lut and grades; leave --lut-part out")
+        raise SshbenchError("--lut-part needs --appearance lut or grades; leave --lut-part out")
     if masked and not masks:
-        raise SshbenchError("--masked is for --masks, which says where the masks are")
+        raise SshbenchError("--masked needs --masks; give the folder or the column of the masks")
     looks: Part = (lut_part or part) if has_parts else "all"
     if weights:
         settings = replace(settings, weights=_weights(weights, bank_of(settings.appearance, luts, looks)))
@@ -232,7 +234,7 @@ def generate_triplets(
     if dry_run:
         _say_estimate(run, photos, bank, output, workers)
         return
-    go_on("what is finished is kept, and the same command goes on with the rest")
+    go_on("finished shards are kept, and the same command continues with the rest")
     summary = generate(
         run, photos, bank, output, engine=engine, workers=workers, address=address, shard=shards, verify=verify,
         retry_skipped=retry_skipped, progress=not quiet,
@@ -241,7 +243,7 @@ def generate_triplets(
     _say_result(summary, shards)
     if summary.lost_share > max_failures:
         click.echo(
-            f"sshbench: {summary.lost_share:.1%} could not be made and --max-failures allows {max_failures:.1%}; "
+            f"sshbench: {summary.lost_share:.1%} could not be used, and --max-failures allows {max_failures:.1%}; "
             "the output is kept",
             err=True,
         )
@@ -259,7 +261,7 @@ def _part(text: str | None) -> tuple[int, int] | None:
 
 def _weights(asked: tuple[str, ...], bank: LutBank | None) -> tuple[float, ...]:
     if bank is None:
-        raise SshbenchError("--weight is for --appearance lut, grades and ladders; leave --weight out")
+        raise SshbenchError("--weight needs --appearance lut, grades or ladders; leave --weight out")
     weights = dict.fromkeys(bank.names, 1.0)
     for text in asked:
         pattern, sign, value = text.rpartition("=")
@@ -271,7 +273,7 @@ def _weights(asked: tuple[str, ...], bank: LutBank | None) -> tuple[float, ...]:
             raise SshbenchError(f"--weight is LOOK=WEIGHT, such as --weight 'film*=2', not {text!r}")
         fitting = [name for name in bank.names if fnmatchcase(name, pattern)]
         if not fitting:
-            bank.position(pattern)  # says which names are close
+            bank.position(pattern)  # raises an error that suggests similar names
         weights.update(dict.fromkeys(fitting, weight))
     return tuple(weights.values())
 
@@ -298,8 +300,8 @@ def _say_estimate(run: Run, source: Source, bank: LutBank | None, output: str, w
         )
     if found is not None and found.shards:
         there = f"{_count(len(found.shards), 'shard')} with {found.rows:,} {run.settings.kind}"
-        click.echo(f"Of these there are {there}, to be checked and kept.")
-    click.echo("Nothing was written; run it without --dry-run.")
+        click.echo(f"{there} already exist; they would be checked and kept.")
+    click.echo("Nothing was written; run the command without --dry-run.")
 
 
 def _say_skipped(summary: Summary) -> None:
@@ -322,7 +324,9 @@ def _say_result(summary: Summary, part: tuple[int, int] | None) -> None:
         rate = summary.photos / summary.seconds
         click.echo(f"{counted(summary.photos, 'photograph')} in {summary.seconds:,.1f} s, {rate:,.0f} a second.")
     if summary.kept and summary.made and manifest.run.versions != codec_versions():
-        click.echo("sshbench: an earlier run used other versions of libraries, so bytes may differ from it", err=True)
+        click.echo(
+            "sshbench: an earlier run used other versions of libraries, so the bytes of the shards may differ", err=True
+        )
     if summary.kept:
         click.echo(f"{_count(summary.kept, 'shard')} of an earlier run checked and kept, {summary.made} made.")
     if not manifest.complete:
@@ -341,7 +345,7 @@ def _say_result(summary: Summary, part: tuple[int, int] | None) -> None:
 def _other_parts(manifest: Manifest, part: tuple[int, int] | None) -> str:
     i, n = part or (0, 1)
     if (count := manifest.run.shards) is None:
-        return f"the other parts of --shard {i}/{n}, if they have not ended"
+        return f"the other parts of --shard {i}/{n}, unless they have ended"
     missing = {number % n for number in range(count) if number not in manifest.shards}
     parts = [f"--shard {k}/{n}" for k in sorted(missing)]
     return f"the same command with {', '.join(parts[:3])}{' ...' if len(parts) > 3 else ''}"

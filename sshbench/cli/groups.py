@@ -1,4 +1,4 @@
-"""Groups of commands that are listed without being imported, so that help and completion answer at once."""
+"""Groups that list their commands without importing them, so that help and completion answer at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class LazyGroup(click.Group):
     Parameters
     ----------
     lazy
-        Name of a command -> where it lives (`"module:attribute"`) and its line in `--help`.
+        For each command, its place (`"module:attribute"`) and its line in `--help`.
     """
 
     def __init__(self, *args: Any, lazy: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
@@ -37,7 +37,7 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         try:
             return super().resolve_command(ctx, args)
-        except click.exceptions.NoSuchCommand as error:  # click would suggest none, as none is loaded
+        except click.exceptions.NoSuchCommand as error:  # click suggests only commands that are loaded
             raise click.exceptions.NoSuchCommand(args[0], possibilities=self.lazy, ctx=ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

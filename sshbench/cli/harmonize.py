@@ -19,30 +19,38 @@ from sshbench.errors import SshbenchError
 
 
 @click.command()
-@click.option("--foreground", metavar="F", help="Photograph of what is to be pasted: a file, or a folder of them.")
+@click.option(
+    "--foreground", metavar="F", help="The photograph with the object to paste: a file, or a folder of files."
+)
 @click.option("--background", metavar="B", help="The background: a file, or a folder with files of the same names.")
 @click.option("--composite", metavar="C", help="Instead of both: a picture with the foreground already pasted in.")
 @click.option(
     "--mask", metavar="M",
-    help="White where the foreground is; by default the foreground's transparency. Or auto:person, or grabcut:x,y,w,h "
-    "(left, top, width, height of a box around the object), which find a mask: pip install 'sshbench[masks]'.",
+    help="The mask of the foreground, white where the foreground is; by default its transparency. auto:person and "
+    "grabcut:x,y,w,h (left, top, width, height of a box around the object) make a mask: pip install 'sshbench[masks]'.",
 )  # fmt: skip
-@click.option("-o", "--output", metavar="OUT", help="PNG, TIFF, JPEG or WebP; a folder for folders and for --jobs.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="OUT",
+    help="The picture to write, as PNG, TIFF, JPEG or WebP; a folder for folders and for --jobs.",
+)
 @click.option(
     "--jobs", metavar="CSV", type=click.Path(path_type=Path),
-    help="A table of composites, one per row; the columns are named after the options of a picture.",
+    help="A table with one composite in each row; its columns have the names of the options.",
 )  # fmt: skip
 @options_of(Place)
 @click.option(
     "--method",
     type=METHOD,
     metavar="NAME",
-    help="See below; by default the first of ssh-lut, ssh and reinhard whose weights are installed.",
+    help="The method, any that `sshbench evaluate` knows except the ceilings, or path.py:Class. By default the first "
+    "of ssh-lut, ssh and reinhard whose weights are installed.",
 )
 @click.option("--weights", metavar="FILE", help="The weights of the method, as for evaluate.")
 @click.option(
     "--map", "kind", type=click.Choice(["lut", "polynomial", "none"]), default="lut", show_default=True,
-    help="Colour map from the network's size to the photograph's; none pastes the network's own picture, enlarged.",
+    help="The kind of colour map that is fitted to the method's output; none pastes the output itself, enlarged.",
 )  # fmt: skip
 @click.option(
     "--reference", metavar="auto|full|x,y,w,h", default="auto", show_default=True,
@@ -50,20 +58,21 @@ from sshbench.errors import SshbenchError
 )  # fmt: skip
 @click.option(
     "--strength", type=Within(0, 2), default=1.0, show_default=True,
-    help="0 only pastes; beyond 1 the map is applied again.",
+    help="How far the colours move: 0 only pastes, 1 applies the map, and above 1 the map is applied again.",
 )  # fmt: skip
 @click.option(
     "--lightness", type=Within(0, 2), default=1.0, show_default=True,
-    help="The strength of the change of luminance; times --strength.",
+    help="The strength of the change of luminance, multiplied by --strength.",
 )  # fmt: skip
 @click.option(
     "--colour", type=Within(0, 2), default=1.0, show_default=True,
-    help="The strength of the change of chromaticity; times --strength.",
+    help="The strength of the change of chromaticity, multiplied by --strength.",
 )  # fmt: skip
 @options_of(Finish)
 @click.option(
     "--layer", metavar="FILE",
-    help="Write the foreground alone in its new colours, with alpha, as large as the background; a folder for folders.",
+    help="Write the foreground in its new colours with an alpha channel, at the size of the background; a folder for "
+    "folders.",
 )  # fmt: skip
 @click.option(
     "--psd", metavar="FILE",
@@ -73,15 +82,15 @@ from sshbench.errors import SshbenchError
 @click.option("--export-lut", metavar="CUBE", help="Write the colour map as a .cube file; a folder for folders.")
 @click.option(
     "--lut-space", type=click.Choice(["working", "srgb"]), default="working", show_default=True,
-    help="The colour space of that .cube file: the photograph's own, or sRGB.",
+    help="The colour space of the .cube file: the photograph's own (working), or sRGB.",
 )  # fmt: skip
-@click.option("--preview", metavar="PNG", help="Write before and after side by side; a folder for folders.")
+@click.option("--preview", metavar="PNG", help="Write the picture before and after side by side; a folder for folders.")
 @click.option(
     "--quality",
     type=click.IntRange(1, 100),
-    help="The quality of JPEG and WebP; the default is that of sshbench lut apply.",
+    help="The quality of JPEG and WebP. By default 95, or that of the background if it is a JPEG of higher quality.",
 )
-@click.option("--device", metavar="DEVICE", help="The device that the method runs on, such as cpu or cuda:0.")
+@click.option("--device", metavar="DEVICE", help="The device on which the method runs, such as cpu or cuda:0.")
 @max_megapixels
 @click.option("--overwrite", "existing", flag_value="overwrite", help="Replace files that exist.")
 @click.option(
@@ -104,9 +113,9 @@ def harmonize(
 ) -> None:
     """Paste a foreground onto a background in the background's light and colours.
 
-    A method looks at small copies; a map from the foreground's old colours to its new ones is fitted to what it makes,
-    and the foreground goes through it at full size, 8 or 16 bits. The result has the background's size, bits, ICC
-    profile and metadata. METHOD is any that `sshbench evaluate` knows, but for the ceilings.
+    A method looks at small copies of the pictures. A map from the foreground's old colours to its new colours is fitted
+    to the method's output and applied to the foreground at full size, in 8 or 16 bits. The result has the background's
+    size, bit depth, ICC profile and metadata.
 
     \b
     sshbench harmonize --foreground dog.png --background beach.jpg --at 800,1200 --scale 0.5 -o out.jpg
@@ -123,7 +132,7 @@ def harmonize(
         rows = read_rows(jobs, ctx.command, {**values, **sources, **beside}, Path(output or jobs.parent))
         done = make_table(jobs, rows, output, methods, existing, max_pixels, quiet=quiet)
     elif output is None:
-        raise SshbenchError("-o is missing; name the file of the picture, or a folder for folders")
+        raise SshbenchError("-o is missing; give the file of the picture, or a folder for folders")
     else:
         look = Look.taken(values)
         planned = plan(look, sources, output, beside)

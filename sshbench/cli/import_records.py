@@ -30,7 +30,7 @@ from sshbench.cli.names import PROTOCOL
 def import_records(files: tuple[Path, ...], method: str | None, protocol: str, out: Path, overwrite: bool) -> None:
     """Import results on iHarmony4's test set that others measured: CSV FILES with one row for each image.
 
-    The command reads the files of PCT-Net's authors as they are (github.com/rakutentech/PCT-Net-Image-Harmonization,
+    The command reads the original files of PCT-Net's authors (github.com/rakutentech/PCT-Net-Image-Harmonization,
     evaluation/). Their numbers follow the protocol pct-fullres, except those in evaluation_harmonizer.csv, which follow
     harmonizer.
 
@@ -38,7 +38,7 @@ def import_records(files: tuple[Path, ...], method: str | None, protocol: str, o
       sshbench import-records evaluation_PCTNet_ViT.csv
       sshbench import-records evaluation_harmonizer.csv --protocol harmonizer
       sshbench evaluate -m pct-net -s iharmony4 --root iHarmony4/ --protocol pct-fullres
-      sshbench leaderboard results/iharmony4 --protocol pct-fullres       image by image, measured and published
+      sshbench leaderboard results/iharmony4 --protocol pct-fullres       measured and published, image by image
     """
     from sshbench.benchmarks.protocol import get_protocol
     from sshbench.errors import SshbenchError, counted
@@ -50,7 +50,7 @@ def import_records(files: tuple[Path, ...], method: str | None, protocol: str, o
     from sshbench.results.run import refuse_another
 
     if method is not None and len(files) > 1:
-        raise SshbenchError("--method names one method, and there are several files; import them one by one")
+        raise SshbenchError("--method names one method, but several files are given; import them one by one")
     if method is not None:
         valid_name(method, "--method")
     scored_by = get_protocol(protocol)
@@ -60,7 +60,7 @@ def import_records(files: tuple[Path, ...], method: str | None, protocol: str, o
         name = method or method_of(file)
         place = records_file(out, name, scored_by.name)
         if place.exists() and not overwrite:
-            raise SshbenchError(f"{place} is there; add --overwrite, or another name with --method")
+            raise SshbenchError(f"{place} exists; add --overwrite, or give another name with --method")
         read.append((place, read_foreign(file, name, scored_by)))
     for place, records in read:
         place.parent.mkdir(parents=True, exist_ok=True)

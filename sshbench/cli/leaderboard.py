@@ -1,4 +1,4 @@
-"""`sshbench leaderboard`: merge the records of any number of runs into one table."""
+"""`sshbench leaderboard`: merge the records of several runs into one table."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ TABLES = ("all", "means", "subset", "foreground")
 )
 @click.option(
     "--table", "which", type=click.Choice(TABLES), default="all", show_default=True,
-    help="all: all tables, one after the other; means: methods by metrics; subset: the table of the field, methods "
-    "by subsets and metrics; foreground: methods by ranges of foreground ratio and metrics.",
+    help="all: all tables; means: methods by metrics; subset: the usual table of the field, methods by "
+    "subsets and metrics; foreground: methods by ranges of foreground ratio and metrics.",
 )  # fmt: skip
 @click.option(
     "--method", "-m", "methods", type=METHOD, multiple=True, metavar="NAME[=TITLE]",
@@ -42,7 +42,10 @@ TABLES = ("all", "means", "subset", "foreground")
     help="The metrics to show, such as psnr,ssim.  [default: all; with --table subset or foreground: mse,psnr,fmse]",
 )  # fmt: skip
 @click.option(
-    "--sort", type=METRICS, metavar="METRIC", help="The metric to sort by and to compare in full.  [default: the first]"
+    "--sort",
+    type=METRICS,
+    metavar="METRIC",
+    help="The metric to sort by and to compare in detail.  [default: the first]",
 )
 @click.option(
     "--ceilings/--no-ceilings", default=True, show_default=True, help="Show the methods that see the ground truth."
@@ -52,8 +55,9 @@ TABLES = ("all", "means", "subset", "foreground")
 @click.option(
     "--weight-to", metavar="NAME|CSV", help="Estimate means for another set of images, as evaluate --weight-to does."
 )
-@click.option("--format", "format_", type=click.Choice(FORMATS), default="text", show_default=True)
-@click.option("--out", "-o", type=click.Path(path_type=Path), help="Write to this file.")
+@click.option("--format", "format_", type=click.Choice(FORMATS), default="text", show_default=True,
+              help="The format of the tables.")  # fmt: skip
+@click.option("--out", "-o", type=click.Path(path_type=Path), help="The file to write.  [default: print]")
 def leaderboard(
     results: tuple[Path, ...],
     split: str | None,
@@ -74,10 +78,9 @@ def leaderboard(
     \b
       sshbench leaderboard results/realhm
       sshbench leaderboard results/* --split realhm --format latex -o table.tex
-      sshbench leaderboard results/iharmony4 --table subset -m dc=Composite -m ssh-lut=Ours \
-        --no-intervals --format latex -o table.tex
+      sshbench leaderboard results/iharmony4 --table subset -m dc -m ssh-lut=Ours --format latex -o table.tex
 
-    A table has one benchmark under one protocol. Printed numbers of papers have a table of their own, with their
+    A table has one benchmark under one protocol. Numbers that papers print have a separate table with their
     sources. The best value of a column is bold if its lead is beyond chance. LaTeX needs the package booktabs.
     """
     from sshbench.cli.evaluate import parted as parts
@@ -108,7 +111,10 @@ def leaderboard(
             shown = tables(summary, published=published, intervals=intervals)
         numbers = csv_text(summary, intervals=intervals) if format_ == "csv" else ""
     elif weight_to is not None:
-        raise SshbenchError(f"--weight-to estimates means of all images, which --table {which} divides; leave one out")
+        raise SshbenchError(
+            f"--weight-to estimates means over all images, but --table {which} divides the images; leave one of the "
+            f"two out"
+        )
     else:
         found = summarise_parts(
             records, which, metrics=parts(metrics) or None, sort=sort, methods=chosen, ceilings=ceilings

@@ -37,16 +37,16 @@ COMMANDS = {
         "sshbench.cli.preview_triplets:preview_triplets",
         "Show triplets on a contact sheet: crops, looks, and the resulting images.",
     ),
-    "protocols": ("sshbench.cli.protocols:protocols", "List the protocols, ours and those of published code."),
+    "protocols": ("sshbench.cli.protocols:protocols", "List the protocols of sshbench and of published code."),
     "report": ("sshbench.cli.report:report", "Make one HTML page of results: tables, charts, images under a slider."),
     "realhm": ("sshbench.cli.realhm:realhm", "Check and pack the benchmark RealHM."),
     "reproduce": (
         "sshbench.cli.reproduce:reproduce",
-        "Make a table of the paper or the field, with measured beside published numbers.",
+        "Make a table or figure of the paper, with measured beside published numbers.",
     ),
     "studio": ("sshbench.cli.studio:studio", "Open a page to composite two photographs by eye."),
-    "study": ("sshbench.cli.study:study", "Ask people which method they prefer, and analyse what they say."),
-    "train": ("sshbench.cli.train:train", "Train a method on photographs, and measure it on held-out ones."),
+    "study": ("sshbench.cli.study:study", "Ask people which method they prefer, and analyse the answers."),
+    "train": ("sshbench.cli.train:train", "Train a method on photographs, and validate it on held-out photographs."),
     "weights": ("sshbench.cli.weights:weights", "List, fetch, check, import and export weights of networks."),
     "lut": ("sshbench.cli.lut:lut", "Inspect, apply, preview, convert and bake colour look-up tables."),
 }
@@ -54,7 +54,7 @@ COMMANDS = {
 
 @click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="sshbench", prog_name="sshbench")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error. May stand anywhere.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error. The option may stand anywhere.")
 def cli(debug: bool) -> None:
     """Data, benchmark and reference models for image harmonization."""
 
@@ -65,8 +65,10 @@ def main(args: list[str] | None = None) -> NoReturn:
     debug = words[:1] == ["--debug"]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a title may have letters that the terminal lacks
-    warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd tags, and of sizes from half of its limit on
+            stream.reconfigure(errors="backslashreplace")  # the terminal may lack letters of a title
+    warnings.filterwarnings(
+        "ignore", module=r"PIL\."
+    )  # Pillow warns about odd tags and about images above half of its size limit
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     state: dict[str, str] = {}
     try:
@@ -84,14 +86,14 @@ def main(args: list[str] | None = None) -> NoReturn:
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt) as error:
         cause = error.__cause__ if isinstance(error, click.Abort) else error
-        if isinstance(cause, EOFError):  # click takes it for Ctrl-D, but nothing here asks questions
+        if isinstance(cause, EOFError):  # click treats EOFError as Ctrl-D, but no command here asks questions
             raise cause from None
         said, code = said_of(cause or error, state)
         click.echo(f"sshbench: {said}", err=True)
         sys.exit(code)
     except (SshbenchError, OSError) as error:
         if isinstance(error, OSError) and error.filename is None and error.errno in (errno.EPIPE, *FULL):
-            # The reader has gone (`sshbench ... | head`), or the disk is full: what is left must not be tried again.
+            # The reader has closed the pipe (`sshbench ... | head`), or the disk is full: Python must not flush again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             if error.errno == errno.EPIPE:
                 sys.exit(1)
@@ -102,7 +104,7 @@ def main(args: list[str] | None = None) -> NoReturn:
 
 
 def _debug_first(words: list[str]) -> list[str]:
-    """Let `--debug` stand behind a subcommand, too."""
+    """Move `--debug` to the front, so that it may also follow a subcommand."""
     options = words[: words.index("--")] if "--" in words else words
     if "--debug" not in options:
         return words

@@ -1,4 +1,4 @@
-"""Names that options take and that the shell completes: methods, protocols, splits. Other text is accepted as it is."""
+"""Option types for names that the shell completes: methods, protocols, splits. Any other text is accepted as well."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Name(click.ParamType[str]):
     Parameters
     ----------
     known
-        A function that returns the names. It is called when the names are needed, so that help needs no imports.
+        A function that returns the names. It is called only for completion, so that help needs no imports.
     files
         Whether a file may stand in place of a name.
     """
@@ -25,7 +25,7 @@ class Name(click.ParamType[str]):
         self.known, self.files = known, files
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Complete the last of several names with commas between them."""
+        """Complete the last name of a list that is separated by commas."""
         before, comma, last = incomplete.rpartition(",")
         names = [CompletionItem(f"{before}{comma}{one}") for one in sorted(self.known()) if one.startswith(last)]
         return [CompletionItem(incomplete, type="file"), *names] if self.files and not comma else names

@@ -1,6 +1,6 @@
-"""Options that several commands have: finite numbers, the limit of images, the parts of a dataset, and settings.
+"""Options of several commands: finite numbers, the limit of image sizes, the parts of a dataset, and settings.
 
-Options of settings are made from their fields: names, types, defaults and help.
+The options of settings are made from the fields of a class, with their names, types, defaults and help.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Number(FloatParamType):
     """A finite number."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the number; fail where it is NaN or infinite."""
+        """Return the number; fail if it is NaN or infinite."""
         return _finite(self, super().convert(value, param, ctx), param, ctx)
 
 
@@ -38,7 +38,7 @@ class Within(click.FloatRange):
     """A finite number within a range."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the number; fail where it is NaN, infinite or beyond the range."""
+        """Return the number; fail if it is NaN, infinite or outside the range."""
         return _finite(self, super().convert(value, param, ctx), param, ctx)
 
 
@@ -56,12 +56,12 @@ def megapixels(default: str) -> Callable[[Command], Command]:
         type=Within(min=0, min_open=True),
         callback=lambda ctx, param, value: None if value is None else max(round(value * 1e6), 1),
         metavar="MP",
-        help=f"Largest image that is read: a small file can claim any size.  [default: {default}]",
+        help=f"The largest image to read, in megapixels; a small file can claim any size.  [default: {default}]",
     )
 
 
 max_megapixels = megapixels("178; photographs to train on: 100")
-"""Gives the argument `max_pixels`: a number of pixels, or None."""
+"""Adds the argument `max_pixels`: a number of pixels, or None."""
 
 
 def limits(max_pixels: int | None) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def limits(max_pixels: int | None) -> dict[str, Any]:
 
 
 def within_dataset(command: Command) -> Command:
-    """Add `--config`, `--split`, `--column` and `--revision`, each a text or None."""
+    """Add `--config`, `--split`, `--column` and `--revision`, each a string or None."""
     for name, said in reversed(_DATASET.items()):
         command = click.option(name, help=said)(command)
     return command
@@ -84,9 +84,9 @@ def options_of(
     Parameters
     ----------
     only, leave
-        The fields to take, by default all; and fields to leave out.
+        The fields to take (by default all), and the fields to leave out.
     named
-        Options that are called otherwise than their field, such as `{"transfers": "--transfer"}`.
+        Options whose names differ from those of their fields, such as `{"transfers": "--transfer"}`.
     """
     known = fields_of(settings)
     wanted = (set(only) or set(known)) - set(leave)
@@ -102,19 +102,21 @@ def options_of(
 
 
 def settings_from(settings: type[Made], values: dict[str, Any]) -> Made:
-    """Take the fields of a class of settings out of the values that a command was given, and make the settings.
+    """Remove the fields of a class of settings from the values of a command, and return the settings.
 
     Raises
     ------
     SettingsError
-        The values do not fit together.
+        The values contradict each other.
     """
     return settings(**{name: values.pop(name) for name in fields_of(settings)})
 
 
 def _option(name: str, option: str, field: FieldInfo, said: str) -> Callable[[Command], Command]:
     known, parts = choices(field.annotation), get_args(field.annotation)
-    if isinstance(field.json_schema_extra, dict) and "metavar" in field.json_schema_extra:  # read by the settings
+    if (
+        isinstance(field.json_schema_extra, dict) and "metavar" in field.json_schema_extra
+    ):  # the settings parse the text
         return click.option(option, name, metavar=str(field.json_schema_extra["metavar"]), help=said)
     if isinstance(field.default, bool):
         return click.option(option, name, is_flag=True, help=said)

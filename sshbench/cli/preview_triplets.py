@@ -1,4 +1,4 @@
-"""`sshbench preview-triplets`: show triplets on one picture."""
+"""`sshbench preview-triplets`: show triplets on a contact sheet."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ PREVIEWED = ("kind", "crops", "appearance", "background", "seed")
 @click.argument("store", required=False, metavar="[STORE]")
 @click.option("-o", "--output", default="preview.png", show_default=True, metavar="FILE", help="The image to write.")
 @click.option(
-    "--count", "-n", type=click.IntRange(1, 200), default=4, show_default=True, help="The number of lines to show."
+    "--count",
+    "-n",
+    type=click.IntRange(1, 200),
+    default=4,
+    show_default=True,
+    help="The number of photographs to show.",
 )
 @click.option(
     "--tile",
@@ -30,7 +35,7 @@ PREVIEWED = ("kind", "crops", "appearance", "background", "seed")
     "--source",
     metavar="WHAT",
     help="The photographs: sample, a folder, Parquet/Arrow/WebDataset files, or a Hugging Face dataset id; "
-    "for a STORE, the present place of its photographs.  [default: sample]",
+    "with STORE, the present location of its photographs.  [default: sample]",
 )
 @within_dataset
 @click.option(
@@ -62,8 +67,8 @@ def preview_triplets(
 ) -> None:
     """Show triplets on a contact sheet: each photograph with its crops drawn in, and the resulting images.
 
-    With STORE, the sheet shows the first triplets that sshbench generate-triplets wrote there; otherwise, it shows
-    those that the command would write.
+    With STORE, the sheet shows the first triplets of a store of sshbench generate-triplets; otherwise, it shows the
+    triplets that the command would write.
 
     \b
     sshbench preview-triplets

@@ -8,20 +8,20 @@ from typing import Any
 
 import click
 
-_BETWEEN_LINES, _BEFORE_LINES = 60.0, 300.0  # seconds, in a log; what ends before leaves no trace there
+_BETWEEN_LINES, _BEFORE_LINES = 60.0, 300.0  # seconds in a log; a command that ends earlier writes no line
 
 
 class Progress:
-    """A bar on the standard error; for a single thing, or where `quiet` is set, nothing is shown.
+    """A progress bar on the standard error; nothing is shown for a total of one, or if `quiet` is set.
 
     Parameters
     ----------
     unit
-        What is counted, such as `"image"`.
+        The unit that is counted, such as `"image"`.
     total
-        How many there are; `progress(done, total)` may say so later.
+        The total number; `progress(done, total)` may set it later.
     what
-        Stands in front of the bar.
+        The text in front of the bar.
     """
 
     def __init__(self, unit: str, total: int | None = None, *, quiet: bool = False, what: str | None = None) -> None:
@@ -39,7 +39,7 @@ class Progress:
         )
 
     def __call__(self, done: int, total: int) -> None:
-        """Show that so many of so many are done."""
+        """Show that `done` of `total` are done."""
         self._bar.total = total
         self._bar.update(done - self._bar.n)
 

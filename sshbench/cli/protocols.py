@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("names", type=PROTOCOL, nargs=-1, metavar="[NAME]...")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array with one object for each protocol.")
 def protocols(names: tuple[str, ...], as_json: bool) -> None:
-    """List the protocols, ours and those of published code; with NAME, print all about that protocol.
+    """List the protocols of sshbench and of published code; with NAME, describe that protocol in full.
 
     \b
     sshbench protocols

@@ -24,10 +24,10 @@ def realhm() -> None:
 _EXPECT = click.option(
     "--expect",
     type=click.IntRange(1),
-    help="How many tuples there should be; 216 by default, any number with --allow-incomplete.",
+    help="The expected number of tuples; by default 216, or any number with --allow-incomplete.",
 )
-_INCOMPLETE = click.option("--allow-incomplete", is_flag=True, help="Go on with the whole tuples there are.")
-_QUIET = click.option("--quiet", "-q", is_flag=True, help="No progress.")
+_INCOMPLETE = click.option("--allow-incomplete", is_flag=True, help="Accept missing tuples, and use the complete ones.")
+_QUIET = click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 
 
 @realhm.command()
@@ -74,7 +74,7 @@ def pack(folder: Path, output: Path, expect: int | None, allow_incomplete: bool,
     """Pack FOLDER into one Parquet file with one row for each tuple.
 
     The files are stored byte for byte, as image columns that datasets.load_dataset("parquet", data_files=...) decodes.
-    Every file is decoded once on the way, so the packed benchmark can be evaluated.
+    Every file is decoded once as a check, so the packed benchmark can be evaluated.
     """
     from sshbench.benchmarks.pack import pack
     from sshbench.benchmarks.realhm import EXPECTED, RealHM

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sshbench.benchmarks.composite import Benchmark
     from sshbench.results.records import Record
 
-RESULTS = Path("results/sample")  # where `sshbench evaluate` writes to when nothing is said
+RESULTS = Path("results/sample")  # the default output of `sshbench evaluate`
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -25,13 +25,16 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def _which(command: Command) -> Command:
     for option in (
         click.option(
-            "--sort", type=METRICS, metavar="METRIC", help="Which metric comes first.  [default: the protocol's first]"
+            "--sort",
+            type=METRICS,
+            metavar="METRIC",
+            help="The metric to sort by.  [default: the first of the protocol]",
         ),
-        click.option("--root", metavar="DIR", help="Where the benchmark is, for the pictures."),
+        click.option("--root", metavar="DIR", help="The folder of the benchmark, for the pictures."),
         click.option(
-            "--protocol", type=PROTOCOL, metavar="NAME", help="Which protocol, where the records are of several."
+            "--protocol", type=PROTOCOL, metavar="NAME", help="The protocol, if there are records of several."
         ),
-        click.option("--split", type=SPLIT, metavar="NAME", help="Which benchmark, where the records are of several."),
+        click.option("--split", type=SPLIT, metavar="NAME", help="The benchmark, if there are records of several."),
         click.argument("results", nargs=-1, type=click.Path(path_type=Path)),
     ):
         command = option(command)
@@ -40,7 +43,8 @@ def _which(command: Command) -> Command:
 
 @click.command()
 @_which
-@click.option("--out", "-o", type=click.Path(path_type=Path), default="report.html", show_default=True, metavar="FILE")
+@click.option("--out", "-o", type=click.Path(path_type=Path), default="report.html", show_default=True, metavar="FILE",
+              help="The page to write.")  # fmt: skip
 @click.option(
     "--weight-to", metavar="NAME|CSV", help="Estimate means for another set of images, as evaluate --weight-to does."
 )
@@ -68,7 +72,8 @@ def report(
     """Make one HTML page of RESULTS, folders that evaluate wrote (results/sample if none is given).
 
     The page has the tables, the distribution of every metric, the images on which methods differ most, and all pictures
-    under a slider between composite, methods, ground truth and error maps. It is self-contained and works from a file.
+    under a slider between composite, methods, ground truth and error maps. The page is one file that loads nothing
+    else.
 
     \b
       sshbench evaluate && sshbench report
@@ -90,7 +95,7 @@ def report(
         except SshbenchError as error:
             if root is not None:
                 raise
-            click.echo(f"sshbench: warning: the page has no pictures, as {error}", err=True)
+            click.echo(f"sshbench: warning: the page has no pictures, because {error}", err=True)
     folders = results_folders(results)
     go_on("nothing was written")
     with Progress("image", quiet=quiet) as progress:
@@ -104,14 +109,15 @@ def report(
 @click.command()
 @_which
 @click.option("--out", "-o", type=click.Path(path_type=Path), default="figure.png", show_default=True, metavar="FILE",
-              help="A .png or a .pdf file.")  # fmt: skip
-@click.option("--image", "ids", multiple=True, metavar="ID", help="An image to show; may be repeated.")
+              help="The figure to write, a .png or a .pdf file.")  # fmt: skip
+@click.option("--image", "ids", multiple=True, metavar="ID", help="The id of an image to show. May be repeated.")
 @click.option("--rows", type=click.IntRange(1, 100), default=5, show_default=True, metavar="N",
               help="Without --image: show the N images on which methods differ most.")  # fmt: skip
 @click.option("--method", "-m", "methods", type=METHOD, multiple=True, metavar="NAME[=TITLE]",
-              help="A column, in this order; may be repeated.  [default: all but ceilings, the best last]")  # fmt: skip
+              help="A method to show, under this title. May be repeated; the columns keep this order.  [default: all "
+              "except ceilings, the best last]")  # fmt: skip
 @click.option("--cell", type=click.IntRange(32, 4096), default=384, show_default=True, metavar="PIXELS",
-              help="Width of a cell; in a PDF, the long side of its pictures at most.")  # fmt: skip
+              help="The width of a cell; in a PDF, the largest long side of its pictures.")  # fmt: skip
 @click.option("--values/--no-values", default=True, show_default=True, help="Write the metric below each picture.")
 def figure(
     results: tuple[Path, ...],
@@ -154,14 +160,16 @@ def figure(
     _known("image", ids, [record.id for record in records])
     chosen = list(ids) or (list(spread(records, summary.metrics[0]))[:rows] if summary.metrics else [])
     if not chosen:
-        raise SshbenchError("nothing in these records was scored, so there is nothing to compare")
+        raise SshbenchError(
+            "these records contain no scores, so there is nothing to compare; run sshbench evaluate again"
+        )
     shown = load_pictures(_benchmark(records, root), records, results_folders(results), chosen, cell)
     captions = _captions(records, summary.metrics[0]) if values and summary.metrics else {}
     write_figure(out, grid(list(shown), columns, captions, titles), cell)
     size = out.stat().st_size
     if out.suffix.lower() == ".pdf" and size > MOST:
         click.echo(
-            f"sshbench: warning: {out} has {size / 1e6:.1f} MB; fewer --rows or a smaller --cell make it smaller",
+            f"sshbench: warning: {out} has {size / 1e6:.1f} MB; use fewer --rows or a smaller --cell",
             err=True,
         )
     click.echo(f"Wrote {out} ({size / 1e6:.1f} MB).", err=True)

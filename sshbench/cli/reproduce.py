@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from sshbench.results.tables import Table
 
 ABLATIONS = {
-    "table3": "Single and multi crop.",
-    "table4": "Colour transfer, saturation, LUTs.",
-    "table5": "Without the reconstruction loss, without the disentanglement loss, with all.",
+    "table3": "Train and compare single-crop and multi-crop.",
+    "table4": "Train and compare colour transfer, saturation and LUTs.",
+    "table5": "Train and compare SSH without the reconstruction loss, without the disentanglement loss, and with both.",
 }
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def reproduce() -> None:
-    """Make a table or figure of the paper, or the table of the field, with measured beside published numbers."""
+    """Make a table or figure of the paper, or the table of iHarmony4, with measured beside published numbers."""
 
 
 _OPTIONS = [
@@ -34,32 +34,75 @@ _OPTIONS = [
         default="sample",
         show_default=True,
         metavar="WHAT",
-        help="sample, a folder or dataset of photographs.",
-    ),
-    click.option("--luts", multiple=True, metavar="PLACE", help="As for train. May be repeated.  [default: luts]"),
-    click.option(
-        "--recipe", "-r", default="small", show_default=True, metavar="NAME|FILE", help="As for train, of all variants."
-    ),
-    click.option("--set", "changes", multiple=True, metavar="SECTION.KEY=VALUE", help="Change the recipe."),
-    click.option("--budget", metavar="TIME", help="Training of each variant, such as 30m: --set schedule.budget=TIME."),
-    click.option(
-        "--time-limit", metavar="TIME", help="Train so long in this call; the next one goes on where it stopped."
+        help="The photographs: sample, a folder or a dataset.",
     ),
     click.option(
-        "--realhm", metavar="DIR", help="RealHM, to measure there.  [default: held-out composites and sample]"
-    ),
-    click.option("--masks", metavar="WHAT", help="For the held-out composites: a folder of masks.  [default: shapes]"),
-    click.option(
-        "--images", type=click.IntRange(min=2), default=128, show_default=True, help="Held-out photographs to take."
+        "--luts", multiple=True, metavar="PLACE", help="The looks, as for train. May be repeated.  [default: luts]"
     ),
     click.option(
-        "--protocol", default="sshbench-v1", type=PROTOCOL, show_default=True, metavar="NAME", help="How to score."
+        "--recipe",
+        "-r",
+        default="small",
+        show_default=True,
+        metavar="NAME|FILE",
+        help="The recipe of all variants, as for train.",
     ),
-    click.option("--out", "-o", type=click.Path(path_type=Path), default=Path("runs/reproduce"), show_default=True),
-    click.option("--workers", "-w", type=click.IntRange(min=0), default=0, show_default=True, help="As for train."),
-    click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of torch.  [default: torch's]"),
+    click.option(
+        "--set",
+        "changes",
+        multiple=True,
+        metavar="SECTION.KEY=VALUE",
+        help="Change a value of the recipe. May be repeated.",
+    ),
+    click.option(
+        "--budget",
+        metavar="TIME",
+        help="The training time of each variant, such as 30m; the same as --set schedule.budget=TIME.",
+    ),
+    click.option(
+        "--time-limit",
+        metavar="TIME",
+        help="End this call after the given time; the next call continues where it stopped.",
+    ),
+    click.option(
+        "--realhm",
+        metavar="DIR",
+        help="The folder of RealHM, to evaluate on it.  [default: held-out composites and the sample]",
+    ),
+    click.option(
+        "--masks", metavar="WHAT", help="For the held-out composites: a folder of masks.  [default: generated shapes]"
+    ),
+    click.option(
+        "--images",
+        type=click.IntRange(min=2),
+        default=128,
+        show_default=True,
+        help="The number of held-out photographs.",
+    ),
+    click.option(
+        "--protocol",
+        default="sshbench-v1",
+        type=PROTOCOL,
+        show_default=True,
+        metavar="NAME",
+        help="The protocol of the scores.",
+    ),
+    click.option(
+        "--out",
+        "-o",
+        type=click.Path(path_type=Path),
+        default=Path("runs/reproduce"),
+        show_default=True,
+        help="The folder of the output.",
+    ),
+    click.option(
+        "--workers", "-w", type=click.IntRange(min=0), default=0, show_default=True, help="Processes that prepare data."
+    ),
+    click.option(
+        "--threads", type=click.IntRange(min=1), metavar="N", help="Threads of torch.  [default: torch's own]"
+    ),
     click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1."),
-    click.option("--quiet", "-q", is_flag=True, help="No progress."),
+    click.option("--quiet", "-q", is_flag=True, help="Show no progress."),
 ]
 
 
@@ -71,13 +114,13 @@ def _ablation(table: str, says: str) -> click.Command:
         command = option(command)
     command.__doc__ = f"""{says}
 
-    Trains the variants of SSH that the table compares, all by one recipe, and evaluates them on RealHM where its root
-    is given, else on composites of held-out photographs and looks and on the embedded sample. A variant that is trained
-    is not trained again, by this table or by another with the same --out.
+    The command trains the variants of SSH that the table compares, all by one recipe. It evaluates them on RealHM if
+    --realhm is given, and otherwise on composites of held-out photographs and looks and on the embedded sample. Every
+    table with the same --out uses the variants that are already trained.
 
     \b
       sshbench reproduce {table} --source ~/photos --budget 30m
-      sshbench reproduce {table} --source ~/photos --recipe gpu --time-limit 9m     again and again
+      sshbench reproduce {table} --source ~/photos --recipe gpu --time-limit 9m     repeat to continue
     """
     return click.command(table, short_help=says)(command)
 
@@ -86,14 +129,15 @@ for _table, _says in ABLATIONS.items():
     reproduce.add_command(_ablation(_table, _says))
 
 
-@reproduce.command(short_help="Six methods on RealHM, with the weights there are.")
-@click.option("--realhm", metavar="DIR", help="RealHM, to measure there.  [default: the embedded sample]")
-@click.option("--allow-incomplete", is_flag=True, help="Go on with what there is of RealHM.")
+@reproduce.command(short_help="Score six methods on RealHM, with the weights that you have.")
+@click.option("--realhm", metavar="DIR", help="The folder of RealHM.  [default: the embedded sample]")
+@click.option("--allow-incomplete", is_flag=True, help="Accept missing images of RealHM.")
 @click.option(
     "--weights",
     multiple=True,
     metavar="METHOD=FILE",
-    help="As for evaluate. May be repeated.  [default: the authors' where imported, else those that ship]",
+    help="The weights of a method, as for evaluate. May be repeated.  [default: the imported weights, or those that "
+    "ship]",
 )
 @click.option(
     "--protocol",
@@ -101,13 +145,22 @@ for _table, _says in ABLATIONS.items():
     type=PROTOCOL,
     multiple=True,
     metavar="NAME",
-    help="May be repeated.  [default: the paper's and ours]",
+    help="The protocol of the scores. May be repeated.  [default: ssh-iccv21 and sshbench-v1]",
 )
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take the first N images.")
-@click.option("--out", "-o", type=click.Path(path_type=Path), default=Path("runs/reproduce"), show_default=True)
-@click.option("--workers", "-w", type=click.IntRange(min=1), metavar="N", help="Processes, as for evaluate.")
+@click.option(
+    "--out",
+    "-o",
+    type=click.Path(path_type=Path),
+    default=Path("runs/reproduce"),
+    show_default=True,
+    help="The folder of the output.",
+)
+@click.option(
+    "--workers", "-w", type=click.IntRange(min=1), metavar="N", help="The number of processes, as for evaluate."
+)
 @click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
-@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 def table1(
     realhm: str | None,
     allow_incomplete: bool,
@@ -121,7 +174,7 @@ def table1(
 ) -> None:
     """Score six methods on RealHM: DC, WCT2, DIH, S2AM, DoveNet and SSH.
 
-    Each row says whose weights it has, or how to get and import them. The command trains nothing.
+    Each row states the origin of its weights, or how to get and import them. The command does not train.
 
     \b
       sshbench reproduce table1                                  on the embedded sample
@@ -147,23 +200,39 @@ def table1(
     _show(made, progress, out / "table1.md")
 
 
-@reproduce.command(short_help="iHarmony4 by subset, each method by its authors' protocol.")
-@click.option("--root", metavar="DIR", help="iHarmony4, to measure there.  [default: the embedded sample]")
-@click.option("--allow-incomplete", is_flag=True, help="Go on with what there is of iHarmony4.")
+@reproduce.command(short_help="Score iHarmony4 by subset, each method by its authors' protocol.")
+@click.option("--root", metavar="DIR", help="The folder of iHarmony4.  [default: the embedded sample]")
+@click.option("--allow-incomplete", is_flag=True, help="Accept missing images of iHarmony4.")
 @click.option(
-    "--method", "-m", "methods", type=METHOD, multiple=True, metavar="NAME", help="May be repeated.  [default: all]"
+    "--method",
+    "-m",
+    "methods",
+    type=METHOD,
+    multiple=True,
+    metavar="NAME",
+    help="A method to score. May be repeated.  [default: all]",
 )
 @click.option(
     "--weights",
     multiple=True,
     metavar="METHOD=FILE",
-    help="As for evaluate. May be repeated.  [default: the authors' where imported, else those that ship]",
+    help="The weights of a method, as for evaluate. May be repeated.  [default: the imported weights, or those that "
+    "ship]",
 )
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take the first N images.")
-@click.option("--out", "-o", type=click.Path(path_type=Path), default=Path("runs/reproduce"), show_default=True)
-@click.option("--workers", "-w", type=click.IntRange(min=1), metavar="N", help="Processes, as for evaluate.")
+@click.option(
+    "--out",
+    "-o",
+    type=click.Path(path_type=Path),
+    default=Path("runs/reproduce"),
+    show_default=True,
+    help="The folder of the output.",
+)
+@click.option(
+    "--workers", "-w", type=click.IntRange(min=1), metavar="N", help="The number of processes, as for evaluate."
+)
 @click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
-@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 def iharmony4(
     root: str | None,
     allow_incomplete: bool,
@@ -175,10 +244,11 @@ def iharmony4(
     device: str,
     quiet: bool,
 ) -> None:
-    """Make the table of the field: subsets by metrics, published beside measured numbers, and whose weights.
+    """Make the usual table of the field: methods by subsets and metrics, with measured beside published numbers.
 
-    Each method is scored by the protocol of its authors, and stands in a table with the methods that share it. No table
-    mixes protocols, and each says what its protocol gives away. The command trains nothing.
+    Each method is scored by the protocol of its authors, and stands in a table with the methods of the same protocol.
+    Each table says what its protocol gives away, and each row states the origin of its weights. The command does not
+    train.
 
     \b
       sshbench reproduce iharmony4 --root iHarmony4/
@@ -252,24 +322,36 @@ def _show(tables: Iterable[Table], progress: Progress, path: Path) -> None:
 
     width = max(shutil.get_terminal_size((120, 24)).columns, 80)
     kept = []
-    go_on("the same command goes on where it was")
+    go_on("the same command continues where it stopped")
     with progress:
         for table in tables:
             progress.say(plain_table(table, width) + "\n")
             kept.append(markdown_table(table))
     with whole_file(path) as temporary:
         temporary.write_text("\n\n".join(kept) + "\n", encoding="utf-8")
-    click.echo(f"The same as Markdown: {path}", err=True)
+    click.echo(f"The same tables as Markdown: {path}", err=True)
 
 
-@reproduce.command(short_help="The human study: printed scores beside those of a study.")
-@click.option("--study", metavar="DIR", type=click.Path(path_type=Path), help="A study of sshbench study, design acr.")
-@click.option("--simulated", is_flag=True, help="Take the study's simulated answers.")
-@click.option("--out", "-o", type=click.Path(path_type=Path), default=Path("runs/reproduce"), show_default=True)
+@reproduce.command(short_help="Show the scores of a human study beside the printed scores.")
+@click.option(
+    "--study",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="The folder of a study of sshbench study, with the design acr.",
+)
+@click.option("--simulated", is_flag=True, help="Use the simulated answers of the study.")
+@click.option(
+    "--out",
+    "-o",
+    type=click.Path(path_type=Path),
+    default=Path("runs/reproduce"),
+    show_default=True,
+    help="The folder of the output.",
+)
 def table2(study: Path | None, simulated: bool, out: Path) -> None:
-    """Show mean opinion scores of WCT2, DIH, S2AM, DoveNet and SSH: printed beside those of a study.
+    """Show the mean opinion scores of WCT2, DIH, S2AM, DoveNet and SSH: those of a study beside the printed scores.
 
-    Without --study, the table says what is missing and names the commands that collect it.
+    Without --study, the table names the commands that collect the missing scores.
 
     \b
       sshbench reproduce table2 --study my-study
@@ -277,7 +359,7 @@ def table2(study: Path | None, simulated: bool, out: Path) -> None:
     from sshbench.reproduce.table2 import reproduce as table_of
 
     if simulated and study is None:
-        raise click.UsageError("--simulated needs --study, the study whose simulated answers are to be taken.")
+        raise click.UsageError("--simulated needs --study, the folder of the study with the simulated answers.")
     out.mkdir(parents=True, exist_ok=True)
     _show([table_of(study, simulated=simulated)], Progress("table", quiet=True), out / "table2.md")
 
@@ -285,28 +367,32 @@ def table2(study: Path | None, simulated: bool, out: Path) -> None:
 def _figure_options(number: int, rows: int) -> list[Callable[[Any], Any]]:
     many = [
         click.option("--method", "-m", "methods", type=METHOD, multiple=True, metavar="NAME",
-                     help="A column. May be repeated.  [default: the paper's]"),
-        click.option("--image", "ids", multiple=True, metavar="ID", help="An image to show. May be repeated."),
-        click.option("--rows", type=click.IntRange(1, 50), default=rows, show_default=True, help="How many images."),
+                     help="A method to show. May be repeated.  [default: the methods of the paper]"),
+        click.option("--image", "ids", multiple=True, metavar="ID", help="An image id to show. May be repeated."),
+        click.option("--rows", type=click.IntRange(1, 50), default=rows, show_default=True,
+                     help="The number of images."),
     ]  # fmt: skip
     one = [
-        click.option("--method", "-m", type=METHOD, default="ssh", show_default=True, metavar="NAME", help="Which."),
-        click.option("--image", "id_", metavar="ID", help="The image whose background and foreground are taken.  "
-                     "[default: the one whose halves differ most]"),
+        click.option("--method", "-m", type=METHOD, default="ssh", show_default=True, metavar="NAME",
+                     help="The method to show."),
+        click.option("--image", "id_", metavar="ID", help="The id of the image to show.  [default: the image whose "
+                     "halves differ most in colour]"),
         click.option("--synthetic/--as-it-is", "synthetic", default=None,
-                     help="Whether to light the background by two looks.  [default: synthetic on the sample]"),
+                     help="Light the background by two looks, or use it unchanged.  [default: synthetic on the "
+                     "sample]"),
     ]  # fmt: skip
     return [
-        click.option("--realhm", metavar="DIR", help="RealHM.  [default: the embedded sample]"),
-        click.option("--allow-incomplete", is_flag=True, help="Go on with what there is of RealHM."),
+        click.option("--realhm", metavar="DIR", help="The folder of RealHM.  [default: the embedded sample]"),
+        click.option("--allow-incomplete", is_flag=True, help="Accept missing images of RealHM."),
         *(one if number == 7 else many),
-        click.option("--weights", multiple=True, metavar="METHOD=FILE", help="As for evaluate. May be repeated."),
+        click.option("--weights", multiple=True, metavar="METHOD=FILE",
+                     help="The weights of a method, as for evaluate. May be repeated."),
         click.option("--cell", type=click.IntRange(32, 4096), default=384, show_default=True, metavar="PIXELS",
-                     help="Width of a cell."),
+                     help="The width of a cell."),
         click.option("--out", "-o", type=click.Path(path_type=Path), metavar="FILE",
-                     help=f"A .png or a .pdf.  [default: runs/reproduce/figure{number}.png]"),
+                     help=f"The figure to write, a .png or a .pdf file.  [default: runs/reproduce/figure{number}.png]"),
         click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1."),
-        click.option("--quiet", "-q", is_flag=True, help="No progress."),
+        click.option("--quiet", "-q", is_flag=True, help="Show no progress."),
     ]  # fmt: skip
 
 
@@ -321,7 +407,7 @@ def _figure(number: int, rows: int, says: str) -> click.Command:
     \b
       sshbench reproduce figure{number} --realhm RealHM/ -o figure{number}.pdf
 
-    The methods have the weights there are; those without are left out, and the command says how to get them.
+    Methods without weights are left out, and the command says how to get the weights.
     """
     return click.command(f"figure{number}", short_help=says.partition(":")[0] + ".")(command)
 
@@ -372,10 +458,10 @@ def _draw(
 
 
 for _number, _rows, _about in (
-    (5, 5, "Comparison with other methods: composite, methods, ground truth."),
-    (6, 3, "Background occlusion: foregrounds that cover most of the background, with methods that see the composite "
-           "against those that see the background."),
-    (7, 1, "Locality: one foreground at two places of a background with two lights, by the whole background and by a "
-           "crop at each place."),
+    (5, 5, "Compare methods: composite, methods and ground truth side by side."),
+    (6, 3, "Show background occlusion: foregrounds that cover most of the background, by methods that see the "
+           "composite and by methods that see the background."),
+    (7, 1, "Show locality: one foreground at two places of a background with two lights, with the whole background and "
+           "with a crop at each place as reference."),
 ):  # fmt: skip
     reproduce.add_command(_figure(_number, _rows, _about))

@@ -1,7 +1,7 @@
-"""How a command ends early: by Ctrl-C, SIGTERM, or a terminal that closes.
+"""Early ends of a command: by Ctrl-C, SIGTERM, or a terminal that closes.
 
-Each becomes an exception, so that blocks remove unfinished files. The exit code is 128 plus the number of the signal,
-as in shells: 130, 143 and 129.
+Each signal becomes an exception, so that context managers remove unfinished files. The exit code is 128 plus the number
+of the signal, as in shells: 130, 143 and 129.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ def stoppable() -> Iterator[None]:
     """Raise `Stopped` at the first SIGTERM or SIGHUP within the block, and end at once at the second one."""
     before = {}
     for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) == signal.SIG_DFL:  # nohup has a process ignore SIGHUP
+        if signal.getsignal(number) == signal.SIG_DFL:  # nohup makes a process ignore SIGHUP
             try:
                 before[number] = signal.signal(number, _stop)
-            except ValueError:  # not the main thread, which alone hears of signals
+            except ValueError:  # only the main thread may set handlers
                 break
     try:
         yield
@@ -49,7 +49,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def go_on(how: str) -> None:
-    """Say how the present command continues if it is stopped from here on; `how` is the rest of a sentence."""
+    """Set the text that tells the user how to continue if the command is stopped; `how` is the rest of a sentence."""
     context = click.get_current_context(silent=True)
     if context is not None and isinstance(root := context.find_root().obj, dict):
         root[_HOW] = how

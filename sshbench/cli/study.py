@@ -22,7 +22,7 @@ _QUIET = click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def study() -> None:
-    """Ask people which method they prefer, and analyse what they say.
+    """Ask people which method they prefer, and analyse the answers.
 
     \b
       sshbench study new results/sample -o my-study      choose images and make the plan
@@ -42,33 +42,37 @@ def study() -> None:
 )  # fmt: skip
 @click.option(
     "--reference", type=click.Choice(["target", "background", "none"]),
-    help="What is shown beside the pictures.  [default: target for acr and rank, background for pairs]",
+    help="The picture that is shown beside them.  [default: target for acr and rank, background for pairs]",
 )  # fmt: skip
-@click.option("--method", "-m", "methods", multiple=True, metavar="NAME", help="Compare this method. May be repeated.  "
-              "[default: all with predictions, without ceilings]")  # fmt: skip
+@click.option("--method", "-m", "methods", multiple=True, metavar="NAME", help="A method to compare. May be repeated.  "
+              "[default: all methods with predictions, except ceilings]")  # fmt: skip
 @click.option("--images", type=click.IntRange(2, 1000), default=15, show_default=True, metavar="N",
-              help="Number of images, one from each stratum of foreground ratio.")  # fmt: skip
+              help="The number of images, one from each stratum of foreground ratio.")  # fmt: skip
 @click.option("--subjects", type=click.IntRange(1, 5000), default=50, show_default=True, metavar="N",
-              help="Number of links.")  # fmt: skip
+              help="The number of subjects, each with a link.")  # fmt: skip
 @click.option("--rounds", type=click.IntRange(1), metavar="N", help="How often a subject sees each image.  "
-              "[default: until everything was seen, within 100 trials]")  # fmt: skip
-@click.option("--training", type=click.IntRange(0, 20), default=3, show_default=True, help="Practice trials.")
+              "[default: as often as all pictures need, within 100 trials]")  # fmt: skip
+@click.option(
+    "--training", type=click.IntRange(0, 20), default=3, show_default=True, help="The number of practice trials."
+)
 @click.option("--catch", type=click.IntRange(0, 20), default=3, show_default=True,
-              help="Catch trials: the ground truth against the composite.")  # fmt: skip
+              help="The number of catch trials: the ground truth against the composite.")  # fmt: skip
 @click.option("--repeats", type=click.IntRange(0, 50), default=3, show_default=True,
-              help="Trials that come again, to measure how steady a subject is.")  # fmt: skip
+              help="The number of repeated trials, which measure how consistent a subject is.")  # fmt: skip
 @click.option("--min-seconds", type=Within(0, 60), default=1.0, show_default=True,
-              help="How long pictures are shown at least before an answer is taken.")  # fmt: skip
+              help="The shortest time before an answer is accepted.")  # fmt: skip
 @click.option("--side", type=click.IntRange(64, 8192), default=1024, show_default=True, metavar="PIXELS",
-              help="Longest side of the pictures.")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides images and orders.")
-@click.option("--title", metavar="TEXT", help="What subjects see as the title.")
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="The last day on which answers are taken.")
+              help="The longest side of the pictures.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The seed of the images and orders.")
+@click.option("--title", metavar="TEXT", help="The title that subjects see.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="The last day on which answers are accepted.")
 @click.option("--consent", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
-              help="The text that subjects agree to.  [default: a general one]")  # fmt: skip
-@click.option("--consent-version", default="1", show_default=True, metavar="TEXT", help="The version of that text.")
-@click.option("--root", metavar="DIR", help="Where the benchmark of the results is.")
-@click.option("--split", metavar="NAME", help="Which benchmark, where the results are of several.")
+              help="A file with the consent text.  [default: a general text]")  # fmt: skip
+@click.option(
+    "--consent-version", default="1", show_default=True, metavar="TEXT", help="The version of the consent text."
+)
+@click.option("--root", metavar="DIR", help="The folder of the benchmark.")
+@click.option("--split", metavar="NAME", help="The benchmark, if there are results of several.")
 @_QUIET
 def new(
     results: tuple[Path, ...],
@@ -93,10 +97,12 @@ def new(
     split: str | None,
     quiet: bool,
 ) -> None:
-    """Make a study from RESULTS, folders that evaluate wrote (results/sample if none is given).
+    """Make a study from results.
 
-    The new folder holds plan.toml, which can be read and whose texts can be edited, the pictures under random names,
-    and the secret links of the subjects.
+    RESULTS are folders that evaluate wrote (results/sample if none is given).
+
+    The new folder holds plan.toml, whose texts you can edit, the pictures under random names, and the secret links of
+    the subjects.
 
     \b
       sshbench study new results/realhm --root ~/RealHM --images 15 --seed 1 -o my-study
@@ -114,7 +120,8 @@ def new(
     benchmarks = list(dict.fromkeys(record.benchmark for record in records))
     if len(benchmarks) != 1:
         raise StudyError(
-            f"the results are of {', '.join(benchmarks) or 'no benchmark of that name'}; choose one with --split NAME"
+            f"the results belong to {', '.join(benchmarks) or 'no benchmark of this name'}; choose one with --split "
+            f"NAME"
         )
     default = Choices()
     choices = Choices(
@@ -139,20 +146,22 @@ def new(
 
 @study.command()
 @_STUDY
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at; 0.0.0.0 for all.")
-@click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="The port to listen at.")
-@click.option("--base-url", metavar="URL", help="Where subjects reach the server, such as https://lab.example/study; "
-              "needed behind a proxy.")  # fmt: skip
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="The address of the server; 0.0.0.0 for all interfaces."
+)
+@click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="The port of the server.")
+@click.option("--base-url", metavar="URL", help="The address at which subjects reach the server, such as "
+              "https://lab.example/study; needed behind a proxy.")  # fmt: skip
 def serve(study_folder: Path, host: str, port: int, base_url: str | None) -> None:
-    """Serve STUDY to its subjects until you press Ctrl-C.
+    """Serve a study until you press Ctrl-C.
 
-    The server listens on this machine alone unless --host says otherwise. Put a proxy with HTTPS in front of it for
-    subjects elsewhere, and say with --base-url where they reach it. Answers are in STUDY/answers.sqlite, each on the
-    disk before the next question is shown; a server that was killed goes on where it was when it is started again.
+    Without --host, the server listens on this machine only. For subjects elsewhere, put a proxy with HTTPS in front of
+    the server, and give its address as --base-url. Each answer is written to STUDY/answers.sqlite before the next
+    question is shown; after a kill, start the server again and it continues.
     """
     from sshbench.study.server import serve as run
 
-    go_on("all answers are stored; the same command goes on")
+    go_on("all answers are stored; the same command continues")
     click.echo(f"Serving {study_folder} at http://{host}:{port}; links: sshbench study links {study_folder}", err=True)
     run(study_folder, host, port, base_url)
 
@@ -160,9 +169,12 @@ def serve(study_folder: Path, host: str, port: int, base_url: str | None) -> Non
 @study.command()
 @_STUDY
 @click.option("--base-url", default="http://127.0.0.1:8080", show_default=True, metavar="URL",
-              help="Where subjects reach the server.")  # fmt: skip
+              help="The address at which subjects reach the server.")  # fmt: skip
 def links(study_folder: Path, base_url: str) -> None:
-    """Print the secret link of each subject of STUDY, and how far the subject is, as CSV."""
+    """Print the links of the subjects as CSV.
+
+    Each line has a subject of STUDY with the secret link and the number of answers so far.
+    """
     from sshbench.study.making import read_tokens
     from sshbench.study.plan import read_plan
     from sshbench.study.storage import open_answers, state_of
@@ -182,7 +194,10 @@ def links(study_folder: Path, base_url: str) -> None:
 @click.argument("subject", type=click.IntRange(0))
 @click.confirmation_option(prompt="Delete all answers of this subject for ever?")
 def withdraw(study_folder: Path, subject: int) -> None:
-    """Delete everything that STUDY holds about SUBJECT, a number that `study links` prints."""
+    """Delete all data of a subject.
+
+    SUBJECT is a number that `study links` prints. Everything that STUDY holds about the subject is deleted.
+    """
     from sshbench.study.storage import delete_subject
 
     delete_subject(study_folder, _plan_with(study_folder, subject), subject)
@@ -199,26 +214,24 @@ def _plan_with(folder: Path, subject: int) -> Plan:
     return plan
 
 
-_SIMULATED = click.option(
-    "--simulated", is_flag=True, help="Take the answers of `study simulate`, not those of people."
-)
+_SIMULATED = click.option("--simulated", is_flag=True, help="Use the answers of `study simulate`, not those of people.")
 
 
 @study.command()
 @_STUDY
 @click.option("--out", "-o", type=_PLACE, metavar="DIR",
-              help="Folder of page and tables.  [default: STUDY/analysis or STUDY/analysis-simulated]")  # fmt: skip
+              help="The folder of the output.  [default: STUDY/analysis or STUDY/analysis-simulated]")  # fmt: skip
 @_SIMULATED
 @click.option("--results", "results", multiple=True, type=_PLACE, metavar="DIR",
-              help="Take the metrics from these folders of results; may be repeated.  [default: those that the study "
-              "was made from]")  # fmt: skip
+              help="Read the metrics from this folder of results. May be repeated.  [default: the results from which "
+              "the study was made]")  # fmt: skip
 @click.option("--catch-share", type=Within(0, 1), default=2 / 3, show_default="2/3",
-              help="Leave out subjects who pass fewer of the catch trials.")  # fmt: skip
+              help="Leave out subjects who pass a smaller fraction of the catch trials.")  # fmt: skip
 @click.option("--speed", type=Within(0, 1), default=0.4, show_default=True,
-              help="Leave out subjects whose median time is below this part of the median over all.")  # fmt: skip
+              help="Leave out subjects whose median time is below this fraction of the overall median.")  # fmt: skip
 @click.option("--resamples", type=click.IntRange(200, 100_000), default=2000, show_default=True,
-              help="Resamples of the bootstrap.")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides the resamples.")
+              help="The number of bootstrap resamples.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The seed of the resamples.")
 @click.option("--quiet", "-q", is_flag=True, help="Print no tables.")
 def analyse(
     study_folder: Path,
@@ -231,12 +244,12 @@ def analyse(
     seed: int,
     quiet: bool,
 ) -> None:
-    """Analyse the answers of STUDY: print tables, and write them as a page and as Markdown.
+    """Print and write the tables of a study.
 
-    The analysis has scores with intervals over subjects and images, Bradley-Terry scores with ties, wins,
-    Krippendorff's alpha, the subjects who were screened out and why, significance with Holm's correction, the agreement
-    between the metrics of evaluate and people, and the number of subjects that the next study needs. The server may run
-    meanwhile.
+    The command analyses the answers of STUDY, prints tables, and writes them as a page and as Markdown. It reports
+    scores with intervals over subjects and images, Bradley-Terry scores with ties, wins, Krippendorff's alpha, the
+    subjects who were screened out and why, significance with Holm's correction, the agreement between the metrics of
+    evaluate and people, and the number of subjects that the next study needs. The server may run at the same time.
     """
     import shutil
 
@@ -270,23 +283,24 @@ def analyse(
 
 @study.command()
 @_STUDY
-@click.option("--subjects", type=click.IntRange(1), metavar="N", help="How many of the plan's subjects answer.  "
-              "[default: all]")  # fmt: skip
+@click.option("--subjects", type=click.IntRange(1), metavar="N", help="The number of subjects who answer.  "
+              "[default: all of the plan]")  # fmt: skip
 @click.option("--truth", "truths", multiple=True, metavar="METHOD=QUALITY",
               help="The true quality of a method, 0 to 4. May be repeated.  [default: the paper's mean scores, other "
               "methods evenly from 1 to 2.6]")  # fmt: skip
 @click.option("--careless", type=Within(0, 1), default=0.0, show_default=True, metavar="PART",
-              help="The part of subjects who answer at once and at random.")  # fmt: skip
+              help="The fraction of subjects who answer at once and at random.")  # fmt: skip
 @click.option("--noise", type=Within(0), default=0.6, show_default=True,
-              help="Standard deviation of a single answer, in points.")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides the answers.")
+              help="The standard deviation of a single answer, in points.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The seed of the answers.")
 def simulate(
     study_folder: Path, subjects: int | None, truths: tuple[str, ...], careless: float, noise: float, seed: int
 ) -> None:
-    """Answer STUDY with simulated subjects, to try its analysis before anyone is asked.
+    """Answer a study with simulated subjects.
 
-    The answers go to STUDY/simulated.sqlite, apart from those of people, and everything that is made from them says
-    that it is simulated. Then run: sshbench study analyse STUDY --simulated
+    Use it to try the analysis of STUDY before you ask people. The answers go to STUDY/simulated.sqlite, apart from
+    those of people, and everything that is made from them says that it is simulated. Next: sshbench study analyse STUDY
+    --simulated
     """
     from sshbench.study.plan import read_plan
     from sshbench.study.simulate import Model, default_truth, store
@@ -316,13 +330,13 @@ def simulate(
 
 @study.command()
 @_STUDY
-@click.option("--out", "-o", type=_PLACE, required=True, metavar="DIR", help="Folder of the files.")
+@click.option("--out", "-o", type=_PLACE, required=True, metavar="DIR", help="The folder of the files.")
 @_SIMULATED
 def export(study_folder: Path, out: Path, simulated: bool) -> None:
-    """Export the answers of STUDY without personal data: answers.csv, and sureal.json of scores.
+    """Export answers without personal data.
 
-    Subjects get new numbers in random order. Tokens, times of day and screens are left out. sureal.json is a data
-    set of Netflix's sureal.
+    The command writes the answers of STUDY as answers.csv and, for the design acr, as sureal.json, a data set for
+    Netflix's sureal. Subjects get new numbers in random order; the files contain no tokens, times of day or screens.
     """
     from sshbench.study.export import new_names, write_csv, write_sureal
     from sshbench.study.plan import read_plan
@@ -343,15 +357,17 @@ def export(study_folder: Path, out: Path, simulated: bool) -> None:
 
 @study.command("export-html")
 @_STUDY
-@click.option("--out", "-o", type=_PLACE, required=True, metavar="DIR", help="The folder of pages; must not exist.")
+@click.option(
+    "--out", "-o", type=_PLACE, required=True, metavar="DIR", help="The folder of the pages, which must not exist."
+)
 @click.option("--embed/--beside", default=True, show_default=True,
               help="Put the pictures into each page, or into one folder beside the pages.")  # fmt: skip
 @_QUIET
 def export_html(study_folder: Path, out: Path, embed: bool, quiet: bool) -> None:
-    """Write one page for each subject of STUDY, for those without a server.
+    """Write pages that need no server.
 
-    A page works from a file or a web space. At its end the subject saves a file and sends it back, and
-    `sshbench study import` takes it. Each page is for one subject alone.
+    The command writes one page for each subject of STUDY. A page works as a file or on any web server. At its end the
+    subject saves a file and sends it to you, and `sshbench study import` reads it.
     """
     from sshbench.study.static_pages import export_pages
 
@@ -366,10 +382,10 @@ def export_html(study_folder: Path, out: Path, embed: bool, quiet: bool) -> None
 @click.argument("files", nargs=-1, required=True, type=_PLACE)
 @click.pass_context
 def import_(ctx: click.Context, study_folder: Path, files: tuple[Path, ...]) -> None:
-    """Take FILES of answers that subjects of STUDY saved on their pages.
+    """Import answers from pages without a server.
 
-    Each file is taken whole or not at all; one that is refused does not keep the others from being taken, and then the
-    exit code is 2.
+    FILES are the files that subjects of STUDY saved on their pages. Each file is imported whole or not at all. If a
+    file is refused, the others are imported, and the exit code is 2.
     """
     from sshbench.errors import sentence
     from sshbench.study.designs import StudyError

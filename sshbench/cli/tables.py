@@ -24,7 +24,7 @@ def echo_tables(summary: MethodsSummary, *, published: bool = True) -> None:
 
 
 def echo_table_list(shown: Sequence[Table]) -> None:
-    """Print tables as wide as the terminal, at least 80 columns, their strong cells in bold."""
+    """Print tables at the width of the terminal, but at least 80 columns, with the best cells in bold."""
     from sshbench.results.formats import plain_table
 
     width = max(shutil.get_terminal_size((120, 24)).columns, 80)
@@ -33,14 +33,14 @@ def echo_table_list(shown: Sequence[Table]) -> None:
 
 
 def plain_rows(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return rows of text in aligned columns; the width is not limited."""
+    """Return rows of text in aligned columns of any width."""
     widths = [max(len(row[c]) for row in (heads, *rows)) for c in range(len(heads))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (heads, *rows)]
     return "\n".join(line.rstrip() for line in (lines[0], "-" * (sum(widths) + 2 * len(widths) - 2), *lines[1:]))
 
 
 def can_print(text: str) -> bool:
-    """Return whether the standard output can show these letters."""
+    """Return whether the standard output can encode the text."""
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "ascii")
     except UnicodeEncodeError:

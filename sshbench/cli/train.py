@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sshbench.training.run import Outcome
 
 
-@click.command(epilog="All of this in Python: sshbench.train. Own methods: docs/training.md.")
+@click.command(epilog="In Python: sshbench.train. docs/training.md explains objectives for your own methods.")
 @click.argument("method", type=NETWORK, required=False)
 @click.option(
     "--source",
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 @click.option(
     "--measure-on",
     metavar="WHAT",
-    help="Photographs or a store on whose held-out part the training is measured.  [default: --source]",
+    help="Photographs or a store whose held-out part is used for validation.  [default: --source]",
 )
 @click.option(
     "--recipe",
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
 @click.option(
     "--init-from",
     metavar="WEIGHTS",
-    help="Weights to begin with: a folder or file that sshbench wrote, or a file of the authors.",
+    help="The initial weights: a folder or file that sshbench wrote, or a file of the authors.",
 )
 @click.option(
     "--workers", "-w", type=click.IntRange(min=0), default=0, show_default=True, help="Processes that prepare data."
@@ -72,7 +72,7 @@ if TYPE_CHECKING:
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of torch.  [default: torch's own]")
 @click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
-@click.option("--plot", metavar="DIR", help="Train nothing; draw curve.png of the run in DIR.")
+@click.option("--plot", metavar="DIR", help="Do not train; draw curve.png of the run in DIR.")
 @click.pass_context
 def train(
     ctx: click.Context,
@@ -100,21 +100,22 @@ def train(
     For a method of your own, METHOD is path.py:make, a function that makes its objective (docs/training.md), or the
     name under which an installed package lists it.
 
-    A tenth of the photographs and looks, chosen by their names, is held out: training never sees it, and measures on
-    it. Ctrl-C stops a run with a checkpoint, and --resume continues it as if it had not been stopped.
+    A tenth of the photographs and looks, chosen by their names, is held out: training never sees it, and
+    validation uses it. Ctrl-C stops a run with a checkpoint, and --resume continues the run exactly.
 
-    Numbers go to CSV files, to TensorBoard if it is installed, and to Weights & Biases if WANDB_PROJECT is set.
+    Losses and scores go to CSV files, to TensorBoard if it is installed, and to Weights & Biases if WANDB_PROJECT is
+    set.
 
     \b
       sshbench train ssh --source ~/photos                          half an hour on two processors
       sshbench train ssh --source ~/photos --set schedule.budget=2h --set network.width=32
       sshbench train ssh --source ~/photos --recipe paper --workers 8
-      sshbench train ssh --source ~/photos --recipe gpu --time-limit 9m --resume -o runs/gpu     again and again
+      sshbench train ssh --source ~/photos --recipe gpu --time-limit 9m --resume -o runs/gpu     repeat to continue
       torchrun --nproc-per-node 4 -m sshbench train ssh --source ~/photos --recipe paper -w 8
     """
     if plot is not None:
         if method is not None:
-            raise SshbenchError(f"--plot draws the curves of a run and trains nothing; leave {method} out")
+            raise SshbenchError(f"--plot only draws the curves of a run; leave {method} out")
         click.echo(_drawn(Path(plot)))
         return
     if method is None:
@@ -127,7 +128,7 @@ def train(
 
         torch.set_num_threads(threads)
     folder = Path(out or f"runs/{Path(method.partition('.py:')[0]).name}")
-    go_on(f"the last checkpoint is in {folder}/checkpoints, and the same with --resume goes on from it")
+    go_on(f"the last checkpoint is in {folder}/checkpoints, and the same command with --resume continues from it")
     outcome = train_method(
         method, source, folder, recipe=recipe, changes=changes, luts=luts or None, masks=masks, init_from=init_from,
         measure_on=measure_on, time_limit=time_limit, resume=resume, overwrite=overwrite, device=device,
@@ -144,7 +145,7 @@ def _drawn(folder: Path) -> str:
 
     path = draw_curve(folder)
     if path is None:
-        raise SshbenchError(f"{folder}: there is no log.csv with a line of a training to draw")
+        raise SshbenchError(f"{folder}: has no log.csv with losses to draw; give the folder of a run")
     return f"Wrote {path}."
 
 
@@ -157,7 +158,7 @@ def _said(outcome: Outcome, method: str) -> str:
         return f"{trained}; weights in {outcome.weights}; next: {_next(method, shlex.quote(str(outcome.weights)))}"
     return (
         f"{trained}; stopped ({outcome.reason}) with a checkpoint in {outcome.folder}, weights so far in "
-        f"{outcome.weights}; next: the same with --resume"
+        f"{outcome.weights}; next: the same command with --resume"
     )
 
 
@@ -165,7 +166,9 @@ def _next(method: str, weights: str) -> str:
     from sshbench.methods.registry import METHODS, installed_methods
 
     if method not in METHODS and method not in installed_methods():
-        return f"sshbench evaluate --method YOURS --weights {weights}, YOURS being your method that reads them"
+        return (
+            f"sshbench evaluate --method YOURS --weights {weights}, where YOURS is your method that reads these weights"
+        )
     given = f"--method {method} --weights {weights}"
     return (
         f"sshbench evaluate {given}, or sshbench harmonize {given} --foreground cutout.png --background photo.jpg "

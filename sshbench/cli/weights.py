@@ -50,11 +50,12 @@ _WEIGHTS = click.option(
 @weights.command(name="list")
 @click.argument("places", nargs=-1, type=NETWORK, metavar="[METHOD|FOLDER]...")
 def list_(places: tuple[str, ...]) -> None:
-    """List the methods that have weights: whether they are available, the authors' licence, and what to do next.
+    """List the methods that have weights.
 
-    For each METHOD that is named, the command prints every release, where its authors keep it, its hash and its
-    commands. If the authors' files lie in a FOLDER or below it, under the names that the authors gave them, the command
-    points them out.
+    The table says whether the weights are available, their licence, and what to do next.
+
+    For each given METHOD, the command prints every release with its address, its licence and its commands. If a FOLDER
+    contains the authors' files, under the names that the authors gave them, the command names the files.
 
     \b
       sshbench weights list
@@ -77,7 +78,7 @@ def list_(places: tuple[str, ...]) -> None:
         return
     click.echo(plain_rows(("method", "weights here", "licence of the authors'", "what to do"),
                           [_row(method, folders) for method in known]))  # fmt: skip
-    click.echo("\nEverything about one of them: sshbench weights list METHOD")
+    click.echo("\nDetails of one method: sshbench weights list METHOD")
 
 
 def _row(method: str, folders: tuple[Path, ...]) -> tuple[str, str, str, str]:
@@ -86,7 +87,7 @@ def _row(method: str, folders: tuple[Path, ...]) -> tuple[str, str, str, str]:
     from sshbench.methods.weights import cache_folder, shipped_folder
 
     imported, shipped = is_tensor_file(cache_folder(method)), is_tensor_file(shipped_folder(method))
-    here = "imported" if imported else "ours, which ship" if shipped else "none"
+    here = "imported" if imported else "shipped with sshbench" if shipped else "none"
     try:
         releases = read_card(method).checkpoint
     except CardError:
@@ -159,7 +160,10 @@ def _quoted(path: Path) -> str:
 @_FILE
 @_METHOD
 def check(file: Path, method: str | None) -> None:
-    """Load FILE into its network, name by name, and run it on a known composite."""
+    """Test a file of weights.
+
+    The command loads FILE into its network, compares all names and shapes, and runs it on a known composite.
+    """
     from sshbench.methods.check import check_weights
 
     for what, text in check_weights(file, method).findings.items():
@@ -174,18 +178,19 @@ def check(file: Path, method: str | None) -> None:
     type=click.Choice(["authors", "user"]),
     default="authors",
     show_default=True,
-    help="Who trained these weights; every table says so.",
+    help="Who trained the weights; tables state it.",
 )
 def import_(file: Path, method: str | None, trained_by: str) -> None:
-    """Check a FILE of a method's authors and keep it as safetensors; the method uses it from now on.
+    """Check and keep a file of authors' weights.
 
-    A pickle is read as data. A pickle that needs to run code is refused.
+    FILE comes from the authors of a method. It is kept as safetensors, and the method uses it from then on. A pickle is
+    read as data; a pickle that needs to run code is refused.
     """
     from sshbench.methods.run_folder import weights_in
     from sshbench.methods.tensor_files import is_tensor_file
 
     if file.exists() and is_tensor_file(weights_in(file)):
-        raise SshbenchError(f"{file} is not the authors'; use it where it is, with --weights {_quoted(file)}")
+        raise SshbenchError(f"{file} was written by sshbench; use it in its place, with --weights {_quoted(file)}")
     _keep(file, method, trained_by)
 
 
@@ -209,20 +214,25 @@ def _keep(file: Path, method: str | None, trained_by: str) -> None:
 
 @weights.command()
 @click.argument("method", type=NETWORK)
-@click.option("--release", metavar="NAME", help="A release of the authors.  [default: the first of weights list]")
-@click.option("--from", "address", metavar="URL", help="Another address of the same file, such as a mirror's.")
-@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@click.option(
+    "--release",
+    metavar="NAME",
+    help="A release of the authors.  [default: the first that `weights list METHOD` prints]",
+)
+@click.option("--from", "address", metavar="URL", help="Another address of the same file, such as a mirror.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 def get(method: str, release: str | None, address: str | None, quiet: bool) -> None:
-    """Download the authors' weights of METHOD, if they have a direct address, and import them.
+    """Download and import authors' weights.
 
-    Before the file is read, it is compared with the size and the hash on the card of the method. An interrupted
+    The authors' weights of METHOD must have a direct address. Before the file is read, its size and hash are compared
+    with those on the card of the method. An interrupted
     download continues when the command is run again.
     """
     from sshbench.methods.get import get_release, release_of
 
     card, chosen = release_of(method, release)
     click.echo(f"{card.title}: {' and '.join(chosen.files)}, {chosen.name}. Licence: {chosen.licence}.")
-    go_on("the same command goes on where it was")
+    go_on("the same command continues where it stopped")
     with _bytes_bar(quiet) as show:
         files = get_release(card, chosen, address, show)
     _keep(files[0], method, "authors")
@@ -232,7 +242,7 @@ def get(method: str, release: str | None, address: str | None, quiet: bool) -> N
 
 @contextmanager
 def _bytes_bar(quiet: bool) -> Iterator[Callable[[int, int | None], None]]:
-    """A progress bar of bytes on a terminal's stderr."""
+    """Yield a function that shows the downloaded bytes on a terminal."""
     import sys
 
     from tqdm import tqdm
@@ -262,7 +272,10 @@ def _bytes_bar(quiet: bool) -> Iterator[Callable[[int, int | None], None]]:
     help="The type of the values in safetensors.",
 )
 def export(method: str, given: str | None, out: Path, dtype: str) -> None:
-    """Write the weights of METHOD as ONNX, for images of any size, or as safetensors."""
+    """Write weights as ONNX or safetensors.
+
+    The ONNX file of METHOD takes images of any size.
+    """
     from sshbench.methods.weights import load_weights, save_weights
 
     found = load_weights(method, given)
@@ -270,7 +283,7 @@ def export(method: str, given: str | None, out: Path, dtype: str) -> None:
         from sshbench.methods.onnx import export_onnx
 
         worst = export_onnx(found, out)
-        click.echo(f"Wrote {out}; onnxruntime gives the same to {worst:.1e}.", err=True)
+        click.echo(f"Wrote {out}; onnxruntime gives the same results within {worst:.1e}.", err=True)
     else:
         files = save_weights(out, found.state, found.card, dtype=dtype)  # type: ignore[arg-type]
         click.echo(f"Wrote {len(files)} file{'s' if len(files) > 1 else ''} to {out}.", err=True)
@@ -282,7 +295,10 @@ def export(method: str, given: str | None, out: Path, dtype: str) -> None:
 @_WEIGHTS
 @click.option("--private", is_flag=True, help="Make the repository private.")
 def push(method: str, repo: str, given: str | None, private: bool) -> None:
-    """Upload the weights of METHOD, with a model card, to the Hugging Face Hub."""
+    """Upload weights to the Hugging Face Hub.
+
+    The weights of METHOD are uploaded to USER/REPO with a model card.
+    """
     from sshbench.methods.hub import push_to_hub
     from sshbench.methods.weights import load_weights
 

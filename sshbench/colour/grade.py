@@ -1,7 +1,7 @@
-"""A colourist's five sliders, computed in linear light: exposure, white balance, contrast and saturation.
+"""Five colour sliders, computed in linear light: exposure, temperature, tint, contrast and saturation.
 
-Each acts on what the one before it made, in the order of `graded`. All are smooth, and none lets a channel fall where
-the same channel of the input rises.
+The sliders act one after another, in the order of `graded`. All of them are smooth, and each output channel rises with
+the same input channel.
 """
 
 from __future__ import annotations
@@ -22,32 +22,33 @@ Floats = NDArray[np.float64]
 MOST_STOPS = 3.0
 MOST = 100.0
 Slider = Annotated[float, Field(ge=-MOST, le=MOST, allow_inf_nan=False)]
-"""-100 to 100, where 0 changes nothing."""
+"""A value from -100 to 100; 0 changes nothing."""
 
-_KNEE = 0.5  # light from which highlights are compressed, so that a gain cuts none of them off
-_PIVOT = 0.18  # light of the middle grey, which the contrast leaves as it is
-_STEEPEST = 0.5  # stops of the slope of 100 contrast at the pivot
-_FLARE = 3e-3  # light added on both sides while the contrast is taken, so that no slope is infinite
+_KNEE = 0.5  # light above which highlights are compressed, so that a gain does not clip them
+_PIVOT = 0.18  # light of middle grey, which the contrast does not change
+_STEEPEST = 0.5  # slope at the pivot with a contrast of 100, in stops
+_FLARE = 3e-3  # light added to both parts of the odds, so that every slope is finite
 
 
 @dataclass(frozen=True, config=CONFIG)
 class Grade(Options):
-    """Changes of the foreground's colours on top of what the method finds."""
+    """Changes of the foreground's colours after the method's map."""
 
     exposure: Annotated[float, Field(ge=-MOST_STOPS, le=MOST_STOPS, allow_inf_nan=False)] = 0.0
-    """Stops of light by which the foreground becomes brighter or darker, -3 to 3."""
+    """The exposure of the foreground in stops, -3 to 3."""
     contrast: Slider = 0.0
-    """Contrast about middle grey, -100 to 100: 100 is a slope 1.4 times as steep there, in linear light."""
+    """The contrast around middle grey, -100 to 100; at 100 the slope there is 1.4 times as steep, in linear light."""
     saturation: Slider = 0.0
-    """Distance of colours from the grey of their luminance, -100 (grey) to 100 (twice as far, less near the gamut)."""
+    """The saturation, -100 (grey) to 100 (twice the distance from grey, less near the edge of the gamut)."""
     temperature: Slider = 0.0
-    """White balance from blue (-100) to yellow (100), which is a stop between red and blue each way."""
+    """The white balance from blue (-100) to yellow (100); the ends differ from 0 by one stop between red and blue."""
     tint: Slider = 0.0
-    """White balance from green (-100) to magenta (100), which is half a stop between green and the others each way."""
+    """The white balance from green (-100) to magenta (100); the ends differ from 0 by half a stop between green and the
+    other channels."""
 
     @property
     def is_plain(self) -> bool:
-        """Whether colours stay as they are."""
+        """Whether the sliders change nothing."""
         return not (self.exposure or self.contrast or self.saturation or self.temperature or self.tint)
 
 

@@ -1,4 +1,4 @@
-"""Harmonizing a user's own photographs: placing the foreground, what a method is shown, pasting at full size.
+"""Harmonizing photographs: placing the foreground, making the input of a method, and pasting at full size.
 
 The function is `sshbench.harmonize`. Names load on first use.
 """

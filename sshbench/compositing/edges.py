@@ -1,8 +1,8 @@
-"""Foreground colours under a soft mask, without the colours of the background they were photographed against.
+"""Foreground colours under a soft mask, without the colours of the old background.
 
-A pixel at an edge shows ``alpha * foreground + (1 - alpha) * background``. Pasted elsewhere as it is, it keeps a fringe
-of its old background. Its own colours are estimated (Germer, Uelwer, Conrad, Harmeling: "Fast Multi-Level Foreground
-Estimation", ICPR 2020) by pymatting, the extra `edges`.
+A pixel at an edge shows ``alpha * foreground + (1 - alpha) * background``. Pasted unchanged, the pixel keeps a fringe
+of its old background. pymatting (the extra `edges`) estimates the foreground's own colours (Germer, Uelwer, Conrad,
+Harmeling: "Fast Multi-Level Foreground Estimation", ICPR 2020).
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from sshbench.compositing.placement import Box, whole
 Floats = NDArray[np.float32]
 Edges = Literal["keep", "decontaminate"]
 
-_TILE = 1024  # pixels a side worked on at a time, which bounds the memory
-_CONTEXT = 128  # pixels around a tile that are looked at with it, doubled until some of them are opaque
-_REACH = 4  # pixels beyond the mask that get colours too, for a filter that scales the foreground
-_SOLID = 0.9  # of the mask: such pixels are foreground for the estimation
-_COARSE = 4  # pixels a side that become one where colours continue smoothly
-_SURE = 32  # power of the mask with which colours count where those of the old background are not known
+_TILE = 1024  # side in pixels of the tiles, which bounds the memory
+_CONTEXT = 128  # pixels of context around a tile, doubled until some of them are opaque
+_REACH = 4  # pixels outside the mask that also get colours, for a filter that scales the foreground
+_SOLID = 0.9  # mask value above which a pixel counts as foreground in the estimation
+_COARSE = 4  # reduction factor where colours continue smoothly
+_SURE = 32  # power of the mask that weights colours if the old background is unknown
 
 
 def decontaminated(pixels: NDArray[Any], mask: MaskArray, *, hidden: bool = False) -> NDArray[Any]:
@@ -36,15 +36,15 @@ def decontaminated(pixels: NDArray[Any], mask: MaskArray, *, hidden: bool = Fals
     pixels
         `[H, W, 3]`, uint8 or uint16.
     mask
-        `[H, W]`: how much of a pixel is foreground.
+        The alpha matte of the foreground, `[H, W]`.
     hidden
-        Whether colours outside the mask are not those of the old background, as in a cut-out with transparency. The
-        colours of opaque pixels are then continued to the edge, and pymatting is not needed.
+        Whether the old background is unknown, as in a cut-out with transparency. The colours of opaque pixels are then
+        continued to the edge, and pymatting is not needed.
 
     Returns
     -------
-    A copy of `pixels` in which the band of the soft mask, and a few pixels around, has other colours. Where there is no
-    such band, `pixels` itself.
+    A copy of `pixels` with new colours in the band of the soft mask and a few pixels around it; `pixels` itself if the
+    mask is nowhere soft.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def decontaminated(pixels: NDArray[Any], mask: MaskArray, *, hidden: bool = Fals
 
 
 def _bands(mask: MaskArray) -> Iterator[tuple[Box, NDArray[np.bool_]]]:
-    """Yield the tiles in which the mask is soft, with their pixels `[h, w]` that are to be changed."""
+    """Yield the tiles in which the mask is soft, each with the mask `[h, w]` of the pixels to change."""
     from scipy.ndimage import maximum_filter
 
     canvas = whole(mask)
@@ -85,7 +85,7 @@ def _bands(mask: MaskArray) -> Iterator[tuple[Box, NDArray[np.bool_]]]:
 
 
 def _with_context(core: Box, mask: MaskArray) -> Box:
-    """Return a tile with its surroundings, so many that there are opaque pixels to take colours from, if any are."""
+    """Return a tile with enough context to contain opaque pixels, if the mask has any."""
     context, canvas = _CONTEXT, whole(mask)
     while True:
         region = core.grown(context).within(canvas)
@@ -95,22 +95,24 @@ def _with_context(core: Box, mask: MaskArray) -> Box:
 
 
 def _estimated(image: Floats, alpha: Floats) -> Floats:
-    try:  # compiled by numba, which takes seconds to import
+    try:  # imported late: it is compiled by numba, whose import takes seconds
         from pymatting.foreground.estimate_foreground_ml import estimate_foreground_ml
     except ImportError as error:
         raise CompositingError(
-            f"--edges decontaminate needs pymatting ({error}): pip install 'sshbench[edges]', or leave it out"
+            f"--edges decontaminate needs pymatting ({error}): pip install 'sshbench[edges]', or leave out --edges"
         ) from error
     return np.asarray(estimate_foreground_ml(np.ascontiguousarray(image, np.float32), alpha))
 
 
 def continued(image: Floats, weight: Floats) -> Floats:
-    """Continue colours from where the weight `[h, w]` is 1 to where it is 0, by means over ever larger squares.
+    """Continue colours from where the weight is 1 to where it is 0, by means over increasingly large squares.
 
     Parameters
     ----------
     image
         `[h, w, 3]`, of any range.
+    weight
+        `[h, w]`, 0..1.
     """
     if max(weight.shape) == 1:
         return image
@@ -149,7 +151,7 @@ def _pooled(image: Floats) -> Floats:
 
 
 def _doubled(image: Floats) -> Floats:
-    """Return an image of twice the size, interpolated linearly between the middles of pixels."""
+    """Return an image of twice the size, interpolated linearly between the centres of pixels."""
     for axis in (0, 1):
         edge = np.concatenate([image.take([0], axis), image, image.take([-1], axis)], axis)
         here, count = image, image.shape[axis]

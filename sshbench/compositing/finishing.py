@@ -1,4 +1,4 @@
-"""`Finish`: what is done to a composite beyond the method's map, declared once for Python and the command line."""
+"""`Finish`: the steps after the method's colour map, declared once for Python and the command line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ from sshbench.options import CONFIG, Share
 
 @dataclass(frozen=True, config=CONFIG)
 class Finish(Grade):
-    """The finish of a composite: colour sliders on top of what the method finds.
+    """The finish of a composite: colour sliders after the method's map, edges, grain, blur and shadow.
+
+    The fields are documented where they are declared; `sshbench harmonize --help` shows the same texts.
+
+    Raises
+    ------
+    SettingsError
+        A value lies outside its bounds.
 
     Examples
     --------
@@ -26,21 +33,21 @@ class Finish(Grade):
     """
 
     edges: Edges = "keep"
-    """What to do with pixels at soft edges, which show some of the old background: keep them, or decontaminate them,
-    which estimates the foreground's own colours (pip install 'sshbench[edges]')."""
+    """Treatment of soft edges, whose pixels mix in the old background: keep them, or decontaminate them, which
+    estimates the foreground's own colours (pip install 'sshbench[edges]')."""
     match_grain: bool = False
-    """Add the grain that the background has and the foreground lacks."""
+    """Add grain to the foreground if it has less than the background."""
     match_blur: bool = False
-    """Blur the foreground where it is sharper than the background around it."""
+    """Blur the foreground if it is sharper than the background around it."""
     shadow: Share = 0.0
-    """Soft shadow where the object touches the ground: the part of the light that is gone there, 0 (none) to 1."""
+    """A soft shadow where the object touches the ground: the fraction of light that is removed there, 0 (none) to 1."""
     shadow_softness: Share = 0.5
-    """How blurred the shadow is, 0 to 1."""
+    """The blur of the shadow, 0 to 1."""
     shadow_direction: Annotated[float, Field(ge=0, le=360, allow_inf_nan=False)] = 200.0
-    """Where the cast shadow falls in the picture, in degrees clockwise: 0 right, 90 towards the viewer, 180 left, 270
-    behind."""
+    """The direction of the cast shadow in the picture, in degrees clockwise: 0 right, 90 towards the viewer, 180 left,
+    270 behind."""
     shadow_length: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] = 0.3
-    """Length of the cast shadow over the object's height, 0 (contact alone) to 2."""
+    """The length of the cast shadow as a multiple of the object's height, 0 (only the contact shadow) to 2."""
 
 
 AS_FOUND = Finish()

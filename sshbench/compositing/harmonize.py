@@ -44,21 +44,21 @@ class Harmonized:
     pixels
         `[H, W, 3]` of the background's type, upright.
     alpha
-        `[H, W]`, or None where the background is opaque.
+        `[H, W]`, or None if the background is opaque.
     colour_map
         The map that was applied to the foreground, in the photograph's own colour space; None with `map="none"`.
     srgb_map
-        The same map for sRGB colours; identical to `colour_map` where the photograph is sRGB.
+        The same map for sRGB colours; identical to `colour_map` if the photograph is in sRGB.
     method
         The method's name.
     landing, reference
-        Where the foreground lies on the background, and the part that gave the appearance.
+        The box of the foreground on the background, and the box of the reference.
     photo
-        The background, whose metadata the result carries.
+        The background, whose metadata the result keeps.
     parts
-        What `layer` and `save_psd` are made from.
+        The parts from which `layer` and `save_psd` make layers.
     matched
-        The grain and the blur that the foreground got, where the finish asked for them.
+        The grain and the blur of the foreground, if the finish requests them.
 
     Examples
     --------
@@ -96,30 +96,30 @@ class Harmonized:
         Raises
         ------
         ImageFileError
-            An unknown suffix, or a file that cannot be written.
+            The suffix is unknown, or the file cannot be written.
         """
         write_image(path, self.file(), quality=quality)
 
     def layer(self) -> NDArray[Any]:
-        """Return the foreground alone in its new colours, as large as the background and aligned with it.
+        """Return the foreground alone in its new colours, at the size of the background.
 
-        Laid over the background, it gives the result within one code of rounding. A shadow is not in it: that lies on
-        the background, and is in `parts.shadow`.
+        Composited over the background, the layer gives the result within one code of rounding. A shadow is not part of
+        the layer, because it lies on the background; `parts.shadow` holds it.
 
         Returns
         -------
         numpy.ndarray
-            `[H, W, 4]` of the background's type, upright: R, G, B, not multiplied by alpha, and alpha.
+            `[H, W, 4]` of the background's type, upright: R, G, B (not premultiplied) and alpha.
         """
         return on_canvas(self.parts.layer, rgba(self.parts.layer, self.parts.paint), self.pixels.shape[:2])
 
     def save_layer(self, path: str | os.PathLike[str]) -> None:
-        """Write `layer` as a PNG, TIFF or WebP file, described as the background's file.
+        """Write `layer` as a PNG, TIFF or WebP file with the metadata of the background.
 
         Raises
         ------
         ImageFileError
-            An unknown suffix, JPEG, or a file that cannot be written.
+            The suffix is unknown or that of a JPEG, or the file cannot be written.
         """
         check_holds_alpha(path)
         layer = self.layer()
@@ -129,12 +129,12 @@ class Harmonized:
         """Write the layers `background`, `foreground as it was` (hidden) and `foreground graded` as a PSD or PSB file.
 
         A shadow is a black layer between the background and the foreground. The file is upright and has the
-        background's bits, ICC profile and resolution. It needs psd-tools (`pip install 'sshbench[psd]'`).
+        background's bit depth, ICC profile and resolution. The method needs psd-tools (`pip install 'sshbench[psd]'`).
 
         Raises
         ------
         ImageFileError
-            Another suffix, psd-tools is missing, or the file cannot be written.
+            The suffix is neither .psd nor .psb, psd-tools is missing, or the file cannot be written.
         CompositingError
             The background was not kept.
         """
@@ -143,7 +143,9 @@ class Harmonized:
         if self.parts.behind is not None:
             background = self.parts.behind.restored(image)
         elif background.pixels is self.pixels:
-            raise CompositingError("the background became the result and was not kept; make the picture again")
+            raise CompositingError(
+                "the background was overwritten by the result and not kept; harmonize the picture again"
+            )
         write_psd(path, psd_layers(background, self.parts), image)
 
     def lut(self, size: int | None = None, *, space: LutSpace = "working") -> Lut:
@@ -152,28 +154,28 @@ class Harmonized:
         Parameters
         ----------
         size
-            Points an axis; by default the very table that was applied.
+            The number of points on each axis; by default the table that was applied.
         space
-            The colour space of its input and its output: `"working"`, the photograph's own, whose values it is applied
-            to as they are stored; or `"srgb"`.
+            The colour space of the input and the output: `"working"` for the stored values of the photograph, or
+            `"srgb"`.
 
         Raises
         ------
         CompositingError
-            There is no map, or no such space.
+            There is no map, or the space is unknown.
         """
         if space not in get_args(LutSpace):
-            raise CompositingError(f"there is no LUT space {space!r}; there are {' and '.join(get_args(LutSpace))}")
+            raise CompositingError(f"unknown LUT space {space!r}; choose {' or '.join(get_args(LutSpace))}")
         found = self.colour_map if space == "working" else self.srgb_map
         if found is None:
-            raise CompositingError("with map none a picture is pasted and there is no LUT; choose lut or polynomial")
+            raise CompositingError("with map none a picture is pasted, so there is no LUT; choose lut or polynomial")
         return replace(found.to_lut(size), title=f"{self.method} {found.kind}, {self._space_name(space)}")
 
     def _space_name(self, space: LutSpace) -> str:
         return "sRGB" if space == "srgb" or self.photo.space.is_srgb else self.photo.space.name
 
     def export_lut(self, path: str | os.PathLike[str], size: int | None = None, *, space: LutSpace = "working") -> None:
-        """Write the map as a `.cube` file, for photo and video editors; its title and a comment name its space.
+        """Write the map as a `.cube` file for editors; the title and a comment name the colour space.
 
         Parameters
         ----------
@@ -215,37 +217,37 @@ def harmonize(
     Parameters
     ----------
     foreground, background, mask
-        Files, arrays (uint8 or uint16 `[H, W, 3 or 4]`; masks also `[H, W]`, floats over 0..1, booleans) or images of
-        Pillow. Without a background the first is a composite already. The mask is by default the foreground's alpha.
-        `"auto:person"` and `"grabcut:x,y,w,h"` find a mask (`sshbench.compositing.masking`).
+        Files, arrays (uint8 or uint16 `[H, W, 3 or 4]`; masks also `[H, W]`, floats over 0..1, booleans) or Pillow
+        images. Without a background, `foreground` is a composite. The default mask is the foreground's alpha channel.
+        `"auto:person"` and `"grabcut:x,y,w,h"` make a mask (`sshbench.compositing.masking`).
     method
-        Whatever `get_method` takes; by default the first of `PREFERRED` whose weights are here.
+        A method as for `get_method`; by default the first of `PREFERRED` whose weights are installed.
     weights, device
         As for `get_method`.
     map
-        `"lut"`, `"polynomial"`, or `"none"` to paste what the network made, enlarged from its own size.
+        `"lut"`, `"polynomial"`, or `"none"` to paste the network's output, enlarged.
     at, anchor, center, scale, fit, rotate, flip
-        Where the foreground goes, how large, turned and mirrored: the fields of `sshbench.compositing.Place`. By
-        default `at` is where its left top corner goes, in pixels of the background.
+        The position, size, rotation and mirroring of the foreground: the fields of `sshbench.compositing.Place`. By
+        default, `at` is the position of its top left corner in pixels of the background.
     reference
-        `"auto"` (the surroundings of where the foreground lands), `"full"`, or left, top, width and height.
+        `"auto"` (the surroundings of the foreground), `"full"`, or left, top, width and height in pixels.
     strength, lightness, colour
-        How far to go from the foreground's own colours (0) to the new ones (1) and on along the map (up to 2): with
-        all, with luminance and with chromaticity alone. With `map="none"` 1 is the most.
+        The strength of the change, from the foreground's own colours (0) to the new colours (1) and beyond (up to 2):
+        of the whole change, of luminance, and of chromaticity. With `map="none"` the largest value is 1.
     finish
-        The finish that follows the map, a `sshbench.compositing.Finish`; by default there is none.
+        The steps after the map, a `sshbench.compositing.Finish`; by default none.
     max_pixels
-        How many pixels an image may have: a small file can claim any number.
+        The largest number of pixels of an image; a small file can claim any number.
 
     Returns
     -------
     Harmonized
-        The picture, of the background's size, bits, colour space and metadata. No array that was given is changed.
+        The picture, with the background's size, bit depth, colour space and metadata. No given array is changed.
 
     Raises
     ------
     SshbenchError
-        Each with one sentence that says what is wrong and the way out.
+        An argument or a file cannot be used; the message is one sentence that says why and what to do.
 
     Examples
     --------
@@ -259,11 +261,11 @@ def harmonize(
     >>> result.export_lut("look.cube")
     """
     if map not in MAPS:
-        raise CompositingError(f"there is no map {map!r}; there are {', '.join(MAPS)}")
+        raise CompositingError(f"unknown map {map!r}; choose {', '.join(MAPS[:-1])} or {MAPS[-1]}")
     if not isinstance(finish, Finish):
-        raise CompositingError(f"finish is a Finish, such as Finish(exposure=0.5), not {type(finish).__name__}")
+        raise CompositingError(f"finish must be a Finish, such as Finish(exposure=0.5), not {type(finish).__name__}")
     amount = Amount.of(strength, lightness, colour)
-    where: dict[str, Any] = {"at": at, "fit": fit}  # texts, of which `Place` makes lengths
+    where: dict[str, Any] = {"at": at, "fit": fit}  # `Place` parses texts
     place = Place(**where, anchor=anchor, center=center, scale=scale, rotate=rotate, flip=flip)
     if method is None or isinstance(method, str):
         method = open_method(method, weights=weights, device=device)
@@ -303,10 +305,10 @@ def harmonize_scene(
     in_place: bool = False,
     keep: bool = True,
 ) -> Harmonized:
-    """Harmonize a scene that is already open; the arguments are those of `harmonize`, its strengths as an `Amount`.
+    """Harmonize an open scene; the arguments are those of `harmonize`, with the strengths as an `Amount`.
 
-    In place, the scene's background becomes the result where it can be written to, which saves the memory of a copy. Of
-    what is then covered of the background a copy is kept for `save_psd`, unless `keep` is False.
+    With `in_place`, the background's array becomes the result if it is writable, which saves the memory of a copy. The
+    covered part of the background is then copied for `save_psd`, unless `keep` is False.
     """
     around = reference_box(reference, scene.landing, scene.canvas)
     matched = AS_IT_WAS
@@ -326,7 +328,7 @@ def harmonize_scene(
     else:
         if keep:
             behind = Behind.copied(image, layer.box if shadow is None else layer.box.around(shadow.box))
-        if scene.is_composite:  # whose layer may be a view of what becomes the result
+        if scene.is_composite:  # its layer may be a view of the array that becomes the result
             layer = replace(layer, pixels=layer.pixels.copy())
     if shadow is not None:
         darken(pixels, shadow, scene.space)
@@ -347,7 +349,7 @@ def harmonize_scene(
 
 
 def shadow_of(scene: Scene, finish: Finish) -> Shadow | None:
-    """Return the shadow that a finish asks for: an alpha map and its place, or None."""
+    """Return the shadow that a finish requests, or None."""
     return contact_shadow(
         scene.layer, scene.canvas, strength=finish.shadow, softness=finish.shadow_softness,
         direction=finish.shadow_direction, length=finish.shadow_length,

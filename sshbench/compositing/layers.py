@@ -1,4 +1,4 @@
-"""The foreground of a composite as a layer of its own, with alpha, for programs that work with layers."""
+"""The foreground of a composite as a separate layer with alpha, for programs that use layers."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from sshbench.images.files import ImageFile, format_of
 from sshbench.images.opening import ImageFileError
 from sshbench.images.psd import PsdLayer
 
-_PIXELS = 1 << 18  # at a time
+_PIXELS = 1 << 18  # pixels processed at a time
 
 
 @dataclass(frozen=True, eq=False)
 class Behind:
-    """A part of a background: its pixels `[h, w, 3]`, its alpha `[h, w]` or None, and where they lie."""
+    """A part of a background: its pixels `[h, w, 3]`, its alpha `[h, w]` or None, and its box."""
 
     pixels: NDArray[Any]
     alpha: NDArray[Any] | None
@@ -45,18 +45,18 @@ class Behind:
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """What a composite was made of.
+    """The parts of a composite.
 
     Parameters
     ----------
     layer
-        The foreground as it was, where it lies on the background.
+        The foreground in its original colours, with its box on the background.
     paint
-        Its new colours.
+        The new colours of the foreground.
     shadow
-        The shadow on the background, below the layer, or None. Its `black_layer` is the opacity of a layer of its own.
+        The shadow on the background, below the layer, or None. Its `black_layer` is the opacity of a black layer.
     behind
-        What of the background is covered, as it was; None where the background itself was left as it was.
+        The original part of the background that is covered; None if the background itself is unchanged.
     """
 
     layer: Layer
@@ -74,11 +74,11 @@ def check_holds_alpha(path: str | os.PathLike[str]) -> None:
         JPEG, or an unknown suffix.
     """
     if format_of(path) == "JPEG":
-        raise ImageFileError(path, "JPEG cannot hold a layer's transparency; name it .png, .tif or .webp")
+        raise ImageFileError(path, "JPEG cannot hold the transparency of a layer; use the suffix .png, .tif or .webp")
 
 
 def rgba(layer: Layer, paint: Paint | None = None) -> NDArray[Any]:
-    """Return a layer as `[h, w, 4]` of its own type: R, G, B, not multiplied by alpha, and alpha.
+    """Return a layer as `[h, w, 4]` of its own type: R, G, B (not premultiplied) and alpha.
 
     Parameters
     ----------
@@ -102,14 +102,14 @@ def rgba(layer: Layer, paint: Paint | None = None) -> NDArray[Any]:
 
 
 def on_canvas(layer: Layer, image: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
-    """Return the layer's image `[h, w, c]` where it lies on an empty canvas of a height and width."""
+    """Return the layer's image `[h, w, c]` at its position on an empty canvas of `size` (height, width)."""
     canvas = np.zeros((*size, image.shape[2]), image.dtype)
     canvas[layer.box.slices] = image
     return canvas
 
 
 def psd_layers(background: ImageFile, parts: Parts) -> list[PsdLayer]:
-    """Return the layers of a composite from the lowest one up; the foreground as it was is hidden."""
+    """Return the layers of a composite from bottom to top; the original foreground is hidden."""
     layer, box = parts.layer, parts.layer.box
     before, after = rgba(layer), rgba(layer, parts.paint)
     found = [PsdLayer("background", background.pixels, background.alpha)]

@@ -1,8 +1,8 @@
-"""Masks where there are none: people by a small network, or what a box holds by GrabCut.
+"""Automatic masks: of people, by a small network, or of the object in a box, by GrabCut.
 
 `auto:person` runs MediaPipe's selfie segmentation, `grabcut:x,y,w,h` runs GrabCut (Rother, Kolmogorov, Blake 2004) of
-OpenCV. Both need the extra `masks`. The edge is then fitted to that of the photograph by a guided filter (He, Sun, Tang
-2010).
+OpenCV. Both need the extra `masks`. A guided filter (He, Sun, Tang 2010) then fits the edge of the mask to the edges of
+the photograph.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ Floats = NDArray[np.float32]
 PERSON = "auto:person"
 _BOX = "grabcut:"
 _NETWORK = 256
-_SIDE = {"person": 1024, "box": 640}  # the longer side at which an edge is found; GrabCut takes seconds for more
-_SMOOTH = 4e-3  # variance of luminance below which the guided filter sees no edge
-_FAINT = 0.1  # of the mask: differences from empty or full that count as none
+_SIDE = {"person": 1024, "box": 640}  # longer side in pixels of the analysed copy; GrabCut takes seconds with more
+_SMOOTH = 4e-3  # variance of luminance below which the guided filter smooths
+_FAINT = 0.1  # differences of the mask from 0 or 1 that are removed
 _ITERATIONS = 5
 
 
 class MaskError(SshbenchError):
-    """A mask cannot be found in a photograph; the message says the way out."""
+    """No mask can be made for a photograph; the message says what to do."""
 
 
 def request_of(source: Any) -> str | None:
-    """Return the text of a source that asks for a mask to be found, or None for a mask that is given.
+    """Return the request if a source asks for an automatic mask, or None if it is a mask.
 
-    A file of such a name is a file.
+    A file that has the name of a request is a mask.
     """
     if not isinstance(source, str | os.PathLike):
         return None
@@ -51,12 +51,12 @@ def request_of(source: Any) -> str | None:
 
 
 def mask_of_photo(source: Source, photo: Photo, *, max_pixels: int) -> MaskArray:
-    """Open the mask of a photograph, or find it where the source is a request.
+    """Open the mask of a photograph, or make it if the source is a request.
 
     Raises
     ------
     ImageFileError, MaskError
-        The mask cannot be read or found.
+        The mask cannot be read or made.
     """
     request = request_of(source)
     if request is None:
@@ -65,7 +65,7 @@ def mask_of_photo(source: Source, photo: Photo, *, max_pixels: int) -> MaskArray
 
 
 def find_mask(request: str, pixels: NDArray[Any], name: str = "the photograph") -> Floats:
-    """Find the mask of a foreground.
+    """Make the mask of a foreground.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def find_mask(request: str, pixels: NDArray[Any], name: str = "the photograph") 
     pixels
         `[H, W, 3]`, uint8 or uint16, sRGB, upright.
     name
-        What messages call the photograph.
+        The name of the photograph in messages.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def find_mask(request: str, pixels: NDArray[Any], name: str = "the photograph") 
     Raises
     ------
     MaskError
-        There is no such request, the box is not within the photograph, nothing is found, or the extra is missing.
+        The request is unknown, the box is not inside the photograph, nothing is found, or the extra is missing.
     """
     height, width = pixels.shape[:2]
     if request == PERSON:
@@ -94,7 +94,7 @@ def find_mask(request: str, pixels: NDArray[Any], name: str = "the photograph") 
         view = small(pixels, whole(pixels), _SIDE["box"])
         found = _grabcut(view, box, view.shape[1] / width)
     else:
-        raise MaskError(f"there is no mask {request!r}; there are {PERSON} and {_BOX}x,y,w,h, or give a file")
+        raise MaskError(f"unknown mask {request!r}; give {PERSON}, {_BOX}x,y,w,h or a file")
     if found.max() < 0.5:
         what = "person" if request == PERSON else "object"
         raise MaskError(f"{name}: no {what} was found by --mask {request}; give a mask, or a box: --mask {_BOX}x,y,w,h")
@@ -112,9 +112,15 @@ def _box_of(request: str, width: int, height: int) -> Box:
     box = Box(left, top, left + across, top + down)
     canvas = Box(0, 0, width, height)
     if across < 1 or down < 1 or box.within(canvas) != box:
-        raise MaskError(f"the box {text} is not inside the photograph of {width} x {height} pixels")
+        raise MaskError(
+            f"the box {text} is not inside the photograph of {width} x {height} pixels; give left, top, width and "
+            f"height inside it"
+        )
     if box == canvas:
-        raise MaskError(f"the box {text} is all of the photograph; GrabCut learns the background from what is outside")
+        raise MaskError(
+            f"the box {text} covers the whole photograph; make it smaller, because GrabCut learns the background from "
+            f"outside the box"
+        )
     return box
 
 
@@ -132,7 +138,7 @@ def _interpreter() -> Any:
 
 
 def _person(view: NDArray[np.uint8]) -> Floats:
-    """How much of each pixel is person; the network sees the whole photograph, stretched to a square."""
+    """Return the probability `[h, w]` of a person; the network sees the whole photograph, stretched to a square."""
     network = _interpreter()
     image = Image.fromarray(view)
     seen = np.asarray(image.resize((_NETWORK, _NETWORK), Image.Resampling.BILINEAR), np.float32) / 255
@@ -152,7 +158,7 @@ def _grabcut(view: NDArray[np.uint8], box: Box, scale: float) -> Floats:
     left, top, right, bottom = (round(side * scale) for side in (box.left, box.top, box.right, box.bottom))
     labels = np.zeros(view.shape[:2], np.uint8)
     models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.setRNGSeed(0)  # its clusters start at random
+    cv2.setRNGSeed(0)  # GrabCut initialises its clusters at random
     place = left, top, max(1, right - left), max(1, bottom - top)
     bgr = np.ascontiguousarray(view[..., ::-1])
     cv2.grabCut(bgr, labels, place, *models, _ITERATIONS, cv2.GC_INIT_WITH_RECT)
@@ -160,9 +166,9 @@ def _grabcut(view: NDArray[np.uint8], box: Box, scale: float) -> Floats:
 
 
 def _guided(view: NDArray[np.uint8], mask: Floats, radius: int) -> Floats:
-    """Bring the edges of a mask to those of its photograph: in each window it is a linear function of the luminance.
+    """Fit the edges of a mask to those of its photograph: in each window the mask is linear in luminance.
 
-    Far from an edge of the mask it is what it was, and nearly empty and nearly full become empty and full.
+    Far from its edges the mask stays unchanged, except that values near 0 and 1 become 0 and 1.
     """
     from scipy.ndimage import maximum_filter, minimum_filter, uniform_filter
 

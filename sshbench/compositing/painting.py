@@ -1,4 +1,4 @@
-"""From a scene and a method to new colours for the foreground."""
+"""New colours for the foreground of a scene, by a method."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from sshbench.methods.full_resolution import (
 )
 from sshbench.methods.views import NEAR
 
-_MARGIN = 0.1  # around the foreground in its photograph, of its width and height
-_CORE = 0.98  # of the mask: pixels with less show the background too
+_MARGIN = 0.1  # margin around the foreground in its photograph, as a fraction of its width and height
+_CORE = 0.98  # mask value below which a pixel also shows the background
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,31 +68,33 @@ def find_painting(
     amount: Amount = WHOLE,
     grade: Grade | None = None,
 ) -> Painting:
-    """Ask a method, which sees sRGB whatever the photographs' colour space is, for the foreground's new colours.
+    """Ask a method for the foreground's new colours; the method sees sRGB whatever the photographs' colour space is.
 
     Parameters
     ----------
     method
-        If it predicts maps (`PredictsMap`), it sees the foreground's photograph and the reference; otherwise a small
-        composite of the reference and the foreground, of which it gives a map (`MapsComposites`), or a map is fitted to
-        what it makes of the foreground.
+        A method that predicts maps (`PredictsMap`) sees the foreground's photograph and the reference. Any other method
+        sees a small composite of the reference and the foreground; it returns a map (`MapsComposites`), or a map is
+        fitted to the foreground of its output.
     kind
-        The kind of map that is fitted, `"lut"` or `"polynomial"`; or `"none"` for the method's own picture, enlarged.
+        The kind of map to fit, `"lut"` or `"polynomial"`; or `"none"` for the method's output, enlarged.
     reference
         The part of the background whose appearance the foreground should take.
     amount
-        How far to go; at most 1 for a picture (`"none"`).
+        The strength of the change; at most 1 for a picture (`"none"`).
     grade
-        Colour sliders on top of what the method finds.
+        The colour sliders to apply after the map.
 
     Raises
     ------
     CompositingError
-        The method cannot make what `kind` asks for.
+        The method cannot make a result of this kind.
     """
     check_amount(kind, amount)
     if method.sees_target:
-        raise CompositingError(f"{method.name} needs the ground truth, which a photograph of your own does not have")
+        raise CompositingError(
+            f"{method.name} needs the ground truth, which photographs do not have; choose another method"
+        )
     if isinstance(method, PredictsMap) and kind != "none":
         (colour_map,) = method.colour_maps([scene_view(scene, reference)[0]], kind)
     elif isinstance(method, PredictsPicture) and kind == "none":
@@ -102,7 +104,9 @@ def find_painting(
             by_picture(_checked(picture, method), place, scene.layer, amount, grade, scene.turn, scene.space)
         )
     elif isinstance(method, PredictsMap):
-        raise CompositingError(f"{method.name} predicts a colour map and no picture; choose a --map")
+        raise CompositingError(
+            f"{method.name} predicts a colour map and no picture; choose --map lut or --map polynomial"
+        )
     else:
         region = reference.around(scene.landing)
         pixels = scene.background.image.pixels
@@ -125,21 +129,21 @@ def check_amount(kind: MapKind | Literal["none"], amount: Amount) -> None:
     """Refuse an amount above 1 for a picture, because only a map can be extrapolated."""
     if kind == "none" and max(amount.lightness, amount.colour) > 1:
         raise CompositingError(
-            "with map none a picture is pasted, and nothing lies beyond it; choose lut or polynomial, or strengths "
-            "that come to 1 at most"
+            "with map none a picture is pasted, which cannot be extrapolated; choose lut or polynomial, or strengths "
+            "of at most 1"
         )
 
 
 def scene_view(scene: Scene, reference: Box) -> tuple[View, Box]:
-    """Return what a method that predicts maps sees: the foreground with some of its surroundings, and the reference.
+    """Return the input of a method that predicts maps: the foreground with a margin, and the reference.
 
-    What the mask leaves out is not shown, so a cut-out gives the same view as the photograph with its mask: outside of
-    the mask, colours continue the foreground's (`cut_out`). We do not show the new background here: the method would
-    see a finished picture and change nothing.
+    Pixels outside the mask are hidden: there, colours continue those of the foreground (`cut_out`), so a cut-out gives
+    the same view as the photograph with its mask. We do not show the new background here: the method would see a
+    finished picture and change nothing.
 
     Returns
     -------
-    The view, and where its foreground lies on the background.
+    The view, and the box of its foreground on the background.
     """
     height, width = scene.mask.shape
     box = widened(scene.inside, _MARGIN, Box(0, 0, width, height))
@@ -166,7 +170,7 @@ def _unit(picture: Pixels) -> NDArray[np.float32]:
 
 
 def _at_size_of(picture: NDArray[np.float32], image: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
-    """Bring an image or a mask to the size of a picture, as floats over 0..1."""
+    """Resize an image or a mask to the size of a picture, as floats over 0..1."""
     values = image.astype(np.float32) / (255 if image.dtype == np.uint8 else 1)
     size = picture.shape[1], picture.shape[0]
     planes = [values] if values.ndim == 2 else list(np.moveaxis(values, 2, 0))

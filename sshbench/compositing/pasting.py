@@ -1,4 +1,4 @@
-"""Pasting a mapped foreground onto a background of the same type, some rows at a time."""
+"""Pasting a mapped foreground onto a background of the same type, in blocks of rows."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from sshbench.compositing.turning import Turn
 from sshbench.lut.table import Lut
 from sshbench.methods.full_resolution import ColourMap
 
-_GRADE = 33  # points an axis of the LUT that grades a picture
-_PIXELS = 1 << 18  # at a time; what is computed with then stays in the cache
+_GRADE = 33  # points on each axis of the LUT that grades a picture
+_PIXELS = 1 << 18  # pixels processed at a time, so that they stay in the cache
 
 
 class Paint(Protocol):
@@ -33,10 +33,10 @@ class Paint(Protocol):
 def paste_layer(
     background: NDArray[Any], alpha: NDArray[Any] | None, layer: Layer, paint: Paint, threads: int = 2
 ) -> None:
-    """Lay the painted layer over the background, in place: ``mask * foreground + (1 - mask) * background``.
+    """Composite the painted layer over the background, in place: ``mask * foreground + (1 - mask) * background``.
 
-    Values are rounded to the nearest. Where the background is transparent, the foreground shows by itself, and the
-    result is as opaque as the foreground.
+    Values are rounded to the nearest code. Where the background is transparent, the result has the colour and the
+    opacity of the foreground.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def paste_layer(
     paint
         The foreground's new colours.
     threads
-        How many groups of rows are worked on at the same time.
+        The number of blocks of rows that are processed at the same time.
     """
     height, width = layer.mask.shape
     step = max(1, _PIXELS // width)
@@ -93,26 +93,26 @@ def by_picture(
     picture: NDArray[np.float32], box: Box, layer: Layer, amount: Amount, grade: Grade | None = None,
     turn: Turn | None = None, space: Space = SRGB,
 ) -> Paint:  # fmt: skip
-    """Paint with a network's own picture, enlarged.
+    """Paint with a network's output, enlarged.
 
     Parameters
     ----------
     picture
         float32 `[h, w, 3]`, 0..1, sRGB.
     box
-        Where the picture lies on the background.
+        The box of the picture on the background.
     layer
-        The layer that is painted.
+        The layer to paint.
     amount
-        How far to go from the layer's colours to the picture's, in sRGB: 0..1 each.
+        The strength of the change from the layer's colours to the picture's, in sRGB; both parts 0..1.
     grade
         The colour sliders that are applied afterwards.
     turn
-        How the picture is turned after it is placed in its box.
+        The rotation of the picture after it is placed in its box.
     space
         The colour space of the layer.
     """
-    if turn is not None:  # sampling point by point needs a picture that is no larger than its box, and has a margin
+    if turn is not None:  # `Turn.sampled` needs a picture that is no larger than its box and has a margin
         size = min(picture.shape[1], box.width), min(picture.shape[0], box.height)
         scaled = [
             np.asarray(Image.fromarray(np.ascontiguousarray(plane)).resize(size, Image.Resampling.BICUBIC))

@@ -1,4 +1,4 @@
-"""Photographs and masks as they are given: files, arrays or Pillow's images, turned upright."""
+"""Photographs and masks from files, arrays or Pillow images, turned upright."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["CompositingError", "MaskArray", "Photo", "Source", "open_mask", "ope
 
 
 class CompositingError(SshbenchError):
-    """Photographs, a mask or a placement do not go together; the message says the way out."""
+    """Photographs, a mask and a placement do not fit together; the message says what to do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +32,11 @@ class Photo:
     Parameters
     ----------
     image
-        Its pixels and alpha, upright, and its metadata as they were.
+        The upright pixels and alpha, and the original metadata.
     orientation
-        EXIF's orientation of the stored pixels, 1 to 8.
+        The EXIF orientation of the stored pixels, 1 to 8.
     name
-        What messages call the photograph.
+        The name of the photograph in messages.
     """
 
     image: ImageFile
@@ -61,7 +61,7 @@ class Photo:
         return _space(self.image, self.name)
 
     def stored(self, pixels: NDArray[Any], alpha: NDArray[Any] | None) -> ImageFile:
-        """Return the file of these upright pixels, with this one's orientation and metadata but no thumbnail."""
+        """Return a file of upright pixels with this photograph's orientation and metadata, but no thumbnail."""
         exif = self.image.exif
         return replace(
             self.image,
@@ -77,9 +77,9 @@ def open_photo(source: Source, role: str, *, max_pixels: int = MAX_PIXELS) -> Ph
     Parameters
     ----------
     source
-        A file; an array `[H, W, 3 or 4]` or `[H, W]`, uint8 or uint16; or an image of Pillow.
+        A file; an array `[H, W, 3 or 4]` or `[H, W]`, uint8 or uint16; or a Pillow image.
     role
-        What messages call the photograph if it has no name.
+        The name of the photograph in messages if it is not a file.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def open_mask(source: Source, photo: Photo, *, max_pixels: int = MAX_PIXELS) -> 
     Raises
     ------
     ImageFileError
-        The file cannot be read, is a mask of a kind that is refused, or has another size than the photograph.
+        The file cannot be read, is a refused kind of mask, or has another size than the photograph.
     """
     height, width = photo.size
     return read_mask(source, "the mask", Beside(height, width, photo.orientation, photo.name), max_pixels=max_pixels)
@@ -141,7 +141,7 @@ def _space(image: ImageFile, name: str) -> Space:
 def in_space_of(photo: Photo, other: Photo) -> Photo:
     """Return the photograph in the bit depth and the colour space of another, with the profile of the other.
 
-    Profiles are converted relative to white, before 16 bits become 8 and after 8 become 16.
+    Profiles are converted with relative colorimetric intent, in 16 bits if either photograph has 16.
 
     Raises
     ------

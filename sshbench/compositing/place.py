@@ -1,4 +1,4 @@
-"""`Place`: where a foreground goes on a background, how large, turned and mirrored; and the geometry that follows."""
+"""`Place`: the position, size, rotation and mirroring of a foreground on a background, and its geometry."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Flip = Literal["none", "horizontal", "vertical", "both"]
 
 @plain_dataclass(frozen=True)
 class Length:
-    """A number of pixels, or of hundredths of the background's width or height."""
+    """A number of pixels, or a percentage of the background's width or height."""
 
     number: float
     percent: bool = False
 
     def pixels(self, side: int) -> float:
-        """Return the length in pixels of a background whose side is `side` pixels long."""
+        """Return the length in pixels on a background whose side has `side` pixels."""
         return self.number * side / 100 if self.percent else self.number
 
     def __str__(self) -> str:
@@ -38,7 +38,7 @@ class Length:
 
 @plain_dataclass(frozen=True)
 class Fit:
-    """The width or the height that the object should have on the background."""
+    """The width or the height of the object on the background."""
 
     side: Literal["width", "height"]
     length: Length
@@ -88,9 +88,9 @@ Point = Annotated[tuple[Length, Length] | None, _optional(_point)]
 class Place(Options):
     """Where the foreground goes on the background.
 
-    The object is what the mask leaves of the foreground's photograph; its box is the smallest upright rectangle around
-    it. The fields are described where they are declared, in this module; `sshbench harmonize --help` shows the same
-    descriptions.
+    The object is the part of the foreground's photograph that the mask selects; its box is the bounding box of the
+    mask. The fields are documented where they are declared, in this module; `sshbench harmonize --help` shows the same
+    texts.
 
     Raises
     ------
@@ -106,58 +106,58 @@ class Place(Options):
     """
 
     at: Point = Field(default=None, json_schema_extra={"metavar": "X,Y"})
-    """Where the anchor goes, in pixels or, with a %, in per cent of the background, from its left top corner: 640,-20
-    or 50%,95%."""
+    """The position of the anchor on the background, from its top left corner, in pixels or, with a %, in per cent:
+    640,-20 or 50%,95%."""
     anchor: Annotated[Anchor, AfterValidator(lambda anchor: "centre" if anchor == "center" else anchor)] = "corner"
-    """The point that --at places: a point of the object's box, or the left top corner of its photograph."""
+    """The point that --at positions: a point of the object's box, or the top left corner of its photograph (corner)."""
     center: bool = False
     """Place the centre of the object on the centre of the background."""
     scale: float = 1.0
     """Pixels of the background for each pixel of the foreground."""
     fit: Annotated[Fit | None, _optional(_fit)] = Field(default=None, json_schema_extra={"metavar": "SIDE=LENGTH"})
-    """Instead of a scale: the width or height of the object on the background, in pixels or, with a %, in per cent of
-    the background: height=40% or width=300."""
+    """In place of --scale: the width or height of the object, in pixels or, with a %, in per cent of the background:
+    height=40% or width=300."""
     rotate: float = 0.0
-    """Degrees to turn the object, clockwise, about its anchor; with the anchor corner, about its centre."""
+    """The rotation in degrees, clockwise, about the anchor; with the anchor corner, about the object's centre."""
     flip: Flip = "none"
-    """Mirror the foreground before the object is turned: horizontal swaps left and right."""
+    """Mirror the foreground before the rotation: horizontal swaps left and right."""
 
     def check(self) -> None:
         """Refuse values that contradict each other."""
         if not (math.isfinite(self.scale) and self.scale > 0):
-            raise ValueError(f"the scale is a number above 0, not {self.scale:g}")
+            raise ValueError(f"the scale must be a number above 0, not {self.scale:g}")
         if not math.isfinite(self.rotate):
-            raise ValueError(f"rotate is a number of degrees, not {self.rotate:g}")
+            raise ValueError(f"rotate must be a number of degrees, not {self.rotate:g}")
         if self.fit is not None and self.scale != 1:
             raise ValueError("give the size of the object by --fit or by --scale, not by both")
         if self.fit is not None and self.fit.length.number <= 0:
-            raise ValueError(f"the object's {self.fit.side} is above 0, not {self.fit.length}")
+            raise ValueError(f"the object's {self.fit.side} must be above 0, not {self.fit.length}")
         if self.center and (self.at is not None or self.anchor != "corner"):
-            raise ValueError("--center says where the object goes; leave out --at and --anchor")
+            raise ValueError("--center already sets the position; leave out --at and --anchor")
         if self.anchor != "corner" and self.at is None:
-            raise ValueError(f"--anchor {self.anchor} is the point that --at places; give --at x,y too")
+            raise ValueError(f"--anchor {self.anchor} needs --at; give --at x,y, too")
 
     @property
     def is_default(self) -> bool:
-        """Whether the foreground stays as it is, in the left top corner."""
+        """Whether the foreground stays unchanged, in the top left corner."""
         return self == Place()
 
     def scale_for(self, box: Box, canvas: Box) -> float:
-        """Return the scale that gives the object in `box` the size that is asked for on a background."""
+        """Return the scale that gives the object in `box` the requested size on the background `canvas`."""
         if self.fit is None:
             return self.scale
         of = {"width": (canvas.width, box.width), "height": (canvas.height, box.height)}[self.fit.side]
         return self.fit.length.pixels(of[0]) / of[1]
 
     def lay(self, box: Box, scale: tuple[float, float], canvas: Box) -> tuple[tuple[int, int], tuple[float, float]]:
-        """Return where the photograph's left top corner goes and the point that the object is turned about.
+        """Return the top left corner of the placed photograph and the centre of its rotation, as (x, y) in pixels.
 
         Parameters
         ----------
         box
-            The object's, in the photograph.
+            The object's box in the photograph.
         scale
-            Pixels of the background for each pixel of the photograph, across and down.
+            Pixels of the background for each pixel of the photograph, horizontally and vertically.
         canvas
             The background's box.
         """
@@ -176,19 +176,19 @@ class Place(Options):
         return corner, (corner[0] + x, corner[1] + y)
 
     def missed(self, canvas: Box) -> str:
-        """Return the sentence that says that nothing of the object lies on the background."""
+        """Return the error message for an object that lies entirely outside the background."""
         place = "--center" if self.center else f"--at {','.join(map(str, self.at or (0, 0)))}"
-        point = "its left top corner" if self.anchor == "corner" else f"its anchor, {self.anchor}"
+        point = "its top left corner" if self.anchor == "corner" else f"its anchor, {self.anchor}"
         return (
             f"the foreground lands outside the background of {canvas.width} x {canvas.height} pixels with {place}; "
-            f"give the place of {point}{'' if self.fit or self.scale <= 1 else f', or a scale below {self.scale:g}'}"
+            f"give the position of {point}{'' if self.fit or self.scale <= 1 else f', or a scale below {self.scale:g}'}"
         )
 
 
 _POINTS: dict[str, tuple[float, float]] = {
-    "corner": (0.5, 0.5),  # what a foreground that is placed by its photograph's corner is turned about
+    "corner": (0.5, 0.5),  # the centre of rotation of a foreground that is placed by its photograph's corner
     "top-left": (0, 0), "top": (0.5, 0), "top-right": (1, 0),
     "left": (0, 0.5), "centre": (0.5, 0.5), "right": (1, 0.5),
     "bottom-left": (0, 1), "bottom": (0.5, 1), "bottom-right": (1, 1),
 }  # fmt: skip
-"""Parts of the width and height of an object's box."""
+"""Fractions of the width and height of an object's box."""

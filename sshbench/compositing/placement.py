@@ -1,4 +1,4 @@
-"""Where a foreground lands on a background, and the part of the background around it."""
+"""The position of a foreground on a background, and the part of the background around the foreground."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ROWS = 256
 
 @dataclass(frozen=True)
 class Box:
-    """Pixels `left <= x < right`, `top <= y < bottom`."""
+    """A rectangle of the pixels `left <= x < right`, `top <= y < bottom`."""
 
     left: int
     top: int
@@ -40,7 +40,7 @@ class Box:
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     def within(self, other: Box) -> Box:
-        """Return the intersection with another box; the result has no area where the boxes are disjoint."""
+        """Return the intersection with another box; its area is 0 if the boxes are disjoint."""
         left, top = max(self.left, other.left), max(self.top, other.top)
         return Box(left, top, max(left, min(self.right, other.right)), max(top, min(self.bottom, other.bottom)))
 
@@ -74,7 +74,7 @@ class Layer:
     pixels, mask
         `[h, w, 3]` of the background's type and `[h, w]`.
     box
-        Where the layer lies on the background.
+        The box of the layer on the background.
     """
 
     pixels: NDArray[Any]
@@ -83,7 +83,7 @@ class Layer:
 
 
 def extent(mask: MaskArray, name: str, limit: float = FAINT) -> Box:
-    """Return the box of the pixels whose mask, over 0..1, is above a limit.
+    """Return the bounding box of the pixels whose mask, over 0..1, is above a limit.
 
     Raises
     ------
@@ -98,28 +98,30 @@ def extent(mask: MaskArray, name: str, limit: float = FAINT) -> Box:
         columns |= inside.any(axis=0)
         rows[start : start + _ROWS] = inside.any(axis=1)
     if not rows.any():
-        raise CompositingError(f"{name} is empty; white marks the foreground")
+        raise CompositingError(f"{name} is empty; paint the foreground white")
     x, y = np.flatnonzero(columns), np.flatnonzero(rows)
     return Box(int(x[0]), int(y[0]), int(x[-1]) + 1, int(y[-1]) + 1)
 
 
 def whole_scale(mask: MaskArray, scale: float) -> tuple[float, float]:
-    """Return the scales across and down at which a foreground becomes a whole number of pixels wide and high.
+    """Return the horizontal and vertical scales that give the foreground a whole number of pixels.
 
     Raises
     ------
     CompositingError
-        Not one pixel of the foreground would be left.
+        The scaled foreground would have no pixel.
     """
     height, width = mask.shape
     wide, high = round(width * scale), round(height * scale)
     if not (wide and high):
-        raise CompositingError(f"a scale of {scale:g} leaves nothing of a foreground of {width} x {height} pixels")
+        raise CompositingError(
+            f"a scale of {scale:g} leaves no pixel of a foreground of {width} x {height} pixels; give a larger scale"
+        )
     return wide / width, high / height
 
 
 def placed(box: Box, at: tuple[int, int], scale: tuple[float, float]) -> Box:
-    """Return where a box of the foreground lies on the background; the box may reach beyond the background."""
+    """Return a box of the foreground in pixels of the background; the box may reach beyond the background."""
     return Box(
         floor(box.left * scale[0]) + at[0], floor(box.top * scale[1]) + at[1], ceil(box.right * scale[0]) + at[0],
         ceil(box.bottom * scale[1]) + at[1],
@@ -136,7 +138,7 @@ def place(
     *,
     hidden: bool,
 ) -> Layer:
-    """Lay a part of a foreground on a background and crop the part to the background.
+    """Place a part of a foreground on a background and crop the part to the background.
 
     Parameters
     ----------
@@ -147,12 +149,12 @@ def place(
     canvas
         The background's box.
     at
-        Where the left top corner of the whole foreground image lies on the background; it may be outside.
+        The position of the top left corner of the whole foreground image on the background; it may be outside.
     scale
         The scale that `whole_scale` returned.
     hidden
-        Whether pixels that the mask leaves out count for nothing, as in a foreground that is put elsewhere; they are
-        then kept from bleeding in when it is scaled.
+        Whether pixels outside the mask are ignored when the foreground is scaled, so that their colours do not bleed
+        in; True except for composites.
     """
     box = placed(part, at, scale).within(canvas)
     own = box.moved(-at[0], -at[1])
@@ -179,7 +181,7 @@ def reference_box(reference: str | tuple[int, int, int, int], landing: Box, canv
     Parameters
     ----------
     reference
-        `"full"`; `"auto"`, the surroundings of where the foreground lands, 1.5 times as wide and high as it and at
+        `"full"`; `"auto"`, the surroundings of the foreground, 1.5 times as wide and high as the foreground and at
         least a quarter of the background's shorter side; or left, top, width and height in pixels, also as text
         `"x,y,w,h"`.
 
@@ -207,6 +209,6 @@ def reference_box(reference: str | tuple[int, int, int, int], landing: Box, canv
 
 
 def widened(box: Box, part: float, limit: Box) -> Box:
-    """Return the box with a margin of this share of its sides, cropped to `limit`."""
+    """Return the box with a margin of `part` times its sides, cropped to `limit`."""
     x, y = round(part * box.width), round(part * box.height)
     return replace(box, left=box.left - x, top=box.top - y, right=box.right + x, bottom=box.bottom + y).within(limit)

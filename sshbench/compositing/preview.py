@@ -1,4 +1,4 @@
-"""Before and after, side by side in one small picture."""
+"""The picture before and after, side by side in one small picture."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _BAND, _FONT = 24, 16
 
 
 def side_by_side(pictures: dict[str, NDArray[Any]], side: int = _SIDE, space: Space = SRGB) -> Image.Image:
-    """Lay out pictures of one size side by side (wide ones in a column), each under its title, in sRGB.
+    """Return a sheet of pictures of the same size, side by side or in a column, each under its title, in sRGB.
 
     Parameters
     ----------
     pictures
-        Title -> `[H, W, 3]`, uint8 or uint16.
+        The pictures `[H, W, 3]`, uint8 or uint16, by title.
     side
         The longest side of each picture, in pixels.
     space
@@ -43,5 +43,5 @@ def side_by_side(pictures: dict[str, NDArray[Any]], side: int = _SIDE, space: Sp
         x, y = i % across * (width + 8), i // across * (height + _BAND)
         draw.text((x + 4, y + 2), title, fill="black", font=font)
         sheet.paste(Image.fromarray(np.ascontiguousarray(picture)), (x, y + _BAND))
-    sheet.info["icc_profile"] = srgb_profile()  # which Pillow writes into what it saves
+    sheet.info["icc_profile"] = srgb_profile()  # Pillow writes it into saved files
     return sheet

@@ -1,4 +1,4 @@
-"""A foreground and a background that belong together: opened, made alike, and laid on each other."""
+"""A foreground and a background: opened, converted to the same bit depth and colour space, and placed."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ from sshbench.images.opening import MAX_PIXELS
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A foreground and a background that are ready to be harmonized.
+    """A foreground and a background that are ready for harmonization.
 
     Parameters
     ----------
     foreground, background
-        Photographs of the same bit depth and colour space; one and the same for a composite. The foreground is
-        mirrored, and turned by quarters, as it is placed.
+        Photographs of the same bit depth and colour space; the same object for a composite. Mirroring and quarter turns
+        are already applied to the foreground.
     mask
         The foreground's mask, `[H, W]`.
     inside
-        The box of its pixels that are foreground.
+        The bounding box of the mask.
     layer
-        All of the foreground that is not masked out, as it lies on the background.
+        The part of the foreground inside the mask, placed on the background.
     landing
-        Where `inside` lies on the background.
+        The box of `inside` on the background.
     corner, scale
-        Where the foreground's left top corner lies on the background, and pixels there a pixel of it, across and down.
+        The position of the foreground's top left corner on the background, and its horizontal and vertical scale.
     turn
-        How the foreground is turned once it lies there, by an angle that is no number of quarters.
+        The rotation of the placed foreground, if it is no multiple of a quarter turn.
     """
 
     foreground: Photo
@@ -84,38 +84,42 @@ def open_scene(
     edges: Edges = "keep",
     max_pixels: int = MAX_PIXELS,
 ) -> Scene:
-    """Open photographs and lay the foreground on the background.
+    """Open photographs and place the foreground on the background.
 
     Parameters
     ----------
     foreground
-        A photograph of the foreground, or, without a background, the composite that contains it already.
+        The photograph of the foreground, or, without a background, a composite.
     background
         The photograph that the foreground is pasted on.
     mask
-        Of the foreground's size; by default its alpha channel. `"auto:person"` and `"grabcut:x,y,w,h"` find one.
+        The mask, of the foreground's size; by default its alpha channel. `"auto:person"` and `"grabcut:x,y,w,h"` make a
+        mask.
     place
-        Where the foreground goes; it may reach beyond the background. Two images of one size need no place.
+        The position of the foreground, which may reach beyond the background. Two images of the same size need no
+        place.
     edges
-        Whether pixels under a soft mask keep their colours or get those of the foreground alone (`decontaminated`).
+        The treatment of pixels at soft edges: they keep their colours, or get the foreground's own (`decontaminated`).
     max_pixels
-        How many pixels an image may have.
+        The largest number of pixels of an image.
 
     Raises
     ------
     ImageFileError
-        A file that cannot be read.
+        A file cannot be read.
     CompositingError
         The photographs, the mask and the place do not fit together.
     """
     if background is None and not place.is_default:
-        raise CompositingError("a composite is placed already; leave out the place and the scale, or give a background")
+        raise CompositingError(
+            "a composite already contains its foreground; leave out the place and the scale, or give a background"
+        )
     front = open_photo(foreground, "foreground" if background is not None else "composite", max_pixels=max_pixels)
     alpha: Any = front.image.alpha
     if mask is None and (alpha is None or background is None):
         if background is None:
-            raise CompositingError(f"{front.name}: a composite needs a mask; white marks the foreground")
-        raise CompositingError(f"{front.name} has no transparency to cut it out with; give a mask")
+            raise CompositingError(f"{front.name}: a composite needs a mask that is white where the foreground is")
+        raise CompositingError(f"{front.name} has no transparency to use as a mask; give a mask")
     shape = alpha if mask is None else mask_of_photo(mask, front, max_pixels=max_pixels)
     hidden = alpha is not None and background is not None
     if hidden and mask is not None:
@@ -127,7 +131,7 @@ def open_scene(
     if edges == "decontaminate":
         if background is None:
             raise CompositingError(
-                "a composite shows its own background at the edges, so there is nothing to decontaminate; "
+                "the edges of a composite already show its own background, so there is nothing to decontaminate; "
                 "give --foreground and --background, or leave out --edges"
             )
         pixels = decontaminated(front.image.pixels, shape, hidden=hidden)
@@ -136,23 +140,26 @@ def open_scene(
 
 
 def lay(front: Photo, behind: Photo, shape: MaskArray, where: Place) -> Scene:
-    """Lay a foreground on a background of the same bits and colour space; nothing is opened or converted.
+    """Place a foreground on a background of the same bit depth and colour space.
 
     Parameters
     ----------
     front, behind
-        The photographs; one and the same for a composite.
+        The photographs; the same object for a composite.
     shape
         The foreground's mask, `[H, W]`.
     where
-        Where the foreground goes.
+        The position of the foreground.
 
     Raises
     ------
     CompositingError
-        The mask is empty, the place is missing, or nothing of the foreground lies on the background.
+        The mask is empty, the place is missing, or the foreground lies entirely outside the background.
     """
-    canvas, alone = whole(behind.image.pixels), front is not behind  # of a composite all pixels have their own colours
+    canvas, alone = (
+        whole(behind.image.pixels),
+        front is not behind,
+    )  # in a composite, pixels outside the mask count as well
     inside = extent(shape, f"the mask of {front.name}")
     if where.flip != "none":
         front, shape = _changed(front, shape, lambda image: mirrored(image, where.flip))
@@ -160,8 +167,8 @@ def lay(front: Photo, behind: Photo, shape: MaskArray, where: Place) -> Scene:
     scale = where.scale_for(inside, canvas)
     if where.at is None and not where.center and (front.size != behind.size or scale != 1):
         raise CompositingError(
-            f"{front.name} is {front.size[1]} x {front.size[0]} and {behind.name} {behind.size[1]} x "
-            f"{behind.size[0]}; say where it goes with --at x,y, or --center"
+            f"{front.name} is {front.size[1]} x {front.size[0]}, but {behind.name} is {behind.size[1]} x "
+            f"{behind.size[0]}; give the position with --at x,y or --center"
         )
     by = whole_scale(shape, scale)
     corner, pivot = where.lay(inside, by, canvas)
@@ -177,7 +184,7 @@ def lay(front: Photo, behind: Photo, shape: MaskArray, where: Place) -> Scene:
         raise CompositingError(where.missed(canvas))
     everything = extent(shape, "the mask", 0)
     if by != (1.0, 1.0):
-        everything = everything.grown(2).within(whole(shape))  # as far as a pixel counts when it is scaled
+        everything = everything.grown(2).within(whole(shape))  # the reach of the filter that scales
     if turn is None:
         layer = place(front.image.pixels, shape, everything, canvas, corner, by, hidden=alone)
     else:

@@ -1,7 +1,7 @@
-"""A soft shadow where an object meets the ground, and the one it casts: an alpha map, and how it darkens a picture.
+"""A soft contact shadow and a cast shadow of an object, as an alpha map that darkens a picture.
 
-Nothing is known of the scene's light or its ground, so this is a painter's shadow: dark where the object touches the
-ground, and a flattened, blurred outline of the object that becomes weaker with height.
+The light and the ground of the scene are unknown, so the shadow is an approximation: dark where the object touches the
+ground, with a flattened, blurred outline of the object that becomes weaker with height.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from sshbench.compositing.spaces import SRGB, Space
 
 Floats = NDArray[np.float32]
 
-_SIDE = 512  # pixels of the longer side at which a shadow is made, which has no details
-_TOUCHES = 0.12  # of the object's height: how far above its lowest point a part still counts as touching the ground
-_FOOT = 0.02  # of the object's height: how far the contact reaches above and below where the object ends
-_FLATTEST = 0.06  # least height of the cast shadow over the object's
+_SIDE = 512  # longer side in pixels at which the shadow is computed; a shadow has no fine detail
+_TOUCHES = 0.12  # fraction of the object's height above its lowest point that counts as touching the ground
+_FOOT = 0.02  # fraction of the object's height that the contact extends above and below its lower edge
+_FLATTEST = 0.06  # smallest height of the cast shadow, as a fraction of the object's height
 _STANDS = 0.4  # weight above which a column stands on the ground
-_POOL = 0.6  # of the darkness of the contact: what surrounds it
+_POOL = 0.6  # darkness around the contact, as a fraction of the contact's
 _CASTS = ((0.7, 0.7, 0.7), (0.15, 0.25, 0.5))
 """The cast shadow, and its part near the feet, which is sharper: the height over the object's after which it is e times
 weaker; its blur over that of the contact; and its darkness over that of the contact."""
@@ -39,9 +39,9 @@ class Shadow:
     Parameters
     ----------
     alpha
-        float32 `[h, w]`, 0..1: the part of the light that the shadow takes away.
+        float32 `[h, w]`, 0..1: the fraction of light that the shadow removes.
     box
-        Where the shadow lies on the background.
+        The box of the shadow on the background.
     """
 
     alpha: Floats
@@ -50,7 +50,8 @@ class Shadow:
     def black_layer(self) -> Floats:
         """Return the opacity `[h, w]`, 0..1, of a black layer that darkens encoded values as the shadow darkens light.
 
-        For programs that blend encoded values: of sRGB it is exact for a power curve of 2.2.
+        The layer is for programs that blend encoded values. It is exact for a power curve of 2.2, and approximate for
+        sRGB.
         """
         return np.asarray(1 - (1 - self.alpha) ** np.float32(1 / 2.2), np.float32)
 
@@ -63,23 +64,23 @@ def contact_shadow(
     Parameters
     ----------
     layer
-        The foreground as it lies on the background.
+        The foreground, placed on the background.
     canvas
         The background's box.
     strength
-        0..1: the part of the light that is gone where the object touches the ground.
+        The fraction of light, 0..1, that is removed where the object touches the ground.
     softness
-        0..1: how blurred the shadow is.
+        The blur of the shadow, 0..1.
     direction
-        Where the cast shadow falls in the picture, in degrees clockwise: 0 to the right, 90 down, towards the viewer,
-        180 to the left, 270 up, behind the object.
+        The direction of the cast shadow in the picture, in degrees clockwise: 0 right, 90 down (towards the viewer),
+        180 left, 270 up (behind the object).
     length
-        The length of the cast shadow over the object's height; 0 for the contact alone.
+        The length of the cast shadow as a multiple of the object's height; 0 for the contact shadow alone.
 
     Returns
     -------
-    The shadow, or None where there is none: without strength, or where the object goes on beyond the lower edge of the
-    picture, so that its ground is not to be seen.
+    The shadow, or None if the strength is 0 or the lower edge of the picture cuts the object off, so that its ground is
+    not visible.
     """
     small = mask_of(layer.mask, whole(layer.mask)) if max(layer.mask.shape) > _SIDE else _floats(layer.mask)
     scale = small.shape[0] / layer.mask.shape[0]
@@ -108,7 +109,7 @@ def contact_shadow(
 
 
 def darken(pixels: NDArray[Any], shadow: Shadow, space: Space = SRGB) -> None:
-    """Take a shadow's part of the linear light away from `[H, W, 3]`, uint8 or uint16 of a space, in place."""
+    """Remove a shadow's fraction of linear light from `[H, W, 3]`, uint8 or uint16 in `space`, in place."""
     part = pixels[shadow.box.slices]
     most = np.iinfo(pixels.dtype).max
     for start in range(0, len(part), _ROWS):
@@ -194,7 +195,7 @@ def _blurred(image: Floats, down: float, across: float) -> Floats:
 
 
 def _enlarged(alpha: Floats, place: Box, scale: float, box: Box, canvas: Box) -> Shadow | None:
-    """Bring a map in pixels of the small mask, at `place` on it, to the background's size."""
+    """Resize a map, given in pixels of the small mask with its box `place`, to the background's size."""
     target = Box(
         math.floor(place.left / scale), math.floor(place.top / scale), math.ceil(place.right / scale),
         math.ceil(place.bottom / scale),

@@ -1,4 +1,4 @@
-"""Small copies of large photographs, for methods to look at."""
+"""Small copies of large photographs, the input of methods."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from sshbench.compositing.placement import Box, Layer
 from sshbench.compositing.spaces import SRGB, Space
 
 SIDE = 512
-"""The longest side, in pixels, of the image that a method is shown; networks resize the image to their own size."""
+"""The longest side, in pixels, of the image that a method sees; networks resize the image to their own size."""
 
 _ROWS = 256
-_OWN = 0.5  # of the mask: pixels with more keep their own colours
+_OWN = 0.5  # mask value above which pixels keep their own colours
 
 
 def small(
     image: NDArray[Any], box: Box, side: int = SIDE, change: Callable[[slice, NDArray[np.uint8]], Any] | None = None
 ) -> NDArray[np.uint8]:
-    """Return the part of an image in a box as uint8, no side longer than `side`, a few rows at a time.
+    """Return the part of an image in a box as uint8, reduced so that no side is longer than `side`.
 
     Parameters
     ----------
     image
         `[H, W, 3]` or a mask `[H, W]`, uint8, uint16 or (masks) float32 over 0..1.
     change
-        A function that is applied to some rows of 8 bits before they are reduced.
+        A function that is applied to blocks of 8-bit rows before they are reduced.
     """
     factor = max(1, max(box.width, box.height) // side)
     rows, columns = box.slices
@@ -45,7 +45,7 @@ def small(
     reduced = Image.fromarray(np.concatenate(parts))
     by = min(1.0, side / max(box.width, box.height))
     size = max(1, round(box.width * by)), max(1, round(box.height * by))
-    last = (0, 0, box.width / factor, box.height / factor)  # reducing makes a whole pixel of the rest of a side
+    last = (0, 0, box.width / factor, box.height / factor)  # `reduce` rounds the size up to whole pixels
     return np.asarray(reduced.resize(size, Image.Resampling.BILINEAR, last))
 
 
@@ -60,10 +60,10 @@ def _to_8_bit(image: NDArray[Any]) -> NDArray[np.uint8]:
 def cut_out(
     image: NDArray[Any], mask: MaskArray, box: Box, space: Space = SRGB
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Return a small sRGB copy of a foreground in a box, which shows only the pixels inside the mask.
+    """Return a small sRGB copy of a foreground in a box that shows only the pixels inside the mask.
 
-    Pixels that the mask leaves out count for nothing, not even where a pixel of the copy is partly inside. Instead the
-    colours of the foreground go on outside of it: by means over ever larger squares, weighted with the mask.
+    Pixels outside the mask do not contribute, even to pixels of the copy that are partly inside. Outside the mask the
+    colours of the foreground are continued, by means over increasingly large squares that are weighted by the mask.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def region_composite(
     region
         The part of the background.
     hole
-        Whether the pixels behind the foreground are unknown, as where only a composite was given.
+        Whether the pixels behind the foreground are unknown, as in a given composite.
     space
         The colour space of the background and the layer.
     """

@@ -1,7 +1,8 @@
-"""The colour space that a photograph works in: to sRGB, which methods see, and back.
+"""The working colour space of a photograph: conversion to sRGB, which methods see, and back.
 
-Profiles of curves and a matrix are computed exactly. Other profiles, which hold tables, go through LittleCMS. Pillow
-gives it 8 bits a channel alone, so a table of 52 points an axis is asked for in 16 steps, which makes 12 bits.
+Profiles of curves and a matrix are computed exactly. LittleCMS converts the other profiles, which contain tables.
+Pillow exposes only 8 bits per channel, so a table with 52 points on each axis is converted in 16 steps, which gives 12
+bits.
 """
 
 from __future__ import annotations
@@ -33,31 +34,31 @@ from sshbench.lut.table import Lut, identity_table
 
 Floats = NDArray[np.float64]
 
-_ALIKE, _NEVER = 0.25 / 255, 4 / 255  # what a profile that counts as sRGB differs by: on average, and at most
-_POINTS = 52  # an axis of the table of a profile: each is a whole code of 8 bits
-_STEPS, _POWER = 16, 2.4  # of the light that LittleCMS is asked for, one step a time
-_NEWTON, _NEAR_ENOUGH = 24, 2e-5  # steps of a search, and where it ends
+_ALIKE, _NEVER = 0.25 / 255, 4 / 255  # largest mean and maximum difference of a profile that counts as sRGB
+_POINTS = 52  # points on each axis of a profile's table; each is a whole code of 8 bits
+_STEPS, _POWER = 16, 2.4  # steps of light in which LittleCMS is called, and their power curve
+_NEWTON, _NEAR_ENOUGH = 24, 2e-5  # steps of the search, and the residual at which it ends
 _WIDE = ((0.79767, 0.28804, 0.0), (0.13518, 0.71187, 0.0), (0.03134, 0.00009, 0.82491))  # primaries of ROMM RGB, XYZ
-_ROWS = 1 << 18  # values at a time
-_BAKED = 65  # points an axis at least, of a LUT that is brought into another space
+_ROWS = 1 << 18  # values converted at a time
+_BAKED = 65  # smallest number of points on each axis of a LUT that is converted to another space
 
 
 @dataclass(frozen=True, eq=False)
 class Space:
     """An RGB colour space.
 
-    Values are `[..., 3]` over 0..1. sRGB values may lie outside 0..1, for colours that sRGB does not have: its transfer
-    function goes on there, mirrored below 0.
+    Values are `[..., 3]` over 0..1. sRGB values of colours outside the sRGB gamut lie outside 0..1: the transfer
+    function is extrapolated there, and mirrored below 0.
 
     Parameters
     ----------
     name
-        What its profile calls it.
+        The name in the profile.
     icc
         The profile; None for sRGB.
     matrix, table
-        The profile as curves and a matrix, or as a table of sRGB values at points of the space, `[B, G, R, 3]`; None
-        both where the space is sRGB, whose values stay as they are.
+        The profile as curves and a matrix, or as a table of sRGB values at points of the space, `[B, G, R, 3]`; both
+        are None for sRGB.
     """
 
     name: str = "sRGB"
@@ -77,7 +78,7 @@ class Space:
         return np.asarray(srgb_matrix().inverse @ self.matrix.matrix)
 
     def to_srgb(self, values: NDArray[Any]) -> Floats:
-        """Return the sRGB values of values of this space."""
+        """Convert values of this space, `[..., 3]`, to sRGB."""
         if self.matrix is not None:
             return _encode(self.matrix.decode(values) @ self._to_linear.T)
         if self.table is not None:
@@ -85,14 +86,13 @@ class Space:
         return np.asarray(values, np.float64)
 
     def from_srgb(self, values: NDArray[Any], near: NDArray[Any] | None = None) -> Floats:
-        """Return the values of this space for sRGB values, clipped to 0..1.
+        """Convert sRGB values `[..., 3]` to this space, clipped to 0..1.
 
         Parameters
         ----------
         near
-            Where a space of a table is searched from; by default from the sRGB values themselves. What LittleCMS would
-            answer with a profile's own table of the way back is not used: it is no exact inverse, so that colours that
-            nothing changes would change.
+            The start of the search if the space has a table; by default the sRGB values. We do not use the inverse
+            table of the profile, because it is no exact inverse: unchanged colours would change.
         """
         if self.matrix is not None:
             return self.matrix.encode(_decode(np.asarray(values)) @ np.linalg.inv(self._to_linear).T)
@@ -101,23 +101,23 @@ class Space:
         return np.asarray(np.clip(values, 0, 1), np.float64)
 
     def seen(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return a small image `[H, W, 3]` of this space in sRGB; colours that sRGB does not have are clipped."""
+        """Convert an image `[H, W, 3]` of this space to sRGB; colours outside the gamut are clipped."""
         if self.is_srgb:
             return image
         return np.asarray(np.rint(255 * np.clip(self.to_srgb(image / 255), 0, 1)), np.uint8)
 
     def worked(self, function: Callable[[Floats], Floats], values: NDArray[Any]) -> Floats:
-        """Take values of this space through a function of sRGB values over 0..1, and back.
+        """Apply a function of sRGB values over 0..1 to values of this space.
 
-        A colour that sRGB does not have is moved as the nearest one is that it has, so that a function that changes
-        nothing changes nothing.
+        A colour outside the sRGB gamut moves as far as the nearest colour inside, so that the identity stays the
+        identity.
         """
         srgb = self.to_srgb(values)
         inside = np.clip(srgb, 0, 1)
         return self.from_srgb(srgb + (function(inside) - inside), values)
 
     def dimmed(self, values: NDArray[Any], part: NDArray[Any]) -> Floats:
-        """Return values `[..., 3]` of this space with only a part, 0..1 and `[..., 1]`, of their light."""
+        """Multiply the linear light of values `[..., 3]` of this space by `part`, `[..., 1]`, 0..1."""
         if self.matrix is not None:
             return self.matrix.encode(self.matrix.decode(values) * part)
         if self.table is not None:
@@ -125,14 +125,14 @@ class Space:
         return encode(decode(values) * part)
 
     def baked(self, lut: Lut) -> Lut:
-        """Return the LUT of this space's values that does what a LUT of sRGB values does."""
+        """Convert a LUT of sRGB values to a LUT of this space's values."""
         if self.is_srgb:
             return lut
         grid = identity_table(max(lut.size, _BAKED)).astype(np.float64)
         return replace(lut, values=self.worked(lambda colours: _through(lut, colours), grid).astype(np.float32))
 
     def _searched(self, aims: Floats, near: NDArray[Any]) -> Floats:
-        """Invert the table by damped Newton steps; where they lead no further, the nearest that was found."""
+        """Invert the table by damped Newton steps; return the nearest value found where they do not converge."""
         found = np.clip(np.asarray(near, np.float64).reshape(-1, 3), 0, 1)
         aim = aims.reshape(-1, 3)
         missing = aim - self.to_srgb(found)
@@ -183,15 +183,15 @@ def space_of(icc: bytes | None) -> Space:
     space = Space(name_of(icc), icc, matrix, table)
     grid = identity_table(9)
     off = np.abs(space.to_srgb(grid) - grid)
-    if off.mean() < _ALIKE and off.max() < _NEVER:  # numbers that programs round make many profiles of sRGB
+    if off.mean() < _ALIKE and off.max() < _NEVER:  # programs round the numbers of sRGB in many ways
         return Space(space.name, icc)
     return space
 
 
 def converted(pixels: NDArray[Any], source: Space, target: Space) -> NDArray[Any]:
-    """Return pixels `[H, W, 3]`, uint8 or uint16, of one space in another, of the same type, relative to white.
+    """Convert pixels `[H, W, 3]`, uint8 or uint16, to another space (relative colorimetric), in the same type.
 
-    Spaces of matrices are converted one by one, within a code of 16 bits; those of tables through a table of 65 points.
+    Between matrix profiles, each pixel is converted within a code of 16 bits; otherwise a table of 65 points is used.
     """
     if source.table is not None or target.table is not None:
         grid = identity_table(65).astype(np.float64)
@@ -232,7 +232,7 @@ def _encode(linear: Floats) -> Floats:
 
 
 def _asked(icc: bytes) -> Floats:
-    """Ask LittleCMS for the sRGB values of a profile at the points of a table, `[B, G, R, 3]`."""
+    """Return the sRGB values of a profile at the points of a table, `[B, G, R, 3]`, by LittleCMS."""
     from PIL import Image, ImageCms
 
     grid = np.rint(255 * identity_table(_POINTS)).astype(np.uint8)
@@ -248,13 +248,13 @@ def _asked(icc: bytes) -> Floats:
             )  # fmt: skip
             total += np.asarray(ImageCms.applyTransform(image, step))
     except (OSError, ImageCms.PyCMSError, ValueError) as error:
-        raise ProfileError("its ICC profile is damaged, or not one that RGB values can be converted with") from error
+        raise ProfileError("its ICC profile is damaged, or cannot convert RGB values") from error
     linear = (total / 255 / _STEPS) ** _POWER @ wide @ srgb_matrix().inverse.T
     return _encode(linear).reshape(grid.shape)
 
 
 def _window(low: float, high: float) -> bytes:
-    """Return a profile of ROMM RGB's primaries whose codes stand for a part of the light's range, to the power 2.4."""
+    """Return a profile with ROMM RGB primaries whose codes cover a part of the light's range, to the power 2.4."""
     numbers = (_POWER, high - low, low)
     curve = struct.pack(">4s4xH2x3i", b"para", 1, *(round(65536 * number) for number in numbers))
     return with_curves("a part of the range", curve, tuple(xyz_tag(*one) for one in _WIDE))  # type: ignore[arg-type]

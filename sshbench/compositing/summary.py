@@ -1,7 +1,7 @@
-"""One self-contained HTML page of many composites: each before and after under a slider, and what could not be made.
+"""One self-contained HTML page of many composites: each before and after under a slider, and the failures.
 
-The page loads nothing from elsewhere and works from a file, by pointer and by keys, in light and dark. All that it says
-stands in it as HTML; the sliders are `page/summary.js`, and without scripts both pictures are shown.
+The page is one file that loads nothing else, and works by pointer and keys, in light and dark. `page/summary.js` moves
+the sliders; without scripts the page shows both pictures.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from sshbench.errors import counted, printable
 from sshbench.whole_file import whole_file
 
 GENERATOR = "sshbench harmonize --jobs"
-"""What the page says that it was made by, by which an earlier one is known."""
+"""The generator that the page states; an earlier page is recognised by it."""
 _SIDE, _FEW, _SMALLEST = (
     900,
     40,
     320,
-)  # pixels; of more pictures than a few each is smaller, so that the page stays small
+)  # sides in pixels, and the number of pictures above which the side shrinks to limit the page's size
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Pair:
     size
         The width and height of both.
     middle
-        Where the middle of the foreground is, in per cent of the width: the line between both starts there.
+        The horizontal centre of the foreground, in per cent of the width, where the dividing line starts.
     """
 
     before: bytes
@@ -63,13 +63,13 @@ class Entry:
     Parameters
     ----------
     title
-        Its heading.
+        The heading.
     pair
-        Its pictures.
+        The pictures.
     facts
-        What stands below: names and texts.
+        Names and texts below the pictures.
     files
-        What was written: names and paths, which the page links to.
+        Names and paths of the written files, to which the page links.
     """
 
     title: str
@@ -79,7 +79,7 @@ class Entry:
 
 
 def side_for(count: int) -> int:
-    """Return the longest side in pixels of each picture on a page of so many."""
+    """Return the longest side in pixels of each picture on a page of `count` pictures."""
     return max(_SMALLEST, round(_SIDE * math.sqrt(min(1.0, _FEW / max(count, 1)))))
 
 
@@ -98,13 +98,13 @@ def write_summary(path: Path, title: str, entries: Sequence[Entry], failures: Se
 
 
 def is_summary(path: Path) -> bool:
-    """Whether a file is a page that `write_summary` wrote."""
+    """Return whether `write_summary` wrote a file."""
     with path.open("rb") as file:
         return f'content="{GENERATOR}"'.encode() in file.read(1000)
 
 
 def page(path: Path, title: str, entries: Sequence[Entry], failures: Sequence[str]) -> str:
-    """Return the page's text. Names are shown as text, whatever they hold; links are relative to `path`."""
+    """Return the page as HTML. Names are escaped, and links are relative to `path`."""
     style, script = (files(__package__).joinpath("page", name).read_text("utf-8") for name in _PARTS)
     made = counted(len(entries), "composite") + (f", {len(failures)} failed" if failures else "")
     bar = (
@@ -120,8 +120,10 @@ def page(path: Path, title: str, entries: Sequence[Entry], failures: Sequence[st
             f'<meta http-equiv="content-security-policy" content="{_POLICY}">',
             f"<title>{_text(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>",
             f"<header><h1>{_text(title)}</h1>",
-            f'<p class="note">{made}. Left of the line the foreground as it was, right of it as it is now: drag over a '
-            "picture, or focus it and use the arrow keys. Pictures are reduced; the links open the files.</p></header>",
+            f'<p class="note">{made}. Left of the line is the picture before, right of it the picture after: drag '
+            f"over a "
+            "picture, or focus it and use the arrow keys. The pictures are reduced; the links open the "
+            "files.</p></header>",
             "<main>",
             _failures(failures),
             bar if entries else "",
@@ -156,7 +158,7 @@ def _card(path: Path, entry: Entry) -> str:
         f'<img class="before" src="{_data(entry.pair.before)}" width="{wide}" height="{high}" alt="{title}, before">'
         '<span class="is-before">before</span><span class="is-after">after</span>'
         f'<input type="range" min="0" max="100" step="any" value="{entry.pair.middle:.1f}" '
-        f'aria-label="{title}: how much is before">'
+        f'aria-label="{title}: position of the line between before and after">'
         f"</div></div><dl>{facts}<dt>files</dt><dd>{links}</dd></dl></article>"
     )
 

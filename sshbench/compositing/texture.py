@@ -1,8 +1,8 @@
-"""Grain and sharpness of a background, measured, and given to the foreground.
+"""Matching the grain and the blur of a foreground to its background.
 
-Grain is measured in the flattest blocks of an image: its covariance between channels, and its size by the correlation
-of neighbouring pixels. Blur is measured at the strongest edges, by how much their gradient falls when they are blurred
-some more (Zhuo, Sim: "Defocus map estimation from a single image", Pattern Recognition 2011).
+Grain is measured in the flattest blocks of an image: the covariance between channels, and the size from the correlation
+of neighbouring pixels. Blur is measured at the strongest edges, from the drop of their gradient under further blurring
+(Zhuo, Sim: "Defocus map estimation from a single image", Pattern Recognition 2011).
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 SEED = 0
-_PART = 1024  # pixels a side that are measured at most
-_BLOCKS = (16, 8)  # pixels a side; small ones where there are few large ones, as in a small foreground
+_PART = 1024  # largest side in pixels of the measured area
+_BLOCKS = (16, 8)  # sides in pixels; small blocks are used if there are few large ones, as in a small foreground
 _ENOUGH = 64
-_FEWEST = 8  # blocks, or edges, without which nothing is measured
-_CLIPPED = 4  # codes from black and white within which noise is cut off
-_LEAST_GRAIN = 0.3  # codes; less is not to be seen
-_MOST_GRAIN = 12.0  # codes; more is the texture of a background without a flat place
-_CALM = 0.1  # of the blocks: those with the least structure
+_FEWEST = 8  # smallest number of blocks or edges for a measurement
+_CLIPPED = 4  # codes from black and white within which noise is clipped
+_LEAST_GRAIN = 0.3  # codes; less is invisible
+_MOST_GRAIN = 12.0  # codes; more is the texture of a background without flat blocks
+_CALM = 0.1  # fraction of the blocks, those with the least structure
 _LEAST_BLUR = 0.3  # pixels of standard deviation
 _MOST_BLUR = 30.0
-_SCALES = (1.0, 1.5)  # of the two gradients, in pixels
+_SCALES = (1.0, 1.5)  # standard deviations of the two gradients, in pixels
 _OPAQUE = 0.99
-_ROWS = 64  # that share a seed
+_ROWS = 64  # rows that share a seed
 _BANDS = 64
 
 Levels = tuple[float, float, float]
@@ -48,17 +48,16 @@ Read = Callable[[slice], NDArray[Any]]
 
 @dataclass(frozen=True, eq=False)
 class Grain:
-    """Noise of a picture.
+    """The noise of a picture.
 
     Parameters
     ----------
     covariance
         `[3, 3]`, of red, green and blue, in squared codes of 255.
     size
-        The standard deviation, in pixels, of the Gaussian by which white noise is blurred to become such grain: 0 to
-        2, where 0 is white noise.
+        The standard deviation, in pixels, of the Gaussian that turns white noise into this grain: 0 (white noise) to 2.
     fine
-        `[3]`, the variance of second differences across and down, over that of white noise of variance 1.
+        The variance of mixed second differences `[3]`, divided by that of white noise with variance 1.
     """
 
     covariance: Floats
@@ -78,11 +77,12 @@ class Matched:
     Parameters
     ----------
     grain
-        The grain added, in codes of 255 a channel; `"unknown"` where it could not be measured; None if not asked for.
+        The grain added to each channel, in codes of 255; `"unknown"` if it could not be measured; None if not
+        requested.
     blur
-        The standard deviation of the blur in pixels, in the same way.
+        The standard deviation of the blur in pixels, `"unknown"` or None, in the same way.
     no_grain, no_blur
-        Why no grain was added, or why the foreground was not blurred; empty where it was, or was not asked for.
+        The reason why no grain was added, or why the foreground was not blurred; otherwise empty.
     """
 
     grain: Levels | Unknown | None = None
@@ -105,7 +105,7 @@ class Matched:
 
 
 AS_IT_WAS = Matched()
-"""The result where neither grain nor blur was asked for."""
+"""The result if neither grain nor blur is requested."""
 
 
 # --- measuring --------------------------------------------------------------------------------------------------------
@@ -119,11 +119,11 @@ def measure_grain(codes: NDArray[Any], valid: Mask | None = None) -> Grain | Non
     codes
         `[H, W, 3]`, 0..255.
     valid
-        `[H, W]`: the pixels that count.
+        The pixels that count, `[H, W]`.
 
     Returns
     -------
-    The grain, or None where there are too few blocks of 8 pixels a side that are valid and not clipped.
+    The grain, or None if there are too few blocks of 8 x 8 pixels that are valid and not clipped.
     """
     for block in _BLOCKS:
         flat = _flat_blocks(codes, valid, block)
@@ -132,7 +132,7 @@ def measure_grain(codes: NDArray[Any], valid: Mask | None = None) -> Grain | Non
             if alike <= 0.02:
                 return Grain(covariance, 0.0, fine)
             known = _calibration(block)
-            if alike > known.likenesses[-1]:  # neither noise nor grain: shades, of which small blocks hold a part
+            if alike > known.likenesses[-1]:  # neither noise nor grain but shading, which small blocks partly contain
                 return Grain(covariance, float(known.sizes[-1]), fine)
             size = float(np.interp(alike, known.likenesses, known.sizes))
             return Grain(covariance / np.interp(size, known.sizes, known.variances), size, fine)
@@ -140,7 +140,7 @@ def measure_grain(codes: NDArray[Any], valid: Mask | None = None) -> Grain | Non
 
 
 def _flat_blocks(codes: NDArray[Any], valid: Mask | None, block: int) -> Floats:
-    """Return blocks `[N, block, block, 3]` of valid pixels that are not clipped, without their mean and their slope."""
+    """Return the blocks `[N, block, block, 3]` of valid, unclipped pixels, minus their mean and slope."""
     height, width = (side // block for side in codes.shape[:2])
     squares, inside = _blocks(codes, block), np.ones(height * width, np.bool_)
     if valid is not None:
@@ -156,9 +156,11 @@ def _blocks(image: NDArray[Any], block: int) -> NDArray[Any]:
 
 
 def _of_blocks(flat: Floats) -> tuple[Floats, float, Floats]:
-    """Return the calmest blocks' covariance of channels, correlation of neighbours (-1..1), and `fine`."""
+    """Return the channel covariance of the flattest blocks, the correlation of neighbours (-1..1), and `fine`."""
     block = flat.shape[1]
-    coarse = flat.reshape(len(flat), 4, block // 4, 4, block // 4, 3).mean(axis=(2, 4))  # structure has more of it
+    coarse = flat.reshape(len(flat), 4, block // 4, 4, block // 4, 3).mean(
+        axis=(2, 4)
+    )  # structure has more energy at this scale than noise
     calm = flat[np.argsort(coarse.var(axis=(1, 2)).sum(axis=-1))[: max(_FEWEST, round(_CALM * len(flat)))]]
     rest = calm[np.argsort(calm.var(axis=(1, 2)).sum(axis=-1))[: max(_FEWEST, len(calm) // 2)]]
     covariance = np.einsum("nyxc,nyxd->cd", rest, rest) / (len(rest) * (block**2 - 3))
@@ -172,7 +174,7 @@ def _of_blocks(flat: Floats) -> tuple[Floats, float, Floats]:
 
 
 class Known(NamedTuple):
-    """What is measured of grain of known sizes and a variance of 1, `[N]` each."""
+    """Measurements `[N]` of grain of known sizes and variance 1."""
 
     sizes: Floats
     likenesses: Floats
@@ -182,7 +184,7 @@ class Known(NamedTuple):
 
 @cache
 def _calibration(block: int) -> Known:
-    """Measure known grain, of which the calmest of small blocks hold less than there is where it is coarse."""
+    """Measure known grain, because the flattest small blocks underestimate coarse grain."""
     sizes = np.array([0, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 1.75, 2])
     found = []
     for size in sizes:
@@ -194,7 +196,7 @@ def _calibration(block: int) -> Known:
 
 
 def _without_slope(blocks: Floats) -> Floats:
-    """Return blocks `[N, B, B, C]` without their mean and their slope."""
+    """Return blocks `[N, B, B, C]` minus their mean and slope."""
     block = blocks.shape[1]
     ramp = np.arange(block) - (block - 1) / 2
     ramp /= np.sqrt((ramp**2).mean())
@@ -213,11 +215,11 @@ def measure_blur(codes: NDArray[Any], valid: Mask | None = None) -> float | None
     codes
         `[H, W, 3]`, 0..255.
     valid
-        `[H, W]`: the pixels that count.
+        The pixels that count, `[H, W]`.
 
     Returns
     -------
-    The standard deviation, in pixels, of the Gaussian that makes such an edge of a step; None where there are too few
+    The standard deviation, in pixels, of the Gaussian that turns a step into such an edge; None if there are too few
     edges.
     """
     from scipy.ndimage import binary_erosion, gaussian_gradient_magnitude, maximum_filter
@@ -255,8 +257,8 @@ def match_blur(scene: Scene, reference: Box) -> tuple[Scene, float | Unknown, st
 
     Returns
     -------
-    The scene; the blur in pixels, 0 where none is needed and `"unknown"` where there are too few edges; and, unless the
-    foreground was blurred, the reason, which continues a sentence after "since".
+    The scene; the blur in pixels, 0 if none is needed and `"unknown"` if there are too few edges; and, unless the
+    foreground was blurred, the reason, as the end of a sentence after "since".
     """
     part = _middle(reference)
     valid = scene.mask[part.slices] == 0 if scene.is_composite else None
@@ -265,7 +267,7 @@ def match_blur(scene: Scene, reference: Box) -> tuple[Scene, float | Unknown, st
     own = measure_blur(_codes(scene.layer.pixels[part.slices]), as_floats(scene.layer.mask[part.slices]) >= _OPAQUE)
     if aim is None or own is None:
         where = "the reference" if aim is None else "the foreground"
-        return scene, "unknown", f"{where} has too few sharp edges to measure blur by"
+        return scene, "unknown", f"{where} has too few sharp edges to measure its blur"
     by = min(math.sqrt(max(aim**2 - own**2, 0)), _MOST_BLUR)
     if by < _LEAST_BLUR:
         compared = f"blur of {aim:.1f} pixels against {own:.1f}"
@@ -274,7 +276,7 @@ def match_blur(scene: Scene, reference: Box) -> tuple[Scene, float | Unknown, st
 
 
 def blurred(layer: Layer, by: float, canvas: Box) -> Layer:
-    """Return a layer blurred as by a lens: light and mask together, beyond its box as far as the background goes."""
+    """Return a layer whose linear light and mask are blurred together; the layer may grow within the background."""
     from scipy.ndimage import gaussian_filter
 
     box = layer.box.grown(math.ceil(3 * by)).within(canvas)
@@ -295,16 +297,15 @@ def blurred(layer: Layer, by: float, canvas: Box) -> Layer:
 
 
 def match_grain(scene: Scene, paint: Paint, seed: int = SEED) -> tuple[Paint, Levels | Unknown, str]:
-    """Return paint with the grain that the foreground lacks.
+    """Return paint that adds the missing grain to the foreground.
 
-    The grain of all of the background counts, since it is the camera's and not a place's. What is added depends on the
-    seed and the place on the layer alone.
+    The grain is measured over the whole background, because it is a property of the camera. The added noise depends
+    only on the seed and the position in the layer.
 
     Returns
     -------
-    The paint; how much is added, in codes of 255 a channel, 0 where the foreground has as much already and `"unknown"`
-    where too little is flat enough to be measured; and, where nothing is added, the reason, which continues a sentence
-    after "since".
+    The paint; the added grain in codes of 255 per channel, 0 if the foreground already has as much and `"unknown"` if
+    too few blocks are flat; and, if no grain is added, the reason, as the end of a sentence after "since".
     """
     layer, behind = scene.layer, scene.background.image.pixels
     aim = measure_grain(*_sampled(lambda rows: behind[rows], scene.mask if scene.is_composite else None, behind.shape))
@@ -318,7 +319,7 @@ def match_grain(scene: Scene, paint: Paint, seed: int = SEED) -> tuple[Paint, Le
     known = _calibration(max(_BLOCKS))
     rounding = 1 / 12 if layer.pixels.dtype == np.uint8 else 0.0
     fine = np.maximum(own.fine - rounding, 0) / np.interp(aim.size, known.sizes, known.fine)
-    own_level = np.minimum(own.levels, np.sqrt(fine))  # shades of a small foreground count in the first alone
+    own_level = np.minimum(own.levels, np.sqrt(fine))  # only the first includes the shading of a small foreground
     missing = np.sqrt(np.maximum(np.minimum(aim.levels, _MOST_GRAIN) ** 2 - own_level**2, 0))
     missing[missing < _LEAST_GRAIN] = 0
     red, green, blue = (float(level) for level in missing)
@@ -341,7 +342,7 @@ def match_grain(scene: Scene, paint: Paint, seed: int = SEED) -> tuple[Paint, Le
 
 
 def _sampled(read: Read, hidden: NDArray[Any] | None, shape: tuple[int, ...]) -> tuple[Floats, Mask | None]:
-    """Rows of an image as codes, in bands a block high and at most 64 of them, and which of their pixels count."""
+    """Return at most 64 bands of an image as codes, each one block high, and the mask of the pixels that count."""
     high = max(_BLOCKS)
     count = max(1, shape[0] // high)
     bands = [slice(i * high, min((i + 1) * high, shape[0])) for i in range(0, count, -(-count // _BANDS))]
@@ -350,7 +351,7 @@ def _sampled(read: Read, hidden: NDArray[Any] | None, shape: tuple[int, ...]) ->
 
 
 def grain_rows(rows: slice, width: int, size: float, seed: int = SEED) -> NDArray[np.float32]:
-    """Return rows of an endless strip of grain `[h, width, 3]` of mean 0 and variance 1, the same however it is cut."""
+    """Return rows `[h, width, 3]` of an endless strip of grain with mean 0 and variance 1."""
     from scipy.ndimage import gaussian_filter1d
 
     reach = math.ceil(4 * size)
@@ -363,7 +364,7 @@ def grain_rows(rows: slice, width: int, size: float, seed: int = SEED) -> NDArra
             noise = gaussian_filter1d(noise, size, axis=axis, radius=reach)
         noise = noise[reach : len(noise) - reach, reach : reach + width]
         kernel = gaussian_filter1d(np.eye(1, 2 * reach + 1, reach), size, axis=1, radius=reach)
-        noise = noise / np.float32((kernel**2).sum())  # of both axes
+        noise = noise / np.float32((kernel**2).sum())  # for both axes
     return np.asarray(noise, np.float32)
 
 
@@ -378,7 +379,7 @@ def _root(correlation: Floats) -> Floats:
 
 
 def _middle(box: Box) -> Box:
-    """Return the middle of a box, no larger than the area that is measured."""
+    """Return the central part of a box, no larger than the measured area."""
     width, height = min(box.width, _PART), min(box.height, _PART)
     left, top = box.left + (box.width - width) // 2, box.top + (box.height - height) // 2
     return Box(left, top, left + width, top + height)

@@ -1,4 +1,4 @@
-"""Turning a foreground: by quarters and mirrors without loss, and by any angle with bicubic interpolation."""
+"""Mirroring and rotating a foreground: losslessly by quarter turns, and by any angle with bicubic interpolation."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from PIL import Image
 from sshbench.compositing.photo import MaskArray, as_floats
 from sshbench.compositing.placement import Box, Layer
 
-_TILE = 512  # pixels on a side of what is turned at a time
-_REACH = 3  # pixels around a point that bicubic interpolation looks at, and one more
+_TILE = 512  # side in pixels of the tiles
+_REACH = 3  # pixels around a point that bicubic interpolation reads, plus one
 
 
 @dataclass(frozen=True)
 class Turn:
-    """A turn of the background's plane by an angle in degrees, clockwise, about a point."""
+    """A rotation by an angle in degrees, clockwise, about a point of the background."""
 
     angle: float
     x: float
     y: float
 
     def forward(self, x: float, y: float) -> tuple[float, float]:
-        """Return where a point comes to lie."""
+        """Return the rotated position of a point."""
         return self._by(self.angle, x, y)
 
     def back(self, x: float, y: float) -> tuple[float, float]:
-        """Return where a point came from."""
+        """Return the position of a point before the rotation."""
         return self._by(-self.angle, x, y)
 
     def box(self, box: Box, *, back: bool = False) -> Box:
-        """Return the smallest upright box of whole pixels around a box that is turned, or turned back."""
+        """Return the bounding box, in whole pixels, of a box that is rotated, or rotated back."""
         move = self.back if back else self.forward
         points = [move(x, y) for x in (box.left, box.right) for y in (box.top, box.bottom)]
         across, down = zip(*points, strict=True)
@@ -44,18 +44,18 @@ class Turn:
     def sampled(
         self, planes: Iterable[Image.Image], to: Box, source: Box, *, margin: int = 0
     ) -> list[NDArray[np.float32]]:
-        """Return the pixels of a box after the turn, by bicubic interpolation.
+        """Return the pixels of a box after the rotation, by bicubic interpolation.
 
         Parameters
         ----------
         planes
-            Images of one channel of floats.
+            Images with one float channel.
         to
-            The box that is filled.
+            The box to fill.
         source
-            The box that the planes cover before the turn.
+            The box of the planes before the rotation.
         margin
-            Pixels more of the planes on each side of that box.
+            Additional pixels of the planes on each side of the box.
         """
         cos, sin = math.cos(math.radians(self.angle)), math.sin(math.radians(self.angle))
         x, y = to.left - self.x, to.top - self.y
@@ -78,22 +78,22 @@ class Turn:
 
 
 def mirrored(image: NDArray[Any], flip: str) -> NDArray[Any]:
-    """Return a view of an image `[H, W, ...]` that is mirrored: `none`, `horizontal`, `vertical` or `both`."""
+    """Return a mirrored view of an image `[H, W, ...]`; `flip` is `none`, `horizontal`, `vertical` or `both`."""
     if flip in ("horizontal", "both"):
         image = image[:, ::-1]
     return image[::-1] if flip in ("vertical", "both") else image
 
 
 def quarters(angle: float) -> int | None:
-    """Return how many quarter turns an angle in degrees is, 0 to 3, or None if it is not a number of them."""
+    """Return the number of quarter turns, 0 to 3, of an angle in degrees, or None for other angles."""
     return round(angle / 90) % 4 if angle % 90 == 0 else None
 
 
 def turned_layer(layer: Layer, turn: Turn, canvas: Box, *, hidden: bool) -> Layer:
-    """Turn a layer; what sticks out of the background is left away.
+    """Rotate a layer and crop it to the background.
 
-    Colours are interpolated in proportion to the mask where the pixels outside the mask have no colour of their own
-    (`hidden`); the layer's own edge, where the photograph ends, becomes as soft as a pixel.
+    If pixels outside the mask have no valid colour (`hidden`), colours are weighted by the mask. The edge of the layer,
+    where the photograph ends, becomes one pixel soft.
 
     Returns
     -------
@@ -125,7 +125,7 @@ def turned_layer(layer: Layer, turn: Turn, canvas: Box, *, hidden: bool) -> Laye
 
 
 def _padded(plane: NDArray[np.float32], own: Box, box: Box) -> Image.Image:
-    """Return the plane, which covers `own`, with zeros around it as far as `box` reaches."""
+    """Return the plane, which covers `own`, padded with zeros to `box`."""
     padded = np.zeros((box.height, box.width), np.float32)
     padded[own.moved(-box.left, -box.top).slices] = plane
     return Image.fromarray(padded)
@@ -134,14 +134,14 @@ def _padded(plane: NDArray[np.float32], own: Box, box: Box) -> Image.Image:
 def quarter_turned(
     shape: tuple[int, int], corner: tuple[int, int], pivot: tuple[float, float], count: int
 ) -> tuple[int, int]:
-    """Return where the left top corner of an image goes that is turned clockwise by quarters about a point.
+    """Return the top left corner of an image after clockwise quarter turns about a point.
 
     Parameters
     ----------
     shape
-        Height and width of the image on the background, before.
+        Height and width of the image on the background before the rotation.
     corner
-        Where its left top corner lies, before.
+        The top left corner of the image before the rotation.
     """
     turn = Turn(90.0 * count, *pivot)
     points = [turn.forward(corner[0] + x, corner[1] + y) for x in (0, shape[1]) for y in (0, shape[0])]
@@ -149,5 +149,5 @@ def quarter_turned(
 
 
 def quarter(image: MaskArray | NDArray[Any], count: int) -> NDArray[Any]:
-    """Return a view of an image `[H, W, ...]` that is turned clockwise by quarters."""
+    """Return a view of an image `[H, W, ...]` after clockwise quarter turns."""
     return np.rot90(image, -count)

@@ -53,40 +53,42 @@ class TripletOptions(Options):
     """What to make: triplets are [foreground, background, ground truth] by dual augmentation; composites are
     [composite, mask, real], where the foreground in a mask takes the look alpha."""
     draws: int = Field(default=1, le=2**31 - 1)
-    """Triplets or composites to make of each photograph."""
+    """The number of triplets or composites for each photograph."""
     crop: int = 224
-    """Sides of the images, in pixels."""
+    """The side of the images in pixels."""
     scale: Sides = (256, 320)
     """Bounds of the short side, in pixels, to which a photograph is resized before a crop is cut. Each crop draws its
         own: the lower bound gives the most global crop, the upper one the most local.
     """
     crops: Crops = "multi"
-    """Two crops of the photograph, or a single one for content and reference alike (the paper's Table 3)."""
+    """Two crops of the photograph, or a single crop that is content and reference (the paper's Table 3)."""
     appearance: Appearance = "lut"
-    """Where the two looks come from: LUTs; computed grades, or known errors of exposure and white balance (ladders);
+    """The source of the two looks: LUTs; computed grades, or known errors of exposure and white balance (ladders);
     the colours of other photographs; two saturations. The paper's Table 4 compares lut, color-transfer and
     saturation."""
     background: Background = "photographed"
-    """For composites: leave the background as photographed, or give it a look of its own."""
+    """For composites: keep the background as photographed, or give it its own look."""
     overlap: Bounds = (0.3, 1.0)
-    """Bounds of the area that the two crops share, as a part of the smaller crop. The paper gives no number; at its
+    """Bounds of the area that the two crops share, as a fraction of the smaller crop. The paper gives no number; at its
         scales, the default excludes nothing.
     """
     strength: Bounds = (1.0, 1.0)
-    """Bounds of how far a LUT or a colour transfer is applied, 0 to 1."""
+    """Bounds of the strength of a LUT or a colour transfer, 0 to 1."""
     saturation: Bounds = (0.4, 1.6)
     """With the appearance saturation: bounds of the factor; 0 is grey and 1 changes nothing."""
     transfers: Annotated[tuple[Transfer, ...], ListAsTuple] = TRANSFERS
     """With the appearance color-transfer: a colour transfer to draw from. By default all four."""
     mask_area: Bounds = (0.05, 0.5)
-    """For composites: bounds of the part of the crop that a generated mask covers."""
+    """For composites: bounds of the fraction of the crop that a generated mask covers."""
     min_mask: float = 0.01
-    """For composites: the smallest part of the crop that a given mask must cover, and must leave free."""
+    """For composites: the smallest fraction of the crop that a given mask must cover, and must leave free."""
 
     def check(self) -> None:
         """Refuse values that no recipe can follow."""
         if self.background == "look" and self.kind != "composites":
-            raise ValueError("a background has a look of its own in every triplet; background is for composites alone")
+            raise ValueError(
+                "the background of a triplet always has its own look; the setting background is only for composites"
+            )
         if self.draws < 1:
             raise ValueError(f"draws is 1 or more, not {self.draws}")
         if not 8 <= self.crop <= 4096:
@@ -112,8 +114,8 @@ class TripletOptions(Options):
 class Settings(TripletOptions):
     """What to make of each photograph, and the seed and the weights of everything that is drawn at random.
 
-    The fields are described where they are declared, in this module; `sshbench generate-triplets --help` shows the same
-    descriptions.
+    The fields are documented where they are declared, in this module; `sshbench generate-triplets --help` shows the
+    same texts.
 
     Raises
     ------

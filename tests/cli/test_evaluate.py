@@ -57,7 +57,7 @@ def test_lpips_alone_without_its_weights_is_one_sentence(tmp_path: Path) -> None
     assert result.returncode == 1
     said = result.stderr.splitlines()
     assert f"{tmp_path}: there is no alexnet*.pth" in said[0]
-    assert said[-1] == "sshbench: lpips could not be computed here; the warning above says why and what to do"
+    assert said[-1] == "sshbench: lpips could not be computed; the warning above says why and what to do"
     assert "Traceback" not in result.stderr
 
 

@@ -128,7 +128,7 @@ def test_the_layer_is_written_beside_the_picture(capsys: pytest.CaptureFixture[s
     assert (layer.alpha > 0).any(axis=1).sum() > 100
     capsys.readouterr()
     assert run(*words.split(), "--layer", "layer.jpg", "--overwrite") == 2
-    assert "JPEG cannot hold a layer's transparency; name it .png, .tif or .webp" in capsys.readouterr().err
+    assert "JPEG cannot hold the transparency of a layer; use the suffix .png, .tif or .webp" in capsys.readouterr().err
     assert run("--foreground", "cut", "--background", "rooms", "--method", "known.py", "-o", "o", "--layer", "l") == 0
     assert read_image("l/1.png").alpha is not None
 
@@ -206,7 +206,7 @@ def test_folders_by_name(capsys: pytest.CaptureFixture[str]) -> None:
         assert Path(f"luts/{number}.cube").is_file()
         assert Path(f"both/{number}.png").is_file()
     assert run(*words) == 2
-    assert "already there; add --overwrite or --skip-existing" in capsys.readouterr().err
+    assert "; add --overwrite or --skip-existing" in capsys.readouterr().err
     Path("out/2.png").unlink()
     assert run(*words, "--skip-existing") == 0
     assert capsys.readouterr().out.endswith("1 picture in out (1 already there)\n")
@@ -278,15 +278,21 @@ def test_the_default_is_said_in_one_sentence(capsys: pytest.CaptureFixture[str])
         ("--background f.png -o o.png", "--foreground is missing"),
         ("--composite f.png -o o.png", "--composite needs --mask"),
         ("--composite f.png --background b.png --mask m.png -o o.png", "not both"),
-        ("--foreground f.png --background b.png -o o.png", "f.png has no transparency to cut it out with; give a mask"),
-        ("--foreground f.png --background rooms -o o.png", "--background rooms is a folder and f.png one file"),
+        ("--foreground f.png --background b.png -o o.png", "f.png has no transparency to use as a mask; give a mask"),
+        ("--foreground f.png --background rooms -o o.png", "--background rooms is a folder, but f.png is one file"),
         ("--foreground cut --background masks --mask rooms -o cut", "would overwrite the input"),
         ("--foreground cut.png --background b.png -o cut.png", "would overwrite the input cut.png"),
         ("--foreground cut.png --background b.png -o out.bmp", "has the suffix '.bmp'"),
-        ("--foreground cut.png --background b.png -o o.png --preview p.jpg", "is a PNG; name it .png"),
+        (
+            "--foreground cut.png --background b.png -o o.png --preview p.jpg",
+            "must be a PNG file; give it the suffix .png",
+        ),
         ("--foreground cut.png --background b.png -o o.png --preview ./o.png", "would be written twice"),
         ("--foreground cut --background rooms -o o.png --preview o.png", "would be written twice"),
-        ("--foreground cut.png --background b.png -o o.png --export-lut l.txt", "is a .cube file; name it so"),
+        (
+            "--foreground cut.png --background b.png -o o.png --export-lut l.txt",
+            "must be a .cube file; give it the suffix .cube",
+        ),
         (
             "--foreground cut.png --background b.png -o o.png --map none --export-lut l.cube",
             "there is no LUT to export",

@@ -113,14 +113,14 @@ def test_tables_as_programs_write_them(table: str) -> None:
 BAD_TABLES = {
     "": "in/jobs.csv: is empty",
     "\n\n": "in/jobs.csv: is empty",
-    HEAD: "in/jobs.csv: there are no rows below the head",
-    "foreground,backgruond,output\n": "line 1: there is no column 'backgruond'; did you mean 'background'?",
-    "\noutput,device\n": "in/jobs.csv, line 2: there is no column 'device'",
-    "output,scale,SCALE\n": "there are two columns 'scale'",
-    "foreground,background\n": "there is no column 'output'",
-    "foreground,background,mask,output,at\nf.png,b.png,m.png,o.png,1,2\n": "line 2: has 6 cells and the head 5; put a",
+    HEAD: "in/jobs.csv: has no rows below the header",
+    "foreground,backgruond,output\n": "line 1: unknown column 'backgruond'; did you mean 'background'?",
+    "\noutput,device\n": "in/jobs.csv, line 2: unknown column 'device'",
+    "output,scale,SCALE\n": "the column 'scale' appears twice",
+    "foreground,background\n": "the column 'output' is missing",
+    "foreground,background,mask,output,at\nf.png,b.png,m.png,o.png,1,2\n": "line 2: has 6 cells, but the header has 5",
     'foreground,output\nf.png,"o.png\n': "in/jobs.csv, line 2: is not CSV (unexpected end of data)",
-    "output\na\0b\n": "holds null characters",
+    "output\na\0b\n": "contains null characters",
     HEAD + ROW.format("o.png,,,,,,") + ROW.format("./o.png,,,,,,"): (
         "in/jobs.csv, line 3: out/o.png would be written twice; in/jobs.csv, line 2 writes it too"
     ),
@@ -160,7 +160,7 @@ def test_rows_that_fail_are_named_and_the_others_are_made(capsys: pytest.Capture
         'f.png,b.png,m.png,6.bmp,"1,2",,,,,,': "line 8: out/6.bmp: has the suffix '.bmp'",
         'text.png,b.png,m.png,7.png,"1,2",,,,,,': "line 9: foreground: in/text.png",
         'f.png,b.png,m.png,8.png,"1,-999",,,,,,': "line 10: the foreground lands outside",
-        'f.png,../in,m.png,9.png,"1,2",,,,,,': "line 11: background: in/../in: is a folder; a row is one picture",
+        'f.png,../in,m.png,9.png,"1,2",,,,,,': "line 11: background: in/../in: is a folder, but a row",
         'f.png,b.png,small.png,13.png,"1,2",,,,,,': "line 12: mask: in/small.png: is 90 x 60 and in/f.png 300 x 200",
         'f.png,b.png,black.png,10.png,"1,2",,,,,,': "line 13: mask: the mask of in/f.png is empty",
         'f.png,text.png,m.png,11.png,"1,2",,,,,,': "line 14: background: in/text.png",
@@ -173,8 +173,8 @@ def test_rows_that_fail_are_named_and_the_others_are_made(capsys: pytest.Capture
     for line, expected in zip(said.err.splitlines(), filter(None, rows.values()), strict=True):
         assert line.startswith(f"sshbench: in/jobs.csv, {expected}")
     assert said.out.splitlines()[-1] == (
-        "1 picture in out (14 failed); before and after: out/jobs.html; mend what failed and run the same command with "
-        "--skip-existing"
+        "1 picture in out (14 failed); before and after: out/jobs.html; correct the failed rows and run the "
+        "same command with --skip-existing"
     )
     assert {path.name for path in Path("out").iterdir()} == {"good.png", "jobs.html", NAME}
     text = Path("out/jobs.html").read_text()
@@ -189,7 +189,7 @@ def test_what_is_there_is_kept_and_on_the_page(capsys: pytest.CaptureFixture[str
     first = Path("out/2.png").stat().st_mtime_ns
     Path("out/5.png").unlink()
     assert run(table, "-o", "out") == 2
-    assert "out/2.png already there; add --overwrite or --skip-existing" in capsys.readouterr().err
+    assert "out/2.png already exists; add --overwrite or --skip-existing" in capsys.readouterr().err
     assert run(table, "-o", "out", "--skip-existing") == 0
     assert Path("out/2.png").stat().st_mtime_ns == first
     assert capsys.readouterr().out.splitlines()[-1].startswith("1 picture in out (1 already there); before and after")
@@ -264,7 +264,7 @@ def test_what_lies_beside_a_picture_is_made_again_with_it() -> None:
 def test_a_page_of_somebody_else_is_not_replaced(capsys: pytest.CaptureFixture[str]) -> None:
     Path("in/jobs.html").write_text("mine")
     assert run(HEAD + ROW.format('1.png,"1,2",,,,,')) == 2
-    assert "in/jobs.html: is there already and no page of sshbench" in capsys.readouterr().err
+    assert "in/jobs.html: exists and is not a page of sshbench" in capsys.readouterr().err
     assert Path("in/jobs.html").read_text() == "mine"
     assert not Path("in/1.png").exists()
 
@@ -298,7 +298,7 @@ def test_the_page_loads_nothing_and_its_links_lead_to_the_files() -> None:
     assert not re.search(r"https?://|url\(|@import|javascript:", text)
     assert [(Path("out") / unquote(link)).is_file() for link in page.links] == [True, True]
     assert all(not set(link) & set(" #?") for link in page.links)
-    assert page.labels == ["all", "a b#?%.png: how much is before"]
+    assert page.labels == ["all", "a b#?%.png: position of the line between before and after"]
     assert 'step="any" value="50.0"' in text
 
 

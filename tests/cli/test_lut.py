@@ -198,7 +198,7 @@ class TestApply:
     def test_16_bits_into_jpeg_are_rounded_and_it_is_said(self, tmp_path: Path, cube: Path) -> None:
         write_image(tmp_path / "in.png", ImageFile(noise(np.uint16, 20, 20, 3)))
         result = run("lut", "apply", tmp_path / "in.png", cube, "-o", tmp_path / "out.jpg")
-        assert "rounded from 16 bits per channel to the 8 of JPEG" in result.output
+        assert "rounded from 16 to the 8 bits per channel of JPEG" in result.output
         assert Image.open(tmp_path / "out.jpg").mode == "RGB"
 
     def test_exif_stays_without_the_thumbnail(self, tmp_path: Path, cube: Path) -> None:
@@ -267,7 +267,7 @@ class TestApplyToMany:
         (out / "trip" / "c.tif").write_bytes(b"mine")
         result = shell("lut", "apply", photos, cube, "-o", out)
         assert result.returncode == 2
-        assert "c.tif already there; add --overwrite or --skip-existing" in result.stderr
+        assert "c.tif already exists; add --overwrite or --skip-existing" in result.stderr
         assert tree(out) == {"trip/c.tif"}
 
         result = run("lut", "apply", photos, cube, "-o", out, "--skip-existing")
@@ -301,7 +301,7 @@ class TestApplyToMany:
         assert not (tmp_path / "out").exists()
 
     @pytest.mark.parametrize(
-        ("output", "reason"), [("out.jpg", "names one file for 3 images"), ("out.gif", "3 images written")]
+        ("output", "reason"), [("out.jpg", "is one file, but there are 3 images"), ("out.gif", "3 images written")]
     )
     def test_a_file_name_for_several(self, photos: Path, cube: Path, tmp_path: Path, output: str, reason: str) -> None:
         result = shell("lut", "apply", photos, cube, "-o", tmp_path / output)
@@ -332,7 +332,7 @@ class TestApplyToMany:
         for source in (tmp_path / "empty", tmp_path / "*.jpg"):
             result = shell("lut", "apply", source, cube, "-o", tmp_path / "out")
             assert result.returncode == 2
-            assert "no PNG, TIFF, JPEG or WebP image there" in result.stderr
+            assert "contains no PNG, TIFF, JPEG or WebP image" in result.stderr
 
     def test_a_bar_shows_rate_and_time_left_on_a_terminal(self, photos: Path, cube: Path, tmp_path: Path) -> None:
         command = shlex.join([sys.executable, "-m", "sshbench", "lut", "apply", str(photos), str(cube)])

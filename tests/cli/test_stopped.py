@@ -18,10 +18,10 @@ WORDS = COMMANDS | {
     "evaluate": "evaluate -m reinhard -m pitie --metrics psnr,ssim --workers 2 -q -o out",
 }
 SAID = {
-    "harmonize": "the same command with --skip-existing goes on",
-    "lut apply": "the same command with --skip-existing goes on",
-    "generate-triplets": "the same command goes on with the rest",
-    "evaluate": "the same command goes on where it was",
+    "harmonize": "the same command with --skip-existing continues",
+    "lut apply": "the same command with --skip-existing continues",
+    "generate-triplets": "the same command continues with the rest",
+    "evaluate": "the same command continues where it stopped",
 }
 
 

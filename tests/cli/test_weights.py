@@ -52,7 +52,7 @@ class TestList:
         assert result.exit_code == 0
         lines = {line.split()[0]: line for line in result.output.splitlines()[2:-2]}
         assert lines.keys() == {*carded(), "ssh-lut"}
-        assert "ours, which ship" in lines["ssh-lut"]
+        assert "shipped with sshbench" in lines["ssh-lut"]
         assert lines["ssh-lut"].endswith("nothing")
         assert "CC BY-NC-SA 4.0: non-commercial use alone" in lines["harmonizer"]
         assert lines["harmonizer"].endswith("sshbench weights get harmonizer")
@@ -203,7 +203,7 @@ class TestImport:
 
     def test_ours_need_none(self, tmp_path: Path) -> None:
         save_weights(tmp_path / "w", SSH(width=2).state_dict(), WeightsCard(method="ssh", architecture={"width": 2}))
-        with pytest.raises(SshbenchError, match="use it where it is, with --weights"):
+        with pytest.raises(SshbenchError, match="use it in its place, with --weights"):
             run("import", tmp_path / "w")
 
 
@@ -239,7 +239,10 @@ class TestExport:
     def test_onnx_gives_the_same_at_other_sizes(self, checkpoint: Path, tmp_path: Path) -> None:
         onnxruntime = pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
         pytest.importorskip("onnxscript", reason="the extra onnx is not installed")
-        assert "onnxruntime gives the same to" in run("export", "ssh", "--weights", checkpoint, "-o", "a.onnx").output
+        assert (
+            "onnxruntime gives the same results within"
+            in run("export", "ssh", "--weights", checkpoint, "-o", "a.onnx").output
+        )
         session = onnxruntime.InferenceSession("a.onnx", providers=["CPUExecutionProvider"])
         content, reference = torch.rand(3, 3, 32, 80) * 2 - 1, torch.rand(3, 3, 33, 21) * 2 - 1
         (image,) = session.run(["image"], {"content": content.numpy(), "reference": reference.numpy()})

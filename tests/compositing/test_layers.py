@@ -94,7 +94,7 @@ def test_a_layer_s_file_is_described_as_the_background_s(tmp_path: Path, suffix:
 
 def test_jpeg_holds_no_layer(tmp_path: Path) -> None:
     result = sshbench.harmonize(F, B, M, method=Known(), at=(10, 20))
-    with pytest.raises(SshbenchError, match=r"JPEG cannot hold a layer's transparency; name it \.png"):
+    with pytest.raises(SshbenchError, match=r"JPEG cannot hold the transparency of a layer; use the suffix \.png"):
         result.save_layer(tmp_path / "layer.jpg")
     assert not list(tmp_path.iterdir())
 

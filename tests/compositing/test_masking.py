@@ -70,7 +70,7 @@ def test_a_box_finds_what_it_holds(times: int) -> None:
         ("auto:dog", "there are auto:person and grabcut:x,y,w,h"),
         ("grabcut:1,2,3", "is not grabcut:x,y,w,h in whole pixels"),
         ("grabcut:100,100,400,20", "is not inside the photograph of 320 x 240 pixels"),
-        ("grabcut:0,0,320,240", "learns the background from what is outside"),
+        ("grabcut:0,0,320,240", "learns the background from outside the box"),
     ],
 )
 def test_what_is_refused(request_: str, said: str) -> None:

@@ -208,16 +208,16 @@ def test_nothing_is_changed_that_was_given() -> None:
         ({"at": (1, 2, 3)}, "is not x,y"),
         ({"at": "nan,2"}, "is not x,y"),
         ({"at": "1,2", "anchor": "feet"}, "anchor is corner or top-left"),
-        ({"anchor": "top"}, "--anchor top is the point that --at places"),
-        ({"center": True, "at": (1, 2)}, "--center says where"),
+        ({"anchor": "top"}, "--anchor top needs --at"),
+        ({"center": True, "at": (1, 2)}, "--center already sets"),
         ({"center": True, "fit": "40%"}, "fit: '40%' is not a width or a height, such as height=40%"),
-        ({"center": True, "fit": "height=-3"}, "the object's height is above 0, not -3"),
+        ({"center": True, "fit": "height=-3"}, "the object's height must be above 0, not -3"),
         ({"center": True, "fit": "width=9", "scale": 2.0}, "by --fit or by --scale, not by both"),
-        ({"center": True, "rotate": float("inf")}, "rotate is a number of degrees, not inf"),
-        ({"fit": "height=40%"}, "say where it goes with --at x,y, or --center"),
-        ({"anchor": "bottom", "at": "50%,-1%"}, "--at 50%,-1%; give the place of its anchor, bottom"),
+        ({"center": True, "rotate": float("inf")}, "rotate must be a number of degrees, not inf"),
+        ({"fit": "height=40%"}, "give the position with --at x,y or --center"),
+        ({"anchor": "bottom", "at": "50%,-1%"}, "--at 50%,-1%; give the position of its anchor, bottom"),
         ({"anchor": "right", "at": "-40,0", "rotate": 30.0}, "lands outside the background of 320 x 240"),
-        ({"center": True, "fit": "height=0.1"}, "leaves nothing of a foreground"),
+        ({"center": True, "fit": "height=0.1"}, "leaves no pixel of a foreground"),
     ],
 )
 def test_what_does_not_go_together(place: dict[str, Any], said: str) -> None:
@@ -227,7 +227,7 @@ def test_what_does_not_go_together(place: dict[str, Any], said: str) -> None:
 
 
 def test_a_composite_is_placed_already() -> None:
-    with pytest.raises(SshbenchError, match="a composite is placed already"):
+    with pytest.raises(SshbenchError, match="a composite already contains its foreground"):
         sshbench.harmonize(F, None, M, method=SAME, rotate=10.0)
 
 

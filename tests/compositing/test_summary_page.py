@@ -50,7 +50,7 @@ def test_the_sliders(page_file: Path, device: str) -> None:
         page.goto(page_file.as_uri())
         page.wait_for_selector("body.ready")
         assert cuts(page) == [25, 60]
-        first = page.get_by_role("slider", name="one: how much is before")
+        first = page.get_by_role("slider", name="one: position of the line between before and after")
         first.focus()
         for _ in range(3):
             page.keyboard.press("ArrowRight")

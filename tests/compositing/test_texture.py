@@ -141,13 +141,13 @@ def test_what_cannot_be_measured_is_said_and_left() -> None:
     assert (result.matched.grain, result.matched.blur) == ("unknown", "unknown")
     assert str(result.matched) == (
         "no grain added, since too little of the foreground is flat enough to measure its grain; "
-        "not blurred, since the foreground has too few sharp edges to measure blur by"
+        "not blurred, since the foreground has too few sharp edges to measure its blur"
     )
     assert (result.pixels[50:-50, 50:-50] == 255).all()
     other = sshbench.harmonize(behind, front, mask(), method=Known(), finish=Finish(match_grain=True, match_blur=True))
     assert str(other.matched) == (
         "no grain added, since too little of the background is flat enough to measure its grain; "
-        "not blurred, since the reference has too few sharp edges to measure blur by"
+        "not blurred, since the reference has too few sharp edges to measure its blur"
     )
 
 

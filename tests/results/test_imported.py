@@ -131,7 +131,7 @@ class TestCommand:
 
     def test_what_is_there_is_not_replaced_by_chance(self, file: Path, tmp_path: Path) -> None:
         self.run(file, "--out", tmp_path)
-        with pytest.raises(SshbenchError, match="is there; add --overwrite, or another name with --method"):
+        with pytest.raises(SshbenchError, match="exists; add --overwrite, or give another name with --method"):
             self.run(file, "--out", tmp_path)
         self.run(file, "--out", tmp_path, "--overwrite")
 

@@ -343,7 +343,7 @@ def test_parts_of_grades_go_by_name_and_rungs_are_in_all(photos: Path, tmp_path:
     stored = load_triplets(tmp_path / "ladders")
     assert rows_of(stored, "held-out") == list(range(len(stored)))
     said = make(photos, tmp_path / "no", *words, "--appearance", "ladders", "--lut-part", "train")
-    assert "--lut-part is for --appearance lut and grades" in said
+    assert "--lut-part needs --appearance lut or grades" in said
 
 
 def test_rows_of_a_part_have_both_looks_in_it(photos: Path, tmp_path: Path) -> None:
@@ -379,10 +379,10 @@ def test_a_store_under_looks_is_a_benchmark(photos: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--background", "look"], "background is for composites"),
+        (["--background", "look"], "the setting background is only for composites"),
         (["--appearance", "grades", "--luts", "luts"], "--luts is for --appearance lut"),
-        (["--appearance", "color-transfer", "--lut-part", "train"], "--lut-part is for --appearance lut and grades"),
-        (["--appearance", "saturation", "--weight", "a=1"], "--weight is for --appearance lut, grades and ladders"),
+        (["--appearance", "color-transfer", "--lut-part", "train"], "--lut-part needs --appearance lut or grades"),
+        (["--appearance", "saturation", "--weight", "a=1"], "--weight needs --appearance lut, grades or ladders"),
         (["--appearance", "ladders", "--weight", "3 EV=1"], "there are -2 EV, -1 EV, +1 EV"),
     ],
 )

@@ -100,7 +100,7 @@ def test_progress_tells_the_rate_and_the_failures(photos: Path, tmp_path: Path) 
 def test_more_failures_than_allowed_end_non_zero_and_keep_the_output(photos: Path, tmp_path: Path) -> None:
     ended = run("--source", photos, "-o", tmp_path / "out", "--max-failures", "0.01", *SMALL)
     assert ended.returncode == 1
-    assert "1.6% could not be made and --max-failures allows 1.0%; the output is kept" in ended.stderr
+    assert "1.6% could not be used, and --max-failures allows 1.0%; the output is kept" in ended.stderr
     assert read_manifest(str(tmp_path / "out")).rows == 60
 
 

@@ -70,7 +70,7 @@ def test_other_text_is_refused(text: str) -> None:
         ({"crops": "two"}, "crops"),
         ({"appearance": "blur"}, "appearance is lut or grades or ladders or color-transfer or saturation"),
         ({"kind": "composites", "background": "plain"}, "background is photographed or look, not 'plain'"),
-        ({"background": "look"}, "background is for composites"),
+        ({"background": "look"}, "the setting background is only for composites"),
         ({"draws": 0}, "draws"),
         ({"crop": 4}, "crop"),
         ({"scale": (200, 320)}, "scale .* 224 to 65535"),

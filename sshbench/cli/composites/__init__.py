@@ -1,1 +1,1 @@
-"""What `sshbench harmonize` makes: planning pictures from options, folders or a table, and making them."""
+"""Planning the pictures of `sshbench harmonize` from options, folders or a table, and making them."""

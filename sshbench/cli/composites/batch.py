@@ -1,4 +1,4 @@
-"""Making many pictures, one after the other: what is there already, what fails, and what the user is told."""
+"""Making many pictures one after another: existing files, failures, and the messages to the user."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 @dataclass
 class Done:
-    """What came of a batch: how many pictures were made and were there already, and the failures, a sentence each."""
+    """The outcome of a batch: the number of new and of existing pictures, and one sentence for each failure."""
 
     made: int = 0
     there: int = 0
@@ -39,7 +39,7 @@ class Done:
         return f"{counted(self.made, 'picture')} in {place}" + (f" ({', '.join(notes)})" if notes else "")
 
     def tried(self, work: Callable[[], T], progress: Progress, *, origin: str | None = None, strict: bool) -> T | None:
-        """Do the work of one picture; if it fails, say so and go on, unless `strict`."""
+        """Do the work of one picture; report a failure and return None, or raise it if `strict`."""
         try:
             return work()
         except (SshbenchError, OSError) as error:
@@ -67,14 +67,14 @@ def make_all(
     Raises
     ------
     SshbenchError, OSError
-        Files are there already, or a single picture cannot be made.
+        Files already exist, or the only picture cannot be made.
     """
     kept = _kept(jobs, existing)
     todo = [job for job in jobs if not kept.issuperset(job.files)]
     methods.of(jobs[0].look)
     done = Done(there=len(jobs) - len(todo))
     if len(jobs) > 1:
-        go_on("pictures that are finished are kept; the same command with --skip-existing goes on")
+        go_on("finished pictures are kept; the same command with --skip-existing continues")
     with Progress("picture", len(todo), quiet=quiet) as progress:
         for job in todo:
             work = partial(make, job, kept, methods.of(job.look), max_pixels)
@@ -93,12 +93,12 @@ def make_table(
     table: Path, rows: Sequence[Row], output: str | None, methods: Methods, existing: str | None,
     max_pixels: int | None, *, quiet: bool,
 ) -> Done:  # fmt: skip
-    """Make the pictures of a table, and a page of all of them that are there, also from an earlier run.
+    """Make the pictures of a table, and a page of all pictures that exist, including those of an earlier run.
 
     Raises
     ------
     SshbenchError, OSError
-        Files are there already, or rows would overwrite each other's files or what they read.
+        Files already exist, or a row would overwrite an input or the output of another row.
     """
     from sshbench.compositing.summary import Entry, is_summary, side_for, write_summary
 
@@ -106,11 +106,11 @@ def make_table(
     folder = Path(output or table.parent)
     page = folder / f"{table.stem}.html"
     if page.exists() and existing != "overwrite" and not is_summary(page):
-        raise SshbenchError(f"{page}: is there already and no page of sshbench; rename the table, or add --overwrite")
+        raise SshbenchError(f"{page}: exists and is not a page of sshbench; rename the table, or add --overwrite")
     side, origins = side_for(len(rows)), Origins(folder)
     done, entries = Done(), list[Entry]()
     folder.mkdir(parents=True, exist_ok=True)
-    go_on("pictures that are finished are kept; the same command with --skip-existing goes on and makes the page")
+    go_on("finished pictures are kept; the same command with --skip-existing continues and makes the page")
 
     def enter(row: Row, job: Job, progress: Progress) -> None:
         method, stays = methods.of(job.look), kept.intersection(job.files)
@@ -144,24 +144,27 @@ def make_table(
             progress.step()
     write_summary(page, f"Composites of {table.name}", entries, done.failures)
     if not quiet:
-        way = "; mend what failed and run the same command with --skip-existing" if done.failures else ""
+        way = "; correct the failed rows and run the same command with --skip-existing" if done.failures else ""
         click.echo(f"{done.said(folder)}; before and after: {page}{way}")
     return done
 
 
 def _kept(jobs: Sequence[Job], existing: str | None) -> set[Path]:
-    """Return the files that are there and stay.
+    """Return the existing files that stay unchanged.
 
     Raises
     ------
     SshbenchError
-        Files are there and nothing was said of them, or a job would overwrite what another reads or writes.
+        Files exist and no option says what to do with them, or a job would overwrite a file that another reads or
+        writes.
     """
     check_inputs_survive(jobs)
     there = {path for job in jobs for path in job.files if would_replace(path)}
     if there and existing is None:
         others = f" and {len(there) - 1} more" if len(there) > 1 else ""
-        raise SshbenchError(f"{min(there)}{others} already there; add --overwrite or --skip-existing")
+        raise SshbenchError(
+            f"{min(there)}{others} already exist{'' if others else 's'}; add --overwrite or --skip-existing"
+        )
     return there if existing == "skip" else set()
 
 
@@ -193,7 +196,7 @@ def _title(job: Job, folder: Path) -> str:
 
 
 def _facts(row: Row) -> list[tuple[str, str]]:
-    """Return what a row says, as the page shows it: the names of its files, then its options in one line."""
+    """Return the values of a row for the page: the names of its files, then its options in one line."""
     files = [(name, Path(row.cells[name]).name) for name in SOURCES if name in row.cells]
     left_out = {*SOURCES, "output", *(name.replace("_", "-") for name in BESIDE)}
     options = " · ".join(f"{name} {cell}" for name, cell in row.cells.items() if name not in left_out)

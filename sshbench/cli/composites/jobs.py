@@ -1,4 +1,4 @@
-"""Which files become which pictures, and how: a `Job` for each picture of `sshbench harmonize`."""
+"""The pictures of `sshbench harmonize`: a `Job` for each, with its input files, output files and options."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from sshbench.compositing.harmonize import LutSpace, MapChoice
 
 SOURCES = ("foreground", "background", "composite", "mask")
-"""The options that name the files that are read."""
+"""The options that name input files."""
 BESIDE = {"layer": ".png", "psd": ".psd", "export_lut": ".cube", "preview": ".png"}
-"""The options that name what is written beside a picture, and the suffix of such files in a folder."""
+"""The options that name further output files, and the suffix of these files in a folder."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """How a picture is made."""
+    """The options that decide how a picture is made."""
 
     place: Place
     finish: Finish
@@ -40,12 +40,12 @@ class Look:
 
     @classmethod
     def taken(cls, values: dict[str, Any]) -> Look:
-        """Take the options of a picture out of the values that the command was given.
+        """Remove the options of a picture from the values of the command, and return them as a look.
 
         Raises
         ------
         SshbenchError
-            The values do not go together.
+            The values contradict each other.
         """
         from sshbench.colour.strength import Amount
         from sshbench.compositing.painting import check_amount
@@ -65,7 +65,7 @@ class Job:
     beside
         The files that are written beside the picture, by the option that requests each file.
     origin
-        Where the job stands in a table, for messages: `jobs.csv, line 3`.
+        The row of the job in a table, for messages: `jobs.csv, line 3`.
     """
 
     foreground: Path
@@ -96,12 +96,12 @@ def plan(
     sources
         The files or folders of `SOURCES`.
     output, beside
-        Files, or folders if the first source is one.
+        Files, or folders if the first source is a folder.
 
     Raises
     ------
     SshbenchError
-        The options do not go together, a folder has no image, or a file has no partner of its name.
+        The options contradict each other, a folder has no image, or a file has no partner of the same name.
     """
     foreground, background, composite, mask = (sources.get(name) for name in SOURCES)
     if composite is not None and (foreground is not None or background is not None):
@@ -110,7 +110,7 @@ def plan(
         lacking = "--foreground" if foreground is None else "--background"
         raise SshbenchError(f"{lacking} is missing; give --foreground and --background, or --composite with --mask")
     if composite is not None and mask is None:
-        raise SshbenchError("--composite needs --mask, white where the foreground is")
+        raise SshbenchError("--composite needs --mask, an image that is white where the foreground is")
     first = composite if composite is not None else foreground
     assert first is not None
     written = {name: text for name, text in beside.items() if text is not None}
@@ -121,7 +121,7 @@ def plan(
         return _pairs(look, Path(first), given, output, written)
     for option, text in given.items():
         if text is not None and Path(text).is_dir():
-            raise SshbenchError(f"{option} {text} is a folder and {first} one file; give a file, or folders for both")
+            raise SshbenchError(f"{option} {text} is a folder, but {first} is one file; give two files or two folders")
     _check_names(output, written)
     behind, cut = (None if text is None else Path(text) for text in (background, mask))
     extra = {name: Path(text) for name, text in written.items()}
@@ -129,7 +129,7 @@ def plan(
 
 
 def _check_names(output: str, beside: Mapping[str, str]) -> None:
-    """Refuse files whose suffix is of another format than what is written to them."""
+    """Refuse output files whose suffix belongs to another format."""
     from sshbench.compositing.layers import check_holds_alpha
     from sshbench.images.files import format_of
     from sshbench.images.psd import check_psd
@@ -140,9 +140,9 @@ def _check_names(output: str, beside: Mapping[str, str]) -> None:
     if "psd" in beside:
         check_psd(beside["psd"])
     if "preview" in beside and format_of(beside["preview"]) != "PNG":
-        raise SshbenchError(f"--preview {beside['preview']} is a PNG; name it .png")
+        raise SshbenchError(f"--preview {beside['preview']} must be a PNG file; give it the suffix .png")
     if "export_lut" in beside and Path(beside["export_lut"]).suffix.lower() != ".cube":
-        raise SshbenchError(f"--export-lut {beside['export_lut']} is a .cube file; name it so")
+        raise SshbenchError(f"--export-lut {beside['export_lut']} must be a .cube file; give it the suffix .cube")
 
 
 def _pairs(
@@ -167,7 +167,7 @@ def _pairs(
         background, mask = (p.get(name) if isinstance(p, Mapping) else p for p in partners.values())
         extra = {option: Path(folder) / f"{name}{BESIDE[option]}" for option, folder in beside.items()}
         suffix = (background or source).suffix
-        suffix = suffix if suffix.lower() in SUFFIXES else ".png"  # of a format that is read alone
+        suffix = suffix if suffix.lower() in SUFFIXES else ".png"  # a format that sshbench only reads
         jobs.append(Job(source, background, mask, Path(output) / f"{name}{suffix}", look, extra))
     return jobs
 
@@ -181,20 +181,22 @@ def _by_name(folder: Path, output: str) -> dict[str, Path]:
     for path in images_below(folder, [*SUFFIXES, *READ_ALONE], without=Path(output)):
         name = same_name(path.relative_to(folder).with_suffix("").as_posix())
         if name in found:
-            raise SshbenchError(f"{found[name]} and {path} have one name; keep one of them in the folder")
+            raise SshbenchError(
+                f"{found[name]} and {path} have the same name up to the suffix; keep one of them in the folder"
+            )
         found[name] = path
     if not found:
-        raise SshbenchError(f"{folder}: no image there of a format that is read")
+        raise SshbenchError(f"{folder}: contains no image that sshbench reads")
     return found
 
 
 def check_inputs_survive(jobs: Sequence[Job]) -> None:
-    """Refuse jobs that would write over a file that one of them reads, or twice to one place.
+    """Refuse jobs that would overwrite an input, or write the same file twice.
 
     Raises
     ------
     SshbenchError
-        A job would write over an input, or two jobs would write the same file.
+        A job would overwrite an input, or two jobs would write the same file.
     """
     inputs = {
         os.path.realpath(path): path for job in jobs for path in (job.foreground, job.background, job.mask) if path
@@ -208,6 +210,6 @@ def check_inputs_survive(jobs: Sequence[Job]) -> None:
                 raise SshbenchError(f"{start}{target} would overwrite the input {inputs[place]}")
             if place in targets:
                 other = targets[place].origin
-                way = f"{other} writes it too" if other and other != job.origin else "give each file a place of its own"
+                way = f"{other} writes it, too" if other and other != job.origin else "give each output its own file"
                 raise SshbenchError(f"{start}{target} would be written twice; {way}")
             targets[place] = job

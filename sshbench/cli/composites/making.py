@@ -1,4 +1,4 @@
-"""Making one picture of `sshbench harmonize`, with what is written beside it."""
+"""Making one picture of `sshbench harmonize` with its further output files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Methods:
-    """The methods of a command, each opened once; the first use of one says what the user should know about it."""
+    """The methods of a command, each opened once; the first use prints the choice and the licence."""
 
     def __init__(self, device: str | None, *, quiet: bool) -> None:
         self._device, self._quiet = device, quiet
@@ -52,13 +52,13 @@ def _why(chosen: str) -> str:
     from sshbench.compositing.harmonize import PREFERRED
 
     before = PREFERRED[: PREFERRED.index(chosen)] if chosen in PREFERRED else ()
-    missing = f", as there are no weights of {' and '.join(before)} here" if before else ""
+    missing = f", because the weights of {' and '.join(before)} are not installed" if before else ""
     return f"Method: {chosen}{missing}."
 
 
 @dataclass(frozen=True)
 class Made:
-    """A finished picture: a line on how the picture was made and, if they were requested, its small copies."""
+    """A finished picture: the line that describes it and, if requested, its small copies."""
 
     said: str
     pair: Pair | None = None
@@ -106,9 +106,9 @@ def make(job: Job, kept: Container[Path], method: Method, max_pixels: int | None
         else:
             result.save(path, quality=look.quality)
     box, image = result.reference, result.photo.image
-    how = "its own picture, enlarged" if result.colour_map is None else f"{result.colour_map.kind} map"
+    how = "the method's output, enlarged" if result.colour_map is None else f"{result.colour_map.kind} map"
     format = format_of(job.output)
-    rounded = "" if image.bits in BITS[format] else f", rounded to 8 bits a channel, which {format} holds"
+    rounded = "" if image.bits in BITS[format] else f", rounded to the 8 bits per channel of {format}"
     around = f"{box.left},{box.top},{box.width},{box.height}"
     pair = None
     if side:
@@ -119,7 +119,7 @@ def make(job: Job, kept: Container[Path], method: Method, max_pixels: int | None
 
 
 def small_copies(job: Job, max_pixels: int | None, side: int) -> Pair:
-    """Return the small copies, before and after, of a picture that was made before.
+    """Return small copies, before and after, of an existing picture.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def small_copies(job: Job, max_pixels: int | None, side: int) -> Pair:
 
 
 def _middle(scene: Scene) -> float:
-    """Return where the middle of the foreground is, in per cent of the background's width."""
+    """Return the horizontal centre of the foreground, in per cent of the background's width."""
     return 50 * (scene.landing.left + scene.landing.right) / scene.canvas.width
 
 

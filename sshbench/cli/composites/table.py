@@ -1,7 +1,7 @@
-"""A table of composites, `--jobs jobs.csv`: one row a picture, whose cells stand for options of the command.
+"""A table of composites, `--jobs jobs.csv`: one row for each picture, whose cells are options of the command.
 
-A cell is read as the command line reads the option; an empty one leaves the command line's value. What is wrong with
-the table as a whole is an error at once; what is wrong with a row is kept with it, so that the others can be made.
+A cell is parsed like the option on the command line; an empty cell keeps the command line's value. A fault of the whole
+table raises an error at once; a fault of a row is kept in the row, so that the other rows can be made.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sshbench.regular_file import read_regular
 
 MOST_BYTES = 64 << 20
 _OF_THE_COMMAND = ("jobs", "device", "max_pixels", "existing", "quiet", "help")
-"""Options that hold for all pictures and are no columns."""
+"""Options that apply to all pictures and cannot be columns."""
 
 
 class TableError(SshbenchError):
@@ -30,14 +30,14 @@ class TableError(SshbenchError):
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table: a picture to make, or the reason why there is none.
+    """A row of the table: a picture to make, or the reason why it cannot be made.
 
     Parameters
     ----------
     line
-        Where the row starts in the file, from 1.
+        The line on which the row starts, counted from 1.
     cells
-        The texts of the row's cells, by column; empty cells are left out.
+        The texts of the row's non-empty cells, by column.
     """
 
     line: int
@@ -52,18 +52,18 @@ def read_rows(path: Path, command: click.Command, values: Mapping[str, Any], fol
     Parameters
     ----------
     path
-        The file, CSV in UTF-8 with a head; its relative paths start at its folder.
+        The file, CSV in UTF-8 with a header; input paths are relative to its folder.
     command
-        The command whose options the columns stand for.
+        The command whose options are the columns.
     values
         The values from the command line, by the names of the options.
     folder
-        The folder that relative output paths start at.
+        The folder to which output paths are relative.
 
     Raises
     ------
     TableError
-        The file is not such a table, has no rows, or has a column that is not an option.
+        The file is not CSV, has no rows, or has a column that is not an option.
     """
     options = _columns(command)
     rows = []
@@ -74,12 +74,12 @@ def read_rows(path: Path, command: click.Command, values: Mapping[str, Any], fol
         except (SshbenchError, OSError) as error:
             rows.append(Row(line, cells, error=f"{path}, line {line}: {sentence(error)}"))
     if not rows:
-        raise TableError(f"{path}: there are no rows below the head")
+        raise TableError(f"{path}: has no rows below the header; add one row for each picture")
     return rows
 
 
 def _columns(command: click.Command) -> dict[str, click.Option]:
-    """Return the options of the command that a column may stand for, by their names without dashes in front."""
+    """Return the options that may be columns, by their names without leading dashes."""
     found = {}
     for option in command.params:
         if isinstance(option, click.Option) and option.name not in _OF_THE_COMMAND:
@@ -90,13 +90,13 @@ def _columns(command: click.Command) -> dict[str, click.Option]:
 
 
 def _records(path: Path, options: Mapping[str, click.Option]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield the line and the cells of each row that has any."""
+    """Yield the line number and the cells of each row that is not empty."""
     try:
         text = read_regular(path, MOST_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise TableError(f"{path}: byte {error.start} is not UTF-8; save the table as CSV in UTF-8") from error
     if "\0" in text:
-        raise TableError(f"{path}: holds null characters, as no text does; save the table as CSV in UTF-8")
+        raise TableError(f"{path}: contains null characters; save the table as CSV in UTF-8")
     head = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=head.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)
@@ -117,23 +117,26 @@ def _records(path: Path, options: Mapping[str, click.Option]) -> Iterator[tuple[
             continue
         if len(cells) > len(names) and any(cells[len(names) :]):
             raise TableError(
-                f"{path}, line {line}: has {len(cells)} cells and the head {len(names)}; put a cell that holds a "
+                f"{path}, line {line}: has {len(cells)} cells, but the header has {len(names)}; put a cell that "
+                f"contains a "
                 f'{"tab" if delimiter == chr(9) else delimiter} in quotes, such as "50%,95%"'
             )
         yield line, {name: cell for name, cell in zip(names, cells, strict=False) if cell}
     if not names:
-        raise TableError(f"{path}: is empty; its first line names columns, such as foreground,background,mask,output")
+        raise TableError(
+            f"{path}: is empty; write the columns in the first line, such as foreground,background,mask,output"
+        )
 
 
 def _head(path: Path, line: int, cells: list[str], options: Mapping[str, click.Option]) -> list[str]:
     names = [cell.lower().replace("_", "-").removeprefix("--") for cell in cells]
     for name, cell in zip(names, cells, strict=True):
         if name and name not in options:
-            raise TableError(f"{path}, line {line}: there is no column {cell!r}{suggestion(name, options)}")
+            raise TableError(f"{path}, line {line}: unknown column {cell!r}{suggestion(name, options)}")
         if name and names.count(name) > 1:
-            raise TableError(f"{path}, line {line}: there are two columns {cell!r}; leave out one of them")
+            raise TableError(f"{path}, line {line}: the column {cell!r} appears twice; remove one of them")
     if "output" not in names:
-        raise TableError(f"{path}, line {line}: there is no column 'output', the file of each picture; add it")
+        raise TableError(f"{path}, line {line}: the column 'output' is missing; add it with the file of each picture")
     return names
 
 
@@ -154,19 +157,23 @@ def _job(
         raise SshbenchError("output is empty; name the file of this picture")
     files = {str(options[name].name): cell for name, cell in cells.items()}
     for name in SOURCES:
-        if name == "mask" and request_of(given[name]):  # a mask that is to be found
+        if name == "mask" and request_of(given[name]):  # an automatic mask
             continue
         if name in files:
             given[name] = str(path.parent / files[name])
         if given[name] is not None and not Path(given[name]).is_file():
-            what = "is a folder; a row is one picture" if Path(given[name]).is_dir() else "there is no such file"
+            what = (
+                "is a folder, but a row makes one picture; give a file"
+                if Path(given[name]).is_dir()
+                else "there is no such file"
+            )
             raise SshbenchError(f"{name}: {given[name]}: {what}")
     if "weights" in files and (path.parent / files["weights"]).exists():
         given["weights"] = str(path.parent / files["weights"])
     for name, suffix in BESIDE.items():
         if name in files:
             given[name] = str(folder / files[name])
-        elif given[name] is not None:  # a folder, of the command line
+        elif given[name] is not None:  # the command line names a folder
             given[name] = str(Path(given[name]) / Path(cells["output"]).with_suffix(suffix))
     sources, beside = ({name: given.pop(name) for name in names} for names in (SOURCES, BESIDE))
     (job,) = plan(Look.taken(given), sources, str(folder / cells["output"]), beside, f"{path}, line {line}")

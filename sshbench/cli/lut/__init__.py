@@ -7,11 +7,11 @@ import click
 from sshbench.cli.groups import LazyGroup
 
 COMMANDS = {
-    "apply": ("sshbench.cli.lut.apply:apply", "Put images through a LUT."),
+    "apply": ("sshbench.cli.lut.apply:apply", "Apply a LUT to images."),
     "bake": ("sshbench.cli.lut.bake:bake", "Write the hundred looks as .cube files."),
-    "convert": ("sshbench.cli.lut.convert:convert", "Turn .cube into Hald and back, change the size."),
-    "info": ("sshbench.cli.lut.info:info", "Say what is in LUT files."),
-    "preview": ("sshbench.cli.lut.preview:preview", "Show what LUTs do, on one contact sheet."),
+    "convert": ("sshbench.cli.lut.convert:convert", "Convert between .cube and Hald, or change the size."),
+    "info": ("sshbench.cli.lut.info:info", "Describe LUT files."),
+    "preview": ("sshbench.cli.lut.preview:preview", "Show the effect of LUTs on a contact sheet."),
 }
 
 

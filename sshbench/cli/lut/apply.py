@@ -36,29 +36,44 @@ class ImageJob:
 @click.argument("images", nargs=-1, required=True, type=LutName(), metavar="IMAGE...")  # the last word may be the LUT
 @click.argument("lut", type=LutName(), metavar="LUT")
 @click.option(
-    "-o", "--output", required=True, type=click.Path(), metavar="OUT", help="A file for one image, or a folder."
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(),
+    metavar="OUT",
+    help="The output: a file for one image, or a folder.",
 )
-@click.option("--strength", type=Within(0, 1), default=1.0, show_default=True, help="Blend: 0 is the input, 1 the LUT.")
 @click.option(
-    "--interpolation", type=click.Choice(["trilinear", "tetrahedral"]), default="trilinear", show_default=True
+    "--strength",
+    type=Within(0, 1),
+    default=1.0,
+    show_default=True,
+    help="How far the LUT is applied: 0 keeps the input, 1 applies the whole LUT.",
 )
+@click.option(
+    "--interpolation", type=click.Choice(["trilinear", "tetrahedral"]), default="trilinear", show_default=True,
+    help="The interpolation between the points of a 3D table.",
+)  # fmt: skip
 @click.option(
     "--quality",
     type=click.IntRange(1, 100),
-    help="The quality of JPEG and WebP. By default 95, or that of the source JPEG if it is higher; lossless WebP stays "
-    "lossless.",
+    help="The quality of JPEG and WebP. By default 95, or the quality of the source JPEG if it is higher; lossless "
+    "WebP stays lossless.",
 )
 @max_megapixels
 @click.option("--overwrite", "existing", flag_value="overwrite", help="Replace files that exist.")
 @click.option(
-    "--skip-existing", "existing", flag_value="skip", help="Keep files that exist; continues an interrupted run."
+    "--skip-existing",
+    "existing",
+    flag_value="skip",
+    help="Keep the files that exist and make the missing ones, to continue after an interruption.",
 )
 @click.option(
     "--jobs",
     type=click.IntRange(1),
     default=min(4, processors()),
     show_default="number of processors, at most 4",
-    help="The number of images to work on at a time.",
+    help="The number of images to process at a time.",
 )
 @click.option("--quiet", "-q", is_flag=True, help="Print only errors and warnings.")
 @click.pass_context
@@ -79,12 +94,12 @@ def apply(
 
     IMAGE is a PNG, TIFF, JPEG or WebP file, a folder (including the folders below it), or a pattern in quotes. LUT is a
     .cube file, a Hald image or the name of a look. OUT is a file if it has the suffix of an image and there is one
-    image; otherwise OUT is a folder, in which the paths below a given folder appear again.
+    image; otherwise OUT is a folder that repeats the paths below a given folder.
 
     Images keep 8 or 16 bits, the ICC profile, EXIF, XMP, resolution and transparency. Grey images become RGB. An
-    embedded thumbnail, which would show the old colours, is dropped. The LUT acts on the values as they are stored;
-    most LUTs are made for sRGB. An output appears whole or not at all, and no input is ever overwritten. If an image
-    fails, the command names it, does the others, and ends with exit code 2.
+    embedded thumbnail, which would show the old colours, is dropped. The LUT acts on the stored values; most
+    LUTs are made for sRGB. An output appears whole or not at all, and no input is ever overwritten. If an image
+    fails, the command names it, processes the others, and ends with exit code 2.
 
     \b
     sshbench lut apply holiday.jpg golden-hour -o warm.jpg
@@ -100,11 +115,13 @@ def apply(
     done = [job for job in plan if would_replace(job.target)]
     if done and existing is None:
         others = f" and {len(done) - 1} more" if len(done) > 1 else ""
-        raise SshbenchError(f"{done[0].target}{others} already there; add --overwrite or --skip-existing")
+        raise SshbenchError(
+            f"{done[0].target}{others} already exist{'' if others else 's'}; add --overwrite or --skip-existing"
+        )
     todo = plan if existing != "skip" else [job for job in plan if job not in set(done)]
 
     if len(plan) > 1:
-        go_on("images that are finished are kept; the same command with --skip-existing goes on")
+        go_on("finished images are kept; the same command with --skip-existing continues")
     failures = _run(todo, read_lut(lut_path), strength, interpolation, quality, max_pixels, jobs, quiet)
     for job in todo:
         if job in failures:
@@ -118,7 +135,7 @@ def apply(
 
 
 def plan_jobs(images: Sequence[str], output: str) -> list[ImageJob]:
-    """Pair each image that `images` names with the file that it becomes.
+    """Pair each image with its output file.
 
     Raises
     ------
@@ -139,7 +156,7 @@ def plan_jobs(images: Sequence[str], output: str) -> list[ImageJob]:
         else:
             found = {path: Path(path.name)}
         if not found:
-            raise SshbenchError(f"{text}: no PNG, TIFF, JPEG or WebP image there")
+            raise SshbenchError(f"{text}: contains no PNG, TIFF, JPEG or WebP image")
         for image, relative in found.items():
             sources.setdefault(image, relative)
 
@@ -147,7 +164,7 @@ def plan_jobs(images: Sequence[str], output: str) -> list[ImageJob]:
     named = Path(output).suffix and not os.path.isdir(output) and not output.endswith((os.sep, "/"))
     if named and (single or Path(output).suffix.lower() in SUFFIXES):
         if len(sources) > 1:
-            raise SshbenchError(f"{output} names one file for {len(sources)} images; give a folder as -o")
+            raise SshbenchError(f"{output} is one file, but there are {len(sources)} images; give a folder as -o")
         format_of(output)
         return [ImageJob(source, Path(output)) for source in sources]
     return [ImageJob(source, Path(output) / relative) for source, relative in sources.items()]
@@ -162,7 +179,7 @@ def _check(plan: Sequence[ImageJob], others: Sequence[Path]) -> None:
             raise SshbenchError(f"{job.target} would overwrite the input {inputs[target]}; choose another -o")
         if target in taken:
             both = f"{taken[target].source} and {job.source}"
-            raise SshbenchError(f"{both} would both become {job.target}; give the folder that holds both")
+            raise SshbenchError(f"{both} would both be written to {job.target}; give the folder that contains both")
         taken[target] = job
 
 
@@ -206,7 +223,7 @@ def _apply(
     quality: int | None,
     max_pixels: int | None,
 ) -> str:
-    """Convert one image; return what the user should know about it."""
+    """Convert one image; return a note for the user, or an empty string."""
     from sshbench.images.exif import without_thumbnail
     from sshbench.images.files import BITS, format_of, write_image
     from sshbench.images.reading import read_image
@@ -218,7 +235,7 @@ def _apply(
     exif = without_thumbnail(image.exif) if image.exif else None
     job.target.parent.mkdir(parents=True, exist_ok=True)
     write_image(job.target, replace(image, pixels=pixels, exif=exif), quality=quality)
-    return "" if image.bits in BITS[kind] else f"{job.target}: rounded from 16 bits per channel to the 8 of {kind}"
+    return "" if image.bits in BITS[kind] else f"{job.target}: rounded from 16 to the 8 bits per channel of {kind}"
 
 
 def _summary(made: int, skipped: int, failed: int, output: str) -> str:

@@ -1,4 +1,4 @@
-"""The names on the command line: LUTs by file or look, folders, patterns, images."""
+"""Names on the command line: LUTs by file or look, folders, patterns and images."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class LutName(click.ParamType[str]):
 
 
 def find_all_luts(texts: Sequence[str]) -> list[Path]:
-    """Return the files that `texts` name; a folder or a pattern stands for all LUTs in it.
+    """Return the LUT files that `texts` name; a folder or a pattern means all LUTs in it.
 
     Raises
     ------
@@ -46,13 +46,13 @@ def find_all_luts(texts: Sequence[str]) -> list[Path]:
         else:
             more = [find_lut(text)]
         if not more:
-            raise SshbenchError(f"{text}: no .cube file or Hald image there")
+            raise SshbenchError(f"{text}: contains no .cube file or Hald image")
         found += more
     return list(dict.fromkeys(found))
 
 
 def is_pattern(text: str) -> bool:
-    """Return whether `text` is a glob pattern that the shell did not expand, and not a file of that name."""
+    """Return whether `text` is a glob pattern and not the name of an existing file."""
     return glob.has_magic(text) and not os.path.lexists(text)
 
 

@@ -7,12 +7,17 @@ import click
 
 @click.command()
 @click.option(
-    "-o", "--output", default="luts", show_default=True, type=click.Path(file_okay=False), help="Folder for the files."
+    "-o",
+    "--output",
+    default="luts",
+    show_default=True,
+    type=click.Path(file_okay=False),
+    help="The folder of the files.",
 )
 def bake(output: str) -> None:
     """Write the hundred looks as .cube files.
 
-    The same version of sshbench writes the same bytes, and replaces files of the same names. Each look is a small
+    The same version of sshbench writes the same bytes. Files of the same names are replaced. Each look is a small
     function in sshbench/lut/looks; editors and sshbench itself read the files.
 
     \b

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=LutName(), metavar="FILE...")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array with one object for each file.")
-@click.option("--table", is_flag=True, help="Put the numbers of the table and the shaper into the JSON.")
+@click.option("--table", is_flag=True, help="Add the values of the table and the shaper to the JSON.")
 @click.pass_context
 def info(ctx: click.Context, files: tuple[str, ...], as_json: bool, table: bool) -> None:
     """Describe LUT files: kind, size, domain, range, strength, order.
@@ -29,8 +29,8 @@ def info(ctx: click.Context, files: tuple[str, ...], as_json: bool, table: bool)
 
     \b
     strength     mean CIEDE2000 between a grid over the domain and its image, in sRGB (1 is just visible)
-    monotone     no output channel falls where its own input channel rises
-    grey order   a lighter grey never comes out darker
+    monotone     every output channel rises with its own input channel
+    grey order   a lighter grey stays lighter
 
     \b
     sshbench lut info golden-hour

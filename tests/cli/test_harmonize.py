@@ -177,7 +177,7 @@ def test_lightness_and_colour() -> None:
     [
         ("--strength 2.5", "2.5 is not in the range 0<=x<=2"),
         ("--colour -1", "-1.0 is not in the range 0<=x<=2"),
-        ("--map none --lightness 2", "nothing lies beyond it"),
+        ("--map none --lightness 2", "cannot be extrapolated"),
     ],
 )
 def test_other_strengths(words: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:

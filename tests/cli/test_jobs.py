@@ -122,7 +122,7 @@ BAD_TABLES = {
     'foreground,output\nf.png,"o.png\n': "in/jobs.csv, line 2: is not CSV (unexpected end of data)",
     "output\na\0b\n": "contains null characters",
     HEAD + ROW.format("o.png,,,,,,") + ROW.format("./o.png,,,,,,"): (
-        "in/jobs.csv, line 3: out/o.png would be written twice; in/jobs.csv, line 2 writes it too"
+        "in/jobs.csv, line 3: out/o.png would be written twice; in/jobs.csv, line 2 writes it, too"
     ),
     HEAD + ROW.format("../in/f.png,,,,,,"): "line 2: out/../in/f.png would overwrite the input in/f.png",
 }

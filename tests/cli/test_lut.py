@@ -297,7 +297,7 @@ class TestApplyToMany:
         (photos / "trip" / "a.jpg").write_bytes((photos / "a.jpg").read_bytes())
         result = shell("lut", "apply", photos / "a.jpg", photos / "trip" / "a.jpg", cube, "-o", tmp_path / "out")
         assert result.returncode == 2
-        assert "would both become" in result.stderr
+        assert "would both be written to" in result.stderr
         assert not (tmp_path / "out").exists()
 
     @pytest.mark.parametrize(
@@ -414,7 +414,7 @@ class TestConvert:
         [
             (["b.txt"], "written as .cube, or as a Hald image"),
             (["b.cube", "--level", "4"], "are for Hald images"),
-            (["b.png", "--size", "4"], "has --level"),
+            (["b.png", "--size", "4"], "for a Hald image, use --level"),
             (["b.cube", "--size", "300"], "2 to 256"),
             (["curved.cube"], "add --overwrite"),
         ],

@@ -475,7 +475,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no such map": ({"map": "linear"}, "unknown map 'linear'; choose lut, polynomial or none"),
     "strength": ({"strength": 2.5}, "the strength is 0 to 2, not 2.5"),
     "lightness": ({"lightness": -1}, "the lightness is 0 to 2, not -1"),
-    "beyond a picture": ({"map": "none", "strength": 0.8, "colour": 1.5}, "nothing lies beyond it"),
+    "beyond a picture": ({"map": "none", "strength": 0.8, "colour": 1.5}, "cannot be extrapolated"),
     "reference": ({"reference": "here"}, "'here' is not auto, full or x,y,w,h"),
     "reference outside": ({"reference": "200,100,150,10"}, "reaches outside the background of 300 x 200"),
     "no picture": ({"map": "none"}, "known predicts a colour map and no picture"),

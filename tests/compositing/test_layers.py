@@ -159,5 +159,5 @@ def test_a_background_that_was_not_kept(tmp_path: Path) -> None:
     write_image(tmp_path / "b.png", ImageFile(pixels=photo("rocket") * np.uint16(257)))
     scene = open_scene(F, tmp_path / "b.png", M)
     result = harmonize_scene(scene, Known(), map="lut", reference="auto", in_place=True, keep=False)
-    with pytest.raises(SshbenchError, match="was not kept"):
+    with pytest.raises(SshbenchError, match="overwritten by the result and not kept"):
         result.save_psd(tmp_path / "a.psd")

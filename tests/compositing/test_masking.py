@@ -67,7 +67,7 @@ def test_a_box_finds_what_it_holds(times: int) -> None:
 @pytest.mark.parametrize(
     ("request_", "said"),
     [
-        ("auto:dog", "there are auto:person and grabcut:x,y,w,h"),
+        ("auto:dog", "give auto:person, grabcut:x,y,w,h or a file"),
         ("grabcut:1,2,3", "is not grabcut:x,y,w,h in whole pixels"),
         ("grabcut:100,100,400,20", "is not inside the photograph of 320 x 240 pixels"),
         ("grabcut:0,0,320,240", "learns the background from outside the box"),

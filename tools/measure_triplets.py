@@ -22,9 +22,9 @@ from scipy import stats
 from sshbench.folders import data_folder
 from sshbench.images.decode import decode_photo
 from sshbench.lut.bank import LutBank
-from sshbench.triplets.crops import resize_box
 from sshbench.triplets.recipe import boxes, make_recipe, make_recipes, overlap
 from sshbench.triplets.render import render
+from sshbench.triplets.resize_box import resize_box
 from sshbench.triplets.settings import Settings
 from sshbench.triplets.sources import open_source
 from tests.triplets.test_recipe import monte_carlo

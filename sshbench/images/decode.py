@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 
-from sshbench.images import codecs
 from sshbench.images.beyond_pillow import Reader, read_float_tiff, reader_of
 from sshbench.images.exif import orientation
 from sshbench.images.files import ImageFile, to_8_bit
 from sshbench.images.icc import srgb, to_srgb
+from sshbench.images.jpeg import is_one_scan
 from sshbench.images.masks import Beside
 from sshbench.images.opening import MAX_BYTES, Encoded, ImageFileError, check_pixels, opened
 from sshbench.images.reading import sixteen_bit_samples
@@ -121,7 +121,7 @@ def _decode(encoded: Encoded, image: Any, short_side: int | None, min_side: int,
     if is_jpeg:
         part = next(d for d in (8, 4, 2, 1) if spare >= d and (too_many or not (width % d or height % d)))
     most = min(part**2, _REDUCED_CLAIM) * max_pixels
-    if too_many and not (width * height <= most and data is not None and codecs.is_one_scan(data)):
+    if too_many and not (width * height <= most and data is not None and is_one_scan(data)):
         check_pixels(encoded.name, image.size, max_pixels)
     if min(width, height) < min_side:
         raise ImageFileError(encoded.name, f"is {width} x {height} pixels; the short side needs {min_side}")

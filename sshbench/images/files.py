@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sshbench.errors import FULL
-from sshbench.images import codecs
+from sshbench.images import sixteen_bit
 from sshbench.images.exif import orientation_of, turned_upright
 from sshbench.images.jpeg_metadata import exif_that_fits, xmp_segments
 from sshbench.images.opening import ImageFileError
@@ -165,9 +165,9 @@ def write_image(path: str | os.PathLike[str], image: ImageFile, *, quality: int 
     try:
         with whole_file(path) as temporary, open(temporary, "wb") as file:
             if kind == "TIFF":
-                codecs.write_tiff(file, samples, **metadata)  # type: ignore[arg-type]
+                sixteen_bit.write_tiff(file, samples, **metadata)  # type: ignore[arg-type]
             elif kind == "PNG" and image.bits == 16:
-                codecs.write_png_16(file, samples, **metadata)  # type: ignore[arg-type]
+                sixteen_bit.write_png_16(file, samples, **metadata)  # type: ignore[arg-type]
             else:
                 _write_with_pillow(path, file, kind, samples, image, quality)
     except OSError as error:

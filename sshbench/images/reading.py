@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
 
-from sshbench.images import codecs
+from sshbench.images import sixteen_bit
 from sshbench.images.beyond_pillow import reader_of
 from sshbench.images.exif import exif_of_tiff, stored_layout
 from sshbench.images.files import Coding, ImageFile, ImageFileWarning
@@ -248,7 +248,7 @@ def sixteen_bit_samples(image: Any, name: str, encoded: Encoded | None) -> NDArr
     A TIFF comes turned upright, as Pillow loads it. Without `encoded`, of which a colour image is decoded twice, Pillow
     gives colours 8 bits.
     """
-    mode, transparent = codecs.raw_mode(image), image.info.get("transparency")
+    mode, transparent = sixteen_bit.raw_mode(image), image.info.get("transparency")
     if image.mode.startswith("I;16") or (image.format == "PPM" and image.mode == "I"):
         if ";12" in mode:
             raise ImageFileError(name, "holds 12-bit values; save it with 8 or 16 bits a channel")
@@ -260,7 +260,7 @@ def sixteen_bit_samples(image: Any, name: str, encoded: Encoded | None) -> NDArr
         return _with_key_as_alpha(np.repeat(grey[..., None], 3, axis=-1), (transparent,) * 3)
     if ";16" not in mode or encoded is None:
         return None
-    samples = codecs.decode_16_bit(encoded, image, mode)
+    samples = sixteen_bit.decode_16_bit(encoded, image, mode)
     if mode.startswith("RGBa"):
         return _unmultiplied(samples)
     return samples if transparent is None else _with_key_as_alpha(samples, transparent)
@@ -268,7 +268,7 @@ def sixteen_bit_samples(image: Any, name: str, encoded: Encoded | None) -> NDArr
 
 def _samples(image: Any, name: str, encoded: Encoded | None) -> Any:
     """Decode to `[H, W, 3 or 4]` in Pillow's layout."""
-    mode, transparent = codecs.raw_mode(image), image.info.get("transparency")
+    mode, transparent = sixteen_bit.raw_mode(image), image.info.get("transparency")
     if image.mode == "CMYK":
         from sshbench.images.icc import inks_to_srgb
 

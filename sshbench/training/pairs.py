@@ -20,9 +20,9 @@ from sshbench.images.masks import as_8_bit, read_mask
 from sshbench.images.opening import MAX_BYTES
 from sshbench.regular_file import read_regular
 from sshbench.training.options import PairSettings
-from sshbench.triplets.crops import resize_box
 from sshbench.triplets.dataset import Sample, first_usable
 from sshbench.triplets.held_out import Part, in_part
+from sshbench.triplets.resize_box import resize_box
 from sshbench.triplets.source import SourceError, skipping
 
 Pixels = NDArray[np.uint8]

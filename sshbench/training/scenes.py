@@ -19,12 +19,12 @@ from sshbench.images.boxes import box_around
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.table import identity_table
 from sshbench.training.options import Shares
-from sshbench.triplets.crops import resize_box
 from sshbench.triplets.dataset import RECIPE, VIEWS, Sample, TripletDataset, first_usable
 from sshbench.triplets.families import SIZE, Table, grade, ladder, transfer_table
 from sshbench.triplets.masks import generate_mask
 from sshbench.triplets.recipe import Box, Recipe
 from sshbench.triplets.render import render_crops
+from sshbench.triplets.resize_box import resize_box
 from sshbench.triplets.settings import TRANSFERS
 from sshbench.triplets.source import SkippedImage
 

@@ -7,7 +7,7 @@ import json
 from sshbench.errors import counted
 from sshbench.triplets.luts import SHIPPED
 from sshbench.triplets.manifest import Manifest, Run
-from sshbench.triplets.shard_file import columns
+from sshbench.triplets.shard_file import SHARDS, columns
 
 _SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000)
 _LISTED = 20
@@ -72,7 +72,7 @@ def _front_matter(manifest: Manifest) -> str:
             "- config_name: default",
             "  data_files:",
             "  - split: train",
-            "    path: data/train-*.parquet",
+            f"    path: {SHARDS}",
             "---",
         ]
     )

@@ -21,6 +21,7 @@ from sshbench.options import reason_of
 from sshbench.triplets.codecs import Codec, codec_versions
 from sshbench.triplets.held_out import Part
 from sshbench.triplets.settings import Settings, SettingsError
+from sshbench.triplets.shard_file import shard_name
 from sshbench.triplets.storage import Storage
 
 StoreKind = Literal["pixels", "recipes"]
@@ -63,7 +64,7 @@ class ShardRecord:
     @property
     def file(self) -> str:
         """The name of the shard below the output folder."""
-        return f"data/train-{self.number:05d}.parquet"
+        return shard_name(self.number)
 
     @property
     def name(self) -> str:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.bank import LutBank
 from sshbench.triplets.appearance import TRANSFER_FUNCTIONS, saturate
-from sshbench.triplets.crops import resize_box
 from sshbench.triplets.masks import generate_mask, mask_part
 from sshbench.triplets.recipe import Box, Recipe, boxes
+from sshbench.triplets.resize_box import resize_box
 from sshbench.triplets.settings import Settings, Transfer
 from sshbench.triplets.source import Partners, SkippedImage
 

@@ -12,16 +12,24 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from sshbench.triplets.manifest import Run
 from sshbench.triplets.recipe import make_recipe
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from sshbench.triplets.manifest import Run
+
+SHARDS = "data/train-*.parquet"
+"""The pattern of the names that `shard_name` gives."""
 _GROUP_BYTES = 32 << 20
 _GROUP_ROWS = 10_000
 
 IMAGES = {"triplets": ("foreground", "background", "ground_truth"), "composites": ("composite", "mask", "real")}
+
+
+def shard_name(number: int) -> str:
+    """Return the name of the file of a shard below the folder of its store."""
+    return f"data/train-{number:05d}.parquet"
 
 
 def columns(run: Run) -> dict[str, str]:

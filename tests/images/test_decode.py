@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from sshbench.images import decode
-from sshbench.images.codecs import is_one_scan
 from sshbench.images.decode import decode_photo
 from sshbench.images.files import ImageFile, write_image
+from sshbench.images.jpeg import is_one_scan
 from sshbench.images.opening import ImageFileError
 from sshbench.images.reading import read_rgb
 from tests.images import odd_images

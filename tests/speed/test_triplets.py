@@ -29,10 +29,10 @@ from sshbench.images.decode import decode_photo
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.bank import LutBank
 from sshbench.triplets.codecs import Codec
-from sshbench.triplets.crops import resize_box
 from sshbench.triplets.engine import generate, plan
 from sshbench.triplets.luts import open_bank
 from sshbench.triplets.recipe import Recipe, boxes, make_recipes
+from sshbench.triplets.resize_box import resize_box
 from sshbench.triplets.settings import Settings
 from sshbench.triplets.shard_file import ParquetShard
 from sshbench.triplets.sources import open_source

@@ -16,10 +16,10 @@ from sshbench.lut.apply import apply_lut
 from sshbench.lut.bank import LutBank
 from sshbench.lut.table import Lut, identity_table
 from sshbench.triplets.appearance import TRANSFER_FUNCTIONS, saturate
-from sshbench.triplets.crops import resize_box
 from sshbench.triplets.masks import generate_mask, mask_part
 from sshbench.triplets.recipe import Crop, Recipe, boxes, make_recipe
 from sshbench.triplets.render import Rendered, RenderedComposite, crop_around, render
+from sshbench.triplets.resize_box import resize_box
 from sshbench.triplets.settings import TRANSFERS, Settings
 from sshbench.triplets.source import Partners, SkippedImage, Source
 from sshbench.triplets.sources import open_source

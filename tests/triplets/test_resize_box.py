@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from sshbench.triplets import crops
-from sshbench.triplets.crops import resize_box
+from sshbench.triplets import resize_box as module
 from sshbench.triplets.recipe import Box
+from sshbench.triplets.resize_box import resize_box
 
-needs_kernel = pytest.mark.skipif(not crops.available(), reason="the native kernel was not built")
+needs_kernel = pytest.mark.skipif(not module.available(), reason="the native kernel was not built")
 
 
 def image(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
@@ -48,8 +48,8 @@ def test_kernels_for_all_processors_give_the_same_pixels(monkeypatch: pytest.Mon
     array = image(301, 403)
     for size in (1, 15, 16, 17, 100, 224):
         box = (20.25, 31.5, 402.75, 290.125)
-        for kernel in range(crops._resize.kernels()):
-            monkeypatch.setattr(crops, "_kernel", kernel)
+        for kernel in range(module._resize.kernels()):
+            monkeypatch.setattr(module, "_kernel", kernel)
             assert np.array_equal(resize_box(array, box, size), pillow(array, box, size))
 
 
@@ -57,7 +57,7 @@ def test_kernels_for_all_processors_give_the_same_pixels(monkeypatch: pytest.Mon
 def test_the_fallback_gives_the_same_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     array, box = image(480, 640), (20.25, 31.5, 420.75, 432.0)
     native = resize_box(array, box, 224)
-    monkeypatch.setattr(crops, "_resize", None)
+    monkeypatch.setattr(module, "_resize", None)
     assert np.array_equal(resize_box(array, box, 224), native)
 
 

@@ -23,26 +23,6 @@ _ROWS = 64  # filtered and compressed at a time, so that temporaries stay small
 _SWAPPED = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 
 
-def is_one_scan(jpeg: bytes) -> bool:
-    """Whether a JPEG holds all its channels in one sequential scan (ITU-T T.81, B.2).
-
-    Such a JPEG is decoded row by row. Of all other JPEGs, such as progressive ones, libjpeg keeps all coefficients in
-    memory.
-    """
-    at, channels = 2, 0
-    while at + 4 <= len(jpeg) and jpeg[at] == 0xFF:
-        marker = jpeg[at + 1]
-        if marker == 0xFF:  # padding
-            at += 1
-            continue
-        if marker in (0xC0, 0xC1) and at + 10 <= len(jpeg):
-            channels = jpeg[at + 9]
-        elif marker == 0xDA:
-            return channels > 0 and jpeg[at + 4] == channels
-        at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
-    return False
-
-
 def raw_mode(image: Any) -> str:
     """Return Pillow's name for an undecoded open image's samples, such as `"RGB;16B"`, or "" if there is none."""
     tiles = getattr(image, "tile", ())

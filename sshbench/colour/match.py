@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,6 @@ ColourFunction = Callable[[Floats], Floats]
 """A function from colours `[N, 3]` to colours `[N, 3]`, both in one space and unbounded."""
 
 Space = Literal["srgb", "linear", "lab", "ycbcr"]
-SPACES: tuple[Space, ...] = get_args(Space)
 
 
 def in_space(space: Space, fit: Callable[[Floats, Floats], ColourFunction], source: Floats, target: Floats) -> Floats:

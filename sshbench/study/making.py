@@ -39,7 +39,6 @@ from sshbench.whole_file import whole_file, whole_folder
 PICTURES, LINKS, METRICS = "pictures", "links.csv", "metrics.csv"
 REFERENCES = {"acr": "target", "pairs": "background", "rank": "target"}
 MOST_METHODS = 12
-MOST_SUBJECTS = 5000
 
 
 @dataclass(frozen=True)

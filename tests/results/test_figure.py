@@ -110,8 +110,28 @@ def test_a_large_figure_stays_below_two_megabytes(tmp_path: Path) -> None:
     rows = [Pictures(str(i), base, base, {f"m{k}": np.roll(base, k * 40 + i, 0) for k in range(5)}) for i in range(5)]
     write_figure(tmp_path / "f.pdf", grid(rows, [f"m{k}" for k in range(5)]), 384)
     assert (tmp_path / "f.pdf").stat().st_size < MOST
-    write_figure(tmp_path / "same.pdf", grid(rows, [f"m{k}" for k in range(5)]), 384)
-    assert (tmp_path / "f.pdf").read_bytes() == (tmp_path / "same.pdf").read_bytes()
+
+
+def test_a_figure_is_the_same_file_each_time(pdf: Path, tmp_path: Path) -> None:
+    first = pdf.read_bytes()
+    captions = {"wide": {"one": "29.67 dB", "composite": "20.00 dB"}}
+    rows = [smooth(row) for row in ROWS]
+    write_figure(tmp_path / "same.pdf", grid(rows, ["one", "two (2)"], captions, {"one": "Ours ‡ (β) $x$"}), 100)
+    assert (tmp_path / "same.pdf").read_bytes() == first
+
+
+def test_long_titles_of_the_png_shrink_into_their_cell_and_captions_are_not_bold() -> None:
+    row = Pictures("x", np.full((50, 100, 3), 255, np.uint8), None, {})
+
+    def ink(title: str, captions: dict[str, dict[str, str]]) -> tuple[np.ndarray, np.ndarray]:
+        canvas = np.asarray(png(grid([row], [], captions, {"composite": title}), 200).convert("L"))
+        return 255 - canvas[:20], 255 - canvas[-24:]
+
+    long, _ = ink("W" * 40, {})
+    across = np.flatnonzero((long > 127).any(axis=0))
+    assert 150 < across[-1] - across[0] < 200
+    title, below = ink("29.67", {"x": {"composite": "29.67"}})
+    assert 0.6 * title.sum() < below.sum() < 0.95 * title.sum()  # of the same size, and thinner
 
 
 def test_long_titles_shrink_into_their_cell_and_stay_in_its_middle() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,13 @@ def test_a_peak_that_is_not_255_is_not_checked(tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text("\n".join((HEAD, ROWS[0].replace("42.1102", "32.26"))) + "\n")
     (record,) = read_foreign(tmp_path / "f.csv", "theirs", get_protocol("harmonizer"))
     assert record.metrics["psnr"] == 32.26
+
+
+def test_a_perfect_image_has_the_psnr_that_the_protocols_epsilon_leaves(tmp_path: Path) -> None:
+    perfect = ROWS[0].replace(",4.0,42.1102,", f",0.0,{10 * math.log10(255**2 / PCT.epsilon):.4f},")
+    (tmp_path / "f.csv").write_text("\n".join((HEAD, perfect)) + "\n")
+    (record,) = read_foreign(tmp_path / "f.csv", "theirs", PCT)
+    assert (record.metrics["mse"], record.metrics["psnr"]) == (0.0, 108.1308)
 
 
 class TestCommand:

@@ -78,6 +78,13 @@ def test_every_cell_is_the_mean_over_the_images_of_its_part() -> None:
         assert list(rows[method]) == expected
 
 
+def test_a_method_without_an_image_in_a_part_leaves_its_cells_empty() -> None:
+    short = [replace(r, method="short") for r in RECORDS if r.method == "dc" and r.attributes["subset"] == "HCOCO"]
+    table = parts_table(summarise_parts([*RECORDS, *short], metrics=["psnr"]), intervals=False)
+    mine = f"{mean('dc', 'HCOCO', 'psnr'):.2f}"
+    assert next(row for row in table.rows if row[0] == "short") == ("short", mine, "", "", "", mine)
+
+
 def test_bold_is_a_lead_beyond_chance_in_its_own_part() -> None:
     parts = summarise_parts(RECORDS)
     table = parts_table(parts)

@@ -93,6 +93,7 @@ def test_it_says_what_metrics_and_the_protocol_are_if_they_are_known(
         "digits": 2,
     }  # fmt: skip
     assert html.escape(described) in page.read_text()
+    assert re.search(r"<td>[\d.]+ <small>\[[\d.]+, [\d.]+\]</small></td>", page.read_text())
     own = [replace(record, protocol="mine", metrics={"own": 1.0}) for record in results[1][:2]]
     write_report(tmp_path / "own.html", own, None, [])
     (metric,) = data_of(tmp_path / "own.html")["metrics"]

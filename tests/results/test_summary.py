@@ -16,7 +16,7 @@ from scipy.stats import wilcoxon
 
 from sshbench.results import leaderboard
 from sshbench.results.folder import records_file
-from sshbench.results.formats import FORMATS, plain_text
+from sshbench.results.formats import FORMATS, plain_table, plain_text
 from sshbench.results.frame import frame, records_frame
 from sshbench.results.published import published_on, read_published
 from sshbench.results.records import Record, RecordsError, write_records
@@ -183,6 +183,27 @@ class TestCells:
     def test_times_are_milliseconds_with_a_decimal_below_ten(self, seconds: float | None, cell: str) -> None:
         assert tables(summarise([replace(RECORDS[0], seconds=seconds)]))[0].rows[0][-1] == cell
 
+    def test_tables_are_called_by_what_they_hold(self) -> None:
+        by_interval = [
+            [table.title for table in tables(summarise(RECORDS), intervals=intervals)] for intervals in (True, False)
+        ]
+        subject, rest = "standin, 30 images, sshbench-v1 (version 1)", [
+            "PSNR dB ↑ by subset (images)", "PSNR dB ↑ by part of the image that is foreground (images)"
+        ]  # fmt: skip
+        assert by_interval[0] == [subject, "All metrics, mean and 95% interval", *rest]
+        assert by_interval[1] == [subject, "All metrics, mean", *rest]
+
+    def test_a_table_that_is_too_wide_goes_on_below_with_the_first_column_again(self) -> None:
+        table = Table("t", ("method", "aaaa", "b"), (("x", "1", "2"), ("y", "30", "4")), breaks=frozenset({1}))
+        assert plain_table(table, width=17).splitlines() == [
+            "t", "", "method  aaaa  b", "x          1  2", "---------------", "y         30  4"
+        ]  # fmt: skip
+        for width in (14, 1):  # at least one column beside the first
+            assert plain_table(table, width=width).splitlines() == [
+                "t", "", "method  aaaa", "x          1", "------------", "y         30",
+                "", "method  b", "x       2", "---------", "y       4",
+            ]  # fmt: skip
+
     def test_heads_of_groups_stand_before_those_of_columns(self) -> None:
         assert Table("t", ("method", "a", "b"), (), groups=(("", 1), ("Part", 2))).heads == (
             "method",
@@ -309,7 +330,7 @@ class TestFormats:
         assert found.attrs["best"]["psnr"] == "good"
         lines = list(csv.DictReader(io.StringIO(FORMATS["csv"](summary))))
         assert [line["method"] for line in lines] == found.index.tolist()
-        assert {line["protocol"] for line in lines} == {"sshbench-v1"}
+        assert {(line["benchmark"], line["protocol"]) for line in lines} == {("standin", "sshbench-v1")}
         assert [float(line["mse_high"]) for line in lines] == pytest.approx(found["mse_high"].tolist())
 
     def test_a_frame_by_subset(self) -> None:

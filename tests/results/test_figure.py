@@ -130,6 +130,12 @@ def test_long_titles_of_the_png_shrink_into_their_cell_and_captions_are_not_bold
     long, _ = ink("W" * 40, {})
     across = np.flatnonzero((long > 127).any(axis=0))
     assert 150 < across[-1] - across[0] < 200
+    rows = [Pictures("x", np.full((50, 100, 3), 255, np.uint8), None, {"one": np.full((50, 100, 3), 255, np.uint8)})]
+    canvas = 255 - np.asarray(png(grid(rows, ["one"], {"x": {"one": "20.00"}}), 200).convert("L"))
+    for half, words in ((canvas[:20, 204:], "title"), (canvas[-24:, 204:], "caption")):
+        across = np.flatnonzero((half > 127).any(axis=0))
+        assert (across[0] + across[-1]) / 2 == pytest.approx(100, abs=3), words
+    assert not (canvas[-24:, :204] > 127).any()
     title, below = ink("29.67", {"x": {"composite": "29.67"}})
     assert 0.6 * title.sum() < below.sum() < 0.95 * title.sum()  # of the same size, and thinner
 

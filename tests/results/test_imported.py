@@ -112,6 +112,18 @@ def test_a_peak_that_is_not_255_is_not_checked(tmp_path: Path) -> None:
     assert record.metrics["psnr"] == 32.26
 
 
+def test_an_image_of_one_row_has_a_size_and_one_of_none_has_not(tmp_path: Path) -> None:
+    for height, width, area in ((1, 500, 500), (400, 1, 0)):
+        row = ROWS[0].replace("400,500,8000.0", f"{height},{width},{area}")
+        (tmp_path / "f.csv").write_text("\n".join((HEAD, row)) + "\n")
+        (record,) = read_foreign(tmp_path / "f.csv", "theirs", PCT)
+        assert record.attributes["foreground_ratio"] == area / (height * width)
+    for size in ("0,500,0", "400,0,0", "400,500,-1", "400,500,200001"):
+        (tmp_path / "f.csv").write_text("\n".join((HEAD, ROWS[0].replace("400,500,8000.0", size))) + "\n")
+        with pytest.raises(RecordsError, match="a mask of"):
+            read_foreign(tmp_path / "f.csv", "theirs", PCT)
+
+
 def test_a_perfect_image_has_the_psnr_that_the_protocols_epsilon_leaves(tmp_path: Path) -> None:
     perfect = ROWS[0].replace(",4.0,42.1102,", f",0.0,{10 * math.log10(255**2 / PCT.epsilon):.4f},")
     (tmp_path / "f.csv").write_text("\n".join((HEAD, perfect)) + "\n")

@@ -76,6 +76,7 @@ def test_every_cell_is_the_mean_over_the_images_of_its_part() -> None:
     for method in ("dc", "ours"):
         expected = [f"{mean(method, part, metric):.2f}" for part in FIELD for metric in ("mse", "psnr", "fmse")]
         assert list(rows[method]) == expected
+    assert list(rows) == ["ours", "dc", "ceiling-lut ‡"]
 
 
 def test_a_method_without_an_image_in_a_part_leaves_its_cells_empty() -> None:

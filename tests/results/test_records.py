@@ -187,6 +187,10 @@ class TestJournal:
         journal.finish("dc", "sshbench-v1", [FAILED], {}, also=lambda record: record.method_hash == "cc")
         assert read_records([tmp_path]) == [PERFECT, FAILED]
 
+    def test_a_run_without_lines_of_its_own_is_finished_too(self, tmp_path: Path) -> None:
+        Journal(tmp_path).finish("dc", "sshbench-v1", [ONE], {})
+        assert read_records([tmp_path]) == [ONE]
+
     def test_dropped_records_are_gone_and_others_stay(self, tmp_path: Path) -> None:
         save(tmp_path, [ONE])
         journal = Journal(tmp_path)

@@ -49,6 +49,11 @@ class TestIntervals:
         assert one.mean == 3.0
         assert np.isnan(one.low)
 
+    def test_they_say_how_many_values_they_are_of(self) -> None:
+        assert [estimate(values).n for values in ([], [5.0], [5.0, 6.0])] == [0, 1, 2]
+        assert [weighted_estimate([values], [1.0]).n for values in ([], [5.0], [5.0, 6.0])] == [0, 1, 2]
+        assert versus([5.0], [6.0]).n == 1
+
     def test_infinite_psnr_counts_as_a_hundred(self) -> None:
         assert estimate([np.inf, 20.0]).mean == (CAPPED + 20) / 2
         assert versus([np.inf, 30.0], [np.inf, 20.0]).difference == 5.0

@@ -16,13 +16,13 @@ from scipy.stats import wilcoxon
 
 from sshbench.results import leaderboard
 from sshbench.results.folder import records_file
-from sshbench.results.formats import FORMATS, plain_table, plain_text
+from sshbench.results.formats import FORMATS, latex_table, plain_table, plain_text
 from sshbench.results.frame import frame, records_frame
 from sshbench.results.published import published_on, read_published
 from sshbench.results.records import Record, RecordsError, write_records
 from sshbench.results.statistics import estimate, holm, versus
 from sshbench.results.summary import MethodRow, MethodsSummary, one_of, strata_of, summarise
-from sshbench.results.tables import Table, published_table, tables
+from sshbench.results.tables import Table, published_table, tables, whose
 
 
 def records_of(method: str, psnr: list[float], *, ceiling: bool = False, benchmark: str = "standin") -> list[Record]:
@@ -65,6 +65,8 @@ class TestSummary:
     def test_methods_are_sorted_and_ceilings_stand_apart(self) -> None:
         assert [row.method for row in summarise(RECORDS).rows] == ["good", "fair", "poor", "ceiling-x"]
         assert [row.method for row in summarise(RECORDS, sort="mse").rows] == ["good", "fair", "poor", "ceiling-x"]
+        assert summarise(RECORDS, sort="mse").metrics == ("mse", "psnr")
+        assert summarise(RECORDS, sort="psnr", metrics=["mse", "psnr"]).metrics == ("psnr", "mse")
 
     def test_a_ceiling_is_never_the_best_nor_compared(self) -> None:
         summary = summarise(RECORDS)
@@ -175,6 +177,9 @@ class TestCells:
         assert {name for name, star in starred.items() if star} == {name for name in p if p[name] < 0.05}
         assert starred["poor"]
         assert not all(starred[name] for name in p)
+        assert table.notes == ("* differs from the best of its column: p < 0.05, Wilcoxon's signed-rank test, "
+                               "Holm-corrected.",)  # fmt: skip
+        assert tables(summarise(RECORDS[:30]))[1].notes == ()
 
     @pytest.mark.parametrize(
         ("seconds", "cell"),
@@ -384,6 +389,15 @@ class TestFormats:
             "tab:standin-sshbench-v1-psnr-foreground",
         ]
 
+    def test_latex_tables_of_more_than_six_columns_are_as_wide_as_the_page(self) -> None:
+        narrow, wide = (latex_table(Table("t", tuple("abcdefg"[:n]), ())).splitlines() for n in (6, 7))
+        assert narrow == [
+            r"\begin{table}", r"\centering", r"\caption{t.}", r"\label{tab:sshbench}", r"\begin{tabular}{lrrrrr}",
+            r"\toprule", r"a & b & c & d & e & f \\", r"\midrule", r"\bottomrule", r"\end{tabular}", r"\end{table}",
+        ]  # fmt: skip
+        assert (wide[0], wide[-1]) == (r"\begin{table*}", r"\end{table*}")
+        assert wide[4:6] == [r"\small", r"\setlength{\tabcolsep}{3pt}"]
+
     def test_latex_writes_a_minus_and_no_hyphen_before_numbers(self) -> None:
         text = FORMATS["latex"](summarise(RECORDS))
         assert "$-$5." in text
@@ -505,6 +519,12 @@ class TestStated:
     def test_no_terms_where_there_are_none(self, method: str, trained_by: str) -> None:
         for table in self.tables_of("sshbench-v1", method, trained_by):
             assert not any("non-commercial" in note for note in table.notes)
+
+    def test_whose_weights_methods_have_where_no_column_says_it(self) -> None:
+        by = {"good": "authors", "fair": "", "poor": "missing", "ceiling-x": "user"}
+        summary = summarise([replace(r, trained_by=by[r.method]) for r in RECORDS])
+        assert whose(summary) == ["Weights of good: authors, ceiling-x: user."]
+        assert whose(summarise(RECORDS)) == []
 
 
 class TestPublished:

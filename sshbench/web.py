@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import signal
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sshbench.errors import SshbenchError, printable
 
 if TYPE_CHECKING:
+    import socket
+    from types import FrameType
+
+    import uvicorn
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -109,6 +115,33 @@ async def read_json(request: Request, most: int) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise Refused(400, "The request is not a JSON object.")
     return found
+
+
+def serve_until_stopped(config: uvicorn.Config, sockets: list[socket.socket] | None = None) -> None:
+    """Run a server until a signal asks the process to end, answer what has been asked, and let the signal act.
+
+    uvicorn does so for Ctrl-C and SIGTERM; this does it for SIGHUP too, which a terminal sends when it closes. Where
+    SIGHUP is ignored, as under nohup, it stays so.
+    """
+    import uvicorn
+
+    server, hung_up = uvicorn.Server(config), False
+
+    def end(number: int, frame: FrameType | None) -> None:
+        nonlocal hung_up
+        hung_up = server.should_exit = True
+
+    before = signal.getsignal(signal.SIGHUP)
+    heard = before != signal.SIG_IGN and threading.current_thread() is threading.main_thread()
+    if heard:
+        signal.signal(signal.SIGHUP, end)
+    try:
+        server.run(sockets)
+    finally:
+        if heard:
+            signal.signal(signal.SIGHUP, before)
+    if hung_up:
+        signal.raise_signal(signal.SIGHUP)
 
 
 def check_extra(what: str, extra: str, error: type[SshbenchError]) -> None:

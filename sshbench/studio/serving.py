@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sshbench.studio.server import MOST_PIXELS, make_app
 from sshbench.studio.wish import StudioError
-from sshbench.web import check_extra
+from sshbench.web import check_extra, serve_until_stopped
 from sshbench.whole_file import folder_for_a_while
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")  # Starlette has the last one with or without brackets
@@ -71,7 +71,7 @@ def serve(
             app, log_level="warning", access_log=False, server_header=False, limit_concurrency=200,
             timeout_keep_alive=30, timeout_graceful_shutdown=3,
         )  # fmt: skip
-        uvicorn.Server(config).run(sockets=[listening])
+        serve_until_stopped(config, [listening])
 
 
 def _listen(host: str, port: int) -> socket.socket:

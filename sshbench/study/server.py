@@ -31,7 +31,7 @@ from sshbench.study.storage import (
     take_answer,
     withdraw,
 )
-from sshbench.web import Limits, Refused, check_extra, read_json
+from sshbench.web import Limits, Refused, check_extra, read_json, serve_until_stopped
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -206,10 +206,11 @@ def serve(folder: Path, host: str, port: int, base_url: str | None = None) -> No
 
     hosts = ("127.0.0.1", "localhost", "[::1]", *([host] if host not in ("0.0.0.0", "::") else ["*"]))
     app = make_app(folder, base_url, hosts)
-    uvicorn.run(
+    config = uvicorn.Config(
         app, host=host, port=port, log_level="warning", access_log=False, server_header=False,
         limit_concurrency=2000, backlog=2048, timeout_keep_alive=30,
     )  # fmt: skip
+    serve_until_stopped(config)
 
 
 _PAGE = {"study.html": "text/html", "study.js": "text/javascript", "study.css": "text/css"}

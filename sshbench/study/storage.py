@@ -77,7 +77,9 @@ def open_answers(folder: Path, plan: Plan, *, simulated: bool = False) -> sqlite
     OSError
         There is no space to make it.
     """
-    return _opened(folder / (SIMULATED if simulated else FILE), plan, simulated=simulated, journal="WAL")
+    path = folder / (SIMULATED if simulated else FILE)
+    with naming(path):
+        return _opened(path, plan, simulated=simulated, journal="WAL")
 
 
 @contextmanager
@@ -122,19 +124,18 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def _opened(path: Path, plan: Plan, *, simulated: bool, journal: str) -> sqlite3.Connection:
-    with naming(path):
-        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
-        db.execute(f"PRAGMA journal_mode={journal}")
-        db.execute("PRAGMA synchronous=FULL")  # an answer is on the disk before the next item is shown
-        db.execute("PRAGMA secure_delete=ON")  # what is withdrawn is overwritten
-        db.execute("BEGIN IMMEDIATE")
-        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
-            for statement in filter(str.strip, _SCHEMA.split(";")):
-                db.execute(statement)
-            meta = {"plan": plan.fingerprint, "simulated": str(int(simulated))}
-            db.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-        said = dict(db.execute("SELECT key, value FROM meta").fetchall())
-        db.execute("COMMIT")
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+    db.execute(f"PRAGMA journal_mode={journal}")
+    db.execute("PRAGMA synchronous=FULL")  # an answer is on the disk before the next item is shown
+    db.execute("PRAGMA secure_delete=ON")  # what is withdrawn is overwritten
+    db.execute("BEGIN IMMEDIATE")
+    if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+        for statement in filter(str.strip, _SCHEMA.split(";")):
+            db.execute(statement)
+        meta = {"plan": plan.fingerprint, "simulated": str(int(simulated))}
+        db.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+    said = dict(db.execute("SELECT key, value FROM meta").fetchall())
+    db.execute("COMMIT")
     if said.get("plan") != plan.fingerprint:
         db.close()
         raise StudyError(

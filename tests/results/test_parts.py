@@ -202,7 +202,7 @@ class TestCommand:
 
     def test_weights_of_images_and_parts_are_not_both_had(self, folder: Path) -> None:
         done = CliRunner().invoke(leaderboard, [str(folder), "--table", "subset", "--weight-to", "iharmony4"])
-        assert "leave one out" in str(done.exception)
+        assert "leave one of the two out" in str(done.exception)
 
 
 def test_titles_name_rows_in_notes_too() -> None:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from sshbench.benchmarks.composite import BenchmarkError, Composite, check_mask, paste
-from sshbench.images.boxes import surroundings
 
 
 def test_pasting_follows_the_mask_and_rounds() -> None:
@@ -55,14 +54,9 @@ def test_a_composite_survives_pickling_and_cannot_be_changed() -> None:
         made.attributes["subset"] = "two"  # type: ignore[index]
 
 
-@pytest.mark.parametrize(
-    ("box", "expected"),
-    [
-        ((40, 60, 100, 130), (30, 70, 85, 145)),  # twice as much about the same middle
-        ((0, 20, 270, 300), (0, 40, 240, 300)),  # moved to lie within the image
-        ((50, 52, 10, 300), (38, 63, 0, 300)),  # a quarter of the shorter side at least, and no more than there is
-    ],
-)
-def test_surroundings_lie_within_the_image(box: tuple[int, ...], expected: tuple[int, ...]) -> None:
-    rows, columns = surroundings((slice(*box[:2]), slice(*box[2:])), (100, 300), times=2)
-    assert (rows.start, rows.stop, columns.start, columns.stop) == expected
+def test_a_composite_is_shown_by_its_size_its_foreground_and_whether_it_has_a_target() -> None:
+    image = np.zeros((4, 6, 3), np.uint8)
+    assert repr(sample()) == "<Composite 'a/b': 6 x 4, 17% foreground, without a target>"
+    assert repr(sample(target=image)) == "<Composite 'a/b': 6 x 4, 17% foreground, with a target>"
+    assert not sample().has_background
+    assert sample(background=image).has_background

@@ -60,6 +60,7 @@ def by_the_specification(kind: int, x: float, *numbers: float) -> float:
         (2, (2.0, 0.9, -0.05, 0.07)),
         (3, (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)),
         (4, (2.4, 0.8, 0.1, 0.4, 0.1, 0.05, 0.02)),
+        (4, (2.4, 0.8, 0.1, 0.4, 0.0, 0.05, 0.3)),  # black itself is not below d
     ],
 )
 def test_parametric_curves_are_those_of_the_specification(kind: int, numbers: tuple[float, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from sshbench.compositing import CompositingError, Finish, edges
 from sshbench.compositing.edges import decontaminated
 from tests.compositing.mattes import Matte, matte
 from tests.compositing.standin import Known, photo
+from tools.edge_errors import rows
 
 CASES = [(kind, behind) for kind in ("hair", "defocus") for behind in ("green", "sky")]
 
@@ -37,6 +39,17 @@ def test_of_a_cut_out_too_whose_background_is_not_known(kind: str, behind: str) 
     one = matte(kind, behind)
     image = cut(one)
     assert one.visible_error(decontaminated(image, one.alpha, hidden=True)) < one.visible_error(image) / 2
+
+
+def test_the_table_of_the_docs_is_what_its_command_prints() -> None:
+    pytest.importorskip("pymatting")
+    text = (Path(__file__).parents[2] / "docs/finishing.md").read_text()
+    found = rows()
+    assert len(found) == len(CASES)
+    for matte_name, behind, *errors in found:
+        (line,) = (line for line in text.splitlines() if line.startswith(f"| {matte_name} | {behind} |"))
+        said = [float(cell.split()[0]) for cell in line.strip("|").split("|")[2:]]
+        assert said == pytest.approx(errors, abs=0.16), line  # rounded; other processors differ in the last digit
 
 
 @pytest.mark.parametrize("hidden", [False, True])

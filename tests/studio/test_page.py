@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -94,6 +93,24 @@ def test_the_browser_applies_a_lut_as_sshbench_does(opened: tuple[str, Any], ren
     assert errors == []
 
 
+def test_webgl_that_a_processor_computes_is_not_chosen(opened: tuple[str, Any]) -> None:
+    """JavaScript is several times as fast there."""
+    address, one = opened
+    page, errors = open_page(one, "desktop")
+    begin(page, address, None)
+    name = page.evaluate(
+        """() => {
+            const gl = new OffscreenCanvas(1, 1).getContext("webgl2");
+            const about = gl?.getExtension("WEBGL_debug_renderer_info");
+            return about ? gl.getParameter(about.UNMASKED_RENDERER_WEBGL) : "none";
+        }"""
+    )
+    if "SwiftShader" not in name and "llvmpipe" not in name:
+        pytest.skip(f"this browser draws with {name}, which is a graphics processor, or unknown")
+    assert page.evaluate("document.body.dataset.renderer") == "javascript"
+    assert errors == []
+
+
 @pytest.mark.parametrize("how", ["#webgl", "#cpu"])
 def test_the_page_shows_what_is_saved_within_one_code(opened: tuple[str, Any], tmp_path: Path, how: str) -> None:
     address, one = opened
@@ -156,31 +173,20 @@ def test_mouse_and_keys_move_scale_and_turn_the_object(opened: tuple[str, Any]) 
     assert errors == []
 
 
-def test_a_slider_shows_at_once_and_a_new_place_soon(opened: tuple[str, Any]) -> None:
+def test_a_slider_and_a_new_place_change_the_picture(opened: tuple[str, Any]) -> None:
+    """How fast: tests/speed/test_studio.py."""
     address, one = opened
     page, _ = open_page(one, "desktop")
     begin(page, address)
-
-    def taken(change: Any) -> float:
-        times = []
-        for i in range(5):
-            began = time.perf_counter()
-            change(i)
-            page.wait_for_function("() => window.studio.settled()", polling=5)
-            times.append(time.perf_counter() - began)
-        return min(times)
-
-    def slide(i: int) -> None:
-        page.evaluate(
-            "(value) => { const one = document.querySelector('[data-range=lightness]'); one.value = value; "
-            "one.dispatchEvent(new Event('input')); }", 1 + i / 10,
-        )  # fmt: skip
-
+    page.evaluate("studio.app.showHandles = false")
+    before = canvas_of(page)
+    set_slider(page, "exposure", 1)
+    graded = canvas_of(page)
+    assert graded.mean() > before.mean() + 1
     page.locator("#view").focus()
-    slider, placed = taken(slide), taken(lambda i: page.keyboard.press("ArrowLeft"))
-    # On an idle machine a slider takes under 0.1 s and a place under 0.3 s; here others may be at work.
-    assert slider < 2
-    assert placed < 4
+    page.keyboard.press("ArrowLeft")
+    settled(page)
+    assert (canvas_of(page) != graded).any()
 
 
 def test_the_mask_is_painted_undone_and_sent(opened: tuple[str, Any]) -> None:

@@ -67,12 +67,23 @@ void main() {
 
 const UNITS = { background: 0, foreground: 1, mask: 2, lut: 3, alpha: 4, proof: 5 };
 
+// Whether a processor computes what a graphics processor should. Chromium does not count that as a major caveat.
+function isSoftware(gl) {
+  const about = gl.getExtension("WEBGL_debug_renderer_info");
+  const name = gl.getParameter(about ? about.UNMASKED_RENDERER_WEBGL : gl.RENDERER);
+  return /SwiftShader|llvmpipe|softpipe|Basic Render|software/i.test(name);
+}
+
 export class GlRenderer {
   // fast: refuse a WebGL2 that is computed in software, than which cpu.js is faster.
   constructor(canvas, fast = false) {
     const options = { alpha: false, antialias: false, preserveDrawingBuffer: true, failIfMajorPerformanceCaveat: fast };
     const gl = canvas.getContext("webgl2", options);
     if (!gl) throw new Error("There is no WebGL2 here.");
+    if (fast && isSoftware(gl)) {
+      gl.getExtension("WEBGL_lose_context")?.loseContext();
+      throw new Error("WebGL2 is computed in software here.");
+    }
     this.gl = gl;
     this.canvas = canvas;
     const program = gl.createProgram();

@@ -40,6 +40,16 @@ function levelsOf(bitmap) {
 
 const levelFor = (levels, texels) => Math.min(Math.max(Math.floor(Math.log2(texels) + 0.01), 0), levels.length - 1);
 
+// Where the pixels of a row of a pane lie in a row of an image that covers the picture, in bytes; -1 beside the picture.
+function columnsOf(width, coarse, pane, size, image) {
+  const at = new Int32Array(width);
+  for (let x = 0; x < width; x++) {
+    const px = ((x + 0.5) * coarse - pane.x) / pane.zoom;
+    at[x] = px >= 0 && px < size.width ? (image ? 4 * (px * image.width / size.width | 0) : 0) : -1;
+  }
+  return at;
+}
+
 export class CpuRenderer {
   constructor(canvas) {
     this.canvas = canvas;
@@ -107,36 +117,42 @@ export class CpuRenderer {
     const inside = scene.mode === 1 ? step : step * Math.hypot(m[0], m[1]);
     const before = chosen("foreground", scene.foreground.width, inside), alpha = images.alpha?.[0];
     const after = before && this.foregroundThrough(pane.lut, images.foreground.indexOf(before));
-    const { bytes, width: maskWidth, height: maskHeight } = this.mask;
+    const { bytes, width: maskWidth, height: maskHeight } = this.mask, isMask = scene.mode === 1;
+    const fromX = isMask ? [1, 0] : [m[0], m[1]], fromY = isMask ? [0, 1] : [m[2], m[3]], from = isMask ? [0, 0] : [m[4], m[5]];
+    const wide = scene.foreground.width, high = scene.foreground.height;
+    const shown = isMask ? null : behind, shownAt = columnsOf(width, coarse, pane, size, shown), madeAt = columnsOf(width, coarse, pane, size, made);
     for (let y = 0, i = 0; y < height; y++) {
-      const py = ((y + 0.5) * coarse - pane.y) / pane.zoom;
+      const py = ((y + 0.5) * coarse - pane.y) / pane.zoom, isRow = py >= 0 && py < size.height;
+      const shownRow = shown && isRow ? 4 * (py * shown.height / size.height | 0) * shown.width : 0;
+      const madeRow = made && isRow ? 4 * (py * made.height / size.height | 0) * made.width : 0;
       for (let x = 0; x < width; x++, i += 4) {
-        const here = (x + 0.5) * coarse, px = (here - pane.x) / pane.zoom;
         let r = surround[0], g = surround[1], b = surround[2];
-        if (px >= 0 && py >= 0 && px < size.width && py < size.height) {
-          if (scene.mode === 0 && behind) {
-            const k = 4 * ((py * behind.height / size.height | 0) * behind.width + (px * behind.width / size.width | 0));
-            r = behind.data[k]; g = behind.data[k + 1]; b = behind.data[k + 2];
-          }
+        if (isRow && shownAt[x] >= 0) {
+          const here = (x + 0.5) * coarse, px = (here - pane.x) / pane.zoom;
           if (pane.proven && here >= pane.split && made) {
-            const k = 4 * ((py * made.height / size.height | 0) * made.width + (px * made.width / size.width | 0));
+            const k = madeRow + madeAt[x];
             out[i] = made.data[k]; out[i + 1] = made.data[k + 1]; out[i + 2] = made.data[k + 2]; out[i + 3] = 255;
             continue;
           }
-          const u = (scene.mode === 1 ? px : m[0] * px + m[2] * py + m[4]) / scene.foreground.width;
-          const v = (scene.mode === 1 ? py : m[1] * px + m[3] * py + m[5]) / scene.foreground.height;
+          if (shown) {
+            const k = shownRow + shownAt[x];
+            r = shown.data[k]; g = shown.data[k + 1]; b = shown.data[k + 2];
+          }
+          const u = (fromX[0] * px + fromY[0] * py + from[0]) / wide, v = (fromX[1] * px + fromY[1] * py + from[1]) / high;
           if (before && u >= 0 && v >= 0 && u < 1 && v < 1) {
             let cover = bytes[(v * maskHeight | 0) * maskWidth + (u * maskWidth | 0)] / 255;
             if (alpha) cover *= alpha.data[4 * ((v * alpha.height | 0) * alpha.width + (u * alpha.width | 0))] / 255;
-            const source = here >= pane.split ? after : before;
-            const k = 4 * ((v * source.height | 0) * source.width + (u * source.width | 0));
-            if (scene.mode === 1) {
-              const grey = 0.55 * (0.2126 * source.data[k] + 0.7152 * source.data[k + 1] + 0.0722 * source.data[k + 2]);
-              r = 0.6 * grey + 76; g = 0.6 * grey + 10; b = 0.6 * grey + 20;
+            if (cover > 0 || isMask) {
+              const source = here >= pane.split ? after : before;
+              const k = 4 * ((v * source.height | 0) * source.width + (u * source.width | 0));
+              if (isMask) {
+                const grey = 0.55 * (0.2126 * source.data[k] + 0.7152 * source.data[k + 1] + 0.0722 * source.data[k + 2]);
+                r = 0.6 * grey + 76; g = 0.6 * grey + 10; b = 0.6 * grey + 20;
+              }
+              r += cover * (source.data[k] - r);
+              g += cover * (source.data[k + 1] - g);
+              b += cover * (source.data[k + 2] - b);
             }
-            r += cover * (source.data[k] - r);
-            g += cover * (source.data[k + 1] - g);
-            b += cover * (source.data[k + 2] - b);
           }
         }
         out[i] = r; out[i + 1] = g; out[i + 2] = b; out[i + 3] = 255; // clamped arrays round by themselves

@@ -49,12 +49,17 @@ def test_what_is_missing_leaves_a_gap() -> None:
     assert (canvas[20:, 102:] == 255).all()
 
 
-@pytest.fixture
-def pdf(tmp_path: Path) -> Path:
+def write_pdf(path: Path) -> None:
     captions = {"wide": {"one": "29.67 dB", "composite": "20.00 dB"}}
     rows = [smooth(row) for row in ROWS]
-    write_figure(tmp_path / "f.pdf", grid(rows, ["one", "two (2)"], captions, {"one": "Ours ‡ (β) $x$"}), 100)
-    return tmp_path / "f.pdf"
+    write_figure(path, grid(rows, ["one", "two (2)"], captions, {"one": "Ours ‡ (β) $x$"}), 100)
+
+
+@pytest.fixture(scope="module")
+def pdf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("figure") / "f.pdf"
+    write_pdf(path)
+    return path
 
 
 def smooth(row: Pictures) -> Pictures:
@@ -113,11 +118,8 @@ def test_a_large_figure_stays_below_two_megabytes(tmp_path: Path) -> None:
 
 
 def test_a_figure_is_the_same_file_each_time(pdf: Path, tmp_path: Path) -> None:
-    first = pdf.read_bytes()
-    captions = {"wide": {"one": "29.67 dB", "composite": "20.00 dB"}}
-    rows = [smooth(row) for row in ROWS]
-    write_figure(tmp_path / "same.pdf", grid(rows, ["one", "two (2)"], captions, {"one": "Ours ‡ (β) $x$"}), 100)
-    assert (tmp_path / "same.pdf").read_bytes() == first
+    write_pdf(tmp_path / "same.pdf")
+    assert (tmp_path / "same.pdf").read_bytes() == pdf.read_bytes()
 
 
 def test_long_titles_of_the_png_shrink_into_their_cell_and_captions_are_not_bold() -> None:

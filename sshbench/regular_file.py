@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from typing import BinaryIO
@@ -39,6 +40,12 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
 def size_of(file: BinaryIO) -> int:
     """Return the size in bytes of a file that is open."""
     return os.fstat(file.fileno()).st_size
+
+
+def file_hash(path: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_regular(path: str | os.PathLike[str], limit: int) -> bytes:

@@ -19,6 +19,7 @@ import numpy as np
 from sshbench.methods.base import Method, MethodError, valid_name
 from sshbench.methods.source_code import digest_of, file_of, is_users, sources_of
 from sshbench.methods.user_file import PREFIX
+from sshbench.regular_file import file_hash
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 
@@ -98,8 +99,7 @@ def _option(value: str) -> str:
     path = Path(value).expanduser()
     try:
         if path.is_file():
-            with open(path, "rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
+            return file_hash(path)
         if path.is_dir():
             files = sorted(file for file in path.rglob("*") if file.is_file())
             about = [(file.relative_to(path).as_posix(), file.stat()) for file in files]

@@ -20,6 +20,7 @@ from sshbench.methods.base import MissingWeights, WeightsError
 from sshbench.methods.cards import CardError, Checkpoint, Range, networks, read_card
 from sshbench.methods.hub_download import HUB, download
 from sshbench.methods.run_folder import weights_in
+from sshbench.regular_file import file_hash
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -365,12 +366,6 @@ def _check_finite(state: Mapping[str, Tensor], where: str) -> None:
     bad = next((n for n, v in state.items() if v.is_floating_point() and not bool(v.isfinite().all())), None)
     if bad:
         raise WeightsError(f"{bad} holds NaN or infinity {where}, so that nothing would come out of the network")
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def git_blob(path: Path) -> str:

@@ -8,7 +8,6 @@ beside its image.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import struct
 import sys
@@ -26,6 +25,7 @@ from PIL import Image, UnidentifiedImageError
 
 from sshbench.benchmarks.composite import Composite
 from sshbench.benchmarks.prediction import Pixels, PredictionError
+from sshbench.images.png import png_bytes
 from sshbench.methods.base import Method
 from sshbench.methods.calling import harmonize
 from sshbench.methods.identity import Identity
@@ -144,7 +144,7 @@ def store(path: Path, pixels: Pixels, key: str, costs: Costs) -> Stored:
         array.unlink(missing_ok=True)
     said = {"key": key, "hash": found, "float": is_float, **costs.__dict__}
     with whole_file(path) as temporary:
-        temporary.write_bytes(_with_text(_png(pixels.astype(np.uint8, copy=False)), _TEXT, json.dumps(said)))
+        temporary.write_bytes(_with_text(png_bytes(pixels.astype(np.uint8, copy=False)), _TEXT, json.dumps(said)))
     return Stored(path, found, costs)
 
 
@@ -164,17 +164,6 @@ def predict(method: Method, batch: Sequence[Composite]) -> tuple[list[Pixels], C
         pixels = harmonize(method, batch)
     timed = getattr(method, "timed", True)
     return pixels, Costs(meter.seconds / len(batch), meter.peak_memory) if timed else Costs()
-
-
-def _png(pixels: NDArray[np.uint8]) -> bytes:
-    try:
-        from fpng import from_ndarray
-
-        return bytes(from_ndarray(np.ascontiguousarray(pixels)))
-    except ImportError:
-        out = io.BytesIO()
-        Image.fromarray(pixels).save(out, "PNG", compress_level=1)
-        return out.getvalue()
 
 
 def _with_text(png: bytes, keyword: str, text: str) -> bytes:

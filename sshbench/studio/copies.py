@@ -16,6 +16,7 @@ from sshbench.compositing.placement import whole
 from sshbench.compositing.small_copies import small
 from sshbench.images.files import ImageFile, to_8_bit
 from sshbench.images.masks import MaskArray, as_8_bit
+from sshbench.images.png import png_bytes
 
 SHOWN = 4096
 """Longest side of what the page shows: a photograph of up to 16 megapixels is shown at its own size."""
@@ -139,9 +140,7 @@ def repainted(
 def encoded(image: NDArray[np.uint8]) -> tuple[bytes, str]:
     """Return an image as a file for the page and its media type: PNG, or for large photographs a fine JPEG."""
     if image.shape[0] * image.shape[1] <= _LOSSLESS:
-        from fpng import from_ndarray
-
-        return bytes(from_ndarray(np.ascontiguousarray(image))), "image/png"
+        return png_bytes(image), "image/png"
     file = io.BytesIO()
     Image.fromarray(image).save(file, "JPEG", quality=95, subsampling=0)
     return file.getvalue(), "image/jpeg"

@@ -1,7 +1,6 @@
-"""Encode rendered images: lossless PNG through the fastest installed encoder, JPEG, or WebP.
+"""Encode rendered images: lossless PNG through the fastest installed encoder (docs/triplets-run.md), JPEG, or WebP.
 
-fpng (https://github.com/richgel999/fpng) is ten times as fast as zlib's fastest level, and its files are a tenth larger
-(see docs/triplets-run.md). If fpng is missing, Pillow encodes; both are lossless, but their bytes differ.
+If fpng is missing, Pillow encodes; both are lossless, but their bytes differ.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sshbench.errors import SshbenchError
+from sshbench.images.png import png_by_fpng, png_by_pillow
 
 Format = Literal["png", "jpeg", "webp"]
 Encode = Callable[[NDArray[np.uint8]], bytes]
@@ -65,12 +65,8 @@ class Codec:
     @property
     def encode(self) -> Encode:
         """The function from uint8 `[H, W, 3]`, sRGB-encoded, to the bytes of an image file."""
-        if self.encoder == "fpng":
-            from fpng import from_ndarray
-
-            return lambda pixels: bytes(from_ndarray(np.ascontiguousarray(pixels)))
         if self.format == "png":
-            return lambda pixels: _pillow(pixels, "PNG", compress_level=1)
+            return png_by_fpng if self.encoder == "fpng" else png_by_pillow
         if self.format == "jpeg":
             return lambda pixels: _pillow(pixels, "JPEG", quality=self.quality, subsampling=0)
         return lambda pixels: _pillow(pixels, "WEBP", quality=self.quality, method=1)
@@ -82,7 +78,7 @@ class Codec:
 
 def encode_mask(mask: NDArray[np.uint8]) -> bytes:
     """Encode a mask `[H, W]`, 0..255, as grey PNG, whatever the format of the images."""
-    return _pillow(mask, "PNG", compress_level=1)
+    return png_by_pillow(mask)
 
 
 def codec_versions() -> dict[str, str]:

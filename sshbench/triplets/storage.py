@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sshbench.errors import FULL, SshbenchError
+from sshbench.regular_file import file_hash
 from sshbench.whole_file import flush, hold, is_abandoned
 
 _BLOCK = 1 << 20
@@ -117,8 +118,7 @@ class Storage:
         digest = hashlib.sha256()
         try:
             if self.local:
-                with open(self.local / name, "rb") as file:
-                    return hashlib.file_digest(file, "sha256").hexdigest()
+                return file_hash(self.local / name)
             with self._call(name) as (fs, path), fs.open(path, "rb") as file:
                 while block := file.read(_BLOCK):
                     digest.update(block)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sshbench.cli.composites.jobs import Job
 from sshbench.methods.base import Method
-from sshbench.regular_file import read_regular
+from sshbench.regular_file import file_hash, read_regular
 from sshbench.whole_file import append_whole
 
 NAME = ".sshbench-made.jsonl"
@@ -65,8 +65,7 @@ class Origins:
         """Return the hash of a file; of what is no file, such as a mask that is to be found, the text itself."""
         if path not in self._hashes:
             try:
-                with open(path, "rb") as file:
-                    self._hashes[path] = hashlib.file_digest(file, "sha256").hexdigest()
+                self._hashes[path] = file_hash(path)
             except FileNotFoundError:
                 self._hashes[path] = str(path)
         return self._hashes[path]

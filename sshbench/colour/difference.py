@@ -21,7 +21,7 @@ _RGB_TO_XYZ = (  # IEC 61966-2-1
     (0.0193, 0.1192, 0.9505),
 )
 _WHITE = (0.3127 / 0.3290, 1.0, (1 - 0.3127 - 0.3290) / 0.3290)
-"""D65 by its chromaticity; the matrix, of four decimals, misses it by 5e-5, which tints greys by less than 0.01."""
+"""D65 from its chromaticity. The matrix has four decimals and differs by 5e-5, which tints greys by less than 0.01."""
 RGB_TO_RATIOS = tuple(tuple(weight / white for weight in row) for row, white in zip(_RGB_TO_XYZ, _WHITE, strict=True))
 """Matrix from linear light to X, Y and Z, each divided by that of the white."""
 
@@ -64,7 +64,7 @@ def ciede2000(one: Values, other: Values) -> Values:
 
 
 def lab_planes(ratios: Sequence[Values]) -> Planes[Values]:
-    """Return L*, a* and b* as three arrays, from X, Y and Z over those of the white as three arrays.
+    """Return L*, a* and b* as three arrays, from X, Y and Z, divided by those of white, as three arrays.
 
     Separate planes are several times as fast as `[..., 3]`.
     """
@@ -78,7 +78,7 @@ def _planes(values: Any) -> Any:
 
 
 def _response(xp: Any, part: Any) -> Any:
-    """Return the cube root, or below a bound the tangent to it."""
+    """Return the cube root, or its tangent below a bound."""
     bound = (6 / 29) ** 3
     return xp.clip(part, bound, None) ** (1 / 3) + (xp.clip(part, None, bound) - bound) * ((29 / 6) ** 2 / 3)
 
@@ -86,8 +86,8 @@ def _response(xp: Any, part: Any) -> Any:
 def ciede2000_of_planes(one: Planes[Values], other: Planes[Values]) -> Values:
     """Return the CIEDE2000 difference of two colours, each given as three arrays L*, a* and b* of one shape.
 
-    After Sharma, Wu and Dalal, "The CIEDE2000 Color-Difference Formula", Color Research and Application 30 (2005); the
-    equation numbers are theirs.
+    The formula and the equation numbers are those of Sharma, Wu and Dalal, "The CIEDE2000 Color-Difference Formula",
+    Color Research and Application 30 (2005).
     """
     xp = _namespace(one[0])
     l1, a1, b1, l2, a2, b2 = _any([*one, *other])
@@ -95,7 +95,7 @@ def ciede2000_of_planes(one: Planes[Values], other: Planes[Values]) -> Values:
     a1, a2 = a1 * stretch, a2 * stretch
     c1, c2 = xp.sqrt(a1 * a1 + b1 * b1), xp.sqrt(a2 * a2 + b2 * b2)
 
-    # Hues as unit vectors, null for greys: their difference and their mean need no angles that wrap around.
+    # Hues are unit vectors, zero for greys, so that their difference and mean need no wrapping angles.
     (x1, y1), (x2, y2) = (
         (a / xp.clip(c, _TINY, None), b / xp.clip(c, _TINY, None)) for a, b, c in ((a1, b1, c1), (a2, b2, c2))
     )

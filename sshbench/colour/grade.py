@@ -59,20 +59,20 @@ def graded(colours: NDArray[Any], grade: Grade) -> Floats:
 
     1. Exposure and white balance: L is multiplied by ``2 ** (exposure + stops) / Y(2 ** stops)``, where the stops of
        red, green and blue are ``temperature / 200 + tint / 600``, ``-tint / 300`` and
-       ``-temperature / 200 + tint / 600``. A grey keeps its luminance under the white balance. Where a channel's gain g
+       ``-temperature / 200 + tint / 600``. A grey keeps its luminance under the white balance. If a channel's gain g
        is above 1, light x above 0.5 becomes ``0.5 + 0.5 u / (1 + u (1 - 1 / v))`` with ``u = 2 x - 1`` and
        ``v = 2 g - 1``: a shoulder that begins with slope 1 and brings the brightest light to 1 exactly.
-    2. Contrast: the odds ``L / (1 - L)`` of each channel, over those of middle grey (0.18), are taken to the power
-       ``2 ** (contrast / 200)``. Light of 0.003 is added to both parts of the odds, and the curve is scaled back so
-       that black and white stay; middle grey then moves by less than a code of 255.
+    2. Contrast: the odds ``L / (1 - L)`` of each channel are divided by those of middle grey (0.18) and raised to the
+       power ``2 ** (contrast / 200)``. Light of 0.003 is added to both parts of the odds, and the curve is rescaled so
+       that black and white stay unchanged; middle grey then moves by less than a code of 255.
     3. Saturation: a colour's difference from the grey of its luminance is multiplied by ``s = 1 + saturation / 100``
-       up to s = 1, and above by ``s / (1 + (s - 1) r)``, where r is how far the colour is from grey to the edge of
-       the gamut (0 to 1). Colours stay in the gamut, and the luminance stays.
+       up to s = 1, and above by ``s / (1 + (s - 1) r)``, where r (0 to 1) is the position of the colour between grey
+       and the edge of the gamut. Colours stay in the gamut, and the luminance stays unchanged.
 
     Parameters
     ----------
     colours
-        `[..., 3]`, sRGB-encoded, 0..1; values beyond are cut off.
+        `[..., 3]`, sRGB-encoded; values are clipped to 0..1.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def graded(colours: NDArray[Any], grade: Grade) -> Floats:
 
 
 def gains(grade: Grade) -> Floats:
-    """Return the gains of red, green and blue in linear light that stand for exposure and white balance: `[3]`."""
+    """Return the gains `[3]` of red, green and blue in linear light for exposure and white balance."""
     warm, pink = grade.temperature / (2 * MOST), grade.tint / (6 * MOST)
     balance = 2.0 ** np.array([warm + pink, -2 * pink, -warm + pink])
     return np.asarray(2.0**grade.exposure * balance / luminance(balance))

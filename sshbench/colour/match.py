@@ -1,7 +1,7 @@
 """Maps of colours that give one set of colours the statistics of another set, in a colour space.
 
-Colours are `[N, 3]` in float64. The transfers of photographs in `sshbench.colour.transfer` are made of these maps, and
-so are the methods that know nothing but statistics.
+Colours are `[N, 3]` in float64. The transfers of `sshbench.colour.transfer` and the methods that match statistics use
+these maps.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ Floats = NDArray[np.float64]
 # Reinhard et al. 2001, equations 4 and 6: linear RGB to LMS, and log LMS to the decorrelated l, alpha, beta.
 RGB_TO_LMS = np.array([[0.3811, 0.5783, 0.0402], [0.1967, 0.7244, 0.0782], [0.0241, 0.1288, 0.8444]])
 LMS_TO_LAB = np.diag(1 / np.sqrt([3.0, 6.0, 2.0])) @ np.array([[1.0, 1.0, 1.0], [1.0, 1.0, -2.0], [1.0, -1.0, 0.0]])
-# ITU-R BT.601: luma, and the differences of blue and red to it, without the offsets, which cancel.
+# ITU-R BT.601: luma, and the differences of blue and red from luma, without the offsets, which cancel.
 RGB_TO_YCBCR = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
-_DARKEST = 1 / 255 / 12.92  # linear light of the level 1, so that black has a logarithm
+_DARKEST = 1 / 255 / 12.92  # linear light of code 1, so that black has a logarithm
 
 ITERATIONS = 12
 _BINS = 300
@@ -82,8 +82,8 @@ def match_covariance_optimally(source: Floats, target: Floats) -> ColourFunction
 def match_histograms(source: Floats, target: Floats) -> ColourFunction:
     """Return the map that gives each axis of `source` `[N, 3]` the histogram of `target` `[M, 3]`.
 
-    A value is mapped to where the cumulative histogram of `target` reaches the same share, interpolated between its
-    values. A value that `source` does not contain is mapped as the next smaller value of `source`.
+    A value is mapped to the value at which the cumulative histogram of `target` reaches the same fraction, with
+    interpolation. A value that `source` does not contain is mapped as the next smaller value of `source`.
     """
     curves = []
     for own, other in zip(source.T, target.T, strict=True):
@@ -103,7 +103,7 @@ def match_distribution(source: Floats, target: Floats, iterations: int = ITERATI
     matched, steps = with_distribution(source, target, iterations)
 
     def function(colours: Floats) -> Floats:
-        if colours is source:  # which the iterations have mapped already
+        if colours is source:  # the iterations have already mapped the source
             return matched
         colours = np.ascontiguousarray(colours.T)
         for rotation, curves in steps:
@@ -117,7 +117,7 @@ def match_distribution(source: Floats, target: Floats, iterations: int = ITERATI
 
 
 def covariance_map(source: Floats, target: Floats) -> tuple[Floats, Floats]:
-    """Mean of `target` `[3]`, and the matrix `[3, 3]` that brings the covariance of `source` to that of `target`."""
+    """Return the mean `[3]` of `target`, and the matrix `[3, 3]` that gives `source` the covariance of `target`."""
     variances, axes = np.linalg.eigh(np.cov(source, rowvar=False))
     others, other_axes = np.linalg.eigh(np.cov(target, rowvar=False))
     signs = np.sign(np.einsum("ij,ij->j", axes, other_axes))
@@ -127,7 +127,7 @@ def covariance_map(source: Floats, target: Floats) -> tuple[Floats, Floats]:
 
 
 def optimal_map(source: Floats, target: Floats) -> Floats:
-    """Return the symmetric T with ``T @ source @ T == target``, for covariances `[3, 3]`; 1 where nothing varies."""
+    """Return the symmetric T with ``T @ source @ T == target`` for covariances `[3, 3]`; 1 without variance."""
     variances, axes = np.linalg.eigh(source)
     roots = np.sqrt(np.maximum(variances, 0))
     varies = roots > 1e-6
@@ -164,7 +164,7 @@ def _curve(source: Floats, target: Floats) -> Callable[[Floats], Floats]:
         places = (values - low) * unit
         return places, np.clip(places.astype(np.int32), 0, _BINS - 1)
 
-    rising = np.arange(_BINS + 1) * 1e-9  # so that both can be inverted where they are flat
+    rising = np.arange(_BINS + 1) * 1e-9  # so that both can be inverted on flat parts
     reached, reached_by_target = (
         np.concatenate([[0.0], np.bincount(place(values)[1], minlength=_BINS).cumsum() / len(values)]) + rising
         for values in (source, target)
@@ -181,7 +181,7 @@ def _curve(source: Floats, target: Floats) -> Callable[[Floats], Floats]:
 
 @lru_cache(maxsize=4)
 def rotations(count: int) -> Floats:
-    """`[count, 3, 3]`: the identity, then rotations drawn uniformly with a fixed seed."""
+    """Return `[count, 3, 3]`: the identity, then rotations that are drawn uniformly with a fixed seed."""
     quaternions = np.random.RandomState(0).normal(size=(count, 4))
     quaternions[0] = 1, 0, 0, 0
     w, x, y, z = (quaternions / np.linalg.norm(quaternions, axis=1, keepdims=True)).T
@@ -211,7 +211,7 @@ def _to_lab(codes: Floats) -> Floats:
 
 
 def decorrelated(linear: Floats) -> Floats:
-    """Return linear light `[N, 3]`, 0..1, in l-alpha-beta; black counts as the level 1, so that it has a logarithm."""
+    """Return linear light `[N, 3]`, 0..1, in l-alpha-beta; black counts as code 1, so that it has a logarithm."""
     return np.asarray(np.log10(np.maximum(linear, _DARKEST) @ RGB_TO_LMS.T) @ LMS_TO_LAB.T)
 
 

@@ -58,10 +58,10 @@ def expand(colours: NDArray[Any], terms: int) -> Floats:
 def fit_polynomial(
     source: NDArray[Any], target: NDArray[Any], *, terms: int = 17, weights: NDArray[Any] | None = None
 ) -> PolynomialMap:
-    """Fit the polynomial that brings `source` nearest to `target`.
+    """Fit the polynomial that maps `source` as close as possible to `target`.
 
-    The fit minimises the sum of `weights * (map(source) - target)**2`. Of several best maps it takes the one with the
-    smallest norm.
+    The fit minimises the sum of `weights * (map(source) - target)**2`. Among several best maps, the
+    one with the smallest norm is chosen.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def fit_polynomial(
     Raises
     ------
     LutError
-        The shapes do not fit, there are no colours, or the number of terms is another.
+        The shapes do not match, there are no colours, or the number of terms is none of these.
 
     References
     ----------
@@ -108,7 +108,7 @@ def checked(source: Any, target: Any, weights: Any) -> tuple[Floats, Floats, Flo
     Raises
     ------
     LutError
-        The shapes do not fit, there are no colours, or a weight is negative.
+        The shapes do not match, there are no colours, or a weight is negative.
     """
     source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
     if source.ndim != 2 or source.shape[1] != 3 or source.shape != target.shape or not len(source):

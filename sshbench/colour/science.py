@@ -11,8 +11,8 @@ import numpy as np
 def colour_science() -> ModuleType:
     """Return the module `colour`.
 
-    Importing it switches numpy to the printing of version 1.13 for the whole process, and warns about each missing
-    optional package. Both effects are undone here.
+    The import switches numpy's printing to that of version 1.13 for the whole process, and warns about each missing
+    optional package. This function undoes both effects.
     """
     with np.printoptions(), warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,7 +1,7 @@
-"""Apply a colour map in part, fully or beyond, separately for lightness and colour.
+"""Strength of a colour map, from 0 to 2, separately for lightness and colour.
 
-A map is split in linear light. Its lightness is the gain by which it multiplies the luminance of a colour. Its colour
-is the change of chromaticity, which is the light divided by its luminance.
+A map is split in linear light. The lightness part is the gain by which the map multiplies the luminance of a colour.
+The colour part is the change of chromaticity, which is the light divided by its luminance.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ Floats = NDArray[np.float64]
 ColourFunction = Callable[[Floats], Floats]
 
 MOST = 2.0
-_FLARE = 1e-3  # light added to all luminances while a gain is taken, for that of black has no end
-_LIMIT = 4.0  # of the gain of differences from grey
+_FLARE = 1e-3  # light added to luminances before their ratio is taken, so that the gain of black is finite
+_LIMIT = 4.0  # largest gain of differences from grey
 
 
 class AmountError(SshbenchError, ValueError):
@@ -30,14 +30,14 @@ class AmountError(SshbenchError, ValueError):
 
 @dataclass(frozen=True)
 class Amount:
-    """How far a map is applied: 0 changes nothing, 1 is the map itself, and more continues along it.
+    """The strength of a map: 0 changes nothing, 1 is the map itself, and above 1 the map is applied again.
 
     Parameters
     ----------
     lightness
         The exponent of the gain of luminance.
     colour
-        The part of the change of chromaticity.
+        The fraction of the change of chromaticity.
     """
 
     lightness: float = 1.0
@@ -45,7 +45,7 @@ class Amount:
 
     @classmethod
     def of(cls, strength: float = 1.0, lightness: float = 1.0, colour: float = 1.0) -> Amount:
-        """Return the amount for a strength of the whole map and strengths of its two parts, which it multiplies.
+        """Return the amount; the strength of the whole map multiplies the strengths of both parts.
 
         Raises
         ------
@@ -59,7 +59,7 @@ class Amount:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the map stays as it is."""
+        """Whether the map is applied unchanged."""
         return self.lightness == self.colour == 1
 
 
@@ -68,7 +68,7 @@ WHOLE = Amount()
 
 
 def followed(function: ColourFunction, amount: Amount) -> ColourFunction:
-    """Return the map that applies `function` as far as `amount` says.
+    """Return the map that applies `function` with the strength `amount`.
 
     Beyond 1, the map is applied again to its own result, so a gain of one stop becomes a gain of two. If the map is
     monotonic, so is its second application.
@@ -95,10 +95,10 @@ def followed(function: ColourFunction, amount: Amount) -> ColourFunction:
 
 
 def between(before: Floats, after: Floats, amount: Amount) -> Floats:
-    """Return colours on the way from `before` to `after`, `[..., 3]` each, sRGB-encoded, 0..1.
+    """Interpolate between the colours `before` and `after`, `[..., 3]` each, sRGB-encoded, 0..1.
 
-    If both parts have the same amount, the way is straight in encoded values. If one of them is 0, the result is that
-    of `moved`. In between, the result is a mixture of the two.
+    If both parts have the same amount, the interpolation is linear in encoded values. If one of them is 0, the result
+    is that of `moved`. In between, the result is a mixture of the two.
 
     Parameters
     ----------
@@ -119,9 +119,9 @@ def between(before: Floats, after: Floats, amount: Amount) -> Floats:
 def moved(before: Floats, after: Floats, amount: Amount) -> Floats:
     """Return colours whose luminance and chromaticity lie between `before` and `after`, each at its own amount.
 
-    In linear light, the luminance is multiplied by a power of the map's gain. The difference of a colour from the grey
-    of its luminance is scaled as the luminance is, and is mixed from both ends. This scale is limited: where black
-    becomes grey it would be infinite, and would turn the noise of shadows into colours.
+    In linear light, the luminance is multiplied by a power of the map's gain. The differences of both colours from the
+    grey of their luminance are scaled like the luminance and interpolated. This scale is limited: where black becomes
+    grey, it would be infinite and turn the noise of shadows into colours.
 
     Parameters
     ----------
@@ -143,6 +143,6 @@ def moved(before: Floats, after: Floats, amount: Amount) -> Floats:
 
 
 def _scaled(linear: Floats, light: Floats, wanted: Floats) -> Floats:
-    """Return how colours `[..., 3]` of luminance `light` differ from grey after their luminance has become `wanted`."""
+    """Return the difference of colours `[..., 3]` from grey after their luminance changes from `light` to `wanted`."""
     gain = np.divide(wanted, light, out=np.full_like(light, _LIMIT), where=light * _LIMIT > wanted)
     return (linear - light) * gain

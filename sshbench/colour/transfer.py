@@ -81,8 +81,8 @@ def transfer_xiao(image: Pixels, target: Pixels) -> Pixels:
     References
     ----------
     Xiao, Ma: "Color transfer in correlated color space", VRCIA 2006, equations 1 to 7: translate to the mean, rotate
-    to the principal axes, scale, and go back along the axes of the target. The axes are matched by their variance and
-    turned to the nearest side, which the paper leaves to the decomposition.
+    to the principal axes, scale, and go back along the axes of the target. The axes are matched by their variance, with
+    the sign that rotates least; the paper leaves the order and the signs to the decomposition.
 
     Examples
     --------
@@ -132,7 +132,8 @@ def transfer_monge_kantorovich(image: Pixels, target: Pixels) -> Pixels:
 def transfer_histogram(image: Pixels, target: Pixels) -> Pixels:
     """Give each channel of `image` the histogram of the same channel of `target`.
 
-    A level goes to where the cumulative histogram of `target` reaches the same value, interpolated between its levels.
+    A level is mapped to the level at which the cumulative histogram of `target` reaches the same value, with
+    interpolation.
 
     Parameters
     ----------
@@ -177,7 +178,7 @@ def transfer_histogram(image: Pixels, target: Pixels) -> Pixels:
 def transfer_distribution(image: Pixels, target: Pixels, iterations: int = ITERATIONS) -> Pixels:
     """Give `image` the colour distribution of `target`.
 
-    Both are projected, many times, on three axes that are turned at random (the same in every call), and the histogram
+    Both images are projected many times on three randomly rotated axes (the same in every call), and the histogram
     along each axis is matched.
 
     Parameters
@@ -185,7 +186,7 @@ def transfer_distribution(image: Pixels, target: Pixels, iterations: int = ITERA
     image, target
         uint8 `[H, W, 3]`, sRGB-encoded; the two may differ in size.
     iterations
-        The number of random turns.
+        The number of random rotations.
 
     Returns
     -------

@@ -1,1 +1,1 @@
-"""Images in files, table cells and memory: what is read, how it becomes pixels or a mask, and how files are written."""
+"""Reading images and masks from files, table cells and memory, and writing image files."""

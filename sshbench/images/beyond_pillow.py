@@ -1,6 +1,6 @@
-"""Files that Pillow does not read, told by what they hold: cameras' raw files, and pictures of linear light.
+"""Formats that Pillow does not read, recognised by content: cameras' raw files, and pictures of linear light.
 
-Each is read by a library that is an extra, and becomes an `ImageFile` of 16 bits in sRGB.
+The library of an extra reads each format as a 16-bit sRGB `ImageFile`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Reader = Callable[[Encoded, int], ImageFile]
 
 EXR = b"v/1\x01"
 _RAW = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")  # Fujifilm to Minolta
-_RAW_SUFFIXES = (  # of cameras whose files are TIFF; without one of these they are told by their directories
+_RAW_SUFFIXES = (  # suffixes of raw files that are TIFF; without a suffix, their directories are examined
     ".3fr", ".arw", ".cr2", ".dcr", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos", ".nef", ".nrw", ".pef", ".raw",
     ".rwl", ".sr2", ".srf", ".srw",
 )  # fmt: skip
@@ -27,13 +27,13 @@ READ_ALONE = (
     ".avif", ".gif", ".bmp", ".ppm", ".pgm", ".jp2", ".j2k", ".qoi",  # Pillow's
     ".heic", ".heif", ".hif", ".exr", ".cr3", ".raf", ".orf", ".rw2", *_RAW_SUFFIXES,
 )  # fmt: skip
-"""The ends of file names, in lower case, of photographs that are read in folders and not written."""
+"""The suffixes, in lower case, of formats that are read from folders but not written."""
 _SUBFILE, _PHOTOMETRIC, _SUB_DIRECTORIES, _SAMPLE_FORMAT, _DNG_VERSION = 254, 262, 330, 339, 50706
 _MOSAIC, _FLOATS = 32803, 3
 
 
 def reader_of(encoded: Encoded) -> Reader | None:
-    """Return what reads a file that Pillow does not read; None for all others, damaged ones among them."""
+    """Return the reader of a file that Pillow does not read; None for any other file, even a damaged one."""
     with contextlib.suppress(OSError), encoded.open() as file:
         start = file.read(16)
         if start.startswith(EXR):
@@ -53,9 +53,11 @@ def _of_tiff(file: BinaryIO, start: bytes, name: str) -> Reader | None:
         file.seek(tags.next)
         tags.load(file)
         raw = _DNG_VERSION in tags or tags.get(_PHOTOMETRIC) == _MOSAIC
-        raw = raw or (tags.get(_SUBFILE) == 1 and _SUB_DIRECTORIES in tags)  # a preview, and the mosaic below it
+        raw = raw or (
+            tags.get(_SUBFILE) == 1 and _SUB_DIRECTORIES in tags
+        )  # a preview with the mosaic in a sub-directory
         floats = _FLOATS in tags.get(_SAMPLE_FORMAT, ())
-    except Exception:  # a damaged directory makes Pillow raise anything
+    except Exception:  # with a damaged directory, Pillow may raise any exception
         return None
     if raw or os.path.splitext(name)[1].lower() in _RAW_SUFFIXES:
         return read_raw

@@ -1,4 +1,4 @@
-"""Rectangles of an image as slices of its rows and columns: around a mask, and around such a rectangle."""
+"""Rectangles as slices of rows and columns: the bounding box of a mask, and its surroundings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 Slices = tuple[slice, slice]
 
-AROUND = 1.5  # times a foreground's width and height: the surroundings that it should suit
+AROUND = 1.5  # width and height of the surroundings, as a multiple of the foreground's
 
 
 def box_around(inside: NDArray[np.bool_]) -> Slices:
@@ -20,10 +20,10 @@ def box_around(inside: NDArray[np.bool_]) -> Slices:
 
 
 def surroundings(box: Slices, shape: tuple[int, int], times: float = AROUND, least: float = 0.25) -> Slices:
-    """Return the rows and columns of a larger rectangle about `box`, in an image of `shape` (height, width).
+    """Return the rows and columns of a larger rectangle around `box`, in an image of `shape` (height, width).
 
-    Each side is `times` as long as that of the box, and at least the share `least` of the image's shorter side. At the
-    edge of the image the rectangle is moved inwards, and it is never larger than the image.
+    Each side is `times` as long as that of the box, and at least `least` times the image's shorter side. At the edge of
+    the image the rectangle is moved inwards; it is never larger than the image.
     """
     shortest = least * min(shape)
     rows, columns = (
@@ -34,7 +34,7 @@ def surroundings(box: Slices, shape: tuple[int, int], times: float = AROUND, lea
 
 
 def _span(low: int, high: int, length: float, limit: int) -> slice:
-    """Return a stretch of a length about the middle of low..high, moved to lie within 0..limit."""
+    """Return an interval of the given length around the middle of low..high, moved to lie within 0..limit."""
     whole_length = min(round(length), limit)
     start = min(max(0, (low + high - whole_length) // 2), limit - whole_length)
     return slice(start, start + whole_length)

@@ -16,14 +16,13 @@ _GAMMA = (2.4, 12.92)  # power and slope of sRGB
 def read_raw(encoded: Encoded, max_pixels: int) -> ImageFile:
     """Develop a raw file to upright 16-bit sRGB.
 
-    The white balance is the camera's. Light is not scaled to the picture (LibRaw's automatic brightness is off), and
-    what is brighter than the sensor's white is clipped. The mosaic is interpolated by LibRaw's default. EXIF is left
-    out.
+    The white balance is the camera's. LibRaw's automatic brightness is off, and light above the sensor's white point is
+    clipped. LibRaw's default method interpolates the mosaic. EXIF is not kept.
 
     Raises
     ------
     ImageFileError
-        rawpy is missing; the file is damaged, of a camera that LibRaw does not know, or too large.
+        rawpy is missing, or the file is damaged, too large, or of an unknown camera.
     """
     name = encoded.name
     rawpy = needed("rawpy", name, "a camera's raw file", "raw")
@@ -46,6 +45,6 @@ def read_raw(encoded: Encoded, max_pixels: int) -> ImageFile:
             raise ImageFileError(
                 name, f"is a raw file that LibRaw cannot develop ({reason}); develop it to a 16-bit TIFF"
             ) from error
-    if pixels.shape[2] == 1:  # of a camera without a mosaic
+    if pixels.shape[2] == 1:  # the sensor has no mosaic
         pixels = np.repeat(pixels, 3, axis=2)
     return ImageFile(np.ascontiguousarray(pixels, np.uint16), coding=Coding("TIFF"))

@@ -1,8 +1,8 @@
-"""Images in the cells of tables, which anybody may have filled: bytes, or paths that stay in the data set.
+"""Images in the cells of untrusted tables: bytes, or paths inside the data set.
 
-A path is read only if it leads to a regular file of the data set: relative to the table's folder, or absolute and yet
-inside of the folder that was given. Otherwise a table that somebody shares could name any file of this machine, and a
-private picture would end up in the results that are made from the table.
+A path is read only if it leads to a regular file of the data set: relative to the table's folder, or absolute and
+inside the given folder. Otherwise a shared table could name any file of this machine, and a private picture would end
+up in the results.
 """
 
 from __future__ import annotations
@@ -22,11 +22,9 @@ from sshbench.images.opening import MAX_BYTES, ImageFileError
 from sshbench.regular_file import read_regular
 
 ReadFile = Callable[[str], bytes]
-"""A function that reads the file that a cell names; it raises OSError, whose `strerror` says what is wrong."""
+"""A function that reads the file that a cell names. It raises OSError with the reason in `strerror`."""
 
-OUTSIDE = (
-    "names a file outside of its data set; keep the images in the table's folder, or store their bytes in the table"
-)
+OUTSIDE = "names a file outside its data set; keep the images in the table's folder, or store their bytes in the table"
 
 
 class OutsideFile(OSError):
@@ -59,7 +57,7 @@ class FolderFiles:
 
 
 def _with_blobs(root: str) -> str:
-    """Return the folder of a data set's files; for a snapshot of links in the hub's cache, the folder of the blobs."""
+    """Return the folder of a data set's files; a snapshot in the hub's cache links to blobs in a folder above it."""
     for folder in (Path(root), *Path(root).parents):
         repository = folder.parent.parent
         if folder.parent.name == "snapshots" and (repository / "blobs").is_dir():
@@ -68,22 +66,22 @@ def _with_blobs(root: str) -> str:
 
 
 def cell_bytes(value: Any, name: str, read: ReadFile | None) -> bytes | None:
-    """Return the image file in a cell; None where the cell is empty.
+    """Return the image file in a cell; None if the cell is empty.
 
     Parameters
     ----------
     value
-        Bytes, a path, or both in a mapping with `bytes` and `path`, as `datasets` stores an image. Bytes come first.
+        Bytes, a path, or both in a mapping with `bytes` and `path`, as `datasets` stores an image. If there are bytes,
+        the path is ignored.
     name
-        What messages call the cell.
+        The name of the cell in messages.
     read
-        The function that reads the files that cells name; None if cells hold no paths.
+        The function that reads the named files; None if cells may not hold paths.
 
     Raises
     ------
     ImageFileError
-        A value of another kind, a path that leads out of the data set or to no regular file, or a file that is too
-        large.
+        The value has another type, the path leads out of the data set or to no regular file, or the file is too large.
     """
     if isinstance(value, Mapping):
         value = value.get("path") if value.get("bytes") is None else value["bytes"]

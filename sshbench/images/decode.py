@@ -1,7 +1,7 @@
 """Decoding a photograph's file to upright 8-bit sRGB, as fast as possible, for training data.
 
-Pillow decides what a file is. Plain JPEGs, nearly all photographs, are then decoded by simplejpeg where it is
-installed: the same pixels (both are libjpeg-turbo with the accurate inverse transform) in half the time.
+Pillow identifies the format. If simplejpeg is installed, it decodes plain JPEGs, which are nearly all photographs: the
+same pixels (both use libjpeg-turbo with the accurate inverse transform) in half the time.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ except ImportError:
     simplejpeg = None
 
 MIN_SIDE = 8
-MAX_PIXELS = 100_000_000  # of which a decoded copy takes 0.4 GB
+MAX_PIXELS = 100_000_000  # a decoded copy takes 0.4 GB
 
 _REDUCIBLE = ("L", "LA", "RGB", "RGBA", "CMYK")
-_REDUCED_CLAIM = 4  # times as many pixels may a JPEG claim that is decoded at 1/2 or less
+_REDUCED_CLAIM = 4  # factor by which a JPEG that is decoded at 1/2 or less may exceed the limit
 
 
 def decode_photo(
@@ -44,21 +44,21 @@ def decode_photo(
 ) -> NDArray[np.uint8]:
     """Decode an image file's bytes to `[H, W, 3]` uint8 sRGB.
 
-    EXIF rotation is applied, an embedded ICC profile is converted to sRGB, transparency is laid over white, 16-bit
-    values become 8-bit, and of an animation the first frame is taken.
+    EXIF rotation is applied, an embedded ICC profile is converted to sRGB, transparency is composited over white,
+    16-bit values become 8-bit, and the first frame of an animation is used.
 
     Parameters
     ----------
     row
         The name of the photograph in error messages.
     short_side
-        The pixels that the short side needs. Where twice as many remain, a JPEG is decoded at 1/2, 1/4 or 1/8 and
-        another image averaged over blocks, as far as whole pixels come out. (Without the factor of two, aliasing brings
-        a crop from 50 dB of a Lanczos resize to 43; with it, to 48: docs/triplets.md.)
+        The pixels that the short side needs. If at least twice as many remain, a JPEG is decoded at 1/2, 1/4 or 1/8 of
+        its size, and other images are averaged over blocks that divide them evenly. (Without the factor of two,
+        aliasing lowers the PSNR of a crop from 50 dB to 43; with the factor, to 48: docs/triplets.md.)
 
     max_pixels
-        How many may be decoded. A JPEG that is decoded smaller may claim four times as many, as its size in memory is
-        that of what is left; phones make photographs of 108 and 200 megapixels.
+        The largest number of pixels to decode. A JPEG that is decoded at reduced size may have four times as many,
+        because only the reduced image is in memory; phones make photographs of 108 and 200 megapixels.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def decode_photo(
         raise ImageFileError(row, f"is a file of {len(data) >> 20} MiB; at most {MAX_BYTES >> 20} are read")
     encoded = Encoded(row, data)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of odd tags
+        warnings.simplefilter("ignore")  # Pillow warns about odd tags
         if (reader := _reader_beyond(encoded)) is not None:
             return _over_white(reader(encoded, max_pixels), row, min_side)
         with opened(encoded, None) as image:
@@ -78,7 +78,7 @@ def decode_photo(
 
 
 def shape_of(data: bytes, row: str) -> Beside:
-    """Return the upright size and the turn of the photograph in a file's bytes, for a mask that may be scaled.
+    """Return the upright size and the orientation of the photograph in a file, for a mask that may be scaled.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def shape_of(data: bytes, row: str) -> Beside:
         return Beside(height, width, scaled=True)
     with opened(Encoded(row, data), None) as image:
         turn, (width, height) = orientation(image), image.size
-        lies = turn > 4 and image.format != "TIFF"  # whose size Pillow gives upright
+        lies = turn > 4 and image.format != "TIFF"  # Pillow gives the upright size of a TIFF
     size = (width, height) if lies else (height, width)
     return Beside(*size, orientation=turn, scaled=True)
 
@@ -102,7 +102,7 @@ def _reader_beyond(encoded: Encoded) -> Reader | None:
 
 
 def _over_white(image: ImageFile, row: str, min_side: int) -> NDArray[np.uint8]:
-    """Return an upright sRGB image, which another library read, as uint8 `[H, W, 3]` over white."""
+    """Return an upright sRGB image as uint8 `[H, W, 3]`, composited over white."""
     height, width = image.pixels.shape[:2]
     if min(width, height) < min_side:
         raise ImageFileError(row, f"is {width} x {height} pixels; the short side needs {min_side}")
@@ -140,7 +140,7 @@ def _decode(encoded: Encoded, image: Any, short_side: int | None, min_side: int,
                     )
                 )
             except ValueError:
-                pass  # a warning too; Pillow tells what can be read from what cannot
+                pass  # simplejpeg also raises for warnings; Pillow decides whether the file can be read
         if part > 1:
             image.draft(image.mode, (width // part, height // part))
     image = _as_channels(encoded, image)

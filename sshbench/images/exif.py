@@ -1,6 +1,6 @@
-"""EXIF blocks: the turn that pixels need, what a TIFF's directories say, and the thumbnail.
+"""EXIF blocks: the orientation, the directories of a TIFF, and the thumbnail.
 
-Pillow turns a TIFF upright when it loads one and leaves other formats as they are stored.
+Pillow turns a TIFF upright when it loads one, but not other formats.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ DESCRIPTIVE_TAGS = (270, 271, 272, 274, 305, 306, 315, 316, 33432, 18246, 18249,
 EXIF_IFD, GPS_IFD, _INTEROPERABILITY_IFD = 0x8769, 0x8825, 0xA005
 ORIENTATION = 0x0112
 
-_TO_UPRIGHT = {6: 8, 8: 6}  # the turn that undoes the one with this number; the others undo themselves
+_TO_UPRIGHT = {6: 8, 8: 6}  # the inverse of these two orientations; the others are their own inverse
 
 
 def orientation_of(exif: bytes | None, xmp: bytes | None = None) -> int:
-    """Return the orientation that metadata give, 1 to 8; 1, as stored, where they are damaged or do not say.
+    """Return the orientation in the metadata, 1 to 8; 1 if the metadata are damaged or have none.
 
-    The orientation comes from EXIF, or else from XMP, as Pillow reads them.
+    The orientation comes from EXIF, or from XMP if EXIF has none, as in Pillow.
     """
     picture = Image.Image()
     picture.info = {name: data for name, data in (("exif", exif), ("xmp", xmp)) if data}
@@ -32,10 +32,10 @@ def orientation_of(exif: bytes | None, xmp: bytes | None = None) -> int:
 
 
 def orientation(image: Image.Image) -> int:
-    """Return the orientation that the metadata of an open image give, as `orientation_of`."""
+    """Return the orientation in the metadata of an open image, as `orientation_of` does."""
     try:
         turn = image.getexif().get(ORIENTATION, 1)
-    except Exception:  # a damaged block makes Pillow raise anything
+    except Exception:  # with a damaged block, Pillow may raise any exception
         return 1
     return turn if isinstance(turn, int) and turn in range(1, 9) else 1
 
@@ -46,7 +46,7 @@ def turned_upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 
 def stored_layout(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Undo the turn that Pillow gives a TIFF when it loads it, so that its orientation tag stays true."""
+    """Return a view of upright pixels `[H, W, ...]` in the layout that an EXIF orientation, 1 to 8, describes."""
     match orientation:
         case 2:
             return pixels[:, ::-1]
@@ -66,7 +66,7 @@ def stored_layout(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 
 def sub_directory(block: Image.Exif, group: int) -> dict[int, Any]:
-    """Return the entries of a directory of an EXIF block, the interoperability directory in it included."""
+    """Return the entries of a directory of an EXIF block, including its interoperability directory."""
     entries = dict(block.get_ifd(group))
     if _INTEROPERABILITY_IFD in entries:
         entries[_INTEROPERABILITY_IFD] = dict(block.get_ifd(_INTEROPERABILITY_IFD))
@@ -74,7 +74,7 @@ def sub_directory(block: Image.Exif, group: int) -> dict[int, Any]:
 
 
 def exif_of_tiff(image: Any) -> bytes | None:
-    """Return an open TIFF's directories as an EXIF block, as JPEG and PNG carry one."""
+    """Return an open TIFF's directories as an EXIF block for other formats."""
     source, out = image.getexif(), Image.Exif()
     for tag in DESCRIPTIVE_TAGS:
         if tag in source:
@@ -88,9 +88,9 @@ def exif_of_tiff(image: Any) -> bytes | None:
 
 
 def without_thumbnail(exif: bytes) -> bytes:
-    """Cut an EXIF block's link to its second directory, the thumbnail, which shows the pixels as they were.
+    """Remove the thumbnail, which shows the old pixels, from an EXIF block by cutting the link to its directory.
 
-    Nothing else moves, since makers' notes point at places in the block.
+    All other bytes stay in place, since makers' notes contain offsets into the block.
     """
     order = "<" if exif[:2] == b"II" else ">"
     try:

@@ -1,4 +1,4 @@
-"""Libraries of extras, which read the kinds of files that Pillow cannot read."""
+"""Libraries of extras, which read files that Pillow cannot read."""
 
 from __future__ import annotations
 

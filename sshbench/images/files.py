@@ -1,7 +1,7 @@
-"""An image as a file holds it, RGB pixels of 8 or 16 bits with their colour profile and metadata, and writing it.
+"""`ImageFile`: the stored RGB pixels of an image, 8 or 16 bits, with profile and metadata; and writing it.
 
-Pixels are as they are stored: not turned upright and not converted to another colour space, so that the EXIF
-orientation and the ICC profile that go with them stay true.
+The pixels are neither turned upright nor converted to another colour space, so the EXIF orientation and the ICC profile
+stay valid.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ SUFFIXES = {
     ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG",
     ".webp": "WEBP",
 }  # fmt: skip
-"""The ends of file names, in lower case, of the formats that are written."""
+"""The suffixes, in lower case, of the formats that are written."""
 BITS = {"PNG": (8, 16), "TIFF": (8, 16), "JPEG": (8,), "WEBP": (8,)}
 
-_TABLE_SUM_AT_95 = 369  # of the luminance quantisation table that libjpeg makes for quality 95
+_TABLE_SUM_AT_95 = 369  # sum of libjpeg's luminance quantisation table for quality 95
 
 
 class ImageFileWarning(UserWarning):
@@ -42,14 +42,14 @@ class ImageFileWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Coding:
-    """How a file stored its pixels, for writing others the same way.
+    """The encoding of a file, for writing other files in the same way.
 
     Parameters
     ----------
     format
         `"PNG"`, `"TIFF"`, `"JPEG"` or `"WEBP"`.
     lossless
-        Whether the decoded pixels are those that were encoded.
+        Whether the encoding is lossless.
     subsampling, tables, progressive
         For a JPEG only: its chroma subsampling (0: 4:4:4, 1: 4:2:2, 2: 4:2:0), quantisation tables and scan order.
     """
@@ -68,16 +68,16 @@ class ImageFile:
     Parameters
     ----------
     pixels
-        `[H, W, 3]`, uint8 or uint16, R, G, B, over the whole range of the type, encoded as `icc` says (sRGB where it
-        is None), not multiplied by alpha.
+        `[H, W, 3]`, uint8 or uint16, R, G, B, over the whole range of the type, in the colour space of `icc` (sRGB if
+        None), not premultiplied.
     alpha
-        `[H, W]` of the same type; None where the image is opaque.
+        `[H, W]` of the same type; None if the image is opaque.
     icc, exif, xmp
         The ICC profile, the EXIF block (from its byte order mark on) and the XMP packet, byte for byte.
     dpi
         Pixels per inch, horizontal and vertical.
     coding
-        How the source file stored the image.
+        The encoding of the source file.
     """
 
     pixels: Pixels
@@ -128,7 +128,7 @@ def to_8_bit(samples: NDArray[Any]) -> NDArray[np.uint8]:
     if samples.dtype == np.uint8:
         return samples
     rounded = np.empty(samples.shape, np.uint8)
-    for y in range(0, len(samples), 64):  # in bands, as the sums need twice the memory of the samples
+    for y in range(0, len(samples), 64):  # in blocks, because the sums need twice the memory of the samples
         rounded[y : y + 64] = (samples[y : y + 64].astype(np.uint32) + 128) // 257
     return rounded
 
@@ -137,20 +137,20 @@ def write_image(path: str | os.PathLike[str], image: ImageFile, *, quality: int 
     """Write `image` in the format that the suffix of `path` names; the file appears whole or not at all.
 
     JPEG and WebP hold 8 bits, so 16-bit pixels are rounded. JPEG keeps the chroma subsampling of a JPEG source and is
-    4:4:4 otherwise. Of EXIF a JPEG holds 64 KB, and what does not fit is left out; longer XMP is written as extended
-    XMP. An `ImageFileWarning` says so.
+    4:4:4 otherwise. A JPEG holds at most 64 KB of EXIF; entries that do not fit are left out. Longer XMP is written as
+    extended XMP. An `ImageFileWarning` reports both.
 
     Parameters
     ----------
     quality
-        1 to 100, of JPEG and WebP. By default 95; a source JPEG that is finer than that lends its own quantisation
-        tables, and WebP is lossless where the source was.
+        The quality of JPEG and WebP, 1 to 100. By default 95; a JPEG source of higher quality keeps its quantisation
+        tables, and WebP is lossless if the source was.
 
     Raises
     ------
     ImageFileError
-        An unknown suffix, an image the format cannot hold (transparency in JPEG, or too many pixels), or a folder that
-        is missing or cannot be written to.
+        The suffix is unknown, the format cannot hold the image (transparency in JPEG, too many pixels), or the folder
+        is missing or cannot be written.
     """
     path = Path(path)
     kind = format_of(path)
@@ -178,7 +178,7 @@ def write_image(path: str | os.PathLike[str], image: ImageFile, *, quality: int 
 
 
 def format_of(path: str | os.PathLike[str]) -> str:
-    """Return the format that a file name's suffix stands for: `"PNG"`, `"TIFF"`, `"JPEG"` or `"WEBP"`.
+    """Return the format of a file name's suffix: `"PNG"`, `"TIFF"`, `"JPEG"` or `"WEBP"`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Files that the rows of a Hugging Face dataset name, if its builder allows them, and no others."""
+"""Files that the rows of a Hugging Face dataset name, if its builder allows them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class HubFiles:
     Parameters
     ----------
     roots
-        Folders into which paths may lead.
+        The folders that paths may lead into.
     dataset
-        The dataset whose files on the hub URLs may name; None: URLs are refused.
+        The dataset on the hub that URLs may name; None if URLs are refused.
     """
 
     roots: tuple[str, ...]
@@ -47,7 +47,7 @@ class HubFiles:
         try:
             with fsspec.open(name, "rb") as file:
                 data = bytes(file.read(MAX_BYTES + 1))
-        except Exception as error:  # every storage has errors of its own
+        except Exception as error:  # every storage library raises its own errors
             raise IrregularFile(0, f"cannot be read ({' '.join(str(error).split())[:200]})", name) from error
         if len(data) > MAX_BYTES:
             raise IrregularFile(0, f"is a file of more than {MAX_BYTES >> 20} MiB", name)
@@ -55,10 +55,10 @@ class HubFiles:
 
 
 def hub_files(name: str, builder_name: str | None) -> HubFiles:
-    """Return the reader of the files that the rows of the dataset `name` name.
+    """Return the reader of the files that rows of the dataset `name` refer to.
 
-    A dataset of image files has paths that its builder wrote: they lead to the dataset's folder, to the caches of
-    `datasets`, or to the dataset on the hub. In a table, anybody may have written them: they stay in its folder.
+    In a dataset of image files, the builder wrote the paths, so they may lead to the dataset's folder, the caches of
+    `datasets`, or the dataset on the hub. In a table, the paths are untrusted and must stay in the table's folder.
     """
     folder = (os.path.abspath(name),) if os.path.isdir(name) else ()
     if builder_name != "imagefolder":

@@ -15,9 +15,9 @@ from sshbench.images.profiles import name_of
 
 @lru_cache(maxsize=64)
 def to_srgb(icc: bytes | None, mode: str) -> Any:
-    """Return the conversion of an image of that mode from its profile to sRGB; None where there is nothing to convert.
+    """Return the conversion of an image of the given mode from its profile to sRGB; None if none is needed.
 
-    A profile that is damaged or made for another mode says nothing, so that the image counts as sRGB.
+    A profile that is damaged or made for another mode is ignored, and the image counts as sRGB.
     """
     if not icc:
         return None
@@ -31,13 +31,13 @@ def to_srgb(icc: bytes | None, mode: str) -> Any:
 
 
 def inks_to_srgb(image: Any, icc: bytes) -> tuple[NDArray[np.uint8], str]:
-    """Convert an image of Pillow, of mode CMYK, to sRGB with its profile.
+    """Convert a Pillow image of mode CMYK to sRGB with its profile.
 
-    Colours are relative to white, and the profile's black becomes black (compensation for the black point).
+    The conversion is relative colorimetric with black point compensation.
 
     Returns
     -------
-    uint8 `[H, W, 3]`, and what the profile calls itself.
+    uint8 `[H, W, 3]`, and the name of the profile.
 
     Raises
     ------

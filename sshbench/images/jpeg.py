@@ -10,7 +10,7 @@ from PIL import Image
 
 
 def through_jpeg(image: NDArray[np.uint8], quality: int = 75) -> NDArray[np.uint8]:
-    """Return a uint8 image `[H, W, 3]` as Pillow saves it in JPEG and reads it again; 75 is Pillow's own quality."""
+    """Return a uint8 image `[H, W, 3]` after it was saved as JPEG and read again; 75 is Pillow's default quality."""
     file = io.BytesIO()
     Image.fromarray(image).save(file, "JPEG", quality=quality)
     return np.asarray(Image.open(file))

@@ -1,7 +1,7 @@
-"""Metadata of JPEG files, whose segments hold 64 KB each: what is larger is divided, or made smaller.
+"""Metadata of JPEG files, whose segments hold 64 KB each: larger blocks are divided or shortened.
 
-EXIF has one segment (EXIF 2.32, 4.5.4). XMP may have more, as extended XMP (Adobe XMP Specification Part 3, 2020,
-1.1.3.1), which carries the whole packet; programs without support for extended XMP see the orientation alone.
+EXIF has one segment (EXIF 2.32, 4.5.4). XMP may have several, as extended XMP (Adobe XMP Specification Part 3, 2020,
+1.1.3.1), which contains the whole packet; programs without support for extended XMP see only the orientation.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from PIL import ExifTags, Image
 
 from sshbench.images.exif import EXIF_IFD, GPS_IFD, ORIENTATION, orientation_of, without_thumbnail
 
-_LARGEST = 65533  # bytes in a segment behind its length
+_LARGEST = 65533  # bytes in a segment after its length field
 _EXIF, _XMP, _MORE = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
-_PIECE = 65000  # of extended XMP in a segment
+_PIECE = 65000  # bytes of extended XMP in a segment
 _STUB = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
     '<rdf:Description rdf:about="" xmlns:xmpNote="http://ns.adobe.com/xmp/note/" '
@@ -29,15 +29,15 @@ _SAYS = re.compile(rb'xmpNote:HasExtendedXMP="([0-9A-F]{32})"')
 
 
 def exif_that_fits(exif: bytes) -> tuple[bytes, list[str]]:
-    """Return an EXIF block that fits a segment, and the names of what was left out for it; the orientation stays.
+    """Return an EXIF block that fits a segment, and the names of the removed entries; the orientation stays.
 
-    The thumbnail goes first, then the largest entries one after the other.
+    The thumbnail is removed first, then the largest entries one after another.
     """
     if len(_EXIF) + len(exif) <= _LARGEST:
         return exif, []
     try:
         return _shortened(exif)
-    except Exception:  # a damaged block makes Pillow raise anything
+    except Exception:  # with a damaged block, Pillow may raise any exception
         block = Image.Exif()
         block[ORIENTATION] = orientation_of(exif)
         return _bytes_of(block), ["all but the orientation"]

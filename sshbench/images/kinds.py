@@ -1,4 +1,4 @@
-"""The kind of a picture file, told by its first bytes."""
+"""The format of a picture file, recognised by its first bytes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PICTURES = {
 
 
 def picture_kind(start: bytes) -> str | None:
-    """Return the format of a picture that starts with these 16 bytes; None if it is not a picture."""
+    """Return the format of a picture from its first 16 bytes; None if the file is not a picture."""
     for signature, kind in _PICTURES.items():
         if start.startswith(signature):
             return kind

@@ -1,7 +1,7 @@
 """Pictures of linear light, OpenEXR and TIFF of floats, as 16-bit sRGB (the extra `hdr`).
 
-Light above 1 is clipped: there is no tone mapping, which is a matter of taste. Values are sRGB's primaries unless the
-file says others, and are encoded by sRGB's transfer function, so that 16 bits have no bands in the shadows.
+Light above 1 is clipped; there is no tone mapping, which is a matter of taste. Values have sRGB primaries unless the
+file states others. They are encoded by sRGB's transfer function, so that 16 bits show no banding in the shadows.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ Floats = NDArray[np.float64]
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 _D50 = np.array([0.9642, 1.0, 0.8249])
 _REC709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
-_ROWS = 64  # at a time
-_PREMULTIPLIED = 1  # of TIFF's tag ExtraSamples
+_ROWS = 64  # rows converted at a time
+_PREMULTIPLIED = 1  # value of TIFF's tag ExtraSamples
 _KIND = "a picture of linear light"
 
 
 def read_exr(encoded: Encoded, max_pixels: int) -> ImageFile:
     """Read the first part of an OpenEXR file: its channels R, G, B and A, or Y.
 
-    The picture is as large as the display window, and transparent where the data window does not reach. Colours that
-    alpha is multiplied into, as OpenEXR has them, are divided by it. Chromaticities that the file states are converted.
+    The picture has the size of the display window, and is transparent outside the data window. OpenEXR's premultiplied
+    colours are divided by alpha. Chromaticities that the file states are converted to those of sRGB.
 
     Raises
     ------
     ImageFileError
-        OpenEXR is missing; the file is damaged, deep, too large, or has none of these channels.
+        OpenEXR is missing, or the file is damaged, deep, too large, or has none of these channels.
     """
     name = encoded.name
     library = needed("OpenEXR", name, _KIND, "hdr")
@@ -72,14 +72,14 @@ def read_exr(encoded: Encoded, max_pixels: int) -> ImageFile:
 def read_float_tiff(encoded: Encoded, max_pixels: int) -> ImageFile:
     """Read a TIFF of 16, 32 or 64-bit floats, grey or RGB, with or without alpha.
 
-    Without an ICC profile values are linear light of sRGB's primaries; with one of curves and a matrix they are what it
-    says, within 0..1.
+    Without an ICC profile, values are linear light with sRGB primaries. With a profile of curves and a matrix, values
+    within 0..1 are colours of the profile.
 
     Raises
     ------
     ImageFileError
-        tifffile is missing; the file is damaged, too large, of several pages, of other channels, or its profile has
-        tables.
+        tifffile is missing, or the file is damaged, too large, has several pages or other channels, or has a profile
+        of tables.
     """
     name = encoded.name
     tifffile = needed("tifffile", name, "a TIFF of floating-point values", "hdr")
@@ -98,7 +98,7 @@ def read_float_tiff(encoded: Encoded, max_pixels: int) -> ImageFile:
                 turn, icc = page.tags.valueof(274, 1), page.tags.valueof(34675)
         except ImageFileError:
             raise
-        except Exception as error:  # damaged files make tifffile raise anything
+        except Exception as error:  # with a damaged file, tifffile may raise any exception
             raise ImageFileError(name, f"cannot be decoded ({' '.join(str(error).split())[:200]})") from error
     if axes.startswith("S"):
         values = np.moveaxis(values, 0, -1)
@@ -130,11 +130,11 @@ def _path_of(encoded: Encoded) -> Iterator[str]:
 
 
 def _in_window(values: NDArray[Any], display: NDArray[Any], data: NDArray[Any]) -> NDArray[Any]:
-    """Return the data window's pixels at their place in the display window; pixels that are not stored are 0."""
+    """Return the data window's pixels inside the display window; pixels outside the data window are 0."""
     if (display == data).all():
         return values
     width, height = (display[1] - display[0] + 1).tolist()
-    if values.shape[2] in (1, 3):  # the part that is not stored is transparent
+    if values.shape[2] in (1, 3):  # the part outside the data window is transparent
         values = np.concatenate([values, np.ones_like(values[..., :1])], axis=2)
     out = np.zeros((height, width, values.shape[2]), values.dtype)
     low, high = np.maximum(display[0], data[0]), np.minimum(display[1], data[1]) + 1
@@ -187,7 +187,7 @@ def _encoded(
 
 
 def _to_srgb(chromaticities: Any, name: str) -> Floats | None:
-    """Return the matrix to sRGB's linear light from that of primaries and a white point, eight numbers."""
+    """Return the matrix from linear light with the given primaries and white point (eight numbers) to linear sRGB."""
     if chromaticities is None:
         return None
     numbers = np.asarray(chromaticities, np.float64).reshape(-1)

@@ -2,14 +2,13 @@
 
 White, the top of the type, is foreground. The rules, which docs/images.md lists:
 
-- Grey of 8 or 16 bits counts as it is. Values of only 0 and 1 are stretched to the top.
-- An image that is more transparent than opaque somewhere: its alpha is the mask, whatever the colours show; where
-  these are black and white, alpha times their grey.
-- A palette, or colours, of black and one other colour: that colour is foreground.
+- Grey of 8 or 16 bits is read unchanged. If all values are 0 and 1, 1 means white.
+- If alpha is below 0.5 somewhere, alpha is the mask; if the colours are black and white, the product of alpha and grey.
+- In a palette or colours of black and one other colour, that colour is foreground.
 - Floats are 0..1.
-- Refused: several labels or colours; grey that nowhere reaches half of white, or has few values and none near white,
-  or only numbers up to 40 beside white, each of which is a label map; floats beyond 0..1; integers of other types
-  beyond 0..255.
+- Refused are several labels or colours; label maps, which are grey images that never reach half of white, or have few
+  values and none near white, or only numbers up to 40 beside white; floats outside 0..1; and integers of other types
+  outside 0..255.
 """
 
 from __future__ import annotations
@@ -38,12 +37,12 @@ MaskArray: TypeAlias = NDArray[Any]
 """`[H, W]` of uint8 or uint16 over their range, or of float32 over 0..1."""
 
 _WAY_OUT = "make the foreground white (255) and the rest black (0)"
-_GREY = 32  # codes of 255 by which the channels of a grey JPEG, or one that was edited, may differ
+_GREY = 32  # largest difference, in codes of 255, between the channels of a grey JPEG
 _DARK = 16
-_BEYOND = 0.25  # what filters may add to floats over 0..1; such values are clipped
-_FEW = 32  # values that a label map may have, and a soft mask has more of
+_BEYOND = 0.25  # how far filters may exceed the range 0..1 of floats; such values are clipped
+_FEW = 32  # largest number of values in a label map; a soft mask has more
 _NEAR_WHITE = 0.9
-_LABELS = 40  # of the classes of VOC and Cityscapes, where white marks what belongs to none
+_LABELS = 40  # largest label of VOC and Cityscapes, in which white marks unlabelled pixels
 _SINGLE = ("1", "L", "P", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 
 
@@ -56,9 +55,9 @@ class Beside:
     height, width
         The height and the width of the upright photograph, in pixels.
     orientation
-        EXIF's orientation of the stored pixels, 1 to 8.
+        The EXIF orientation of the stored pixels, 1 to 8.
     name
-        What messages call the photograph.
+        The name of the photograph in messages.
     scaled
         Whether a mask may be smaller or larger than the photograph, with the same aspect ratio.
     """
@@ -76,13 +75,13 @@ def read_mask(source: Source, name: str, beside: Beside | None = None, *, max_pi
     Parameters
     ----------
     source
-        A file, the bytes of one, an image of Pillow, or an array: `[H, W]` of booleans, integers or floats, or
+        A file, the bytes of a file, a Pillow image, or an array: `[H, W]` of booleans, integers or floats, or
         `[H, W, 3 or 4]` of uint8 or uint16.
     name
-        What messages call the mask if the mask is not a file.
+        The name of the mask in messages if it is not a file.
     beside
-        The photograph that the mask is of. A mask without an orientation of its own that has the size of the stored
-        photograph is turned with it.
+        The photograph of the mask. A mask that has no orientation and the size of the stored photograph is turned
+        upright with the photograph.
 
     Returns
     -------
@@ -91,7 +90,7 @@ def read_mask(source: Source, name: str, beside: Beside | None = None, *, max_pi
     Raises
     ------
     ImageFileError
-        The mask cannot be read, is of a kind that is refused, or has another size than the photograph.
+        The mask cannot be read, is of a refused kind, or has another size than the photograph.
     """
     turn = 1
     if isinstance(source, np.ndarray):
@@ -143,7 +142,7 @@ def _fitted(mask: MaskArray, name: str, beside: Beside, *, turned: bool) -> Mask
 
 
 def _same_shape(one: tuple[int, ...], other: tuple[int, int], scaled: bool) -> bool:
-    """Whether two sizes are equal or, if `scaled`, may differ by one factor and rounding to whole pixels."""
+    """Return whether two sizes are equal or, if `scaled`, differ only by a factor and rounding."""
     if not scaled:
         return one == other
     return abs(one[0] * other[1] - one[1] * other[0]) <= max(sum(one), sum(other))
@@ -163,7 +162,7 @@ def _of_pillow(image: Image.Image, name: str) -> tuple[MaskArray, int]:
 
 
 def _of_single_channel(image: Any, name: str) -> tuple[MaskArray, int] | None:
-    """Return the mask and orientation of an image of labels or of one channel; None for another kind."""
+    """Return the mask and the orientation of an image of labels or one channel; None for other images."""
     if image.has_transparency_data or image.mode not in _SINGLE:
         return None
     if image.mode == "P":
@@ -270,7 +269,7 @@ def _of_values(values: NDArray[Any], name: str) -> MaskArray:
 
 
 def _of_floats(values: NDArray[Any], name: str) -> MaskArray:
-    low, high = float(values.min()), float(values.max())  # either is NaN where one value is
+    low, high = float(values.min()), float(values.max())  # both are NaN if any value is
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ImageFileError(name, "holds NaN or infinity; floats of a mask are 0 to 1")
     if low < -_BEYOND or high > 1 + _BEYOND:

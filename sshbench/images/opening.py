@@ -1,6 +1,6 @@
-"""Opening untrusted image files: which formats are read, how large files may be, and errors of one sentence.
+"""Opening untrusted image files: the accepted formats, the limits, and errors of one sentence.
 
-No reader of these formats runs another program or reads another file, as a reader of EPS does.
+The readers of these formats run no other program and read no other file, unlike a reader of EPS.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from sshbench.errors import SshbenchError
 from sshbench.regular_file import open_regular
 
 MAX_PIXELS = 178_956_970
-"""Pixels that an image may claim unless the caller says otherwise: what Pillow opens, 0.5 GB as RGB."""
+"""The default limit on the pixels of an image: that of Pillow, 0.5 GB as RGB."""
 MAX_BYTES = 1 << 29
-"""Bytes that an image of a data set may have as a file."""
+"""The largest size in bytes of an image file in a data set."""
 FORMATS = {
     "JPEG": "JpegImagePlugin",
     "PNG": "PngImagePlugin",
@@ -37,7 +37,7 @@ FORMATS = {
     "AVIF": "AvifImagePlugin",
     "QOI": "QoiImagePlugin",
 }
-"""Formats that are read, whatever a file is called, and Pillow's modules for them. JPEG includes MPO."""
+"""The formats that are read, whatever the suffix, and Pillow's modules for them. JPEG includes MPO."""
 
 _SMALL = 1 << 22  # pixels, which take 16 MB
 _HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
@@ -61,20 +61,20 @@ class ImageFileError(SshbenchError):
         self.reason = reason
         super().__init__(f"{self.name}: {reason}")
 
-    def __reduce__(self) -> tuple[type[ImageFileError], tuple[str, str]]:  # data loaders send it between processes
+    def __reduce__(self) -> tuple[type[ImageFileError], tuple[str, str]]:  # data loaders send errors between processes
         return type(self), (self.name, self.reason)
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """An image file: where it is, or its bytes.
+    """An image file: its path or its bytes.
 
     Parameters
     ----------
     name
-        What messages call it.
+        The path of the file, or its name in messages.
     data
-        The bytes; None where `name` is the path of the file.
+        The bytes; None if `name` is the path of the file.
     """
 
     name: str
@@ -87,12 +87,12 @@ class Encoded:
 
 @contextlib.contextmanager
 def opened(encoded: Encoded, max_pixels: int | None) -> Iterator[Any]:
-    """Open an image with Pillow; nothing is decoded yet, and what decoding raises becomes an `ImageFileError`.
+    """Open an image with Pillow without decoding it; errors of decoding become an `ImageFileError`.
 
     Parameters
     ----------
     max_pixels
-        How many pixels the image may claim; None: the caller checks that before decoding.
+        The largest number of pixels; None if the caller checks it before decoding.
 
     Raises
     ------
@@ -111,17 +111,17 @@ def opened(encoded: Encoded, max_pixels: int | None) -> Iterator[Any]:
     except MemoryError as error:
         if size[0] * size[1] > _SMALL:
             raise
-        # So few pixels need little memory: the file claims something else that is absurd, such as a strip of 100 GB.
+        # So few pixels need little memory: another number in the file is absurd, such as a strip of 100 GB.
         raise ImageFileError(encoded.name, "is damaged, as it asks for more memory than its pixels take") from error
     except UnidentifiedImageError as error:
         raise ImageFileError(encoded.name, _why_unidentified(encoded)) from error
     except Image.DecompressionBombError as error:
         raise ImageFileError(encoded.name, "claims more pixels than Pillow decodes; scale it down") from error
     except OSError as error:
-        # Of the system's own errors the reason alone; those of Pillow are about the bytes.
+        # Errors of the system have a reason; those of Pillow are about the bytes.
         reason = error.strerror or f"is damaged or cut short ({_flat(error)})"
         raise ImageFileError(encoded.name, reason) from error
-    except Exception as error:  # damaged files make decoders raise anything
+    except Exception as error:  # with a damaged file, decoders may raise any exception
         raise ImageFileError(
             encoded.name, f"is damaged or cut short ({type(error).__name__}: {_flat(error)})"
         ) from error
@@ -143,12 +143,12 @@ def _formats_for(file: BinaryIO, name: str) -> tuple[str, ...]:
 
 
 def is_heif(start: bytes) -> bool:
-    """Whether a file that starts with these 64 bytes is a picture of HEIF (ISO/IEC 23008-12), but for AVIF."""
+    """Return whether a file is a HEIF picture (ISO/IEC 23008-12) other than AVIF, from its first 64 bytes."""
     return start[4:8] == b"ftyp" and start[8:12] in _HEIF and b"avif" not in start and b"avis" not in start
 
 
 def identified(file: BinaryIO, formats: tuple[str, ...]) -> Any:
-    """Open an image as `PIL.Image.open` does, which has one limit on pixels for the whole process."""
+    """Open an image as `PIL.Image.open` does, without its process-wide limit on pixels."""
     start = file.read(16)
     for name in formats:
         plugin, accepts = Image.OPEN[name]

@@ -1,7 +1,7 @@
 """RGB profiles of the matrix and tone-curve kind (ICC.1:2022, annex F.3) as exact numbers, and the names of profiles.
 
-LittleCMS converts the profiles with tables, but Pillow gives it 8 bits a channel alone. Most photographs have a profile
-of three curves and a matrix, which is read here, so that 16 bits stay 16 bits.
+LittleCMS converts profiles with tables, but Pillow exposes only 8 bits per channel. Most photographs have a profile of
+three curves and a matrix, which this module reads, so that 16 bits stay 16 bits.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-CODES = 1 << 16  # samples of a tone curve, one a code of 16 bits
-_TABLES = (b"A2B0", b"A2B1", b"D2B0", b"D2B1")  # where there is one, it says more than the matrix
-_PARAMETERS = {0: 1, 1: 3, 2: 4, 3: 5, 4: 7}  # of the kinds of parametric curves
+CODES = 1 << 16  # samples of a tone curve, one for each 16-bit code
+_TABLES = (b"A2B0", b"A2B1", b"D2B0", b"D2B1")  # a table takes precedence over the matrix
+_PARAMETERS = {0: 1, 1: 3, 2: 4, 3: 5, 4: 7}  # number of parameters of each type of parametric curve
 
 
 class ProfileError(ValueError):
@@ -32,7 +32,7 @@ class MatrixProfile:
     Parameters
     ----------
     curves
-        `[3, 65536]`: the linear light, 0..1, of the codes of 16 bits in each channel; nowhere falling.
+        `[3, 65536]`: the linear light, 0..1, of the 16-bit codes in each channel; never falling.
     matrix
         `[3, 3]`: from linear light (a column vector) to XYZ relative to D50.
     """
@@ -45,12 +45,12 @@ class MatrixProfile:
         return _sampled(self.curves, np.clip(values, 0, 1))
 
     def encode(self, linear: Floats) -> Floats:
-        """Return the encoded values of linear light `[..., 3]`; what is outside 0..1 is clipped."""
+        """Return the encoded values of linear light `[..., 3]`, clipped to 0..1."""
         return _sampled(self.codes_by_root, np.sqrt(np.clip(linear, 0, 1)))
 
     @cached_property
     def codes_by_root(self) -> Floats:
-        """Return the encoded values `[3, 65536]` of linear light whose square root goes from 0 to 1 in even steps."""
+        """Return the encoded values `[3, 65536]` of linear light whose square root rises from 0 to 1 in equal steps."""
         codes = np.linspace(0, 1, CODES)
         return np.stack([np.interp(codes**2, curve, codes) for curve in self.curves])
 
@@ -62,7 +62,7 @@ class MatrixProfile:
 
 @lru_cache(maxsize=8)
 def matrix_profile(icc: bytes) -> MatrixProfile | None:
-    """Read a profile of curves and a matrix; None where it has tables, or is not of RGB over XYZ.
+    """Read a profile of curves and a matrix; None if it has tables, or does not convert RGB to XYZ.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def matrix_profile(icc: bytes) -> MatrixProfile | None:
 
 @cache
 def srgb_profile() -> bytes:
-    """Return the bytes of LittleCMS's own profile of sRGB, but for the time of its making, so that runs are alike."""
+    """Return LittleCMS's sRGB profile with a fixed creation time, so that every run gives the same bytes."""
     from PIL import ImageCms
 
     made = bytes(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
@@ -102,7 +102,7 @@ def srgb_matrix() -> MatrixProfile:
 
 @lru_cache(maxsize=8)
 def name_of(icc: bytes | None) -> str:
-    """Return what a profile calls itself, on one line of at most 60 printable characters; sRGB where there is none."""
+    """Return the name of a profile as one line of at most 60 printable characters; sRGB if there is no profile."""
     if not icc:
         return "sRGB"
     from PIL import ImageCms
@@ -116,10 +116,9 @@ def name_of(icc: bytes | None) -> str:
 
 
 def rgb_of_grey(icc: bytes) -> bytes | None:
-    """Return an RGB profile in which equal channels have the light that a grey profile gives them; None if damaged.
+    """Return an RGB profile with the curve of a grey profile and sRGB primaries; None if the profile is damaged.
 
-    Its primaries are those of sRGB, and its three curves are the grey profile's one, so that the values of a grey
-    picture stay as they are stored.
+    The stored values of a grey picture are valid in this profile.
     """
     try:
         tags = _tags(icc)
@@ -138,7 +137,7 @@ def with_curves(name: str, curve: bytes, primaries: tuple[bytes, bytes, bytes] |
     name
         The profile's description.
     curve
-        A whole tag of the type `curv` or `para`.
+        A complete tag of the type `curv` or `para`.
     primaries
         Three tags of the type `XYZ`, relative to D50; by default those of sRGB.
     """

@@ -1,7 +1,7 @@
-"""Layered files of 8 or 16 bits a channel: PSD, and PSB for large ones.
+"""Layered files with 8 or 16 bits per channel: PSD, and PSB for large files.
 
-The format is that of Adobe's "Photoshop File Formats Specification". Files are written by psd-tools, the extra `psd`,
-through its structures of the format, so that 16 bits stay 16.
+The format is that of Adobe's "Photoshop File Formats Specification". psd-tools, the extra `psd`, writes the files
+through its low-level structures, so that 16 bits stay 16.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from sshbench.whole_file import whole_file
 
 _SUFFIXES = (".psd", ".psb")
 _LONGEST = 30_000  # pixels on a side of a PSD
-_ROWS = 256  # at a time
-_PPI = 1 << 16  # resolutions are fixed-point numbers of 16 bits before and behind the point
+_ROWS = 256  # rows converted at a time
+_PPI = 1 << 16  # resolutions are fixed-point numbers with 16 fractional bits
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +34,11 @@ class PsdLayer:
     Parameters
     ----------
     name
-        What programs call it.
+        The name of the layer.
     pixels, alpha
-        `[h, w, 3]`, uint8 or uint16, not multiplied by alpha, and `[h, w]` of the same type; None where it is opaque.
+        `[h, w, 3]`, uint8 or uint16, not premultiplied, and `[h, w]` of the same type; None if the layer is opaque.
     left, top
-        Where the layer lies on the canvas, in pixels.
+        The position of the layer on the canvas, in pixels.
     visible
         Whether programs show the layer when they open the file.
     """
@@ -52,7 +52,7 @@ class PsdLayer:
 
 
 def check_psd(path: str | os.PathLike[str]) -> None:
-    """Refuse a name that is not of a layered file, and an installation that cannot write one.
+    """Refuse a file name without the suffix of a layered file, and an installation without psd-tools.
 
     Raises
     ------
@@ -66,16 +66,16 @@ def check_psd(path: str | os.PathLike[str]) -> None:
 
 
 def write_psd(path: str | os.PathLike[str], layers: Sequence[PsdLayer], merged: ImageFile) -> None:
-    """Write layers and the picture that they make; the file appears whole or not at all.
+    """Write layers and their merged picture; the file appears whole or not at all.
 
     Parameters
     ----------
     path
         `.psd`, or `.psb` for more than 30,000 pixels on a side.
     layers
-        From the lowest one up, of the type of the merged picture.
+        The layers from bottom to top, of the type of the merged picture.
     merged
-        All visible layers together, upright: what programs show that do not read layers. The file has its size, bits,
+        All visible layers together, upright, for programs that do not read layers. The file gets its size, bit depth,
         ICC profile and resolution.
 
     Raises
@@ -125,7 +125,7 @@ def _document(layers: Sequence[PsdLayer], merged: ImageFile, version: int) -> An
         "channel_image_data": ChannelImageData(list(channels)),
     }  # fmt: skip
     blocks = TaggedBlocks()
-    if merged.bits == 16:  # where Photoshop has the layers of files of 16 bits
+    if merged.bits == 16:  # Photoshop stores 16-bit layers here
         info: Any = LayerInfo()
         block: Any = LayerInfoBlock(**content)
         blocks[Tag.LAYER_16] = TaggedBlock(key=Tag.LAYER_16, data=block)
@@ -164,7 +164,7 @@ def _record(layer: PsdLayer, bits: int, version: int) -> tuple[Any, Any]:
 
 
 def _on_white(pixels: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
-    """Return the picture over white, as which the merged picture of a file with transparency is stored."""
+    """Return the picture over white, the form of the merged picture in a file with transparency."""
     most = np.float32(np.iinfo(pixels.dtype).max)
     out = np.empty_like(pixels)
     for start in range(0, len(pixels), _ROWS):

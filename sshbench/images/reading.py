@@ -1,6 +1,6 @@
-"""Reading an image from any kind of source: a file, the bytes of a file, an array, or an image of Pillow.
+"""Reading an image from any source: a file, the bytes of a file, an array, or a Pillow image.
 
-Every command reads through this module, so that 16 bits, transparency and orientation mean the same everywhere.
+Every command reads images through this module, so that 16 bits, transparency and orientation are treated alike.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sshbench.images.opening import MAX_PIXELS, Encoded, ImageFileError, opened
 from sshbench.images.profiles import rgb_of_grey
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | NDArray[Any] | Image.Image
-"""The path of a file, the bytes of an image file, an array, or an image of Pillow."""
+"""The path of a file, the bytes of an image file, an array, or a Pillow image."""
 
 _ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 _OPAQUE_MODES = ("1", "L", "P", "RGB", "RGBX", "YCbCr", "HSV")
@@ -38,35 +38,35 @@ _LOSSLESS = ("PNG", "TIFF", "BMP", "GIF", "PPM", "QOI")
 
 
 def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> ImageFile:
-    """Read an image file, of any of `opening.FORMATS` or of those of `beyond_pillow`.
+    """Read an image file in one of the formats of `opening.FORMATS` or `beyond_pillow`.
 
-    Grey, 1-bit and palette images become RGB, a transparent palette entry or colour becomes alpha, and colours that
-    were multiplied by alpha are divided by it. A grey ICC profile becomes one of RGB with its curve.
+    Grey, 1-bit and palette images become RGB, a transparent palette entry or colour becomes alpha, and premultiplied
+    colours are divided by alpha. A grey ICC profile becomes an RGB profile with the same curve.
 
     Parameters
     ----------
     max_pixels
-        The most pixels that are decoded, because a small file can claim any number of pixels and exhaust memory.
+        The largest number of pixels to decode; a small file can claim any number of pixels.
 
     Raises
     ------
     ImageFileError
         The file is missing, not a regular file, damaged or cut short, has more pixels than `max_pixels`, is animated,
-        or holds Lab, 32-bit or other values that are not RGB, or CMYK without a profile; or the library that reads its
-        kind is not installed.
+        or holds Lab, 32-bit or other values that are not RGB, or CMYK without a profile; or the library for
+        its format is not installed.
     """
     return _read(Encoded(os.fspath(path)), max_pixels)
 
 
 def open_image(source: Source, name: str, *, max_pixels: int = MAX_PIXELS) -> ImageFile:
-    """Read an image as `read_image` does, from any kind of source.
+    """Read an image from any source, as `read_image` does.
 
     Parameters
     ----------
     source
         Arrays are `[H, W]` or `[H, W, 3 or 4]`, uint8 or uint16 over their range.
     name
-        What messages call the image if the image is not a file.
+        The name of the image in messages if it is not a file.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def open_image(source: Source, name: str, *, max_pixels: int = MAX_PIXELS) -> Im
 
 
 def encoded_of(source: object, name: str) -> Encoded:
-    """Return the image file that a path or bytes stand for; `name` is for messages where there is no path.
+    """Return the image file of a path or bytes; `name` is used in messages if there is no path.
 
     Raises
     ------
@@ -97,9 +97,9 @@ def encoded_of(source: object, name: str) -> Encoded:
 
 
 def read_rgb(source: Source, name: str = "the image", *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
-    """Read an image as upright pixels, uint8 `[H, W, 3]`; 16 bits are rounded to 8, and alpha is left out.
+    """Read an image as upright pixels, uint8 `[H, W, 3]`; 16 bits are rounded to 8, and alpha is ignored.
 
-    Colours are as they are stored: an ICC profile is not applied.
+    The stored colours are returned; an ICC profile is not applied.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def read_rgb(source: Source, name: str = "the image", *, max_pixels: int = MAX_P
 
 
 def image_of_array(array: NDArray[Any], name: str) -> ImageFile:
-    """Return the image that an array `[H, W]` or `[H, W, 3 or 4]` of uint8 or uint16 is.
+    """Convert an array `[H, W]` or `[H, W, 3 or 4]` of uint8 or uint16 to an `ImageFile`.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def _of_pillow(image: Image.Image, name: str) -> ImageFile:
         exif, xmp, icc = image.getexif().tobytes(), image.info.get("xmp"), image.info.get("icc_profile")
     except (ImageFileError, MemoryError):
         raise
-    except Exception as error:  # Pillow decodes only now, and damaged files make decoders raise anything
+    except Exception as error:  # Pillow decodes only now, and decoders may raise any exception
         raise ImageFileError(name, f"cannot be decoded ({' '.join(str(error).split())})") from error
     return replace(
         found,
@@ -151,7 +151,7 @@ def _read(encoded: Encoded, max_pixels: int) -> ImageFile:
 
 
 def decoded(encoded: Encoded, image: Any) -> ImageFile:
-    """Decode an image that `opening.opened` gave.
+    """Decode an image that `opening.opened` yielded.
 
     Raises
     ------
@@ -165,10 +165,10 @@ def decoded(encoded: Encoded, image: Any) -> ImageFile:
         raise ImageFileError(name, "stores 16-bit channels in separate planes; save it with interleaved channels")
     coding = _coding(encoded, image)
     turn, info, exif = 1, image.info, None
-    if image.format == "TIFF":  # loading turns it upright, and its tags with it
+    if image.format == "TIFF":  # loading turns the pixels and the tags upright
         turn, info, exif = image.getexif().get(0x0112, 1), dict(info), exif_of_tiff(image)
     samples = _samples(image, name, encoded)
-    image.load()  # reads what stands behind the pixels, such as a PNG's EXIF
+    image.load()  # also reads metadata after the pixels, such as a PNG's EXIF
     samples = stored_layout(samples, turn)
     exif = exif or info.get("exif")
     dpi = info.get("dpi")
@@ -185,13 +185,15 @@ def decoded(encoded: Encoded, image: Any) -> ImageFile:
 
 def check_single(image: Any, name: str) -> None:
     """Refuse an animation or a file of several pages."""
-    if image.format != "MPO" and _pages(image) > 1:  # MPO: a phone's JPEG with more pictures behind the first
+    if image.format != "MPO" and _pages(image) > 1:  # MPO: a phone's JPEG with further pictures after the first
         raise ImageFileError(name, f"holds {image.n_frames} images; save one of them to a file of its own")
 
 
 def _check_mode(image: Any, name: str) -> None:
     inked = image.mode == "CMYK" and (image.info.get("icc_profile") or b"")[16:20] == b"CMYK"
-    if not inked and image.mode in _REFUSED_MODES and (image.format, image.mode) != ("PPM", "I"):  # 16 bits, for Pillow
+    if (
+        not inked and image.mode in _REFUSED_MODES and (image.format, image.mode) != ("PPM", "I")
+    ):  # Pillow's mode for a 16-bit PPM
         raise ImageFileError(name, f"{_REFUSED_MODES[image.mode]}; convert it to 8 or 16-bit RGB first")
 
 
@@ -231,7 +233,7 @@ def _coding(encoded: Encoded, image: Any) -> Coding:
 
 
 def _webp_is_lossless(encoded: Encoded) -> bool:
-    """Whether the first chunk of pixels is coded without losses (RFC 9649, section 2)."""
+    """Return whether the first chunk of pixels is lossless (RFC 9649, section 2)."""
     with encoded.open() as file:
         file.seek(12)
         while len(head := file.read(8)) == 8:
@@ -243,10 +245,10 @@ def _webp_is_lossless(encoded: Encoded) -> bool:
 
 
 def sixteen_bit_samples(image: Any, name: str, encoded: Encoded | None) -> NDArray[np.uint16] | None:
-    """Decode an open image of 16 bits a channel to `[H, W]` grey or `[H, W, 3 or 4]`; None for one of other depth.
+    """Decode an open image with 16 bits per channel to `[H, W]` grey or `[H, W, 3 or 4]`; None for other depths.
 
-    A TIFF comes turned upright, as Pillow loads it. Without `encoded`, of which a colour image is decoded twice, Pillow
-    gives colours 8 bits.
+    A TIFF is turned upright, as by Pillow. A colour image is decoded twice, which needs `encoded`; without it, Pillow
+    returns 8 bits.
     """
     mode, transparent = sixteen_bit.raw_mode(image), image.info.get("transparency")
     if image.mode.startswith("I;16") or (image.format == "PPM" and image.mode == "I"):
@@ -285,7 +287,9 @@ def _samples(image: Any, name: str, encoded: Encoded | None) -> Any:
         return wide if wide.ndim == 3 else np.repeat(wide[..., None], 3, axis=-1)
     if image.mode in ("1", "L") and transparent is not None:
         grey = np.asarray(image.convert("L"))
-        key = min(transparent * {"1": 255, "L;2": 85, "L;4": 17}.get(mode, 1), 255)  # Pillow scales pixels to 0..255
+        key = min(
+            transparent * {"1": 255, "L;2": 85, "L;4": 17}.get(mode, 1), 255
+        )  # Pillow scales the pixels to 0..255
         return np.dstack([grey, grey, grey, np.where(grey == key, 0, 255).astype(np.uint8)])
     if image.mode in _ALPHA_MODES or (image.mode in _OPAQUE_MODES and transparent is not None):
         return np.asarray(image.convert("RGBA"))
@@ -295,7 +299,7 @@ def _samples(image: Any, name: str, encoded: Encoded | None) -> Any:
 
 
 def _with_key_as_alpha(samples: NDArray[np.uint16], key: tuple[int, int, int]) -> NDArray[np.uint16]:
-    """Add an alpha channel that is 0 where a pixel has the colour a PNG declares transparent."""
+    """Add an alpha channel that is 0 where a pixel has the transparent colour of a PNG."""
     opaque = (samples != np.array(key, np.uint16)).any(axis=-1, keepdims=True)
     return np.concatenate([samples, opaque * np.uint16(65535)], axis=-1)
 

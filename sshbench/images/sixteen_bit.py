@@ -1,7 +1,7 @@
-"""Reading and writing that Pillow lacks: 16-bit RGB in PNG and TIFF, and EXIF in TIFF.
+"""16-bit RGB in PNG and TIFF, and EXIF in TIFF, which Pillow does not read or write.
 
-Pillow's decoders undo compression and PNG filters in full, and drop half of each 16-bit sample only when they unpack a
-row. Decoding twice, the second time with the bytes of a sample swapped, gives the high and then the low halves.
+Pillow drops the low byte of a 16-bit sample only when it unpacks a decoded row. Decoding twice, the second time with
+swapped bytes, gives the high and the low bytes.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from PIL import Image, TiffImagePlugin
 from sshbench.images.exif import DESCRIPTIVE_TAGS, EXIF_IFD, GPS_IFD, sub_directory
 from sshbench.images.opening import Encoded, identified
 
-_ROWS = 64  # filtered and compressed at a time, so that temporaries stay small
+_ROWS = 64  # rows filtered and compressed at a time, to limit memory
 _SWAPPED = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 
 
 def raw_mode(image: Any) -> str:
-    """Return Pillow's name for an undecoded open image's samples, such as `"RGB;16B"`, or "" if there is none."""
+    """Return Pillow's raw mode of an open, undecoded image, such as `"RGB;16B"`, or "" if there is none."""
     tiles = getattr(image, "tile", ())
     arguments = tiles[0][3] if tiles else ""
     return str(arguments[0] if isinstance(arguments, tuple) else arguments)
@@ -33,7 +33,7 @@ def raw_mode(image: Any) -> str:
 def decode_16_bit(encoded: Encoded, image: Any, mode: str) -> NDArray[np.uint16]:
     """Decode an open 16-bit PNG or TIFF, whose raw mode ends in `;16B`, `;16L` or `;16N`, to `[H, W, 3 or 4]`.
 
-    Premultiplied colours (`RGBa`) are returned as they are stored.
+    Premultiplied colours (`RGBa`) stay premultiplied.
     """
     if mode == "LA;16B":
         # Four bytes a pixel, which unpack as 8-bit RGBA: grey high, grey low, alpha high, alpha low.
@@ -43,7 +43,7 @@ def decode_16_bit(encoded: Encoded, image: Any, mode: str) -> NDArray[np.uint16]
     mode = mode.replace("RGBa", "RGBA")
     with encoded.open() as file, identified(file, (image.format,)) as again:
         low = _decode_as(again, mode[:-1] + _SWAPPED[mode[-1]])
-    del again  # whose pixels need not be in memory with those of the other
+    del again  # frees its pixels before the other is decoded
     return _joined(_decode_as(image, mode), low)
 
 
@@ -96,7 +96,7 @@ def write_png_16(
 
 
 def _paeth_filtered(samples: NDArray[np.uint16]) -> Iterator[bytes]:
-    """Yield a PNG's filtered rows, some at a time: a byte less its prediction from left, above and above left."""
+    """Yield blocks of a PNG's Paeth-filtered rows."""
     height, width, channels = samples.shape
     step = 2 * channels
     above = np.zeros((1, step * (width + 1)), np.uint8)
@@ -126,7 +126,7 @@ def write_tiff(
     xmp: bytes | None,
     dpi: tuple[float, float] | None,
 ) -> None:
-    """Write uint8 or uint16 `[H, W, 3 or 4]` as TIFF 6.0, strips with horizontal differences and Deflate."""
+    """Write uint8 or uint16 `[H, W, 3 or 4]` as TIFF 6.0, in strips with horizontal differencing and Deflate."""
     height, width, channels = samples.shape
     strips = []
     for top in range(0, height, _ROWS):
@@ -145,7 +145,7 @@ def write_tiff(
     ifd[273] = tuple(np.cumsum([0, *sizes[:-1]]).tolist())  # Pillow adds the end of the directory
     ifd[277], ifd[278], ifd[279], ifd[284] = channels, min(_ROWS, height), tuple(sizes), 1
     if channels == 4:
-        ifd[338] = 2  # alpha not multiplied into the colours
+        ifd[338] = 2  # unassociated alpha: colours are not premultiplied
     ifd[282], ifd[283] = dpi or (72.0, 72.0)
     ifd[296] = 2 if dpi else 1
     if xmp:

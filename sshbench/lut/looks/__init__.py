@@ -28,7 +28,7 @@ __all__ = ["LOOKS", "Look", "bake"]
 
 
 def bake(folder: str | os.PathLike[str]) -> list[Path]:
-    """Write every look to `folder` (made where missing) as `NAME.cube`, the same bytes on every machine.
+    """Write every look to `folder` as `NAME.cube`, with the same bytes on every machine; create the folder if needed.
 
     Returns
     -------

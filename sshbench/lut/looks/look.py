@@ -1,4 +1,4 @@
-"""`Look`: a named composition of steps, and the table it bakes to."""
+"""`Look`: a named composition of steps, and its table."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Look:
     name
         The file name without suffix, in lower case with hyphens.
     family
-        The group of looks on the card that it belongs to.
+        The group of the look on the card.
     steps
         The steps, applied in order to encoded sRGB; `into_gamut` follows the last one.
     """
@@ -34,12 +34,12 @@ class Look:
 
     @property
     def title(self) -> str:
-        """The name as people read it."""
+        """Return the name with spaces and capitals."""
         return self.name.replace("-", " ").capitalize()
 
     @property
     def parameters(self) -> str:
-        """The steps and what differs from their defaults, such as `Exposure(stops=1); Light(source=3200)`."""
+        """Return the steps with all non-default parameters, such as `Exposure(stops=1); Light(source=3200)`."""
         return "; ".join(_describe(step) for step in self.steps)
 
     def __call__(self, rgb: Array) -> Array:
@@ -49,7 +49,7 @@ class Look:
         return into_gamut(rgb)
 
     def lut(self, size: int = SIZE) -> Lut:
-        """Return the look as a 3D table, its values rounded to the decimals that are written."""
+        """Return the look as a 3D table, rounded to the decimals of the `.cube` files."""
         values = self(identity_table(size).astype(np.float64))
         return Lut(values=np.round(values, DECIMALS).astype(np.float32), title=self.title)
 

@@ -1,4 +1,4 @@
-"""The steps looks are composed of: small pure functions from encoded sRGB to encoded sRGB, with readable parameters.
+"""The steps of looks: small pure functions from encoded sRGB to encoded sRGB, with readable parameters.
 
 A step is a frozen dataclass; calling it maps colours `[..., 3]`, float64, nominally 0..1. Results may leave 0..1.
 Hues are Oklab angles in degrees: red 29, skin 55, yellow 110, green 142, cyan 195, sky 240, blue 264, magenta 328.
@@ -31,7 +31,7 @@ Points = tuple[tuple[float, float], ...]
 
 
 class Step(Protocol):
-    """What a look is made of."""
+    """A step of a look: a function of colours."""
 
     def __call__(self, rgb: Array) -> Array:
         """Map encoded sRGB colours `[..., 3]`."""
@@ -51,7 +51,7 @@ class Exposure:
 
 @dataclass(frozen=True)
 class Contrast:
-    """A sigmoid about `pivot` on each encoded channel; a negative `amount` flattens by the inverse sigmoid."""
+    """Apply a sigmoid around `pivot` to each encoded channel; a negative `amount` applies the inverse sigmoid."""
 
     amount: float
     pivot: float = 0.5
@@ -71,7 +71,7 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Curves:
-    """Monotone cubics through points (input, output) on encoded channels: `all`, then one a channel."""
+    """Apply monotone cubics through points (input, output) to encoded channels: `all`, then one for each channel."""
 
     all: Points = ()
     red: Points = ()
@@ -90,7 +90,7 @@ class Curves:
 
 @dataclass(frozen=True)
 class Levels:
-    """Where black and white of each encoded channel go, and 0.5 (`mid`, as a share of the way between the two)."""
+    """Map black, white and 0.5 of each encoded channel; `mid` is the position of 0.5 between black and white, 0..1."""
 
     black: float | Triple = 0.0
     mid: float | Triple = 0.5
@@ -104,7 +104,7 @@ class Levels:
 
 @dataclass(frozen=True)
 class Lightness:
-    """A curve through points on Oklab lightness; chroma follows by the power `chroma` of the change (0: stays)."""
+    """Apply a curve through points to Oklab lightness; chroma changes by the power `chroma` of the ratio (0: not)."""
 
     points: Points
     chroma: float = 1.0
@@ -120,9 +120,9 @@ class Lightness:
 
 @dataclass(frozen=True)
 class Print:
-    """Film print in ACES AP1: printer lights in stops a channel, then a Hill curve of slope `contrast`.
+    """Simulate a film print in ACES AP1: printer lights in stops per channel, then a Hill curve of slope `contrast`.
 
-    Middle grey (0.18) at zero stops keeps its place, and so do black and white.
+    At zero stops, middle grey (0.18), black and white stay unchanged.
     """
 
     contrast: float | Triple = 1.4
@@ -139,7 +139,7 @@ class Print:
 
 @dataclass(frozen=True)
 class Light:
-    """The scene under another light: kelvin on the daylight or Planckian locus, `duv` off it, or a CIE illuminant."""
+    """Relight the scene by a CIE illuminant, or by kelvin on the daylight or Planckian locus, moved off it by `duv`."""
 
     source: float | str
     duv: float = 0.0
@@ -152,7 +152,7 @@ class Light:
 
 @dataclass(frozen=True)
 class Filter:
-    """A gel before the lens: linear light times the gel's transmission (encoded colour) to the power `density`."""
+    """Put a gel before the lens: multiply linear light by its transmission (encoded colour) to the power `density`."""
 
     colour: str
     density: float = 1.0
@@ -163,7 +163,7 @@ class Filter:
 
 @dataclass(frozen=True)
 class Veil:
-    """Haze, flare or fog: `amount` of the linear light replaced by that of `colour`."""
+    """Add haze, flare or fog: replace the fraction `amount` of the linear light by that of `colour`."""
 
     colour: str
     amount: float
@@ -174,7 +174,7 @@ class Veil:
 
 @dataclass(frozen=True)
 class Mix:
-    """Channel mixer in linear light: each output channel a weighted sum of red, green and blue."""
+    """Mix channels in linear light: each output channel is a weighted sum of red, green and blue."""
 
     red: Triple
     green: Triple
@@ -186,7 +186,7 @@ class Mix:
 
 @dataclass(frozen=True)
 class Mono:
-    """Black and white film behind a colour filter: linear channels summed by `weights`, blended in by `amount`."""
+    """Simulate black and white film with a colour filter: sum linear channels by `weights`, and blend by `amount`."""
 
     weights: Triple = (0.2126, 0.7152, 0.0722)
     amount: float = 1.0
@@ -199,7 +199,7 @@ class Mono:
 
 @dataclass(frozen=True)
 class Bleach:
-    """Bleach bypass: the silver image kept over the dyes, as a soft-light blend of grey over colour."""
+    """Simulate a bleach bypass, which keeps the silver image over the dyes: blend grey over colour by soft light."""
 
     amount: float = 1.0
 
@@ -212,7 +212,7 @@ class Bleach:
 
 @dataclass(frozen=True)
 class Saturate:
-    """Oklab chroma times `amount`; `vibrance` lifts dull colours more, `shadows` and `highlights` act at the ends."""
+    """Multiply Oklab chroma by `amount`; `vibrance` raises dull colours, `shadows` and `highlights` act at the ends."""
 
     amount: float = 1.0
     vibrance: float = 0.0
@@ -230,7 +230,7 @@ class Saturate:
 
 @dataclass(frozen=True)
 class SplitTone:
-    """Tint shadows, middle tones and highlights: (hue, Oklab chroma) each, lightness untouched."""
+    """Tint shadows, middle tones and highlights, each by (hue, Oklab chroma), at constant lightness."""
 
     shadows: tuple[float, float] = (0, 0)
     highlights: tuple[float, float] = (0, 0)
@@ -240,14 +240,14 @@ class SplitTone:
     def __call__(self, rgb: Array) -> Array:
         lab = to_oklab(rgb)
         dark, light = _dark_and_light(lab[..., :1] + self.balance)
-        dark = dark * lab[..., :1] / (lab[..., :1] + 0.1)  # black has no room for a tint
+        dark = dark * lab[..., :1] / (lab[..., :1] + 0.1)  # black cannot be tinted
         tint = dark * _ab(self.shadows) + light * _ab(self.highlights) + (1 - dark - light) * _ab(self.mids)
         return from_oklab(np.concatenate([lab[..., :1], lab[..., 1:] + tint], axis=-1))
 
 
 @dataclass(frozen=True)
 class Hue:
-    """Colours within `width` of `hue` turned by `turn` degrees, chroma times `chroma`, lightness raised by `lift`."""
+    """Rotate colours within `width` of `hue` by `turn` degrees, scale their chroma, and add `lift` to lightness."""
 
     hue: float
     turn: float = 0.0
@@ -268,7 +268,7 @@ class Hue:
 
 @dataclass(frozen=True)
 class Axis:
-    """A palette of `hue` and its complement: Oklab a, b times `along` on the line of the two, `across` off it."""
+    """Move colours towards `hue` and its complement: scale Oklab a, b by `along` on their line and by `across` off."""
 
     hue: float
     along: float = 1.0
@@ -283,7 +283,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Turn:
-    """Every hue turned by `degrees` in Oklab."""
+    """Rotate every hue by `degrees` in Oklab."""
 
     degrees: float
 
@@ -295,7 +295,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Gradient:
-    """Toning: encoded luminance mapped to a gradient of `colours` from black to white, blended in by `amount`."""
+    """Map encoded luminance to a gradient of `colours` from black to white, and blend by `amount`."""
 
     colours: tuple[str, ...]
     amount: float = 1.0
@@ -309,7 +309,7 @@ class Gradient:
 
 @dataclass(frozen=True)
 class Night:
-    """The eye by night: below `threshold` (linear) colour gives way to rod vision, tinted by (hue, chroma)."""
+    """Simulate night vision: below `threshold` (linear) colours become rod vision, tinted by (hue, chroma)."""
 
     threshold: float = 0.2
     tint: tuple[float, float] = (255, 0.03)
@@ -326,7 +326,7 @@ class Night:
 
 
 def _straight_outside(curve: Callable[[Array], Array], x: Array) -> Array:
-    """`curve` on 0..1, continued by its end slopes beyond, so that steps in a row lose nothing."""
+    """Apply `curve` on 0..1, extended by its end slopes, so that consecutive steps do not clip."""
     h = 1e-4
     zero, after_zero, before_one, one = (curve(np.full_like(x, end)) for end in (0.0, h, 1 - h, 1.0))
     below, above = np.minimum(x, 0), np.maximum(x - 1, 0)
@@ -348,7 +348,7 @@ def _hex(colour: str) -> Array:
 
 
 def _ab(tone: tuple[float, float]) -> Array:
-    """Oklab a, b of (hue in degrees, chroma)."""
+    """Return Oklab a, b of (hue in degrees, chroma)."""
     return tone[1] * np.array([np.cos(np.deg2rad(tone[0])), np.sin(np.deg2rad(tone[0]))])
 
 
@@ -358,6 +358,6 @@ def _rotate(ab: Array, angle: Array) -> Array:
 
 
 def _dark_and_light(lightness: Array) -> tuple[Array, Array]:
-    """Smooth weights of shadows and highlights (sum at most 1) by Oklab lightness."""
+    """Return smooth weights of shadows and highlights (sum at most 1) by Oklab lightness."""
     x = np.clip(lightness, 0, 1)
     return (1 - x) ** 2 * (1 + 2 * x) * (1 - x), x**2 * (3 - 2 * x) * x

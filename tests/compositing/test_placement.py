@@ -103,6 +103,8 @@ def test_pixels_that_the_mask_leaves_out_do_not_bleed_in() -> None:
                    for hidden in (True, False))  # fmt: skip
     inside = shown.mask > 0.02
     assert 140 < inside.sum() < 200
+    assert shown.mask.min() == 0
+    assert shown.mask.max() == 1  # though a bicubic resize goes beyond
     assert np.abs(shown.pixels[inside].astype(int) - 90).max() <= 1
     assert np.abs(bled.pixels[inside].astype(int) - 90).max() > 30
 

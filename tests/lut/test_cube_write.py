@@ -119,6 +119,20 @@ def test_each_kind_takes_its_form(tmp_path: Path) -> None:
     assert headers["shaper+3d"] == ['TITLE "Look"', "LUT_1D_SIZE 5", "LUT_1D_INPUT_RANGE -1 2", "LUT_3D_SIZE 3"]
 
 
+def test_comments_come_after_the_title_and_are_passed_over(tmp_path: Path) -> None:
+    lut = random_lut("3d", title="Look")
+    write_cube(lut, tmp_path / "a.cube", comments=["made by hand", "", "LUT_3D_SIZE 9"])
+    lines = (tmp_path / "a.cube").read_text().splitlines()
+    assert lines[:5] == ['TITLE "Look"', "# made by hand", "# ", "# LUT_3D_SIZE 9", "LUT_3D_SIZE 3"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert bits(read_cube(tmp_path / "a.cube").values) == bits(lut.values)
+    for comment in ("two\nlines", "a\rb", "\0"):
+        with pytest.raises(LutError, match=r"a comment of a \.cube file is one line"):
+            write_cube(lut, tmp_path / "b.cube", comments=["one", comment])
+    assert not (tmp_path / "b.cube").exists()
+
+
 def test_a_domain_for_each_channel_does_not_fit_a_shaper_with_a_table(tmp_path: Path) -> None:
     lut = random_lut("shaper+3d", Domain((0.0, 0.0, 0.0), (1.0, 1.0, 2.0)))
     with pytest.raises(LutError, match=r"1D domain .* differs between channels: Resolve's \.cube"):

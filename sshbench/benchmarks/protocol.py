@@ -7,11 +7,13 @@ compared; `metrics.suite` compares them. docs/protocols.md shows the effect of e
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sshbench.errors import SshbenchError, suggestion
 
-Resize = Literal["pil-bicubic", "pil-bilinear", "opencv-area", "opencv-linear"]
+if TYPE_CHECKING:
+    from sshbench.images.resize import Resize
+
 MaskKind = Literal["soft", "mode-1"]
 Quantise = Literal["round", "float", "clip", "truncate", "tensor2im", "jpeg-75"]
 Background = Literal["prediction", "composite", "composite-blend", "target"]

@@ -14,10 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sshbench.benchmarks.composite import Composite, Image, paste
-from sshbench.benchmarks.protocol import Resize
+from sshbench.images.resize import Resize, resized
 from sshbench.methods.full_resolution import MapKind, fit_map
 from sshbench.methods.weights import load_network
-from sshbench.metrics.resize import resized
 
 SIZE = 256
 

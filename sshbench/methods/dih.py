@@ -12,11 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from sshbench.benchmarks.composite import Composite, Image
-from sshbench.benchmarks.protocol import Resize
+from sshbench.images.resize import Resize, resized
 from sshbench.methods import composite_networks as common
 from sshbench.methods.checkpoints.dih import FORMS
 from sshbench.methods.full_resolution import MapKind
-from sshbench.metrics.resize import resized
 from sshbench.networks import imagenet
 
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from sshbench.benchmarks.composite import Composite
+from sshbench.images.resize import black_and_white
 from sshbench.methods import composite_networks as common
 from sshbench.methods.full_resolution import MapKind
-from sshbench.metrics.resize import black_and_white
 from sshbench.networks.dovenet import DoveNetGenerator
 
 

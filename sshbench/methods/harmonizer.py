@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sshbench.benchmarks.composite import Composite, Image
+from sshbench.images.resize import black_and_white, resized, sampled
 from sshbench.lut.table import Lut, identity_table
 from sshbench.methods import composite_networks as common
 from sshbench.methods.full_resolution import ColourMap
-from sshbench.metrics.resize import black_and_white, resized, sampled
 from sshbench.networks import harmonizer_filters as filters
 from sshbench.networks.harmonizer import Harmonizer as Network
 

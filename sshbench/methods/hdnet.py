@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from sshbench.benchmarks.composite import Composite
+from sshbench.images.resize import black_and_white
 from sshbench.methods import composite_networks as common
 from sshbench.methods.base import MethodError
 from sshbench.methods.full_resolution import MapKind
-from sshbench.metrics.resize import black_and_white
 from sshbench.networks.hdnet import HDNet
 
 

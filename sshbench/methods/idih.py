@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sshbench.images.resize import resized
 from sshbench.methods import composite_networks as common
 from sshbench.methods.full_resolution import MapKind
-from sshbench.metrics.resize import resized
 from sshbench.networks import imagenet
 from sshbench.networks.idih import IDIH
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from sshbench.benchmarks.composite import Composite
+from sshbench.images.resize import resized
 from sshbench.methods import composite_networks as common
-from sshbench.metrics.resize import resized
 from sshbench.networks.colour_field import each_tile
 from sshbench.networks.pct_net import PARAMETERS, PCTNetCNN, PCTNetViT, mapped
 

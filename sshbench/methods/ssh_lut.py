@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from sshbench.benchmarks.composite import FOREGROUND, Composite, paste
 from sshbench.colour.strength import Amount
 from sshbench.images.boxes import box_around, surroundings
+from sshbench.images.resize import resized
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.fit_smooth import limited
 from sshbench.lut.table import Lut, identity_table, rising
 from sshbench.methods.full_resolution import ColourMap, MapKind, View
 from sshbench.methods.views import NEAR, masked_view
 from sshbench.methods.weights import Weights, load_weights, network_of
-from sshbench.metrics.resize import resized
 from sshbench.networks.ssh_lut_numpy import SIDE, Array, fitting_arrays
 
 Pixels = NDArray[np.uint8]

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from sshbench.benchmarks.composite import FOREGROUND, Composite
 from sshbench.images.boxes import box_around
+from sshbench.images.resize import resized
 from sshbench.methods.full_resolution import View
-from sshbench.metrics.resize import resized
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.float32]

@@ -17,10 +17,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sshbench.benchmarks.composite import FOREGROUND, Composite, Image
+from sshbench.images.resize import resized
 from sshbench.methods import composite_networks as common
 from sshbench.methods.base import MethodError, WeightsError
 from sshbench.methods.full_resolution import MapKind
-from sshbench.metrics.resize import resized
 from sshbench.networks.wct2 import WCT2, Unpool
 from sshbench.networks.whitening import LabelMaps
 

@@ -11,7 +11,7 @@ from sshbench.benchmarks.composite import Composite
 from sshbench.benchmarks.prediction import Pixels, PredictionError, as_prediction
 from sshbench.benchmarks.protocol import Protocol
 from sshbench.images.jpeg import through_jpeg
-from sshbench.metrics.resize import Samples, black_and_white, resized
+from sshbench.images.resize import Samples, black_and_white, resized
 
 Prediction = NDArray[np.uint8] | NDArray[np.floating]
 

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from sshbench.colour.grade import Grade
@@ -15,7 +15,7 @@ from sshbench.compositing.finishing import Finish
 from sshbench.compositing.place import Flip
 from sshbench.errors import SshbenchError
 from sshbench.methods.registry import METHODS
-from sshbench.options import CONFIG, choices, described, fields_of
+from sshbench.options import CONFIG, ListAsTuple, choices, described, fields_of
 
 FARTHEST = 1_000_000  # pixels from the background's corner
 Strength = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False)]
@@ -24,10 +24,6 @@ Pixel = Annotated[int, Field(ge=-FARTHEST, le=FARTHEST)]
 
 class StudioError(SshbenchError):
     """An error: a request cannot be fulfilled in the present state; the message names the remedy."""
-
-
-def _pair(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value  # JSON has lists alone
 
 
 def offered() -> list[str]:
@@ -43,7 +39,7 @@ class Wish(Finish):
 
     method: str = "ssh-lut"
     """A name of `offered`."""
-    at: Annotated[tuple[Pixel, Pixel], BeforeValidator(_pair)] = (0, 0)
+    at: Annotated[tuple[Pixel, Pixel], ListAsTuple] = (0, 0)
     """Where the foreground's left top corner goes, x and y in pixels of the background."""
     scale: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] = 1.0
     """Pixels of the background for each pixel of the foreground."""

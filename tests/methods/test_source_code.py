@@ -62,7 +62,7 @@ def test_what_only_prints_is_not_among_them() -> None:
 
     found = sources_of(SshLutMethod).files
     assert not [name for name in found if name.startswith(("sshbench.cli", "sshbench.results", "sshbench.training"))]
-    assert {"sshbench.networks.ssh_lut", "sshbench.metrics.resize", "sshbench.lut.fit_smooth"} <= set(found)
+    assert {"sshbench.networks.ssh_lut", "sshbench.images.resize", "sshbench.lut.fit_smooth"} <= set(found)
     assert {"numpy", "torch"} <= set(sources_of(SshLutMethod).versions)
 
 

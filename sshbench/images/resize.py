@@ -5,14 +5,13 @@ OpenCV's resizes are written after its documentation and its published arithmeti
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from sshbench.benchmarks.protocol import Resize
-
+Resize = Literal["pil-bicubic", "pil-bilinear", "opencv-area", "opencv-linear"]
 Samples = NDArray[Any]
 """uint8 or float32."""
 

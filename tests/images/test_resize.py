@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from sshbench.metrics.resize import black_and_white, resized
+from sshbench.images.resize import black_and_white, resized
 
 SIZES = [(300, 400), (512, 512), (768, 1024), (257, 1000), (256, 512), (200, 300), (300, 200), (100, 120), (768, 512)]
 

@@ -72,7 +72,7 @@ def _far_above(images: Any, lower: float, upper: float) -> float | None:
 
 
 def _largest(images: Any) -> float:
-    """Return the largest value, or for float16 the largest magnitude; NaN if there is a NaN or no value."""
+    """Return the largest value, of halves the largest magnitude; NaN if there is a NaN, -inf if there is no value."""
     if isinstance(images, np.ndarray):
         halves = images.dtype == np.float16
         bits = images.view(np.uint16) if halves else images

@@ -52,7 +52,7 @@ reading it; a line of more than {MAX_LINE} bytes; and more than {MAX_KEYWORDS} k
   photographs as any other LUT does. `write_cube` writes the table in full range, with the resulting domain.
 - **A 1D and a 3D size** make Resolve's layout: the rows of the 1D table, then those of the 3D table. Adobe's
   specification forbids this pair. `DOMAIN_MIN` and `DOMAIN_MAX` would not say which table they belong to, so they are
-  refused there.
+  refused there, unless all domains in the file are 0 to 1.
 - **Domain and input range together** are accepted if they agree.
 - **Adobe's limits for writers** (lines of at most 250 bytes, only LF, a point in every number, at most 1e37) are not
   enforced: a file that breaks them is still unambiguous.

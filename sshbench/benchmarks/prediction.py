@@ -13,6 +13,8 @@ Pixels = NDArray[np.uint8] | NDArray[np.float32]
 
 FAR_OUT = 8.0
 """Images of floats over 0..1 never exceed this value; nearly every image over 0..255 does."""
+_SIGNED = 1.1  # a network's values over -1..1, with some overshoot
+_DARK, _MANY = -0.25, 1 / 64  # of such an image, at least this share of values lies below; overshoot hardly does
 
 
 class PredictionError(SshbenchError):
@@ -35,7 +37,8 @@ def as_prediction(value: Any) -> Pixels:
     Raises
     ------
     PredictionError
-        The value is something else, is empty, or has values that are not finite or lie far outside 0..1.
+        The value is something else, is empty, or has values that are not finite or lie far outside 0..1; or they look
+        like floats over -1..1, or like floats over 0..1 that were cut off to integers.
     """
     array = _array(value)
     if array.ndim != 3 or array.shape[2] != 3:
@@ -43,6 +46,10 @@ def as_prediction(value: Any) -> Pixels:
     if not array.size:
         raise PredictionError(f"the prediction has the shape {list(array.shape)} and is empty")
     if array.dtype == np.uint8:
+        if array.max() == 1:
+            raise PredictionError(
+                "the prediction is uint8 and its largest value is 1; if it was made of floats over 0..1, return these"
+            )
         return array
     if not np.issubdtype(array.dtype, np.floating):
         raise PredictionError(f"the prediction is {array.dtype}; give uint8, or floats of the range 0..1")
@@ -55,6 +62,11 @@ def as_prediction(value: Any) -> Pixels:
             f"the prediction has floats from {low:.4g} to {high:.4g}, far outside of 0..1; if white is 255 in them, "
             "divide it by 255"
         )
+    if -_SIGNED <= low < 2 * _DARK and high <= _SIGNED and np.count_nonzero(array < _DARK) >= _MANY * array.size:
+        raise PredictionError(
+            f"the prediction has floats from {low:.4g} to {high:.4g}, which look like -1..1; give (x + 1) / 2, or clip "
+            "to 0..1 what is meant to lie below black"
+        )
     return array.astype(np.float32, copy=False)
 
 
@@ -62,6 +74,9 @@ def _array(value: Any) -> NDArray[Any]:
     try:
         if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
             raise PredictionError("the prediction is a masked array with values left out; fill them")
+        mode = getattr(value, "mode", None)  # of an image of Pillow
+        if isinstance(mode, str) and mode != "RGB":
+            raise PredictionError(f"the prediction is a Pillow image of mode {mode}; give one of mode RGB")
         if hasattr(value, "detach"):  # a tensor of torch, which is not imported for this
             value = value.detach().cpu()
             value = value.float() if value.is_floating_point() and value.element_size() == 2 else value

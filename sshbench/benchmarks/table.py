@@ -9,6 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from sshbench.benchmarks.composite import BenchmarkError, Composite, Mask, described
 from sshbench.benchmarks.files import ROLES, Images, compose, read_roles
 from sshbench.benchmarks.folder import check_roles
@@ -70,7 +72,10 @@ class Table:
         if missing:
             raise BenchmarkError(f"{where}: there is no column {missing[0]!r}; there are {listed(rows.columns, 12)}")
         self._columns = given
-        ids = [str(id) for id in (rows.plain(id_column) if id_column else range(len(rows)))]
+        ids = [
+            id.decode("utf-8", "surrogateescape") if isinstance(id, bytes) else str(id)
+            for id in (rows.plain(id_column) if id_column else range(len(rows)))
+        ]
         if len(set(ids)) != len(rows):
             raise BenchmarkError(f"{where}: the column {id_column!r} has ids that stand twice")
         ids, self._faults = usable_ids(where, ids)
@@ -174,7 +179,8 @@ class ParquetRows:
         number, place = self._pieces.find(i)
         with _readable(self._groups[number][0]):
             row = self._read(number).slice(place, 1)
-            return {name: _values(column)[0] for name, column in zip(row.column_names, row.columns, strict=True)}
+            columns = zip(row.column_names, row.columns, strict=True)
+            return {name: _typed(_values(column)[0], column.type) for name, column in columns}
 
     def files(self, i: int) -> ReadFile:
         """Return a function that reads the files that cells of row `i` name, relative to the row's Parquet file."""
@@ -195,6 +201,30 @@ def _values(column: Any) -> list[Any]:
         cells = column.cast(pa.large_binary()).to_pylist()
         values = [None if cell is None else cell.decode("utf-8", "surrogateescape") for cell in cells]
     return values
+
+
+def _typed(value: Any, kind: Any) -> Any:
+    """Return nested lists of numbers as an array of the numbers' type in the table, which tells 8 from 16 bits.
+
+    `kind` is the column's type. Lists with empty cells or of different lengths are returned as they are.
+    """
+    import pyarrow as pa
+
+    inner = kind
+    while True:
+        if isinstance(inner, pa.BaseExtensionType):
+            inner = inner.storage_type
+        elif pa.types.is_list(inner) or pa.types.is_large_list(inner) or pa.types.is_fixed_size_list(inner):
+            inner = inner.value_type
+        else:
+            break
+    numbers = pa.types.is_integer(inner) or pa.types.is_floating(inner) or pa.types.is_boolean(inner)
+    if not isinstance(value, list) or not numbers:
+        return value
+    try:
+        return np.array(value, dtype=inner.to_pandas_dtype())
+    except (TypeError, ValueError):
+        return value
 
 
 @contextmanager
@@ -232,8 +262,8 @@ class DatasetRows:
             raise BenchmarkError(f"the column {column!r} cannot be read ({error})") from error
 
     def __getitem__(self, i: int, /) -> Mapping[str, Any]:
-        row: Mapping[str, Any] = self._dataset[i]
-        return row
+        types = self._dataset.features.arrow_schema
+        return {name: _typed(value, types.field(name).type) for name, value in self._dataset[i].items()}
 
     def files(self, i: int) -> ReadFile:
         """Return a function that reads the files that cells name."""

@@ -129,7 +129,7 @@ def new(
         catch=catch, repeats=repeats, min_seconds=min_seconds, side=side, seed=seed, title=title or default.title,
         until=until.date() if until else None,
         consent=Consent(
-            version=consent_version, text=consent.read_text(encoding="utf-8") if consent else default.consent.text
+            version=consent_version, text=consent.read_text(encoding="utf-8-sig") if consent else default.consent.text
         ),
     )  # fmt: skip
     go_on("nothing was written")

@@ -104,13 +104,15 @@ def cell_image(value: Any, name: str, read: ReadFile | None) -> bytes | NDArray[
     ImageFileError
         For the same reasons as `cell_bytes`.
     """
-    if isinstance(value, np.ndarray | Image.Image):
+    if isinstance(value, Image.Image):
         return value
-    if isinstance(value, list):  # an array, as Parquet stores it
+    if isinstance(value, np.ndarray | list):  # a list is an array, as Parquet stores it
         try:
             array = np.asarray(value)
         except ValueError as error:
             raise ImageFileError(name, "holds lists of different lengths, not an array") from error
+        if array.dtype in (np.uint8, np.uint16):
+            return array
         if array.dtype.kind in "iu" and array.size and array.min() >= 0 and array.max() <= 255:
             array = array.astype(np.uint8)
         return array

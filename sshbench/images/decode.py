@@ -20,7 +20,7 @@ from sshbench.images.icc import srgb, to_srgb
 from sshbench.images.jpeg import is_one_scan
 from sshbench.images.masks import Beside
 from sshbench.images.opening import MAX_BYTES, Encoded, ImageFileError, check_pixels, opened
-from sshbench.images.reading import sixteen_bit_samples
+from sshbench.images.reading import check_depth, sixteen_bit_samples
 
 try:
     import simplejpeg
@@ -164,6 +164,7 @@ def _as_channels(encoded: Encoded, image: Any) -> Any:
     samples = sixteen_bit_samples(image, encoded.name, encoded)
     image.load()
     if samples is not None:
+        check_depth(samples[..., :3] if samples.ndim == 3 else samples, encoded.name)
         eight = Image.fromarray(to_8_bit(samples))
         eight.info = {key: value for key, value in image.info.items() if key in ("exif", "xmp", "icc_profile")}
         return eight

@@ -25,6 +25,8 @@ from sshbench.images.files import ImageFile, to_8_bit
 from sshbench.images.opening import MAX_PIXELS, ImageFileError, opened
 from sshbench.images.reading import (
     Source,
+    check_depth,
+    check_filled,
     check_single,
     decoded,
     encoded_of,
@@ -40,6 +42,7 @@ _WAY_OUT = "make the foreground white (255) and the rest black (0)"
 _GREY = 32  # largest difference, in codes of 255, between the channels of a grey JPEG
 _DARK = 16
 _BEYOND = 0.25  # how far filters may exceed the range 0..1 of floats; such values are clipped
+_FAINT = 1 / 128  # below this largest value, the floats of a mask were divided by 255 twice
 _FEW = 32  # largest number of values in a label map; a soft mask has more
 _NEAR_WHITE = 0.9
 _LABELS = 40  # largest label of VOC and Cityscapes, in which white marks unlabelled pixels
@@ -94,6 +97,7 @@ def read_mask(source: Source, name: str, beside: Beside | None = None, *, max_pi
     """
     turn = 1
     if isinstance(source, np.ndarray):
+        check_filled(source, name)
         if source.ndim == 3 and source.shape[2] == 1:
             source = source[..., 0]
         mask = _of_values(source, name) if source.ndim == 2 else _of_image(image_of_array(source, name), name)
@@ -254,8 +258,7 @@ def _of_values(values: NDArray[Any], name: str) -> MaskArray:
     top = np.iinfo(values.dtype).max
     if peak == 1:
         return np.asarray(values * values.dtype.type(top))
-    if top == 65535 and peak == 255:
-        raise ImageFileError(name, "holds values of 8 bits, 0 to 255, in 16 bits; save it with 8 or multiply by 257")
+    check_depth(values, name)
     if 0 < peak < _NEAR_WHITE * top:
         count = np.count_nonzero(np.bincount(values.ravel()))
         if 2 * peak < top or count <= _FEW:
@@ -275,4 +278,6 @@ def _of_floats(values: NDArray[Any], name: str) -> MaskArray:
     if low < -_BEYOND or high > 1 + _BEYOND:
         way_out = "divide it by 255" if low >= 0 and 2 < high <= 255 else _WAY_OUT
         raise ImageFileError(name, f"holds floats from {low:g} to {high:g}, not 0 to 1; {way_out}")
+    if 0 < high < _FAINT:
+        raise ImageFileError(name, f"holds floats up to {high:g} alone, where 1 is white; was it divided by 255 twice?")
     return np.asarray(np.clip(values, 0, 1), np.float32)

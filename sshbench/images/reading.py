@@ -115,15 +115,29 @@ def image_of_array(array: NDArray[Any], name: str) -> ImageFile:
     Raises
     ------
     ImageFileError
-        The array has another shape or type, or no pixels.
+        The array has another shape or type, no pixels, values left out, or values of 8 bits in 16.
     """
+    check_filled(array, name)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.ndim == 2:
         array = np.repeat(array[..., None], 3, axis=2)
     if array.ndim != 3 or array.shape[2] not in (3, 4) or array.dtype not in (np.uint8, np.uint16) or not array.size:
         raise ImageFileError(name, f"is [H, W, 3 or 4] of uint8 or uint16, not {array.dtype} {list(array.shape)}")
+    check_depth(array[..., :3], name)
     alpha = np.ascontiguousarray(array[..., 3]) if array.shape[2] == 4 else None
     return ImageFile(pixels=np.ascontiguousarray(array[..., :3]), alpha=alpha)
+
+
+def check_filled(array: NDArray[Any], name: str) -> None:
+    """Refuse a masked array with values left out."""
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        raise ImageFileError(name, "is a masked array with values left out; fill them")
+
+
+def check_depth(samples: NDArray[Any], name: str) -> None:
+    """Refuse values of 8 bits that were stored in 16, which would be an image that is nearly black."""
+    if samples.dtype == np.uint16 and samples.size and samples.max() == 255:
+        raise ImageFileError(name, "holds values of 8 bits, 0 to 255, in 16 bits; save it with 8 or multiply by 257")
 
 
 def _of_pillow(image: Image.Image, name: str) -> ImageFile:
@@ -168,6 +182,7 @@ def decoded(encoded: Encoded, image: Any) -> ImageFile:
     if image.format == "TIFF":  # loading turns the pixels and the tags upright
         turn, info, exif = image.getexif().get(0x0112, 1), dict(info), exif_of_tiff(image)
     samples = _samples(image, name, encoded)
+    check_depth(samples[..., :3], name)
     image.load()  # also reads metadata after the pixels, such as a PNG's EXIF
     samples = stored_layout(samples, turn)
     exif = exif or info.get("exif")

@@ -98,6 +98,7 @@ def read_cube(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> Lu
         table = header.in_full_range(table)
     else:
         shaper = header.in_full_range(shaper)
+    header.check_white(table if size_3d else shaper, domain_1d if size_1d else domain_3d)
     header.warn()
     return Lut(
         values=table.reshape(size_3d, size_3d, size_3d, 3) if size_3d else None,

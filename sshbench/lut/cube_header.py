@@ -78,6 +78,9 @@ def numbers(values: tuple[float, ...]) -> str:
     return " ".join(cube_rows.format_number(value) for value in values)
 
 
+_HIGHEST = 16.0  # linear light behind a log curve goes higher, with a few of its values
+
+
 @dataclass
 class Header:
     """The keywords of a file, each with the number of its line."""
@@ -152,6 +155,8 @@ class Header:
         if stated := [key for key in (b"DOMAIN_MIN", b"DOMAIN_MAX") if key in self.bounds]:
             last = max(stated, key=lambda key: self.lines[key])
             if len(self.sizes) == 2:
+                if self._states_unit_domains():
+                    return UNIT
                 reason = "with a 1D and a 3D table, LUT_1D_INPUT_RANGE and LUT_3D_INPUT_RANGE state the domains"
                 raise self._error(last, f"{last.decode()} does not say which table it is for; {reason}")
             lower, upper = self.bounds.get(b"DOMAIN_MIN", (0.0,) * 3), self.bounds.get(b"DOMAIN_MAX", (1.0,) * 3)
@@ -162,6 +167,25 @@ class Header:
                     f"LUT_{name}_INPUT_RANGE and DOMAIN_MIN, DOMAIN_MAX state different domains",
                 )
         return by_channel or by_range or UNIT
+
+    def _states_unit_domains(self) -> bool:
+        """Return whether all domains that the file states are 0 to 1, so that it does not matter which table has which.
+
+        If so, one remark says that `DOMAIN_MIN` and `DOMAIN_MAX` are of both tables.
+        """
+        unit = {b"DOMAIN_MIN": (0.0,) * 3, b"DOMAIN_MAX": (1.0,) * 3}
+        if any(bounds != unit.get(key, (0.0, 1.0)) for key, bounds in self.bounds.items()):
+            return False
+        said = "DOMAIN_MIN and DOMAIN_MAX, 0 to 1, count for the 1D and the 3D table"
+        if said not in self.remarks:
+            self.remarks.append(said)
+        return True
+
+    def check_white(self, values: NDArray[np.float32], domain: Domain) -> None:
+        """Note a table whose values are most likely over 0..255 or another range of integers."""
+        if max(domain.upper) <= _HIGHEST and float(values.mean()) > _HIGHEST and np.median(values) > _HIGHEST:
+            largest = cube_rows.format_number(float(values.max()))
+            self.remarks.append(f"most values are above {_HIGHEST:g}, up to {largest}, and 1 is white in a .cube file")
 
     def warn(self) -> None:
         """Warn once about everything that the format does not know."""

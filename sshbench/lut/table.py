@@ -174,9 +174,17 @@ def rising(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def frozen(array: Any, what: str) -> NDArray[np.float32]:
-    """Return a read-only float32 array in C order, copied if anyone could write to it; refuse NaN and infinity."""
+    """Return a read-only float32 array in C order, copied if anyone could write to it.
+
+    Raises
+    ------
+    LutError
+        The array holds no numbers, NaN or infinity, or integers above 1, in which white may be 255 or 65535.
+    """
     if hasattr(array, "detach"):
         array = array.detach().cpu().resolve_neg().numpy()
+    if isinstance(array, np.ndarray) and array.dtype.kind in "iu" and array.size and array.max() > 1:
+        raise LutError(f"the {what} is {array.dtype.name} up to {array.max()}; give floats in which 1 is white")
     try:
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity, and is refused below
             out = np.asarray(array, dtype=np.float32, order="C")

@@ -231,7 +231,7 @@ def parse_card(path: Path) -> Card:
         The file is not TOML of this schema, or names another method than its folder.
     """
     try:
-        card = Card.model_validate(tomllib.loads(path.read_text("utf-8")))
+        card = Card.model_validate(tomllib.loads(path.read_text("utf-8-sig")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CardError(f"{path}: {error}") from error
     except ValidationError as error:

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sshbench.benchmarks.composite import Composite
+from sshbench.images.beyond_pillow import reader_of
 from sshbench.images.files import SUFFIXES
+from sshbench.images.opening import Encoded
 from sshbench.images.reading import read_image
 from sshbench.methods.base import MethodError, as_name, valid_name
 
@@ -78,7 +80,7 @@ class FolderPredictions:
         Raises
         ------
         MethodError
-            A composite has no prediction.
+            A composite has no prediction, or its file is a TIFF of floats, whose encoding is not known.
         ImageFileError
             A file cannot be read.
         """
@@ -92,7 +94,13 @@ class FolderPredictions:
     def _read(self, id: str) -> NDArray[np.uint8] | NDArray[np.float32]:
         if id not in self._files:
             raise MethodError(f"there is no prediction in {self.folder}; name it {id}.png")
-        image = read_image(self._files[id]).upright()
+        path = os.fspath(self._files[id])
+        if reader_of(Encoded(path)) is not None:
+            raise MethodError(
+                f"{path}: holds floats or a camera's raw values, which are read as linear light; save predictions "
+                "sRGB-encoded, as PNG or TIFF of 8 or 16 bits"
+            )
+        image = read_image(path).upright()
         if image.bits == 16:
             return (image.pixels / 65535).astype(np.float32)
         return image.pixels.astype(np.uint8, copy=False)

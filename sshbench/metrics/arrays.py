@@ -90,6 +90,9 @@ def images(given: Any, name: str, layout: Layout, data_range: float | None) -> T
         raise MetricError(f"the {name} is {type(given).__name__}; give a numpy array or a torch tensor")
     if layout not in ("auto", "HWC", "CHW"):
         raise MetricError(f"layout is 'auto', 'HWC' or 'CHW', not {layout!r}")
+    if "sparse" in str(getattr(given, "layout", "")):
+        raise MetricError(f"the {name} is a sparse tensor; give a dense one")
+    _check_filled(given, name)
     if given.ndim not in (3, 4) or 0 in given.shape[-3:]:
         raise MetricError(
             f"the {name} has the shape {list(given.shape)}; give an image or a batch: [H, W, 3] or [N, H, W, 3] of "
@@ -111,8 +114,18 @@ def images(given: Any, name: str, layout: Layout, data_range: float | None) -> T
     if str(tensor.dtype) == "torch.uint8" and white == 255:
         return cast("Tensor", tensor)
     wide = precise(tensor)
+    if data_range is None and white == 65535 and 1 < (peak := float(wide.max() if wide.numel() else 0)) <= 255:
+        raise MetricError(
+            f"the {name} is uint16 with no value above {peak:g}; give data_range=255 if its values are of 8 bits, or "
+            "data_range=65535 if it is as dark as that"
+        )
     _check_range(wide, name, white, str(given.dtype).removeprefix("torch."))
     return wide * (255.0 / white)
+
+
+def _check_filled(given: Any, name: str) -> None:
+    if isinstance(given, np.ma.MaskedArray) and np.ma.is_masked(given):
+        raise MetricError(f"the {name} is a masked array with values left out; fill them")
 
 
 def _white(images: Any, name: str, data_range: float | None) -> float:
@@ -174,6 +187,7 @@ def masks(given: Any, batch: Tensor) -> Tensor:
 
     from sshbench.images.masks import as_share, read_mask
 
+    _check_filled(given, "mask")
     if hasattr(given, "data_ptr"):
         values = given.detach().cpu()
         values = (values.float() if values.dtype in (torch.bfloat16, torch.float16) else values).numpy()

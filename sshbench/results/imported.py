@@ -85,7 +85,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
     try:
         if path.stat().st_size > _LARGEST:
             raise RecordsError(f"{path} is larger than {_LARGEST >> 20} MB, as no file of iHarmony4's test is")
-        with open(path, newline="", encoding="utf-8") as file:
+        with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)
             _check_columns(path, reader.fieldnames or ())
             for row in reader:

@@ -91,7 +91,7 @@ def read_shares(where: str | os.PathLike[str]) -> Shares:
     if path.suffix.lower() != ".csv":
         raise SharesError(f"there are no shares called {where}; there are {', '.join(known)}, or give a .csv file")
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise SharesError(f"{path}: the shares cannot be read ({reason})") from error

@@ -253,7 +253,7 @@ def read_tokens(folder: Path) -> dict[str, int]:
     """
     path = folder / LINKS
     try:
-        with open(path, encoding="utf-8", newline="") as file:
+        with open(path, encoding="utf-8-sig", newline="") as file:
             found = {row["token"]: int(row["subject"]) for row in csv.DictReader(file)}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StudyError(f"{path} is missing or damaged, and without it no subject can be told from another") from error
@@ -285,7 +285,7 @@ def read_metrics(folder: Path) -> list[tuple[str, str, str, str, float]]:
     if not path.is_file():
         return []
     try:
-        with open(path, encoding="utf-8", newline="") as file:
+        with open(path, encoding="utf-8-sig", newline="") as file:
             rows = csv.DictReader(file)
             return [(r["image"], r["method"], r["protocol"], r["metric"], float(r["value"])) for r in rows]
     except (ValueError, KeyError, TypeError, csv.Error) as error:

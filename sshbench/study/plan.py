@@ -263,7 +263,7 @@ def read_plan(folder: Path) -> Plan:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise StudyError(f"{path} is larger than a plan can be ({MOST_BYTES // 2**20} MB)")
-        return Plan.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return Plan.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the plan"

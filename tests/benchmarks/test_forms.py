@@ -121,6 +121,32 @@ def test_arrays_in_cells_are_images(tmp_path: Path) -> None:
         open_benchmark("parquet", tmp_path / "a.parquet")[0]
 
 
+@pytest.mark.parametrize("form", ["lists", "to_parquet", "save_to_disk"])
+def test_arrays_in_cells_keep_the_type_of_their_column(tmp_path: Path, form: str, monkeypatch: Any) -> None:
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    dark, soft = np.asarray(image(1)).astype(np.uint16) // 2, np.asarray(mask()).astype(np.uint16) * 257
+    soft[0, 0] = 60000  # which 8 bits do not hold
+    if form == "lists":
+        inner = pa.list_(pa.list_(pa.uint16()))
+        columns = {"composite": pa.array([dark.tolist()], pa.list_(inner)), "mask": pa.array([soft.tolist()], inner)}
+        pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+        sample = open_benchmark("parquet", tmp_path / "a.parquet")[0]
+    else:
+        kinds = {
+            "composite": datasets.Array3D(dark.shape, "uint16"), "mask": datasets.Array2D(soft.shape, "uint16")
+        }  # fmt: skip
+        table = datasets.Dataset.from_dict({"composite": [dark], "mask": [soft]}, features=datasets.Features(kinds))
+        if form == "to_parquet":
+            table.to_parquet(tmp_path / "a.parquet")
+            sample = open_benchmark("parquet", tmp_path / "a.parquet")[0]
+        else:
+            table.save_to_disk(tmp_path / "saved")
+            sample = open_benchmark("hf", tmp_path / "saved")[0]
+    np.testing.assert_array_equal(sample.composite, np.rint(dark / 257))
+    np.testing.assert_array_equal(sample.mask, soft / np.float32(65535))
+
+
 @pytest.mark.parametrize("split", ["parquet", "hf"])
 def test_cells_name_no_file_outside_of_their_data_set(
     tmp_path: Path, split: str, monkeypatch: pytest.MonkeyPatch

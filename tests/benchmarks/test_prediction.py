@@ -100,6 +100,13 @@ REFUSED = [
     (np.where(np.arange(9216).reshape(48, 64, 3) == 5, -np.inf, 0.5), "NaN or infinity (1 of 9216 values)"),
     (FLOATS * 255, "divide it by 255"),
     (np.full((48, 64, 3), -1e308), "far outside of 0..1"),
+    (FLOATS * 2 - 1, "look like -1..1; give (x + 1) / 2"),
+    (torch.from_numpy(FLOATS).permute(2, 0, 1).half() * 2 - 1, "look like -1..1; give (x + 1) / 2"),
+    (FLOATS.round().astype(np.uint8), "is uint8 and its largest value is 1; if it was made of floats over 0..1"),
+    (Image.fromarray(BYTES).convert("YCbCr"), "a Pillow image of mode YCbCr; give one of mode RGB"),
+    (Image.fromarray(BYTES).convert("HSV"), "a Pillow image of mode HSV"),
+    (Image.fromarray(BYTES).convert("RGBA"), "a Pillow image of mode RGBA"),
+    (Image.fromarray(BYTES).convert("P"), "a Pillow image of mode P"),
     (torch.zeros(3, 48, 64, dtype=torch.int64), "is int64"),
     (torch.zeros(48, 64), "the shape [48, 64]"),
 ]
@@ -118,6 +125,20 @@ def test_what_is_no_prediction_is_refused_alike_wherever_it_is_taken(value: Any,
             take()
         assert said in str(caught.value)
         assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.zeros_like(BYTES),  # of a method that fails, and shall score so
+        np.minimum(BYTES, 2),
+        FLOATS * 3 - 1,  # over -1..2, which no network's last layer gives
+        np.where(np.arange(FLOATS.size).reshape(FLOATS.shape) % 100 == 0, -1, FLOATS),
+        np.clip(FLOATS - 0.2, -0.2, 1),
+    ],
+)
+def test_what_is_only_dark_or_overshoots_counts_as_it_is(value: Any) -> None:
+    np.testing.assert_array_equal(as_prediction(value), value.astype(value.dtype if value.dtype == "u1" else "f4"))
 
 
 def test_a_method_may_return_tensors_and_any_iterable() -> None:

@@ -164,3 +164,5 @@ def test_16_bits_are_rounded_as_everywhere(tmp_path: Path) -> None:
         assert np.array_equal(decode_photo(data, "a"), np.rint(wide / 257))
     grey = Image.fromarray(wide[..., 0])
     assert np.array_equal(decode_photo(saved(grey, "PNG"), "a"), np.rint(wide[..., :1] / 257).repeat(3, axis=2))
+    with pytest.raises(ImageFileError, match="a: holds values of 8 bits, 0 to 255, in 16 bits"):
+        decode_photo(saved(Image.fromarray(wide[..., 0] & 255), "PNG"), "a")

@@ -164,6 +164,8 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "one colour": (lambda: Image.new("RGB", (60, 40), (255, 0, 0)), "is one colour"),
     "floats of 255": (lambda: WHITE.astype(np.float32), "holds floats from 0 to 255, not 0 to 1; divide it by 255"),
     "floats of labels": (lambda: INSIDE * 2.0, "holds floats from 0 to 2, not 0 to 1"),
+    "floats divided twice": (lambda: WHITE / 255**2, "floats up to 0.00392157 alone, where 1 is white; was it divided"),
+    "values left out": (lambda: np.ma.masked_array(WHITE, INSIDE), "a masked array with values left out; fill them"),
     "negative floats": (lambda: INSIDE - 0.5, "holds floats from -0.5 to 0.5"),
     "not a number": (lambda: np.where(INSIDE, np.nan, 0.0), "NaN or infinity"),
     "infinite": (lambda: np.where(INSIDE, np.inf, 0.0), "NaN or infinity"),

@@ -241,7 +241,12 @@ def _set_domains(found: Found, seen: dict[str, int], numbers: dict[str, list[np.
         if size and {"DOMAIN_MIN", "DOMAIN_MAX"} & set(numbers):
             line = max(seen.get("DOMAIN_MIN", 0), seen.get("DOMAIN_MAX", 0))
             if found.size_1d and found.size_3d:
-                raise Refused(line)
+                lows = [*numbers.get("DOMAIN_MIN", ()), *(pair[0] for key, pair in numbers.items() if "RANGE" in key)]
+                highs = [*numbers.get("DOMAIN_MAX", ()), *(pair[1] for key, pair in numbers.items() if "RANGE" in key)]
+                if any(lows) or any(high != 1 for high in highs):
+                    raise Refused(line)
+                domains.append(((0.0,) * 3, (1.0,) * 3))
+                continue
             low3 = tuple(map(float, numbers.get("DOMAIN_MIN", (0, 0, 0))))
             high3 = tuple(map(float, numbers.get("DOMAIN_MAX", (1, 1, 1))))
             if not all(low < high for low, high in zip(low3, high3, strict=True)):

@@ -36,6 +36,13 @@ def test_a_lut_cannot_change_under_its_users() -> None:
         lut.title = "other"
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int64, ">u2"])
+def test_tables_of_bytes_say_nothing_of_white(dtype: str) -> None:
+    with pytest.raises(LutError, match=r"the table is u?int\d+ up to 255; give floats in which 1 is white"):
+        Lut((identity_table(3) * 255).astype(dtype))
+    np.testing.assert_array_equal(Lut(identity_table(2).astype(dtype)).values, identity_table(2))
+
+
 def test_a_tensor_makes_a_lut() -> None:
     table = torch.rand(3, 3, 3, 3, dtype=torch.float64, requires_grad=True)
     torch.testing.assert_close(Lut(table).table, table.detach().float())

@@ -42,3 +42,11 @@ def test_what_is_wrong_is_said(tmp_path: Path, change: tuple[str, str], sentence
     path.write_text(text.replace(*change))
     with pytest.raises(CardError, match=sentence):
         parse_card(path)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_card(tmp_path: Path) -> None:
+    text = (data_folder("baselines") / "ssh" / "card.toml").read_text()
+    path = tmp_path / "ssh" / "card.toml"
+    path.parent.mkdir()
+    path.write_text("\ufeff" + text, encoding="utf-8")
+    assert parse_card(path) == read_card("ssh")

@@ -120,6 +120,13 @@ def test_sixteen_bits_are_kept(tmp_path: Path) -> None:
     assert np.allclose(result * 65535, values, atol=0.01)
 
 
+def test_floats_in_a_file_say_nothing_of_their_encoding(tmp_path: Path) -> None:
+    (tmp_path / "part_0").mkdir()
+    Image.fromarray(np.full((48, 64), 0.5, np.float32)).save(tmp_path / "part_0/c0.tif")
+    with pytest.raises(MethodError, match=r"c0\.tif: holds floats .* save predictions sRGB-encoded, as PNG or TIFF"):
+        FolderPredictions(tmp_path, Standin().ids()).harmonize([composite(0)])
+
+
 def test_the_key_follows_the_file(tmp_path: Path) -> None:
     given = composite(0)
     keys = []

@@ -160,6 +160,12 @@ def test_one_channel_is_enough_where_no_colour_is_needed() -> None:
         (lambda p, t, m: (p.transpose(2, 0, 1), t.transpose(2, 0, 1), m), "give layout='CHW'"),
         (lambda p, t, m: (p[:0], t[:0], m[:0]), "give an image or a batch"),
         (lambda p, t, m: (torch.from_numpy(p), torch.from_numpy(t), m), "give layout='HWC'"),
+        (
+            lambda p, t, m: (p.astype(np.uint16), t.astype(">u2"), m),
+            "uint16 with no value above 25.; give data_range=255",
+        ),
+        (lambda p, t, m: (p, np.ma.masked_less(t, 9), m), "the target is a masked array with values left out"),
+        (lambda p, t, m: (torch.from_numpy(p / 255).to_sparse(), torch.from_numpy(t / 255), m), "sparse tensor"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(change: Callable[..., tuple[Any, ...]], says: str, name: str) -> None:
@@ -174,6 +180,14 @@ def test_values_of_both_signs_are_named_in_the_units_of_the_data_range() -> None
     signed = np.linspace(-255, 255, 300).reshape(10, 10, 3)
     with pytest.raises(MetricError, match=r"bring values over -255\.\.255 to 0\.\.255 first"):
         metrics.psnr(signed, signed, data_range=255)
+
+
+def test_bytes_in_16_bits_count_as_the_data_range_says() -> None:
+    prediction, target, _ = pair()
+    wide = prediction.astype(np.uint16), target.astype(np.uint16)
+    assert metrics.mse(*wide, data_range=255) == metrics.mse(prediction, target)
+    assert metrics.mse(*wide, data_range=65535) == pytest.approx(metrics.mse(prediction, target) / 257**2)
+    assert metrics.mse(np.zeros_like(wide[0]), np.zeros_like(wide[0])) == 0
 
 
 @pytest.mark.parametrize("white", [0, -1, math.nan, math.inf, "255", True, [255]])
@@ -231,6 +245,7 @@ def test_masks_of_every_kind(name: str, kind: str) -> None:
         (lambda mask: np.repeat(mask[..., None], 3, axis=2), "shape"),
         (lambda mask: mask.tolist(), "list"),
         (lambda mask: np.where(mask, np.nan, 0.0), "holds NaN or infinity"),
+        (lambda mask: np.ma.masked_array(mask, mask), "the mask is a masked array with values left out"),
     ],
 )
 def test_masks_that_are_refused(change: Callable[..., Any], says: str) -> None:

@@ -45,6 +45,12 @@ def test_ids_are_those_of_the_benchmark_whatever_the_rows_order(file: Path) -> N
     assert (one.benchmark, one.protocol, one.trained_by) == ("iharmony4", "pct-fullres", "authors")
 
 
+def test_a_byte_order_mark_as_spreadsheets_write_it(file: Path) -> None:
+    plain = read_foreign(file, "theirs", PCT)
+    file.write_text("\ufeff" + file.read_text(), encoding="utf-8")
+    assert read_foreign(file, "theirs", PCT) == plain
+
+
 @pytest.mark.parametrize(
     ("name", "method"),
     [

@@ -59,8 +59,9 @@ class TestShares:
 
     def test_a_file_of_ones_own(self, tmp_path: Path) -> None:
         path = tmp_path / "mine.csv"
-        path.write_text("# measured by me\nfmse_from,fmse_to,share\n0,500,3\n500,,1\n")
-        assert read_shares(path) == Shares("mine", (0, 500), (0.75, 0.25), "measured by me")
+        for mark in ("", "\ufeff"):
+            path.write_text(f"{mark}# measured by me\nfmse_from,fmse_to,share\n0,500,3\n500,,1\n", encoding="utf-8")
+            assert read_shares(path) == Shares("mine", (0, 500), (0.75, 0.25), "measured by me")
 
     @pytest.mark.parametrize(
         ("text", "said"),

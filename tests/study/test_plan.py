@@ -118,6 +118,16 @@ def test_an_existing_folder_is_not_touched(tmp_path: Path) -> None:
     assert {row[1] for row in read_metrics(tmp_path / "s")} == set(METHODS)
 
 
+@pytest.mark.parametrize("name", ["plan.toml", "links.csv", "metrics.csv"])
+def test_editors_may_add_a_byte_order_mark(tmp_path: Path, name: str) -> None:
+    plan = make_study(tmp_path / "s")
+    before = read_tokens(tmp_path / "s"), read_metrics(tmp_path / "s")
+    path = tmp_path / "s" / name
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_plan(tmp_path / "s") == plan
+    assert (read_tokens(tmp_path / "s"), read_metrics(tmp_path / "s")) == before
+
+
 def test_texts_may_change_and_items_may_not(tmp_path: Path) -> None:
     plan = make_study(tmp_path / "s")
     changed = plan.model_copy(update={"question": "Which?", "consent": Consent(version="2", text="Other.")})

@@ -75,7 +75,7 @@ def match_covariance(source: Floats, target: Floats) -> ColourFunction:
 def match_covariance_optimally(source: Floats, target: Floats) -> ColourFunction:
     """Return the affine map with this effect that moves colours least (Monge-Kantorovich)."""
     mean, other = source.mean(axis=0), target.mean(axis=0)
-    matrix = optimal_map(np.cov(source, rowvar=False), np.cov(target, rowvar=False))
+    matrix = optimal_map(_covariance(source), _covariance(target))
     return lambda colours: (colours - mean) @ matrix + other
 
 
@@ -116,10 +116,15 @@ def match_distribution(source: Floats, target: Floats, iterations: int = ITERATI
     return function
 
 
+def _covariance(colours: Floats) -> Floats:
+    """Return the covariance `[3, 3]` of colours `[N, 3]`, which is zero for a single one."""
+    return np.cov(colours, rowvar=False) if len(colours) > 1 else np.zeros((3, 3))
+
+
 def covariance_map(source: Floats, target: Floats) -> tuple[Floats, Floats]:
     """Return the mean `[3]` of `target`, and the matrix `[3, 3]` that gives `source` the covariance of `target`."""
-    variances, axes = np.linalg.eigh(np.cov(source, rowvar=False))
-    others, other_axes = np.linalg.eigh(np.cov(target, rowvar=False))
+    variances, axes = np.linalg.eigh(_covariance(source))
+    others, other_axes = np.linalg.eigh(_covariance(target))
     signs = np.sign(np.einsum("ij,ij->j", axes, other_axes))
     other_axes = other_axes * np.where(signs == 0, 1.0, signs)
     scale = _ratio(np.sqrt(np.maximum(others, 0)), np.sqrt(np.maximum(variances, 0)))

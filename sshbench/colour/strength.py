@@ -53,8 +53,8 @@ class Amount:
             One of them is not from 0 to 2.
         """
         for name, value in (("strength", strength), ("lightness", lightness), ("colour", colour)):
-            if not 0 <= value <= MOST:
-                raise AmountError(f"the {name} is 0 to {MOST:g}, not {value:g}")
+            if not isinstance(value, int | float | np.number) or not 0 <= value <= MOST:
+                raise AmountError(f"the {name} is 0 to {MOST:g}, not {value!r}")
         return cls(strength * lightness, strength * colour)
 
     @property

@@ -225,6 +225,10 @@ def _checked(image: Pixels) -> Pixels:
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.shape[-1:] != (3,) or not image.size:
         given = f"{image.dtype} {list(image.shape)}" if hasattr(image, "dtype") else type(image).__name__
         raise LutError(f"colours are transferred between uint8 images [H, W, 3], not {given}")
+    if isinstance(image, np.ma.MaskedArray):
+        if np.ma.is_masked(image):
+            raise LutError("the image is a masked array with values left out; fill them")
+        return np.asarray(image)
     return image
 
 

@@ -34,6 +34,7 @@ _REFUSED_MODES = {
     "F": "holds floating-point values",
     "I": "holds signed or 32-bit values",
 }
+_FEW = 64  # values of the noise of a black frame
 _LOSSLESS = ("PNG", "TIFF", "BMP", "GIF", "PPM", "QOI")
 
 
@@ -135,9 +136,16 @@ def check_filled(array: NDArray[Any], name: str) -> None:
 
 
 def check_depth(samples: NDArray[Any], name: str) -> None:
-    """Refuse values of 8 bits that were stored in 16, which would be an image that is nearly black."""
-    if samples.dtype == np.uint16 and samples.size and samples.max() == 255:
-        raise ImageFileError(name, "holds values of 8 bits, 0 to 255, in 16 bits; save it with 8 or multiply by 257")
+    """Refuse values of 8 bits that were stored in 16, which would be an image that is nearly black.
+
+    A black frame of a film, whose noise has few values, is none.
+    """
+    if samples.dtype != np.uint16 or not samples.size or (peak := int(samples.max())) > 255:
+        return
+    if peak == 255 or np.count_nonzero(np.bincount(samples.ravel())) > _FEW:
+        raise ImageFileError(
+            name, f"holds values of 8 bits, 0 to {peak}, in 16 bits; save it with 8 or multiply by 257"
+        )
 
 
 def _of_pillow(image: Image.Image, name: str) -> ImageFile:

@@ -156,6 +156,7 @@ def test_half_of_a_map_is_applied_as_by_apply_lut() -> None:
         ((2.5, 1, 1), "the strength is 0 to 2, not 2.5"),
         ((1, -0.1, 1), "the lightness is 0 to 2, not -0.1"),
         ((1, 1, float("nan")), "the colour is 0 to 2, not nan"),
+        (("0.5", 1, 1), "the strength is 0 to 2, not '0.5'"),
     ],
 )
 def test_other_amounts_are_refused(values: tuple[float, float, float], said: str) -> None:

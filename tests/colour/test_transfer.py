@@ -19,6 +19,7 @@ from sshbench.colour.transfer import (
     transfer_reinhard,
     transfer_xiao,
 )
+from sshbench.errors import LutError
 
 Floats = NDArray[np.float64]
 
@@ -180,3 +181,18 @@ def test_images_of_one_colour_give_no_nonsense(name: str, flat: str) -> None:
     assert result.shape == source.shape
     if flat in ("target", "both"):
         assert np.abs(result.astype(int) - even[0, 0]).max() <= 1
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_single_pixel_is_an_image_of_one_colour(name: str) -> None:
+    one = np.array([[[10, 128, 250]]], np.uint8)
+    assert np.isin(FUNCTIONS[name](SOURCE, one), one).all()
+    assert FUNCTIONS[name](one, SOURCE).shape == one.shape
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_values_left_out_are_refused(name: str) -> None:
+    with pytest.raises(LutError, match="a masked array with values left out; fill them"):
+        FUNCTIONS[name](np.ma.masked_less(SOURCE, SOURCE.mean()), SOURCE)
+    whole = np.ma.masked_array(SOURCE)
+    np.testing.assert_array_equal(FUNCTIONS[name](whole, SOURCE), FUNCTIONS[name](SOURCE, SOURCE))

@@ -108,6 +108,7 @@ REFUSED = {
     "an array of floats": (np.zeros((8, 8, 3)), r"is \[H, W, 3 or 4\] of uint8 or uint16, not float64 \[8, 8, 3\]"),
     "an array of two channels": (np.zeros((8, 8, 2), np.uint8), "not uint8"),
     "8 bits in 16": (np.arange(256, dtype=">u2").reshape(16, 16), "holds values of 8 bits, 0 to 255, in 16 bits"),
+    "dark 8 bits in 16": (np.arange(256, dtype="u2").reshape(16, 16) * 2 // 3, "holds values of 8 bits, 0 to 170, in"),
     "a file of 8 bits in 16": (png(np.arange(256, dtype=np.uint16).reshape(16, 16)), "values of 8 bits, 0 to 255, in"),
     "a Pillow image of 8 bits in 16": (Image.fromarray(np.full((8, 8), 255, np.uint16)), "values of 8 bits, 0 to 255"),
     "values left out": (np.ma.masked_less(NOISE, 9), "is a masked array with values left out; fill them"),
@@ -117,6 +118,11 @@ REFUSED = {
     "no image": (b"nothing", "is not an image of a format that is read"),
     "no bytes": (b"", "is empty"),
 }
+
+
+def test_a_black_frame_of_16_bits_is_one() -> None:
+    noise = np.random.default_rng(0).integers(0, 4, (20, 30, 3)).astype(np.uint16) * 64
+    np.testing.assert_array_equal(open_image(noise, "a frame").pixels, noise)
 
 
 @pytest.mark.parametrize("kind", REFUSED)

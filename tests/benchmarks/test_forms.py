@@ -125,7 +125,7 @@ def test_arrays_in_cells_are_images(tmp_path: Path) -> None:
 def test_arrays_in_cells_keep_the_type_of_their_column(tmp_path: Path, form: str, monkeypatch: Any) -> None:
     datasets = pytest.importorskip("datasets")
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    dark, soft = np.asarray(image(1)).astype(np.uint16) // 2, np.asarray(mask()).astype(np.uint16) * 257
+    dark, soft = np.asarray(image(1)).astype(np.uint16) // 8, np.asarray(mask()).astype(np.uint16) * 257
     soft[0, 0] = 60000  # which 8 bits do not hold
     if form == "lists":
         inner = pa.list_(pa.list_(pa.uint16()))

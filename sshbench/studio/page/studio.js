@@ -27,13 +27,16 @@ function say(text, busy = false) {
 }
 
 function forget(event) {
-  if (!say.busy && !["Tab", "Shift", "Control", "Alt", "Meta"].includes(event.key)) say("");
+  if (["Tab", "Shift", "Control", "Alt", "Meta"].includes(event.key)) return;
+  if (!say.busy) say("");
+  if (complain.passes) one("#error").hidden = true;
 }
 
 for (const name of ["pointerdown", "keydown", "input"]) document.addEventListener(name, forget, true);
 
-function complain(error) {
+function complain(error, passes = false) {
   const place = one("#error");
+  complain.passes = passes;
   place.textContent = error.message;
   place.hidden = false;
   clearTimeout(complain.timer);
@@ -63,7 +66,7 @@ const panel = new Panel(app, {
   brush: (part) => changeBrush(part),
   mask: (how) => maskAll(how),
   find: (request) => findMask(request),
-  refuse: (sentence) => complain(new Error(sentence)),
+  refuse: (sentence) => complain(new Error(sentence), true),
   upload: (role, file) => upload(role, file),
   save: (kind) => save(kind),
   suffix: () => showCommand(),
@@ -166,7 +169,8 @@ async function upload(role, file) {
   try {
     const known = app.foreground && app.background;
     const state = await server.upload(role, file);
-    say(`${file.name} is the ${role}.`);
+    const others = ["foreground", "background"].filter((other) => !state.pictures[other]);
+    say(`${file.name} is the ${role}.${others.length ? ` Now choose the ${others[0]}.` : ""}`);
     one("#error").hidden = true;
     await take(state, role === "mask" ? ["mask"] : [role, ...(role === "foreground" ? ["mask"] : [])]);
     app.strokes += 1;
@@ -232,7 +236,6 @@ async function take(state, changedRoles) {
   Object.assign(app, { foreground, background });
   if (foreground) app.box = boxOf(state.mask.box, foreground);
   stage.views.mask.fitted = stage.views.picture.fitted = true;
-  one("#welcome").hidden = Boolean(foreground || background);
   if (foreground || background) remember();
   panel.showFiles();
   panel.showSaved(state.saved);
@@ -300,6 +303,7 @@ function proveSoon() {
 
 function changed() {
   app.proof = null;
+  one("#welcome").hidden = Boolean(app.background || (app.foreground && app.mode === "mask"));
   if (app.unseen.some((name) => app.wish[name] !== DEFAULTS[name])) proveSoon();
   panel.show();
   stage.refresh();

@@ -10,7 +10,7 @@ from sshbench.cli.names import METHOD
 
 if TYPE_CHECKING:
     from sshbench.methods.base import Method
-    from sshbench.methods.try_out import Trial
+    from sshbench.methods.try_out import TriedImage
 
 
 @click.command()
@@ -56,7 +56,7 @@ def _about(method: Method) -> str:
     return f"{method.name}: needs {' and '.join(needs) or 'only the composite'}{sees}"
 
 
-def _said(trial: Trial) -> str:
+def _said(trial: TriedImage) -> str:
     took = "" if trial.seconds is None else f", {1000 * trial.seconds:.0f} ms"
     lines = [f"{'wrong' if trial.problems else 'good'}: {trial.says}{took}"]
     return "\n".join([*lines, *(f"  {one}" for one in trial.problems), *(f"  remark: {one}" for one in trial.remarks)])

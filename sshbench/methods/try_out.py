@@ -22,7 +22,7 @@ ALIKE = 2  # codes that two predictions of one image may differ by, as PyTorch a
 
 
 @dataclass(frozen=True)
-class Trial:
+class TriedImage:
     """One of the three images, with what the method did on it.
 
     Parameters
@@ -62,7 +62,7 @@ def images() -> list[tuple[str, Composite]]:
     ]
 
 
-def try_method(method: Method) -> Iterator[Trial]:
+def try_method(method: Method) -> Iterator[TriedImage]:
     """Run a method on each of `images`: alone, a second time, and with the others in one batch.
 
     If every image passes but the batch fails, a fourth trial says so.
@@ -76,23 +76,23 @@ def try_method(method: Method) -> Iterator[Trial]:
     if all(one is not None for one in alone):
         problems, trace = _batch_problems(method, [composite for _, composite in shown], alone)
         if problems:
-            yield Trial("the three images in one batch, as --batch-size 3 gives them", problems, traceback=trace)
+            yield TriedImage("the three images in one batch, as --batch-size 3 gives them", problems, traceback=trace)
 
 
-def _try_one(method: Method, says: str, composite: Composite) -> tuple[Trial, Pixels | None]:
+def _try_one(method: Method, says: str, composite: Composite) -> tuple[TriedImage, Pixels | None]:
     given = _copied(composite)
     start = time.perf_counter()
     try:
         [prediction] = harmonize(method, [given])
     except MethodFailed as error:
-        return Trial(says, (str(error),), traceback=error.traceback or ""), None
+        return TriedImage(says, (str(error),), traceback=error.traceback or ""), None
     seconds = time.perf_counter() - start
     problems, remarks = [], []
     height, width = composite.mask.shape
     if prediction.shape[:2] != (height, width):
         size = f"{prediction.shape[1]} x {prediction.shape[0]}"
         problems.append(f"the prediction is {size} pixels and the composite {width} x {height}; return the full size")
-        return Trial(says, tuple(problems), seconds=seconds), None
+        return TriedImage(says, tuple(problems), seconds=seconds), None
     if prediction.dtype == np.uint8 and prediction.max(initial=0) <= 1 < composite.composite.max():
         problems.append(
             "the prediction is uint8 with no value above 1; multiply values of 0..1 by 255, or return floats"
@@ -103,7 +103,7 @@ def _try_one(method: Method, says: str, composite: Composite) -> tuple[Trial, Pi
     if not problems:
         problems += _second_time(method, composite, prediction)
         remarks += _background_remarks(composite, prediction)
-    return Trial(says, tuple(problems), tuple(remarks), seconds), prediction
+    return TriedImage(says, tuple(problems), tuple(remarks), seconds), prediction
 
 
 def _second_time(method: Method, composite: Composite, first: Pixels) -> list[str]:

@@ -41,7 +41,7 @@ _WHOSE = {"": "needs no weights", MISSING: "no weights here"}
 
 
 @dataclass(frozen=True)
-class Line:
+class PublishedMethod:
     """A method as it is run here, and its name in `published.csv`."""
 
     method: str
@@ -86,7 +86,7 @@ def reproduce(
         A benchmark, method or weights that are given and cannot be used.
     """
     given = dict(weights or {})
-    by_protocol: dict[str, list[Line]] = {}
+    by_protocol: dict[str, list[PublishedMethod]] = {}
     for method in methods:
         plain = split_options(method)[0]
         card = read_card(plain)
@@ -94,7 +94,7 @@ def reproduce(
             raise SshbenchError(
                 f"the card of {plain} names no protocol of its authors, so it has no place in this table"
             )
-        line = Line(method, _release_of(card, given.get(plain)).published_as or card.published_as)
+        line = PublishedMethod(method, _release_of(card, given.get(plain)).published_as or card.published_as)
         by_protocol.setdefault(card.protocol, []).append(line)
     if root is not None:
         benchmark, said = open_benchmark(BENCHMARK, root, allow_incomplete=allow_incomplete), "iHarmony4"
@@ -114,10 +114,10 @@ def reproduce(
             progress=progress,
             weights={line.method: given[plain] for line in lines if (plain := split_options(line.method)[0]) in given},
         )
-        yield beside([Line("dc", "composite"), *lines], summarise(records), protocol, said)
+        yield subsets_beside([PublishedMethod("dc", "composite"), *lines], summarise(records), protocol, said)
 
 
-def beside(lines: Sequence[Line], summary: MethodsSummary, protocol: Protocol, said: str) -> Table:
+def subsets_beside(lines: Sequence[PublishedMethod], summary: MethodsSummary, protocol: Protocol, said: str) -> Table:
     """Return one table: for each method one measured row and its published rows, by subsets and metrics.
 
     Parameters

@@ -18,7 +18,7 @@ _SAMPLES = {"pixels": 8, "recipes": 10_000}
 
 
 @dataclass(frozen=True)
-class Estimate:
+class ExpectedOutput:
     """The expected output of a run.
 
     Parameters
@@ -37,7 +37,7 @@ class Estimate:
     samples: int
 
 
-def estimate(run: Run, source: Source, bank: LutBank | None) -> Estimate:
+def estimate(run: Run, source: Source, bank: LutBank | None) -> ExpectedOutput:
     """Make and measure the rows of a few photographs, evenly spread over the source; of a stream, its first ones."""
     count = _SAMPLES[run.store]
     if run.photos is None or run.store == "recipes":
@@ -56,7 +56,7 @@ def estimate(run: Run, source: Source, bank: LutBank | None) -> Estimate:
                         shard.add(row)
         seconds = time.perf_counter() - begun
     rows_in_all = None if run.photos is None else run.photos * run.settings.draws
-    return Estimate(
+    return ExpectedOutput(
         run.photos,
         rows_in_all,
         run.shards,

@@ -248,6 +248,32 @@ def test_a_picture_is_kept_only_if_its_row_its_files_and_its_options_are_the_sam
     assert said.count("is made again, since nothing says from which row and files it was made") == 2
 
 
+@pytest.mark.parametrize("existing", ["--skip-existing", "--overwrite"])
+def test_files_of_a_killed_run_do_not_count_as_made_from_the_row_before(
+    existing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["-o", "out", "--layer", "layers"]
+    assert run(centred({5: ""}), *words) == 0
+    files = Path("out/5.png"), Path("layers/5.png")
+    before = [path.read_bytes() for path in files]
+
+    class Killed(BaseException):
+        """After the layer was written, and before the picture is."""
+
+    def killed(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sshbench.compositing.harmonize.Harmonized.save", killed)
+        with pytest.raises(Killed):
+            run(centred({5: "0.5"}), *words, existing)
+    assert files[1].read_bytes() != before[1]
+    capsys.readouterr()
+    assert run(centred({5: ""}), *words, "--skip-existing") == 0
+    assert "is made again" in capsys.readouterr().out
+    assert [path.read_bytes() for path in files] == before
+
+
 def test_what_lies_beside_a_picture_is_made_again_with_it() -> None:
     words = ["-o", "out", "--skip-existing", "--layer", "layers"]
     assert run(centred({5: ""}), *words) == 0

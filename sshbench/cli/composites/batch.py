@@ -124,6 +124,8 @@ def make_table(
             pair: Pair | None = small_copies(job, max_pixels, side)
             done.there += 1
         else:
+            if not stays:
+                origins.forget(job)  # else a kill could leave files of two rows that the record calls those of one
             made = make(job, stays, method, max_pixels, side)
             origins.note(job, origin)
             done.made += 1

@@ -47,7 +47,7 @@ class Origins:
     def changed(self, job: Job, origin: str) -> str | None:
         """Return why a picture that is there has to be made again; None if it was made from the same."""
         known = self._known.get(self._name(job))
-        if known is None:
+        if not known:
             return f"{job.output}: is made again, since nothing says from which row and files it was made"
         if known != origin:
             return f"{job.output}: is made again, since its row, a file that it is made from, or an option has changed"
@@ -56,7 +56,12 @@ class Origins:
     def note(self, job: Job, origin: str) -> None:
         """Record what a picture was made from, once all of its files are written."""
         line = json.dumps({"picture": self._name(job), "made_from": origin})
-        append_whole(self._folder / NAME, f"{line}\n".encode())
+        append_whole(self._folder / NAME, f"\n{line}".encode())  # the line before may have been cut short by a kill
+
+    def forget(self, job: Job) -> None:
+        """Record that nothing is known of a picture, before its files are replaced."""
+        if self._known.get(self._name(job)):
+            self.note(job, "")
 
     def _name(self, job: Job) -> str:
         return os.path.relpath(job.output, self._folder)

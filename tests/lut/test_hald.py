@@ -17,7 +17,7 @@ from sshbench.images.opening import ImageFileError
 from sshbench.lut.bank import LutBank
 from sshbench.lut.cube import CubeFormatError, read_cube, write_cube
 from sshbench.lut.files import find_luts, looks, read_lut
-from sshbench.lut.hald import HaldError, HaldWarning, default_level, read_hald, write_hald
+from sshbench.lut.hald import HaldError, HaldWarning, _roughness, default_level, read_hald, write_hald
 from sshbench.lut.table import Domain, Lut, LutError
 from tests.lut.peers import Points, with_opencolorio
 
@@ -249,6 +249,14 @@ def test_a_square_lookup_is_read_as_what_it_is(tmp_path: Path, name: str, level:
         warnings.simplefilter("error")
         read = read_lut(tmp_path / "hald.png")
     np.testing.assert_array_equal(read.values, lut.values)
+
+
+def test_roughness_is_the_sum_of_steps_along_the_three_axes() -> None:
+    """Of four planes whose codes fall by 3 along green, rise by 5 along red and fall by 7 from one blue to the next."""
+    blue, green, red = np.mgrid[:4, :6, :5]
+    table = (100 - 7 * blue - 3 * green + 5 * red).astype(np.uint8)[..., None].repeat(3, axis=3)
+    assert _roughness(table) == pytest.approx(4 * (3 + 5) + 3 * 7)
+    assert _roughness(list(table[:1])) == pytest.approx(3 + 5)
 
 
 @pytest.mark.parametrize("level", [2, 3, 4, 8])

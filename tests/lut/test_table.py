@@ -94,6 +94,13 @@ def test_sizes_go_from_2_to_the_largest(largest: int) -> None:
             check_size(size, largest, "table")
 
 
+def test_a_domain_is_0_to_1_unless_it_is_given() -> None:
+    assert (Domain().lower, Domain().upper) == ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    assert Domain((0, 0, 0), (1, 1, 1)).is_unit
+    assert not Domain(upper=(1.0, 1.0, 1.5)).is_unit
+    assert not Domain(lower=(0.0, -0.5, 0.0)).is_unit
+
+
 def test_domains_that_float32_cannot_resolve_do_not_fit_the_kernels() -> None:
     assert Domain((-1e38,) * 3, (1e38,) * 3).fits_kernels
     assert not Domain((-2e38,) * 3, (2e38,) * 3).fits_kernels

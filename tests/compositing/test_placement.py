@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -23,6 +23,7 @@ def pixels_of(box: Box) -> set[tuple[int, int]]:
     return {(x, y) for x in range(box.left, box.right) for y in range(box.top, box.bottom)}
 
 
+@settings(deadline=None)
 @given(boxes, boxes)
 def test_boxes_are_sets_of_pixels(one: Box, other: Box) -> None:
     both = one.within(other)

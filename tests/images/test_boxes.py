@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sshbench.images.boxes import box_around, surroundings
 
 
+@settings(deadline=None)
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 2**32 - 1))
 def test_the_box_is_that_of_the_pixels(height: int, width: int, seed: int) -> None:
     inside = np.random.default_rng(seed).random((height, width)) < 0.3

@@ -1,4 +1,4 @@
-"""What the pages that sshbench serves have in common: refusals in one sentence, limits on bodies, and safe headers."""
+"""Shared code of the servers of sshbench: refusals in one sentence, limits on bodies, and safe headers."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 BODY_SECONDS = 10.0
-"""Seconds within which a body of JSON has to arrive."""
+"""The time limit in seconds for a JSON body."""
 
 HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
-    "referrer-policy": "no-referrer",  # addresses hold secrets
+    "referrer-policy": "no-referrer",  # addresses contain secrets
     "x-content-type-options": "nosniff",
     "x-robots-tag": "noindex, nofollow",
 }
 
 
 class Refused(Exception):
-    """A request that the rules do not allow: the status of HTTP, and a sentence for the person at the page."""
+    """A refused request: the HTTP status, and a sentence for the person at the page."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -43,14 +43,14 @@ class Refused(Exception):
 
 
 class Limits:
-    """Refuses large bodies before they are read, and adds the headers that keep a page to itself.
+    """Middleware that refuses large bodies before they are read, and adds security headers.
 
     Parameters
     ----------
     most
-        Bytes that the body of a request to a path may have.
+        A function from the path of a request to the largest size of its body in bytes.
     log
-        Where refusals are counted.
+        The log of refusals.
     """
 
     def __init__(self, app: ASGIApp, most: Callable[[str], int], log: logging.Logger) -> None:
@@ -67,7 +67,7 @@ class Limits:
                 extra = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
                 if b"cache-control" not in there:
                     extra.append((b"cache-control", b"no-store"))
-                if message["status"] >= 400:  # so that the rest of a body that was not read is not waited for
+                if message["status"] >= 400:  # so that the server does not wait for the rest of an unread body
                     extra.append((b"connection", b"close"))
                 message = {**message, "headers": [*message["headers"], *extra]}
             await send(message)
@@ -145,7 +145,7 @@ def serve_until_stopped(config: uvicorn.Config, sockets: list[socket.socket] | N
 
 
 def check_extra(what: str, extra: str, error: type[SshbenchError]) -> None:
-    """Raise `error` where the packages that serve a page are not installed; `what` is the sentence's subject."""
+    """Raise `error` if the packages of a server are not installed; `what` is the subject of the sentence."""
     try:
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401

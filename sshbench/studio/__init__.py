@@ -1,5 +1,5 @@
-"""`sshbench studio`: a page on one's own machine to composite two photographs by eye.
+"""`sshbench studio`: a local page for compositing two photographs by eye.
 
-The server keeps each visitor's photographs in a folder of a session, finds colour maps on small copies, and saves with
-the very functions that `sshbench harmonize` runs. The page is plain JavaScript without a build step.
+The server keeps each visitor's photographs in the folder of a session, finds colour maps on small copies, and saves
+with the functions of `sshbench harmonize`. The page is plain JavaScript without a build step.
 """

@@ -1,4 +1,4 @@
-"""Small copies of photographs, which the page shows and which methods see while the object is moved."""
+"""Small copies of photographs, for the page and for methods while the object moves."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from sshbench.images.masks import MaskArray, as_8_bit
 from sshbench.images.png import png_bytes
 
 SHOWN = 4096
-"""Longest side of what the page shows: a photograph of up to 16 megapixels is shown at its own size."""
+"""The longest side of a shown photograph: up to 16 megapixels are shown at full size."""
 PAINTED = 2048
-"""Longest side of a mask that is painted in the page."""
-_BASE, _LEAST = 2048, 64  # longest sides of the largest and the smallest step of a pyramid
-_LOSSLESS = 4_000_000  # pixels up to which the page is sent PNG
+"""The longest side of a mask that is painted on the page."""
+_BASE, _LEAST = 2048, 64  # longest sides of the largest and the smallest level of a pyramid
+_LOSSLESS = 4_000_000  # number of pixels up to which images are sent as PNG
 _OPAQUE = 8  # the alpha below which colours count as hidden
 
 Rgb = NDArray[np.uint8]
@@ -38,9 +38,9 @@ class Copies:
     shown
         uint8 `[h, w, 3]`, sRGB.
     alpha
-        uint8 `[h, w]` of the same size, or None where the photograph is opaque.
+        uint8 `[h, w]` of the same size, or None if the photograph is opaque.
     steps
-        The photograph at falling sizes, each half of the one before: uint8 `[h, w, 3]`.
+        The photograph at decreasing sizes, each half of the previous one: uint8 `[h, w, 3]`.
     """
 
     shown: Rgb
@@ -66,7 +66,7 @@ def copies_of(photo: Photo) -> Copies:
 
 
 def bled(pixels: Rgb, alpha: NDArray[np.uint8]) -> Rgb:
-    """Return colours `[H, W, 3]` that continue into transparent pixels, so that no filter mixes hidden colours in.
+    """Return colours `[H, W, 3]` that continue into transparent pixels, so that filters do not mix in hidden colours.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def bled(pixels: Rgb, alpha: NDArray[np.uint8]) -> Rgb:
 
 
 def steps_of(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], ...]:
-    """Return an image or a mask at falling sizes, each half of the one before."""
+    """Return an image or a mask at decreasing sizes, each half of the previous one."""
     steps = [small(image, whole(image), _BASE)]
     while max(steps[-1].shape[:2]) > _LEAST and min(steps[-1].shape[:2]) > 1:
         steps.append(np.asarray(Image.fromarray(steps[-1]).reduce(2)))
@@ -94,13 +94,13 @@ def step_for(steps: tuple[NDArray[Any], ...], side: float) -> int:
 
 
 def painted_size(height: int, width: int) -> tuple[int, int]:
-    """Return height and width of the mask that the page paints, for a photograph of this size."""
+    """Return the height and width of the mask on the page, for a photograph of the given size."""
     by = min(1.0, PAINTED / max(height, width))
     return max(1, round(height * by)), max(1, round(width * by))
 
 
 def painted(mask: MaskArray) -> NDArray[np.uint8]:
-    """Return a mask at the size that the page paints at."""
+    """Return a mask at the size of the mask on the page."""
     height, width = painted_size(*mask.shape)
     large = as_8_bit(mask)
     return (
@@ -113,14 +113,14 @@ def painted(mask: MaskArray) -> NDArray[np.uint8]:
 def repainted(
     mask: MaskArray | None, before: NDArray[np.uint8], after: NDArray[np.uint8], size: tuple[int, int]
 ) -> NDArray[np.uint8]:
-    """Return the mask of a large photograph whose small copy was painted on.
+    """Return the mask of a large photograph after its small copy was painted.
 
-    Where the small copy stays as it was, the large mask keeps its detail.
+    Where the small copy is unchanged, the large mask keeps its detail.
 
     Parameters
     ----------
     mask
-        The large mask, or None where there was none.
+        The large mask, or None if there was no mask.
     before, after
         The small copies, uint8 `[h, w]`.
     size
@@ -138,7 +138,7 @@ def repainted(
 
 
 def encoded(image: NDArray[np.uint8]) -> tuple[bytes, str]:
-    """Return an image as a file for the page and its media type: PNG, or for large photographs a fine JPEG."""
+    """Return an image as a file for the page, and its media type: PNG, or JPEG of high quality for large images."""
     if image.shape[0] * image.shape[1] <= _LOSSLESS:
         return png_bytes(image), "image/png"
     file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Photographs that come along with sshbench, to start with."""
+"""Example photographs that ship with sshbench."""
 
 from __future__ import annotations
 
@@ -40,4 +40,4 @@ EXAMPLES = {
         "vendor_testing_3/dahlia-in-meadow_fore", (80, 60), 0.8,
     ),
 }  # fmt: skip
-"""Name -> photographs of the sample split, whose licences `realhm/sample/README.md` has."""
+"""Photographs of the sample split, by name; `realhm/sample/README.md` has their licences."""

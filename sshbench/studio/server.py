@@ -1,7 +1,7 @@
 """The server of the studio: a page, and a dozen requests below the secret address of each session.
 
-Only pages of this server are answered. What a visitor uploads lies in the folder of the session, under names of the
-server's own; nothing that is sent names a file.
+The server answers only its own page. Uploads lie in the folder of the session under names that the server chooses; no
+part of a request names a file.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 MOST_UPLOAD = 512 * 2**20
-"""Bytes that a photograph or a mask may have as a file."""
+"""The largest size in bytes of an uploaded photograph or mask."""
 MOST_PIXELS = 120_000_000
-"""Pixels that a photograph may have unless the command line says otherwise."""
+"""The default limit on the pixels of a photograph."""
 MOST_SESSIONS = 64
-"""Sessions with photographs that a server keeps at a time."""
+"""The largest number of sessions with photographs on a server."""
 _AWAKE = 4  # sessions whose small copies stay in memory
 _MOST_BODY = 1 << 14  # bytes of a request of JSON
 _MOST_PAINTED = 1 << 22  # bytes of a painted mask
-_UPLOAD_SECONDS = 60.0  # within which the next part of an upload has to arrive
+_UPLOAD_SECONDS = 60.0  # time limit for the next part of an upload
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
 _PAGE = {
     "index.html": "text/html", "studio.css": "text/css", "icon.svg": "image/svg+xml",
@@ -89,19 +89,19 @@ class Sessions:
             return name
 
     def get(self, name: str) -> Session:
-        """Return a session, also one of an earlier server on the same folder.
+        """Return a session, which may come from an earlier server on the same folder.
 
         Raises
         ------
         Refused
-            There is no such session.
+            The session does not exist.
         """
         with self._lock:
             if name not in self._open and _ID.fullmatch(name) and (self.folder / name).is_dir():
                 self._open[name] = self._session(name)
             if name not in self._open:
                 raise Refused(404, "This session is over; open the studio's address again.")
-            found = self._open[name] = self._open.pop(name)  # the last one is the one that was asked for last
+            found = self._open[name] = self._open.pop(name)  # moves the session to the end, as the most recent
             for one in [*self._open.values()][:-_AWAKE]:
                 one.forget()
             return found
@@ -129,13 +129,14 @@ def make_app(
     Parameters
     ----------
     folder
-        Where sessions are kept.
+        The folder of the sessions.
     hosts
-        Host names that requests may be sent to; others are refused, so that no other site's name can be pointed here.
+        Accepted host names of requests; others are refused, so that the name of another site cannot point to this
+        server.
     token
         The token that the address must carry as `?token=` to get a session; None if no token is needed.
     max_pixels
-        The most pixels that a photograph may have.
+        The largest number of pixels of a photograph.
 
     Raises
     ------
@@ -164,7 +165,7 @@ def make_app(
                 return JSONResponse({"error": _sentence(error, folder)}, 422)
             except ClientDisconnect:
                 return JSONResponse({"error": "The connection was closed."}, 400)
-            except Exception as error:  # a full disk, a fault of ours: the page says so, and the server goes on
+            except Exception as error:  # a full disk, or a bug: the page says so, and the server continues
                 if isinstance(error, OSError) and error.errno in FULL:
                     log.error("%s: %s", handler.__name__, sentence(error))
                     return JSONResponse({"error": "The studio's disk is full; make room and do it again."}, 507)
@@ -180,7 +181,7 @@ def make_app(
     async def show_start(request: Request) -> Response:
         given = request.query_params.get("token", "")
         if token is not None and not hmac.compare_digest(given.encode(), token.encode()):
-            raise Refused(403, "The address lacks its token; use the one that sshbench studio printed.")
+            raise Refused(403, "The address has no token; use the address that sshbench studio printed.")
         return RedirectResponse(f"/s/{sessions.new()}/", 303)
 
     async def show_page(request: Request) -> Response:
@@ -197,7 +198,9 @@ def make_app(
         }
         return JSONResponse({**about, **await asyncio.to_thread(session.told)})
 
-    async def show_known(request: Request) -> Response:  # an answer of 404 would be an error in the browser's console
+    async def show_known(
+        request: Request,
+    ) -> Response:  # a status 404 would appear as an error in the browser's console
         session_of(request)
         name = request.query_params.get("path", "").removeprefix("/s/").rstrip("/")
         try:
@@ -332,7 +335,7 @@ def _wish(body: dict[str, Any]) -> Wish:
     try:
         return Wish(**body)
     except TypeError as error:
-        raise Refused(422, "The request names a setting that there is not.") from error
+        raise Refused(422, "The request names an unknown setting.") from error
 
 
 def _check_origin(request: Request) -> None:
@@ -347,17 +350,17 @@ def _check_origin(request: Request) -> None:
     typed = request.method == "GET" and request.headers.get("sec-fetch-mode") == "navigate"
     foreign = origin is not None and origin.partition("://")[2] != request.headers.get("host")
     if foreign or (site not in ("none", "same-origin") and not typed):
-        raise Refused(403, "The studio answers its own page alone.")
+        raise Refused(403, "The studio answers only its own page.")
 
 
 def _sentence(error: SshbenchError, folder: Path) -> str:
-    """Return an error without the places of the session's files, which say nothing to a visitor."""
+    """Return the message of an error without the paths of the session's files, which mean nothing to a visitor."""
     said = re.sub(re.escape(str(folder)) + r"/[^/\s]+/", "", str(error))
     return said[:1].upper() + said[1:] + ("" if said.endswith(".") else ".")
 
 
 async def _receive(request: Request, path: Path) -> None:
-    """Write the body of a request to a file, no further than it may go."""
+    """Write the body of a request to a file, up to the size limit."""
     length = 0
     parts = aiter(request.stream())
     with open(path, "xb") as file:

@@ -16,11 +16,11 @@ from sshbench.studio.wish import StudioError
 from sshbench.web import check_extra, serve_until_stopped
 from sshbench.whole_file import folder_for_a_while
 
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")  # Starlette has the last one with or without brackets
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")  # Starlette gives the last one with or without brackets
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host to listen at can be reached from this machine alone."""
+    """Return whether a host can be reached only from this machine."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -35,20 +35,20 @@ def serve(
     Parameters
     ----------
     host, port
-        Where to listen; port 0 takes any that is free.
+        The address of the server; port 0 takes any free port.
     folder
-        Where sessions are kept; None: a temporary folder, which is removed at the end.
+        The folder of the sessions; None for a temporary folder that is removed at the end.
     browser
         Whether to open the page.
     max_pixels
-        Pixels that a photograph may have; None for the default.
+        The largest number of pixels of a photograph; None for the default.
     say
         Prints a line.
 
     Raises
     ------
     StudioError
-        Packages are missing, or the port cannot be listened at.
+        Packages are missing, or the port cannot be used.
     """
     check_extra("the studio", "studio", StudioError)
     import uvicorn
@@ -87,5 +87,7 @@ def _listen(host: str, port: int) -> socket.socket:
             raise
         return one
     except OSError as error:
-        way = "; choose another with --port, or 0 for any that is free" if error.errno == errno.EADDRINUSE else ""
-        raise StudioError(f"port {port} of {host} cannot be listened at ({error.strerror or error}){way}") from error
+        way = "; choose another with --port, or 0 for any free port" if error.errno == errno.EADDRINUSE else ""
+        raise StudioError(
+            f"the server cannot listen on port {port} of {host} ({error.strerror or error}){way}"
+        ) from error

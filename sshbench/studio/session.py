@@ -1,7 +1,7 @@
-"""One visitor's session: photographs and a mask in a folder of its own, maps found on small copies, files saved.
+"""One visitor's session: photographs and a mask in a folder, maps from small copies, and saved files.
 
-Nothing that a page sends names a file. A session is described in `session.json`, so that a server that is started again
-on the same folder goes on where the session was.
+No part of a request names a file. `session.json` describes the session, so that a restarted server on the same folder
+continues it.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ from sshbench.whole_file import whole_file
 ROLES = ("foreground", "background")
 KINDS = ("picture", "layer", "psd", "lut", "bundle")
 MOST_SAVED = 100
-"""Files that a session saves."""
+"""The largest number of files that a session saves."""
 _PROOF = 1280  # pixels of the longest side, at least, of a composite that the server makes for the screen
-_MAPS = 16  # that a session keeps
+_MAPS = 16  # maps that a session keeps
 _STATE = "session.json"
 _TAKEN = re.compile(r"(upload|foreground|background)-")  # names of what visitors send
 _OLD = 3600.0  # seconds after which an upload that did not grow has been left
@@ -59,13 +59,13 @@ class Picture:
     Parameters
     ----------
     name
-        The visitor's name of the file, in letters that are safe in a shell and a folder.
+        The visitor's name of the file, in characters that are safe in a shell and a folder.
     file
         The name of the file in the session's folder.
     width, height
-        Of the upright photograph, in pixels.
+        The size of the upright photograph in pixels.
     version
-        A number that no other photograph or mask of the session had.
+        A number that is unique among the photographs and masks of the session.
     cutout
         Whether the photograph has transparency.
     """
@@ -111,12 +111,12 @@ class Session:
             return {"pictures": pictures, "mask": self._mask_told(), "wish": self.wish, "saved": self.saved}
 
     def take_picture(self, role: str, upload: Path, name: str) -> None:
-        """Take a file that was uploaded into the session's folder as the foreground or the background.
+        """Use an uploaded file in the session's folder as the foreground or the background.
 
         Raises
         ------
         ImageFileError
-            The file is no image, is damaged, or has too many pixels. The session stays as it was.
+            The file is no image, is damaged, or has too many pixels. The session stays unchanged.
         """
         with self.lock:
             self._check_size(upload, name)
@@ -138,12 +138,12 @@ class Session:
                 (self.folder / before.file).unlink(missing_ok=True)
 
     def take_mask_file(self, upload: Path, name: str) -> None:
-        """Take a file as the foreground's mask.
+        """Use an uploaded file as the foreground's mask.
 
         Raises
         ------
         SshbenchError
-            There is no foreground, or the file is no mask of it.
+            There is no foreground, or the file is no mask for it.
         """
         with self.lock:
             picture = self._picture("foreground")
@@ -163,7 +163,7 @@ class Session:
         Raises
         ------
         SshbenchError
-            There is no foreground, nothing is found, or the packages are missing that find masks.
+            There is no foreground, nothing is found, or the packages for masks are missing.
         """
         from sshbench.compositing.masking import find_mask
 
@@ -175,18 +175,20 @@ class Session:
             self._store()
 
     def take_painted(self, data: bytes) -> None:
-        """Take the small mask that the page painted: grey bytes, row by row; all of them 255 clear a cut-out's mask.
+        """Use the small mask that the page painted, as grey bytes row by row; a white mask of a cut-out is removed.
 
         Raises
         ------
         StudioError
-            There is no foreground, or it has another size.
+            There is no foreground, or the mask has another size.
         """
         with self.lock:
             picture = self._picture("foreground")
             height, width = painted_size(*picture.size)
             if len(data) != height * width:
-                raise StudioError(f"the mask has {len(data)} bytes, and the foreground asks for {width} x {height}")
+                raise StudioError(
+                    f"the mask has {len(data)} bytes, but the foreground needs {width} x {height}; reload the page"
+                )
             after = np.frombuffer(data, np.uint8).reshape(height, width)
             if picture.cutout and after.min() == 255:
                 self._set_mask(None)
@@ -197,9 +199,9 @@ class Session:
             self._store()
 
     def mask_bytes(self) -> bytes:
-        """Return the small mask that the page paints on, grey bytes row by row.
+        """Return the small mask for the page, as grey bytes row by row.
 
-        At first it is white for a cut-out, whose transparency is no part of it, and black for a photograph.
+        The initial mask is white for a cut-out, whose transparency is separate, and black for a photograph.
         """
         with self.lock:
             picture = self._picture("foreground")
@@ -209,9 +211,9 @@ class Session:
             return painted(large).tobytes()
 
     def shown(self, role: str) -> tuple[bytes, str]:
-        """Return a picture as the page shows it, and its media type; of a cut-out without its transparency.
+        """Return a picture for the page, without its transparency, and its media type.
 
-        `alpha` stands for the foreground's transparency.
+        The role `alpha` returns the foreground's transparency.
         """
         with self.lock:
             self._picture("foreground" if role == "alpha" else role)
@@ -223,12 +225,12 @@ class Session:
         return encoded(image)
 
     def lut(self, wish: Wish) -> Lut:
-        """Return the map of a wish, found on small copies, as a LUT of sRGB.
+        """Return the map of a wish, from small copies, as a LUT of sRGB values.
 
         Raises
         ------
         SshbenchError
-            A picture or the mask is missing, or the method cannot do it.
+            A picture or the mask is missing, or the method fails.
         """
         with self.lock:
             self.wish = asdict(wish)
@@ -255,13 +257,13 @@ class Session:
         return *encoded(np.asarray(result.pixels, np.uint8)), str(result.matched)
 
     def save(self, wish: Wish, kind: str, suffix: str) -> dict[str, Any]:
-        """Make a file at full size and keep it; return its description.
+        """Make and keep a file at full size; return its description.
 
         Parameters
         ----------
         kind
-            `"picture"`; `"layer"`, the graded foreground alone with its alpha; `"psd"`, the background and the
-            foreground as layers; `"lut"`; or `"bundle"`, a zip of the others and the command line that makes them.
+            `"picture"`; `"layer"`, the graded foreground with alpha; `"psd"`, the background and the foreground as
+            layers; `"lut"`; or `"bundle"`, a zip of the other files and the command line.
         suffix
             The suffix of the picture, one of `SUFFIXES`.
 
@@ -274,7 +276,10 @@ class Session:
             if kind not in KINDS or suffix not in SUFFIXES:
                 raise StudioError("the studio saves pictures as PNG, TIFF, JPEG or WebP, LUTs and bundles")
             if len(self.saved) >= MOST_SAVED:
-                raise StudioError(f"{MOST_SAVED} files are saved in this session; open the studio again for more")
+                raise StudioError(
+                    f"this session has {MOST_SAVED} saved files, the most it can have; open the studio again for a "
+                    f"new session"
+                )
             self.wish = asdict(wish)
             result = self._harmonized(wish)
             number = self._next()
@@ -309,22 +314,22 @@ class Session:
         return command(wish, names["foreground"], names["background"], names.get("mask"), outputs)
 
     def saved_file(self, name: str) -> Path | None:
-        """Return where a file lies that was saved under this name; None where none was."""
+        """Return the path of a saved file by its name; None if there is no such file."""
         with self.lock:
             return self.folder / "saved" / name if any(one["file"] == name for one in self.saved) else None
 
     def forget(self) -> None:
-        """Free the memory of the small copies, which are made again when they are asked for."""
-        if self._copies and self.lock.acquire(blocking=False):  # a session that is at work keeps them
+        """Free the memory of the small copies; they are made again when needed."""
+        if self._copies and self.lock.acquire(blocking=False):  # a busy session keeps them
             try:
                 self._copies, self._small_mask = {}, None
             finally:
                 self.lock.release()
 
     def new_upload(self, name: str = "") -> Path:
-        """Return a path in the session's folder that nothing has.
+        """Return an unused path in the session's folder.
 
-        Of a visitor's name the path has the suffix alone, by which some cameras' raw files are told.
+        The path keeps only the suffix of the visitor's name, because some raw formats are recognised by the suffix.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         return self.folder / f"upload-{secrets.token_hex(8)}{suffix_of(name)}"
@@ -335,7 +340,7 @@ class Session:
 
     def _picture(self, role: str) -> Picture:
         if role not in self.pictures:
-            raise StudioError(f"there is no {role} yet; drop a photograph, or choose an example")
+            raise StudioError(f"the {role} is missing; drop a photograph, or choose an example")
         return self.pictures[role]
 
     def _copied(self, role: str) -> Copies:
@@ -391,9 +396,9 @@ class Session:
         self.mask = self._next()
 
     def _mask_for(self) -> Path | None:
-        """Return the mask's path, or None where the cut-out's transparency is all; refuse a photograph without one."""
+        """Return the path of the mask, or None for a cut-out without a mask; refuse a photograph without a mask."""
         if self.mask is None and not self._picture("foreground").cutout:
-            raise StudioError("the foreground has no mask yet; paint one, or give a file of one")
+            raise StudioError("the foreground has no mask yet; paint a mask, or give a mask file")
         return None if self.mask is None else self._mask_path
 
     def _map(self, wish: Wish) -> ColourMap:

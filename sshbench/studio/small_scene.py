@@ -15,7 +15,7 @@ from sshbench.compositing.scene import Scene, open_scene
 from sshbench.studio.copies import Copies, step_for, steps_of
 from sshbench.studio.wish import StudioError, Wish
 
-_OBJECT = 512  # pixels that the foreground's longest side has, at least, on what methods are shown
+_OBJECT = 512  # smallest longest side in pixels of the foreground in the input of methods
 
 Size = tuple[int, int]
 
@@ -60,7 +60,7 @@ def small_scene(
     where: dict[str, Any] = {"at": at, "scale": scale, "rotate": wish.rotate, "flip": wish.flip}
     try:
         scene = open_scene(foreground, behind, mask, place=Place(**where), edges=wish.edges)
-    except CompositingError as error:  # which counts in pixels of the small copies
+    except CompositingError as error:  # its message counts pixels of the small copies
         if "outside" in str(error):
             raise StudioError("the object lies outside the background; move it back, or press Centre") from error
         raise

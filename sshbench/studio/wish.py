@@ -1,4 +1,4 @@
-"""`Wish`: the settings that a page requests, and the command line that makes the same picture."""
+"""`Wish`: the settings of a page, and the command line that makes the same picture."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ Pixel = Annotated[int, Field(ge=-FARTHEST, le=FARTHEST)]
 
 
 class StudioError(SshbenchError):
-    """An error: a request cannot be fulfilled in the present state; the message names the remedy."""
+    """A request cannot be fulfilled in the present state; the message says what to do."""
 
 
 def offered() -> list[str]:
-    """Return the methods that a page may ask for, our own first: no files of code, and none that sees the truth."""
+    """Return the methods that a page may request, those of sshbench first; files of code and ceilings are excluded."""
     known = [name for name in METHODS if not name.startswith("ceiling-")]
     first = ["ssh-lut", "ssh", "reinhard"]
     return sorted(known, key=lambda name: (name not in first, first.index(name) if name in first else 0))
@@ -35,44 +35,44 @@ def offered() -> list[str]:
 
 @dataclass(frozen=True, config=CONFIG)
 class Wish(Finish):
-    """The state of the sliders of a page, each as the option of `sshbench harmonize` of the same name."""
+    """The settings of a page; each field is the option of `sshbench harmonize` with the same name."""
 
     method: str = "ssh-lut"
     """A name of `offered`."""
     at: Annotated[tuple[Pixel, Pixel], ListAsTuple] = (0, 0)
-    """Where the foreground's left top corner goes, x and y in pixels of the background."""
+    """The position of the foreground's top left corner, x and y in pixels of the background."""
     scale: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] = 1.0
     """Pixels of the background for each pixel of the foreground."""
     rotate: Annotated[float, Field(ge=-360, le=360, allow_inf_nan=False)] = 0.0
-    """Degrees to turn the object, clockwise, about its centre."""
+    """The rotation of the object in degrees, clockwise, about its centre."""
     flip: Flip = "none"
-    """How to mirror the foreground before it is turned."""
+    """The mirroring of the foreground before the rotation."""
     reference: Annotated[str, Field(max_length=60)] = "auto"
     """`auto`, `full`, or left, top, width and height in pixels of the background, `x,y,w,h`."""
     strength: Strength = 1.0
-    """How far the map is followed, 0 to 2."""
+    """The strength of the map, 0 to 2."""
     lightness: Strength = 1.0
-    """How far the change of luminance is followed; times the strength."""
+    """The strength of the change of luminance, multiplied by `strength`."""
     colour: Strength = 1.0
-    """How far the change of chromaticity is followed; times the strength."""
+    """The strength of the change of chromaticity, multiplied by `strength`."""
 
     def check(self) -> None:
-        """Refuse a name that is no method on offer, since other names may be files of code."""
+        """Refuse a method that is not offered, since other names may be files of code."""
         super().check()
         if self.method not in offered():
-            raise ValueError(f"the studio has no method {self.method!r}; there are {', '.join(offered())}")
+            raise ValueError(f"the studio has no method {self.method!r}; choose one of {', '.join(offered())}")
 
     def finish(self) -> Finish:
-        """Return the part that `sshbench.harmonize` takes as its `finish`."""
+        """Return the `finish` argument of `sshbench.harmonize`."""
         return Finish(**{name: getattr(self, name) for name in fields_of(Finish)})
 
     def arguments(self) -> dict[str, Any]:
-        """Return the arguments of `sshbench.harmonize` but for the files."""
+        """Return the arguments of `sshbench.harmonize`, except for the files."""
         names = ("at", "scale", "rotate", "flip", "reference", "strength", "lightness", "colour")
         return {"method": self.method, "finish": self.finish(), **{name: getattr(self, name) for name in names}}
 
     def words(self) -> list[str]:
-        """Return the options of `sshbench harmonize` that say the same, without those at their defaults."""
+        """Return the equivalent options of `sshbench harmonize`, without those at their defaults."""
         words = ["--method", self.method, "--at", f"{self.at[0]},{self.at[1]}"]
         for name, field in fields_of(Wish).items():
             value = getattr(self, name)
@@ -84,9 +84,9 @@ class Wish(Finish):
 
 
 def controls() -> list[dict[str, Any]]:
-    """Describe the fields of `Finish` beyond the colour sliders, which a page builds its controls from.
+    """Describe the fields of `Finish` beyond the colour sliders, from which the page builds its controls.
 
-    These do not act on colours alone, so that the page sees them in a picture that the server makes.
+    These fields act on more than colours, so the page shows them in a picture that the server makes.
     """
     found: list[dict[str, Any]] = []
     for name, field in fields_of(Finish).items():

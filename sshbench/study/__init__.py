@@ -1,1 +1,1 @@
-"""The human study: which method people prefer, from a folder of results to tables with intervals."""
+"""The human study: from a folder of results to tables of people's preferences with intervals."""

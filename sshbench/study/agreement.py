@@ -20,9 +20,9 @@ _CHUNK = 50
 
 @dataclass(frozen=True)
 class Agreement:
-    """Correlations of one metric under one protocol with people; 1 when both order alike, whichever way is better.
+    """Correlations of one metric under one protocol with people; 1 if both give the same order.
 
-    `kendall` and `spearman` are over all pictures together; None where people compared versions of one image only.
+    `kendall` and `spearman` are over all pictures together; None if people only compared versions of the same image.
     `kendall_within` and `spearman_within` are means over images of the correlation over methods.
     """
 
@@ -37,9 +37,9 @@ class Agreement:
 def agreements(
     found: Responses, metrics: Sequence[tuple[str, str, str, str, float]], *, seed: int = 0, resamples: int = RESAMPLES
 ) -> list[Agreement]:
-    """Correlate metrics, rows of image, method, protocol, metric and value, with scores.
+    """Correlate metrics, given as rows of image, method, protocol, metric and value, with scores.
 
-    Intervals draw subjects and images, both at random. A metric that lacks a picture is correlated over the others.
+    The intervals resample subjects and images. If a metric lacks a picture, it is correlated over the others.
     """
     places = {name: place for place, name in enumerate(found.images)}, {m: k for k, m in enumerate(found.methods)}
     tables: dict[tuple[str, str], Floats] = {}
@@ -101,9 +101,9 @@ def _one(
 
 
 def kendall(x: Floats, ys: Floats, weights: Floats) -> Floats:
-    """Kendall's tau-b of `x` `[K]` with each row of `ys` `[B, K]`, each place counted as often as `weights` say.
+    """Kendall's tau-b of `x` `[K]` with each row of `ys` `[B, K]`, with `weights` as the multiplicity of each position.
 
-    NaN where all values of one side are equal.
+    NaN if all values of one side are equal.
     """
     a, b = np.triu_indices(len(x), 1)
     dx = np.sign(x[a] - x[b])
@@ -114,7 +114,7 @@ def kendall(x: Floats, ys: Floats, weights: Floats) -> Floats:
 
 
 def spearman(x: Floats, ys: Floats, weights: Floats) -> Floats:
-    """Spearman's rho of `x` `[K]` with each row of `ys` `[B, K]`, each place counted as often as `weights` say."""
+    """Spearman's rho of `x` `[K]` with each row of `ys` `[B, K]`, with `weights` as multiplicities."""
     rx = _ranks(np.broadcast_to(x, ys.shape), weights)
     ry = _ranks(ys, weights)
     total = weights.sum(1, keepdims=True)
@@ -126,7 +126,7 @@ def spearman(x: Floats, ys: Floats, weights: Floats) -> Floats:
 
 
 def _ranks(values: Floats, weights: Floats) -> Floats:
-    """Mean ranks of each row, as of the row with each value repeated as often as its weight says."""
+    """Return the mean ranks of each row, with `weights` as the multiplicity of each value."""
     below = (weights[:, None, :] * (values[:, None, :] < values[:, :, None])).sum(-1)
     equal = (weights[:, None, :] * (values[:, None, :] == values[:, :, None])).sum(-1)
     return np.asarray(below + (equal + 1) / 2)

@@ -1,4 +1,4 @@
-"""The findings of a study as tables: scores, preferences, agreement, screened-out subjects, and a next study's size."""
+"""The results of a study as tables: scores, preferences, agreement, screened-out subjects, and power."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SIGNIFICANT = 0.05
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """The analysis of some of the subjects: all of them, or those who stay after screening."""
+    """The analysis of all subjects, or of those who stay after screening."""
 
     found: Responses
     scores: tuple[Estimate, ...]
@@ -44,7 +44,7 @@ class Side:
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """Everything that is said about a study; `model` says what answers were simulated by, or is None."""
+    """The analysis of a study; `model` describes the model of simulated answers, or is None."""
 
     plan: Plan
     everyone: Side
@@ -67,14 +67,14 @@ def analyse(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Analysis:
-    """Analyse answers with and without those who are screened out.
+    """Analyse answers with and without the screened-out subjects.
 
     Parameters
     ----------
     metrics
-        Rows of image, method, protocol, metric and value, to be compared with what people said.
+        Rows of image, method, protocol, metric and value, for the comparison with people's answers.
     model
-        What simulated answers were drawn from; None for answers of people.
+        The description of the model of simulated answers; None for answers of people.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def _side(found: Responses, resamples: int, seed: int) -> Side:
 
 
 def tables(a: Analysis) -> list[Table]:
-    """Return all tables of an analysis; those of simulated answers say so in title and notes."""
+    """Return all tables of an analysis; tables of simulated answers say so in their title and notes."""
     made = [
         _overview(a),
         _scores(a),

@@ -40,13 +40,13 @@ svg .mark { fill: #b3261e; opacity: .28; font-size: 40px; font-weight: 700; }
 
 
 def write_page(path: Path, a: Analysis) -> None:
-    """Write the page; it appears whole or not at all."""
+    """Write the page; the file appears whole or not at all."""
     with whole_file(path) as temporary:
         temporary.write_text(page(a), encoding="utf-8")
 
 
 def page(a: Analysis) -> str:
-    """Return the page's text. Names and texts from the plan are shown as text, whatever they hold."""
+    """Return the page as HTML. Names and texts of the plan are escaped."""
     simulated = a.model is not None
     overview, *others = tables(a)
     title = _text(f"{f'{SIMULATED}: ' if simulated else ''}{a.plan.title}")
@@ -97,7 +97,7 @@ def _table(table: Table) -> str:
 def _chart(
     title: str, methods: Sequence[str], kept: Sequence[Estimate], everyone: Sequence[Estimate], simulated: bool
 ) -> str:
-    """Return a dot with its interval for each method: after screening, and dashed for all subjects."""
+    """Return a chart with a dot and an interval for each method: after screening, and dashed for all subjects."""
     shown = [m for m in range(len(methods)) if math.isfinite(kept[m].mean)]
     if not shown:
         return ""

@@ -15,18 +15,18 @@ import numpy as np
 from sshbench.errors import SshbenchError
 
 DESIGNS = ("acr", "pairs", "rank")
-MOST_MAIN = 100  # trials that one subject is asked by default at most; about ten minutes
+MOST_MAIN = 100  # largest default number of trials of a subject, about ten minutes
 
 
 class StudyError(SshbenchError):
-    """A study that cannot be made, opened or analysed, and the way out."""
+    """A study cannot be made, opened or analysed; the message says what to do."""
 
 
 def williams_square(size: int) -> list[list[int]]:
-    """Return a Latin square whose rows are orders of `size` treatments, balanced for what comes before what.
+    """Return a Latin square whose rows are orders of `size` treatments, balanced for carry-over effects.
 
-    Each treatment stands equally often in each column and directly before each other treatment. With an even size the
-    square has `size` rows; with an odd size this takes twice as many.
+    Each treatment stands equally often in each column and directly before each other treatment. An even size needs
+    `size` rows, an odd size twice as many.
     """
     first, low, high = [0], 1, size - 1
     while len(first) < size:
@@ -45,7 +45,7 @@ def all_pairs(size: int) -> list[tuple[int, int]]:
     Pairs that follow one another share as few treatments as possible, so that any block of successive pairs shows all
     treatments about equally often. The pairs are those of `itertools.combinations`, each with the smaller number first.
     """
-    players = [*range(size), *([-1] if size % 2 else [])]  # with an odd number one player has a bye
+    players = [*range(size), *([-1] if size % 2 else [])]  # with an odd number, one player has a bye
     count, found = len(players), []
     for _ in range(count - 1):
         for k in range(count // 2):
@@ -58,7 +58,7 @@ def all_pairs(size: int) -> list[tuple[int, int]]:
 
 
 def shown_sets(design: str, methods: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return what can be shown of one image at once: single methods, pairs of methods, or all methods."""
+    """Return the sets of methods that one trial can show: single methods, pairs of methods, or all methods."""
     if design == "acr":
         return [(name,) for name in methods]
     if design == "pairs":
@@ -67,7 +67,7 @@ def shown_sets(design: str, methods: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def default_rounds(design: str, images: int, methods: int) -> int:
-    """Return how often a subject sees each image: for everything there is, or for as much as `MOST_MAIN` allows."""
+    """Return how often a subject sees each image: as often as all sets need, within `MOST_MAIN` trials."""
     whole = len(shown_sets(design, [str(one) for one in range(methods)]))
     return max(1, min(whole, MOST_MAIN // images))
 
@@ -75,10 +75,10 @@ def default_rounds(design: str, images: int, methods: int) -> int:
 def main_order(design: str, images: int, methods: int, rounds: int, subject: int) -> list[tuple[int, int]]:
     """Return the main trials of a subject: `(image, number in shown_sets)`, in order.
 
-    A round shows every image once. What is shown of an image follows a balanced square (`acr`: Williams's, over the
-    methods; `pairs`: a cycle through all pairs), so that over subjects every set of every image gets equally many
-    answers, or one more where their number is no multiple. The images of a round stand in the order of a row of
-    Williams's square; no image follows itself when there are at least three.
+    A round shows every image once. The sets of an image follow a balanced square (`acr`: Williams's square over the
+    methods; `pairs`: a cycle through all pairs), so that over the subjects every set of every image gets equally many
+    answers, within one. The order of images in a round is a row of Williams's square; with at least three images, no
+    image follows itself.
     """
     sets = len(shown_sets(design, [str(one) for one in range(methods)]))
     square = williams_square(methods)
@@ -101,10 +101,10 @@ def main_order(design: str, images: int, methods: int, rounds: int, subject: int
 def with_extras(
     order: Sequence[int], image_of: Sequence[str], catches: Sequence[int], repeats: int, random: np.random.Generator
 ) -> list[int]:
-    """Return an order of items with catch trials and repeats put in between.
+    """Return an order of items with inserted catch trials and repeats.
 
-    Catch trials stand anywhere. Repeats are items of the first half that come again in the second half. Neither
-    stands beside an item of the same image where another place is free.
+    Catch trials stand anywhere. Repeats are items of the first half that are shown again in the second half. Neither
+    stands beside an item of the same image if another position is free.
     """
     found = list(order)
     half = len(found) // 2
@@ -127,10 +127,10 @@ def _insert(order: list[int], item: int, image_of: Sequence[str], random: np.ran
 
 
 def balanced_turns(counts: Sequence[int], random: np.random.Generator) -> list[int]:
-    """Return for each trial a row of the Latin square that its pictures are arranged by.
+    """Return for each trial the row of the Latin square that arranges its pictures.
 
-    `counts` holds the number of pictures of each trial. All rows of a square are used equally often in a subject, or
-    once more, in random order: with two pictures, each side comes first in half of the trials.
+    `counts` holds the number of pictures of each trial. A subject gets all rows of a square equally often, within one,
+    in random order: with two pictures, each side comes first in half of the trials.
     """
     found = [0] * len(counts)
     for count in sorted(set(counts)):
@@ -146,13 +146,13 @@ def balanced_turns(counts: Sequence[int], random: np.random.Generator) -> list[i
 def choose_by_strata(ratios: Sequence[float], count: int, random: np.random.Generator) -> list[int]:
     """Return `count` indexes of images, one from each stratum of foreground ratio.
 
-    Images are sorted by ratio and cut into `count` strata of equally many images, or one more. The result is in the
-    order of the ratio.
+    Images are sorted by ratio and cut into `count` strata of equal size, within one image. The result is in the order
+    of the ratio.
 
     Raises
     ------
     StudyError
-        There are fewer images than that.
+        There are fewer than `count` images.
     """
     if count > len(ratios):
         raise StudyError(

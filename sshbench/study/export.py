@@ -1,7 +1,7 @@
-"""Answers for other programs: a plain CSV, and the data set format of Netflix's sureal. Neither has personal data.
+"""Export of answers without personal data: as CSV, and as a data set for Netflix's sureal.
 
-Subjects get new numbers in random order, so that neither the links nor the order of the plan tell who is who. Times of
-day, tokens and screens are left out.
+Subjects get new numbers in random order, so that neither the links nor the order of the plan identify them. Times of
+day, tokens and screens are not exported.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def new_names(rows: Sequence[Row]) -> dict[int, str]:
 def write_csv(path: Path, plan: Plan, rows: Sequence[Row], names: dict[int, str], *, simulated: bool) -> None:
     """Write one row for each answer.
 
-    `shown` are the versions in the order on the screen; `answer` is the score, the version that won or `tie`, or the
-    versions from best to worst.
+    The column `shown` lists the versions in the order on the screen; `answer` is the score, the winning version or
+    `tie`, or the versions from best to worst.
     """
     head = ("subject", "position", "kind", "image", "shown", "answer", "seconds", "simulated")
     with whole_file(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
@@ -51,9 +51,9 @@ def write_csv(path: Path, plan: Plan, rows: Sequence[Row], names: dict[int, str]
 
 
 def write_sureal(path: Path, plan: Plan, rows: Sequence[Row], names: dict[int, str], *, simulated: bool) -> None:
-    """Write scores as a data set of sureal (https://github.com/Netflix/sureal), for any of its models.
+    """Write scores as a data set for sureal (https://github.com/Netflix/sureal).
 
-    A picture is a `dis_video`, an image's ground truth its `ref_video`; repeats are repetitions.
+    A picture is a `dis_video`, the ground truth of an image is its `ref_video`, and repeats are repetitions.
 
     Raises
     ------

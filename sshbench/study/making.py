@@ -1,7 +1,7 @@
 """`sshbench study new`: a study's folder from a folder of results.
 
 The folder holds `plan.toml`, `pictures/<random name>.png`, `links.csv` with the subjects' secret tokens, and
-`metrics.csv` with what `evaluate` found for the images of the study. Answers come to `answers.sqlite`.
+`metrics.csv` with the scores of `evaluate` for the images of the study. Answers are stored in `answers.sqlite`.
 """
 
 from __future__ import annotations
@@ -75,18 +75,18 @@ def new_study(
     Parameters
     ----------
     folder
-        Must not exist; it appears whole or not at all.
+        The folder to make, which must not exist; it appears whole or not at all.
     records, benchmark, results
-        Records of one benchmark, that benchmark, and the folders of results with the predictions.
+        Records of one benchmark, the benchmark, and the folders of results with the predictions.
     methods
-        Those to compare; by default all with predictions, without ceilings.
+        The methods to compare; by default all with predictions, except ceilings.
     progress
-        Called with images done and images in all.
+        Called with the number of finished images and the total number.
 
     Raises
     ------
     StudyError
-        The folder exists, or there are too few images, methods or predictions for what is asked.
+        The folder exists, or there are too few images, methods or predictions.
     """
     if folder.exists():
         raise StudyError(f"{folder} exists; choose another folder for the new study, or remove it")
@@ -131,7 +131,7 @@ def new_study(
             methods=names,
             images=chosen,
             consent=choices.consent,
-            pictures=dict(sorted(codes.items())),  # sorted by random names, so that the order tells nothing
+            pictures=dict(sorted(codes.items())),  # sorted by random names, so that the order reveals nothing
             items=items,
             subjects=subjects,
         )
@@ -142,7 +142,7 @@ def new_study(
 
 
 def _png(pixels: Pixels) -> bytes:
-    file = io.BytesIO()  # into a file on a full disk, Pillow's error would not say so
+    file = io.BytesIO()  # with a file on a full disk, Pillow's error would hide the reason
     Image.fromarray(pixels).save(file, "PNG")
     return file.getvalue()
 
@@ -154,7 +154,9 @@ def _methods(records: Sequence[Record], asked: Sequence[str], design: str) -> li
     ceilings = {record.method for record in records if record.sees_target}
     for name in asked:
         if name not in there:
-            raise StudyError(f"the results hold no predictions of {name!r}; they hold those of {', '.join(there)}")
+            raise StudyError(
+                f"the results have no predictions of {name!r}; they have predictions of {', '.join(there)}"
+            )
     names = list(dict.fromkeys(asked)) or [name for name in there if name not in ceilings]
     if len(names) < 2 or len(names) > MOST_METHODS:
         raise StudyError(
@@ -165,7 +167,7 @@ def _methods(records: Sequence[Record], asked: Sequence[str], design: str) -> li
 
 
 def _whole_images(records: Sequence[Record], methods: Sequence[str]) -> dict[str, float]:
-    """Return by id the foreground ratio of the images that all methods have predictions of."""
+    """Return the foreground ratio, by id, of the images for which all methods have predictions."""
     having: dict[str, set[str]] = {}
     ratios: dict[str, float] = {}
     for record in records:
@@ -178,7 +180,7 @@ def _whole_images(records: Sequence[Record], methods: Sequence[str]) -> dict[str
 
 
 def _most_wrong(records: Sequence[Record], ids: Sequence[str]) -> list[str]:
-    """Order images by how far the composite is from the ground truth, the farthest first, where that is known."""
+    """Order images by the difference between composite and ground truth, the largest first, if it is known."""
     errors: dict[str, float] = {}
     for metric in ("fmse", "mse"):
         for record in records:
@@ -188,7 +190,7 @@ def _most_wrong(records: Sequence[Record], ids: Sequence[str]) -> list[str]:
 
 
 def _training(choices: Choices, methods: Sequence[str], images: Sequence[str]) -> list[Item]:
-    """Return practice items: with `acr` best, worst and between, so that subjects see the whole scale."""
+    """Return practice items; with `acr` the best, the worst and one between, so that subjects see the whole scale."""
     found = []
     for place in range(choices.training if images else 0):
         if choices.design == "acr":
@@ -203,7 +205,7 @@ def _training(choices: Choices, methods: Sequence[str], images: Sequence[str]) -
 
 
 def _versions(items: Sequence[Item], reference: str) -> dict[str, list[str]]:
-    """Return by image the versions of which pictures are needed."""
+    """Return the needed versions of each image."""
     needed: dict[str, dict[str, None]] = {}
     for item in items:
         own = needed.setdefault(item.image, {} if reference == "none" else {f":{reference}": None})
@@ -244,7 +246,7 @@ def _write_links(path: Path, subjects: int) -> None:
 
 
 def read_tokens(folder: Path) -> dict[str, int]:
-    """Return token -> subject.
+    """Return the subject of each token.
 
     Raises
     ------
@@ -256,14 +258,16 @@ def read_tokens(folder: Path) -> dict[str, int]:
         with open(path, encoding="utf-8-sig", newline="") as file:
             found = {row["token"]: int(row["subject"]) for row in csv.DictReader(file)}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StudyError(f"{path} is missing or damaged, and without it no subject can be told from another") from error
+        raise StudyError(
+            f"{path} is missing or damaged, and the links of the subjects depend on it; restore it, or make a new study"
+        ) from error
     if not found or len(set(found.values())) != len(found) or min(map(len, found)) < 16:
         raise StudyError(f"{path} is damaged: each subject needs one token of at least 16 characters")
     return found
 
 
 def metric_rows(records: Sequence[Record]) -> list[tuple[str, str, str, str, float]]:
-    """Return what records say as rows of image, method, protocol, metric and value."""
+    """Return records as rows of image, method, protocol, metric and value."""
     return [
         (record.id, record.method, record.protocol, metric, float(value))
         for record in records
@@ -280,7 +284,7 @@ def _write_metrics(path: Path, records: Sequence[Record], methods: Sequence[str]
 
 
 def read_metrics(folder: Path) -> list[tuple[str, str, str, str, float]]:
-    """Return rows of image, method, protocol, metric and value; none where the file is not there."""
+    """Return rows of image, method, protocol, metric and value; none if the file is missing."""
     path = folder / METRICS
     if not path.is_file():
         return []

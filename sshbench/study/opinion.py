@@ -1,7 +1,7 @@
-"""Mean opinion scores and differences, with intervals that take both subjects and images as random.
+"""Mean opinion scores and differences, with intervals over random subjects and images.
 
 The two-way bootstrap draws subjects and images independently (A. B. Owen, "The pigeonhole bootstrap", Annals of Applied
-Statistics 1 (2), 2007). It never understates the variance and is a little wide where answers are noisy.
+Statistics 1 (2), 2007). It never understates the variance, and is slightly too wide if answers are noisy.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ RESAMPLES = 2000
 
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """How often each subject and each image is drawn, by resample: `[B, S]` and `[B, I]`."""
+    """How often each resample draws each subject, `[B, S]`, and each image, `[B, I]`."""
 
     subjects: Floats
     images: Floats
@@ -28,7 +28,7 @@ class Draws:
 
 @dataclass(frozen=True)
 class Difference:
-    """How far method `a` is above method `b`, with an interval, p, and p after Holm's correction."""
+    """The difference of methods `a` and `b`, with an interval, p, and p after Holm's correction."""
 
     a: int
     b: int
@@ -40,7 +40,7 @@ class Difference:
 
 
 def draw(subjects: int, images: int, resamples: int = RESAMPLES, seed: int = 0) -> Draws:
-    """Draw subjects and images with replacement, independently of each other; equal arguments, equal draws."""
+    """Draw subjects and images with replacement, independently; equal arguments give equal draws."""
     random = np.random.Generator(np.random.PCG64(seed))
     return Draws(_counts(subjects, resamples, random), _counts(images, resamples, random))
 
@@ -50,7 +50,7 @@ def _counts(n: int, resamples: int, random: np.random.Generator) -> Floats:
 
 
 def means(scores: Floats) -> Floats:
-    """Return the mean `[M]` of scores `[S, I, M]`, NaN where a method has none."""
+    """Return the mean `[M]` of scores `[S, I, M]`; NaN for a method without scores."""
     there = np.isfinite(scores)
     total, count = np.where(there, scores, 0).sum((0, 1)), there.sum((0, 1))
     return np.asarray(np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0))
@@ -63,7 +63,7 @@ def bootstrap_means(scores: Floats, draws: Draws) -> Floats:
 
 
 def weighted(values: Floats, draws: Draws) -> Floats:
-    """Sum values `[S, I, K]` over subjects and images, as often as they are drawn: `[B, K]`."""
+    """Return the sums `[B, K]` of values `[S, I, K]` over subjects and images, weighted by the draws."""
     subjects, images, count = values.shape
     by_image = (draws.subjects @ values.reshape(subjects, images * count)).reshape(-1, images, count)
     return np.asarray(np.einsum("bik,bi->bk", by_image, draws.images))
@@ -72,7 +72,7 @@ def weighted(values: Floats, draws: Draws) -> Floats:
 def interval(value: float, resampled: Floats, n: int, level: float = LEVEL) -> Estimate:
     """Return an expanded percentile interval; `n` is the smaller of the numbers of subjects and of images.
 
-    Resamples that have no value are left out. With one subject or one image there is no interval.
+    Resamples without a value are ignored. With one subject or one image there is no interval.
     """
     found = resampled[np.isfinite(resampled)]
     if n < 2 or len(found) < 100 or not np.isfinite(value):
@@ -92,8 +92,8 @@ def opinion(scores: Floats, *, level: float = LEVEL, resamples: int = RESAMPLES,
 def differences(values: Floats, resampled: Floats, n: int, *, level: float = LEVEL) -> list[Difference]:
     """Compare all pairs of methods by their values `[M]` and resampled values `[B, M]`.
 
-    p is of a t test with n - 1 degrees of freedom on the standard deviation over resamples, enlarged by n / (n - 1) as
-    that of so few units is too small. Holm's correction is over all pairs.
+    p comes from a t test with n - 1 degrees of freedom on the standard deviation over resamples, which is multiplied by
+    n / (n - 1), because the bootstrap of few units is too narrow. Holm's correction is over all pairs.
     """
     from scipy.stats import t as student
 

@@ -1,6 +1,6 @@
-"""`Plan`: everything about a study that is decided before the first subject comes, in one readable file, `plan.toml`.
+"""`Plan`: all decisions of a study before the first subject, in one readable file, `plan.toml`.
 
-The plan names methods and images, so subjects never get it: what a subject sees is pictures under random names.
+The plan names methods and images, so subjects never get it; they see pictures under random names.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from sshbench.whole_file import whole_file
 
 FORMAT = 1
 FILE = "plan.toml"
-MOST_BYTES = 64 * 2**20  # of a plan's file
+MOST_BYTES = 64 * 2**20  # largest size of a plan's file
 TARGET, COMPOSITE, BACKGROUND = ":target", ":composite", ":background"
-"""Pictures that are of no method; no method's name has a colon."""
+"""Pictures that belong to no method; the name of a method has no colon."""
 
 Kind = Literal["training", "main", "catch", "repeat"]
 CODE = re.compile(r"[0-9a-f]{16}")
@@ -62,12 +62,12 @@ INSTRUCTIONS = {
 CONSENT = "\n\n".join(
     (
         "You are invited to take part in a study of how natural edited photographs look.",
-        "What you do: you look at pictures and say what you think of them. Nothing in this is a test of you.",
+        "What you do: you look at pictures and judge them. This is not a test of you.",
         "What is stored: your answers, how long each answer took, and the size and colour depth of your screen. Your "
         "name, your address and your device's identity are not stored.",
-        "You take part by your own choice. You may stop at any time and go on later with the same link. You may "
-        "withdraw at any time, and then everything that was stored about you is deleted.",
-        "The answers, without anything that points to you, may be published with the results of the study.",
+        "You take part by your own choice. You may stop at any time and continue later with the same link. You may "
+        "withdraw at any time; everything that was stored about you is then deleted.",
+        "The answers may be published with the results of the study, without anything that identifies you.",
     )
 )
 
@@ -94,7 +94,7 @@ class Screen(_Model):
 
 
 class Item(_Model):
-    """What may be shown at once: one image in the versions of `shown`, which are methods or `:target`, `:composite`."""
+    """The content of a trial: one image in the versions of `shown`, which are methods, `:target` or `:composite`."""
 
     kind: Literal["training", "main", "catch"]
     image: Name
@@ -102,7 +102,7 @@ class Item(_Model):
 
 
 class Subject(_Model):
-    """The numbers of a subject's items in order, and for each the row of the square that arranges its pictures."""
+    """The numbers of a subject's items in order, and the row of the square that arranges the pictures of each."""
 
     order: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1, max_length=10_000)]
     turns: list[Annotated[int, Field(ge=0)]]
@@ -111,7 +111,7 @@ class Subject(_Model):
 class Trial(_Model):
     """One question to one subject.
 
-    `shown` are the versions in the order on the screen. A repeat is a main item that the subject has answered before.
+    `shown` lists the versions in the order on the screen. A repeat is a main item that the subject has answered before.
     """
 
     number: int
@@ -122,7 +122,7 @@ class Trial(_Model):
 
 
 class Plan(_Model):
-    """A study. Every field is in the file; see docs/study.md."""
+    """The plan of a study. Every field is in the file; see docs/study.md."""
 
     format: Literal[1] = 1
     id: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
@@ -149,7 +149,7 @@ class Plan(_Model):
         for place, item in enumerate(self.items):
             for version in (*item.shown, *self._reference()):
                 if (item.image, version) not in self.codes:
-                    raise ValueError(f"item {place} shows {version} of {item.image}, and there is no such picture")
+                    raise ValueError(f"item {place} shows {version} of {item.image}, which has no picture")
             if item.kind == "main" and not set(item.shown) <= set(self.methods):
                 raise ValueError(f"item {place} is a main item and shows something other than a method of the study")
             if item.kind == "main" and item.image not in self.images:
@@ -161,7 +161,7 @@ class Plan(_Model):
 
     @cached_property
     def codes(self) -> dict[tuple[str, str], str]:
-        """(image, version) -> the random name of its picture."""
+        """Return the random name of each picture, by (image, version)."""
         return {(image, version): code for code, (image, version) in self.pictures.items()}
 
     def _reference(self) -> tuple[str, ...]:
@@ -196,7 +196,7 @@ class Plan(_Model):
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of everything that answers depend on: the items, their pictures and their order, but not texts."""
+        """Return a hash of everything that answers depend on: the items, their pictures and order, but not the texts."""
         kept = {"id", "design", "reference", "methods", "images", "pictures", "items", "subjects"}
         text = json.dumps(self.model_dump(mode="json", include=kept), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -244,7 +244,7 @@ def make_subjects(
 
 
 def write_plan(folder: Path, plan: Plan) -> None:
-    """Write `plan.toml`; items and subjects take a line each."""
+    """Write `plan.toml`, with one line for each item and subject."""
     with whole_file(folder / FILE) as temporary:
         temporary.write_text(plan_text(plan), encoding="utf-8")
 
@@ -255,14 +255,19 @@ def read_plan(folder: Path) -> Plan:
     Raises
     ------
     StudyError
-        It is missing, damaged, or holds something else than a plan.
+        The file is missing or damaged, or does not contain a plan.
     """
     path = folder / FILE
     if not path.is_file():
-        raise StudyError(f"{folder} is no study: it has no {FILE}; make a study with sshbench study new RESULTS -o DIR")
+        raise StudyError(
+            f"{folder} is not a study, because it has no {FILE}; make a study with sshbench study new RESULTS -o DIR"
+        )
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise StudyError(f"{path} is larger than a plan can be ({MOST_BYTES // 2**20} MB)")
+            raise StudyError(
+                f"{path} is larger than {MOST_BYTES // 2**20} MB, the largest size of a plan; restore it, or make the "
+                f"study again"
+            )
         return Plan.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except ValidationError as error:
         first = error.errors()[0]
@@ -282,19 +287,21 @@ def plan_text(plan: Plan) -> str:
         "# images, items and orders must stay as they are.",
         "",
         *(f"{name} = {_toml(getattr(p, name))}" for name in plain),
-        *([f"until = {p.until.isoformat()}  # the last day on which answers are taken"] if p.until else []),
+        *([f"until = {p.until.isoformat()}  # the last day on which answers are accepted"] if p.until else []),
         f"question = {_toml(p.question)}",
         f"instructions = {_toml(p.instructions)}",
         f"scale = {_toml(p.scale)}  # the words for the scores 0 to 4",
         f"methods = {_toml(p.methods)}",
         f"images = {_rows(map(_toml, p.images))}",
         "",
-        "# What can be shown at once. Main items count; training items come first; catch trials set the ground truth",
-        "# against the composite.",
+        "# The content of the trials. Main items count; training items come first; catch trials compare the ground "
+        "truth",
+        "# with the composite.",
         f"items = {_rows(_inline(item.model_dump()) for item in p.items)}",
         "",
-        "# For each subject the numbers of items in order (an item that comes again is a repeat), and for each the row",
-        "# of the Latin square that arranges its pictures on the screen.",
+        "# The numbers of each subject's items in order (a second occurrence is a repeat), and for each item the row "
+        "of",
+        "# the Latin square that arranges its pictures on the screen.",
         f"subjects = {_rows(_inline(one.model_dump()) for one in p.subjects)}",
         "",
         "[consent]",
@@ -326,6 +333,6 @@ def _rows(lines: Any) -> str:
 
 
 def _long(text: str) -> str:
-    """Return a text of several lines, readable where TOML allows it."""
+    """Return a text as TOML, with several lines if possible."""
     plain = text.replace("\\", "").replace('"', "").replace("\n", "")
     return f'"""\n{text}"""' if plain.isprintable() and plain == text.replace("\n", "") else _toml(text)

@@ -1,4 +1,4 @@
-"""Power for next time: how many subjects a difference of a given size needs, from the variances of this study."""
+"""Power: the number of subjects that a difference of a given size needs, from the variances of this study."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST = 100_000
 
 @dataclass(frozen=True)
 class Need:
-    """Subjects needed to find a difference: on these very images, and with images drawn anew; None for no number."""
+    """The number of subjects needed to find a difference, on the same and on other images; None if none is enough."""
 
     difference: float
     same_images: int | None
@@ -26,7 +26,7 @@ class Need:
 
 @dataclass(frozen=True)
 class Components:
-    """Variances of the difference of two methods' scores, mean over pairs: of subjects, of images, and the rest."""
+    """Variances of the difference of two methods' scores, averaged over pairs: of subjects, images, and the rest."""
 
     subject: float
     image: float
@@ -36,7 +36,7 @@ class Components:
 def components(scores: Floats) -> Components:
     """Estimate the variances from scores `[S, I, M]` by the mean squares of a two-way layout.
 
-    Subjects who lack a score of a pair of methods on an image are left out of that pair.
+    Subjects who lack a score of a pair of methods on an image are excluded from that pair.
     """
     found = []
     for a, b in combinations(range(scores.shape[2]), 2):
@@ -57,10 +57,10 @@ def components(scores: Floats) -> Components:
 
 
 def subjects_for(difference: float, images: int, parts: Components, *, level: float = 0.05, power: float = 0.8) -> Need:
-    """Return how many subjects find a difference with this power, by a two-sided t test at `level`.
+    """Return the number of subjects that find a difference with the given power, by a two-sided t test at `level`.
 
-    On the same images, a subject's mean difference over them is one observation (statsmodels' TTestPower). With other
-    images, their variance stays however many subjects there are, so that no number may be enough.
+    On the same images, a subject's mean difference over the images is one observation (statsmodels' TTestPower). With
+    other images, the variance of the images does not fall with more subjects, so that no number may be enough.
     """
     if not np.isfinite(parts.rest):
         return Need(difference, None, None)
@@ -81,9 +81,9 @@ def subjects_for(difference: float, images: int, parts: Components, *, level: fl
 
 
 def _fewest(power_of: Callable[[int], float], power: float) -> int | None:
-    """Return the fewest subjects who reach the power, which grows with their number; None where none do."""
+    """Return the smallest number of subjects that reaches the power; None if no number does."""
     low = high = 2
-    while not power_of(high) >= power:  # by doubling, since the noncentral t distribution fails far beyond the answer
+    while not power_of(high) >= power:  # doubles, because the noncentral t distribution fails far beyond the answer
         if high >= MOST:
             return None
         low, high = high, min(2 * high, MOST)

@@ -2,9 +2,9 @@
 
 The model is that of P. V. Rao and L. L. Kupper, "Ties in paired-comparison experiments", JASA 62, 1967: the difference
 of two scores plus logistic noise is a win above a threshold, a loss below minus that threshold, and a tie between.
-Without ties it is Bradley and Terry's. choix knows no ties, and statsmodels' OrderedModel, which is the same model,
-takes one set of votes at a time; the fit here does all resamples of a bootstrap at once, and the tests compare it with
-both.
+Without ties it is Bradley and Terry's model. choix does not support ties, and statsmodels' OrderedModel, which is the
+same model, fits one set of votes at a time. The fit here processes all resamples of a bootstrap at once, and the tests
+compare it with both.
 """
 
 from __future__ import annotations
@@ -68,11 +68,11 @@ def fit(
     counts
         `[B, P, 3]`: wins of the first of a pair, ties, wins of the second.
     start
-        Scores and threshold to begin from.
+        The initial scores and threshold.
 
     Returns
     -------
-    Scores `[B, M]`, each row with mean 0, and thresholds `[B]`, 0 where there is no tie.
+    Scores `[B, M]`, each row with mean 0, and thresholds `[B]`, 0 without ties.
     """
     design = np.zeros((len(pairs), methods))
     for place, (a, b) in enumerate(pairs):
@@ -89,7 +89,7 @@ def fit(
         gradient, hessian = _derivatives(parameters[active], counts[active], design, ties[active])
         step = np.linalg.solve(hessian, gradient[..., None])[..., 0]
         length = np.ones(len(active))
-        for _ in range(40):  # halve where the loss would grow or the threshold become negative
+        for _ in range(40):  # halve the step if the loss would grow or the threshold become negative
             trial = parameters[active] - length[:, None] * step
             new = _loss(trial, counts[active], design)
             worse = ~(new <= value[active] + 1e-12)
@@ -107,11 +107,15 @@ def fit(
 def _parts(parameters: Floats, design: Floats) -> tuple[Floats, Floats, Floats]:
     edge = parameters[:, -1:]
     apart = parameters[:, :-1] @ design.T
-    return apart, edge - apart, -edge - apart  # and the arguments of the logistic function at both edges of a tie
+    return (
+        apart,
+        edge - apart,
+        -edge - apart,
+    )  # the last two are the arguments of the logistic function at both edges of a tie
 
 
 def _loss(parameters: Floats, counts: Floats, design: Floats) -> Floats:
-    """Minus the logarithm of the likelihood and of the prior, `[B]`; infinite for a negative threshold."""
+    """Return the negative logarithm of likelihood and prior, `[B]`; infinite for a negative threshold."""
     _, upper, lower = _parts(parameters, design)
     with np.errstate(divide="ignore", invalid="ignore"):
         tie = np.log(_logistic(upper) - _logistic(lower))
@@ -122,7 +126,7 @@ def _loss(parameters: Floats, counts: Floats, design: Floats) -> Floats:
 
 
 def _derivatives(parameters: Floats, counts: Floats, design: Floats, ties: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Gradient `[B, M + 1]` and Hessian `[B, M + 1, M + 1]` of the loss."""
+    """Return the gradient `[B, M + 1]` and the Hessian `[B, M + 1, M + 1]` of the loss."""
     _, upper, lower = _parts(parameters, design)
     first, tied, second = np.moveaxis(counts, -1, 0)
     u, v = _logistic(upper), _logistic(lower)
@@ -130,7 +134,7 @@ def _derivatives(parameters: Floats, counts: Floats, design: Floats, ties: NDArr
     gu, gv = fu * (1 - 2 * u), fv * (1 - 2 * v)
     middle = np.maximum(u - v, 1e-300)
     on = np.where(tied > 0, tied / middle, 0)
-    # By the distance d of two scores and the threshold e: upper = e - d, lower = -e - d.
+    # With the difference d of two scores and the threshold e: upper = e - d, lower = -e - d.
     by_d = -first * u + second * (1 - v) - on * (fv - fu)
     by_e = first * u + second * (1 - v) - on * (fu + fv)
     dd = first * fu + second * fv - on * ((gu - gv) - (fv - fu) ** 2 / middle)

@@ -1,4 +1,4 @@
-"""How far subjects agree, and which subjects are screened out, by rules that are stated before anyone answers."""
+"""Agreement of subjects, and screening by rules that are fixed before the first answer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _RESAMPLES = 500
 
 @dataclass(frozen=True)
 class Screening:
-    """By subject, the reasons for leaving the subject out, empty for those who stay; and the limits they come from."""
+    """The reasons for excluding each subject, empty for those who stay, and the limits of the screening."""
 
     reasons: tuple[tuple[str, ...], ...]
     catch_share: float
@@ -30,19 +30,19 @@ class Screening:
 
     @property
     def keep(self) -> NDArray[np.bool_]:
-        """`[S]`: who stays."""
+        """Return which subjects stay, `[S]`."""
         return np.array([not own for own in self.reasons], np.bool_)
 
 
 def screen(found: Responses, catch_share: float = CATCH_SHARE, speed: float = SPEED) -> Screening:
-    """Screen subjects: by Recommendation ITU-R BT.500 (scores alone), by catch trials, and by times.
+    """Screen subjects by Recommendation ITU-R BT.500 (only for scores), by catch trials, and by times.
 
     Parameters
     ----------
     catch_share
-        The part of catch trials that a subject has to pass.
+        The fraction of catch trials that a subject has to pass.
     speed
-        Subjects whose median time is below this part of the median over all subjects are left out.
+        Subjects whose median time is below this fraction of the median over all subjects are excluded.
     """
     rejected = bt500(found.scores) if found.design == "acr" else np.zeros(len(found.subjects), np.bool_)
     medians = np.array([np.median(own) if len(own) else np.nan for own in found.seconds])
@@ -62,16 +62,16 @@ def screen(found: Responses, catch_share: float = CATCH_SHARE, speed: float = SP
 
 
 def bt500(scores: Floats) -> NDArray[np.bool_]:
-    """Return `[S]`, which observers Recommendation ITU-R BT.500-15, annex 1, section 2.3.1 rejects.
+    """Return which observers, `[S]`, Recommendation ITU-R BT.500-15, annex 1, section 2.3.1 rejects.
 
-    For each picture the scores' kurtosis decides whether 2 or the root of 20 standard deviations from the mean are far.
-    An observer is rejected who is far off in more than 5% of the pictures, about as often above as below: a constant
-    shift is no reason. Pictures that fewer than two subjects scored do not count.
+    For each picture, the kurtosis of the scores decides whether the limit is 2 or the root of 20 standard deviations
+    from the mean. An observer is rejected if more than 5% of the scores are outside, about as often above as below: a
+    constant shift is no reason. Pictures with scores of fewer than two subjects do not count.
 
     Parameters
     ----------
     scores
-        `[S, I, M]`, NaN where not asked.
+        `[S, I, M]`, NaN for questions that were not asked.
     """
     flat = scores.reshape(len(scores), -1)
     there = np.isfinite(flat)
@@ -93,10 +93,10 @@ def bt500(scores: Floats) -> NDArray[np.bool_]:
 
 
 def alpha(found: Responses, *, level: float = LEVEL, seed: int = 0) -> Estimate:
-    """Krippendorff's alpha over all that was judged, with an interval from a bootstrap over images.
+    """Return Krippendorff's alpha over all judgements, with an interval from a bootstrap over images.
 
-    Scores count as an interval scale; outcomes of pairs (lost, tied, won) and ranks as ordinal. 1 is perfect agreement,
-    0 what chance gives.
+    Scores are an interval scale; outcomes of pairs (lost, tied, won) and ranks are ordinal. 1 is perfect agreement, 0
+    the agreement by chance.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def alpha(found: Responses, *, level: float = LEVEL, seed: int = 0) -> Estimate:
 
     def of(images: NDArray[np.intp]) -> float:
         table = counts[images].reshape(-1, len(domain))
-        table = table[table.sum(-1) > 1]  # a unit with one judgement says nothing of agreement
+        table = table[table.sum(-1) > 1]  # a unit with one judgement has no information on agreement
         there = table.sum(0) > 0
         if there.sum() < 2:
             return np.nan
@@ -137,7 +137,7 @@ def alpha(found: Responses, *, level: float = LEVEL, seed: int = 0) -> Estimate:
 
 
 def steadiness(found: Responses) -> tuple[float, float, int]:
-    """Return how often repeated questions got the same answer, the mean absolute change, and how many there were."""
+    """Return the fraction of repeated questions with the same answer, the mean absolute change, and their number."""
     pairs = np.array([pair for own in found.repeats for pair in own]).reshape(-1, 2)
     if not len(pairs):
         return np.nan, np.nan, 0

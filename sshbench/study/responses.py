@@ -1,4 +1,4 @@
-"""Answers as arrays: subjects by images by methods, which all analyses work on."""
+"""Answers as arrays of subjects by images by methods, the input of all analyses."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Responses:
-    """What `S` subjects said of `I` images and `M` methods; practice does not count.
+    """The answers of `S` subjects on `I` images and `M` methods, without practice.
 
     Parameters
     ----------
     subjects
-        Their numbers in the plan; those without any answer that counts are left out.
+        The numbers of the subjects in the plan; subjects without an answer that counts are excluded.
     scores
-        `[S, I, M]`, NaN where not asked: scores 0 to 4 with `acr`; with `rank` how many methods were placed below;
-        with `pairs` the share of votes won, a tie being half a vote.
+        `[S, I, M]`, NaN for questions that were not asked: with `acr` scores from 0 to 4; with `rank` the number of
+        methods placed below; with `pairs` the share of votes won, where a tie is half a vote.
     votes
         `[S, I, P, 3]`: for each pair of methods (in the order of `itertools.combinations`) how often the first one
         won, how often there was a tie, and how often the second one won. Zero with `acr`.
     seconds
-        By subject, how long each main answer took.
+        By subject, the time of each main answer in seconds.
     caught
-        By subject, catch trials passed and catch trials answered.
+        By subject, the numbers of passed and of answered catch trials.
     repeats
         By subject, pairs of answers to the same question, as numbers: the score, the winner (-1, 0, 1), or the ranks.
     answered, asked
-        By subject, how many trials of any kind were answered, and how many the plan has.
+        By subject, the number of answered trials of any kind, and the number in the plan.
     """
 
     design: str
@@ -65,7 +65,7 @@ class Responses:
 
 
 def responses(plan: Plan, rows: Sequence[Row]) -> Responses:
-    """Arrange answers. Repeats are kept apart: the first answer to a question is the one that counts."""
+    """Arrange answers as arrays. The first answer to a question counts; repeats are kept separately."""
     pairs = tuple(combinations(range(len(plan.methods)), 2))
     image_of = {image: place for place, image in enumerate(plan.images)}
     method_of = {method: place for place, method in enumerate(plan.methods)}
@@ -120,10 +120,10 @@ def responses(plan: Plan, rows: Sequence[Row]) -> Responses:
 
 
 def as_numbers(plan: Plan, trial: Trial, answer: Answer) -> list[float]:
-    """Return an answer as numbers that do not depend on how the pictures were arranged on the screen.
+    """Return an answer as numbers that do not depend on the arrangement of the pictures.
 
-    The score; or 1, 0 or -1, as the first method of the pair won, tied or lost, in the plan's order; or the ranks of
-    the methods in the plan's order, 0 for the best.
+    The numbers are the score; or 1, 0 or -1 if the first method of the pair, in the plan's order, won, tied or lost; or
+    the ranks of the methods in the plan's order, 0 for the best.
     """
     if isinstance(answer, int):
         return [float(answer)]
@@ -137,7 +137,7 @@ def as_numbers(plan: Plan, trial: Trial, answer: Answer) -> list[float]:
 
 
 def _passed(design: str, answers: Sequence[tuple[Trial, Answer]]) -> bool | None:
-    """Return whether the ground truth was preferred to the composite; None where only half of it was answered."""
+    """Return whether the ground truth was preferred to the composite; None if only half of the trial was answered."""
     if design == "acr":
         if len(answers) < 2:
             return None
@@ -153,7 +153,7 @@ def _passed(design: str, answers: Sequence[tuple[Trial, Answer]]) -> bool | None
 
 
 def _win_shares(votes: Floats, pairs: Sequence[tuple[int, int]], methods: int) -> Floats:
-    """`[S, I, M]` from votes: the share of votes a method won in what it was shown in, a tie being half."""
+    """Return the share of votes that each method won, `[S, I, M]`, where a tie counts half."""
     won, shown = np.zeros((*votes.shape[:2], methods)), np.zeros((*votes.shape[:2], methods))
     for place, (a, b) in enumerate(pairs):
         first, tie, second = np.moveaxis(votes[:, :, place], -1, 0)

@@ -1,6 +1,6 @@
-"""The server of a study: a page, pictures, and five requests of JSON. It reads nothing that a subject sends but these.
+"""The server of a study: a page, pictures, and five JSON requests.
 
-The token in a link is the only key. Requests that are refused are counted in `server.log`, without token or address.
+The token in a link is the only key. `server.log` lists refused requests, without tokens and addresses.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-MOST_BODY = 4096  # bytes of a request; the largest honest one has under 300
-MOST_CACHED = 512 * 2**20  # bytes of pictures in memory
+MOST_BODY = 4096  # largest size of a request in bytes; valid requests have fewer than 300
+MOST_CACHED = 512 * 2**20  # largest size in bytes of the pictures in memory
 LOG = "server.log"
 _SCREEN = ("width", "height", "pixel_ratio_percent", "colour_depth", "touch")
 
@@ -52,9 +52,10 @@ def make_app(
     Parameters
     ----------
     base_url
-        Where subjects reach the server, such as `https://lab.example/study`; its host is accepted too.
+        The address at which subjects reach the server, such as `https://lab.example/study`; its host is accepted, too.
     hosts
-        Host names that requests may be sent to; others are refused, so that no other site's name can be pointed here.
+        Accepted host names of requests; others are refused, so that the name of another site cannot point to this
+        server.
 
     Raises
     ------
@@ -70,15 +71,16 @@ def make_app(
 
     plan, tokens = read_plan(folder), read_tokens(folder)
     if set(tokens.values()) - set(range(len(plan.subjects))):
-        raise StudyError(f"{folder}: links.csv names subjects that the plan does not have")
+        raise StudyError(
+            f"{folder}: links.csv names subjects that the plan does not have; restore both files, or make the study "
+            f"again"
+        )
     missing = next((code for code in plan.pictures if not (folder / PICTURES / f"{code}.png").is_file()), None)
     if missing:
         raise StudyError(f"{folder}: the picture {missing}.png is missing; make the study again")
     log = _log(folder)
     writer = Writer(open_answers(folder, plan))
-    cached: dict[
-        str, bytes
-    ] = {}  # pictures; one in memory takes a tenth of the time of one that is read for each subject
+    cached: dict[str, bytes] = {}  # pictures in memory take a tenth of the time of reading them for each subject
     page = {name: files(__package__).joinpath("page", name).read_bytes() for name in _PAGE}
 
     def subject_of(request: Request) -> int:
@@ -97,7 +99,7 @@ def make_app(
                 who = "unknown token" if subject is None else f"subject {subject}"
                 log.warning("%s: %s refused with %s: %s", who, name, refused.status, refused.reason)
                 return JSONResponse({"error": refused.reason}, refused.status)
-            except Exception as error:  # a full disk, a damaged file: the subject's page tries again
+            except Exception as error:  # with a full disk or a damaged file, the subject's page tries again
                 log.error("%s failed: %s: %s", name, type(error).__name__, printable(str(error)))
                 return JSONResponse({"error": "Your answer could not be stored. Please wait; it is sent again."}, 503)
 
@@ -127,14 +129,14 @@ def make_app(
         subject, body = subject_of(request), await read_json(request, MOST_BODY)
         screen = {name: body.get(name) for name in _SCREEN}
         if not all(type(value) is int and 0 <= value <= 100_000 for value in screen.values()):
-            raise Refused(422, "The description of the screen is not possible.")
+            raise Refused(422, "The description of the screen is not valid.")
         return await say(subject, lambda db: set_screen(db, plan, subject, screen, time.time()))  # type: ignore[arg-type]
 
     async def post_answer(request: Request) -> Response:
         subject, body = subject_of(request), await read_json(request, MOST_BODY)
         trial, answer, taken = body.get("trial"), body.get("answer"), body.get("milliseconds")
         if type(trial) is not int or type(taken) is not int or not isinstance(answer, int | str | list):
-            raise Refused(422, "This is no possible answer.")
+            raise Refused(422, "This answer is not valid.")
         return await say(subject, lambda db: take_answer(db, plan, subject, trial, answer, taken, time.time()))
 
     async def post_withdrawal(request: Request) -> Response:
@@ -195,7 +197,7 @@ def make_app(
         ],
         lifespan=lifespan,
     )
-    app.router.redirect_slashes = False  # no address is guessed from another
+    app.router.redirect_slashes = False  # no redirect reveals an address
     return app
 
 
@@ -217,7 +219,7 @@ _PAGE = {"study.html": "text/html", "study.js": "text/javascript", "study.css": 
 
 
 def _log(folder: Path) -> logging.Logger:
-    """Return a log that cannot fill the disk, and that holds no token and no address."""
+    """Return a log of limited size without tokens and addresses."""
     log = logging.getLogger(f"sshbench.study.{folder.resolve()}")
     log.propagate = False
     if not log.handlers:

@@ -1,4 +1,4 @@
-"""The data of a subject's page: texts, and pictures under random names. They never name a method or a kind of trial."""
+"""The data of a subject's page: texts, and pictures under random names, but no methods or kinds of trials."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from sshbench.study.plan import Plan
 from sshbench.study.storage import State
 
-AHEAD = 3  # trials whose pictures the page may load before they are shown
+AHEAD = 3  # trials whose pictures the page may load in advance
 
 
 def about(plan: Plan) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def about(plan: Plan) -> dict[str, Any]:
 
 
 def trial_of(plan: Plan, subject: int, number: int) -> dict[str, Any]:
-    """Return what one trial shows."""
+    """Return the content of a trial."""
     trial = plan.trials(subject)[number]
     return {
         "number": number,
@@ -39,7 +39,7 @@ def trial_of(plan: Plan, subject: int, number: int) -> dict[str, Any]:
 
 
 def told(plan: Plan, subject: int, state: State, now: float) -> dict[str, Any]:
-    """Return the position of a subject, with what to show next."""
+    """Return the stage of a subject, with the next trials to show."""
     count = len(plan.trials(subject))
     over = plan.until is not None and datetime.fromtimestamp(now, UTC).date() > plan.until
     stage = "over" if over and state.stage not in ("done", "withdrawn") else state.stage

@@ -1,8 +1,8 @@
-"""Simulated subjects, drawn from a stated model, to try a study and its analysis before anyone is asked.
+"""Simulated subjects, drawn from a stated model, for trying a study and its analysis before people answer.
 
-A picture's quality, in points of 0 to 4, is a normal variable: the method's truth, plus what the image adds to all
-methods and to this one, plus the subject's bias and liking, plus noise of the moment. With `acr` it is rounded to 0..4.
-With `pairs` the higher of two qualities wins unless they are nearer than a threshold; with `rank` they are sorted.
+The quality of a picture, from 0 to 4, is a normal variable: the sum of the method's true quality, the effects of the
+image on all methods and on this one, the subject's bias and liking, and noise. With `acr` it is rounded to 0..4. With
+`pairs` the higher of two qualities wins unless their difference is below a threshold; with `rank` they are sorted.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from sshbench.study.storage import Answer, Row, simulated_answers
 Floats = NDArray[np.float64]
 
 PAPER = {"wct2": 0.821, "dih": 1.201, "s2am": 1.744, "dovenet": 1.256, "ssh": 2.295}
-_ENDS = 1.0, 2.6  # truths of other methods, evenly apart
+_ENDS = 1.0, 2.6  # true qualities of other methods, evenly spaced
 
 
 @dataclass(frozen=True)
 class Model:
-    """The truth that subjects are drawn from; standard deviations are in points.
+    """The model of simulated subjects; standard deviations are in points.
 
     Parameters
     ----------
     truth
-        By method, its quality.
+        The true quality of each method.
     subject, image, picture, liking, noise
-        Standard deviations: of a subject's bias, of an image, of a method on an image, of a subject's liking of a
-        method, and of the moment.
+        The standard deviations of a subject's bias, of an image, of a method on an image, of a subject's liking of a
+        method, and of the noise.
     tie
-        How near two qualities are that count as equal.
+        The difference below which two qualities count as equal.
     careless
-        The part of subjects who answer at once and at random.
+        The fraction of subjects who answer at once and at random.
     """
 
     truth: Mapping[str, float] = field(default_factory=dict)
@@ -65,12 +65,12 @@ class Model:
 
 
 def default_truth(methods: Sequence[str], given: Mapping[str, float] | None = None) -> dict[str, float]:
-    """Return a truth for each method: what is given, else the paper's mean score, else values evenly apart.
+    """Return the true quality of each method: the given value, or the paper's mean score, or evenly spaced values.
 
     Raises
     ------
     StudyError
-        A method is given that the study does not compare.
+        A given method is not part of the study.
     """
     for name in given or {}:
         if name not in methods:
@@ -82,9 +82,9 @@ def default_truth(methods: Sequence[str], given: Mapping[str, float] | None = No
 
 
 def simulate(plan: Plan, model: Model, subjects: int | None = None, seed: int = 0) -> list[Row]:
-    """Draw the answers of the first so many subjects of a plan, all by default.
+    """Draw the answers of the first `subjects` subjects of a plan, by default of all.
 
-    The ground truth has quality 3.8 and the composite 0.6, so that careful subjects pass catch trials.
+    The ground truth has the quality 3.8 and the composite 0.6, so that careful subjects pass catch trials.
     """
     random = np.random.Generator(np.random.PCG64([seed, 7]))
     count = len(plan.subjects) if subjects is None else min(subjects, len(plan.subjects))
@@ -131,7 +131,7 @@ def _answer(design: str, quality: Sequence[float], tie: float) -> Answer:
 
 
 def true_opinions(model: Model, methods: Sequence[str]) -> Floats:
-    """Return the mean score `[M]` that endlessly many subjects would give to endlessly many images."""
+    """Return the expected mean score `[M]` over infinitely many subjects and images."""
     from scipy.special import ndtr
 
     spread = np.sqrt(model.subject**2 + model.image**2 + model.picture**2 + model.liking**2 + model.noise**2)
@@ -141,7 +141,7 @@ def true_opinions(model: Model, methods: Sequence[str]) -> Floats:
 
 
 def true_preferences(model: Model, methods: Sequence[str], *, ties: bool = True) -> tuple[Floats, float]:
-    """Return the scores `[M]` and the threshold that the Bradley-Terry model would get from endlessly many votes."""
+    """Return the scores `[M]` and the threshold of the Bradley-Terry model for infinitely many votes."""
     from scipy.special import ndtr
 
     spread = np.sqrt(2 * (model.picture**2 + model.liking**2 + model.noise**2))
@@ -160,9 +160,9 @@ def true_preferences(model: Model, methods: Sequence[str], *, ties: bool = True)
 
 
 def store(folder: Path, plan: Plan, rows: Sequence[Row], model: Model) -> None:
-    """Write simulated answers to `simulated.sqlite`, in place of those of an earlier simulation.
+    """Write simulated answers to `simulated.sqlite`, replacing an earlier simulation.
 
-    Answers of people are in another file and are not touched.
+    Answers of people are in another file and stay unchanged.
     """
     now = time.time()
     people = sorted({row.subject for row in rows})

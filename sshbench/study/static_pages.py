@@ -33,7 +33,7 @@ from sshbench.study.storage import (
 from sshbench.web import Refused
 from sshbench.whole_file import whole_folder
 
-MOST_BYTES = 2**20  # of a file of answers
+MOST_BYTES = 2**20  # largest size of a file of answers
 
 
 def export_pages(
@@ -41,8 +41,8 @@ def export_pages(
 ) -> int:
     """Write a page for each subject, `subject-<number>.html`.
 
-    With `embed` a page holds its pictures and may be sent by mail; without, pages share a folder of pictures beside
-    them, for a web space without programs. A page holds its subject's token, so each page is for one subject alone.
+    With `embed`, a page contains its pictures and may be sent by mail. Otherwise the pages share a folder of pictures,
+    for a static web server. A page contains its subject's token, so each page is for one subject only.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def export_pages(
 
 
 def subject_page(folder: Path, plan: Plan, subject: int, token: str, *, embed: bool) -> str:
-    """Return the page of one subject, with everything it needs but, without `embed`, the pictures."""
+    """Return the page of one subject; without `embed`, the pictures are separate files."""
     trials = [trial_of(plan, subject, number) for number in range(len(plan.trials(subject)))]
     codes = dict.fromkeys(
         code for one in trials for code in (*one["pictures"], *([one["reference"]] if one["reference"] else []))
@@ -80,7 +80,7 @@ def subject_page(folder: Path, plan: Plan, subject: int, token: str, *, embed: b
         else:
             pictures[code] = f"{PICTURES}/{code}.png"
     data = {"study": about(plan), "subject": subject, "token": token, "trials": trials, "pictures": pictures}
-    text = json.dumps(data, ensure_ascii=True).replace("<", "\\u003c")  # so that no text can end the script element
+    text = json.dumps(data, ensure_ascii=True).replace("<", "\\u003c")  # no text can end the script element
     page = files(__package__).joinpath("page")
     markup, style, script = (
         page.joinpath(name).read_text(encoding="utf-8") for name in ("study.html", "study.css", "study.js")
@@ -139,28 +139,28 @@ class _File(_Model):
 
 
 def import_answers(folder: Path, path: Path) -> tuple[int, int, bool]:
-    """Take the answers of a file that a subject saved; all of them or, where one is refused, none.
+    """Import the answers of a file that a subject saved: all of them, or none if one is refused.
 
-    A file with more answers than one that was imported before adds what is new.
+    A later file of the same subject adds its new answers.
 
     Returns
     -------
-    The subject, how many answers are new, and whether the subject has withdrawn.
+    The subject, the number of new answers, and whether the subject has withdrawn.
 
     Raises
     ------
     StudyError
-        The file is no file of answers to this study, or holds what the rules of the study refuse.
+        The file does not contain answers to this study, or the rules of the study refuse them.
     """
     plan, tokens = read_plan(folder), read_tokens(folder)
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise StudyError(f"{path} is larger than a file of answers can be")
+            raise StudyError(f"{path} is larger than {MOST_BYTES // 2**20} MB, the largest size of a file of answers")
         given = _File.model_validate_json(path.read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
-        raise StudyError(f"{path} is no file of answers: {where}: {first['msg']}") from error
+        raise StudyError(f"{path} is not a file of answers: {where}: {first['msg']}") from error
     if given.study != plan.id:
         raise StudyError(f"{path} holds answers to another study")
     if tokens.get(given.token) != given.subject:
@@ -180,7 +180,7 @@ def import_answers(folder: Path, path: Path) -> tuple[int, int, bool]:
             return subject, new, given.withdrawn
         except Refused as refused:
             db.execute("ROLLBACK")
-            raise StudyError(f"{path} is refused, and nothing of it is taken: {refused.reason}") from refused
+            raise StudyError(f"{path} is refused, and no answer in it is imported: {refused.reason}") from refused
 
 
 def _take(db: sqlite3.Connection, plan: Plan, given: _File, now: float) -> int:
@@ -189,7 +189,7 @@ def _take(db: sqlite3.Connection, plan: Plan, given: _File, now: float) -> int:
     if before.stage == "withdrawn":
         raise Refused(410, "The subject has withdrawn.")
     if given.consent is None or given.screen is None:
-        raise Refused(409, "It has no consent or no description of the screen.")
+        raise Refused(409, "The file has no consent or no description of the screen.")
     if before.stage != "done":
         agree(db, plan, subject, given.consent, now)
         set_screen(db, plan, subject, given.screen.model_dump(), now)
@@ -201,7 +201,7 @@ def _take(db: sqlite3.Connection, plan: Plan, given: _File, now: float) -> int:
     ]
     sent = [(one.answer, one.milliseconds) for one in given.answers]
     if sent[: len(stored)] != stored:
-        raise Refused(409, "It contradicts answers of this subject that are stored already.")
+        raise Refused(409, "The file contradicts stored answers of this subject.")
     for trial in range(len(stored), len(sent)):
         take_answer(db, plan, subject, trial, *sent[trial], now, clock=False)
     return len(sent) - len(stored)

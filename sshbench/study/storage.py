@@ -1,8 +1,7 @@
 """The storage of answers: one SQLite file, and the rules by which an answer is accepted or refused.
 
 Each function is one step of one subject within a transaction of the caller. `Writer` runs steps from many requests in
-one thread: steps that wait together share one commit, and a caller hears of success only after the commit has reached
-the disk.
+one thread: waiting steps share one commit, and a step succeeds only after the commit has reached the disk.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from sshbench.whole_file import whole_file
 
 FILE, SIMULATED = "answers.sqlite", "simulated.sqlite"
 MOST_MILLISECONDS = 24 * 3600 * 1000
-_EARLY = 0.05  # seconds that clocks and timers may differ by
+_EARLY = 0.05  # largest difference of clocks and timers in seconds
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -49,7 +48,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class State:
-    """Where a subject is: `consent`, `screen`, `trial`, `done` or `withdrawn`, and how many trials are answered."""
+    """The stage of a subject (`consent`, `screen`, `trial`, `done` or `withdrawn`), and how many trials are answered."""
 
     stage: str
     done: int
@@ -66,16 +65,16 @@ class Row:
 
 
 def open_answers(folder: Path, plan: Plan, *, simulated: bool = False) -> sqlite3.Connection:
-    """Open the answers of a study, or make the file.
+    """Open the answers of a study, or create the file.
 
-    The connection may be used by one thread at a time. Transactions are the caller's.
+    One thread at a time may use the connection. The caller controls the transactions.
 
     Raises
     ------
     StudyError
         The file is damaged, or its answers were given to another plan.
     OSError
-        There is no space to make it.
+        There is no space to create the file.
     """
     path = folder / (SIMULATED if simulated else FILE)
     with naming(path):
@@ -84,7 +83,7 @@ def open_answers(folder: Path, plan: Plan, *, simulated: bool = False) -> sqlite
 
 @contextmanager
 def simulated_answers(folder: Path, plan: Plan) -> Iterator[sqlite3.Connection]:
-    """Give an empty file of simulated answers, which becomes the study's when the block ends without an error.
+    """Yield an empty file of simulated answers, which becomes part of the study if the block ends without an error.
 
     Raises
     ------
@@ -93,41 +92,43 @@ def simulated_answers(folder: Path, plan: Plan) -> Iterator[sqlite3.Connection]:
     """
     path = folder / SIMULATED
     with whole_file(path) as temporary, naming(path):
-        db = _opened(temporary, plan, simulated=True, journal="MEMORY")  # no second file, which nothing would hold
+        db = _opened(temporary, plan, simulated=True, journal="MEMORY")  # avoids a second file
         try:
             db.execute("BEGIN IMMEDIATE")
             yield db
             db.execute("COMMIT")
         finally:
             db.close()
-        for suffix in ("-wal", "-shm"):  # of a process that was killed; they belong to the file that goes
+        for suffix in ("-wal", "-shm"):  # files of a killed process; they belong to the replaced file
             path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
 
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Let an error of SQLite name the file of answers and say what it is about.
+    """Turn errors of SQLite into errors that name the file of answers.
 
     Raises
     ------
     OSError
-        There is no space to write it.
+        There is no space to write the file.
     StudyError
-        Something else is wrong with it.
+        The file cannot be used for another reason.
     """
     try:
         yield
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fspath(path)) from error
-        raise StudyError(f"{path} cannot be used as a file of answers: {error}") from error
+        raise StudyError(
+            f"{path} cannot be read or written as a file of answers ({error}); restore it from a copy"
+        ) from error
 
 
 def _opened(path: Path, plan: Plan, *, simulated: bool, journal: str) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
     db.execute(f"PRAGMA journal_mode={journal}")
-    db.execute("PRAGMA synchronous=FULL")  # an answer is on the disk before the next item is shown
-    db.execute("PRAGMA secure_delete=ON")  # what is withdrawn is overwritten
+    db.execute("PRAGMA synchronous=FULL")  # an answer reaches the disk before the next item is shown
+    db.execute("PRAGMA secure_delete=ON")  # deleted answers are overwritten
     db.execute("BEGIN IMMEDIATE")
     if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
         for statement in filter(str.strip, _SCHEMA.split(";")):
@@ -139,27 +140,30 @@ def _opened(path: Path, plan: Plan, *, simulated: bool, journal: str) -> sqlite3
     if said.get("plan") != plan.fingerprint:
         db.close()
         raise StudyError(
-            f"{path} holds answers to another plan; items, orders and pictures must stay as they were when the first "
-            "answer came. Restore plan.toml, or make a new study"
+            f"{path} holds answers to another plan; items, orders and pictures must not change after the first "
+            "answer; restore plan.toml, or make a new study"
         )
     if said.get("simulated") != str(int(simulated)):
         db.close()
-        raise StudyError(f"{path} mixes simulated answers with answers of people, and is not used")
+        raise StudyError(
+            f"{path} mixes simulated answers with answers of people, and is refused; remove it, or restore the right "
+            f"file"
+        )
     return db
 
 
 def read_answers(folder: Path, plan: Plan, *, simulated: bool = False) -> list[Row]:
-    """Return all answers of subjects that have not withdrawn, by subject and trial.
+    """Return all answers of subjects who have not withdrawn, ordered by subject and trial.
 
     Raises
     ------
     StudyError
-        There is no file of answers, or it does not belong to the plan.
+        There are no answers, or they do not belong to the plan.
     """
     path = folder / (SIMULATED if simulated else FILE)
     if not path.is_file():
         how = f"sshbench study simulate {folder}" if simulated else f"sshbench study serve {folder}"
-        raise StudyError(f"{path}: there are no answers yet; collect some with {how}")
+        raise StudyError(f"{path}: there are no answers yet; collect answers with {how}")
     db = open_answers(folder, plan, simulated=simulated)
     try:
         rows = db.execute("SELECT subject, trial, answer, milliseconds FROM answers ORDER BY subject, trial").fetchall()
@@ -174,14 +178,14 @@ def read_answers(folder: Path, plan: Plan, *, simulated: bool = False) -> list[R
 
 
 def read_model(folder: Path, plan: Plan) -> str:
-    """Return what the simulated answers of a study were drawn from, in one sentence."""
+    """Return the model of the simulated answers of a study, in one sentence."""
     with naming(folder / SIMULATED), closing(open_answers(folder, plan, simulated=True)) as db:
         found = db.execute("SELECT value FROM meta WHERE key = 'model'").fetchone()
     return str(found[0]) if found else "The model is not known."
 
 
 def state_of(db: sqlite3.Connection, plan: Plan, subject: int) -> State:
-    """Return where a subject is."""
+    """Return the stage of a subject."""
     row = db.execute("SELECT consent, screen, withdrawn FROM subjects WHERE subject = ?", (subject,)).fetchone()
     if row is not None and row[2] is not None:
         return State("withdrawn", 0)
@@ -194,7 +198,7 @@ def state_of(db: sqlite3.Connection, plan: Plan, subject: int) -> State:
 
 
 def agree(db: sqlite3.Connection, plan: Plan, subject: int, version: str, now: float) -> State:
-    """Store that a subject agrees to the consent text of a version."""
+    """Store that a subject agrees to a version of the consent text."""
     state = state_of(db, plan, subject)
     if state.stage in ("withdrawn", "done"):
         raise Refused(410, "You have finished or withdrawn already.")
@@ -209,9 +213,9 @@ def agree(db: sqlite3.Connection, plan: Plan, subject: int, version: str, now: f
 
 
 def set_screen(db: sqlite3.Connection, plan: Plan, subject: int, screen: dict[str, int], now: float) -> State:
-    """Store a subject's screen, which has to have what the plan asks for.
+    """Store a subject's screen, which must meet the plan's requirements.
 
-    A subject who goes on with another device reports the new screen, which takes the place of the old one.
+    If a subject continues on another device, the new screen replaces the old one.
     """
     state = state_of(db, plan, subject)
     if state.stage == "consent":
@@ -233,25 +237,25 @@ def take_answer(
 ) -> State:  # fmt: skip
     """Store an answer to a subject's next trial.
 
-    The same answer to the trial before, sent again because its confirmation was lost, changes nothing and is no error.
-    `clock` says whether `now` tells how long the trial has been shown; answers from a file have the subject's own
-    time alone.
+    If the confirmation was lost and the page sends the same answer to the previous trial again, nothing changes, and
+    there is no error. `clock` says whether `now` measures the time of the trial; answers from a file only have the
+    subject's own time.
 
     Raises
     ------
     Refused
-        409: the trial is not the subject's next one. 410: finished, withdrawn, or the study is over. 422: no possible
-        answer. 425: sooner than the plan's minimum time.
+        With status 409 if the trial is not the subject's next one; 410 if the subject has finished or withdrawn, or the
+        study is over; 422 if the answer is not valid; 425 if the answer comes before the plan's minimum time.
     """
     state = state_of(db, plan, subject)
     trials = plan.trials(subject)
     if state.stage == "withdrawn":
         raise Refused(410, "You have withdrawn. Nothing is stored any more.")
     if not 0 <= trial < len(trials):
-        raise Refused(422, "There is no such question.")
+        raise Refused(422, "This question does not exist.")
     check_answer(plan, trials[trial], answer)
     if not 0 <= milliseconds <= MOST_MILLISECONDS:
-        raise Refused(422, "The time of the answer is not possible.")
+        raise Refused(422, "The time of the answer is not valid.")
     if trial < state.done:
         stored = db.execute(
             "SELECT answer, milliseconds FROM answers WHERE subject = ? AND trial = ?", (subject, trial)
@@ -264,7 +268,7 @@ def take_answer(
     if trial > state.done:
         raise Refused(409, "This question has not been shown yet.")
     if plan.until is not None and datetime.fromtimestamp(now, UTC).date() > plan.until:
-        raise Refused(410, "The study is over. Answers are not taken any more.")
+        raise Refused(410, "The study is over. Answers are no longer accepted.")
     if milliseconds < 1000 * (plan.min_seconds - _EARLY):
         raise Refused(425, "Please look at the pictures a little longer.")
     if clock:
@@ -281,12 +285,12 @@ def take_answer(
 
 
 def delete_subject(folder: Path, plan: Plan, subject: int) -> None:
-    """Delete everything that a study holds about a subject, as `withdraw` does.
+    """Delete everything about a subject from a study, as `withdraw` does.
 
     Raises
     ------
     StudyError, OSError
-        The file of answers cannot be used, or there is no space to change it; nothing is deleted.
+        The file of answers cannot be used, or there is no space to change it; then nothing is deleted.
     """
     with naming(folder / FILE), closing(open_answers(folder, plan)) as db:
         db.execute("BEGIN IMMEDIATE")
@@ -296,7 +300,7 @@ def delete_subject(folder: Path, plan: Plan, subject: int) -> None:
 
 
 def withdraw(db: sqlite3.Connection, plan: Plan, subject: int, now: float) -> State:
-    """Delete everything that is stored about a subject; only that the subject has withdrawn is kept."""
+    """Delete everything that is stored about a subject, except for the fact of the withdrawal."""
     db.execute("DELETE FROM answers WHERE subject = ?", (subject,))
     db.execute("DELETE FROM subjects WHERE subject = ?", (subject,))
     db.execute("INSERT INTO subjects (subject, withdrawn) VALUES (?, ?)", (subject, now))
@@ -304,10 +308,10 @@ def withdraw(db: sqlite3.Connection, plan: Plan, subject: int, now: float) -> St
 
 
 def check_answer(plan: Plan, trial: Trial, answer: Any) -> None:
-    """Refuse what is no answer to a trial.
+    """Refuse an invalid answer to a trial.
 
-    Answers are: with `acr` a score from 0 to 4; with `pairs` `"first"`, `"second"` or `"tie"`, by the place on the
-    screen; with `rank` the places on the screen from best to worst.
+    An answer is, with `acr`, a score from 0 to 4; with `pairs`, `"first"`, `"second"` or `"tie"`, by the position on
+    the screen; with `rank`, the positions on the screen from best to worst.
     """
     if plan.design == "acr":
         good = type(answer) is int and 0 <= answer <= 4
@@ -320,19 +324,19 @@ def check_answer(plan: Plan, trial: Trial, answer: Any) -> None:
             and sorted(answer) == list(range(len(trial.shown)))
         )
     if not good:
-        raise Refused(422, "This is no possible answer.")
+        raise Refused(422, "This answer is not valid.")
 
 
 def empty_journal(db: sqlite3.Connection) -> None:
-    """Move everything from the journal into the file, so that what was deleted is in neither."""
-    with suppress(sqlite3.OperationalError):  # a reader holds the journal; the next call does it
+    """Move the journal into the file, so that deleted answers are in neither."""
+    with suppress(sqlite3.OperationalError):  # a reader holds the journal; the next call moves it
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 class Writer:
-    """Runs steps on one connection in a thread of its own; steps that wait together share a commit."""
+    """Runs steps on one connection in a separate thread; waiting steps share a commit."""
 
-    MOST = 256  # steps in one commit
+    MOST = 256  # largest number of steps in a commit
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -342,16 +346,16 @@ class Writer:
         self._thread.start()
 
     def submit(self, step: Callable[[sqlite3.Connection], T]) -> Future[T]:
-        """Run a step; its result or error is there after the commit.
+        """Run a step; its result or error is available after the commit.
 
-        A step that raises `Refused` must have changed nothing. Where the commit fails, all steps of it fail.
+        A step that raises `Refused` must not have changed anything. If the commit fails, all its steps fail.
         """
         future: Future[T] = Future()
         self._steps.put((step, future))
         return future
 
     def close(self) -> None:
-        """Finish the steps that wait, and end."""
+        """Finish the waiting steps and stop the thread."""
         self._steps.put(None)
         self._thread.join()
         self._db.close()

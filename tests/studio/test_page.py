@@ -305,7 +305,7 @@ def test_methods_without_weights_are_shown_disabled_with_the_way_to_get_them(
     address, one = opened
     page, errors = open_page(one, "desktop")
     begin(page, address)
-    page.get_by_text("Methods whose weights are not here").click()
+    page.get_by_text("Methods whose weights are not installed").click()
     choice = page.get_by_role("checkbox", name="pct-net")
     assert choice.is_disabled()
     note = page.locator(f"#{choice.get_attribute('aria-describedby')}")
@@ -533,7 +533,7 @@ def test_a_page_that_is_opened_later_offers_the_last_session(opened: tuple[str, 
     begin(page, address)
     first = page.url
     page.goto(address)
-    page.get_by_role("link", name="Go on with your last session").click()
+    page.get_by_role("link", name="Continue your last session").click()
     page.wait_for_function("() => window.studio?.app.foreground")
     settled(page)
     assert page.url == first

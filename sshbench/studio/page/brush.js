@@ -1,4 +1,4 @@
-// A mask of grey bytes that is painted with a soft round brush. A stroke does not add up where it crosses itself.
+// A mask of grey bytes and a soft round brush. A stroke does not accumulate where it crosses itself.
 
 const MOST_UNDO = 12;
 
@@ -16,7 +16,7 @@ export class Mask {
     this.stroke = { erase, before: this.bytes.slice(), cover: new Uint8Array(this.bytes.length), last: null };
   }
 
-  // A dab, and all between it and the last one; returns the rows that changed, [top, bottom].
+  // Paint a dab and the line from the previous dab; return the changed rows, [top, bottom].
   to(x, y, radius, softness) {
     const last = this.stroke.last ?? [x, y], far = Math.hypot(x - last[0], y - last[1]);
     const count = Math.max(1, Math.ceil(far / Math.max(radius / 4, 0.5)));

@@ -1,7 +1,7 @@
-// Draws the same as gl.js where there is no WebGL2 or a slow one, in plain JavaScript: the nearest pixel of the photograph,
-// or of a copy of half, a quarter, ... of its size, in place of filtered ones.
+// Draws the same picture as gl.js in plain JavaScript, if WebGL2 is missing or slow: with the nearest pixel of the
+// photograph, or of a copy of a half, a quarter, ... of its size, in place of filtered pixels.
 
-// Sends RGBA bytes through a LUT of floats, red varying fastest, and writes RGBA bytes; trilinear, as the server's.
+// Applies a LUT of floats, red varying fastest, to RGBA bytes; trilinear, as on the server.
 export function mapPixels(values, points, pixels, out) {
   const last = points - 1, row = 3 * points, plane = row * points;
   for (let i = 0; i < pixels.length; i += 4) {
@@ -25,7 +25,7 @@ export function mapPixels(values, points, pixels, out) {
 
 const MOST = 800_000; // pixels that are drawn; a larger canvas is drawn at a lower resolution and enlarged
 
-// The pixels of an image at falling sizes, each half of the one before.
+// The pixels of an image at decreasing sizes, each half of the previous one.
 function levelsOf(bitmap) {
   const levels = [];
   let source = bitmap, width = bitmap.width, height = bitmap.height;
@@ -40,7 +40,7 @@ function levelsOf(bitmap) {
 
 const levelFor = (levels, texels) => Math.min(Math.max(Math.floor(Math.log2(texels) + 0.01), 0), levels.length - 1);
 
-// Where the pixels of a row of a pane lie in a row of an image that covers the picture, in bytes; -1 beside the picture.
+// The byte offsets of a pane's pixels in a row of an image that covers the picture; -1 outside the picture.
 function columnsOf(width, coarse, pane, size, image) {
   const at = new Int32Array(width);
   for (let x = 0; x < width; x++) {

@@ -1,4 +1,4 @@
-// The plane of the picture: where the foreground's pixels lie on the background, and the view on both.
+// The geometry of the picture: the foreground on the background, and the view of both.
 // A matrix [a, b, c, d, e, f] takes (x, y) to (a x + c y + e, b x + d y + f), as in canvas and SVG.
 
 export const multiply = (m, n) => [
@@ -15,12 +15,12 @@ export function inverse(m) {
   return [a, b, c, d, -(a * m[4] + c * m[5]), -(b * m[4] + d * m[5])];
 }
 
-// The scale across and down by which the foreground gets a whole number of pixels, as on the server.
+// The horizontal and vertical scale that give the foreground a whole number of pixels, as on the server.
 export const wholeScale = (size, scale) => [
   Math.max(1, Math.round(size.width * scale)) / size.width, Math.max(1, Math.round(size.height * scale)) / size.height,
 ];
 
-// The point that the object turns about, on the background: the centre of the mask's box, mirrored and scaled.
+// The centre of rotation on the background: the centre of the mask's box, mirrored and scaled.
 export function pivotOf(place, size, box) {
   const [sx, sy] = wholeScale(size, place.scale);
   let x = (box.left + box.right) / 2;
@@ -40,7 +40,7 @@ export function toBackground(place, size, box) {
   return multiply(turn, laid);
 }
 
-// A place of another scale whose object keeps its centre.
+// A place with another scale and the same centre of the object.
 export function scaledAbout(place, size, box, scale) {
   const [px, py] = pivotOf(place, size, box);
   const other = { ...place, scale };

@@ -67,7 +67,7 @@ void main() {
 
 const UNITS = { background: 0, foreground: 1, mask: 2, lut: 3, alpha: 4, proof: 5 };
 
-// Whether a processor computes what a graphics processor should. Chromium does not count that as a major caveat.
+// Whether WebGL2 is computed in software; Chromium does not report this as a major caveat.
 function isSoftware(gl) {
   const about = gl.getExtension("WEBGL_debug_renderer_info");
   const name = gl.getParameter(about ? about.UNMASKED_RENDERER_WEBGL : gl.RENDERER);
@@ -75,14 +75,14 @@ function isSoftware(gl) {
 }
 
 export class GlRenderer {
-  // fast: refuse a WebGL2 that is computed in software, than which cpu.js is faster.
+  // fast: refuse WebGL2 that is computed in software, because cpu.js is faster.
   constructor(canvas, fast = false) {
     const options = { alpha: false, antialias: false, preserveDrawingBuffer: true, failIfMajorPerformanceCaveat: fast };
     const gl = canvas.getContext("webgl2", options);
-    if (!gl) throw new Error("There is no WebGL2 here.");
+    if (!gl) throw new Error("This browser has no WebGL2.");
     if (fast && isSoftware(gl)) {
       gl.getExtension("WEBGL_lose_context")?.loseContext();
-      throw new Error("WebGL2 is computed in software here.");
+      throw new Error("This browser computes WebGL2 in software.");
     }
     this.gl = gl;
     this.canvas = canvas;
@@ -156,7 +156,7 @@ export class GlRenderer {
     gl.generateMipmap(gl.TEXTURE_2D);
   }
 
-  // A part of the mask that was painted: whole rows, so that the bytes need no copy.
+  // The painted part of the mask, in whole rows, so that the bytes need no copy.
   updateMask(bytes, width, top, bottom) {
     const gl = this.gl;
     gl.activeTexture(gl.TEXTURE0 + UNITS.mask);

@@ -1,11 +1,11 @@
-// The controls beside the picture: each shows a part of the state and says when a person changes it.
+// The controls beside the picture: each shows a part of the state and reports changes.
 
 const one = (selector) => document.querySelector(selector);
 const all = (selector) => [...document.querySelectorAll(selector)];
 
 const FIRST = ["ssh-lut", "ssh", "reinhard", "pitie"]; // methods that are listed at once
 
-// The sentence about a number that a field does not take.
+// The sentence about a number that a field refuses.
 function limitsOf(input, typed) {
   const name = (input.labels?.[0]?.textContent || input.getAttribute("aria-label")).trim(), { min, max } = input;
   const limits = min !== "" && max !== "" ? `goes from ${min} to ${max}` : min !== "" ? `is at least ${min}` : "is a number";
@@ -51,8 +51,8 @@ export class Panel {
     one("#panel").addEventListener("submit", (event) => event.preventDefault());
   }
 
-  // Take the numbers that a person types. Of one that cannot be, the limits are said when the field is left; the value
-  // that holds is then put back.
+  // Read the numbers that a person types. If a number is invalid, the limits are stated when the field loses focus, and
+  // the valid value returns.
   number(input, send) {
     const wrong = () => !Number.isFinite(input.valueAsNumber) || input.validity.rangeUnderflow || input.validity.rangeOverflow;
     input.addEventListener("input", () => { if (!wrong()) send(input.valueAsNumber); });
@@ -80,14 +80,14 @@ export class Panel {
     return { x: value("x"), y: value("y"), width: Math.max(value("width"), 1), height: Math.max(value("height"), 1) };
   }
 
-  // Offer to go on with the session of an earlier page.
+  // Offer to continue the session of an earlier page.
   offer(path) {
     const link = document.createElement("a");
-    Object.assign(link, { href: path, textContent: "Go on with your last session", className: "button" });
+    Object.assign(link, { href: path, textContent: "Continue your last session", className: "button" });
     one("#examples").after(link);
   }
 
-  // Fill in what is the same for the whole session: the methods, the examples and which options there are.
+  // Fill in the parts that stay the same for the session: the methods, the examples and the options.
   begin(state, startExample) {
     for (const element of all("[data-option]")) element.hidden = !this.app.options.has(element.dataset.option);
     one("#examples").replaceChildren(...Object.entries(state.examples).map(([name, title]) => {
@@ -146,7 +146,7 @@ export class Panel {
     return row;
   }
 
-  // Show the state. A field that a person is typing in stays as it is, unless it is `left`.
+  // Show the state. A field with the focus keeps its text, unless it is `left`.
   show(left = null) {
     const app = this.app, set = (element, value) => {
       if (element && (element !== document.activeElement || element === left) && element.value !== String(value)) element.value = value;
@@ -189,7 +189,7 @@ export class Panel {
     for (const button of all("[data-save]")) button.disabled = !ready || app.saving;
     one("#mask-note").textContent = !app.foreground ? "" : app.box?.empty
       ? "The mask is empty: paint over the object, or give a file that is white where the object is."
-      : app.foreground.cutout ? "The transparency of the foreground cuts it out; the mask takes more away." : "";
+      : app.foreground.cutout ? "The foreground is cut out by its transparency; the mask removes more of it." : "";
   }
 
   showFiles() {

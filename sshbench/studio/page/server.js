@@ -1,4 +1,4 @@
-// What the page asks of its server. Each function throws an Error whose message is a sentence for the person.
+// Requests to the server. Each function throws an Error whose message is a sentence for the person.
 
 async function ask(path, options = {}) {
   let answer;
@@ -31,7 +31,7 @@ export const readPicture = async (role) => bitmapOf(await ask(`pictures/${role}`
 
 const bitmapOf = async (answer) => createImageBitmap(await answer.blob(), { premultiplyAlpha: "none", colorSpaceConversion: "none" });
 
-// The picture of a wish as it will be saved, at the size of the screen, and what became of its grain and blur.
+// The final picture of a wish at the size of the screen, and the note about its grain and blur.
 export async function readProof(wish) {
   const answer = await ask("proof", json(wish));
   return { bitmap: await bitmapOf(answer), said: answer.headers.get("x-said") };

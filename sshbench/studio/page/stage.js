@@ -1,4 +1,4 @@
-// The picture: panes of methods side by side, and what mouse, fingers and keys do to them.
+// The picture: panes of methods side by side, and their response to mouse, fingers and keys.
 
 import { CpuRenderer } from "./cpu.js";
 import { apply, inverse, pivotOf, scaledAbout, toBackground } from "./geometry.js";
@@ -9,7 +9,7 @@ const HANDLE = 11; // pixels of the screen within which a handle is met
 const GAP = 2;
 
 export class Stage {
-  // tell: what to call when something was changed here: place(place), reference(box), painted(), choose(method), view().
+  // tell: the callbacks after a change: place(place), reference(box), painted(), choose(method), view().
   constructor(app, tell) {
     this.app = app;
     this.tell = tell;
@@ -59,7 +59,7 @@ export class Stage {
 
   get size() { return this.isMask ? this.app.foreground : this.app.background; }
 
-  // Where the panes are, in pixels of the canvas.
+  // The panes' rectangles, in pixels of the canvas.
   panes() {
     const methods = this.isMask ? [this.app.chosen] : this.app.methods;
     const width = this.canvas.width, height = this.canvas.height, count = Math.max(methods.length, 1);
@@ -137,7 +137,7 @@ export class Stage {
 
   matrix() { return toBackground(this.app.place, this.app.foreground, this.app.box); }
 
-  // From pixels of the picture to pixels of the screen, in a pane.
+  // Convert pixels of the picture to pixels of the screen, in a pane.
   onScreen(pane, [x, y]) {
     return [(pane.left + pane.x + x * pane.zoom) / this.ratio, (pane.top + pane.y + y * pane.zoom) / this.ratio];
   }
@@ -147,7 +147,7 @@ export class Stage {
     return [[box.left, box.top], [box.right, box.top], [box.right, box.bottom], [box.left, box.bottom]].map(([x, y]) => apply(m, x, y));
   }
 
-  // The handle to turn the object by, on the screen: above the middle of its upper edge.
+  // The rotation handle on the screen: above the middle of the object's upper edge.
   turnHandle(pane) {
     const points = this.corners().map((point) => this.onScreen(pane, point));
     const middle = [(points[0][0] + points[1][0]) / 2, (points[0][1] + points[1][1]) / 2];
@@ -211,7 +211,7 @@ export class Stage {
 
   get handles() { return !this.before && this.app.mode === "move" && this.app.showHandles; }
 
-  // What a place on the screen is: its pane, and its pixel of the picture.
+  // The pane and the pixel of the picture at a position on the screen.
   meet(event) {
     const bounds = this.element.getBoundingClientRect(), sx = event.clientX - bounds.left, sy = event.clientY - bounds.top;
     const px = sx * this.ratio, py = sy * this.ratio, panes = this.drawn ?? [];
@@ -227,7 +227,7 @@ export class Stage {
     return u >= left && v >= top && u < right && v < bottom;
   }
 
-  // What a pointer that goes down at a place takes hold of.
+  // The part that a pointer grabs at a position.
   held(place) {
     const app = this.app, near = ([x, y]) => Math.hypot(place.sx - x, place.sy - y) < HANDLE;
     if (app.compare && Math.abs((place.pane.left + place.pane.split) / this.ratio - place.sx) < HANDLE) return "split";

@@ -1,4 +1,4 @@
-// The studio: the state of the page, and how its parts go together.
+// The studio: the state of the page, and the connection of its parts.
 
 import { Mask } from "./brush.js";
 import { boxOf, pivotOf, scaledAbout } from "./geometry.js";
@@ -20,7 +20,7 @@ const app = {
   brush: { size: 60, softness: 0.3, erase: false, box: false }, commands: {},
 };
 
-// Say what just happened, or with `busy` what is being done. The next thing that a person does takes a note away.
+// Show what just happened or, with `busy`, what is being done. The next action of the person removes a note.
 function say(text, busy = false) {
   one("#status").textContent = text;
   say.busy = busy;
@@ -77,9 +77,9 @@ const panel = new Panel(app, {
   say,
 });
 
-// ---- What is asked of the server
+// ---- Requests to the server
 
-// The wish of a method as the server takes it; only options that the server has.
+// The wish of a method for the server, with only the options that the server has.
 function wishFor(method) {
   const { place, reference } = app, wish = { method, at: [place.x, place.y], scale: place.scale };
   for (const name of Object.keys(DEFAULTS)) if (app.options.has(name)) wish[name] = app.wish[name];
@@ -92,12 +92,12 @@ function wishFor(method) {
 
 const ready = () => Boolean(app.foreground && app.background && app.mask && !app.box.empty);
 
-// What a map depends on, as text: a wish, and how often the mask was changed.
+// The key of a map, as text: a wish, and the number of changes of the mask.
 const asked = (wish) => JSON.stringify([wish, app.strokes]);
 
 const under_way = new Map(); // method -> the wish that is asked for, as text
 
-// Ask for the maps of what the page shows. One request a method is under way; what changed meanwhile is asked for next.
+// Request the maps of the visible methods. Each method has one request at a time; later changes are requested next.
 function askForMaps() {
   if (!ready()) {
     for (const method of app.methods) stage.renderer.dropLut(method);
@@ -144,7 +144,7 @@ function sendMask() {
   pending_mask = setTimeout(flushMask, MASK_WAITS);
 }
 
-// Send the mask now if it waits. What is asked for maps anew afterwards: the masks count in the wishes.
+// Send the mask now if it waits. Maps are requested again afterwards, because wishes depend on the mask.
 function flushMask() {
   if (pending_mask === null) return;
   clearTimeout(pending_mask);
@@ -155,7 +155,7 @@ function flushMask() {
   askForMaps();
 }
 
-// Send a mask, and take the box of the object that the server finds in it, as for the picture that is saved.
+// Send a mask, and use the object's box that the server finds in it, as for the saved picture.
 async function takeBox(mask) {
   const told = (await server.sendMask(mask.bytes.slice())).mask;
   if (mask !== app.mask || pending_mask !== null) return;
@@ -184,7 +184,7 @@ async function upload(role, file) {
   }
 }
 
-// Let the server find the mask: of people, or of what a box holds.
+// Let the server find the mask: of people, or of the object in a box.
 async function findMask(request) {
   loading += 1;
   say("Looking for the object …", true);
@@ -197,7 +197,7 @@ async function findMask(request) {
     app.mask.undone = [...before.undone, before.bytes].slice(-12);
     app.strokes += 1;
     changed();
-    say("The mask is found; paint to mend it.");
+    say("A mask was found; paint to correct it.");
   } catch (error) {
     say("");
     complain(error);
@@ -220,7 +220,7 @@ async function startExample(name) {
   }
 }
 
-// Take what the server says of the session, and fetch those of its pictures that changed.
+// Read the state of the session from the server, and fetch the pictures that changed.
 async function take(state, changedRoles) {
   const { foreground = null, background = null } = state.pictures;
   if (changedRoles.includes("foreground") && foreground) {
@@ -270,7 +270,7 @@ async function save(kind) {
   }
 }
 
-// Show the server's own picture where the wish has what is more than a map of colours.
+// Show the server's picture if the wish has effects beyond a colour map.
 async function prove() {
   const method = app.chosen, wish = wishFor(method), text = asked(wish);
   if (!app.unseen.some((name) => app.wish[name] !== DEFAULTS[name]) || app.mode === "mask" || !ready()) return;
@@ -299,7 +299,7 @@ function proveSoon() {
   }, PROOF_WAITS);
 }
 
-// ---- What a person changes
+// ---- Changes by the person
 
 function changed() {
   app.proof = null;
@@ -337,7 +337,7 @@ function flip() {
   changePlace({ ...other, x: place.x + before - after });
 }
 
-// Put the object into the middle; at first also at a size that fits.
+// Move the object to the centre; the first time also at a size that fits.
 function centre(fitting = false) {
   const { foreground, background, box } = app;
   if (!foreground || !background) return;
@@ -392,7 +392,7 @@ function changeBrush(part) {
   stage.refresh();
 }
 
-// The mask was painted: rows that changed, or null for all of it; done when a stroke ends.
+// The mask was painted: the changed rows, or null for all rows; `done` at the end of a stroke.
 function changeMask(rows, done) {
   const { mask } = app;
   if (rows && rows[1] > rows[0]) stage.renderer.updateMask(mask.bytes, mask.width, rows[0], rows[1]);
@@ -433,7 +433,7 @@ function showCommand() {
   one("#command").value = (app.commands[app.chosen] ?? "").replace(/ picture\.png /, ` picture${suffix} `).replace(/ layer\.png /, ` layer${layer} `);
 }
 
-// ---- Files that are dropped
+// ---- Dropped files
 
 function listenToDrops() {
   const drops = one("#drops"), zones = [...drops.children];
@@ -473,7 +473,7 @@ function listenToView() {
 
 // ---- The start
 
-// Take up a wish that the session had, so that a page that is loaded again goes on.
+// Restore the wish of the session, so that a reloaded page continues.
 function resume(wish) {
   for (const name of Object.keys(DEFAULTS)) if (name in wish) app.wish[name] = wish[name];
   app.methods = [wish.method];
@@ -487,14 +487,14 @@ function resume(wish) {
 
 const LAST = "sshbench-studio-session";
 
-// Keep this session's address, so that a page that is opened later can go on with it.
+// Keep this session's address, so that a later page can continue the session.
 function remember() {
   try {
     localStorage.setItem(LAST, location.pathname);
   } catch { /* the browser keeps nothing: then the address alone leads back */ }
 }
 
-// Offer the last session, where the server still has it.
+// Offer the last session if the server still has it.
 async function offerLast() {
   let last = null;
   try {
@@ -536,7 +536,7 @@ async function start() {
   document.body.dataset.started = "yes";
 }
 
-// For tests and for the console: settled says whether all that is shown is what was asked for.
+// For tests and the console: `settled` says whether the page shows everything that was requested.
 const settled = () => !under_way.size && !loading && proof_timer === null && !pending_mask && !app.saving && !stage.waiting && document.body.dataset.started === "yes";
 window.studio = { app, stage, settled };
 start();

@@ -1,5 +1,5 @@
 "use strict";
-// The page of a subject. It asks a backend (the server, or the data in a static page) where the subject is, and shows that.
+// The page of a subject. A backend (the server, or the data in a static page) states the subject's stage, which the page shows.
 
 const root = document.getElementById("root");
 const embedded = document.getElementById("embedded");
@@ -44,7 +44,7 @@ function serverBackend() {
         const said = await response.json().catch(() => ({}));
         throw new Refusal(response.status, said.error || "The server did not accept this.");
       }
-      toast("There is no connection to the server. Your answer is kept, and is sent again.");
+      toast("There is no connection to the server. Your answer is kept and will be sent again.");
       await pause(wait);
     }
   }
@@ -110,7 +110,7 @@ function load(code) {
 async function loadSurely(code) {
   for (let wait = 500; ; wait = Math.min(wait * 2, 15000)) {
     try { const image = await load(code); toast(null); return image.cloneNode(); } catch {
-      toast("A picture could not be loaded. It is tried again.");
+      toast("A picture could not be loaded. The page tries again.");
       await pause(wait);
     }
   }
@@ -217,7 +217,7 @@ async function step(action) { // runs an action of the backend, and shows what f
     if (!(error instanceof Refusal)) throw error;
     if (error.status === 425) { toast(error.message); await pause(1000); }
     if (error.status === 404) return card("This link does not work", make("p", {}, error.message));
-    if (error.status === 422 && study) return card("This cannot go on", make("p", { className: "error" }, error.message), button("Try again", start, "main"));
+    if (error.status === 422 && study) return card("The study cannot continue", make("p", { className: "error" }, error.message), button("Try again", start, "main"));
     go(await backend.state());
     if (error.status !== 425) { toast(error.message); setTimeout(() => toast(null), 4000); }
   }
@@ -299,8 +299,8 @@ function instruct(told) {
         pairs: ["Answer with the buttons or the keys ", "A", ", ", "B", " and ", "=", " (equal)."],
         rank: ["Click the pictures from the best to the worst, or press their letters; ", "Backspace", " takes one back, and ", "Enter", " confirms."] }[study.design]];
   const list = make("ul", {}, ...how.map((parts) => make("li", {}, ...parts.map((part, k) => k % 2 ? make("kbd", {}, part) : part))),
-    make("li", {}, "You may stop at any time and go on later with the same link."));
-  if (embedded) list.lastChild.textContent = "You may stop at any time and go on later with this page in the same browser.";
+    make("li", {}, "You may stop at any time and continue later with the same link."));
+  if (embedded) list.lastChild.textContent = "You may stop at any time and continue later with this page in the same browser.";
   const begin = async (fill) => {
     if (fill) await document.documentElement.requestFullscreen().catch(() => {});
     askTrial(told);
@@ -425,8 +425,8 @@ function toggleFull() {
 
 function stop(told) {
   const dialog = make("dialog", {},
-    make("p", {}, embedded ? "You may close this page and go on later in the same browser. Everything you answered is kept."
-      : "You may close this page and go on later with the same link, also on another device. Everything you answered is kept."),
+    make("p", {}, embedded ? "You may close this page and continue later in the same browser. All your answers are kept."
+      : "You may close this page and continue later with the same link, also on another device. All your answers are kept."),
     make("div", { className: "row" }),
     button("Go on", () => dialog.close(), "main"), " ",
     button("Withdraw from the study", () => { dialog.close(); reallyWithdraw(told); }, "quiet"));
@@ -456,7 +456,7 @@ function saveFile() {
 function thank(told) {
   if (document.fullscreenElement) document.exitFullscreen().catch(() => {});
   const saved = embedded ? [
-    make("p", {}, "One thing is left to do: save the file with your answers, and send it to those who invited you."),
+    make("p", {}, "One step is left: save the file with your answers, and send it to those who invited you."),
     make("div", { className: "row" }, button("Save my answers", saveFile, "main"))]
     : [make("p", {}, "All your answers are stored. You may close this page.")];
   card("Thank you", make("p", {}, `You have answered all ${told.trials} questions.`), ...saved,
@@ -466,13 +466,13 @@ function thank(told) {
 function withdrawn() {
   if (document.fullscreenElement) document.exitFullscreen().catch(() => {});
   card("You have withdrawn", make("p", {}, embedded
-    ? "Your answers were deleted from this browser. If you have sent a file before, please save this one and send it too, so that the answers in it are deleted."
+    ? "Your answers were deleted from this browser. If you have already sent a file, please save this file and send it, too, so that your answers are deleted there."
     : "Everything that was stored about you was deleted. You may close this page. Thank you for your time."),
   embedded ? make("div", { className: "row" }, button("Save the withdrawal", saveFile)) : null);
 }
 
 function over() {
-  card("The study is over", make("p", {}, "Answers are not taken any more. Thank you for your interest."));
+  card("The study is over", make("p", {}, "Answers are no longer accepted. Thank you for your interest."));
 }
 
 async function start() { await step(() => backend.state()); }

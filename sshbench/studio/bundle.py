@@ -26,7 +26,7 @@ def made_names(suffix: str) -> tuple[str, str, str]:
 
 
 def bundle_names(given: Mapping[str, str], *, mask: bool) -> dict[str, str]:
-    """Return the names that a bundle gives a visitor's files, no two of them equal, and none that of another file.
+    """Return distinct names for a visitor's files in a bundle, none of which is the name of another file.
 
     Parameters
     ----------

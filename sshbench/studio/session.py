@@ -238,10 +238,10 @@ class Session:
             return self._map(wish).finished(amount, wish.finish()).to_lut()
 
     def proof(self, wish: Wish) -> tuple[bytes, str, str]:
-        """Return the composite of a wish as `harmonize` makes it, of copies of the screen's size, and its media type.
+        """Return the composite of a wish at the size of the screen, made by `harmonize`, and its media type.
 
-        The last value says what became of the grain and the blur, if the wish asks for them. The page shows the picture
-        where a wish has what acts on more than colours, such as a shadow.
+        The last value is a note on the grain and the blur, if the wish requests them. The page shows this picture if a
+        wish has effects beyond colour, such as a shadow.
 
         Raises
         ------
@@ -431,7 +431,7 @@ class Session:
         return harmonize(paths[0], paths[1], self._mask_for(), **arguments)
 
     def _names(self) -> dict[str, str]:
-        """Return the names that a bundle gives the files, no two of them equal."""
+        """Return distinct names for the files of a bundle."""
         return bundle_names({role: self._picture(role).name for role in ROLES}, mask=self._mask_for() is not None)
 
     def _bundle(self, path: Path, result: Harmonized, wish: Wish, suffix: str) -> None:

@@ -113,7 +113,7 @@ def command(wish: Wish, foreground: str, background: str, mask: str | None, outp
     foreground, background, mask
         Names of files.
     outputs
-        Option -> name of a file, or None for a switch, such as `{"-o": "picture.png", "--overwrite": None}`.
+        The file name of each option, or None for a switch, such as `{"-o": "picture.png", "--overwrite": None}`.
     """
     words = ["sshbench", "harmonize", "--foreground", foreground, "--background", background]
     words += [] if mask is None else ["--mask", mask]

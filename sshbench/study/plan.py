@@ -196,7 +196,7 @@ class Plan(_Model):
 
     @cached_property
     def fingerprint(self) -> str:
-        """Return a hash of everything that answers depend on: the items, their pictures and order, but not the texts."""
+        """Return a hash of everything that answers depend on: items, pictures and their order, but not the texts."""
         kept = {"id", "design", "reference", "methods", "images", "pictures", "items", "subjects"}
         text = json.dumps(self.model_dump(mode="json", include=kept), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -272,7 +272,9 @@ def read_plan(folder: Path) -> Plan:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the plan"
-        raise StudyError(f"{path}: {where}: {first['msg']}; correct it, or make the study again") from error
+        raise StudyError(
+            f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}; correct it, or make the study again"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise StudyError(f"{path} is not valid TOML ({error}); correct it, or make the study again") from error
 

@@ -48,7 +48,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class State:
-    """The stage of a subject (`consent`, `screen`, `trial`, `done` or `withdrawn`), and how many trials are answered."""
+    """The stage of a subject, `consent`, `screen`, `trial`, `done` or `withdrawn`, and the count of answered trials."""
 
     stage: str
     done: int

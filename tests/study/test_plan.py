@@ -80,7 +80,7 @@ def test_sides_are_balanced_over_the_study(tmp_path: Path) -> None:
         ("format = 1", "format = = 1", "not valid TOML"),
         ("order = [", "order = [9999, ", "subject 0 has an order that does not fit"),
         ('kind = "main"', 'kind = "main", run = "rm"', "run"),
-        ('shown = ["soft"]', 'shown = ["other"]', "no such picture"),
+        ('shown = ["soft"]', 'shown = ["other"]', "has no picture"),
     ],
 )
 def test_a_damaged_plan_is_one_sentence(tmp_path: Path, before: str, after: str, says: str) -> None:

@@ -91,9 +91,9 @@ def test_answers_come_back_whole_and_once(tmp_path: Path, design: str) -> None:
         ({"screen": {"width": 100}}, "not a file of answers: screen"),
         ({"run": "rm"}, "not a file of answers: run"),
         ({"format": "x"}, "not a file of answers: format"),
-        ({"answers": [{"answer": 9, "milliseconds": 1500}]}, "no possible answer"),
-        ({"answers": [{"answer": 1, "milliseconds": -5}]}, "not possible"),
-        ({"answers": [{"answer": 1, "milliseconds": 1500}] * 999}, "no such question"),
+        ({"answers": [{"answer": 9, "milliseconds": 1500}]}, "answer is not valid"),
+        ({"answers": [{"answer": 1, "milliseconds": -5}]}, "time of the answer is not valid"),
+        ({"answers": [{"answer": 1, "milliseconds": 1500}] * 999}, "question does not exist"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused_whole(tmp_path: Path, changes: dict[str, Any], says: str) -> None:

@@ -172,7 +172,7 @@ def test_answers_to_another_plan_are_refused(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="another plan"):
         open_answers(tmp_path / "s", other)
     (tmp_path / "t" / "answers.sqlite").write_bytes(b"no database" * 100)
-    with pytest.raises(StudyError, match="cannot be used"):
+    with pytest.raises(StudyError, match="cannot be read or written"):
         open_answers(tmp_path / "t", other)
 
 

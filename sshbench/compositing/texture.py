@@ -325,7 +325,8 @@ def match_grain(scene: Scene, paint: Paint, seed: int = SEED) -> tuple[Paint, Le
     red, green, blue = (float(level) for level in missing)
     if not missing.any():
         behind_has, front_has = (float(np.sqrt((levels**2).mean())) for levels in (aim.levels, own_level))
-        compared = f"grain of {behind_has:.1f} codes against {front_has:.1f}"
+        own_said = f"{front_has:.1f}" if front_has <= _MOST_GRAIN else f"more than {_MOST_GRAIN:g}"  # it is texture
+        compared = f"grain of {behind_has:.1f} codes against {own_said}"
         why = f"the background is as smooth as the foreground, or smoother ({compared})"
         return paint, (red, green, blue), why
     alike = aim.covariance / np.maximum(np.outer(aim.levels, aim.levels), 1e-12)

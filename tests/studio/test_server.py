@@ -198,6 +198,27 @@ def test_the_page_turns_a_cutout_about_the_point_that_the_saved_picture_turns_it
     assert page.post("mask", content=bytes(painted.size)).json()["mask"]["box"] is None
 
 
+def test_the_server_s_preview_of_a_turned_cutout_lies_where_the_saved_picture_does(page: Page) -> None:
+    times = 5  # larger than what the preview is made of
+    down, across = np.mgrid[: 200 * times, : 300 * times] / times
+    alpha = np.clip(40 * (1.1 - np.hypot((down - 110) / 70, (across - 140) / 110)), 0, 1) * 255
+    cutout = np.dstack([np.full((*alpha.shape, 3), (230, 40, 40)), alpha])
+    page.upload("background", png(np.full((400 * times, 600 * times, 3), 40)))
+    page.upload("foreground", png(cutout))
+    painted = np.where(down < 45, 0, np.clip(3 * across - 200, 0, 255)).astype(np.uint8)
+    page.post("mask", content=painted.tobytes())
+    wish = {"method": "reinhard", "at": [750, 500], "rotate": 140, "strength": 0, "lightness": 0, "colour": 0}
+    made = page.post("save", json={**wish, "kind": "picture"}).json()
+    answers = page.post("proof", json=wish), page.get(f"saved/{made['file']}")
+    preview, saved = (np.asarray(Image.open(io.BytesIO(one.content)).convert("RGB"))[..., 0] - 40.0 for one in answers)
+    assert preview.shape != saved.shape
+    middles = []
+    for weight in (preview, saved):
+        places = (np.mgrid[: weight.shape[0], : weight.shape[1]] + 0.5) * 600 * times / weight.shape[1]
+        middles.append([(weight * place).sum() / weight.sum() for place in places])
+    assert np.abs(np.subtract(*middles)).max() < 0.5
+
+
 def extent_of(mask: Any) -> tuple[int, int, int, int]:
     """The box of what a mask has above 1/32, computed anew."""
     down, across = np.nonzero(mask > 255 / 32)

@@ -168,7 +168,7 @@ def summarise(
     ------
     RecordsError
         There are records of several benchmarks or protocols, a metric that none of them has, or nothing to weight by
-        (`strata`).
+        (`strata`); or records of different pixels under one id, or of LPIPS by different weights.
     """
     records = chosen(one_of(records), methods, ceilings=ceilings)
     there = list(dict.fromkeys(name for record in records for name in record.metrics))
@@ -179,6 +179,7 @@ def summarise(
     names = list(metrics) if metrics else names
     if sort:
         names = [sort, *(name for name in names if name != sort)]
+    _check_comparable(records, names)
 
     groups: dict[str, list[Record]] = {}
     for record in records:
@@ -209,6 +210,26 @@ def summarise(
         strata={name: {part: len(set(members)) for part, members in parts.items()} for name, parts in strata.items()},
         weighting=Weighting(weight_to, tuple(map(len, parts))) if weight_to else None,
     )
+
+
+def _check_comparable(records: Sequence[Record], metrics: Sequence[str]) -> None:
+    """Refuse records that were measured on different images under one id, or with different weights of LPIPS."""
+    images: dict[str, Record] = {}
+    nets: dict[str, tuple[str, str]] = {}
+    for record in records:
+        first = images.setdefault(record.id, record) if record.input_hash else record
+        if first.input_hash != record.input_hash:
+            raise RecordsError(
+                f"{record.id} has other pixels in the records of {record.method} than in those of {first.method}, so "
+                "that they do not compare; run evaluate again on one copy of the benchmark, or leave one of them out"
+            )
+        for name, _, weights in (part.partition("=") for part in record.lpips_hash.split()):
+            known, method = nets.setdefault(name, (weights, record.method))
+            if known != weights and name in metrics:
+                raise RecordsError(
+                    f"{name} of {record.method} and {method} was computed with different weights, so that they do not "
+                    "compare; run evaluate again, or choose other --metrics"
+                )
 
 
 def chosen(records: Sequence[Record], methods: Iterable[str] | None, *, ceilings: bool = True) -> list[Record]:

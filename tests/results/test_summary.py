@@ -135,6 +135,32 @@ class TestSummary:
         assert row(summarise(records), "x").trained_by == "sshbench and authors"
 
 
+class TestOtherImages:
+    def of(self, method: str, **more: str) -> list[Record]:
+        return [replace(record, **more) for record in records_of(method, GOOD.tolist())]
+
+    def test_other_pixels_under_one_id_are_not_compared(self) -> None:
+        mixed = [*self.of("old", input_hash="1"), *self.of("new", input_hash="2")]
+        with pytest.raises(
+            RecordsError, match=r"a/0 has other pixels in the records of new than in those of old, so that"
+        ):
+            summarise(mixed)
+        assert summarise(mixed, methods={"new": ""}).images == len(GOOD)
+
+    def test_records_that_state_no_pixels_compare_with_all(self) -> None:
+        assert len(summarise([*self.of("theirs"), *self.of("ours", input_hash="1"), *self.of("other")]).rows) == 3
+
+    def test_lpips_by_other_weights_is_not_compared(self) -> None:
+        records = [
+            replace(record, metrics={"psnr": 20.0, "lpips": 0.1})
+            for method, weights in (("old", "1"), ("new", "2"))
+            for record in self.of(method, lpips_hash=f"lpips={weights}")
+        ]
+        with pytest.raises(RecordsError, match="lpips of new and old was computed with different weights"):
+            summarise(records)
+        assert len(summarise(records, metrics=["psnr"]).rows) == 2
+
+
 class TestCells:
     def test_the_leading_table(self) -> None:
         table = tables(summarise(RECORDS))[0]

@@ -108,6 +108,18 @@ def test_points_that_no_colour_touches_keep_the_identity() -> None:
     assert np.allclose(apply_lut(source[None].astype(np.float32), lut, layout="HWC")[0], source * 0.5, atol=1e-4)
 
 
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
+def test_points_that_a_colour_touches_faintly_stay_near_the_identity(scale: float) -> None:
+    """However large the weights are, as only their relations count."""
+    source = np.concatenate([0.2 * colours(500), [[0.5004, 0.5004, 0.5004]]])
+    target = source * 0.5
+    values = fit_lut(source, target, size=9, weights=np.full(501, scale)).values
+    assert values is not None
+    assert values[4, 4, 4] == pytest.approx([0.2502] * 3, abs=5e-3)  # what the last colour says
+    assert values[5, 5, 5] == pytest.approx([0.625] * 3, abs=2e-3)  # of which it has a share of 3e-8
+    assert values[8, 8, 8] == pytest.approx([1.0] * 3)
+
+
 @pytest.mark.parametrize(
     ("source", "target", "weights"),
     [

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from sshbench.errors import suggestion
-from sshbench.file_names import of_one_split
+from sshbench.file_names import of_one_split, same_name
 from sshbench.images.cells import cell_bytes
 from sshbench.images.opening import MAX_BYTES, ImageFileError
 from sshbench.pieces import Pieces
@@ -183,6 +183,8 @@ def _survey(found: Found, names: list[str]) -> tuple[list[int], dict[str, bool],
     for name in names:
         try:
             count, here, sets = _SURVEYS[found.kind](found, name)
+        except SourceError:
+            raise
         except Exception as error:  # every library has errors of its own
             text = " ".join(str(error).split())[:200]
             raise SourceError(f"{found.root}/{name} is damaged or not a {found.kind} file ({text})") from error
@@ -298,12 +300,16 @@ Members = dict[str, tuple[int, int]]  # suffix to offset and size
 def _tar_index(found: Found, name: str) -> tuple[list[str], list[Members]]:
     """Return the samples of a WebDataset file: the members whose names agree up to the first dot of the last part."""
     samples: dict[str, Members] = {}
+    spelled: dict[tuple[str, str], str] = {}
     with found.open(name) as file, tarfile.open(fileobj=file, mode="r:") as tar:
         for member in tar:
             folder, _, last = member.name.rpartition("/")
             stem, dot, suffix = last.partition(".")
             if member.isreg() and dot and stem:
-                key = f"{folder}/{stem}" if folder else stem
+                key = same_name(f"{folder}/{stem}" if folder else stem)
+                first = spelled.setdefault((key, suffix), member.name)
+                if first != member.name:  # a repeated name is an update, as of tar's --append
+                    raise SourceError(f"{found.root}/{name} has {key}.{suffix} in two forms of Unicode; rename one")
                 samples.setdefault(key, {})[suffix.lower()] = member.offset_data, member.size
     return list(samples), list(samples.values())
 
@@ -328,7 +334,7 @@ class _Tar:
         return self.keys[k]
 
     def place(self, row: str) -> int | None:
-        return self.places.get(row)
+        return self.places.get(same_name(row))
 
     def value(self, k: int, column: str) -> bytes | None:
         suffix = next((one for one in column.split(";") if one in self.members[k]), None)

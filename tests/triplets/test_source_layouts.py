@@ -122,6 +122,16 @@ def test_names_are_the_same_in_either_form_of_unicode(tmp_path: Path) -> None:
     assert len({both.row_id(0), both.row_id(1)}) == 2
 
 
+def test_names_in_a_webdataset_are_the_same_in_either_form_of_unicode(tmp_path: Path) -> None:
+    members = {"a/cafe\u0301.png": encoded(7), "a/café.mask.png": encoded_mask(7)}
+    source = open_source(_tar(tmp_path / "a.tar", members), column="png", masks="mask.png")
+    assert [source.row_id(k) for k in range(len(source))] == ["a.tar:a/café"]
+    assert source.read_mask(0) is not None
+    assert source.index("a.tar:a/cafe\u0301") == source.index("a.tar:a/café") == 0
+    with pytest.raises(SourceError, match=r"^\S*b\.tar has café\.png in two forms of Unicode; rename one$"):
+        open_source(_tar(tmp_path / "b.tar", {"cafe\u0301.png": encoded(7), "café.png": encoded(8)}))
+
+
 def test_masks_of_two_files_for_one_photograph_are_refused(tmp_path: Path) -> None:
     for name in ("photos/a.png", "masks/a.png", "masks/a.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

@@ -17,7 +17,10 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-COPIED = ("sshbench", "tests", "luts", "realhm", "baselines", "docs", "CMakeLists.txt", "pyproject.toml", "README.md")
+COPIED = (
+    "sshbench", "tests", "tools", "luts", "realhm", "baselines", "docs", "CMakeLists.txt", "pyproject.toml",
+    "README.md",
+)  # fmt: skip
 TESTS = (
     "tests/lut/test_apply.py", "tests/lut/test_arrays.py", "tests/lut/test_operator.py", "tests/lut/test_cube.py",
     "tests/lut/test_cube_write.py", "tests/triplets/test_resize_box.py", "tests/hostile/test_cube.py",

@@ -169,6 +169,20 @@ def test_domains_too_narrow_or_too_wide_for_float32(upper: float, dtype: str) ->
         np.testing.assert_allclose(result[0, :, 0], np.floor(np.add(wanted, 0.5)) if dtype == "uint8" else wanted)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_black_and_white_stay_themselves_where_the_kernels_cannot_resolve_the_domain(dtype: str) -> None:
+    narrow = Lut(values=Lut.identity(5).values, domain=Domain(upper=(1e-40,) * 3))
+    top = np.iinfo(dtype).max
+    assert apply_lut(np.array([[[0, top, 1]]], dtype), narrow, layout="HWC").tolist() == [[[0, top, top]]]
+
+
+def test_a_network_gets_minus_1_to_1_unless_it_is_told_otherwise() -> None:
+    photo = np.array([[[0, 51, 255]]], np.uint8)
+    assert apply_lut_normalized(photo, Lut.identity())[0, :, 0, 0] == pytest.approx([-1, -0.6, 1], abs=1e-6)
+    other = apply_lut_normalized(photo, Lut.identity(), mean=(0.0, 0.1, 0.5), std=(1.0, 0.5, 0.25))
+    assert other[0, :, 0, 0] == pytest.approx([0, 0.2, 2], abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

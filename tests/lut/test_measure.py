@@ -62,3 +62,4 @@ def test_greys_are_looked_at_over_the_domain() -> None:
     beyond = np.array([[0.2], [0.6], [0.4]]).repeat(3, 1)  # at 0, 1 and 2
     assert not keeps_grey_order(Lut(shaper_values=beyond, shaper_domain=Domain(upper=(2.0,) * 3)))
     assert keeps_grey_order(Lut(shaper_values=beyond[:2]))
+    assert keeps_grey_order(Lut(shaper_values=np.full((2, 3), 0.5)))  # all greys alike

@@ -32,6 +32,14 @@ def test_difference_peaks_at_the_points_that_are_lost() -> None:
     assert largest_difference(resized(lut, 2), lut) == pytest.approx(0.25, abs=1e-6)
 
 
+def test_a_difference_between_the_points_of_both_tables_is_found() -> None:
+    """Red is changed by up to 0.2 each, where red is 1/2 and where green is 1/3: by 0.4 where no table has a point."""
+    one, other = identity_table(3).copy(), identity_table(4).copy()
+    one[:, :, 1, 0] += 0.2
+    other[:, 1, :, 0] -= 0.2
+    assert 0.38 < largest_difference(Lut(values=one), Lut(values=other)) <= 0.4 + 1e-6
+
+
 def test_only_colours_in_both_domains_count() -> None:
     wide = Domain((0.0,) * 3, (4.0,) * 3)
     assert largest_difference(Lut(values=identity_table(5, wide), domain=wide), Lut.identity(5)) < 1e-6

@@ -25,6 +25,7 @@ def test_uint16_tables_are_over_0_to_1_in_the_order_b_g_r(tmp_path: Path) -> Non
     luts[1, 2, 0, 0] = (1, 2, 65535)  # of the darkest red and green and the lightest blue
     bank = read_tables(written(tmp_path / "a.npz", luts=luts, names=["Film/One.png", "Two 5.5"]))
     assert bank.names == ("Film/One", "Two 5.5")
+    assert bank.errors == (0.0, 0.0)  # nothing is resampled
     assert np.allclose(bank.values[1, 2, 0, 0], (1 / 65535, 2 / 65535, 1))
     blue = np.array([[[0, 0, 255]]], np.uint8)
     assert np.asarray(apply_lut(blue, bank[1], layout="HWC")).tolist() == [[[0, 0, 255]]]
@@ -57,6 +58,7 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
 def test_banks_join_at_the_largest_size_without_changing_a_map() -> None:
     one = LutBank.from_luts([Lut(values=identity_table(3) ** np.float32(2))], 3, ["a"])
     two = LutBank.from_luts([Lut(values=1 - identity_table(5))], 5, ["a"])
+    assert LutBank.joined([one]) is one
     joined = LutBank.joined([one, two])
     assert (joined.names, joined.size) == (("a", "a (2)"), 5)
     image = np.random.default_rng(0).random((4, 4, 3), np.float32)

@@ -50,6 +50,16 @@ function columnsOf(width, coarse, pane, size, image) {
   return at;
 }
 
+// Returns the value of a plane at a place, u and v from 0 to 1, interpolated between its four nearest pixels.
+function between(data, stride, width, height, u, v) {
+  const x = u * width - 0.5, y = v * height - 0.5, left = Math.floor(x), top = Math.floor(y);
+  const l = left < 0 ? 0 : left, r = left + 1 < width ? left + 1 : l;
+  const t = (top < 0 ? 0 : top) * width, b = (top + 1 < height ? top + 1 : top) * width;
+  const high = data[stride * (t + l)] + (x - left) * (data[stride * (t + r)] - data[stride * (t + l)]);
+  const low = data[stride * (b + l)] + (x - left) * (data[stride * (b + r)] - data[stride * (b + l)]);
+  return high + (y - top) * (low - high);
+}
+
 export class CpuRenderer {
   constructor(canvas) {
     this.canvas = canvas;
@@ -140,8 +150,8 @@ export class CpuRenderer {
           }
           const u = (fromX[0] * px + fromY[0] * py + from[0]) / wide, v = (fromX[1] * px + fromY[1] * py + from[1]) / high;
           if (before && u >= 0 && v >= 0 && u < 1 && v < 1) {
-            let cover = bytes[(v * maskHeight | 0) * maskWidth + (u * maskWidth | 0)] / 255;
-            if (alpha) cover *= alpha.data[4 * ((v * alpha.height | 0) * alpha.width + (u * alpha.width | 0))] / 255;
+            let cover = between(bytes, 1, maskWidth, maskHeight, u, v) / 255;
+            if (alpha) cover *= between(alpha.data, 4, alpha.width, alpha.height, u, v) / 255;
             if (cover > 0 || isMask) {
               const source = here >= pane.split ? after : before;
               const k = 4 * ((v * source.height | 0) * source.width + (u * source.width | 0));

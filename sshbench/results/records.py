@@ -196,13 +196,13 @@ def _is_number(value: Any) -> bool:
     return not isinstance(value, str)
 
 
-def read_records(paths: Iterable[str | os.PathLike[str]]) -> list[Record]:
+def read_records(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Record]:
     """Read the records of folders of results, or of single `.parquet` files, in the order of their names.
 
     Parameters
     ----------
     paths
-        Folders that `sshbench evaluate` wrote, or files of records.
+        A folder that `sshbench evaluate` wrote, a file of records, or several of them.
 
     Returns
     -------
@@ -224,7 +224,7 @@ def read_records(paths: Iterable[str | os.PathLike[str]]) -> list[Record]:
     ('vendor_testing_1/astronaut', 22.0)
     """
     found: dict[tuple[str, ...], Record] = {}
-    for path in map(Path, paths):
+    for path in map(Path, [paths] if isinstance(paths, str | os.PathLike) else paths):
         for file in _files(path):
             for record in read_records_file(file):
                 key = record.benchmark, *record.key

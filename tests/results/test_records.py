@@ -59,7 +59,7 @@ def save(out: Path, records: list[Record]) -> Path:
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     save(tmp_path / "out", ALL)
     for path in (tmp_path, tmp_path / "out", tmp_path / "out/records"):
-        assert read_records([path]) == ALL
+        assert read_records([path]) == read_records(path) == read_records(str(path)) == ALL
 
 
 def test_a_frame_has_a_column_a_metric_and_attribute(tmp_path: Path) -> None:

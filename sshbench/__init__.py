@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from sshbench.results.evaluation import evaluate as evaluate
     from sshbench.training.train_method import train as train
     from sshbench.triplets.dataset import TripletDataset as TripletDataset
-    from sshbench.triplets.generate import generate_triplets as generate_triplets
+    from sshbench.triplets.generation import generate_triplets as generate_triplets
     from sshbench.triplets.loader import TripletLoader as TripletLoader
     from sshbench.triplets.store import load_triplets as load_triplets
     from sshbench.triplets.stream import TripletStream as TripletStream
@@ -57,7 +57,7 @@ _HOMES = {
     "TripletStream": "triplets.stream",
     "apply_lut": "lut.apply",
     "evaluate": "results.evaluation",
-    "generate_triplets": "triplets.generate",
+    "generate_triplets": "triplets.generation",
     "get_method": "methods.registry",
     "harmonize": "compositing.harmonize",
     "load_benchmark": "benchmarks.open",

@@ -6,6 +6,7 @@ import doctest
 import importlib
 import inspect
 import os
+import pkgutil
 import re
 import subprocess
 import sys
@@ -57,6 +58,12 @@ def sections(text: str) -> dict[str, str]:
     """The sections of a docstring as numpydoc lays them out."""
     parts = re.split(r"^(\w+)\n-+\n", inspect.cleandoc(text), flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+@pytest.mark.parametrize("package", PACKAGES[1:])
+def test_no_public_name_is_that_of_a_module_which_would_take_its_place(package: str) -> None:
+    module = importlib.import_module(package)
+    assert not {one.name for one in pkgutil.iter_modules(module.__path__)} & set(module.__all__)
 
 
 def test_the_names_that_people_rely_on() -> None:

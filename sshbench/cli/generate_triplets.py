@@ -207,7 +207,7 @@ def generate_triplets(
         prepare_workers()
     from sshbench.triplets.codecs import Codec
     from sshbench.triplets.engine import generate
-    from sshbench.triplets.generate import open_run
+    from sshbench.triplets.generation import open_run
     from sshbench.triplets.luts import bank_of
 
     # No warning about every attempt to reach the hub: one sentence reports the outcome.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sshbench.triplets.engine import Summary as Summary
     from sshbench.triplets.engine import generate as generate
     from sshbench.triplets.engine import plan as plan
-    from sshbench.triplets.generate import generate_triplets as generate_triplets
+    from sshbench.triplets.generation import generate_triplets as generate_triplets
     from sshbench.triplets.loader import TripletLoader as TripletLoader
     from sshbench.triplets.loader import TripletSampler as TripletSampler
     from sshbench.triplets.recipe import Recipe as Recipe
@@ -39,7 +39,7 @@ _HOMES = {
     "TripletSampler": "loader",
     "TripletStream": "stream",
     "generate": "engine",
-    "generate_triplets": "generate",
+    "generate_triplets": "generation",
     "load_triplets": "store",
     "make_recipe": "recipe",
     "make_recipes": "recipe",

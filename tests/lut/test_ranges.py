@@ -51,6 +51,14 @@ def test_floats_far_above_the_domain_are_refused(lut: Any, values: list[float], 
             check_floats(images, lut)
 
 
+@pytest.mark.parametrize("upper", [1.0, 0.1])
+def test_the_limit_is_twice_white_for_domains_up_to_white(upper: float) -> None:
+    lut = Lut(PLAIN.values, domain=Domain(upper=(upper,) * 3))
+    check_floats(np.float32([2.0, 2.0, 0.5]), lut)
+    with pytest.raises(LutError, match="far above"):
+        check_floats(np.float32([2.001, 2.001, 0.5]), lut)
+
+
 def test_the_domain_is_that_of_the_stage_that_colours_enter() -> None:
     curve = np.zeros((3, 3))
     check_floats(np.float32([9.0, 9.0]), Lut(PLAIN.values, curve, shaper_domain=WIDE.domain))

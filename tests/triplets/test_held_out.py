@@ -127,7 +127,7 @@ def test_a_store_of_recipes_opens_its_part_again(photos: Path, tmp_path: Path) -
 
 def test_photographs_without_a_mask_can_be_left_out(photos: Path, tmp_path: Path) -> None:
     options = ("--source", photos / "photos", "--kind", "composites", "--masked", *SMALL)
-    assert "--masked is for --masks" in run(*options, "-o", tmp_path / "a")
+    assert "--masked needs --masks" in run(*options, "-o", tmp_path / "a")
     run(*options, "--masks", photos / "masks", "-o", tmp_path / "b")
     assert load_triplets(tmp_path / "b").column("row") == [f"{i:02}.png" for i in range(1, 40, 2)]
 

@@ -8,6 +8,7 @@ prediction, the protocol or the metrics have changed, or a metric is new. Severa
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import time
@@ -19,6 +20,8 @@ from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from sshbench.benchmarks.composite import Benchmark
 from sshbench.benchmarks.ids import check_ids
@@ -106,8 +109,14 @@ def evaluate(
     ------
     SshbenchError
         A name has no method, two methods have one name, no method can be made, no file can have an id as its name, or
-        the folder holds the results of another benchmark.
+        the folder holds the results of another benchmark; or a number of images or processes is below 1, or a time
+        limit is not above 0.
     """
+    _check_counts(limit=limit, workers=workers, batch_size=batch_size)
+    if time_limit is not None and not 0 < time_limit < math.inf:
+        raise SshbenchError(f"time_limit is a number of seconds above 0, not {time_limit!r}")
+    if isinstance(metrics, str):
+        raise SshbenchError(f"metrics is a list of names, such as [{metrics!r}], not a text")
     chosen = tuple(metrics) if metrics else None
     for name in methods:
         if isinstance(name, str):
@@ -167,6 +176,12 @@ def evaluate(
         )
     run.finish()
     return [known[key] for key in _keys(ids, pairs)]
+
+
+def _check_counts(**given: int | None) -> None:
+    for name, count in given.items():
+        if count is not None and (isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1):
+            raise SshbenchError(f"{name} is a whole number of at least 1, not {count!r}")
 
 
 def _nets(names: Iterable[str]) -> dict[str, str]:

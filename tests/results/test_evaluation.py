@@ -159,6 +159,15 @@ def test_bad_input_is_one_sentence() -> None:
         ({"methods": ["reinhart"]}, "did you mean 'reinhard'"),
         ({"protocol": "dovent"}, "did you mean 'dovenet'"),
         ({"metrics": ["pnsr"]}, "did you mean 'psnr'"),
+        ({"metrics": "psnr"}, r"metrics is a list of names, such as \['psnr'\], not a text"),
+        ({"limit": -1}, "limit is a whole number of at least 1, not -1"),  # which would leave out the last image
+        ({"limit": 0}, "limit is a whole number"),
+        ({"limit": 2.5}, "limit is a whole number"),
+        ({"batch_size": 0}, "batch_size is a whole number of at least 1, not 0"),
+        ({"workers": -1}, "workers is a whole number"),
+        ({"workers": True}, "workers is a whole number"),
+        ({"time_limit": float("nan")}, "time_limit is a number of seconds above 0, not nan"),
+        ({"time_limit": 0}, "time_limit is a number of seconds"),
     ):
         with pytest.raises(SshbenchError, match=said):
             sshbench.evaluate("sample", **{"methods": ["dc"], "workers": 1, **more})

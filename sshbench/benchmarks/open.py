@@ -87,6 +87,8 @@ def open_benchmark(
 def _open(
     split: str, root: str | os.PathLike[str] | None, allow_incomplete: bool, columns: Mapping[str, str] | None
 ) -> FileBenchmark | Table | Store:
+    if columns and split not in ("folder", "parquet", "hf"):
+        raise BenchmarkError(f"{split}: the roles of its files are known; columns are for folder, parquet and hf")
     if split == "sample":
         folder = data_folder("realhm") / "sample" if root is None else root
         return RealHM(folder, expected=None, name="sample", allow_incomplete=allow_incomplete)

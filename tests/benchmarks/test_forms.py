@@ -260,3 +260,9 @@ def test_other_suffixes_of_jpeg(tmp_path: Path, suffix: str) -> None:
         (tmp_path / role).mkdir()
         picture.save(tmp_path / role / f"a{suffix}", "JPEG")
     assert open_benchmark("folder", tmp_path)[0].composite.shape == (32, 48, 3)
+
+
+@pytest.mark.parametrize("split", ["sample", "realhm", "iharmony4"])
+def test_columns_are_not_passed_over_where_roles_are_known(tmp_path: Path, split: str) -> None:
+    with pytest.raises(BenchmarkError, match=f"{split}: the roles of its files are known; columns are for folder"):
+        open_benchmark(split, tmp_path, columns={"mask": "alpha"})

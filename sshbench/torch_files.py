@@ -52,7 +52,8 @@ def read_torch(path: Path) -> Any:
     except NotData as error:
         raise TorchFileError(
             f"{path} can only be read by running code that it names ({error}), and code in a file of weights is not "
-            "run here; ask its authors for the tensors alone, or save them anew where you trust the file"
+            "run here; ask its authors for a file of tensors only, or save the tensors again on a machine where you "
+            "trust the file"
         ) from error
     except OSError as error:
         raise TorchFileError(f"{path} cannot be read: {error.strerror or error}") from error

@@ -301,7 +301,7 @@ def _sent(path: str | os.PathLike[str]) -> Iterator[Path]:
             with open(temporary, "rb") as source, os.fdopen(_open_stream(path), "wb") as sink:
                 shutil.copyfileobj(source, sink)
         except BrokenPipeError as error:
-            raise SshbenchError(f"{path}: its reader has gone before it had all") from error
+            raise SshbenchError(f"{path}: its reader closed the pipe before the end") from error
         except OSError as error:
             error.filename, error.filename2 = os.fspath(path), None
             raise

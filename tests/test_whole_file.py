@@ -396,7 +396,10 @@ class TestStreams:
 
         reader = threading.Thread(target=read_some)
         reader.start()
-        with pytest.raises(SshbenchError, match="its reader has gone"), whole_file(tmp_path / "pipe") as temporary:
+        with (
+            pytest.raises(SshbenchError, match="its reader closed the pipe"),
+            whole_file(tmp_path / "pipe") as temporary,
+        ):
             temporary.write_bytes(bytes(3_000_000))
         reader.join()
 

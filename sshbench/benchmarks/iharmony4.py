@@ -138,9 +138,9 @@ def _names(path: Path, there: dict[Path, dict[str, str]]) -> dict[str, str]:
 
 def _why_not(root: Path, part: ListName) -> str:
     if not root.is_dir():
-        return f"{root}: there is no such folder; give the one that holds {listed(SUBSETS, 4)} and IHD_{part}.txt"
+        return f"{root}: there is no such folder; give the folder that contains {listed(SUBSETS, 4)} and IHD_{part}.txt"
     if any((root / vendor).is_dir() for vendor in VENDORS):
         return f"{root}: is a RealHM root, not iHarmony4; evaluate it with the split realhm"
     if (root / "composite_images").is_dir():
         return f"{root}: is one subset of iHarmony4; give its parent, {root.resolve().parent}"
-    return f"{root}: there is neither IHD_{part}.txt nor the list of a subset, such as HCOCO/HCOCO_{part}.txt"
+    return f"{root}: has neither IHD_{part}.txt nor the list of a subset, such as HCOCO/HCOCO_{part}.txt"

@@ -103,7 +103,7 @@ def _open(
         return Folder(root, columns, allow_incomplete=allow_incomplete)
     if split == "parquet":
         if not (files := parquet_files(root)):
-            raise BenchmarkError(f"{root}: is no Parquet file, nor a folder that holds any")
+            raise BenchmarkError(f"{root}: is neither a Parquet file nor a folder with Parquet files")
         return Table(split, os.fspath(root), ParquetRows(files, root), columns)
     if split == "hf":
         return open_dataset(os.fspath(root), columns)
@@ -117,7 +117,7 @@ def _root(split: str, root: str | os.PathLike[str] | None) -> str | os.PathLike[
     root = root or (os.environ.get(variable) if variable else None)
     if not root:
         also = f" or set {variable}" if variable else ""
-        what = "name it with --root" if split == "hf" else "say where it is with --root"
+        what = "name it with --root" if split == "hf" else "give its folder with --root"
         raise BenchmarkError(f"the split {split} is not part of sshbench; {what}{also}")
     return root
 

@@ -115,7 +115,7 @@ def _role(stem: str) -> tuple[str, str]:
 
 def _why_not(root: Path) -> str:
     if not root.is_dir():
-        return f"{root}: there is no such folder; give the one that holds vendor_testing_1 to vendor_testing_3"
+        return f"{root}: there is no such folder; give the folder that contains vendor_testing_1 to vendor_testing_3"
     inside = sorted(path.name for path in root.iterdir() if path.is_dir())
     if any(name in inside for name in ("HCOCO", "HAdobe5k", "HFlickr", "Hday2night")):
         return f"{root}: is an iHarmony4 root, not RealHM; evaluate it with the split iharmony4"
@@ -126,7 +126,7 @@ def _why_not(root: Path) -> str:
     for name in inside:
         if any((root / name / vendor).is_dir() for vendor in VENDORS):
             return f"{root}: RealHM is one folder further in; give {root / name}"
-    return f"{root}: is not RealHM, which holds the folders vendor_testing_1 to vendor_testing_3"
+    return f"{root}: is not RealHM, which contains the folders vendor_testing_1 to vendor_testing_3"
 
 
 def check(

@@ -104,7 +104,7 @@ def check_table(luts: Any) -> None:
     the device.
     """
     if hasattr(luts, "data_ptr") and luts.device.type == "cpu" and not bool(luts.isfinite().all()):
-        raise LutError("the table holds NaN or infinities, which images of integers cannot show")
+        raise LutError("the table contains NaN or infinity, which integer images cannot represent")
 
 
 def fit_kernels(luts: Any) -> bool:

@@ -66,7 +66,7 @@ class LutBank:
         if self.values.ndim != 5 or len({*self.values.shape[1:4]}) != 1 or self.values.shape[4] != 3:
             raise LutError(f"a bank has shape [K, N, N, N, 3], not {list(self.values.shape)}")
         if not len(self.values) == len(self.names) == len(self.errors):
-            raise LutError("a bank needs one name and one error a LUT")
+            raise LutError("a bank needs one name and one error for each LUT")
         if len(set(self.names)) != len(self.names):
             repeated = sorted({n for n in self.names if self.names.count(n) > 1})
             raise LutError(f"LUT names in a bank differ from each other; repeated: {', '.join(repeated)}")
@@ -90,7 +90,7 @@ class LutBank:
         folder = Path(folder)
         paths = find_luts(folder)
         if not paths:
-            raise LutError(f"{folder}: no .cube file or Hald image in this folder")
+            raise LutError(f"{folder}: contains no .cube file or Hald image")
         names = _distinct([path.relative_to(folder).with_suffix("").as_posix() for path in paths])
         return cls.from_luts([read_lut(path) for path in paths], size, names)
 

@@ -74,7 +74,7 @@ def fit_smooth_lut(
     source, target, weights = checked(unit_colours(source), unit_colours(target), weights)
     check_size(size, MAX_SIZE_3D, "3D table")
     if not weights.any():
-        raise LutError("a map cannot be fitted to colours that all weigh nothing")
+        raise LutError("a map cannot be fitted if all weights are 0")
     source, target, weights = (array[weights > 0] for array in (np.clip(source, 0, 1), target, weights))
     cell = np.minimum((source * _CELLS).astype(np.int64), _CELLS - 1) @ np.array([1, _CELLS, _CELLS**2])
     found, cell = np.unique(cell, return_inverse=True)

@@ -33,7 +33,7 @@ def check_floats(images: Any, luts: Any) -> None:
     if largest is not None:
         raise LutError(
             f"the images hold values up to {largest:.5g}, far above the LUT's domain {lower:.5g} to {upper:.5g}: in "
-            "floats, 1 is white; give data_range=255 for floats over 0..255, or clip what is meant to be clamped"
+            "floats, 1 is white; give data_range=255 for floats over 0..255, or clip the images"
         )
 
 

@@ -46,7 +46,7 @@ def apply_to_tensor(
     )
     if out is not None:
         if learns:
-            raise LutError("out cannot be given where gradients are needed")
+            raise LutError("out cannot be given if gradients are needed")
         check_out(images, out)
         if not compiling and images.device.type != "meta":
             images = arguments.separate(images, out)

@@ -108,11 +108,11 @@ def _run(method: Method, path: Path) -> str:
 def _against_published(method: str, weights: Weights) -> str:
     found = golden.difference(method, weights.card.architecture)
     if found is None:
-        return "not the published architecture, or one without outputs to hold it against here"
+        return "not the published architecture, or no published outputs to compare it with"
     if found > golden.TOLERANCE:
         raise WeightsError(
             f"the network of {method} differs from the published one by {found:.1e} on this machine, for the same "
-            "weights; this build of PyTorch computes something else"
+            "weights; this build of PyTorch computes other values"
         )
     return f"equals the published one on known weights: largest difference {found:.1e}"
 
@@ -133,5 +133,5 @@ def _origin(method: str, path: Path, weights: Weights) -> str:
     blobs = {one.git_blob for release in releases for one in release.download.values() if one.git_blob}
     if blobs and (blob := git_blob(path)) in blobs:
         return f"the authors' release, by the id {blob} that Git gives it"
-    what = "is not of a release on the card" if known | blobs else "cannot be held against a release: no hash is known"
-    return f"SHA-256 {mine} {what}, so that whose weights these are rests on where you got them"
+    what = "is not of a release on the card" if known | blobs else "cannot be compared with a release: no hash is known"
+    return f"SHA-256 {mine} {what}, so the origin of the weights depends on where you got them"

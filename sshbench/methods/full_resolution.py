@@ -170,7 +170,7 @@ def fit_map(
         There is no such kind, the shapes differ, an image has values that are not finite, or the mask is empty.
     """
     if kind not in MAP_KINDS:
-        raise MethodError(f"there is no colour map {kind!r}; there are {' and '.join(MAP_KINDS)}")
+        raise MethodError(f"unknown colour map {kind!r}; choose {' or '.join(MAP_KINDS)}")
     if source.ndim != 3 or source.shape != target.shape or (mask is not None and mask.shape != source.shape[:2]):
         sizes = ", ".join(str(array.shape) for array in (source, target, mask) if array is not None)
         raise MethodError(f"a colour map is fitted to two images [H, W, 3] of one size and their mask, not {sizes}")

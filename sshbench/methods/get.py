@@ -55,7 +55,7 @@ def get_release(
     hand = (
         by_hand(card.method, release)
         if release.released
-        else f"the weights are {release.where}; train some with sshbench train {card.method}"
+        else f"the weights are {release.where}; train your own with sshbench train {card.method}"
     )
     if address is None and not release.has_addresses:
         raise WeightsError(f"the weights of {card.method} ({release.name}) have no direct address; {hand}")

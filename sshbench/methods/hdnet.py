@@ -64,7 +64,7 @@ class HdNet(common.CompositeNetwork):
         if not self.sees_target:
             return given
         if composite.target is None:
-            raise MethodError(f"hdnet:background=target needs the ground truth, which {composite.id} has not")
+            raise MethodError(f"hdnet:background=target needs the ground truth, but {composite.id} has none")
         mask = given[3:]
         return torch.cat([given[:3] * mask + self.image_of(composite.target) * (1 - mask), mask])
 

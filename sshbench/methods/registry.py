@@ -243,7 +243,7 @@ def _called(method: Any) -> str:
 
 
 def _suggestion(name: str, known: list[str]) -> str:
-    every = f"there are {', '.join(sorted(known))}, and path.py:Class for one of your own"
+    every = f"there are {', '.join(sorted(known))}, and path.py:Class for your own method"
     return suggestion(name, known, most=3, otherwise=every)
 
 

@@ -25,12 +25,12 @@ def weights_in(path: Path) -> Path:
     if run is not None:
         found = _found(run)
         instead = f"give {found}" if found else f"sshbench train --resume -o {run} makes some"
-        raise WeightsError(f"{path} is what a training goes on from, and not weights; {instead}")
+        raise WeightsError(f"{path} is a checkpoint of a training and not weights; {instead}")
     if not path.is_dir() or is_tensor_file(path) or not (path / "checkpoints").is_dir():
         return path
     found = _found(path)
     if found is None:
-        raise WeightsError(f"{path} is a training that has no weights yet; go on with it by sshbench train --resume")
+        raise WeightsError(f"{path} is a training without weights so far; continue it with sshbench train --resume")
     return found
 
 

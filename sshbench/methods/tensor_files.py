@@ -164,10 +164,10 @@ def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str], st
         hashes.add(metadata.pop(_HASH, ""))
     state = _joined(pieces, path)
     if hashes == {""}:
-        raise WeightsError(f"{path} was not written by sshbench: it says nothing of the network that it is of")
+        raise WeightsError(f"{path} was not written by sshbench, because it does not name its network")
     found = arrays_hash(state)
     if hashes != {found}:
-        raise WeightsError(f"{path} holds other tensors than were saved there; copy its files again, all of them")
+        raise WeightsError(f"{path} contains other tensors than were saved; copy all its files again")
     return state, metadata, found
 
 

@@ -112,7 +112,7 @@ def _second_time(method: Method, composite: Composite, first: Pixels) -> list[st
     except MethodFailed as error:
         return [f"the same image fails the second time: {error}"]
     if _apart(first, second) > ALIKE:
-        return ["the same image gives another prediction the second time; seed what is random, and keep no state"]
+        return ["the same image gives another prediction the second time; set the seeds, and keep no state"]
     return []
 
 

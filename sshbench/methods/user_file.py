@@ -40,7 +40,7 @@ def import_file(path: Path) -> ModuleType:
         return sys.modules[name]
     spec = spec_from_file_location(name, full)
     if spec is None or spec.loader is None:
-        raise UserFileError(f"{path} is no Python file; its name has to end in .py")
+        raise UserFileError(f"{path} is not a Python file; its name must end in .py")
     module, folder = module_from_spec(spec), str(full.parent)
     sys.modules[name] = module  # dataclasses and pickles of the file's classes look it up
     sys.path.insert(0, folder)

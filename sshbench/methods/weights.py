@@ -282,7 +282,7 @@ def shipped_folder(method: str) -> Path:
 
 def way_to_weights(method: str, which: str | None = None) -> str:
     """Return how to get weights that are missing, as the rest of a sentence."""
-    train = f"train some with sshbench train {method} and give them with --weights"
+    train = f"train weights with sshbench train {method} and give them with --weights"
     try:
         card = read_card(method)
     except CardError:
@@ -365,7 +365,7 @@ def _ours(method: str, path: Path, source: str) -> Weights:
 def _check_finite(state: Mapping[str, Tensor], where: str) -> None:
     bad = next((n for n, v in state.items() if v.is_floating_point() and not bool(v.isfinite().all())), None)
     if bad:
-        raise WeightsError(f"{bad} holds NaN or infinity {where}, so that nothing would come out of the network")
+        raise WeightsError(f"{bad} contains NaN or infinity {where}, so the network would return no valid image")
 
 
 def git_blob(path: Path) -> str:

@@ -162,7 +162,7 @@ def _check_range(images: Tensor, name: str, white: float, dtype: str) -> None:
         raise MetricError(f"the {name} holds values that are not finite (NaN or infinity)")
     if low > _LOWEST * white and high < _HIGHEST * white:
         return
-    way_out = "give data_range, the number that stands for white"
+    way_out = "give data_range, the value of white"
     if low <= _LOWEST * white and low >= -1.1 * white and high <= 1.1 * white:
         way_out = f"bring values over {-white:g}..{white:g} to 0..{white:g} first"
     elif white == 1 and low >= 0:
@@ -174,7 +174,9 @@ def _check_range(images: Tensor, name: str, white: float, dtype: str) -> None:
 
 def _check_pair(one: Any, other: Any, first: Tensor, second: Tensor) -> None:
     if isinstance(one, np.ndarray) != isinstance(other, np.ndarray):
-        raise MetricError("one of the images is a numpy array and the other a torch tensor; give two of one kind")
+        raise MetricError(
+            "one of the images is a numpy array and the other a torch tensor; give two arrays or two tensors"
+        )
     if one.ndim != other.ndim or first.shape != second.shape:
         raise MetricError(f"the images differ in shape: {list(one.shape)} and {list(other.shape)}")
     if first.device != second.device:

@@ -114,9 +114,11 @@ def _notes(protocol: str, realhm: str | None) -> list[str]:
     notes = []
     if realhm is None:
         notes.append(
-            "RealHM is not here: get it from its authors, https://github.com/VITA-Group/SSHarmonization, and run "
+            "RealHM was not given: get it from its authors, https://github.com/VITA-Group/SSHarmonization, and run "
             "sshbench reproduce table1 --realhm DIR."
         )
     if protocol == PAPERS:
-        notes.append("The authors' notebook computes neither SSIM nor LPIPS, so how the paper's were is not known.")
+        notes.append(
+            "The authors' notebook computes neither SSIM nor LPIPS, so the paper's computation of both is unknown."
+        )
     return notes

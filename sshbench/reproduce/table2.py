@@ -40,7 +40,7 @@ def reproduce(study: Path | None = None, *, simulated: bool = False) -> Table:
         rows = tuple((method, "missing", "", value) for method, value in printed.items())
         notes = (
             f"Printed: {PAPER}.",
-            "The column of a study is missing: it needs answers of people. These commands collect them:",
+            "The column of a study is missing, because it needs answers of people. These commands collect the answers:",
             *(f"    {line}" for line in COMMANDS),
             "Then: sshbench reproduce table2 --study my-study. To try it first: sshbench study simulate my-study, and "
             "--simulated.",
@@ -73,7 +73,7 @@ def reproduce(study: Path | None = None, *, simulated: bool = False) -> Table:
         f"reference {plan.reference}. Intervals take subjects and images as random. The paper says nothing of "
         "screening and prints no intervals.",
         *(
-            ("The images are not of RealHM, so that the two columns do not compare.",)
+            ("The images are not those of RealHM, so the two columns are not comparable.",)
             if plan.benchmark != "realhm"
             else ()
         ),

@@ -83,7 +83,9 @@ def train_variants(plan: TrainingPlan, variants: Sequence[Variant], time_limit: 
         weights = plan.out / variant.name / "last" if _finished(plan, variant) else None
         found.append(
             Trained(
-                variant, weights, seen(load_weights("ssh", weights).card) if weights else "not finished; run this again"
+                variant,
+                weights,
+                seen(load_weights("ssh", weights).card) if weights else "not finished; run the same command again",
             )
         )
     return found
@@ -124,7 +126,9 @@ def _finished(plan: TrainingPlan, variant: Variant) -> bool:
         said = json.loads(path.read_text(encoding="utf-8"))
         finished = bool(said.pop("finished"))
     except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise SshbenchError(f"{path} is damaged; remove {path.parent}, and it is trained again") from error
+        raise SshbenchError(
+            f"{path} is damaged; remove {path.parent} and run the same command again, which trains it again"
+        ) from error
     asked = _asked(plan, variant)
     differing = [name for name in asked if said.get(name) != asked[name]]
     if differing:

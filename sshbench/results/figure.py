@@ -103,7 +103,7 @@ def write_figure(path: str | os.PathLike[str], figure: Grid, cell: int) -> None:
 def check_format(path: str | os.PathLike[str]) -> None:
     """Refuse a file name that `write_figure` cannot write to."""
     if Path(path).suffix.lower() not in FORMATS:
-        raise SshbenchError(f"{path}: a figure is a .png or a .pdf; choose a name that ends so")
+        raise SshbenchError(f"{path}: a figure is a .png or a .pdf file; choose a name with one of these suffixes")
 
 
 def png(figure: Grid, cell: int) -> Image.Image:

@@ -36,7 +36,7 @@ def check_output(out: str | os.PathLike[str], results: Iterable[str | os.PathLik
         folder = Path(where).resolve()
         own = [folder / name for name in ("records", "predictions", "run.json")]
         if target == folder or any(target.is_relative_to(path) for path in own):
-            raise RecordsError(f"{out} would lie among the results of {where}, or replace them; choose another --out")
+            raise RecordsError(f"{out} would lie inside the results of {where}, or replace them; choose another --out")
 
 
 def prediction_file(out: str | os.PathLike[str], method: str, id: str) -> Path:

@@ -64,7 +64,7 @@ def summarise_parts(
     records = chosen(records, methods, ceilings=ceilings)
     parts = strata_of(records).get(division)
     if parts is None:
-        raise RecordsError(f"these records have no parts by {named(division)}, or only one, which no table compares")
+        raise RecordsError(f"these records have at most one part by {named(division)}, so there is nothing to compare")
     there = {name for record in records for name in record.metrics}
     shown = list(metrics) if metrics else [name for name in METRICS if name in there] or None
     whole = summarise(records, metrics=shown, sort=sort, methods=methods)
@@ -99,7 +99,12 @@ def parts_table(parts: Mapping[str, MethodsSummary], division: str = "subset", *
         tuple(rows),
         frozenset(strong),
         breaks_of(whole),
-        ("In brackets behind a part: its images.", *whose(whole), *common_notes(whole, intervals), *failures(whole)),
+        (
+            "The number of images of each part stands in brackets.",
+            *whose(whole),
+            *common_notes(whole, intervals),
+            *failures(whole),
+        ),
         groups=(("", 1), *((f"{part} ({one.images:,})", len(whole.metrics)) for part, one in parts.items())),
         label=f"{label_of(whole)}-{division}",
     )

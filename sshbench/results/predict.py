@@ -74,7 +74,9 @@ class Stored:
             pass
         self.path.unlink(missing_ok=True)
         array.unlink(missing_ok=True)
-        raise PredictionError(f"{self.path} was damaged and is removed; run the same command again to make it anew")
+        raise PredictionError(
+            f"{self.path} was damaged and has been removed; run the same command again to make it again"
+        )
 
 
 def pixels_hash(*arrays: NDArray[Any] | None) -> str:

@@ -250,7 +250,7 @@ def _files(path: Path) -> list[Path]:
     pattern = "*.parquet" if path.name == "records" else "**/records/*.parquet"
     files = sorted(path.glob(pattern))
     if not files:
-        raise RecordsError(f"{path} holds no records; make some with sshbench evaluate --out {path}")
+        raise RecordsError(f"{path} contains no records; make records with sshbench evaluate --out {path}")
     return files
 
 
@@ -336,7 +336,7 @@ def _meta(path: Path, schema: pa.Schema) -> _Meta:
     try:
         meta = _Meta.model_validate_json(text)
     except ValidationError as error:
-        raise RecordsError(f"{path}: what the file says of its records is damaged; run evaluate again") from error
+        raise RecordsError(f"{path}: the metadata of its records are damaged; run evaluate again") from error
     if meta.format != FORMAT:
         raise RecordsError(f"{path} has records of format {meta.format} and this sshbench reads {FORMAT}; update it")
     missing = {*_COLUMNS.names, *meta.metrics, *meta.attributes} - {*schema.names, *_NEWER}

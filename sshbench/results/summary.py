@@ -247,7 +247,7 @@ def chosen(records: Sequence[Record], methods: Iterable[str] | None, *, ceilings
     wanted = set(methods or there)
     found = [record for record in records if record.method in wanted and (ceilings or not record.sees_target)]
     if records and not found:
-        raise RecordsError("these records are of ceilings alone, and no ceilings are wanted")
+        raise RecordsError("these records contain only ceilings, which --no-ceilings excludes")
     return found
 
 

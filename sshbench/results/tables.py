@@ -175,7 +175,8 @@ def _weighting_notes(weighting: Weighting) -> list[str]:
         for part, share, count in zip(shares.parts, shares.shares, weighting.images, strict=True)
     )
     return [
-        f"Estimates, no measurements: images are weighed by the fMSE of the untouched composite, as in {shares.name}: "
+        f"These are estimates, not measurements: images are weighted by the fMSE of the untouched composite, as in "
+        f"{shares.name}: "
         f"{parts}. Intervals draw images within these parts; a part of one image takes its spread from the others.",
         *([f"Shares: {shares.source}"] if shares.source else []),
     ]
@@ -250,7 +251,7 @@ def _notes(summary: MethodsSummary, intervals: bool) -> list[str]:
         )
     if summary.weighting:
         name = summary.weighting.shares.name
-        notes.append(f"What is weighted to {name} is an estimate; the table of such estimates says how they are made.")
+        notes.append(f"Values weighted to {name} are estimates; the table of estimates says how they are made.")
     notes.append("p: Wilcoxon's signed-rank test against the best, Holm-corrected.")
     if summary.metrics[0] not in summary.best and not all(row.sees_target for row in summary.rows):
         notes.append("No method is called the best, since none was scored on every image.")
@@ -277,7 +278,7 @@ def common_notes(summary: MethodsSummary, intervals: bool = True) -> list[str]:
         notes.append(f"‡ {CEILING}, so it is no rival and cannot be the best.")
     counts = {row.n + len(row.failures) for row in summary.rows}
     if len(counts) > 1:
-        notes.append("Means are over different images: not every method was run on all of them.")
+        notes.append("Means are over different images, because not every method was run on all of them.")
     return notes + stated(summary)
 
 

@@ -31,7 +31,7 @@ _MAIN = (
 )
 _MOST = 4  # processes by default: each has its own network in memory
 _IDLE_DEATHS = 3
-_UNSENDABLE = "something cannot be sent to worker processes ({}); use --workers 1, or workers=1 in Python"
+_UNSENDABLE = "an object cannot be sent to worker processes ({}); use --workers 1, or workers=1 in Python"
 _TO_END = 1.0  # seconds for a process that is asked to end
 
 
@@ -240,7 +240,7 @@ class _Worker:
         except subprocess.TimeoutExpired:
             code = CUT_OFF
         if code == CUT_OFF:
-            return "it closed what its process talks through"
+            return "it closed the connection of its process"
         if code == -signal.SIGKILL:
             return "its process was killed, most often because memory is short; run again with fewer --workers"
         if code < 0:

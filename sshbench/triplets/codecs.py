@@ -53,13 +53,13 @@ class Codec:
         """
         if format == "png":
             if quality is not None:
-                raise SshbenchError("PNG is lossless and has no quality; leave --quality out or take --format jpeg")
+                raise SshbenchError("PNG is lossless and has no quality; leave --quality out, or choose --format jpeg")
             return cls("png", None, "fpng" if find_spec("fpng") else "pillow")
         if format not in FORMATS:
             raise SshbenchError(f"unknown image format {format!r}; there are {', '.join(FORMATS)}")
         quality = 95 if quality is None else quality
         if not 1 <= quality <= 100:
-            raise SshbenchError(f"the image quality is {quality}; it goes from 1 to 100")
+            raise SshbenchError(f"the image quality must be 1 to 100, not {quality}")
         return cls("jpeg" if format == "jpeg" else "webp", quality, "pillow")
 
     @property

@@ -179,7 +179,8 @@ class TripletDataset:
         if self._asked > len(self) and self._asked - numbers <= len(self):
             warnings.warn(
                 f"samples of epoch {self.epoch} are asked for again, with the same draws: call dataset.set_epoch "
-                "before each epoch; workers that persist do not hear of it, but of batch_sampler=TripletSampler(...)",
+                "before each epoch; persistent workers do not notice the call, so give them "
+                "batch_sampler=TripletSampler(...)",
                 SameDrawsWarning,
                 stacklevel=2,
             )

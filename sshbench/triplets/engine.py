@@ -156,11 +156,11 @@ def plan(
     (12, 1, 'pixels')
     """
     if rows_per_shard is not None and rows_per_shard < 1:
-        raise EngineError(f"a shard has 1 row or more, not {rows_per_shard}")
+        raise EngineError(f"a shard has at least 1 row, not {rows_per_shard}")
     if views not in (3, 4):
         raise EngineError(f"views is 3 (the triplet) or 4 (with reference_alpha), not {views}")
     if views == 4 and settings.kind != "triplets":
-        raise EngineError("only triplets have 4 views; leave --views out or take --kind triplets")
+        raise EngineError("only triplets have 4 views; leave --views out, or choose --kind triplets")
     if source.streaming and settings.appearance == "color-transfer":
         raise EngineError(
             "color transfer takes its colours from other photographs, which a stream cannot reach; "
@@ -249,7 +249,7 @@ def generate(
     if workers < 1:
         raise EngineError(f"at least one worker is needed, not {workers}")
     if storage.scheme == "memory" and (workers > 1 or engine == "ray"):
-        raise EngineError("memory:// lives in one process; take --workers 1, or another --output")
+        raise EngineError("memory:// exists in one process only; use --workers 1, or another --output")
     storage.clear_scratch()
     before = begin(storage, run)
     run = replace(before.run, versions=run.versions)
@@ -316,7 +316,7 @@ def _conclude(job: ShardJob, shards: _Shards) -> tuple[Manifest, int | None]:
     latest = read_manifest(job.output)
     if different := latest.run.differences(shards.run):
         raise EngineError(
-            f"{job.output.url} has become that of another run meanwhile ({'; '.join(different)}); give each run an "
+            f"{job.output.url} was taken over by another run meanwhile ({'; '.join(different)}); give each run an "
             "--output of its own"
         )
     shards.records = latest.shards | shards.records

@@ -134,7 +134,7 @@ def open_run(
         The source, the LUTs or the settings cannot be used, or they do not fit together.
     """
     if luts and settings.appearance != "lut":
-        raise SshbenchError("--luts is for --appearance lut; leave --luts out")
+        raise SshbenchError("--luts needs --appearance lut; leave --luts out")
     if settings.appearance not in ("lut", "grades"):
         lut_part = "all"
     bank = bank_of(settings.appearance, luts, lut_part)

@@ -56,7 +56,9 @@ def bank_part(bank: LutBank, part: Part, where: str = "the bank") -> LutBank:
     """
     names = [name for name in bank.names if in_part(name, part)]
     if not names:
-        raise LutError(f"{where}: none of the {len(bank)} looks is in the part {part!r}; give more looks, or take all")
+        raise LutError(
+            f"{where}: none of the {len(bank)} looks is in the part {part!r}; give more looks, or use the part all"
+        )
     return bank if len(names) == len(bank) else bank.select(names)
 
 

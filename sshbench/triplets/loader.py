@@ -98,7 +98,7 @@ class TripletSampler(Sampler[list[tuple[int, int]]]):
         drop_last: bool = False,
     ) -> None:
         if batch_size < 1:
-            raise SshbenchError(f"batch_size is 1 or more, not {batch_size}")
+            raise SshbenchError(f"batch_size must be at least 1, not {batch_size}")
         here, there = _distributed()
         self.rank = here if rank is None else rank
         self.world_size = there if world_size is None else world_size
@@ -157,7 +157,7 @@ class TripletSampler(Sampler[list[tuple[int, int]]]):
             if state[name] != getattr(self, name):
                 raise SshbenchError(
                     f"this state belongs to a run with {name} {state[name]}, and this one has {getattr(self, name)}; "
-                    f"the samples that are left cannot be told"
+                    f"the remaining samples are unknown"
                 )
         self.epoch, self.consumed = state["epoch"], state["consumed"]
 

@@ -335,7 +335,7 @@ class _Plan:
         if weights is None:
             weights = (1.0,) * self.luts
         if len(weights) != self.luts:
-            raise SettingsError(f"there are {len(weights)} weights for {self.luts} LUTs; give one number a LUT")
+            raise SettingsError(f"there are {len(weights)} weights for {self.luts} LUTs; give one number for each LUT")
         whole = sum(weights)  # whole numbers from here on, so that every machine draws alike
         self.weights = [max(round(w / whole * 2**30), 1) if w > 0 else 0 for w in weights]
         self.upto = list(accumulate(self.weights))
@@ -375,7 +375,7 @@ class _Plan:
             shared = _overlaps(placed, self.crop)
             raise SettingsError(
                 f"crops of {self.crop} pixels at short sides of {self.low} to {self.low + self.scales - 1} share "
-                f"{shared.min():.2f} to {shared.max():.2f} of their area and seldom or never {self.overlap[0]:g} to "
+                f"{shared.min():.2f} to {shared.max():.2f} of their area, and rarely or never {self.overlap[0]:g} to "
                 f"{self.overlap[1]:g}; change the bounds of overlap or scale"
             )
 

@@ -208,7 +208,7 @@ def _partner(
             continue
         height, width = photo.shape[:2]
         return row, resize_box(photo, (0.0, 0.0, float(width), float(height)), settings.crop)
-    raise SkippedImage(recipe.row, "no other photograph that can be read was found to take colours from")
+    raise SkippedImage(recipe.row, "no other readable photograph was found as the source of the colour transfer")
 
 
 def crop_around(mask: Pixels, box: Box, width: int, height: int, crop: int) -> tuple[Box, Pixels]:

@@ -35,9 +35,11 @@ class Selection:
 
     def __init__(self, source: Source, part: Part = "all", *, masked: bool = False, limit: int | None = None) -> None:
         if source.streaming:
-            raise SourceError("a part of the photographs can be taken only where they can be listed; not of a stream")
+            raise SourceError(
+                "a stream cannot be listed, so no part of its photographs can be selected; leave --streaming out"
+            )
         if limit is not None and limit < 1:
-            raise SourceError(f"the limit is 1 photograph or more, not {limit}")
+            raise SourceError(f"the limit must be at least 1 photograph, not {limit}")
         self.source, self._part = source, part
         rows = [i for i in range(len(source)) if in_part(source.row_id(i), part)]
         refused: list[SkippedImage] = []

@@ -84,7 +84,7 @@ class Storage:
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise StorageError(
-                f"{where}: no permission to use it ({os.strerror(error.errno)}); choose another --output"
+                f"{where}: no permission to use this place ({os.strerror(error.errno)}); choose another --output"
             ) from error
         raise StorageError(f"{where}: {error.strerror or error}") from error
 

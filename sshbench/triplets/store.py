@@ -245,7 +245,7 @@ def load_triplets(
     run = manifest.run
     if not manifest.complete:
         warnings.warn(
-            f"{url} is not complete: {manifest.rows} rows are there; the command that made it goes on with it",
+            f"{url} is not complete: {manifest.rows} rows are there; run the command that made it again to continue",
             RuntimeWarning,
             stacklevel=2,
         )

@@ -89,7 +89,8 @@ class TripletStream(IterableDataset[Sample]):
         self._resumed = False
         if state["taken"] and share != (state["worker"], state["workers"]):
             raise SshbenchError(
-                f"this state is that of worker {state['worker']} of {state['workers']}; go on with as many workers"
+                f"this state is that of worker {state['worker']} of {state['workers']}; continue with the same number "
+                f"of workers"
             )
         state = self._state = state | {"worker": share[0], "workers": share[1]}
         renderers = self._photos(state, *share) if self.dataset.source.streaming else self._rows(state, *share)

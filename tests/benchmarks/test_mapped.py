@@ -137,9 +137,9 @@ def test_splits_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.delenv(variable, raising=False)
     with pytest.raises(BenchmarkError, match="did you mean 'iharmony4-HAdobe5k'"):
         open_benchmark("iharmony4-Adobe5k")
-    with pytest.raises(BenchmarkError, match="say where it is with --root or set SSHBENCH_IHARMONY4"):
+    with pytest.raises(BenchmarkError, match="give its folder with --root or set SSHBENCH_IHARMONY4"):
         open_benchmark("iharmony4-HFlickr")
-    with pytest.raises(BenchmarkError, match="is no Parquet file"):
+    with pytest.raises(BenchmarkError, match="is neither a Parquet file nor"):
         open_benchmark("parquet", tmp_path)
     monkeypatch.setenv("SSHBENCH_REALHM", str(tmp_path / "gone"))
     with pytest.raises(BenchmarkError, match="gone: there is no such folder"):

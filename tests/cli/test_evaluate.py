@@ -175,7 +175,7 @@ class TestRefusals:
             (["--metrics", "pnsr"], "there is no metric 'pnsr'; did you mean"),
             (["--metrics", "ssim", "--protocol", "ssh-iccv21"], "ssh-iccv21 defines none of ssim"),
             (["-s", "smaple"], "there is no split 'smaple'; did you mean 'sample'?"),
-            (["-s", "realhm"], "say where it is with --root"),
+            (["-s", "realhm"], "give its folder with --root"),
             (["-s", "sample,realhm", "--root", "x"], "--root x does not name its split"),
             (["-p", "nowhere"], "nowhere: there is no such folder of predictions"),
             (["--device", "cuda:99"], "--device cuda:99 cannot be used"),
@@ -266,7 +266,7 @@ class TestLeaderboard:
     def test_no_records(self, tmp_path: Path) -> None:
         result = run("leaderboard", ".", cwd=tmp_path)
         assert result.returncode == 2
-        assert "holds no records; make some with sshbench evaluate" in result.stderr
+        assert "contains no records; make records with sshbench evaluate" in result.stderr
 
 
 def test_methods_without_weights_are_rows_that_say_what_is_missing(tmp_path: Path) -> None:
@@ -318,7 +318,7 @@ class TestLaterMethods:
         for name in ("pct-net", "harmonizer", "idih", "issam"):
             assert f"run sshbench weights get {name}, or get " in result.stdout
         assert "for non-commercial use alone" in result.stdout
-        assert "train some with sshbench train hdnet" in result.stdout
+        assert "train weights with sshbench train hdnet" in result.stdout
 
     def test_with_weights_they_run_and_a_row_without_stays(self, tmp_path: Path) -> None:
         methods = [word for name in MODERN for word in ("-m", name)]

@@ -155,7 +155,7 @@ class TestGet:
         ("method", "sentence"),
         [
             ("dovenet", r"have no direct address; get latest_net_G\.pth of the authors from https://pan\.baidu\.com"),
-            ("hdnet", "the weights are not released: they decline .*; train some with sshbench train hdnet"),
+            ("hdnet", "the weights are not released: they decline .*; train your own with sshbench train hdnet"),
             ("ssh-lut", "ssh-lut has no card"),
         ],
     )
@@ -173,7 +173,7 @@ class TestImport:
         result = run("import", checkpoint)
         assert "method:   ssh (width 2)" in result.output
         assert "names and shapes are the network's, none are missing" in result.output
-        assert "cannot be held against a release" in result.output
+        assert "cannot be compared with a release" in result.output
         found = load_weights("ssh")
         assert found.card.trained_by == "authors"
         assert Path(found.source).is_relative_to(home)

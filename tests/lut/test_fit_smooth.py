@@ -176,7 +176,7 @@ def test_cells_that_turn_inside_out_are_seen() -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"weights": np.zeros(4000)}, "all weigh nothing"),
+        ({"weights": np.zeros(4000)}, "if all weights are 0"),
         ({"size": 1}, "2 to 256"),
         ({"size": 257}, "2 to 256"),
         ({"target": CLOUD[:9]}, "as many others"),

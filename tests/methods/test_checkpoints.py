@@ -96,7 +96,7 @@ class TestTellingApart:
 
     def test_a_backbone_that_is_not_here_is_named(self, tmp_path: Path) -> None:
         torch.save({"backbone.deeplab.conv.weight": torch.zeros(1, 1, 1, 1)}, tmp_path / "f.pth")
-        with pytest.raises(WeightsError, match="iDIH with a backbone that is not here; there are hrnet18s"):
+        with pytest.raises(WeightsError, match="iDIH with an unknown backbone; sshbench has hrnet18s"):
             read_checkpoint("idih", tmp_path / "f.pth")
 
     def test_what_harmonizer_s_training_leaves_is_read(self, tmp_path: Path) -> None:

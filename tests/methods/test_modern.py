@@ -203,7 +203,7 @@ class TestHdnet:
         (image,) = method.harmonize([composite])
         hard = np.asarray(Pillow.fromarray(np.rint(composite.mask * 255).astype(np.uint8)).convert("1"))
         np.testing.assert_allclose(image[~hard], composite.target[~hard] / 255, atol=1e-6)
-        with pytest.raises(MethodError, match="needs the ground truth, which 5 has not"):
+        with pytest.raises(MethodError, match="needs the ground truth, but 5 has none"):
             method.harmonize([Composite("5", *(composite.composite,) * 3, composite.mask)])
 
     def test_the_authors_protocol_leaves_no_error_of_the_background(self, path: Path) -> None:

@@ -43,12 +43,12 @@ def test_a_checkpoint_is_no_weights_and_says_what_to_give(run: Path, name: str) 
     with pytest.raises(WeightsError, match=f"sshbench train --resume -o {run} makes some"):
         load_weights("ssh-lut", run / name)
     put(run, "best", 2.0)
-    with pytest.raises(WeightsError, match=f"^{run / name} is what a training goes on from.*; give {run / 'best'}$"):
+    with pytest.raises(WeightsError, match=f"^{run / name} is a checkpoint of a training.*; give {run / 'best'}$"):
         load_weights("ssh-lut", run / name)
 
 
 def test_a_training_without_weights_yet_is_told(run: Path) -> None:
-    with pytest.raises(WeightsError, match="is a training that has no weights yet"):
+    with pytest.raises(WeightsError, match="is a training without weights so far"):
         load_weights("ssh-lut", run)
 
 
@@ -65,5 +65,5 @@ def test_commands_take_it(run: Path, words: str, capsys: pytest.CaptureFixture[s
         main([*words.split(), str(run / "checkpoints" / "best.pt")])
     assert stopped.value.code == 2
     said = capsys.readouterr().err
-    assert "what a training goes on from" in said
+    assert "a checkpoint of a training" in said
     assert said.count("\n") == 1

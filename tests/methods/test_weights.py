@@ -129,14 +129,14 @@ class TestDamage:
         save_weights(tmp_path / "other", other, CARD, shard_bytes=2**13)
         shard = next(folder.glob("model-00002*"))
         shard.write_bytes((tmp_path / "other" / shard.name).read_bytes())
-        self.refused(folder, "holds other tensors than were saved")
+        self.refused(folder, "contains other tensors than were saved")
 
     def test_a_bit_has_flipped(self, folder: Path) -> None:
         shard = next(folder.glob("model-00002*"))
         data = bytearray(shard.read_bytes())
         data[-1] ^= 1
         shard.write_bytes(data)
-        self.refused(folder, "holds other tensors than were saved")
+        self.refused(folder, "contains other tensors than were saved")
 
     @pytest.mark.parametrize("text", ["", "{}", '{"weight_map": 3}'])
     def test_the_index_is_damaged(self, folder: Path, text: str) -> None:
@@ -161,7 +161,7 @@ class TestDamage:
 
     def test_values_that_are_not_finite_are_not_saved(self, tmp_path: Path) -> None:
         large = {"a.weight": torch.full((2, 2), 1e6)}
-        with pytest.raises(WeightsError, match=r"a\.weight holds NaN or infinity as float16"):
+        with pytest.raises(WeightsError, match=r"a\.weight contains NaN or infinity as float16"):
             save_weights(tmp_path, a_state() | large, CARD)
         save_weights(tmp_path, a_state() | large, CARD, dtype="float32")
 
@@ -183,7 +183,9 @@ class TestOwn:
             match=r"ssh has no weights of authors here; get checkpoint of the authors from https.* import",
         ):
             load_weights("ssh", "authors")
-        with pytest.raises(MissingWeights, match="nothing has no weights here; train some with sshbench train nothing"):
+        with pytest.raises(
+            MissingWeights, match="nothing has no weights here; train weights with sshbench train nothing"
+        ):
             load_weights("nothing")
 
 

@@ -134,7 +134,7 @@ def test_what_is_not_finished_says_so_and_goes_on(place: Path, tmp_path: Path, m
     long = plan(place, tmp_path, "schedule.steps=6", "loop.checkpoint=1")
     (found,) = train_variants(long, one, time_limit=1e-6)
     assert found.weights is None
-    assert found.says == "not finished; run this again"
+    assert found.says == "not finished; run the same command again"
     table = reproduce("table3", long, time_limit=1e-6)[1]
     assert column(table, "PSNR")["ssh"] == ""
     assert column(table, "PSNR")["dc"] != ""

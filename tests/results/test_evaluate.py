@@ -325,7 +325,7 @@ class Mine:
         (first,) = run(tmp_path, method, benchmark=Standin(1))
         np.save(tmp_path / first.prediction.replace(".png", ".npy"), image / 2)
         (second,) = run(tmp_path, method, benchmark=Standin(1), protocols=(DOVENET,))
-        assert "was damaged and is removed; run the same command again" in str(second.failed)
+        assert "was damaged and has been removed; run the same command again" in str(second.failed)
         (third,) = run(tmp_path, method, benchmark=Standin(1), protocols=(DOVENET,))
         assert third.failed is None
         assert len(method.asked) == 2
@@ -488,7 +488,7 @@ class TestIsolation:
             "ends": "it ended its process (exit code 3)",
             "crashes": "its process crashed (SIGSEGV)",
             "hangs": "it took longer than 8 s",
-            "closes": "it closed what its process talks through",
+            "closes": "it closed the connection of its process",
         }
         unusable = {
             "number": "its name is 3, not a text",

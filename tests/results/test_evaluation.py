@@ -100,7 +100,7 @@ def test_processes_know_methods_by_the_same_hash_or_say_what_they_cannot_read(tm
     result = script(PROCESSES, tmp_path)
     assert result.returncode == 0, result.stderr
     refused, kept, hashes = result.stdout.splitlines()
-    assert refused.startswith("something cannot be sent to worker processes (AttributeError: ")
+    assert refused.startswith("an object cannot be sent to worker processes (AttributeError: ")
     assert refused.endswith("use --workers 1, or workers=1 in Python")
     assert kept == "2"  # if no number of processes is asked for, this process does the work
     each = hashes.split()
@@ -185,7 +185,7 @@ def test_names_of_the_package_load_when_they_are_used() -> None:
 
 def test_a_benchmark_by_name(tmp_path: Path) -> None:
     assert len(sshbench.load_benchmark("sample")) > 2
-    with pytest.raises(SshbenchError, match="say where it is with --root"):
+    with pytest.raises(SshbenchError, match="give its folder with --root"):
         sshbench.load_benchmark("realhm")
 
 

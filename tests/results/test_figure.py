@@ -180,7 +180,7 @@ def test_the_command_draws_what_is_asked_for(results: tuple[Path, list[Record]],
     [
         (["-m", "gray"], "no method 'gray'; did you mean 'grey'?"),
         (["--image", "vendor_testing_1/astronaut-x"], "did you mean 'vendor_testing_1/astronaut'?"),
-        (["-o", "figure.svg"], "choose a name that ends so"),
+        (["-o", "figure.svg"], "choose a name with one of these suffixes"),
         (["--sort", "beauty"], "no metric 'beauty'"),
     ],
 )

@@ -89,7 +89,7 @@ def test_records_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_and_an_empty_folder(tmp_path: Path) -> None:
-    with pytest.raises(RecordsError, match="holds no records; make some with sshbench evaluate"):
+    with pytest.raises(RecordsError, match="contains no records; make records with sshbench evaluate"):
         read_records([tmp_path])
     with pytest.raises(RecordsError, match="there is no such file or folder"):
         read_records([tmp_path / "none"])
@@ -323,7 +323,7 @@ class TestOutputs:
         for results in ("r", "link"):
             for command in (leaderboard, report):
                 done = CliRunner().invoke(command, [results, "-o", out])
-                assert "would lie among the results" in str(done.exception)
+                assert "would lie inside the results" in str(done.exception)
             with pytest.raises(RecordsError, match="choose another --out"):
                 check_output(out, [results])
         assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == held

@@ -208,7 +208,9 @@ def test_no_permission_is_one_sentence(tmp_path: Path) -> None:
     def work() -> None:
         if os.geteuid() == 0:
             os.setuid(65534)  # root may write everywhere
-        with pytest.raises(StorageError, match=r"no permission to use it \(Permission denied\); choose another"):
+        with pytest.raises(
+            StorageError, match=r"no permission to use this place \(Permission denied\); choose another"
+        ):
             make(tmp_path / "locked" / "out")
 
     assert forked(work) == 0
@@ -306,7 +308,7 @@ def test_a_folder_that_has_become_another_runs_is_not_finished(tmp_path: Path, m
         return own(job, shards)
 
     monkeypatch.setattr(engine, "_conclude", conclude)
-    with pytest.raises(SshbenchError, match="has become that of another run meanwhile"):
+    with pytest.raises(SshbenchError, match="was taken over by another run meanwhile"):
         make(output)
 
 

@@ -380,7 +380,7 @@ def test_a_store_under_looks_is_a_benchmark(photos: Path, tmp_path: Path) -> Non
     ("words", "said"),
     [
         (["--background", "look"], "the setting background is only for composites"),
-        (["--appearance", "grades", "--luts", "luts"], "--luts is for --appearance lut"),
+        (["--appearance", "grades", "--luts", "luts"], "--luts needs --appearance lut"),
         (["--appearance", "color-transfer", "--lut-part", "train"], "--lut-part needs --appearance lut or grades"),
         (["--appearance", "saturation", "--weight", "a=1"], "--weight needs --appearance lut, grades or ladders"),
         (["--appearance", "ladders", "--weight", "3 EV=1"], "there are -2 EV, -1 EV, +1 EV"),

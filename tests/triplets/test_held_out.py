@@ -59,14 +59,14 @@ def test_a_limit_takes_some_that_stay_when_more_are_taken() -> None:
     assert max(map(int, taken[0])) > 150  # spread, not the first ones
     assert len(Selection(MemorySource(300), limit=1)) == 1
     for limit in (0, -3):
-        with pytest.raises(SourceError, match=f"the limit is 1 photograph or more, not {limit}"):
+        with pytest.raises(SourceError, match=f"the limit must be at least 1 photograph, not {limit}"):
             Selection(MemorySource(300), limit=limit)
 
 
 def test_a_source_without_held_out_photographs_says_so() -> None:
     with pytest.raises(SourceError, match="none of its 12 photographs is in the part 'held-out'"):
         open_source("sample", part="held-out")
-    with pytest.raises(SourceError, match="not of a stream"):
+    with pytest.raises(SourceError, match="a stream cannot be listed"):
         Selection(MemorySource(3, streaming=True), "train")
 
 

@@ -339,7 +339,7 @@ def test_weights_for_another_bank_are_refused() -> None:
 
 
 def test_an_overlap_that_crops_cannot_have_is_refused_with_what_they_can() -> None:
-    with pytest.raises(SettingsError, match=r"share 0\.\d\d to 1\.00 of their area and seldom or never 0 to 0\.2"):
+    with pytest.raises(SettingsError, match=r"share 0\.\d\d to 1\.00 of their area, and rarely or never 0 to 0\.2"):
         make_recipe(Settings(overlap=(0.0, 0.2)), "a", 0, 5)
 
 

@@ -217,10 +217,10 @@ def _arrays(file: BinaryIO) -> dict[str, NDArray[Any]]:
     with zipfile.ZipFile(file) as archive:
         entries = archive.infolist()
         if sum(entry.file_size for entry in entries) > _MOST_TIMES * size_of(file) + _ALWAYS:
-            raise ValueError("values that the file has no room for")
+            raise ValueError("more values than the file can contain")
     file.seek(0)
     with np.load(file, allow_pickle=False) as archived:
         arrays = {name: archived[name] for name in archived.files}
     if any(array.dtype.kind not in "fiub" for array in arrays.values()):
-        raise ValueError("an array of something else than numbers")
+        raise ValueError("an array that does not contain numbers")
     return arrays

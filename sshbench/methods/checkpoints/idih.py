@@ -41,9 +41,7 @@ def _backbone(state: dict[str, Tensor], path: Path) -> str:
         f"{_HRNET}transition1.0.0.weight" not in state
         or f"{_HRNET}ocr_distri_head.conv_bn_dropout.0.weight" not in state
     ):
-        raise WeightsError(
-            f"{path} is of iDIH with a backbone that is not here; there are hrnet18s, hrnet18 and hrnet32"
-        )
+        raise WeightsError(f"{path} is of iDIH with an unknown backbone; sshbench has hrnet18s, hrnet18 and hrnet32")
     width = shape_of(state, f"{_HRNET}transition1.0.0.weight", path)[0]
     kind = width, count_of(state, f"{_HRNET}layer1.") == 2
     if kind not in _BACKBONES:

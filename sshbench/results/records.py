@@ -336,7 +336,7 @@ def _meta(path: Path, schema: pa.Schema) -> _Meta:
     try:
         meta = _Meta.model_validate_json(text)
     except ValidationError as error:
-        raise RecordsError(f"{path}: the metadata of its records are damaged; run evaluate again") from error
+        raise RecordsError(f"{path}: the metadata of its records is damaged; run evaluate again") from error
     if meta.format != FORMAT:
         raise RecordsError(f"{path} has records of format {meta.format} and this sshbench reads {FORMAT}; update it")
     missing = {*_COLUMNS.names, *meta.metrics, *meta.attributes} - {*schema.names, *_NEWER}

@@ -72,7 +72,7 @@ def test_rows_are_measured_with_the_weights_there_are(tmp_path: Path, weights: d
         assert whose["wct2"] == "no weights; sshbench weights import wave_encoder_cat5_l4.pth --method wct2"
         assert column(table, "measured on")["dih"] == "not measured"
         assert any(note.startswith("† dih has no weights here; get ") for note in table.notes)
-        assert any(note.startswith("RealHM is not here") for note in table.notes)
+        assert any(note.startswith("RealHM was not given") for note in table.notes)
     assert not any(column(tables[0], "SSIM").values())
     assert column(tables[1], "SSIM")["dovenet"]
 

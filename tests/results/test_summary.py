@@ -451,7 +451,7 @@ class TestFormats:
         found = summarise(RECORDS, ceilings=False)
         assert [one.method for one in found.rows] == ["good", "fair", "poor"]
         assert "‡" not in plain_text(found)
-        with pytest.raises(RecordsError, match="of ceilings alone"):
+        with pytest.raises(RecordsError, match="contain only ceilings"):
             summarise(records_of("c", GOOD.tolist(), ceiling=True), ceilings=False)
 
     def test_a_method_that_is_not_there_is_told(self) -> None:

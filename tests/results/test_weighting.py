@@ -131,7 +131,7 @@ class TestTables:
     def test_each_table_with_them_calls_them_estimates(self) -> None:
         leading, _, weighted, *_ = tables(self.summary)
         assert leading.columns[3:5] == ("weighted to iharmony4 (estimate)", "95% interval")
-        assert any("is an estimate" in note for note in leading.notes)
+        assert any("are estimates" in note for note in leading.notes)
         assert weighted.title == "All metrics weighted to the shares of iharmony4: estimates from 11 images"
         assert "under 400 21.1% (2 here), 400 to 900 28.8% (3 here)" in weighted.notes[0]
         assert any("PCT-Net" in note for note in weighted.notes)

@@ -477,7 +477,7 @@ def test_memory_holds_the_same_files(whole: Path) -> None:
 
 
 def test_memory_is_refused_to_workers_that_would_not_share_it() -> None:
-    with pytest.raises(SshbenchError, match="lives in one process"):
+    with pytest.raises(SshbenchError, match="exists in one process only"):
         make("memory://toy/other", workers=2)
 
 

@@ -191,7 +191,7 @@ def test_partners_that_cannot_be_read_are_passed_over(source: Source) -> None:
     assert isinstance(without, Rendered)
     assert np.array_equal(passed.content_alpha, without.content_alpha)
     broken = set(order)
-    with pytest.raises(SkippedImage, match=r"coffee\.jpg: no other photograph"):
+    with pytest.raises(SkippedImage, match=r"coffee\.jpg: no other readable photograph"):
         render(recipe, settings, read, None, partners=Partners(rows))
 
 
@@ -283,7 +283,7 @@ def test_both_sides_of_a_composite_take_colours_from_different_photographs(sourc
         assert isinstance(result, RenderedComposite)
         inside = result.mask == 255
         assert not np.array_equal(result.composite[inside], result.real[inside])
-    with pytest.raises(SkippedImage, match="no other photograph"):
+    with pytest.raises(SkippedImage, match="no other readable photograph"):
         render(make_recipe(settings, rows[0], 0, 0), settings, reader(source), None, partners=Partners(rows[:2]))
 
 

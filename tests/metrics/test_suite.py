@@ -119,3 +119,22 @@ def test_what_the_table_of_metrics_says_is_so() -> None:
     assert {name: metric.digits for name, metric in METRICS.items() if metric.digits != 2} == dict.fromkeys(
         ("ssim", "fssim", "lpips", "lpips_squeeze", "lpips_vgg"), 4
     )
+
+
+def test_a_mask_of_one_half_is_foreground() -> None:
+    sample = made(size=(64, 64))
+    mask = np.zeros((64, 64), np.float32)
+    mask[:, :20], mask[:, 20:30] = 0.5, 0.499
+    protocol = replace(V1, background="prediction", size=None, resize=None)
+    found = score(sample.composite, replace(sample, mask=mask), protocol, ["fmse"])["fmse"]
+    assert sample.target is not None
+    errors = (sample.composite.astype(float) - sample.target)[:, :20] ** 2
+    assert found == pytest.approx(errors.mean())
+
+
+@pytest.mark.parametrize("metric", ["ssim", "fssim"])
+def test_a_protocol_with_similarity_says_how_it_is_computed(metric: str) -> None:
+    assert replace(V1, metrics=("psnr", metric)).ssim == V1.ssim
+    assert replace(V1, metrics=("psnr",), ssim=None).ssim is None
+    with pytest.raises(ValueError, match="lists SSIM without saying how it is computed"):
+        replace(V1, metrics=("psnr", metric), ssim=None)

@@ -74,7 +74,7 @@ class TestContainers:
         state = container.state()
         name = next(name for name, value in state.items() if value.is_floating_point())
         state[name].view(-1)[0] = torch.nan
-        with pytest.raises(WeightsError, match=f"{name} holds NaN"):
+        with pytest.raises(WeightsError, match=f"{name} contains NaN"):
             load_weights(container.method, container.write(tmp_path, state))
 
 

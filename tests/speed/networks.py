@@ -1,4 +1,4 @@
-"""The networks at their sizes (256; SSH-LUT 64, the Caffe form of DIH 512) with random weights, timed and weighed.
+"""The networks at their sizes (256; SSH-LUT 128, the Caffe form of DIH 512) with random weights, timed and weighed.
 
 One network by itself, the least of RUNS runs; no run before them goes uncounted, so that one run takes memory too:
 
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 # Name -> module, class and its arguments, the images it takes by their channels, and their side.
 NETWORKS: dict[str, tuple[str, str, dict[str, Any], tuple[int, ...], int]] = {
     "ssh": ("ssh", "SSH", {}, (3, 3), 256),
-    "ssh-lut": ("ssh_lut", "SshLut", {}, (3, 3), 64),
+    "ssh-lut": ("ssh_lut", "SshLut", {"width": 16, "attention": 1, "things": 256}, (3, 3), 128),
     "dovenet": ("dovenet", "DoveNetGenerator", {}, (4,), 256),
     "s2am": ("s2am", "S2AM", {}, (4,), 256),
     "s2am rascv1": ("s2am", "S2AM", {"variant": "rascv1"}, (4,), 256),

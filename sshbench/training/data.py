@@ -156,8 +156,9 @@ def described(dataset: Training) -> dict[str, Any]:
         said = dict(dataset.description)
     if "source" in said:
         source = said["source"] = dict(said["source"])
-        if os.path.exists(str(source.get("spec"))):  # where it lies on this machine is nobody else's business
-            source["spec"] = Path(str(source["spec"])).name
+        for name in ("spec", "masks"):  # where they lie on this machine is nobody else's business
+            if source.get(name) and os.path.exists(str(source[name])):
+                source[name] = Path(str(source[name])).name
     return said | {"samples": len(dataset)}
 
 

@@ -223,8 +223,10 @@ def test_iharmony4_trains_composites_and_takes_no_looks(pairs: Path, place: Path
 
 
 def test_a_card_names_the_source_and_not_where_it_lies(place: Path, pairs: Path) -> None:
-    scenes = open_training(str(place / "photos"), str(place / "luts"), SETTINGS, shares=Shares(own=0.5))
+    masks = str(place / "photos")  # of images that are there
+    scenes = open_training(str(place / "photos"), str(place / "luts"), SETTINGS, shares=Shares(own=0.5), masks=masks)
     genuine = open_training(str(pairs), None, Settings(kind="composites", crop=32))
+    assert described(scenes)["source"]["masks"] == "photos"
     assert described(scenes)["source"]["spec"] == "photos"
     assert described(genuine)["source"]["spec"] == pairs.name
 

@@ -1,6 +1,6 @@
 """Make [foreground, background, pseudo ground truth] triplets from photographs by the paper's dual augmentation.
 
-Names load on first use, so that a worker imports only what it needs.
+Each name is imported on its first use, so that a worker process imports only the modules that it needs.
 """
 
 from __future__ import annotations

@@ -24,14 +24,14 @@ __all__ = [
 
 
 def saturate(image: Pixels, factor: float) -> Pixels:
-    """Scale the distance of each colour from the grey of its luma (ITU-R BT.601).
+    """Return an image with scaled saturation: the distance of each colour from the grey of its luma (ITU-R BT.601).
 
     Parameters
     ----------
     image
         uint8 `[H, W, 3]`, sRGB-encoded.
     factor
-        0 gives grey, 1 the image itself, and more a stronger colour.
+        The factor of the distance: 0 gives grey, 1 gives the image itself, and a larger factor gives stronger colours.
 
     Returns
     -------

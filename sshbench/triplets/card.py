@@ -1,4 +1,4 @@
-"""The dataset card `README.md` of an output folder: its contents, how it was made, and how to load it."""
+"""Write the dataset card `README.md` of an output folder: its contents, how it was made, and how to load it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _UNDER_A_LOOK = {
 
 
 def card(manifest: Manifest) -> bytes:
-    """Return the card of a finished run. It does not depend on when and how the run was made."""
+    """Return the card of a finished run as UTF-8 Markdown. Equal runs give equal cards, however they were made."""
     run = manifest.run
     parts = [_front_matter(manifest), _title(manifest), _loading(run)]
     if run.store == "pixels":
@@ -125,7 +125,7 @@ def _how(run: Run) -> str:
     rows.append(f"| licence of the photographs | {run.license or 'not stated'} |")
     settings = json.loads(run.settings.to_json())
     if run.settings.kind == "triplets":
-        del settings["background"]  # which is of composites: a triplet's background has the look beta
+        del settings["background"]  # this setting concerns composites only: a triplet's background has the look beta
     rows += [f"| {key} | {_cell(value)} |" for key, value in settings.items() if value is not None]
     rows += [
         f"| {key} | {_cell(value)} |"

@@ -1,6 +1,6 @@
 """Encode rendered images: lossless PNG through the fastest installed encoder (docs/triplets-run.md), JPEG, or WebP.
 
-If fpng is missing, Pillow encodes; both are lossless, but their bytes differ.
+If fpng is not installed, Pillow encodes PNG. Both encoders are lossless, but their files differ in bytes.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ class Codec:
 
     @classmethod
     def choose(cls, format: str = "png", quality: int | None = None) -> Codec:
-        """Return the fastest installed codec of `format`; quality defaults to 95.
+        """Return the fastest installed codec of `format`. The quality of JPEG and WebP is 95 by default.
 
         Raises
         ------
         SshbenchError
-            The format is not one of `FORMATS`, the quality is outside 1..100 or given for PNG.
+            The format is not one of `FORMATS`, the quality is outside 1..100, or a quality is given for PNG.
         """
         if format == "png":
             if quality is not None:
@@ -77,7 +77,7 @@ class Codec:
 
 
 def encode_mask(mask: NDArray[np.uint8]) -> bytes:
-    """Encode a mask `[H, W]`, 0..255, as grey PNG, whatever the format of the images."""
+    """Return a mask, uint8 `[H, W]`, 0..255, as a grey PNG file. Masks are lossless in every image format."""
     return png_by_pillow(mask)
 
 

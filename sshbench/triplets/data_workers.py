@@ -1,7 +1,7 @@
 """Worker processes of a loader: the caller can stop waiting for them, and their errors become one sentence.
 
-torch's `DataLoader` waits for a batch without end, and reports the death of a worker in the middle of whatever this
-process is doing. Here a caller may end the waiting, and a death is reported where a batch is waited for.
+torch's `DataLoader` waits for a batch without a time limit, and reports the death of a worker at any point of the main
+process. Here the caller can end the waiting, and the death of a worker is reported at the next request for a batch.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ _MORE = "give the machine more of it (a container: --shm-size=2g)"
 
 
 class WorkersError(SshbenchError):
-    """Data workers cannot continue: they were killed, or lack shared memory. Raised where a batch is waited for."""
+    """Data workers were killed or lack shared memory. The error is raised at the request for a batch."""
 
 
 @dataclass(frozen=True)
 class _Failure:
-    """Takes the place of a batch that cannot be made."""
+    """The message of an error, sent in place of a batch that cannot be made."""
 
     reason: str
 
 
 class Told:
-    """A dataset whose errors come from a worker as a sentence; torch would send a traceback."""
+    """A dataset whose errors leave the worker as one sentence; torch would send a traceback."""
 
     def __init__(self, dataset: Any) -> None:
         self.dataset = dataset
@@ -59,7 +59,7 @@ class Told:
 
 
 def collate_in_worker(samples: list[Any] | _Failure) -> dict[str, Any] | _Failure:
-    """Collate samples; in a worker, into shared memory, so that a lack of memory shows before the batch is sent."""
+    """Return the samples as a batch. A worker puts the batch into shared memory, so that a lack of it shows here."""
     if isinstance(samples, _Failure):
         return samples
     batch = collate(samples)
@@ -80,21 +80,22 @@ def collate_in_worker(samples: list[Any] | _Failure) -> dict[str, Any] | _Failur
 
 
 def begin_worker(worker: int) -> None:
-    """Ignore interrupts, which a terminal also sends to workers; the process that trains ends the workers."""
+    """Ignore interrupts in a worker: a terminal sends them to all processes, and the main process ends its workers."""
     keep_to_one_thread(worker)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 
 
 class PatientLoader(DataLoader[Any]):
-    """torch's `DataLoader`, which also calls `while_waiting` about five times a second while workers prepare a batch.
+    """torch's `DataLoader` that also calls `while_waiting` about five times a second while workers prepare a batch.
 
-    An exception of `while_waiting` ends the waiting, after which the same batch may be asked for again.
+    If `while_waiting` raises an exception, the waiting ends. The caller can then request the same batch again.
 
     Raises
     ------
     WorkersError
-        When a batch is asked for: a worker has died, or cannot send its batch. The next request starts new workers.
+        A worker has died, or cannot send its batch. The error is raised at the request for a batch; the next request
+        starts new workers.
     """
 
     def __init__(self, dataset: Any, **options: Any) -> None:
@@ -110,7 +111,7 @@ class PatientLoader(DataLoader[Any]):
         return _PatientIterator(self) if self.num_workers else super()._get_iterator()
 
     def end_workers(self, *, at_once: bool = False) -> None:
-        """Ask workers to end, and end those that do not."""
+        """Ask the workers to end, and terminate the workers that do not."""
         iterator: Any = self._iterator
         self._iterator = None
         if iterator is None:
@@ -127,7 +128,7 @@ def _needs_main(dataset: Any) -> bool:
     """Return whether a dataset contains classes of the user's script, which then needs an `if __name__` guard."""
     try:
         return b"__main__" in pickle.dumps(dataset)
-    except Exception:  # what can be sent only while a process starts, such as a lock
+    except Exception:  # some objects, such as locks, can be pickled only while a process starts
         return True
 
 
@@ -136,7 +137,7 @@ class _PatientIterator(_MultiProcessingDataLoaderIter):
         self._loader = loader
         with nullcontext() if _needs_main(loader.dataset) else without_main():
             super().__init__(loader)
-        # torch has a signal of a worker's death raise an error wherever this process is, in the middle of a step too.
+        # torch's signal handler raises an error when a worker dies, even in the middle of a training step.
         signal_handling._remove_worker_pids(id(self))  # type: ignore[attr-defined]
         self._worker_pids_set = False
 
@@ -154,7 +155,7 @@ class _PatientIterator(_MultiProcessingDataLoaderIter):
         try:
             data = super()._next_data()  # type: ignore[no-untyped-call]
         except RuntimeError as error:
-            if "Pin memory thread" not in str(error):  # which hands batches on to a GPU
+            if "Pin memory thread" not in str(error):  # the thread that hands batches to a GPU
                 raise
             raise WorkersError(self._reason(error)) from error
         if isinstance(data, _Failure):
@@ -162,9 +163,9 @@ class _PatientIterator(_MultiProcessingDataLoaderIter):
         return data
 
     def _reason(self, error: Exception) -> str:
-        """Return why no batch comes, from how the workers ended, or else from torch's error."""
+        """Return the reason why no batch arrives: from the workers' exit codes, or else from torch's error."""
         for worker in self._workers:
-            worker.join(0.5)  # one whose connection broke may be about to end
+            worker.join(0.5)  # a worker whose connection broke may be about to end
         codes = [worker.exitcode for worker in self._workers if worker.exitcode is not None]
         if codes:
             code = min(codes)

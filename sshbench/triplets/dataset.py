@@ -1,10 +1,10 @@
 """`TripletDataset`: triplets that are rendered while a network trains, with new recipes in each epoch.
 
-The recipe of a sample is a pure function of (seed, row, draw), and epoch e takes the draws that follow those of epoch e
-- 1. A stopped run therefore needs no state of the data to continue, and epoch 0 is what `sshbench generate-triplets`
-writes with the same settings.
+The recipe of a sample is a pure function of (seed, row, draw), and each epoch takes the draws after those of the epoch
+before. A stopped run therefore needs no state of the data to continue, and epoch 0 equals the output of
+`sshbench generate-triplets` with the same settings.
 
-This module does not import torch; `sshbench.triplets.loader` has the parts that need it.
+This module does not import torch; the parts that need torch are in `sshbench.triplets.loader`.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ _TRIES = 100
 
 
 class SameDrawsWarning(UserWarning):
-    """An epoch is repeated, and its samples are the same."""
+    """An epoch is repeated with the same samples."""
 
 
 class TripletDataset:
     """Triplets (or composites) that are rendered on demand.
 
-    Map-style, for `TripletLoader`, `DataLoader` or a plain loop.
+    This is a map-style dataset for `TripletLoader`, torch's `DataLoader` or a plain loop.
 
     `dataset[i]` is sample i of the epoch that `set_epoch` chose, and `dataset[e, i]` that of epoch e. The dataset can
-    be pickled, so workers may be forked or spawned. `sshbench.triplets.loader.TripletLoader` shuffles, divides samples
-    over ranks, resumes, and draws anew in every epoch.
+    be pickled, so workers may be forked or spawned. `sshbench.triplets.loader.TripletLoader` shuffles the samples,
+    divides them over ranks, resumes a stopped run, and draws new recipes in every epoch.
 
     torch's `DataLoader` by itself asks for the same `dataset[i]` in every epoch, and would give the same draws again
     and again. It is therefore refused until one of two choices is made: `batch_sampler=TripletSampler(len(dataset),
@@ -60,18 +60,18 @@ class TripletDataset:
     Parameters
     ----------
     source
-        What `sshbench generate-triplets --source` takes (`sample`, a folder, a dataset id), or an open `Source`.
+        A value of `sshbench generate-triplets --source` (`sample`, a folder, a dataset id), or an open `Source`.
     luts
-        What `sshbench.triplets.luts.open_bank` takes, or a `LutBank`; by default the looks that ship with sshbench, or
-        the computed ones of the appearances `"grades"` and `"ladders"`.
+        Places for `sshbench.triplets.luts.open_bank`, or a `LutBank`. The default is the looks that ship with sshbench,
+        or the computed looks of the appearances `"grades"` and `"ladders"`.
     settings
         What to render; the paper's settings by default.
     deliver
-        `"views"` renders the four views; `"crops"` stops before the LUTs, which `views_of` then applies to a whole
-        batch at once, on a GPU or not.
+        `"views"` renders the four views. `"crops"` returns the crops without LUTs; `views_of` then applies the LUTs to
+        a whole batch at once, on a CPU or a GPU.
     unreadable
-        What to do with a photograph that cannot be used: `"replace"` gives the next row's sample in its place and
-        warns, so that batches keep their size and ranks stay in step; `"raise"` raises `SkippedImage`.
+        The reaction to a photograph that cannot be used. `"replace"` warns and returns the sample of the next usable
+        row, so that batches keep their size and ranks stay in step; `"raise"` raises `SkippedImage`.
 
     Raises
     ------
@@ -112,8 +112,8 @@ class TripletDataset:
         self.deliver = deliver
         self.unreadable = unreadable
         self.epoch = 0
-        self._chosen = False  # whether anybody has said which epoch
-        self._asked = 0  # samples by number, since then
+        self._chosen = False  # whether set_epoch was called
+        self._asked = 0  # samples requested by number since the last set_epoch
 
     def __repr__(self) -> str:
         return f"<TripletDataset of {len(self)} {self.settings.kind}, epoch {self.epoch}>"
@@ -123,7 +123,7 @@ class TripletDataset:
 
     @property
     def can_deliver_crops(self) -> bool:
-        """Whether the views are made by LUTs, which can be applied to a whole batch at once."""
+        """Whether LUTs make the views. LUTs can be applied to a whole batch of crops at once."""
         return self.settings.kind == "triplets" and self.settings.has_bank
 
     def delivering(self, deliver: Deliver) -> TripletDataset:
@@ -133,11 +133,11 @@ class TripletDataset:
         return other
 
     def __getstate__(self) -> dict[str, Any]:
-        # What the bank has prepared for kernels and devices stays in its process.
+        # The tables that the bank has prepared for kernels and devices are not sent to other processes.
         return self.__dict__ | {"bank": LutBank(self.bank.values, self.bank.names, self.bank.errors)}
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch of `dataset[i]`. Running workers do not notice this; `dataset[e, i]` always works."""
+        """Choose the epoch of `dataset[i]`. Running workers keep their epoch; `dataset[e, i]` works in all of them."""
         self.epoch, self._chosen, self._asked = epoch, True, 0
 
     def recipe(self, i: int, epoch: int | None = None) -> Recipe:
@@ -149,7 +149,7 @@ class TripletDataset:
         return make_recipe(self.settings, self.source.row_id(row), draw, len(self.bank))
 
     def __getitem__(self, key: int | tuple[int, int]) -> Sample:
-        """Return one sample: uint8 images `[crop, crop, 3]`, and the recipe's `row`, `draw`, LUTs and strengths.
+        """Return one sample: uint8 sRGB images `[crop, crop, 3]`, and the recipe's `row`, `draw`, LUTs and strengths.
 
         The images are `content_alpha`, `content_beta`, `reference_alpha` and `reference_beta`; with `deliver="crops"`,
         `content` and `reference`; for composites, `composite`, `mask` `[crop, crop]` and `real`.
@@ -161,12 +161,12 @@ class TripletDataset:
         return first_usable(lambda k: self.render(self.recipe(k, epoch)), i, self.settings.draws, len(self))
 
     def __getitems__(self, keys: Sequence[int | tuple[int, int]]) -> list[Sample]:
-        """Return a batch of samples, as torch's `DataLoader` asks for them.
+        """Return the samples of a batch; torch's `DataLoader` calls this method.
 
         Raises
         ------
         SshbenchError
-            The samples are asked for by number, and `set_epoch` was never called.
+            The keys are sample numbers without an epoch, and `set_epoch` was never called.
         """
         numbers = sum(not isinstance(key, tuple) for key in keys)
         if numbers and not self._chosen:
@@ -189,7 +189,7 @@ class TripletDataset:
     def render(self, recipe: Recipe, photo: Photo | None = None) -> Sample:
         """Return the sample of one recipe.
 
-        The photograph is `photo`, for a source that comes in order, or else the row of the source.
+        The photograph is `photo` if it is given (streams give their photographs in order), or else `recipe.row`.
 
         Raises
         ------
@@ -224,12 +224,12 @@ class TripletDataset:
 
 
 def first_usable(render: Callable[[int], Sample], i: int, step: int, count: int) -> Sample:
-    """Return sample `i` of `count`, or else the next usable one, in steps of `step`.
+    """Return sample `i` of `count`, or else the next usable sample in steps of `step`.
 
     Raises
     ------
     SshbenchError
-        A hundred in a row cannot be used.
+        A hundred consecutive samples cannot be used.
     """
     reasons = []
     for tried in range(_TRIES):
@@ -242,10 +242,10 @@ def first_usable(render: Callable[[int], Sample], i: int, step: int, count: int)
 
 
 def collate(samples: Sequence[Sample]) -> dict[str, Any]:
-    """Collate samples to a batch of torch tensors.
+    """Return samples as one batch of torch tensors.
 
-    Images are uint8 `[B, crop, crop, 3]`, LUTs and draws int64 `[B]`, strengths float32 `[B]`; rows are a list of
-    strings.
+    Images are uint8 `[B, crop, crop, 3]`, LUT indices and draws are int64 `[B]`, and strengths are float32 `[B]`. The
+    row ids are a list of strings.
     """
     import torch
 

@@ -24,9 +24,9 @@ class ExpectedOutput:
     Parameters
     ----------
     photos, rows, shards
-        Totals; None if the source is a stream.
+        The total numbers of the run; None if the source is a stream.
     row_bytes, photo_seconds
-        The mean size of a row, and the mean time of a photograph on one processor.
+        The mean size of a row in bytes, and the mean time of a photograph on one processor in seconds.
     """
 
     photos: int | None
@@ -38,7 +38,7 @@ class ExpectedOutput:
 
 
 def estimate(run: Run, source: Source, bank: LutBank | None) -> ExpectedOutput:
-    """Make and measure the rows of a few photographs, evenly spread over the source; of a stream, its first ones."""
+    """Estimate a run from a few photographs, evenly spread over the source; from a stream, take its first ones."""
     count = _SAMPLES[run.store]
     if run.photos is None or run.store == "recipes":
         spans = [(0, count)]

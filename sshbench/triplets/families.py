@@ -1,7 +1,7 @@
 """Families of computed looks: grades, ladders, and transfers of colour statistics.
 
-Composites differ from their surroundings in more ways than a collection of looks shows. Each family stands for one of
-these ways. Its looks are LUTs over 0..1, so everything that accepts looks accepts them, too.
+The foreground of a composite differs from its background in more ways than a collection of looks shows. Each family
+models one of these ways. The looks of a family are LUTs over 0..1, like all other looks.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NEUTRAL = 6500.0
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722])
 _LEVELS = 65535
-_TURNS = 6  # of Pitie's method; iHarmony4's authors took more, which moves colours hardly further
+_TURNS = 6  # iterations of Pitie's method; iHarmony4's authors used more, but later iterations hardly change colours
 _XYZ_TO_RGB = np.array([[3.2404542, -1.5371385, -0.4985314], [-0.969266, 1.8760108, 0.041556],
                         [0.0556434, -0.2040259, 1.0572252]])  # fmt: skip
 
@@ -39,23 +39,23 @@ _XYZ_TO_RGB = np.array([[3.2404542, -1.5371385, -0.4985314], [-0.969266, 1.87601
 
 @cache
 def grade_bank(count: int = GRADES, seed: int = 0) -> LutBank:
-    """Return `count` grades drawn from a seed, called `grade 0` and so on; `held_out` splits them by these names."""
+    """Return a bank of `count` grades drawn from a seed. Their names are `grade 0`, `grade 1` and so on."""
     return _bank({f"grade {k}": grade(np.random.default_rng((seed, k))) for k in range(count)})
 
 
 def grade(rng: np.random.Generator) -> Table:
-    """Return one grade `[17, 17, 17, 3]`: the sliders of a photographer, each moved with some probability.
+    """Return one random grade `[17, 17, 17, 3]`: a photographer's adjustments, each applied with some probability.
 
-    Exposure (a standard deviation of one stop) and white balance act on linear light, with a shoulder for values that
-    get too bright. Then follow curves, contrast, saturation, black and white points, and a little crosstalk of
-    channels.
+    Exposure (a standard deviation of one stop) and white balance act on linear light, and a shoulder compresses values
+    close to white. Curves, contrast, saturation, black and white points, and a little crosstalk between channels
+    follow on sRGB-encoded values.
     """
     c = _grid()
     if rng.random() < 0.8:
         c = relit(c, rng.normal() if rng.random() < 0.8 else 0.0, shoulder=bool(rng.random() < 0.7))
     if rng.random() < 0.6:
         kelvin = 1e6 / np.clip(1e6 / NEUTRAL + rng.normal() * 60, 1e6 / 12000, 1e6 / 2500)
-        tint = np.exp2(np.array([0.0, 0.15 * rng.normal(), 0.0]))  # green against magenta, off the locus
+        tint = np.exp2(np.array([0.0, 0.15 * rng.normal(), 0.0]))  # green against magenta, off the Planckian locus
         c = encode(shouldered(decode(np.clip(c, 0, 1)) * white_gains(kelvin) * tint))
     if rng.random() < 0.5:
         c = np.clip(c, 0, 1) ** np.exp2(rng.normal() * 0.35 + rng.normal(size=3) * 0.12)
@@ -78,7 +78,7 @@ def grade(rng: np.random.Generator) -> Table:
 
 @cache
 def ladder_bank() -> LutBank:
-    """Return the known errors: exposure, 1 and 2 stops either way, and white balance, 2,800 to 10,000 kelvin."""
+    """Return a bank of known errors: exposure by -2, -1, 1 and 2 stops, and white balance from 2,800 to 10,000 K."""
     stops = {f"{stop:+g} EV": exposure_step(stop) for stop in STOPS}
     kelvins = {f"{kelvin} K": white_balance_step(kelvin) for kelvin in KELVINS}
     return _bank(stops | kelvins)
@@ -90,12 +90,12 @@ def exposure_step(stops: float) -> Table:
 
 
 def white_balance_step(kelvin: float) -> Table:
-    """Return a table for a photograph balanced for 6,500 K in light of `kelvin`; white keeps its luminance."""
+    """Return a table that shows light of `kelvin` under a white balance for 6,500 K; white keeps its luminance."""
     return _table(encode(np.clip(decode(_grid()) * white_gains(kelvin), 0, 1)))
 
 
 def ladder(rng: np.random.Generator) -> Table:
-    """Return a random step on one of the two ladders, or on both, for training."""
+    """Return a table `[17, 17, 17, 3]` with a random error of exposure, of white balance, or of both, for training."""
     stops = rng.uniform(-2.2, 2.2) if rng.random() < 0.6 else 0.0
     light = decode(_grid()) * np.exp2(stops)
     if stops == 0 or rng.random() < 0.3:
@@ -104,21 +104,24 @@ def ladder(rng: np.random.Generator) -> Table:
 
 
 def relit(colours: Floats, stops: float, *, shoulder: bool) -> Floats:
-    """Return colours `[N, 3]`, sRGB-encoded over 0..1, at another exposure."""
+    """Return colours `[N, 3]`, sRGB-encoded over 0..1, with their exposure changed by `stops`.
+
+    With `shoulder`, values close to white are compressed; otherwise they are clipped.
+    """
     light = decode(np.clip(colours, 0, 1)) * np.exp2(stops)
     return encode(shouldered(light) if shoulder else np.clip(light, 0, 1))
 
 
 def shouldered(light: Floats) -> Floats:
-    """Return linear light with a bend over the last fifth before white, so that brighter light stays below white."""
+    """Return linear light compressed above 0.8, so that all values stay below white (1.0)."""
     return np.where(light > 0.8, 1 - 0.2 * np.exp(-np.maximum(light - 0.8, 0) / 0.2), light)
 
 
 def white_gains(kelvin: float) -> Floats:
-    """Return the gains `[3]` of linear R, G, B that turn the white of 6,500 K into that of a black body of `kelvin`.
+    """Return the gains `[3]` of linear R, G, B that map white at 6,500 K to the white of a black body at `kelvin`.
 
-    The chromaticity is that of Kang et al. 2002, "Design of advanced color temperature control system for HDTV
-    applications", 1,667 to 25,000 K. The luminance of white is unchanged.
+    The chromaticity follows Kang et al. 2002, "Design of advanced color temperature control system for HDTV
+    applications", valid from 1,667 to 25,000 K. The gains keep the luminance of white.
     """
     gains = _white(kelvin) / _white(NEUTRAL)
     return np.asarray(gains / (gains @ _LUMA))
@@ -143,15 +146,15 @@ def _white(kelvin: float) -> Floats:
 
 
 def transfer_table(method: Statistic, source: Floats, target: Floats) -> Table:
-    """Return the map that gives the colours `source` the statistics of `target`, as a LUT `[17, 17, 17, 3]`.
+    """Return a LUT `[17, 17, 17, 3]` that gives the colours of `source` the statistics of `target`.
 
     Parameters
     ----------
     method
-        Reinhard et al. 2001, Xiao and Ma 2006, Fecker et al. 2008 or Pitie et al. 2007, the methods that made
-        iHarmony4.
+        The method of Reinhard et al. 2001, Xiao and Ma 2006, Fecker et al. 2008 or Pitie et al. 2007. These four
+        methods made iHarmony4.
     source, target
-        `[N, 3]`, sRGB-encoded over 0..1. The map is extrapolated to colours that `source` does not contain.
+        Colours `[N, 3]`, sRGB-encoded over 0..1. The LUT extrapolates to colours that `source` does not contain.
     """
     return _table(np.clip(_STATISTICS[method](source, target, _grid()), 0, 1))
 
@@ -188,7 +191,7 @@ def _distribution(source: Floats, target: Floats, colours: Floats) -> Floats:
 
 
 def _through_quantiles(source: Floats, target: Floats, at: Floats) -> Floats:
-    """Map numbers monotonically from the distribution of `source` to that of `target`; beyond its ends, shift them."""
+    """Map `at` from the quantiles of `source` to those of `target`; shift values outside the range of `source`."""
     shares = np.linspace(0, 1, 65)
     x, y = np.quantile(source, shares), np.quantile(target, shares)
     x = x + np.arange(65) * 1e-7
@@ -200,7 +203,7 @@ _STATISTICS = {"reinhard": _reinhard, "xiao": _xiao, "histogram": _histogram, "d
 
 
 def _bank(tables: dict[str, Table]) -> LutBank:
-    """Round the tables to 16 bits: the last bits of powers differ between machines, and the bank must be the same."""
+    """Return a bank of the tables, rounded to 16 bits: the last bits of powers differ between machines."""
     values = np.rint(np.stack(list(tables.values())).astype(np.float64) * _LEVELS) / _LEVELS
     return LutBank(values.astype(np.float32), tuple(tables), (0.0,) * len(tables))
 

@@ -40,7 +40,7 @@ def generate_triplets(
 ) -> Summary:
     """Make training triplets or composites from photographs and write them as Parquet files.
 
-    A call with the arguments of an earlier call checks what is in `output` and makes what is missing. The number of
+    A call with the arguments of an earlier call checks the files in `output` and makes the missing ones. The number of
     workers and interruptions change no byte of the output. A script needs no `if __name__ == "__main__":`.
 
     Parameters
@@ -51,7 +51,7 @@ def generate_triplets(
     output
         The folder to write, or an fsspec URL such as `"s3://bucket/triplets"`.
     settings
-        What to make of each photograph: the kind, the seed, the crop in pixels, and so on. The default is the paper's
+        The settings of the triplets: the kind, the seed, the crop in pixels, and so on. The default is the paper's
         (Jiang et al., ICCV 2021, sections 3.1 and 3.2): triplets of 224 x 224 pixels.
     luts
         Folders of `.cube` files or Hald images, `.npz` files of tables, or `"luts"` for the looks that ship with
@@ -65,7 +65,8 @@ def generate_triplets(
     limit
         The number of photographs to take, spread over the source.
     store
-        `"pixels"` writes encoded images; `"recipes"` writes about a hundred bytes per triplet, rendered when read.
+        `"pixels"` writes encoded images. `"recipes"` writes about a hundred bytes per triplet; images are rendered when
+        the store is read.
     image_format, quality
         The encoding of the images. PNG is lossless; the quality of JPEG and WebP is 1 to 100, by default 95.
     views
@@ -93,7 +94,7 @@ def generate_triplets(
     ------
     SshbenchError
         The source, the LUTs or the settings cannot be used, the folder belongs to another run, or it cannot be written.
-        What is finished is kept.
+        Finished shards are kept.
 
     Examples
     --------
@@ -124,14 +125,14 @@ def open_run(
     Parameters
     ----------
     asked
-        More arguments of `open_source`; the manifest keeps them, so that stores of recipes find the photographs again.
+        More arguments of `open_source`. The manifest keeps them, so that a store of recipes can open its photographs.
     **planned
         More arguments of `plan`.
 
     Raises
     ------
     SshbenchError
-        The source, the LUTs or the settings cannot be used, or they do not fit together.
+        The source, the LUTs or the settings cannot be used, or they contradict each other.
     """
     if luts and settings.appearance != "lut":
         raise SshbenchError("--luts needs --appearance lut; leave --luts out")

@@ -1,6 +1,6 @@
 """The split into data for training and data for measuring: a tenth of the photographs and of the looks is held out.
 
-The name alone decides, so the split does not depend on where a photograph or a look lies, or on what lies beside it.
+The split depends on the name alone, and neither on the folder of a photograph or look nor on the files beside it.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ Part = Literal["train", "held-out", "all"]
 Opened = TypeVar("Opened")
 
 _SUFFIXES = {*IMAGES, ".cube"}
-_NUMBER = re.compile(r" \(\d+\)$")  # by which a bank tells looks of one name apart
+_NUMBER = re.compile(r" \(\d+\)$")  # the suffix by which a bank distinguishes looks of the same name
 
 
 def is_held_out(name: str) -> bool:
     """Return whether the photograph or look of this name is in the held-out tenth.
 
-    It is if the first eight bytes of the SHA-256 of the name in UTF-8 and Unicode's form NFC, as a big-endian number,
-    are a multiple of ten.
+    A name is held out if the first eight bytes of its SHA-256, read as a big-endian number, are a multiple of ten. The
+    name is hashed in UTF-8 and in Unicode's normal form NFC.
     """
     digest = sha256(same_name(name).encode("utf-8", "surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") % 10 == 0
 
 
 def bare_name(name: str) -> str:
-    """Return the name that decides the split: the last part of a row id or look, without its file suffix."""
+    """Return the name that decides the split: the last path component of a row id or look, without the file suffix."""
     path = PurePosixPath(_NUMBER.sub("", name))
     return path.stem if path.suffix.lower() in _SUFFIXES else path.name
 
@@ -52,7 +52,7 @@ def bank_part(bank: LutBank, part: Part, where: str = "the bank") -> LutBank:
     Raises
     ------
     LutError
-        There are none; `where` names the bank in the message.
+        The part contains no looks. The message names the bank by `where`.
     """
     names = [name for name in bank.names if in_part(name, part)]
     if not names:
@@ -63,10 +63,9 @@ def bank_part(bank: LutBank, part: Part, where: str = "the bank") -> LutBank:
 
 
 def held_out_or_all(opened: Callable[[Part], Opened], what: str) -> tuple[Opened, str]:
-    """Open the held-out part, or everything if nothing is held out; return it, and which it is in words.
+    """Open the held-out part, or everything if no name is held out; return the opened part and its description.
 
-    This serves measurements on a source or bank so small that none of it is held out; the words then say that training
-    sees it.
+    A small source or bank may have no held-out names. The description then says that training sees all of them.
     """
     try:
         found, said = opened("held-out"), f"held-out {what}"

@@ -1,9 +1,9 @@
 """Batches of triplets for torch: `TripletLoader`, its `TripletSampler`, and `views_of`.
 
-An epoch is a list of places, which is computed and never stored. Rank r of R takes the places r, r + R, r + 2 R and so
-on. The places that all ranks have consumed are therefore always the beginning of the list. A checkpoint holds only the
-length of this beginning, and a run may continue with another number of ranks, workers or samples per batch without
-repeating or losing a sample.
+An epoch is a list of places that is computed and never stored. Rank r of R takes the places r, r + R, r + 2 R and so
+on. The places that all ranks have consumed therefore always form the beginning of the list. A checkpoint holds only the
+length of this beginning. A run may continue with another number of ranks, workers or samples per batch, and neither
+repeats nor loses a sample.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Batch = dict[str, Any]
 
 
 class SampleSettings(Protocol):
-    """The settings that the samples of a dataset depend on, as a state keeps them."""
+    """The settings that determine the samples of a dataset; a loader's state keeps them."""
 
     def to_json(self) -> str: ...
 
@@ -50,7 +50,7 @@ class Samples(Protocol):
 
 
 class TripletSampler(Sampler[list[tuple[int, int]]]):
-    """Batches of keys (epoch, sample) for one rank; a `batch_sampler` for torch's `DataLoader` over a `TripletDataset`.
+    """The batches of one rank as lists of (epoch, sample): a `batch_sampler` of torch's for a `TripletDataset`.
 
     Parameters
     ----------
@@ -59,13 +59,13 @@ class TripletSampler(Sampler[list[tuple[int, int]]]):
     batch_size
         The number of samples in a batch, on each rank.
     shuffle
-        Whether each epoch has an order of its own, drawn from `seed` and the epoch.
+        Whether each epoch has its own random order, drawn from `seed` and the epoch.
     rank, world_size
         The number of this process and the number of processes; by default those of `torch.distributed`, or else of
         torchrun's environment.
     drop_last
-        Whether to leave out samples that do not fill a batch on every rank, so that all ranks have the same number of
-        batches. Otherwise every sample comes exactly once, and ranks may differ by one batch.
+        Whether to leave out the samples that do not fill a batch on every rank, so that all ranks have the same number
+        of batches. Otherwise every sample occurs exactly once, and ranks may differ by one batch.
 
     Raises
     ------
@@ -116,7 +116,7 @@ class TripletSampler(Sampler[list[tuple[int, int]]]):
         self.epoch, self.consumed = epoch, 0
 
     def __len__(self) -> int:
-        """Return the number of batches that are left in this epoch."""
+        """Return the number of remaining batches of this epoch."""
         return self.batches(self.consumed)
 
     def batches(self, consumed: int) -> int:
@@ -133,7 +133,7 @@ class TripletSampler(Sampler[list[tuple[int, int]]]):
             yield self.batch(number, epoch, consumed)
 
     def batch(self, number: int, epoch: int, consumed: int) -> list[tuple[int, int]]:
-        """Return batch `number` of this rank, counted from where all ranks have consumed `consumed` samples."""
+        """Return batch `number` of this rank, counted from 0 after all ranks have consumed `consumed` samples."""
         first = consumed + self.rank + number * self.batch_size * self.world_size
         places = first + self.world_size * np.arange(self.batch_size)
         places = places[places < self.count]
@@ -141,7 +141,7 @@ class TripletSampler(Sampler[list[tuple[int, int]]]):
         return [(epoch, int(i)) for i in samples]
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the position of the run: the epoch, and how many of its samples all ranks have consumed."""
+        """Return the position of the run: the epoch, and the number of its samples that all ranks have consumed."""
         names = ("count", "shuffle", "seed", "epoch", "consumed")
         return {name: getattr(self, name) for name in names}
 
@@ -163,12 +163,12 @@ class TripletSampler(Sampler[list[tuple[int, int]]]):
 
 
 class TripletLoader:
-    """An epoch of batches each time it is iterated, from where its state stands; then the epoch counts one up.
+    """Batches for training; each iteration yields the rest of an epoch and then moves on to the next epoch.
 
-    With images normalised (the default), a batch holds `content_alpha`, `content_beta`, `reference_alpha` and
-    `reference_beta` `[B, 3, crop, crop]` on `device`, from uint8 crops through all LUTs in one call; composites come as
-    `composite`, `real` and `mask` `[B, 1, crop, crop]` in 0..1. It holds the recipes' `row`, `draw`, `alpha`, `beta`,
-    `alpha_strength`, `beta_strength` too.
+    A batch is a dict of tensors on `device`. With `normalize` (the default), triplets have `content_alpha`,
+    `content_beta`, `reference_alpha` and `reference_beta`, each `[B, 3, crop, crop]`; composites have `composite` and
+    `real` `[B, 3, crop, crop]`, and `mask` `[B, 1, crop, crop]` over 0..1. A batch also holds the recipes' `row`,
+    `draw`, `alpha`, `beta`, `alpha_strength` and `beta_strength`.
 
     Parameters
     ----------
@@ -176,16 +176,16 @@ class TripletLoader:
         A `TripletDataset`, a store, or other `Samples`. For triplets with LUTs, workers deliver only crops
         (`deliver="crops"`) if a GPU can apply the LUTs.
     workers
-        The number of processes that read and crop, each with one thread; 0 uses this process. The batches are the same
-        for any number.
+        The number of processes that read and crop, each with one thread; 0 uses this process. The number does not
+        change the batches.
     device
         The device of the batches; a GPU also applies the LUTs.
     normalize
-        False leaves images as uint8 `[B, crop, crop, 3]`.
+        Whether to normalise images by `mean` and `std`; False leaves them as uint8 `[B, crop, crop, 3]`.
     mean, std, dtype
         As for `sshbench.lut.apply.apply_lut_normalized`.
     start_method
-        `"fork"`, `"spawn"` or `"forkserver"`; by default that of the platform.
+        `"fork"`, `"spawn"` or `"forkserver"`; by default the start method of the platform.
     prefetch
         The number of batches that a worker prepares ahead.
     sampler_options
@@ -247,7 +247,7 @@ class TripletLoader:
             prefetch_factor=prefetch if workers else None,
             persistent_workers=workers > 0,
         )
-        # Before Python terminates its children at exit, which workers do not hear, and when this loader is forgotten.
+        # The workers are ended with this loader, or at exit before Python terminates its children: workers ignore that.
         Finalize(self, PatientLoader.end_workers, (self._loader,), exitpriority=0)
 
     def __repr__(self) -> str:
@@ -263,12 +263,12 @@ class TripletLoader:
         self._loader.while_waiting = call
 
     def __len__(self) -> int:
-        """Return the number of batches that are left in this epoch on this rank."""
+        """Return the number of remaining batches of this epoch on this rank."""
         return len(self.sampler)
 
     @property
     def epoch(self) -> int:
-        """The epoch that the next batch belongs to."""
+        """The epoch of the next batch."""
         return self.sampler.epoch
 
     def set_epoch(self, epoch: int) -> None:
@@ -283,13 +283,13 @@ class TripletLoader:
         sampler.set_epoch(sampler.epoch + 1)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state for a checkpoint: it counts the delivered batches, not those that are prepared ahead."""
+        """Return the state for a checkpoint. It counts delivered batches, and not the batches prepared ahead."""
         return self.sampler.state_dict() | {"settings": self.dataset.settings.to_json()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue after the last batch that was delivered before `state` was taken.
 
-        The number of ranks and workers may have changed.
+        The number of ranks and of workers may differ from the run that saved the state.
 
         Raises
         ------
@@ -324,9 +324,9 @@ def normalized(
     std: Sequence[float] = (0.5, 0.5, 0.5),
     dtype: Literal["float16", "bfloat16", "float32"] = "float32",
 ) -> torch.Tensor:
-    """Normalise uint8 images `[B, H, W, 3]` to `[B, 3, H, W]`: (v / 255 - mean) / std.
+    """Return uint8 images `[B, H, W, 3]` as normalised floats `[B, 3, H, W]`: (v / 255 - mean) / std.
 
-    Masks `[B, H, W]` become `[B, 1, H, W]`, 0..1. `mean`, `std` and `dtype` are as for
+    Masks `[B, H, W]` become `[B, 1, H, W]` over 0..1. `mean`, `std` and `dtype` have the same meaning as for
     `sshbench.lut.apply.apply_lut_normalized`.
     """
     values = images.float() / 255
@@ -345,7 +345,7 @@ def views_of(
     std: Sequence[float] = (0.5, 0.5, 0.5),
     dtype: Literal["float16", "bfloat16", "float32"] = "float32",
 ) -> dict[str, torch.Tensor]:
-    """Return all four normalised views of a batch of crops, by one call of the LUT kernels.
+    """Return the four normalised views of a batch of crops, made by one call of the LUT kernels.
 
     Parameters
     ----------
@@ -353,17 +353,17 @@ def views_of(
         A collated batch of `TripletDataset(deliver="crops")`: `content` and `reference` uint8 `[B, crop, crop, 3]`, and
         `alpha`, `beta`, `alpha_strength`, `beta_strength` `[B]`.
     bank
-        The bank that the recipes were drawn for.
+        The bank for which the recipes were drawn.
     device
-        The device to compute on; by default that of the crops.
+        The device to compute on; by default the device of the crops.
     mean, std, dtype
         As for `sshbench.lut.apply.apply_lut_normalized`.
 
     Returns
     -------
     dict
-        `content_alpha`, `content_beta`, `reference_alpha` and `reference_beta`, each `[B, 3, crop, crop]`. They differ
-        from normalised uint8 views by the rounding of the latter, at most half a step of 8 bits.
+        `content_alpha`, `content_beta`, `reference_alpha` and `reference_beta`, each `[B, 3, crop, crop]`. They are not
+        rounded to 8 bits, and so differ from normalised uint8 views by at most half an 8-bit step.
     """
     target = batch["content"].device if device is None else torch.device(device)
     content, reference = (batch[name].to(target, non_blocking=True) for name in ("content", "reference"))
@@ -378,7 +378,7 @@ def views_of(
 
 
 def _distributed() -> tuple[int, int]:
-    """Return the rank and the number of processes: from torch.distributed, else from torchrun, else 0 and 1."""
+    """Return the rank and the number of processes, from torch.distributed or torchrun; 0 and 1 without either."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return torch.distributed.get_rank(), torch.distributed.get_world_size()
     if "RANK" in os.environ and "WORLD_SIZE" in os.environ:

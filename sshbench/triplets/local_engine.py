@@ -26,18 +26,18 @@ _DEATHS = 3
 
 
 class WorkersDied(SshbenchError):
-    """Worker processes end again and again before they finish a shard."""
+    """Worker processes died repeatedly before they finished a shard."""
 
 
 def run_here(job: ShardJob, todo: Todo, tick: Tick) -> Generator[Made, None, None]:
-    """Make the shards one after the other in this process."""
+    """Make the shards one after the other in this process, and yield the record of each."""
     with kernels_in_one_thread():
         for number, record in todo:
             yield make_shard(job, number, record, tick)
 
 
 def run_processes(job: ShardJob, todo: Todo, workers: int, tick: Tick) -> Generator[Made, None, None]:
-    """Make the shards in `workers` processes; if a process dies, its shards are made again.
+    """Make the shards in `workers` processes, and yield the record of each. Shards of a process that dies are redone.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def run_processes(job: ShardJob, todo: Todo, workers: int, tick: Tick) -> Genera
     waiting: deque[tuple[int, ShardRecord | None]] = deque()
     deaths = 0
     while deaths < _DEATHS:
-        begin = (cloudpickle.dumps(job), counts, dict(os.environ))  # with the script's classes, if the job has any
+        begin = (cloudpickle.dumps(job), counts, dict(os.environ))  # cloudpickle also sends classes of the script
         pool = ProcessPoolExecutor(workers, context, initializer=_start, initargs=begin)
         pending: dict[Future[Made], tuple[int, tuple[int, ShardRecord | None]]] = {}
         free = list(range(slots))
@@ -89,17 +89,17 @@ def run_processes(job: ShardJob, todo: Todo, workers: int, tick: Tick) -> Genera
 
 @contextmanager
 def _deaf() -> Iterator[None]:
-    """Start processes that ignore Ctrl-C; the parent receives it and ends them.
+    """Start processes that ignore Ctrl-C; the parent process receives the interrupt and ends its workers.
 
-    A signal that would end the parent waits until the processes have started: a process whose parent ends while it
-    reads its start data would print a traceback.
+    A signal that would end the parent is delayed until the processes have started. If the parent ended while a process
+    reads its start data, that process would print a traceback.
     """
     masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     heard: list[int] = []
     handlers = {}
-    if threading.current_thread() is threading.main_thread():  # which alone may set handlers, and hears of signals
+    if threading.current_thread() is threading.main_thread():  # Python lets only the main thread set and run handlers
         for number in (signal.SIGTERM, signal.SIGHUP):
-            if callable(signal.getsignal(number)):  # else it ends this process at once, or is ignored
+            if callable(signal.getsignal(number)):  # otherwise the signal ends this process at once, or is ignored
                 handlers[number] = signal.signal(number, lambda number, frame: heard.append(number))
     try:
         yield
@@ -127,7 +127,7 @@ _worker: tuple[ShardJob, Any] | None = None
 
 def _start(job: bytes, counts: Any, environment: dict[str, str]) -> None:
     global _worker
-    os.environ.update(environment)  # which may have changed since the process that this one comes from
+    os.environ.update(environment)  # the fork server started with an older environment
     _worker = pickle.loads(job), counts
     keep_to_one_thread()
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -1,4 +1,4 @@
-"""The bank of LUTs of a run: from folders, from files of many LUTs, from the looks that ship, or computed."""
+"""Open the bank of LUTs of a run: from folders, from files of many LUTs, from the shipped looks, or by computation."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ def places_of(luts: Places | None) -> tuple[str, ...]:
 
 
 def open_bank(luts: Places | None = None, part: Part = "all", appearance: Appearance = "lut") -> LutBank:
-    """Read the LUTs of one or several places, or compute those of an appearance.
+    """Read the LUTs of one or several places, or compute the LUTs of an appearance.
 
     Parameters
     ----------
     luts
         Folders of LUT files, which are resampled to 33 points on each axis; `.npz` files (`sshbench.lut.tables`), which
-        stay as they are; and `"luts"`, the looks that ship with sshbench, of 17 points. Several places are resampled to
-        the largest size.
+        keep their size; and `"luts"`, the looks that ship with sshbench, with 17 points. The LUTs of several places are
+        resampled to the largest size.
     part
-        `"train"` or `"held-out"` leaves out the other looks. The rungs of ladders are known errors and always stay.
+        `"train"` or `"held-out"` leaves out the other looks. The looks of ladders are known errors and are always kept.
     appearance
         `"grades"` and `"ladders"` are computed (`sshbench.triplets.families`), and need no `luts`.
 
     Raises
     ------
     LutError
-        There is no such place, a file cannot be read, or there are fewer than two LUTs.
+        A place does not exist, a file cannot be read, or there are fewer than two LUTs.
     """
     if appearance in COMPUTED:
         from sshbench.triplets.families import grade_bank, ladder_bank
@@ -61,12 +61,12 @@ def open_bank(luts: Places | None = None, part: Part = "all", appearance: Appear
 
 
 def bank_of(appearance: Appearance, luts: Places | None = None, part: Part = "all") -> LutBank | None:
-    """Return the LUTs that an appearance draws from, as `open_bank` does, or None where it draws from none.
+    """Return the LUTs of an appearance, as `open_bank` does; None if the appearance uses no LUTs.
 
     Raises
     ------
     LutError
-        As `open_bank`, or places are given for an appearance that reads none.
+        `open_bank` raises it, or `luts` is given for an appearance that reads no LUTs.
     """
     if appearance in BANKED:
         return open_bank(luts, part, appearance)

@@ -1,7 +1,8 @@
-"""The manifest: what a run is and which of its shards exist; during the run, one small record for each shard.
+"""The manifest of a run: the definition of the run and its finished shards, each with a small record of its own.
 
-A shard exists for later runs once its record does, and the record is written after the shard. When every shard exists,
-the records move into `manifest.json`, which is then the same however the shards were made.
+The record of a shard is written after the shard, and later calls count a shard as finished only if its record exists.
+When all shards are finished, `manifest.json` takes over the records. Its bytes do not depend on how the shards were
+made.
 """
 
 from __future__ import annotations
@@ -34,16 +35,16 @@ _UNSAID = {"part": "all", "masked": False}
 
 
 class ManifestError(SshbenchError):
-    """An output folder holds something else than this run would make, or its manifest cannot be read."""
+    """An output folder belongs to another run or holds other files, or its manifest cannot be read."""
 
 
-_MOST = 2**40  # of anything that is counted here
+_MOST = 2**40  # the upper limit of every count in a manifest
 Count = Annotated[int, Field(ge=0, le=_MOST)]
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A photograph without output, for all of its draws or for one of them."""
+    """A photograph that was skipped, for all of its draws or for one draw, with the reason."""
 
     row: str
     reason: str
@@ -52,7 +53,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class ShardRecord:
-    """One finished shard: the photographs that it covers, its rows, and the hash of its file."""
+    """One finished shard: the number of its photographs and of its rows, and the size and hash of its file."""
 
     number: Count
     photos: Count
@@ -83,32 +84,33 @@ class ShardRecord:
         Raises
         ------
         ValueError
-            The values are not a record.
+            The values are not those of a record.
         """
         return _checked(cls, {name: value for name, value in dict(values).items() if name != "file"})
 
 
 @dataclass(frozen=True)
 class Run:
-    """Everything that fixes the output of a run.
+    """The definition of a run: all values that determine its output.
 
     Parameters
     ----------
     luts
-        Name and SHA-256 (of the float32 table, resampled to `lut_size` points) of each LUT of the bank, in its order.
+        The name and the SHA-256 of each LUT of the bank, in order. The hash is of the float32 table, resampled to
+        `lut_size` points.
     luts_from
-        Where the bank was read: folders or files, and `"luts"` for the looks that ship with sshbench; empty where the
-        appearance of the settings says how the bank is computed.
+        The places from which the bank was read: folders or files, and `"luts"` for the looks that ship with sshbench.
+        Empty if the bank is computed.
     lut_part
-        Which looks of these the bank holds; a part of the photographs stands in `source`.
+        The part of the looks in the bank. The part of the photographs is in `source`.
     source
-        How the source was asked for (`spec` and the other arguments of `open_source`); enough to open it again.
+        The arguments of `open_source`, which open the source again.
     found
-        The source's own description of itself; not compared.
+        The description that the source gives of itself; not compared between runs.
     photos
-        Photographs in the source; None while a stream has not ended.
+        The number of photographs in the source; None while a stream has not ended.
     versions
-        Versions of the libraries that the bytes depend on; not compared.
+        The versions of the libraries that the bytes depend on; not compared between runs.
     """
 
     settings: Settings
@@ -138,7 +140,7 @@ class Run:
         return None if self.photos is None else -(-self.photos // self.photos_per_shard)
 
     def differences(self, other: Run) -> list[str]:
-        """Return the differences that give `other` another output, each as `name: this value, not that one`."""
+        """Return the differences that change the output, each as `name: value of this run, not value of other`."""
         found = self.settings.differences(other.settings)
         for name, mine, its in (
             ("store", self.store, other.store),
@@ -179,12 +181,12 @@ class Run:
         Raises
         ------
         ValueError
-            The values are not a run.
+            The values are not those of a run.
         SettingsError
-            Its settings contradict each other.
+            The settings of the run contradict each other.
         """
         values = dict(values)
-        places = values["luts_from"]  # one string in older manifests
+        places = values["luts_from"]  # older manifests have one string
         values["luts_from"] = [places] if isinstance(places, str) else places
         values["luts"] = [[lut["name"], lut["sha256"]] for lut in values["luts"]]
         values["codec"] = values.pop("image")
@@ -192,7 +194,7 @@ class Run:
 
 
 def _checked(kind: type[_Dataclass], values: dict[str, Any]) -> _Dataclass:
-    """A dataclass of values that came as JSON, of the types that it declares and no others; raises ValueError."""
+    """Return an instance of a dataclass from JSON values of its declared types; raise ValueError for other values."""
     if unknown := values.keys() - {field.name for field in fields(kind)}:  # type: ignore[arg-type]
         raise ValueError(f"there is no {min(unknown)!r} in it")
     try:
@@ -215,7 +217,7 @@ def _luts_differ(mine: tuple[tuple[str, str], ...], its: tuple[tuple[str, str], 
 
 
 def lut_hashes(bank: LutBank | None) -> tuple[tuple[str, str], ...]:
-    """Return the name and the SHA-256 of the table of each LUT in a bank."""
+    """Return the name of each LUT in a bank and the SHA-256 of its table; empty without a bank."""
     if bank is None:
         return ()
     tables = np.ascontiguousarray(bank.values, np.dtype("<f4"))
@@ -269,7 +271,7 @@ def read_manifest(output: str | Storage) -> Manifest:
     Raises
     ------
     ManifestError
-        There is no manifest, or it is not of this version.
+        The folder has no manifest, or the manifest is damaged or of another version.
     """
     storage = Storage(output) if isinstance(output, str) else output
     text = storage.read(MANIFEST)
@@ -319,7 +321,7 @@ def find(output: str | Storage, run: Run) -> Manifest | None:
         The folder belongs to a run with other settings, or holds other files.
     """
     storage = Storage(output) if isinstance(output, str) else output
-    # In this order, since another part of the run may start at this moment.
+    # The names are listed before the manifest is read, since another part of the run may start at the same moment.
     others = [name for name in storage.names() if not name.startswith(".")]
     if storage.read(MANIFEST) is None:
         if others:
@@ -334,23 +336,23 @@ def find(output: str | Storage, run: Run) -> Manifest | None:
             f"{storage.url} was made with other settings ({'; '.join(different)}); nothing was changed: give another "
             "--output, or the same settings to continue"
         )
-    # The first run's versions and place of the source stay, so that a continued run ends in the same files.
+    # The continued run keeps the versions and the source's place of the first call, so that its files are the same.
     return replace(found, run=replace(found.run, license=run.license or found.run.license))
 
 
 def begin(storage: Storage, run: Run) -> Manifest:
-    """Start a run in a folder, or find what an earlier call made there; raises as `find` does."""
+    """Start a run in a folder, or return the manifest of an earlier call; raise the errors of `find`."""
     found = find(storage, run)
     while found is None:
         manifest = Manifest(run, {})
         if storage.create(MANIFEST, manifest.to_json()):
             return manifest
-        found = find(storage, run)  # of a run that has begun at this moment
+        found = find(storage, run)  # another part of the run has just started
     return found
 
 
 def finish(storage: Storage, manifest: Manifest, card: bytes) -> None:
-    """Write the complete manifest and the card `README.md`; the records of single shards are then no longer needed."""
+    """Write the complete manifest and the card `README.md`, and remove the records of single shards."""
     for name, data in (("README.md", card), (MANIFEST, manifest.to_json())):
         if storage.read(name) != data:
             storage.write(name, data)

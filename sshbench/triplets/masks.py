@@ -1,7 +1,7 @@
-"""Masks for composites whose source has none: smooth random shapes.
+"""Generate masks for composites whose source has no masks: smooth random shapes.
 
-They use only sums, products, quotients and square roots of doubles, which IEEE 754 rounds alike everywhere, so a shape
-is the same on every machine.
+The computation uses only sums, products, quotients and square roots of doubles. IEEE 754 defines their rounding, so a
+shape is the same on every machine.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ def generate_mask(seed: int, size: int, area: tuple[float, float]) -> NDArray[np
     Returns
     -------
     array
-        uint8 `[size, size]`: 255 inside, 0 outside, and values in between on an edge of about two pixels.
+        uint8 `[size, size]`: 255 inside, 0 outside, and intermediate values on an edge of about two pixels.
     """
     digest = blake2b(seed.to_bytes(8, "little"), digest_size=64, person=b"sshbench shape").digest()
     u = np.frombuffer(digest, "<u4").astype(np.float64) * 2.0**-32
     part = area[0] + (area[1] - area[0]) * u[0]
     x, y = _grid(size)
     centre_x, centre_y = 0.3 + 0.4 * u[1], 0.3 + 0.4 * u[2]
-    # Squared distance in units of each ellipse's own axes; the least over the ellipses is the shape's level.
+    # The level is the squared distance from an ellipse's centre in units of its axes, least over the ellipses.
     level = np.full((size, size), np.inf)
     for turn, shift, stretch in u[4:].reshape(3, LOBES).T:
         t, shift, stretch = 2.0 * turn - 1.0, (0.7 * shift - 0.35) * math.sqrt(part), 1.0 + 2.0 * stretch
@@ -61,5 +61,5 @@ def _grid(size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def mask_part(mask: NDArray[np.uint8]) -> float:
-    """Return the part of a mask that is inside, 0 to 1."""
+    """Return the fraction of the area that a soft mask covers, 0 to 1."""
     return float(mask.sum(dtype=np.int64)) / (255.0 * mask.size)

@@ -1,8 +1,8 @@
 """The order in which an epoch visits its samples: a permutation that is computed when needed and never stored.
 
-An array of the order would take 800 MB in every worker for 100 million photographs. Instead, the place of each sample
-comes from a Feistel network over the smallest even number of bits that can hold all places. The network is applied
-until its result lies inside (Black and Rogaway, Ciphers with Arbitrary Finite Domains, 2002).
+For 100 million photographs, an array of the order would take 800 MB in every worker. Instead, a Feistel network over
+the smallest even number of bits that can hold all places maps each place to a sample. The network is applied repeatedly
+until its result is less than the count (Black and Rogaway, Ciphers with Arbitrary Finite Domains, 2002).
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ def shuffled(places: NDArray[np.int64], count: int, seed: int, epoch: int) -> ND
     Parameters
     ----------
     places
-        Each in 0..count-1.
+        The places in the order, each in 0..count-1.
     count
         The number of samples in an epoch.
 
     Returns
     -------
     array
-        The samples, each in 0..count-1; over all places, every sample comes once.
+        The samples, each in 0..count-1. Over all places, every sample occurs exactly once.
     """
     half = np.uint64(max(1, (int(count - 1).bit_length() + 1) // 2))
     mask = np.uint64((1 << int(half)) - 1)
@@ -47,7 +47,7 @@ def shuffled(places: NDArray[np.int64], count: int, seed: int, epoch: int) -> ND
 
 
 def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Apply the finaliser of SplitMix64 (Steele, Lea and Flood, 2014)."""
+    """Return 64-bit values mixed by the finaliser of SplitMix64 (Steele, Lea and Flood, 2014)."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))

@@ -1,4 +1,4 @@
-"""The lines of a contact sheet of triplets: those of a store, or those that would be made."""
+"""Prepare the rows of a contact sheet of triplets: of a store, or of a run before it starts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PHOTO_SIDE = 480
 
 
 def would_be(count: int, source: str, luts: Places | None, *, settings: Settings, **where: Any) -> list[SheetRow]:
-    """Render the first `count` usable photographs of a source; `where` goes to `open_source`."""
+    """Return the rendered rows of the first `count` usable photographs of a source; `where` goes to `open_source`."""
     photos = open_source(source, **where)
     bank = bank_of(settings.appearance, luts)
     run = plan(settings, photos, bank, views=4 if settings.kind == "triplets" else 3)
@@ -39,7 +39,7 @@ def would_be(count: int, source: str, luts: Places | None, *, settings: Settings
 
 
 def written(count: int, store: str, source: str | None, luts: Places | None) -> list[SheetRow]:
-    """Return the first `count` rows of a store, with their photographs if those can be read."""
+    """Return the first `count` rows of a store, each with its photograph if the photograph can be read."""
     stored = load_triplets(store, source=source, luts=luts)
     if not len(stored):
         raise SshbenchError(f"{store} holds no triplets yet")

@@ -1,4 +1,4 @@
-"""The line of progress of a run: photographs per second, the time left, and the failures so far."""
+"""Show the progress of a run: photographs per second, the remaining time, and the failures so far."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Bar:
     Parameters
     ----------
     total
-        The number of photographs to go through, including those of finished shards; None if it is unknown.
+        The number of photographs of this call, including the photographs of finished shards; None if it is unknown.
     show
         Whether to write anything.
     """
@@ -36,14 +36,14 @@ class Bar:
             )
 
     def tick(self, photos: int, lost: int) -> None:
-        """Record the progress of unfinished shards."""
+        """Record the photographs that are done, and those without output, over all unfinished shards."""
         if self._bar is None:
             return
         self._bar.set_postfix_str(f"failures {self._lost + lost:,}", refresh=False)
         self._bar.update(max(0, self._photos + photos - self._bar.n))
 
     def finished(self, record: ShardRecord, made: bool) -> None:
-        """Record a finished shard; a shard that existed before counts as no time."""
+        """Record a finished shard. Shards that existed before (`made` is False) do not count for the speed."""
         self._photos += record.photos
         self._lost += len({skipped.row for skipped in record.skipped})
         if self._bar is not None and not made:

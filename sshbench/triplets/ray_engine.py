@@ -1,7 +1,8 @@
 """Make shards as tasks of a Ray cluster.
 
-A task receives a number and returns a record of some hundred bytes. It reads the photographs and writes the shard
-itself, so no pixels pass through the object store. Source and output must be paths (or URLs) that every node can reach.
+A task receives the number of a shard and returns a record of a few hundred bytes. The task reads the photographs and
+writes the shard itself, so no pixels pass through the object store. Source and output must be paths or URLs that every
+node can reach.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ _RETRIES = 5
 
 
 class RayError(SshbenchError):
-    """Ray is not installed, cannot be reached, or loses the same task again and again."""
+    """Ray is not installed, cannot be reached, or lost the same task repeatedly."""
 
 
 def run_ray(job: ShardJob, todo: Todo, workers: int, address: str | None, tick: Tick) -> Generator[Made, None, None]:
     """Make the shards on the cluster at `address`, or on this machine with `workers` processors.
 
-    A task whose worker or node is lost is run again on another one. A Ray that runs already in this process is used and
-    left running.
+    If a worker or a node is lost, its tasks run again elsewhere. If Ray is already initialised in this process, that
+    instance is used and left running.
 
     Raises
     ------
@@ -57,7 +58,7 @@ def run_ray(job: ShardJob, todo: Todo, workers: int, address: str | None, tick: 
 
 
 def _knock(address: str) -> None:
-    """Fail at once if nothing listens at `host:port`; Ray itself would take minutes."""
+    """Raise an error at once if no server listens at `host:port`; Ray itself would wait for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdecimal():
         socket.create_connection((host, int(port)), timeout=10).close()
@@ -70,7 +71,7 @@ def _run(ray: Any, job: ShardJob, todo: Todo) -> Generator[Made, None, None]:
     more = True
     try:
         while True:
-            # Twice as many tasks as processors, asked for again each time since nodes come and go.
+            # Two tasks per processor; the number of processors is read each time, since nodes come and go.
             while more and len(pending) < 2 * max(1, int(ray.cluster_resources().get("CPU", 1))):
                 if (shard := next(todo, None)) is None:
                     more = False
@@ -108,7 +109,7 @@ _jobs: dict[str, ShardJob] = {}
 
 
 def _make(reference: list[Any], key: str, number: int, record: ShardRecord | None) -> Made:
-    """Run one task; the job is fetched once per process, not once per task."""
+    """Make one shard in a task. The job is fetched once per process, and not once per task."""
     import ray
 
     if key not in _jobs:

@@ -1,9 +1,9 @@
-"""`Recipe`: everything random about one triplet, decided before any pixel is read.
+"""`Recipe`: all random values of one triplet, drawn before any pixel is read.
 
 A recipe is a pure function of (seed, row id, draw), the same on every machine. Its random words are the BLAKE2b digest
-of these three, and everything is drawn from the words by integer arithmetic. A recipe does not know the image size. The
-two crops lie in a square window whose side is the short side of the photograph and which lies somewhere along the long
-side, so the overlap of the crops is the same in every photograph.
+of these three, and integer arithmetic turns the words into all values. A recipe does not depend on the image size. The
+two crops lie in a square window. The side of the window is the short side of the photograph, and its position along the
+long side is random. The overlap of the crops is therefore the same in every photograph.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ Words = NDArray[np.int64]
 
 _WORDS = Struct("<16I")
 _SALT = Struct("<QQ")
-_FIRST_PLACE = 8  # words 0 to 7 of block 0 hold what is drawn once
-_PLACES = (0, 8)  # where candidates for the two crops start in the blocks after it
-_TRIED = 8192  # candidates that tell whether the bounds of the overlap can be kept
+_FIRST_PLACE = 8  # words 0 to 7 of block 0 hold the values that are drawn once
+_PLACES = (0, 8)  # the words at which candidates for the two crops start in all later blocks
+_TRIED = 8192  # the number of candidates that decide whether crops can satisfy the bounds of the overlap
 _LEAST_KEPT = 16
-_MANY = 16  # recipes from which drawing them together is faster
+_MANY = 16  # with at least this number of recipes, drawing them together is faster
 
 
 class Crop(NamedTuple):
@@ -44,23 +44,24 @@ class Crop(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """One triplet (or composite) before its pixels.
+    """All random values of one triplet or composite.
 
     Parameters
     ----------
     row, draw
-        The photograph's row id in its source, and which of its recipes this is (0 ...).
+        The photograph's row id in its source, and the number of the recipe among the photograph's recipes, from 0.
     content, reference
-        The crops; a composite uses `content`.
+        The crops; a composite uses `content` only.
     window
-        Where the window lies along the long side: 0 at the start, 65535 at the end.
+        The position of the window along the long side: 0 at the start, 65535 at the end.
     alpha, beta
-        Index of the LUT in the bank; of the colour transfer in `Settings.transfers` (beta: -1, as photographed); -1 for
-        saturation. A composite's foreground is alpha, and its beta is used where its background has a look.
+        The index of the LUT in the bank, or of the colour transfer in `Settings.transfers` (a beta of -1 leaves the
+        image as photographed); -1 for saturation. In a composite, the foreground has the look alpha, and the background
+        has the look beta if the settings give the background a look.
     alpha_strength, beta_strength
-        How far the LUT or the colour transfer is followed (0 to 1), or the factor of saturation.
+        The strength of the LUT or the colour transfer (0 to 1), or the factor of saturation.
     seed
-        63 bits for what else is drawn: the partners of colour transfers, a generated mask.
+        A seed of 63 bits for the partners of colour transfers and for a generated mask.
 
     Examples
     --------
@@ -82,7 +83,7 @@ class Recipe:
     seed: int
 
     def to_row(self) -> dict[str, Any]:
-        """Return the recipe as scalars, for a row of a table."""
+        """Return the recipe as a dict of scalars, for a row of a table."""
         return {
             "row": self.row,
             "draw": self.draw,
@@ -102,7 +103,7 @@ class Recipe:
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Recipe:
-        """Read a recipe that `to_row` wrote; other columns are ignored."""
+        """Return the recipe that `to_row` wrote to a row; other columns are ignored."""
         return cls(
             row["row"],
             row["draw"],
@@ -112,7 +113,7 @@ class Recipe:
         )
 
     def fits(self, settings: Settings, luts: int) -> bool:
-        """Return whether this may be a recipe of a run: its values have the right types and lie in its ranges."""
+        """Return whether all values have the types and ranges of a run with these settings and `luts` LUTs."""
         low, high = settings.scale
         crops = (self.content, self.reference)
         numbers = [self.draw, self.window, self.alpha, self.beta, self.seed, *self.content, *self.reference]
@@ -133,12 +134,12 @@ class Recipe:
 def make_recipe(settings: Settings, row: str, draw: int, luts: int) -> Recipe:
     """Draw recipe number `draw` of the photograph `row`, with a bank of `luts` LUTs.
 
-    The result depends on the arguments alone, on every machine.
+    The result depends on the arguments alone and is the same on every machine.
 
     Parameters
     ----------
     settings
-        What to draw; `settings.seed` changes every recipe.
+        The ranges of the random values. Another `settings.seed` changes every recipe.
     row
         The id of the photograph in its source.
     draw
@@ -154,7 +155,8 @@ def make_recipe(settings: Settings, row: str, draw: int, luts: int) -> Recipe:
     Raises
     ------
     SettingsError
-        There are fewer than two LUTs, weights for another number of LUTs, or bounds of the overlap that no crops keep.
+        There are fewer than two LUTs, the number of weights differs from the number of LUTs, or crops satisfy the
+        bounds of the overlap too rarely.
 
     Examples
     --------
@@ -188,26 +190,26 @@ def make_recipe(settings: Settings, row: str, draw: int, luts: int) -> Recipe:
 
 
 def make_recipes(settings: Settings, rows: Sequence[str], draws: Sequence[int], luts: int) -> list[Recipe]:
-    """Draw many recipes at once: as `make_recipe` for each row and draw, several times as fast.
+    """Draw many recipes at once. The result equals that of `make_recipe` for each row and draw, several times as fast.
 
     Parameters
     ----------
     settings
-        What to draw.
+        The ranges of the random values.
     rows, draws
-        As many ids of photographs as numbers of recipes.
+        For each recipe, the id of the photograph and the number of the recipe. Both have the same length.
     luts
         The number of LUTs in the bank, at least 2.
 
     Returns
     -------
     list of Recipe
-        In the order of `rows`.
+        One recipe for each row, in the order of `rows`.
 
     Raises
     ------
     SettingsError
-        As `make_recipe`.
+        The same errors as of `make_recipe`.
 
     Examples
     --------
@@ -255,7 +257,7 @@ def make_recipes(settings: Settings, rows: Sequence[str], draws: Sequence[int], 
 
 
 def overlap(a: Crop, b: Crop, crop: int) -> float:
-    """Return the shared area of two crops of `crop` pixels as a part of the smaller crop's area, 0 to 1."""
+    """Return the shared area of two crops of `crop` pixels as a fraction of the smaller crop's area, 0 to 1."""
     wide = min((a.x + crop) * b.scale, (b.x + crop) * a.scale) - max(a.x * b.scale, b.x * a.scale)
     high = min((a.y + crop) * b.scale, (b.y + crop) * a.scale) - max(a.y * b.scale, b.y * a.scale)
     if wide <= 0 or high <= 0:
@@ -265,14 +267,14 @@ def overlap(a: Crop, b: Crop, crop: int) -> float:
 
 
 def boxes(recipe: Recipe, crop: int, width: int, height: int) -> tuple[Box, Box]:
-    """Return the boxes of content and reference, (left, top, right, bottom) in pixels of a photograph of this size."""
+    """Return the boxes of content and reference: (left, top, right, bottom) in pixels of a `width` x `height` photo."""
     short = min(width, height)
     along = (max(width, height) - short) * (recipe.window / 65535)
     left, top = (along, 0.0) if width > height else (0.0, along)
 
     def box(c: Crop) -> Box:
         unit = short / c.scale
-        # A sum of rounded numbers may end a hair outside.
+        # Rounding errors may put the sum slightly outside the photograph.
         right, bottom = min(left + (c.x + crop) * unit, float(width)), min(top + (c.y + crop) * unit, float(height))
         return left + c.x * unit, top + c.y * unit, right, bottom
 
@@ -280,7 +282,7 @@ def boxes(recipe: Recipe, crop: int, width: int, height: int) -> tuple[Box, Box]
 
 
 def _block(seed: int, row: str, draw: int, block: int) -> bytes:
-    """Return 64 random bytes, which are the same for the same arguments everywhere."""
+    """Return 64 random bytes, which depend on the arguments alone and are the same on every machine."""
     return blake2b(
         row.encode("utf-8", "surrogateescape"),
         digest_size=64,
@@ -290,7 +292,7 @@ def _block(seed: int, row: str, draw: int, block: int) -> bytes:
 
 
 def _crops(plan: _Plan, seed: int, row: str, draw: int, words: tuple[int, ...]) -> tuple[Crop, Crop]:
-    """Return the first candidates that satisfy the bounds of the overlap."""
+    """Return the first pair of candidates for content and reference that satisfies the bounds of the overlap."""
     low, scales, crop = plan.low, plan.scales, plan.crop
     block = 0
     places: tuple[int, ...] = (_FIRST_PLACE,)
@@ -336,7 +338,7 @@ class _Plan:
             weights = (1.0,) * self.luts
         if len(weights) != self.luts:
             raise SettingsError(f"there are {len(weights)} weights for {self.luts} LUTs; give one number for each LUT")
-        whole = sum(weights)  # whole numbers from here on, so that every machine draws alike
+        whole = sum(weights)  # integers from here on, so that every machine draws the same LUTs
         self.weights = [max(round(w / whole * 2**30), 1) if w > 0 else 0 for w in weights]
         self.upto = list(accumulate(self.weights))
 
@@ -348,7 +350,7 @@ class _Plan:
         return alpha, bisect_right(self.upto, place + weight if place >= before else place)
 
     def pick_many(self, first: Words, second: Words) -> tuple[Words, Words]:
-        """Do what `pick` does, for many pairs."""
+        """Return the LUTs of `pick` for arrays of words."""
         upto, weights = np.array(self.upto), np.array(self.weights)
         alpha = np.searchsorted(upto, first * upto[-1] >> 32, side="right")
         weight, before = weights[alpha], upto[alpha] - weights[alpha]
@@ -356,7 +358,7 @@ class _Plan:
         return alpha, np.searchsorted(upto, np.where(place >= before, place + weight, place), side="right")
 
     def place(self, words: Words) -> tuple[Words, NDArray[np.bool_]]:
-        """Return, for words `[N, 6 ...]`, scale, x and y of both crops, and whether they satisfy the bounds."""
+        """Return scale, x and y of both crops for words `[N, 6 ...]`, and whether the crops satisfy the bounds."""
         content_scale = self.low + (words[:, 0] * self.scales >> 32)
         reference_scale = content_scale if self.single else self.low + (words[:, 1] * self.scales >> 32)
         content = words[:, 2:4] * (content_scale - self.crop + 1)[:, None] >> 32
@@ -368,7 +370,7 @@ class _Plan:
         return placed, (shared >= self.overlap[0]) & (shared <= self.overlap[1])
 
     def _try_overlap(self) -> None:
-        """Refuse bounds of the overlap that crops at these scales satisfy too rarely."""
+        """Raise SettingsError if crops at these scales satisfy the bounds of the overlap too rarely."""
         data = b"".join([_block(0, "", i, 0) for i in range(_TRIED)])
         placed, kept = self.place(np.frombuffer(data, "<u4").reshape(-1, 16).astype(np.int64))
         if np.count_nonzero(kept) < _LEAST_KEPT:
@@ -381,7 +383,7 @@ class _Plan:
 
 
 def _overlaps(placed: Words, crop: int) -> NDArray[np.float64]:
-    """Do what `overlap` does, for many pairs in the form of `_Plan.place`."""
+    """Return the `overlap` of many pairs of crops in the form of `_Plan.place`."""
     a, b = placed[:, :1], placed[:, 3:4]
     starts, others = placed[:, 1:3], placed[:, 4:6]
     shared = np.minimum((starts + crop) * b, (others + crop) * a) - np.maximum(starts * b, others * a)

@@ -1,4 +1,4 @@
-"""From a recipe to pixels: crop, resize, and apply the appearances alpha and beta."""
+"""Render a recipe to pixels: crop, resize, and apply the appearances alpha and beta."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sshbench.triplets.source import Partners, SkippedImage
 Pixels = NDArray[np.uint8]
 
 _PARTNERS_TRIED = 8
-_OTHER_SIDE = 2**62  # turns a seed of 63 bits to the other side of the ring of partners
+_OTHER_SIDE = 2**62  # moves a seed of 63 bits to the opposite side of the ring of partners
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class Rendered:
     """The four views of one recipe, `[crop, crop, 3]` uint8 sRGB.
 
     The triplet is [content_alpha, reference_beta, content_beta]; reference_alpha serves the reconstruction loss (the
-    paper's section 3.2). Boxes are (left, top, right, bottom) as parts of the photograph's width and height, 0 to 1.
+    paper's section 3.2). Boxes are (left, top, right, bottom) as fractions of the photograph's width and height.
     """
 
     content_alpha: Pixels
@@ -57,10 +57,11 @@ class Rendered:
 
 @dataclass(frozen=True, eq=False)
 class RenderedComposite:
-    """One composite.
+    """One composite with its ground truth.
 
-    `composite` and `real` are `[crop, crop, 3]` uint8 sRGB; `mask` is `[crop, crop]` uint8, soft, 255 inside. `real` is
-    what the composite should look like: as photographed, or under the look of the background.
+    `composite` and `real` are `[crop, crop, 3]` uint8 sRGB; `mask` is soft, `[crop, crop]` uint8, 255 inside. `real` is
+    the ground truth: the crop as photographed, or under the look of the background. `content_box` is (left, top, right,
+    bottom) as fractions of the photograph's width and height.
     """
 
     composite: Pixels
@@ -79,28 +80,28 @@ def render(
     partners: Partners | None = None,
     views: int = 4,
 ) -> Rendered | RenderedComposite:
-    """Render a recipe.
+    """Render a recipe to the views of a triplet, or to a composite.
 
     Parameters
     ----------
     read
-        Returns the photograph of a row id, uint8 `[H, W, 3]`, sRGB; its short side needs at most `settings.short_side`
-        pixels.
+        A function that returns the photograph of a row id, uint8 `[H, W, 3]`, sRGB. A short side of
+        `settings.short_side` pixels is sufficient.
     bank
         The LUTs; None only if `settings.has_bank` is false.
     read_mask
-        Returns the mask of a row id, uint8 `[h, w]` of any size; None if the row has no mask, for which a shape is
-        generated.
+        A function that returns the mask of a row id, uint8 `[h, w]` of any size, or None if the row has no mask. A
+        shape is generated in place of a missing mask.
     partners
         The photographs of the source, for `appearance="color-transfer"`.
     views
-        4, or 3 to leave out `reference_alpha`, which is then None.
+        4, or 3 to leave out `reference_alpha`, which is None then.
 
     Raises
     ------
     SkippedImage
-        The photograph (or each of eight partners in turn) cannot be used, or its mask leaves too little foreground or
-        background in the crop.
+        The photograph or each of eight partners cannot be used, or the mask leaves too little foreground or background
+        in the crop.
     """
     photo = read(recipe.row)
     height, width = photo.shape[:2]
@@ -149,7 +150,7 @@ def render(
 def render_crops(recipe: Recipe, settings: Settings, read: Callable[[str], Pixels]) -> tuple[Pixels, Pixels]:
     """Return the content and the reference of a triplet as photographed, so that a caller can apply looks to a batch.
 
-    `read` and the errors are those of `render`; the crops are uint8 `[crop, crop, 3]`.
+    The crops are uint8 `[crop, crop, 3]`. `read` and the errors are the same as for `render`.
     """
     photo = read(recipe.row)
     content_box, reference_box = boxes(recipe, settings.crop, photo.shape[1], photo.shape[0])
@@ -180,7 +181,7 @@ def _appearances(
     out = crops.copy()
     alpha_row, partner = _partner(recipe, settings, read, partners.of(recipe.seed, recipe.row))
     _transfer(out, np.array(alphas), settings.transfers[recipe.alpha], partner, recipe.alpha_strength)
-    if recipe.beta >= 0 and not all(alphas):  # else beta is as photographed
+    if recipe.beta >= 0 and not all(alphas):  # otherwise beta is as photographed
         others = (row for row in partners.of(recipe.seed ^ _OTHER_SIDE, recipe.row) if row != alpha_row)
         _, partner = _partner(recipe, settings, read, others)
         _transfer(out, ~np.array(alphas), settings.transfers[recipe.beta], partner, recipe.beta_strength)
@@ -188,9 +189,9 @@ def _appearances(
 
 
 def _transfer(crops: Pixels, which: NDArray[np.bool_], name: Transfer, partner: Pixels, strength: float) -> None:
-    """Give the chosen crops `[N, crop, crop, 3]` the colours of a partner, as far as the strength says."""
+    """Move the colours of the crops `which` towards those of a partner by `strength`, 0 to 1, in place."""
     wanted = crops[which]
-    # One map for all of them: their pixels as one image.
+    # All crops are mapped as one image, so that they share one colour map.
     moved = TRANSFER_FUNCTIONS[name](wanted.reshape(-1, wanted.shape[2], 3), partner).reshape(wanted.shape)
     if strength != 1:
         moved = np.floor(wanted + strength * (moved.astype(np.float64) - wanted) + 0.5).astype(np.uint8)
@@ -200,7 +201,7 @@ def _transfer(crops: Pixels, which: NDArray[np.bool_], name: Transfer, partner: 
 def _partner(
     recipe: Recipe, settings: Settings, read: Callable[[str], Pixels], rows: Iterator[str]
 ) -> tuple[str, Pixels]:
-    """Return the first readable photograph: its row, and the whole of it at the size of a crop."""
+    """Return the row id and the pixels of the first readable photograph, resized as a whole to the size of a crop."""
     for row in islice(rows, _PARTNERS_TRIED):
         try:
             photo = read(row)
@@ -212,7 +213,11 @@ def _partner(
 
 
 def crop_around(mask: Pixels, box: Box, width: int, height: int, crop: int) -> tuple[Box, Pixels]:
-    """Move the crop by the smallest distance that brings the mask's centre into its middle half; cut the mask there."""
+    """Move a crop by the smallest distance that brings the mask's centre into the crop's middle half.
+
+    `mask` is uint8 `[h, w]`, and `box` is (left, top, right, bottom) in pixels of a `width` x `height` photograph.
+    Return the moved box, inside the photograph, and the mask of this box, uint8 `[crop, crop]`.
+    """
     inside = mask > 127
     moved = list(box)
     for axis, length in ((0, width), (1, height)):

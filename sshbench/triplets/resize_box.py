@@ -1,7 +1,7 @@
-"""Cut a box out of a photograph and bring it to a size: Pillow's antialiased bicubic filter, pixel for pixel.
+"""Cut a box out of a photograph and resize it by Pillow's antialiased bicubic filter.
 
-The native kernel computes the same whole numbers as Pillow, several times as fast; where no compiler was there at
-install, Pillow itself serves.
+The native kernel returns the same pixels as Pillow, several times as fast. If the kernel could not be compiled at the
+installation, Pillow resizes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ try:
 except ImportError:
     _resize = None
 
-_kernel = 0  # of those that this processor can run, the fastest
+_kernel = 0  # the fastest kernel that this processor can run
 
 
 def available() -> bool:
@@ -27,16 +27,16 @@ def available() -> bool:
 def resize_box(
     image: NDArray[np.uint8], box: Box, size: int, out: NDArray[np.uint8] | None = None
 ) -> NDArray[np.uint8]:
-    """Bring a part of an image to `size` x `size` pixels.
+    """Return a part of an image, resized to `size` x `size` pixels.
 
     Parameters
     ----------
     image
-        `[H, W, 3]` uint8, encoded values.
+        uint8 `[H, W, 3]`, encoded values. The filter does not convert them to linear light.
     box
-        (left, top, right, bottom) in pixels, not necessarily whole, inside the image.
+        (left, top, right, bottom) in pixels, inside the image. The numbers may have fractions.
     out
-        Where to write, `[size, size, 3]` uint8, contiguous.
+        A contiguous array to write the result to, uint8 `[size, size, 3]`; None makes a new array.
     """
     left, top, right, bottom = box
     height, width = image.shape[:2]

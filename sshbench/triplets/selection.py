@@ -14,7 +14,7 @@ from sshbench.triplets.source import Partners, Photo, SkippedImage, Source, Sour
 
 
 class Selection:
-    """Some photographs of a source, in its order and with their row ids.
+    """Some photographs of a source, in the order and with the row ids of the source.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class Selection:
     Raises
     ------
     SourceError
-        There are none, or the source is a stream, whose photographs cannot be listed.
+        No photograph is selected, or the source is a stream, whose photographs cannot be listed.
     """
 
     streaming = False

@@ -1,4 +1,4 @@
-"""`Settings`: everything that fixes the output of a run except the photographs and the LUT tables.
+"""`Settings`: all values that determine the output of a run, except the photographs and the LUT tables.
 
 The defaults are those of Jiang et al., "SSH: A Self-Supervised Framework for Image Harmonization", ICCV 2021,
 sections 3.1, 3.2, 3.3.1 and 4.1.
@@ -35,12 +35,12 @@ Crops = Literal["multi", "single"]
 Appearance = Literal["lut", "grades", "ladders", "color-transfer", "saturation"]
 APPEARANCES: tuple[Appearance, ...] = get_args(Appearance)
 BANKED: tuple[Appearance, ...] = ("lut", "grades", "ladders")
-"""The appearances that are LUTs of a bank."""
+"""The appearances whose looks are LUTs of a bank."""
 COMPUTED: tuple[Appearance, ...] = ("grades", "ladders")
-"""The appearances whose bank is computed (`sshbench.triplets.families`) and not read."""
+"""The appearances whose bank is computed (`sshbench.triplets.families`), and not read from files."""
 Background = Literal["photographed", "look"]
 PHOTOGRAPHED = "as photographed"
-"""The name of an appearance that changes nothing."""
+"""The name of the appearance that leaves an image unchanged."""
 Transfer = Literal["reinhard", "xiao", "histogram", "distribution"]
 TRANSFERS: tuple[Transfer, ...] = get_args(Transfer)
 
@@ -148,7 +148,7 @@ class Settings(TripletOptions):
 
     @property
     def has_bank(self) -> bool:
-        """Whether the appearances are LUTs of a bank."""
+        """Whether the looks are LUTs of a bank."""
         return self.appearance in BANKED
 
     @property
@@ -157,7 +157,7 @@ class Settings(TripletOptions):
         return self.scale[1]
 
     def to_json(self) -> str:
-        """Return one line of JSON, in the order of fields that stores have had from the first version on."""
+        """Return the settings as one line of JSON. The order of the fields is the same in all versions of stores."""
         values = asdict(self)
         names = [name for name in values if name not in ("seed", "weights")]
         names.insert(names.index("strength") + 1, "weights")
@@ -165,12 +165,12 @@ class Settings(TripletOptions):
 
     @classmethod
     def from_json(cls, text: str) -> Settings:
-        """Read the settings that `to_json` wrote.
+        """Return the settings that `to_json` wrote.
 
         Raises
         ------
         SettingsError
-            The text is not such JSON.
+            The text is not JSON of settings, or the settings contradict each other.
         """
         try:
             return _READER.validate_json(text, strict=True)

@@ -1,7 +1,7 @@
-"""The Parquet file of a shard: its columns, the schema by which `datasets` knows its images, and its hash.
+"""The Parquet file of a shard: its columns, its schema for `datasets`, and its hash.
 
-Images are stored as their encoded bytes under the schema of Hugging Face's `Image` feature, so that
-`datasets.load_dataset("parquet", ...)` opens them as images and any other Parquet reader as files.
+Images are stored as encoded bytes under the schema of Hugging Face's `Image` feature. `datasets.load_dataset` therefore
+returns them as images, and every other Parquet reader returns the bytes of their files.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sshbench.triplets.manifest import Run
 
 SHARDS = "data/train-*.parquet"
-"""The pattern of the names that `shard_name` gives."""
+"""The pattern of the names that `shard_name` returns."""
 _GROUP_BYTES = 32 << 20
 _GROUP_ROWS = 10_000
 
@@ -28,12 +28,12 @@ IMAGES = {"triplets": ("foreground", "background", "ground_truth"), "composites"
 
 
 def shard_name(number: int) -> str:
-    """Return the name of the file of a shard below the folder of its store."""
+    """Return the path of a shard's file, relative to the folder of its store."""
     return f"data/train-{number:05d}.parquet"
 
 
 def columns(run: Run) -> dict[str, str]:
-    """Return the columns of a shard: from the name to the kind (`image`, `box`, or a type of Arrow)."""
+    """Return the columns of a shard in order: the kind of each (`image`, `box`, or an Arrow type) by its name."""
     if run.store == "recipes":
         row = make_recipe(run.settings, "row", 0, max(2, len(run.luts))).to_row()
         kinds = {str: "string", int: "int64", float: "float64"}
@@ -49,12 +49,12 @@ def columns(run: Run) -> dict[str, str]:
 
 
 def schema(run: Run) -> pa.Schema:
-    """Return the schema of a shard, with the features by which `datasets` knows its image columns."""
+    """Return the Arrow schema of a shard, with the metadata that marks image columns for `datasets`."""
     import pyarrow as pa
 
     types = {
         "image": (pa.struct([("bytes", pa.binary()), ("path", pa.string())]), {"_type": "Image"}),
-        # `Sequence` is read by old and new versions of datasets, `List` by new ones alone.
+        # Old and new versions of datasets read `Sequence`; only new versions read `List`.
         "box": (
             pa.list_(pa.float32(), 4),
             {"_type": "Sequence", "length": 4, "feature": {"_type": "Value", "dtype": "float32"}},
@@ -72,7 +72,7 @@ def schema(run: Run) -> pa.Schema:
 
 
 class HashedFile:
-    """A file being written, with the SHA-256 and the number of its bytes."""
+    """A file open for writing that computes the SHA-256 and the number of its bytes."""
 
     def __init__(self, path: Path) -> None:
         self.file: IO[bytes] = open(path, "wb")  # noqa: SIM115
@@ -108,7 +108,7 @@ class HashedFile:
 
 
 class ParquetShard:
-    """A Parquet file of a run, written row by row; memory holds one row group."""
+    """A Parquet file of a run, written row by row. Memory holds one row group at a time."""
 
     def __init__(self, path: Path, run: Run) -> None:
         import pyarrow.parquet as pq
@@ -123,7 +123,7 @@ class ParquetShard:
         self._writer = pq.ParquetWriter(
             self.file,
             self.schema,
-            # Encoded images do not shrink further, and statistics of them are of no use.
+            # Compression does not shrink encoded images further, and statistics of their bytes are useless.
             compression={name: "zstd" for name in self.schema.names if name not in self.images}
             | {f"{name}.{part}": "none" for name in self.images for part in ("bytes", "path")},
             use_dictionary=[name for name in scalars if name != "row"],
@@ -131,7 +131,7 @@ class ParquetShard:
         )
 
     def add(self, row: dict[str, Any]) -> None:
-        """Add a row; its images are encoded bytes."""
+        """Add a row with the columns of `columns`; images are the bytes of encoded files."""
         self._group.append(row)
         self._bytes += sum(len(row[name]) for name in self.images)
         if self._bytes >= _GROUP_BYTES or len(self._group) >= _GROUP_ROWS:
@@ -171,7 +171,7 @@ class ParquetShard:
         self._abandon()
 
     def _abandon(self) -> None:
-        # Both may try to write what is left, which fails again where the disk is full.
+        # Closing may try to write the remaining data, which fails again if the disk is full.
         with suppress(Exception):
             self._writer.close()
         with suppress(Exception):

@@ -1,4 +1,4 @@
-"""A contact sheet of triplets: each photograph with its crops drawn in, and the resulting images."""
+"""Draw a contact sheet of triplets: each photograph with the outlines of its crops, and the resulting images."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ class Tile:
 
 @dataclass(frozen=True, eq=False)
 class SheetRow:
-    """One photograph, uint8 `[H, W, 3]` or None, the boxes of its crops (parts of width and height), and its tiles."""
+    """One photograph, uint8 `[H, W, 3]` or None, with its tiles and the boxes of its crops.
+
+    Boxes are (left, top, right, bottom) as fractions of the photograph's width and height.
+    """
 
     photo: Pixels | None
     title: str
@@ -42,9 +45,9 @@ class SheetRow:
 
 
 def row_of(sample: Mapping[str, Any], photo: Pixels | None, background: Background = "photographed") -> SheetRow:
-    """Return the line of one triplet or composite: a row of `load_triplets` with its photograph.
+    """Return the row of the sheet for one sample of `load_triplets` and its photograph, uint8 `[H, W, 3]` or None.
 
-    `background` is that of the composite's settings.
+    `background` is the setting of the same name, with which the composite was made.
     """
     alpha = _appearance(sample["alpha"], sample["alpha_strength"])
     if "composite" in sample:
@@ -78,12 +81,12 @@ def _appearance(name: str, strength: float) -> str:
 
 
 def triplet_sheet(rows: Sequence[SheetRow], *, tile: int = 200, font_size: int | None = None) -> Image.Image:
-    """Draw one line for each photograph.
+    """Return a contact sheet with one row for each photograph.
 
     Parameters
     ----------
     rows
-        All have the same number of tiles; the names of the first row's tiles are the headings of the columns.
+        The rows, all with the same number of tiles. The names of the first row's tiles become the column headings.
     tile
         The side of a tile in pixels, and the height of a photograph.
     font_size
@@ -129,7 +132,7 @@ def _with_boxes(
         draw.rectangle(corners, outline="white", width=_LINE + 2)
         x0, y0, x1, y1 = corners
         draw.rectangle((x0 + 1, y0 + 1, x1 - 1, y1 - 1), outline=colour, width=_LINE)
-        # The content's name stands in its upper left corner and the reference's in its lower right one.
+        # The label of the content is in its upper left corner; the label of the reference is in its lower right corner.
         extent = draw.textbbox((0, 0), label, font=font)
         wide, high = extent[2] + 8, extent[3] + 6
         at = (x0, y0) if colour == CONTENT else (x1 - wide, y1 - high)

@@ -1,7 +1,7 @@
-"""`Source`: a list of photographs, each with an id that stays the same when others are added.
+"""`Source`: a list of photographs, each with an id that does not change when photographs are added.
 
-`sshbench.triplets.sources.open_source` opens a source by name; the modules `source_files`, `source_tables` and
-`source_hub` have the kinds of sources.
+`sshbench.triplets.sources.open_source` opens a source by name. The modules `source_files`, `source_tables` and
+`source_hub` implement the kinds of sources.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ SAMPLE = "sample"
 
 
 class SourceError(SshbenchError):
-    """A source cannot be opened; the message says what to do."""
+    """A source cannot be opened or read; the message says what to do."""
 
 
 class SkippedImage(Exception):
-    """A photograph makes no triplet, with the reason; this never ends a run."""
+    """A photograph cannot be used; the message gives the reason. A run continues without the photograph."""
 
     def __init__(self, row: str, reason: str) -> None:
         self.row = row
@@ -41,7 +41,7 @@ class SkippedImage(Exception):
 
 
 class SkippedWarning(RuntimeWarning):
-    """A photograph was left out, and why."""
+    """A photograph was left out; the message gives the reason."""
 
 
 class Photo(Protocol):
@@ -60,14 +60,14 @@ class Photo(Protocol):
 
 @runtime_checkable
 class Source(Protocol):
-    """Photographs with an id each. A source can be pickled; in another process it opens its files again."""
+    """A list of photographs with ids. A source can be pickled; in another process, it opens its files again."""
 
     streaming: bool
-    """Whether rows come only in order, by `photos`; `len`, `row_id`, `index` and `read` then raise SourceError."""
+    """Whether only `photos` can read rows, in order. `len`, `row_id`, `index` and `read` then raise SourceError."""
     fingerprint: str
-    """A hash that changes when the list of photographs changes (names and sizes, not the pixels)."""
+    """A hash of the list of photographs: of their names and sizes, and not of their pixels."""
     description: dict[str, Any]
-    """Kind, place, config, split, column, revision, and licence if known, for the manifest and the card."""
+    """The kind, place, config, split, column, revision and licence, where known, for the manifest and the card."""
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -84,7 +84,7 @@ class Source(Protocol):
     def read(self, i: int, short_side: int | None = None) -> NDArray[np.uint8]:
         """Return row `i` as uint8 `[H, W, 3]`, sRGB, upright.
 
-        With `short_side`, a large image may be decoded smaller, with a short side of at least this number of pixels.
+        With `short_side`, a large image may be decoded at a reduced size, with at least this short side in pixels.
 
         Raises
         ------
@@ -94,21 +94,21 @@ class Source(Protocol):
         ...
 
     def read_mask(self, i: int, short_side: int | None = None) -> NDArray[np.uint8] | None:
-        """Return the mask of row `i`, uint8 `[h, w]`, 255 inside; None if it has none."""
+        """Return the mask of row `i`, uint8 `[h, w]`, 255 inside; None if the row has no mask."""
         ...
 
     def photos(self, start: int = 0, stop: int | None = None) -> Iterator[Photo]:
-        """Yield rows `start` to `stop` (or the end) in order, read in the fastest way."""
+        """Yield the rows from `start` up to, but not including, `stop` (or the end), in order."""
         ...
 
 
 class FileSource(ABC):
-    """The common part of sources of encoded image files; a subclass returns the bytes.
+    """The base class of sources of encoded image files; a subclass returns the bytes of the files.
 
     Parameters
     ----------
     min_side, max_pixels
-        As for `sshbench.triplets.sources.open_source`.
+        The limits of `sshbench.triplets.sources.open_source`.
     """
 
     streaming = False
@@ -130,11 +130,11 @@ class FileSource(ABC):
 
     @abstractmethod
     def encoded(self, i: int) -> bytes:
-        """Return the image file of row `i`; raises SkippedImage or OSError."""
+        """Return the bytes of the image file of row `i`; raise SkippedImage or OSError if it cannot be read."""
 
     @abstractmethod
     def encoded_mask(self, i: int) -> bytes | None:
-        """Return the mask file of row `i`, or None."""
+        """Return the bytes of the mask file of row `i`; None if the row has no mask."""
 
     def read(self, i: int, short_side: int | None = None) -> NDArray[np.uint8]:
         row = self.row_id(i)
@@ -152,14 +152,14 @@ class FileSource(ABC):
             yield _Row(self, i)
 
     def decoded(self, data: bytes, row: str, short_side: int | None) -> NDArray[np.uint8]:
-        """Return the photograph in the bytes of a file, within the limits of this source."""
+        """Return the decoded photograph, uint8 `[H, W, 3]`; raise SkippedImage outside the limits of this source."""
         with skipping(row):
             return decode_photo(data, row, short_side=short_side, min_side=self.min_side, max_pixels=self.max_pixels)
 
     def decoded_mask(self, data: bytes, row: str, photo: Callable[[], bytes]) -> NDArray[np.uint8]:
-        """Return the mask in the bytes of a file, with the shape and the orientation of its photograph.
+        """Return the decoded mask, uint8 `[h, w]`, with the aspect ratio and the orientation of its photograph.
 
-        `photo` returns the bytes of the photograph.
+        `photo` is a function that returns the bytes of the photograph.
         """
         with skipping(row):
             beside = shape_of(photo(), row)
@@ -174,7 +174,7 @@ def skipping(row: str, what: str = "") -> Iterator[None]:
     Parameters
     ----------
     what
-        The text before the reason: the part of the row, such as its mask.
+        A text to put before the reason, such as the name of the part of the row that cannot be read.
     """
     try:
         yield
@@ -182,7 +182,7 @@ def skipping(row: str, what: str = "") -> Iterator[None]:
         raise SkippedImage(row, f"{what}{error.reason}") from error
     except (SkippedImage, SshbenchError, MemoryError):
         raise
-    except Exception as error:  # storages and table formats have errors of their own
+    except Exception as error:  # storages and table formats raise their own classes of errors
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200] or type(error).__name__
         raise SkippedImage(row, f"{what}cannot be read ({reason})") from error
 
@@ -201,10 +201,10 @@ class _Row:
 
 
 class Partners:
-    """The photographs of a source on a ring, from which colour transfer takes the other photograph.
+    """The photographs of a source on a ring, from which colour transfer takes the partner of a photograph.
 
-    The ring is ordered by a hash of the row id. A photograph that is added to a source of N becomes the partner of
-    about one recipe in N, and changes no other.
+    The ring is ordered by a hash of the row id. A photograph that is added to a source of N photographs becomes the
+    partner in about one of N recipes; all other recipes keep their partners.
     """
 
     def __init__(self, rows: Sequence[str]) -> None:
@@ -218,7 +218,7 @@ class Partners:
         self.keys = keys[self.order]
 
     def of(self, seed: int, row: str) -> Iterator[str]:
-        """Yield the other photographs along the ring, from the one next to `seed` (63 bits); never `row` itself."""
+        """Yield the row ids of the other photographs along the ring from `seed` (63 bits); never yield `row`."""
         first = int(np.searchsorted(self.keys, np.uint64(seed << 1)))
         for k in range(len(self.rows)):
             other = self.rows[self.order[(first + k) % len(self.rows)]]

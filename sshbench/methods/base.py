@@ -1,4 +1,4 @@
-"""The interface of a method: its name, what it needs and sees, and one function from composites to images."""
+"""The interface of a method: its name, the inputs that it needs or sees, and a function from composites to images."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def valid_name(name: Any, where: str) -> str:
     Raises
     ------
     MethodBroken
-        The name is not text, has other characters than a name may have, or is too long.
+        The name is not text, is too long, or has a character that a name may not have.
     """
     if not isinstance(name, str):
         raise MethodBroken(f"{where}: its name is {name!r}, not a text")
@@ -65,9 +65,10 @@ def valid_name(name: Any, where: str) -> str:
 
 
 def as_name(text: str, otherwise: str = "method") -> str:
-    """Make the name of a method from any text; a long text is shortened, with a hash that distinguishes it from others.
+    """Return a valid name of a method, made from any text.
 
-    If the text has no letter or digit that a name may have, the name is `otherwise`.
+    A long text is shortened, and a hash of the whole text is added to keep the name unique. If the text has no ASCII
+    letter or digit, the name is `otherwise`.
     """
     name = re.sub(r"[^A-Za-z0-9._+-]+", "-", text).strip("._+-") or otherwise
     if len(name) <= _LONGEST:
@@ -100,7 +101,7 @@ class Method(Protocol):
         A hash of the weights, so that stored predictions of other weights are made again; None without weights. If
         the hash is None, everything that the method object holds is compared instead.
     trained_by
-        Whose weights they are, which every table says: `authors`, `sshbench` or `user`; None without weights.
+        The origin of the weights, which every table states: `authors`, `sshbench` or `user`; None without weights.
 
     Examples
     --------
@@ -133,8 +134,9 @@ class Method(Protocol):
         Returns
         -------
         sequence of images
-            One image for each composite, of its full size, sRGB-encoded, with the background already pasted back: numpy
-            `[H, W, 3]` or torch `[3, H, W]`, uint8, or floats over 0..1, which are not rounded.
+            One image for each composite, at the composite's full size, sRGB-encoded, with the background already pasted
+            back. An image is a numpy array `[H, W, 3]` or a torch tensor `[3, H, W]`, of uint8 over 0..255 or of floats
+            over 0..1. Floats are not rounded.
         """
         ...
 

@@ -18,7 +18,7 @@ from sshbench.benchmarks.prediction import Pixels, PredictionError, as_predictio
 from sshbench.errors import SshbenchError, counted
 from sshbench.methods.base import Method, MethodFailed
 
-_OURS = str(Path(__file__).parents[1]) + os.sep  # as tracebacks have it
+_OURS = str(Path(__file__).parents[1]) + os.sep
 
 
 def harmonize(method: Method, batch: Sequence[Composite]) -> list[Pixels]:
@@ -37,12 +37,12 @@ def harmonize(method: Method, batch: Sequence[Composite]) -> list[Pixels]:
     MethodFailed
         The method raised an error, tried to end the process, or did not return one image for each composite.
     KeyboardInterrupt
-        The user interrupts, in a process that receives the signal; elsewhere the error counts as the method's own.
+        The user interrupts a process that receives the signal. In other processes, the error counts as the method's.
     """
     try:
         with undisturbed():
             images = list(method.harmonize(batch))
-    except BaseException as error:  # SystemExit too: what a method calls may end a script, but not a run
+    except BaseException as error:  # SystemExit too: a method may call code that ends a script; a run must go on
         if by_user(error):
             raise
         raise _failed(error) from error
@@ -55,12 +55,17 @@ def harmonize(method: Method, batch: Sequence[Composite]) -> list[Pixels]:
 
 
 def by_user(error: BaseException) -> bool:
-    """Return whether the user has interrupted; in a process that does not receive the signal, foreign code did it."""
+    """Return whether the user raised this error by an interrupt.
+
+    In a process that ignores the signal, only foreign code can have raised a `KeyboardInterrupt`.
+    """
     return isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
 
 
 def reason(error: BaseException) -> str:
-    """Return one line about an error of foreign code: the sentence of an sshbench error, or another's kind and text."""
+    """Return one line about an error of foreign code: the sentence of an sshbench error, or the type and text of any
+    other error.
+    """
     if isinstance(error, SshbenchError):
         return str(error)
     if isinstance(error, SystemExit):
@@ -82,7 +87,7 @@ def _failed(error: BaseException) -> MethodFailed:
         return error
     try:
         return MethodFailed(reason(error), traceback_of(error))
-    except Exception:  # an error whose text cannot be had
+    except Exception:  # the error's own `__str__` raises an error
         return MethodFailed(type(error).__name__)
 
 

@@ -218,7 +218,7 @@ def carded() -> list[str]:
 
 
 def networks() -> set[str]:
-    """Return the methods that need weights: those of papers, and `ssh-lut`, which has no card as no paper has it."""
+    """Return the methods that need weights: all with a card, and `ssh-lut`, which is from no paper and has no card."""
     return {*carded(), "ssh-lut"}
 
 

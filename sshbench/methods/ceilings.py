@@ -65,7 +65,7 @@ class Ceiling:
             return composite.composite
         mask = composite.mask[inside].astype(np.float64)[:, None]
         background, target = (a[inside].astype(np.float64) for a in (composite.background, composite.target))
-        # mask * f(c) should be target - (1 - mask) * background, so f(c) that over the mask, with weight mask**2.
+        # mask * f(c) should equal target - (1 - mask) * background. We divide by the mask, so the weight is mask**2.
         colours, place = _distinct(composite.foreground[inside])
         weights = np.bincount(place, mask[:, 0] ** 2).astype(np.float64)
         pull = mask * (target - (1 - mask) * background) / 255

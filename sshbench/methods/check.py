@@ -24,7 +24,7 @@ class Checked:
     Parameters
     ----------
     findings
-        From what was checked to what was found, in order.
+        A dict from the name of each check to its result, in the order of the checks.
     """
 
     weights: Weights
@@ -97,7 +97,7 @@ def method_of(path: Path) -> str:
 def _run(method: Method, path: Path) -> str:
     try:
         image = np.asarray(method.harmonize([golden.composite()])[0])
-    except Exception as error:  # a network of odd sizes raises anything
+    except Exception as error:  # a network of unusual sizes may raise an error of any type
         raise WeightsError(f"{path} gives no image of a known composite ({error}); the weights are damaged") from error
     if not np.isfinite(image).all():
         raise WeightsError(f"{path} gives no image of a known composite, only NaN or infinity; the weights are damaged")

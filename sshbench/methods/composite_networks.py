@@ -115,14 +115,17 @@ class CompositeNetwork(LoadedNetwork):
         return image if side is None else resized(image, self.resize, side)
 
     def mask_at(self, mask: Floats, side: tuple[int, int] | None) -> Floats:
-        """Return the mask at a (width, height), by default soft and resized as the image is; None keeps its size."""
+        """Return the mask `[h, w]` over 0..1, resized to `side`, a (width, height); None keeps its size.
+
+        By default, the mask stays soft and is resized in the same way as the image.
+        """
         if side is None:
             return mask
         codes = np.rint(mask * 255).astype(np.uint8)
         return np.asarray(resized(codes, self.resize, side), np.float32) / np.float32(255)
 
     def run(self, given: Sequence[Tensor], batch: Sequence[Composite]) -> list[Tensor]:
-        """Return the network's images `[3, h, w]` for its inputs."""
+        """Return the network's images `[3, h, w]` over 0..1 for inputs `[4, h, w]` over 0..1."""
         return run(self.made_of, given, self.multiple, self.device, self.around)
 
     def made_of(self, given: Tensor) -> Tensor:
@@ -130,7 +133,10 @@ class CompositeNetwork(LoadedNetwork):
         raise NotImplementedError
 
     def finished(self, made: Tensor, given: Tensor) -> Tensor:
-        """Return the final image from the network's image of one composite; by default the whole image as it is."""
+        """Return the final image `[3, h, w]` for the network's image `[3, h, w]` and its input `[4, h, w]`.
+
+        By default, the final image is the network's image, unchanged.
+        """
         return made
 
 
@@ -145,7 +151,7 @@ def planes(image: NDArray[np.uint8] | Floats, mask: Floats) -> Tensor:
 
 
 def pixels(image: Tensor) -> Floats:
-    """Return an image `[3, H, W]` as `[H, W, 3]`."""
+    """Return an image `[3, H, W]` as a float32 array `[H, W, 3]` with the same values."""
     return np.ascontiguousarray(image.float().cpu().numpy().transpose(1, 2, 0))
 
 
@@ -156,11 +162,11 @@ def run(
     device: torch.device,
     around: Around = "repeat",
 ) -> list[Tensor]:
-    """Run a network on inputs `[C, H, W]`; neighbours of one size form a batch.
+    """Return the network's outputs `[C', H, W]` for inputs `[C, H, W]`; consecutive inputs of one size form a batch.
 
     The sides are padded to multiples of `multiple`. `"repeat"` repeats the last row and column as often as needed;
-    `"black"` adds zeros on all sides, one more on the right and at the bottom if the number is odd. The padding is cut
-    off again.
+    `"black"` adds zeros on all sides, one more on the right and at the bottom if the number is odd. The output is
+    cropped to the size of the input.
     """
     made: list[Tensor] = []
     with torch.inference_mode():
@@ -175,7 +181,9 @@ def run(
 
 
 def mapped(composite: Composite, given: Tensor, made: Tensor, kind: MapKind) -> Image:
-    """Return the composite at its own size, with its foreground mapped as the colours from `given` to `made`.
+    """Return the composite at its own size, uint8 `[H, W, 3]`, with a colour map applied to its foreground.
+
+    The colour map of the kind `kind` is fitted from the colours of `given` to those of `made`.
 
     Parameters
     ----------
@@ -183,9 +191,9 @@ def mapped(composite: Composite, given: Tensor, made: Tensor, kind: MapKind) -> 
         The input of the network, `[4, h, w]` over 0..1; the last plane is the mask, which weights the pixels of the
         fit.
     made
-        The output of the network, `[3, h, w]`.
+        The output of the network, `[3, h, w]`; it is clamped to 0..1.
     """
     mask = given[3].numpy()
-    weights = mask if mask.any() else None  # a foreground that no pixel of the small mask has kept
+    weights = mask if mask.any() else None  # a tiny foreground may have vanished from the resized mask
     colours = fit_map(kind, pixels(given[:3]), pixels(made.clamp(0, 1)), mask=weights)
     return paste(colours(composite.foreground), composite.background, composite.mask)

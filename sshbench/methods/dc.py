@@ -20,5 +20,5 @@ class DirectComposition:
     trained_by: str | None = None
 
     def harmonize(self, batch: Sequence[Composite]) -> list[NDArray[np.uint8]]:
-        """Return the composites themselves."""
+        """Return the composites themselves, uint8 `[H, W, 3]` each."""
         return [composite.composite for composite in batch]

@@ -26,7 +26,7 @@ class Convention:
     Parameters
     ----------
     size, resize
-        The side of the square that composite and mask are resized to, and the filter.
+        The side of the square to which composite and mask are resized, in pixels, and the filter.
     encode
         A function from `[N, 4, H, W]`, RGB and mask in 0..255, to the network's input.
     decode

@@ -58,17 +58,20 @@ class DoveNet(common.CompositeNetwork):
                 module.momentum = 0.0  # in training mode too, no image changes what the next one meets
 
     def mask_at(self, mask: common.Floats, side: tuple[int, int] | None) -> common.Floats:
-        """Return the mask in black and white."""
+        """Return the mask `[h, w]` with the values 0 and 1."""
         return black_and_white(mask, side)
 
     def run(self, given: Sequence[Tensor], batch: Sequence[Composite]) -> list[Tensor]:
-        """Return the network's images; in training mode, run each image alone, with dropout seeded by its id."""
+        """Return the network's images `[3, h, w]` over 0..1 for inputs `[4, h, w]` over 0..1.
+
+        In training mode, each image runs alone, and the composite's id seeds the dropout.
+        """
         if self.mode == "eval":
             return super().run(given, batch)
         return [self._alone(one, composite) for one, composite in zip(given, batch, strict=True)]
 
     def made_of(self, given: Tensor) -> Tensor:
-        """Return the network's images."""
+        """Return the network's images `[N, 3, h, w]` over 0..1 for inputs `[N, 4, h, w]` over 0..1."""
         made: Tensor = self.network(torch.cat([given[:, :3] * 2 - 1, given[:, 3:]], 1))
         return made / 2 + 0.5
 

@@ -1,4 +1,4 @@
-"""Download files of weights from a direct address: continue what was interrupted, and refuse other files."""
+"""Download files of weights from a direct address, continue interrupted downloads, and refuse unexpected files."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _WEB_PAGE = re.compile(rb"\s*<(!doctype|html|head|script)", re.IGNORECASE)
 
 
 class FetchError(WeightsError):
-    """A file did not arrive whole, or is another file than expected."""
+    """A file did not arrive whole, or is not the expected file."""
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What is known about a file before it is downloaded.
+    """The known facts about a file before its download.
 
     Parameters
     ----------
@@ -52,15 +52,15 @@ class Expected:
 
 
 def fetch(url: str, path: Path, expected: Expected, progress: Progress | None = None) -> Path:
-    """Download a file; it gets its name when all of it has arrived and it is the expected file.
+    """Download a file and return its path. The file gets its name once it is complete and is the expected file.
 
-    Until then it is called `<name>.part`. The next call continues it if the server allows that and still has the same
-    file.
+    Until then, its name is `<name>.part`. The next call continues the download if the server allows this and still has
+    the same file.
 
     Raises
     ------
     FetchError
-        The address cannot be reached, returns a web page or another file, or the connection broke.
+        The address cannot be reached, returns a web page or an unexpected file, or the connection broke.
     """
     if urlsplit(url).scheme not in ("http", "https"):
         raise FetchError(f"{url} is no address of the web")
@@ -95,7 +95,7 @@ def fetch(url: str, path: Path, expected: Expected, progress: Progress | None = 
 
 
 def check_file(path: Path, expected: Expected, called: str) -> None:
-    """Refuse a file other than expected; `called` is its name in the error.
+    """Refuse an unexpected file; `called` is the file's name in the error.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def _receive(url: str, part: Path, expected: Expected, progress: Progress | None
     try:
         response = urlopen(Request(url, headers=headers), timeout=_PATIENCE)
     except HTTPError as error:
-        if error.code == 416 and start:  # nothing is behind what is here, so that it is all, or of another file
+        if error.code == 416 and start:  # the server's file has no further bytes; `check_file` compares the hashes
             return None
         raise
     with response:

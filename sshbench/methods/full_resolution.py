@@ -1,4 +1,4 @@
-"""From a network's small result to the photograph's size, by the map between its colours before and after.
+"""Bring a network's small result to the photograph's size by a colour map from the network's input to its output.
 
 Jiang et al. 2021, section 4.1: the network works at 256 x 256. A colour map is fitted from its input to its output, and
 is applied to the foreground at full size.
@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 MapKind = Literal["lut", "polynomial"]
 MAP_KINDS: tuple[MapKind, ...] = get_args(MapKind)
 
-_SIDE = {"lut": 128, "polynomial": 64}  # both images are brought to this before a map is fitted
+_SIDE = {"lut": 128, "polynomial": 64}  # both images are reduced to about this side before the fit
 _SIZE = {"lut": 33, "polynomial": 65}  # points per axis; a polynomial in linear light bends most near black
 
 
@@ -69,7 +69,7 @@ class ColourMap:
     Parameters
     ----------
     kind
-        How the map was found.
+        The method that found the map, such as `"lut"` or `"polynomial"`.
     lut
         The map, over 0..1.
     """
@@ -83,9 +83,10 @@ class ColourMap:
         return mapped
 
     def followed(self, amount: Amount) -> ColourMap:
-        """Return the map that goes as far as `amount` says: 0 changes nothing, 1 is this map, more goes on along it.
+        """Return this map, applied to the extent of `amount`.
 
-        Where this map rises along each channel, so does the result.
+        An amount of 0 changes nothing, 1 returns this map, and an amount above 1 extrapolates. If no channel of this
+        map falls as its own input rises, the same holds for the result.
         """
         if amount.is_whole:
             return self
@@ -101,11 +102,11 @@ class ColourMap:
         return replace(self, lut=replace(self.lut, values=values))
 
     def finished(self, amount: Amount = WHOLE, grade: Grade | None = None) -> ColourMap:
-        """Return this map followed as far as `amount` says, and then graded.
+        """Return this map, applied to the extent of `amount` and then graded.
 
-        A pure function of its arguments, which takes about ten milliseconds at 33 points per axis, so that a page can
-        call it for each move of a slider. With the whole amount and no grade it is this very map. Where this map rises
-        along each channel, so does the result.
+        The function is pure and takes about ten milliseconds at 33 points per axis, so a page can call it for each move
+        of a slider. With the whole amount and no grade, the result is this object. If no channel of this map falls as
+        its own input rises, the same holds for the result.
         """
         followed = self.followed(amount)
         if grade is None or grade.is_plain:
@@ -119,7 +120,7 @@ class ColourMap:
         return replace(followed, lut=replace(followed.lut, values=values))
 
     def to_lut(self, size: int | None = None) -> Lut:
-        """Return the map as a LUT of `size` points on each axis; by default the very LUT that is applied."""
+        """Return the map as a LUT of `size` points on each axis; by default, the LUT that `__call__` applies."""
         return self.lut if size is None else resized(self.lut, size)
 
 
@@ -128,7 +129,7 @@ class PredictsMap(Protocol):
     """A method that predicts a map of the foreground's colours, and so works at any size."""
 
     def colour_maps(self, views: Sequence[View], kind: MapKind) -> list[ColourMap]:
-        """Return a map for each view, of the given kind if there is a choice."""
+        """Return a map for each view, of the given kind if the method offers several kinds."""
         ...
 
 
@@ -194,7 +195,8 @@ def fit_published(
 ) -> PolynomialMap:
     """Fit the published map: 17 terms (Cheung et al. 2004) in linear light, to both images at 64 x 64.
 
-    This follows the authors' notebook, but always maps from the input to the output, whatever the order of a folder.
+    The fit follows the authors' notebook, except that it always maps from the input to the output. The direction in the
+    notebook depends on the order of files in a folder.
 
     Parameters
     ----------
@@ -207,7 +209,7 @@ def fit_published(
         A map of linear light; `through_linear` applies it to encoded colours.
     """
     weights = None if mask is None else _sampled(mask.astype(np.float64)[..., None])[:, 0]
-    if weights is not None and not weights.any():  # too small to be met by any of the samples
+    if weights is not None and not weights.any():  # no sample lies inside a tiny foreground
         return fit_published(source, target)
     return fit_polynomial(_sampled(decode(source)), _sampled(decode(target)), weights=weights)
 
@@ -218,7 +220,7 @@ def through_linear(polynomial: PolynomialMap, colours: NDArray[Any]) -> Floats:
 
 
 def _shrunk(image: Floats) -> Floats:
-    """Return the means of square blocks, about 128 on each axis or one for each pixel: `[N, C]`."""
+    """Return the means `[N, C]` of square blocks, about 128 blocks on the short side, of at least one pixel each."""
     height, width, channels = image.shape
     block = max(1, min(height, width) // _SIDE["lut"])
     rows, columns = height // block, width // block
@@ -227,7 +229,7 @@ def _shrunk(image: Floats) -> Floats:
 
 
 def _sampled(image: Floats) -> Floats:
-    """Return 64 x 64 samples `[4096, C]`, interpolated bilinearly and not filtered, as OpenCV's INTER_LINEAR."""
+    """Return 64 x 64 samples `[4096, C]`, interpolated bilinearly without a filter, as OpenCV's INTER_LINEAR does."""
     for axis in (0, 1):
         count = image.shape[axis]
         place = np.clip((np.arange(_SIDE["polynomial"]) + 0.5) * count / _SIDE["polynomial"] - 0.5, 0, count - 1)

@@ -1,4 +1,4 @@
-"""Two plain baselines, which move the foreground's light or mean colour part of the way to the background's."""
+"""Two simple baselines, which move the foreground's light or mean colour part of the way to the background's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sshbench.methods.full_resolution import ColourMap, MapKind, View
 from sshbench.methods.transfers import Match, StatisticsTransfer, background_of
 
 SIZE = 65  # points per axis of an exported map; gains of linear light bend most near black
-_DARKEST = 1 / 255 / 12.92  # linear light of the code 1: a mean that is darker counts as it
+_DARKEST = 1 / 255 / 12.92  # linear light of the code 1; it replaces darker means, which would give extreme gains
 
 
 class MappedTransfer(StatisticsTransfer):
@@ -49,7 +49,7 @@ def gain(
     power
         0 changes nothing; 1 gives the foreground the mean of the background.
     luminance
-        Whether all channels have one gain, that of luminance.
+        Whether all channels share the gain of the luminance.
     strength, lightness, colour
         As for `Amount.of`: how far the map is applied.
 

@@ -9,7 +9,7 @@ from sshbench.methods.cards import Card, Checkpoint, read_card
 from sshbench.methods.fetch import Expected, FetchError, Progress, fetch
 from sshbench.methods.weights import by_hand, downloads_folder
 
-_BYTES_A_VALUE = 16  # of a checkpoint: weights, and an optimizer's moments beside them
+_BYTES_A_VALUE = 16  # a checkpoint may hold an optimizer's moments beside the weights
 _MORE = 1 << 24
 
 
@@ -49,8 +49,8 @@ def get_release(
     Raises
     ------
     WeightsError
-        The release has no direct address, or a file cannot be downloaded or is not the authors'; each message says what
-        to do by hand.
+        The release has no direct address, or a file cannot be downloaded or is not the authors'; each message describes
+        the manual steps.
     """
     hand = (
         by_hand(card.method, release)

@@ -86,9 +86,9 @@ def cases(method: str) -> dict[str, Case]:
 
 
 def difference(method: str, architecture: Mapping[str, Any]) -> float | None:
-    """Return the largest difference between a network here and the published one.
+    """Return the largest absolute difference between the outputs of a network here and the published network.
 
-    None if no case has this architecture.
+    Return None if no case has this architecture.
     """
     for name, case in cases(method).items():
         if all(architecture.get(key) == value for key, value in case.architecture.items()):
@@ -109,7 +109,7 @@ def expected(name: str) -> NDArray[np.float64]:
 
 
 def composite() -> Composite:
-    """Return a composite of such images, to run methods on."""
+    """Return a composite of `golden_rule` images, 256 x 256 pixels, to run methods on."""
     foreground, background, mask = image(0), image(1, block=32), soft_ellipse()
     return Composite("golden", paste(foreground, background, mask), foreground, background, mask)
 
@@ -179,7 +179,7 @@ def _wct2(unpool: Literal["cat5", "sum"]) -> Tensor:
     from sshbench.networks.wct2 import WCT2
 
     network = WCT2(unpool)
-    for half in (network.encoder, network.decoder):  # two files of the authors', each with names of its own
+    for half in (network.encoder, network.decoder):  # the authors keep them in two files, each with its own names
         fill(half, constants=(".LL.", ".LH.", ".HL.", ".HH."))
     content, other = _nchw(image(0)) / 255, _nchw(style(1, 192, 320)) / 255
     return _without_gradients(lambda: network(content, other, transfer="esd"))

@@ -1,4 +1,4 @@
-"""The later networks on the rule's weights and images, for `golden.cases`."""
+"""Run the networks published since 2021 on the weights and images of `golden_rule`, for `golden.cases`."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _BLUR = ("mask_blurring",)
 
 @torch.inference_mode()
 def idih(backbone: Backbone) -> Tensor:
-    """Return the blended image of iDIH, normalised."""
+    """Return the blended image of iDIH, `[1, 3, 256, 256]`, normalised as for ImageNet."""
     made: Tensor = fill(IDIH(backbone), gain=1)(_normalised()).image
     return made
 
 
 @torch.inference_mode()
 def issam() -> Tensor:
-    """Return the blended image of iSSAM, normalised."""
+    """Return the blended image of iSSAM, `[1, 3, 256, 256]`, normalised as for ImageNet."""
     made: Tensor = fill(ISSAM(), _BLUR)(_normalised()).image
     return made
 
 
 @torch.inference_mode()
 def pct_net(variant: Literal["cnn", "vit"]) -> Tensor:
-    """Return the small image of PCT-Net through its maps, as its loss compares it."""
+    """Return the small image `[1, 3, 256, 256]` after PCT-Net's maps, encoded as its loss compares images."""
     network = PCTNetCNN() if variant == "cnn" else PCTNetViT()
     fill(network, _BLUR, gain=2 if variant == "cnn" else 1)
     plain, mask = _plain(), _plane(soft_ellipse())
@@ -48,7 +48,7 @@ def pct_net(variant: Literal["cnn", "vit"]) -> Tensor:
 
 @torch.inference_mode()
 def harmonizer() -> Tensor:
-    """Return the composite through the filters whose arguments Harmonizer finds."""
+    """Return the composite `[1, 3, 256, 256]` over 0..1 after Harmonizer's filters with the predicted arguments."""
     network = Harmonizer()
     fill(network, gain=2.6)
     fill(network.regressor, gain=1, prefix="regressor.")
@@ -58,7 +58,7 @@ def harmonizer() -> Tensor:
 
 @torch.inference_mode()
 def hdnet() -> Tensor:
-    """Return the composite with HDNet's foreground, over -1..1."""
+    """Return the composite with HDNet's foreground, `[1, 3, 256, 256]` over -1..1."""
     mask = _plane(ellipse())
     foreground, background = (_plain(seed) * 2 - 1 for seed in (0, 1))
     made: Tensor = fill(HDNet(), gain=0.25)(torch.cat([foreground * mask + background * (1 - mask), mask], 1)).image

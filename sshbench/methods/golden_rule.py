@@ -13,12 +13,14 @@ if TYPE_CHECKING:
 
 
 def fill(network: nn.Module, constants: tuple[str, ...] = (), *, gain: float = 2, prefix: str = "") -> nn.Module:
-    """Give every weight and statistic of a network its value by the rule; names that contain a constant keep theirs.
+    """Set every weight and statistic of a network by the rule, and return the network in evaluation mode.
 
     Parameters
     ----------
+    constants
+        Parts of names; values whose names contain one of them stay unchanged.
     gain
-        For kernels and matrices: the variance of a sum of as many products as one output has.
+        The variance of a kernel's or matrix's values, times the number of products that one output sums.
     prefix
         Text before the names, for a part of a network.
     """
@@ -53,7 +55,7 @@ def filled(name: str, shape: tuple[int, ...], gain: float = 2) -> NDArray[Any]:
 
 
 def filled_variable(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Return the same for a TensorFlow variable, whose kernels have the output channels last."""
+    """Return the values of a TensorFlow variable as `filled` does; its kernels have the output channels last."""
     noise = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape)
     kind = name.rpartition("/")[2]
     if kind == "moving_variance":
@@ -77,7 +79,7 @@ def image(seed: int, height: int = 256, width: int = 256, block: int = 16) -> ND
 
 
 def style(seed: int, height: int, width: int) -> NDArray[np.uint8]:
-    """Return such an image with other colours: red raised, green dimmed, blue inverted."""
+    """Return an `image`, uint8 `[height, width, 3]`, with other colours: red raised, green dimmed, blue inverted."""
     red, green, blue = np.moveaxis(image(seed, height, width, block=32).astype(np.int64), -1, 0)
     return np.stack([red // 2 + 96, green * 3 // 4, 255 - blue // 3], axis=-1).astype(np.uint8)
 
@@ -91,6 +93,6 @@ def ellipse(height: int = 256, width: int = 256) -> NDArray[np.float32]:
 
 
 def soft_ellipse(height: int = 256, width: int = 256) -> NDArray[np.float32]:
-    """Return the same mask with a soft edge, in steps of 1/16."""
+    """Return `ellipse` with a soft edge, float32 `[height, width]` over 0..1 in steps of 1/16."""
     fine = ellipse(4 * height, 4 * width).reshape(height, 4, width, 4)
     return np.asarray(fine.mean((1, 3)), np.float32)

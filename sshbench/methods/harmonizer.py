@@ -23,11 +23,11 @@ from sshbench.networks.harmonizer import Harmonizer as Network
 POINTS = 65
 """The number of points on each axis of the LUT of the filters."""
 
-_ROWS = 1 << 15  # the number of pixels in one step of work, few enough to stay in the cache
+_ROWS = 1 << 15  # pixels in one step of work; more would not stay in the cache
 
 
 class Harmonizer(common.LoadedNetwork):
-    """Harmonize by Harmonizer (Ke et al., ECCV 2022). Its authors' weights are for non-commercial use alone.
+    """Harmonize by Harmonizer (Ke et al., ECCV 2022). The authors' weights are for non-commercial use only.
 
     As published, the network sees the composite and the mask, in black and white (Pillow's mode `1`), at 256 x 256
     (PyTorch's bilinear resize, which does not filter), and the filters run on the whole composite, since two of them
@@ -42,7 +42,7 @@ class Harmonizer(common.LoadedNetwork):
         bilinear filter, the mask to the nearest), as in the authors' evaluation at that size. The network sees the same
         input in both cases.
     soft
-        Whether to take the mask as it is instead of in black and white, which dithers soft edges.
+        Whether to keep the soft mask. By default, the mask is converted to black and white, which dithers soft edges.
     """
 
     name = "harmonizer"
@@ -99,11 +99,12 @@ class FilterChain:
     Parameters
     ----------
     curves
-        float32 `[256, 3]`: the value that temperature, brightness and contrast, which mix no channels, give each byte.
+        float32 `[256, 3]`: the output of temperature, brightness and contrast for each byte. These filters do not mix
+        channels, so a table for each channel is exact.
     arguments
         `[6]`, within -1..1.
     means
-        `[3]` of the image's channels, and `[1]` of the whole input of contrast.
+        The means of the image's channels, `[3]`, and the mean of all values of the input of contrast, `[1]`.
     """
 
     curves: NDArray[np.float32]
@@ -145,7 +146,7 @@ class FilterChain:
 
 
 def chain_of(image: Image, arguments: Tensor) -> FilterChain:
-    """Fix the filters to the means of an image, uint8 `[H, W, 3]`."""
+    """Return the filters with `arguments` `[6]`, clamped to -1..1, and the means of an image, uint8 `[H, W, 3]`."""
     arguments = arguments.clamp(-1, 1)
     counts = np.stack([np.bincount(image[..., c].ravel(), minlength=256) for c in range(3)])
     shares = torch.from_numpy(counts / counts.sum(1, keepdims=True))  # [3, 256]
@@ -159,7 +160,7 @@ def chain_of(image: Image, arguments: Tensor) -> FilterChain:
 
 
 def _curved(image: Tensor, arguments: Tensor, means: tuple[Tensor, Tensor] | tuple[Tensor]) -> Tensor:
-    """Apply the filters that mix no channels to `[1, 3, H, W]`; the first two alone if contrast's mean is not given."""
+    """Apply the filters that mix no channels to `[1, 3, H, W]`; without the mean of contrast, only the first two."""
     temperature, brightness, contrast = arguments[:3, None]
     image = filters.brightness(filters.temperature(image, temperature, means[0][None]), brightness)
     return filters.contrast(image, contrast, means[1]) if len(means) == 2 else image

@@ -1,4 +1,4 @@
-"""HDNet as a method, shown the composite as it is or, as by its authors, with the ground truth's background."""
+"""HDNet as a method; it sees the composite or, as its authors evaluate it, the foreground on the ground truth."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class HdNet(common.CompositeNetwork):
     device, weights
         As for `get_method`.
     background
-        `"composite"` needs no ground truth. `"target"` does as the authors do: it puts the ground truth's background
-        behind the foreground before the network sees the composite, so that no error of the background (JPEG and
-        resampling) is left, and the network sees a part of what it is measured against. Tables mark this as they mark
-        ceilings.
+        `"composite"` needs no ground truth. `"target"` follows the authors: it puts the ground truth's background
+        behind the foreground before the network sees the composite. The background then has no error of JPEG and
+        resampling, and the network sees a part of the image that its result is compared with. Tables mark this as they
+        mark ceilings.
     size
         `"256"`, or `"full"`: the composite at its own size, padded to multiples of 8 by repeating its border.
     output, map
@@ -53,7 +53,7 @@ class HdNet(common.CompositeNetwork):
         self.sees_target = background == "target"
 
     def given(self, composite: Composite) -> Tensor:
-        """Return the input of the network: the composite, or the foreground before the ground truth, and the mask.
+        """Return the input of the network, `[4, h, w]` over 0..1: the image that `background` selects, and the mask.
 
         Raises
         ------
@@ -69,10 +69,10 @@ class HdNet(common.CompositeNetwork):
         return torch.cat([given[:3] * mask + self.image_of(composite.target) * (1 - mask), mask])
 
     def mask_at(self, mask: common.Floats, side: tuple[int, int] | None) -> common.Floats:
-        """Return the mask in black and white."""
+        """Return the mask `[h, w]` with the values 0 and 1."""
         return black_and_white(mask, side)
 
     def made_of(self, given: Tensor) -> Tensor:
-        """Return the network's images."""
+        """Return the network's images `[N, 3, h, w]` over 0..1 for inputs `[N, 4, h, w]` over 0..1."""
         made: Tensor = self.network(torch.cat([given[:, :3] * 2 - 1, given[:, 3:]], 1)).image
         return made / 2 + 0.5

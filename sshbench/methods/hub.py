@@ -39,15 +39,15 @@ def push_to_hub(weights: Weights, repo: str, *, private: bool = False, dtype: Dt
         try:
             url = api.create_repo(repo, private=private, exist_ok=True)
             api.upload_folder(repo_id=repo, folder_path=folder, commit_message=f"Weights of {weights.card.method}")
-        except Exception as error:  # of the Hub's client, of its HTTP library, of sockets: without a common base
+        except Exception as error:  # errors of the Hub's client, its HTTP library and sockets share no base class
             raise WeightsError(f"{repo} cannot be written to on the Hugging Face Hub ({reason_of(error)})") from error
     return str(url)
 
 
 def from_pretrained(where: str | os.PathLike[str], *, device: str | None = None) -> Method:
-    """Make the method whose weights are in a repository `user/name` of the Hub, or in a folder.
+    """Return the method whose weights are in a repository `user/name` of the Hub, or in a folder.
 
-    The method belongs to sshbench or to an installed package: nothing that comes with weights is imported.
+    The method must belong to sshbench or to an installed package, because no code that comes with weights is imported.
 
     Raises
     ------

@@ -30,5 +30,5 @@ def download(repo: str) -> Path:
 
 
 def reason_of(error: Exception) -> str:
-    """Return what an error of the Hub's client says, on one line."""
+    """Return the type and text of an error of the Hub's client, on one line of at most 300 characters."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:300]

@@ -1,4 +1,4 @@
-"""The identity of a method: its code, options, weights and state, on which a prediction depends beside the image."""
+"""The identity of a method: its code, options, weights and state. A prediction depends on these and on the image."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ class Identity:
 def identity(method: Method, options: Mapping[str, str] | None = None, sources: str | None = None) -> Identity:
     """Return a method's identity.
 
-    The code is all source that `sources_of` finds of its class and of the functions and objects that it holds. The
-    state is what pickle would keep of it, weights included, and for a user's code the global values that it uses. If a
-    method states the hash of its weights, or has a function `key`, the hash covers only the numbers and texts of its
-    state and of its networks.
+    The code is all source that `sources_of` finds for the method's class and for the functions and objects that the
+    method holds. The state is everything that pickle would store, weights included; for a user's code, the state also
+    includes the global values that the code uses. If a method states the hash of its weights, or has a function `key`,
+    the hash covers only the numbers and texts of its state and of its networks.
 
     Parameters
     ----------
@@ -81,16 +81,16 @@ def identity(method: Method, options: Mapping[str, str] | None = None, sources: 
 
 
 def sources_hash(method: Any) -> str | None:
-    """Return the hash of the source files of a class, function or object, in the process that it was written in.
+    """Return the hash of the source files of a class, function or object; None if the files cannot be found.
 
-    In another process, what cloudpickle has brought there no longer knows its file. If the files cannot be found, the
-    hash is None.
+    Call this in the process that defines the code: an object that cloudpickle brought from another process does not
+    know its file.
     """
     digest = _Digest()
     try:
         digest.feed(method)
         return sources_of(*digest.code).digest()
-    except Exception:  # of an object's own way to be pickled
+    except Exception:  # an object's own `__reduce__` may raise any error
         return None
 
 
@@ -110,7 +110,7 @@ def _option(value: str) -> str:
 
 
 def _state(value: Any) -> Any:
-    """What pickle keeps of an object."""
+    """Return the state that pickle stores for an object."""
     try:
         return value.__getstate__()
     except Exception:
@@ -135,14 +135,14 @@ class _Digest:
 
     def __init__(self) -> None:
         self._hash = hashlib.blake2b(digest_size=16)
-        self._seen: dict[int, Any] = {}  # kept, so that no other object gets the same number
+        self._seen: dict[int, Any] = {}  # holds the objects, so that no other object gets the same id
         self.code: list[Any] = []
 
     def hexdigest(self) -> str:
         return self._hash.hexdigest()
 
     def feed(self, value: Any) -> None:
-        """Add a value, and everything that it holds."""
+        """Add a value, and all values that it holds."""
         if isinstance(value, _PLAIN):
             self._say(type(value).__name__, repr(value))
             return
@@ -191,7 +191,7 @@ class _Digest:
             dense = tensor.detach().to_dense() if tensor.layout != torch.strided else tensor.detach()
             flat = dense.resolve_conj().resolve_neg().cpu().contiguous().reshape(-1)
             self._hash.update(flat.view(torch.uint8).numpy().data)
-        except Exception:  # of kinds that have no plain numbers
+        except Exception:  # some kinds of tensors have no plain numbers
             self._say(repr(tensor))
 
     def _function(self, function: FunctionType) -> None:
@@ -205,7 +205,7 @@ class _Digest:
         for cell in function.__closure__ or ():
             try:
                 self.feed(cell.cell_contents)
-            except ValueError:  # not filled yet
+            except ValueError:  # the cell has no value yet
                 self._say("empty")
 
     def _bound(self, method: MethodType) -> None:
@@ -253,7 +253,7 @@ class _Digest:
         self._say("path", os.fspath(path))
 
     def _object(self, value: Any) -> None:
-        """Add what pickle would keep of an object, or the class of an object that cannot be pickled."""
+        """Add the state that pickle would store, or only the class if the object cannot be pickled."""
         self._named(type(value))
         if isinstance(wrapped := getattr(value, "__wrapped__", None), FunctionType):
             self.feed(wrapped)
@@ -293,10 +293,7 @@ def _is_users(part: Any) -> bool:
 
 
 def _module(value: Any) -> str:
-    """Return the module of a class or function.
-
-    For a user's file, a name that does not depend on where the file lies.
-    """
+    """Return the name of the module of a class or function; for a user's file, a name without the file's path."""
     name = getattr(value, "__module__", None) or ""
     return PREFIX if name.startswith(PREFIX) else name
 

@@ -16,7 +16,7 @@ from sshbench.networks.idih import IDIH
 
 
 class ImprovedDih(common.CompositeNetwork):
-    """Harmonize by iDIH (Sofiiuk et al., WACV 2021), alone or with HRNet, as the weights say.
+    """Harmonize by iDIH (Sofiiuk et al., WACV 2021), alone or with HRNet; the weights determine the variant.
 
     As in the authors' evaluation, the network gets the composite and the soft mask at 256 x 256 (OpenCV's linear
     resize, which does not filter), normalised as for ImageNet. The network blends its image into the composite by an
@@ -51,18 +51,18 @@ class ImprovedDih(common.CompositeNetwork):
 
     @property
     def multiple(self) -> int:
-        """The authors' predictor pads to multiples of this."""
+        """The sides of an image are padded to multiples of this number, as in the authors' predictor."""
         return int(self.network.padded)
 
     def mask_at(self, mask: common.Floats, side: tuple[int, int] | None) -> common.Floats:
-        """Return the soft mask, resized as floats."""
+        """Return the soft mask `[h, w]` over 0..1, resized as floats to `side`, a (width, height)."""
         return mask if side is None else np.asarray(resized(mask, self.resize, side), np.float32)
 
     def made_of(self, given: Tensor) -> Tensor:
-        """Return the network's images."""
+        """Return the network's images `[N, 3, h, w]`, not clamped, for inputs `[N, 4, h, w]` over 0..1."""
         normalised = torch.cat([imagenet.normalised(given[:, :3]), given[:, 3:]], 1)
         return imagenet.restored(self.network(normalised).image)
 
     def finished(self, made: Tensor, given: Tensor) -> Tensor:
-        """Return the network's image, clamped to 0..1."""
+        """Return the network's image `[3, h, w]`, clamped to 0..1."""
         return made.clamp(0, 1)

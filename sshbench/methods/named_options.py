@@ -38,12 +38,18 @@ def split_options(name: str) -> tuple[str, dict[str, str]]:
 def parameters(factory: Any) -> Mapping[str, inspect.Parameter]:
     try:
         return inspect.signature(factory).parameters
-    except (TypeError, ValueError):  # of code that is not Python's
+    except (TypeError, ValueError):  # code that is not written in Python may have no signature
         return {}
 
 
 def arguments_of(factory: Any, name: str, options: Mapping[str, str]) -> dict[str, Any]:
-    """Return the options as keyword arguments of the types that the factory declares."""
+    """Return the options as keyword arguments of the types that the factory declares.
+
+    Raises
+    ------
+    MethodError
+        The factory has no such option, or the text is not a value of the option's type.
+    """
     if not options:
         return {}
     known = [
@@ -66,7 +72,7 @@ def _hints(function: Any) -> dict[str, Any]:
     """Return the types of a function's arguments, without types whose names do not exist at run time."""
     try:
         return get_type_hints(function)
-    except Exception:  # of a name that is imported for type checkers alone, or anything else that does not evaluate
+    except Exception:  # evaluation fails, for example on a name that is imported only for type checkers
         known = {"int": int, "float": float, "bool": bool, "str": str}
         given = getattr(function, "__annotations__", {})
         return {name: known.get(one, str) if isinstance(one, str) else one for name, one in given.items()}
@@ -95,7 +101,7 @@ def _value(text: str, hint: Any) -> Any:
 
 
 def suffix(options: Mapping[str, str]) -> str:
-    """Return what options add to a method's name; for weights, the name of their file."""
+    """Return the text that options add to a method's name; the option `weights` adds the name of its file."""
     parts = []
     for key, value in options.items():
         if key == "weights":

@@ -28,7 +28,7 @@ def export_onnx(weights: Weights, path: str | os.PathLike[str]) -> float:
     Returns
     -------
     float
-        The largest difference to PyTorch.
+        The largest absolute difference from PyTorch's output.
 
     Raises
     ------
@@ -51,13 +51,14 @@ def export_onnx(weights: Weights, path: str | os.PathLike[str]) -> float:
     network = network_of(weights, SSH)
 
     class ImageAlone(nn.Module):
-        """Without the padding, which no size that is known only at run time can be told."""
+        """SSH without its padding, which cannot be traced for sizes that are known only at run time."""
 
         def __init__(self) -> None:
             super().__init__()
             self.network = network
 
         def forward(self, content: Tensor, reference: Tensor) -> Tensor:
+            """Return the image `[N, 3, H, W]` for `content` `[N, 3, H, W]` and `reference` `[N, 3, h, w]`, -1..1."""
             features, skips = self.network.encode_content(content)
             return self.network.fuse(features, skips, self.network.encode_style(reference))
 
@@ -87,7 +88,7 @@ def export_onnx(weights: Weights, path: str | os.PathLike[str]) -> float:
 
 
 def _compared(alone: Any, path: Path, onnxruntime: Any) -> float:
-    """Largest difference between PyTorch and onnxruntime, at two sizes."""
+    """Return the largest absolute difference between PyTorch and onnxruntime, at two sizes."""
     import torch
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])

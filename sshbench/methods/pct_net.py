@@ -23,11 +23,11 @@ def network_of(variant: Literal["cnn", "vit"] = "vit", **sizes: Any) -> PCTNetCN
 
 
 class PctNet(common.LoadedNetwork):
-    """Harmonize by PCT-Net (Guerreiro et al., CVPR 2023), in whichever of its variants the weights are.
+    """Harmonize by PCT-Net (Guerreiro et al., CVPR 2023); the weights determine the variant.
 
     As in the authors' predictor, the network sees the composite and the soft mask at 256 x 256 (OpenCV's linear resize,
-    which does not filter); its maps are enlarged bicubically and applied to the composite, where they are blended in by
-    the attention that it predicts (`cnn`) or by the mask (`vit`).
+    which does not filter). Its maps are enlarged bicubically and applied to the composite. The result is blended into
+    the composite by the attention that the network predicts (`cnn`) or by the mask (`vit`).
 
     Parameters
     ----------
@@ -72,8 +72,8 @@ def applied(composite: Composite, field: Tensor) -> common.Floats:
     Parameters
     ----------
     field
-        `[12 or 13, h, w]`: maps of colours over 0..1 and, if there is a 13th plane, the share of the mapped colour;
-        otherwise the composite's mask is that share.
+        `[12 or 13, h, w]`: maps of colours over 0..1. The 13th plane is the share of the mapped colour, 0..1; without
+        this plane, the composite's mask is the share.
 
     Returns
     -------

@@ -52,7 +52,7 @@ class FolderPredictions:
     input_size: int | None = None
     weights_hash: str | None = None
     trained_by: str | None = None
-    timed = False  # the time to read a file is not the method's
+    timed = False  # the time to read a file says nothing about the method
 
     def __init__(self, folder: str | os.PathLike[str], ids: Sequence[str], name: str | None = None) -> None:
         self.folder = Path(folder)
@@ -75,7 +75,7 @@ class FolderPredictions:
             raise MethodError(f"{self.folder}: {has}; name them by id, such as {ids[0]}.png")
 
     def harmonize(self, batch: Sequence[Composite]) -> list[NDArray[np.uint8] | NDArray[np.float32]]:
-        """Return the images: uint8, or float32 over 0..1 for files with 16 bits.
+        """Return the images `[H, W, 3]`: uint8, or float32 over 0..1 for files with 16 bits.
 
         Raises
         ------
@@ -87,7 +87,7 @@ class FolderPredictions:
         return [self._read(composite.id) for composite in batch]
 
     def key(self, composite: Composite) -> str:
-        """Return a hash of the file of a composite, since predictions may be replaced."""
+        """Return a hash of the prediction's file, since a user may replace the file."""
         path = self._files.get(composite.id)
         return hashlib.sha256(path.read_bytes()).hexdigest() if path else ""
 
@@ -142,12 +142,12 @@ class _Names:
             self.bare.setdefault(_stem(form), []).append(id)
 
     def of(self, name: str) -> list[str]:
-        """Return the ids of a file's name; there are several if it could be any of them."""
+        """Return all ids that a file's name could belong to."""
         name = unicodedata.normalize("NFC", name)
         return self.exact.get(name) or self.exact.get(_stem(name)) or self.bare.get(_stem(name)) or []
 
     def any_of(self, name: str) -> list[str]:
-        """Return what `of` returns, whatever the suffixes of the ids."""
+        """Return the ids that a file's name could belong to if the suffixes of the ids are ignored."""
         stem = _stem(unicodedata.normalize("NFC", name))
         return [
             *self.exact.get(stem, []),

@@ -56,14 +56,14 @@ UNSHIPPED: tuple[str, ...] = ("dovenet", "s2am", "dih", "wct2", "idih", "issam",
 """The methods whose weights do not ship."""
 
 DEFAULTS = tuple(name for name in METHODS if name not in UNSHIPPED)
-"""The methods that `sshbench evaluate` runs by default: all that need no further weights."""
+"""The methods that `sshbench evaluate` runs by default: all methods that work without a download of weights."""
 
 AnyMethod = str | Method | type | Callable[[Composite], Any]
-"""What is accepted as a method: a name, an object, its class, or a function from a composite to an image."""
+"""The values that are accepted as a method: a name, an object, its class, or a function from composite to image."""
 
 
 def installed_methods() -> dict[str, metadata.EntryPoint]:
-    """Return the methods of other packages, which name them under the entry point group `sshbench.methods`."""
+    """Return the methods that other packages list in the entry point group `sshbench.methods`, by name."""
     return {point.name: point for point in metadata.entry_points(group=ENTRY_POINTS)}
 
 
@@ -100,9 +100,9 @@ def get_method(
     MethodError
         Nothing has this name, or the method does not take an option or its value.
     MethodBroken
-        The method is there, and cannot be imported or made, or does not keep to the interface.
+        The method exists, but it cannot be imported or made, or does not keep to the interface.
     MissingWeights
-        The method needs weights, none were given, and there are none here.
+        The method needs weights, but none were given and none are stored on this machine.
 
     Examples
     --------
@@ -138,19 +138,19 @@ def get_method(
 
 
 class OfFunction:
-    """A function from one composite to its image, as a method with the function's name."""
+    """A method that calls a function for each composite; it has the function's name."""
 
     def __init__(self, function: Callable[[Composite], Any], name: str | None = None) -> None:
         self.function = function
         self.name = name or as_name(getattr(function, "__name__", "function"))
 
     def harmonize(self, batch: Sequence[Composite]) -> list[Any]:
-        """Call the function on each composite."""
+        """Return the function's results, one for each composite."""
         return [self.function(composite) for composite in batch]
 
 
 def check_listed(name: str, where: str | Path) -> str:
-    """Return a method's name that a file states; a name of a file is refused, since it would be imported.
+    """Return the method's name that a file of weights states. Names of Python files are refused: they run code.
 
     Raises
     ------
@@ -187,7 +187,7 @@ def is_foreign(name: str) -> bool:
 
 
 def listed_name(name: str) -> str:
-    """Return the name in tables of a method with options: `"ssh:map=lut"` gives `"ssh+map-lut"`."""
+    """Return the name that tables show for a method with options: `"ssh:map=lut"` gives `"ssh+map-lut"`."""
     plain, options = split_options(name)
     file = _file_of(plain)
     return as_name((plain if file is None else file[1].lower() or file[0].stem) + suffix(options))
@@ -228,7 +228,7 @@ def _factory(name: str) -> tuple[Any, str | None]:
 
 
 def _harmonizes_one(function: Callable[..., Any], options: Mapping[str, str]) -> bool:
-    """Return whether a function takes a composite; one that makes a method needs no argument, or takes only options."""
+    """Return whether a function takes one composite; a function that makes a method needs only options, or nothing."""
     needed = [
         name
         for name, one in parameters(function).items()
@@ -238,7 +238,7 @@ def _harmonizes_one(function: Callable[..., Any], options: Mapping[str, str]) ->
 
 
 def _called(method: Any) -> str:
-    """Return the name, for messages, of something that was given in place of a name."""
+    """Return the name, for messages, of an object that a caller gave in place of a name."""
     return str(getattr(method, "__qualname__", None) or type(method).__qualname__)
 
 

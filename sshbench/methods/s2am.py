@@ -24,8 +24,8 @@ class SpatialSeparatedAttention(common.CompositeNetwork):
     size
         `"256"`, or `"full"` for the composite at its own size, padded to multiples of 256 by repeating its border.
     blend
-        False returns the network's image, not clipped, for a protocol that blends itself, as `s2am` does: at soft
-        edges, blending twice differs from blending once.
+        Whether to blend. False returns the network's image, not clipped, for a protocol that blends the image itself,
+        such as `s2am`: at soft edges, blending twice differs from blending once.
     output, map
         As for `CompositeNetwork`.
     """
@@ -46,12 +46,12 @@ class SpatialSeparatedAttention(common.CompositeNetwork):
         self.blend = blend
 
     def made_of(self, given: Tensor) -> Tensor:
-        """Return the network's images."""
+        """Return the network's images `[N, 3, h, w]`, not clipped, for inputs `[N, 4, h, w]` over 0..1."""
         made: Tensor = self.network(given)
         return made
 
     def finished(self, made: Tensor, given: Tensor) -> Tensor:
-        """Return the network's image blended into the composite."""
+        """Return the network's image blended into the composite, `[3, h, w]` over 0..1; not blended without `blend`."""
         if not self.blend:
             return made
         composite, mask = given[:3], given[3:]

@@ -1,7 +1,7 @@
-"""Find the source files that a piece of code depends on, by reading their imports and without running them.
+"""Find the source files that a piece of code depends on by reading their imports, without running them.
 
-Files of the same package count, and so do files beside a user's file or at other places that it imports from, with the
-sources and libraries of compiled modules. For other installed packages, the version counts.
+The dependencies are the files of the same package, the files beside a user's file or at other places that the file
+imports from, and the sources and libraries of compiled modules. Other installed packages count by their version.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Sources:
     versions: Mapping[str, str]
 
     def digest(self) -> str:
-        """Hash of the names and contents of the files, and of the versions."""
+        """Return the SHA-256, in hexadecimal, of the names and contents of the files and of the versions."""
         digest = hashlib.sha256()
         for name, file in sorted(self.files.items()):
             digest.update(f"{name}\0{_content(file, *_stamp(file))}\0".encode())
@@ -76,9 +76,9 @@ class Sources:
 
 
 def sources_of(first: Any, *others: Any) -> Sources:
-    """Find the dependencies of classes, functions and modules: their own files, and everything that these import.
+    """Return the dependencies of classes, functions and modules: their own files, and all files that these import.
 
-    If they come from an installed package, the files of the package of the first one count.
+    For code of installed packages, only the files of the first object's package count; other packages count by version.
     """
     files: dict[str, Path] = {}
     versions: dict[str, str] = {}
@@ -91,14 +91,14 @@ def sources_of(first: Any, *others: Any) -> Sources:
         found = sources_in(module)
         for name, file in found.files.items():
             while files.get(name, file) != file:
-                name += "+"  # another file of this name
+                name += "+"  # two different files have this name
             files[name] = file
         versions |= found.versions
     return Sources(files, versions)
 
 
 def sources_in(module: _Module) -> Sources:
-    """Find the dependencies of one module. Its own name does not count, since a user may give a file any name."""
+    """Return the dependencies of one module. The module's own name does not count, since users may rename a file."""
     seen: dict[_Module, None] = {}
     outside: set[str] = set()
     waiting = [module]
@@ -117,13 +117,13 @@ def sources_in(module: _Module) -> Sources:
 
 
 def user_module(path: Path) -> _Module:
-    """Return a user's file as a module that imports what lies beside it."""
+    """Return a user's file as a module that can import the modules beside it."""
     full = path.resolve()
     return _Module(full, full.stem, _Place(full.parent))
 
 
 def beside(path: Path) -> dict[str, Path]:
-    """Return the modules beside a user's file that it imports, directly or through others, by name."""
+    """Return the modules beside a user's file that the file imports, directly or indirectly, by name."""
     start = user_module(path)
     found = sources_in(start).files
     return {name: file for name, file in found.items() if name and file.is_relative_to(start.place.folder)}
@@ -148,7 +148,7 @@ def is_users(file: Path | None) -> bool:
 
 
 def _module_of(part: Any) -> _Module | None:
-    """Return the module that something is written in; None for built-in code."""
+    """Return the module that defines an object; None for built-in code."""
     file = file_of(part)
     if file is None:
         return None
@@ -234,7 +234,7 @@ def _named_in_call(node: ast.AST) -> str:
 
 
 def _lazily(package: str) -> dict[str, str]:
-    """The names that a package of sshbench's loads on first use, with their modules (`sshbench.lazy.exports`)."""
+    """Return the names that a package of sshbench loads on first use, with their modules (`sshbench.lazy.exports`)."""
     file = _find(package, _Place(_PACKAGE.parent)) if package.partition(".")[0] == _PACKAGE.name else None
     if file is None or file.name != "__init__.py":
         return {}
@@ -286,7 +286,7 @@ def _find(name: str, place: _Place) -> Path | None:
 
 @cache
 def _elsewhere(top: str) -> _Place | None:
-    """Return the place that a name is imported from, if it is neither Python's nor another installed package's."""
+    """Return the folder that a name is imported from; None for modules of Python and of other installed packages."""
     if top == "sshbench":
         return _Place(_PACKAGE.parent, top)
     if top in sys.stdlib_module_names or top in sys.builtin_module_names:
@@ -331,5 +331,5 @@ def _content(file: Path, *_: object) -> str:
 
 
 def digest_of(parts: Iterable[str]) -> str:
-    """Hash of some texts in order, as records keep it."""
+    """Return the hash of texts in their order, 16 hexadecimal digits, as records store it."""
     return hashlib.sha256("\0".join(parts).encode(errors="surrogateescape")).hexdigest()[:16]

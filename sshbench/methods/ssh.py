@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-_ROWS = 64  # of a picture mapped at once in float64
+_ROWS = 64  # rows of a picture that are mapped at once; more would take much memory in float64
 
 
 class SshMethod:
@@ -46,7 +46,7 @@ class SshMethod:
     precision
         The precision of the network's arithmetic.
     strength, lightness, colour
-        As for `Amount.of`: how far the map is applied. They need a map.
+        As for `Amount.of`: how far the map is applied. These options require `output="map"`.
 
     Raises
     ------
@@ -104,7 +104,7 @@ class SshMethod:
         return self._each(batch, see, self._mapped)
 
     def colour_maps(self, views: Sequence[View], kind: MapKind | None = None) -> list[ColourMap]:
-        """Return the maps of the foregrounds' colours that the network predicts, by default of the method's kind."""
+        """Return one colour map for each foreground; the default `kind` is the method's `map`."""
         results = self.results([self.shown(view) for view in views])
         return [self._map(view, result, kind) for view, result in zip(views, results, strict=True)]
 
@@ -145,7 +145,7 @@ class SshMethod:
         device = next(self.network.parameters()).device
         content, reference = (_tensor([at_side(pair[i], self._side) for pair in pairs]).to(device) for i in (0, 1))
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, self.precision == "bfloat16"):
-            # As the network's `forward`, less the appearance of the result, which is a fifth of the work.
+            # Unlike the network's `forward`, this leaves out the result's appearance, which is a fifth of the work.
             features, skips = self.network.encode_content(content)
             images = self.network.fuse(features, skips, self.network.encode_style(reference))
         if not bool(images.isfinite().all()):
@@ -153,7 +153,7 @@ class SshMethod:
         return list(((images.float() + 1) / 2).permute(0, 2, 3, 1).cpu().numpy())
 
     def _each(self, batch: Sequence[Composite], see: Any, finish: Any) -> list[Any]:
-        """Return all results of a batch from one pass; composites without a foreground stay as they are."""
+        """Return the results of a batch, computed in one pass; composites without a foreground stay unchanged."""
         views = [see(composite) for composite in batch]
         results = iter(self.results([self.shown(view) for view in views if view]))
         return [
@@ -184,14 +184,14 @@ class SshMethod:
 
 
 def published_composite(source: Pixels, result: Pixels, foreground: Pixels, background: Pixels, mask: Floats) -> Pixels:
-    """Do the full-size step of the authors' notebook.
+    """Return the composite at full size, made as in the authors' notebook.
 
     Parameters
     ----------
     source, result
         The input and the output of the network, uint8 `[256, 256, 3]`, as the notebook saved them.
     foreground, background, mask
-        Those of the composite, at its size.
+        The images of the composite, uint8 `[H, W, 3]`, and its mask, `[H, W]` over 0..1.
 
     Returns
     -------
@@ -210,7 +210,7 @@ def published_composite(source: Pixels, result: Pixels, foreground: Pixels, back
 
 
 def cut_off(image: NDArray[np.floating[Any]]) -> Pixels:
-    """Convert floats over 0..1 to bytes, truncated towards zero as in the authors' `tensor2im`."""
+    """Return floats over 0..1 as bytes, truncated towards zero as in the authors' `tensor2im`."""
     codes: Pixels = (np.clip(image, 0, 1) * 255).astype(np.uint8)
     return codes
 

@@ -25,7 +25,7 @@ Pixels = NDArray[np.uint8]
 Mask = NDArray[np.float32]
 
 _FAINT = 5.5 / 255  # largest share of foreground in a pixel of the small background that still counts
-_LEAST_NEAR = 0.02  # smallest share of a place that must be known background
+_LEAST_NEAR = 0.02  # smallest share of known background for a place to count
 
 
 class SshLutMethod:
@@ -83,7 +83,7 @@ class SshLutMethod:
         ]
 
     def colour_maps(self, views: Sequence[View], kind: MapKind = "lut") -> list[ColourMap]:
-        """Return the LUTs of the foregrounds, which the network predicts directly, whatever `kind` is."""
+        """Return one LUT for each foreground. The network predicts LUTs directly, so `kind` has no effect."""
         if not views:
             return []
         given = network_input(views, self._side)
@@ -95,7 +95,10 @@ class SshLutMethod:
 
 
 def _network_of(found: Weights, device: str) -> Callable[..., Array]:
-    """Return a function from `network_input` to tables: numpy on the CPU, which avoids loading torch, or else torch."""
+    """Return a function from `network_input` to tables `[B, N, N, N, 3]`.
+
+    The function uses numpy on the CPU, since loading torch would take longer than the network, and torch otherwise.
+    """
     if device == "cpu":
         arrays = fitting_arrays(found.arrays, found.card.architecture)
         if arrays is not None:
@@ -116,10 +119,11 @@ def _network_of(found: Weights, device: str) -> Callable[..., Array]:
 
 
 def network_input(views: Sequence[View], side: int = SIDE) -> list[Array]:
-    """Return the network's input: content, reference, their masks, the foreground in its place, and the masks of that.
+    """Return the seven inputs of the network, in the order of `SshLut.forward`.
 
-    Images are `[B, side, side, 3]` and masks `[B, side, side, 1]`, over 0..1. If a foreground has no place, or its
-    surroundings are unknown, its place has empty masks.
+    They are the content, the reference, the masks of both, the foreground in its place, and the masks of the foreground
+    and the background in this place. Images are `[B, side, side, 3]` and masks `[B, side, side, 1]`, float32 over 0..1.
+    If a foreground has no place, or its surroundings are unknown, the masks of the place are empty.
     """
     content, reference = (
         _images([getattr(view, name) for view in views], side) for name in ("foreground", "reference")
@@ -129,7 +133,7 @@ def network_input(views: Sequence[View], side: int = SIDE) -> list[Array]:
     )
     nothing = np.zeros((1, 1, 3), np.uint8)
     placed = _images([nothing if view.placed is None else view.placed for view in views], side)
-    # Without a place, all its pixels count as foreground, so that no surroundings are seen.
+    # Without a place, all pixels count as foreground, so that the network sees no surroundings.
     placed_mask = _masks([None if view.placed is None else view.placed_mask for view in views], side)
     near_mask = (placed_mask <= _FAINT).astype(np.float32)
     has_place = (near_mask.mean((1, 2, 3), keepdims=True) >= _LEAST_NEAR).astype(np.float32)
@@ -141,9 +145,10 @@ def network_input(views: Sequence[View], side: int = SIDE) -> list[Array]:
 
 
 def _safe(table: NDArray[np.float32], colours: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the table `[B, G, R, 3]`, over 0..1, without harm to colours that the foreground does not have.
+    """Return the table `[B, G, R, 3]` over 0..1, made safe for colours that the foreground does not have.
 
-    No channel falls as its own input rises, and no colour moves more than 0.05 further than `colours` `[N, 3]` do.
+    In the result, no channel falls as its own input rises, and no colour moves more than 0.05 further than the
+    foreground's `colours` `[N, 3]` move.
     """
     if len(colours):
         grid = identity_table(len(table))
@@ -155,7 +160,7 @@ def _safe(table: NDArray[np.float32], colours: NDArray[np.float32]) -> NDArray[n
 def placed_view(composite: Composite) -> View | None:
     """Return the rectangle around the mask, the background, and the foreground in its place.
 
-    None without a foreground.
+    Return None if the mask has no foreground.
     """
     view = masked_view(composite)
     if view is None:

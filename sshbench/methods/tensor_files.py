@@ -29,7 +29,7 @@ INDEX = "model.safetensors.index.json"
 
 _HASH = "sshbench.hash"
 _ROOM = 2**18  # of a shard's size for its header: names, shapes and metadata
-_LARGEST_HEADER = 2**23  # bytes of the header, or of the index, that are read; of large networks they have 100 KB
+_LARGEST_HEADER = 2**23  # bytes that are read of a header or an index; those of large networks have 100 KB
 _MOST_TENSORS = 20_000
 _SHARD = re.compile(r"[\w.-]+\.safetensors")
 _PART = re.compile(r"([^\[]+)\[(\d{1,15}):(\d{1,15})\]")
@@ -38,28 +38,28 @@ TYPES = {
     "float8_e5m2": "F8_E5M2", "int8": "I8", "int16": "I16", "int32": "I32", "int64": "I64", "uint8": "U8",
     "bool": "BOOL",
 }  # fmt: skip
-"""The types of weights, as torch and as safetensors call them. Networks hold float32, and integers as they are."""
+"""The types of weights: from torch's name to that of safetensors. In memory, all floats are float32."""
 _OF_TORCH = ("BF16", "F8_E4M3", "F8_E5M2")  # types that numpy does not have
 
 
 def plain(value: Tensor) -> Tensor:
-    """Return the tensor on the CPU, without gradients: float32, or integers as they are."""
+    """Return the tensor on the CPU, without gradients: floats as float32, integers in their own type."""
     value = value.detach().cpu()
     return (value.float() if value.is_floating_point() else value).contiguous()
 
 
 def plain_array(value: NDArray[Any]) -> NDArray[Any]:
-    """Return the array as float32, or integers as they are."""
+    """Return the array in C order: floats as float32, integers in their own type."""
     return np.asarray(value, np.float32 if value.dtype.kind == "f" else None, order="C")
 
 
 def tensors_hash(state: Mapping[str, Tensor]) -> str:
-    """Return the SHA-256, 32 hexadecimal digits, of names, shapes and float32 values; the order does not matter."""
+    """Return the first 32 hexadecimal digits of the SHA-256 of names, shapes and values, whatever their order."""
     return arrays_hash({name: plain(value).numpy() for name, value in state.items()})
 
 
 def arrays_hash(state: Mapping[str, NDArray[Any]]) -> str:
-    """`tensors_hash` of arrays as `read_arrays` returns them."""
+    """Return the `tensors_hash` of arrays as `read_arrays` returns them."""
     digest = hashlib.sha256()
     for name in sorted(state):
         value = state[name]
@@ -78,10 +78,10 @@ def is_tensor_file(path: Path) -> bool:
 def write_tensors(
     folder: Path, state: Mapping[str, Tensor], metadata: Mapping[str, str], shard_bytes: int
 ) -> list[Path]:
-    """Write a folder. Even if the writing is interrupted, reading returns either the earlier tensors or these.
+    """Write tensors into a folder. If the writing is interrupted, readers find either the old or the new tensors.
 
-    Each file appears whole or not at all. Shards beside older ones have their own names; the index, which is written
-    last, says which shards count, and then the older ones are removed.
+    Each file appears whole or not at all. New shards have other names than old shards. The index, which lists the
+    shards that count, is written last; then the old shards are removed.
 
     Parameters
     ----------
@@ -141,16 +141,16 @@ def _parts(name: str, value: Tensor, room: int) -> list[tuple[str, Tensor]]:
 
 
 def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str], str]:
-    """Read a folder, or a single file. torch is loaded only if the file holds types that only torch knows.
+    """Read a folder or a single file. torch is loaded only if a file holds types that numpy does not have.
 
     Returns
     -------
-    The arrays (float32, and integers as they are), the metadata, and the hash of the arrays.
+    The arrays by name (floats as float32, integers in their own type), the metadata, and the hash of the arrays.
 
     Raises
     ------
     WeightsError
-        A file is missing or damaged, or the arrays differ from those that were written.
+        A file is missing or damaged, or the arrays differ from the arrays that were written.
     """
     if path.name == INDEX:
         path = path.parent

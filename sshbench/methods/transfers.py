@@ -62,7 +62,7 @@ class StatisticsTransfer:
 
     def _harmonize(self, composite: Composite) -> Pixels:
         inside = composite.mask > FAINT
-        if np.count_nonzero(inside) < 2:  # nothing that has a deviation
+        if np.count_nonzero(inside) < 2:  # a single pixel has no deviation
             return composite.composite
         pixels = composite.foreground[inside].astype(np.float64)
         around = background_of(composite.background, 1 - composite.mask)
@@ -75,9 +75,9 @@ class StatisticsTransfer:
 
 
 def background_of(image: Pixels, weight: NDArray[np.float32]) -> Floats:
-    """Return the codes `[N, 3]` of the pixels whose weight as background is over 0.5.
+    """Return the codes `[N, 3]`, float64 over 0..255, of the pixels whose weight as background is over 0.5.
 
-    Of all pixels if there are none.
+    If no pixel has such a weight, return the codes of all pixels.
     """
     outside = weight > 0.5
     return image[outside if outside.any() else slice(None)].reshape(-1, 3).astype(np.float64)
@@ -94,35 +94,35 @@ def _of_codes(function: ColourFunction) -> ColourFunction:
 def reinhard(
     *, space: Space = "lab", strength: float = 1.0, lightness: float = 1.0, colour: float = 1.0
 ) -> StatisticsTransfer:
-    """Return Reinhard et al. 2001: match the mean and deviation along each axis; theirs are l-alpha-beta."""
+    """Return the method of Reinhard et al. 2001: match mean and deviation of each axis (published: l-alpha-beta)."""
     return StatisticsTransfer("reinhard", match_deviation, space, Amount.of(strength, lightness, colour))
 
 
 def xiao(
     *, space: Space = "srgb", strength: float = 1.0, lightness: float = 1.0, colour: float = 1.0
 ) -> StatisticsTransfer:
-    """Return Xiao and Ma 2006: match the mean and covariance; theirs are of RGB."""
+    """Return the method of Xiao and Ma 2006: match the mean and covariance (published: of RGB)."""
     return StatisticsTransfer("xiao", match_covariance, space, Amount.of(strength, lightness, colour))
 
 
 def fecker(
     *, space: Space = "ycbcr", strength: float = 1.0, lightness: float = 1.0, colour: float = 1.0
 ) -> StatisticsTransfer:
-    """Return Fecker et al. 2008: match the histogram along each axis; theirs are luma and chroma."""
+    """Return the method of Fecker et al. 2008: match the histogram of each axis (published: luma and chroma)."""
     return StatisticsTransfer("fecker", match_histograms, space, Amount.of(strength, lightness, colour))
 
 
 def pitie(
     *, space: Space = "srgb", strength: float = 1.0, lightness: float = 1.0, colour: float = 1.0
 ) -> StatisticsTransfer:
-    """Return Pitie et al. 2007: match the whole distribution by iterated one-dimensional matching; theirs is of RGB."""
+    """Return the method of Pitie et al. 2007: match the distribution by iterated one-dimensional matching, in RGB."""
     return StatisticsTransfer("pitie", match_distribution, space, Amount.of(strength, lightness, colour))
 
 
 def monge_kantorovich(
     *, space: Space = "srgb", strength: float = 1.0, lightness: float = 1.0, colour: float = 1.0
 ) -> StatisticsTransfer:
-    """Return Pitie and Kokaram 2007: match mean and covariance by the linear map that moves colours least, in RGB."""
+    """Return the method of Pitie and Kokaram 2007: match mean and covariance by the map that moves colours least."""
     return StatisticsTransfer(
         "monge-kantorovich", match_covariance_optimally, space, Amount.of(strength, lightness, colour)
     )

@@ -1,4 +1,4 @@
-"""Try a method on three difficult images before a benchmark does, and report its faults in sentences."""
+"""Try a method on three difficult images before a benchmark runs, and report its faults in sentences."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from sshbench.benchmarks.prediction import Pixels
 from sshbench.methods.base import Method, MethodFailed
 from sshbench.methods.calling import harmonize
 
-OUTSIDE = 2.0  # codes of 0..255 that a background may change by on average: as much as JPEG does
-ALIKE = 2  # codes that two predictions of one image may differ by, as PyTorch adds in another order
+OUTSIDE = 2.0  # mean change of the background that is tolerated, in codes of 0..255: JPEG changes as much
+ALIKE = 2  # difference of two predictions of one image that is tolerated, in codes: PyTorch's order of sums varies
 
 
 @dataclass(frozen=True)
 class TriedImage:
-    """One of the three images, with what the method did on it.
+    """One of the three images, with the faults of the method on this image.
 
     Parameters
     ----------
     says
-        What is special about the image.
+        The special property of the image.
     problems
         The faults, each a sentence; empty if there are none.
     remarks
@@ -47,7 +47,7 @@ class TriedImage:
 
 
 def images() -> list[tuple[str, Composite]]:
-    """Make the three images from the embedded sample, each with what is special about it."""
+    """Return three images made from the embedded sample, each after a text that names its special property."""
     sample = open_benchmark("sample")[0]
     odd = _of_size(sample, 257, 131, "check/odd")
     tall = _of_size(sample, 61, 203, "check/tall")
@@ -63,9 +63,9 @@ def images() -> list[tuple[str, Composite]]:
 
 
 def try_method(method: Method) -> Iterator[TriedImage]:
-    """Run a method on each of `images`: alone, a second time, and with the others in one batch.
+    """Run a method on each of `images` alone and a second time, and then on all images in one batch.
 
-    If every image passes but the batch fails, a fourth trial says so.
+    Yield one result for each image. If every image passes but the batch fails, a fourth result reports the batch.
     """
     shown = images()
     alone: list[Pixels | None] = []
@@ -161,7 +161,7 @@ def _of_size(sample: Composite, width: int, height: int, id: str) -> Composite:
 
 
 def _copied(composite: Composite) -> Composite:
-    """Return a copy whose arrays the method may write to, so that writing is noticed."""
+    """Return a copy with writable arrays, so that a method that changes its input is detected."""
     arrays: dict[str, Any] = {
         role: None if (array := getattr(composite, role)) is None else array.copy() for role in _ROLES
     }
@@ -173,7 +173,7 @@ def _differ(one: NDArray[np.generic] | None, other: NDArray[np.generic] | None) 
 
 
 def _codes(image: Pixels) -> NDArray[np.float64]:
-    """Return the values as 0..255; floats over 0..1 are scaled."""
+    """Return the values over 0..255 as float64; floats over 0..1 are scaled."""
     return image.astype(np.float64) * (1 if image.dtype == np.uint8 else 255)
 
 

@@ -1,4 +1,4 @@
-"""Import a user's Python file, which can import what lies beside it as a script does."""
+"""Import a user's Python file; like a script, the file can import the modules beside it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from sshbench.methods.calling import by_user, reason, undisturbed
 from sshbench.methods.source_code import beside
 
 PREFIX = "sshbench_user_"
-"""The prefix of the names of such modules in `sys.modules`."""
+"""The prefix of the names of users' files in `sys.modules`."""
 
 
 class UserFileError(SshbenchError):
-    """A user's file cannot be imported; the message says why, and the error in it is the cause."""
+    """A user's file cannot be imported; the message says why, and `__cause__` is the error of the file."""
 
 
 def import_file(path: Path) -> ModuleType:
-    """Import a file, once in a process.
+    """Return the module of a file, which is imported once in a process.
 
-    Modules beside the file can be imported, also later.
+    The file can import the modules beside it, at once and later.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def import_file(path: Path) -> ModuleType:
     try:
         with undisturbed():
             spec.loader.exec_module(module)
-    except BaseException as error:  # SystemExit too, as of a script that is meant to be run
+    except BaseException as error:  # SystemExit too: scripts raise it
         del sys.modules[name]
         if by_user(error):
             raise
@@ -55,7 +55,7 @@ def import_file(path: Path) -> ModuleType:
     finally:
         sys.path.remove(folder)
         if folder not in sys.path:
-            sys.path.append(folder)  # for imports within its functions
+            sys.path.append(folder)  # for imports inside the file's functions
     try:
         _refuse_mistaken(path)
     except UserFileError:
@@ -65,7 +65,10 @@ def import_file(path: Path) -> ModuleType:
 
 
 def _refuse_mistaken(path: Path) -> None:
-    """Refuse a file for whose neighbour Python would import another module, such as one beside another user's file."""
+    """Refuse a file if Python would import a module of the same name in place of a module beside the file.
+
+    Such a module may be installed, or lie beside another user's file.
+    """
     for name, file in beside(path).items():
         found = sys.modules.get(name)
         where = getattr(found, "__file__", None)

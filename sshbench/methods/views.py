@@ -15,15 +15,15 @@ from sshbench.methods.full_resolution import View
 Image = NDArray[np.uint8]
 Mask = NDArray[np.float32]
 
-NEAR = 2.0  # the width and height of a place, in those of its foreground; training has 1.5 to 3 (scenes)
-SIDE = 256  # of the network's input, Jiang et al. 2021, section 4.1
+NEAR = 2.0  # width and height of a place, relative to the foreground; training draws 1.5 to 3 (scenes)
+SIDE = 256  # side of the network's input in pixels; Jiang et al. 2021, section 4.1
 
 
 def view_of(composite: Composite, side: int = SIDE) -> View | None:
     """Return foreground and reference, both `side x side`; None if there is no foreground.
 
-    The foreground is the photograph that it was cut from, if the benchmark has it, or else the rectangle of the
-    composite around the mask. In that rectangle, the pixels outside the mask already have the look of the background.
+    The foreground is the photograph from which it was cut, if the benchmark has this photograph, or else the rectangle
+    of the composite around the mask. In this rectangle, the pixels outside the mask have the look of the background.
     We do not fill them with smooth colours: networks trained on photographs do worse on inputs that are not photographs
     (docs/weights.md). The reference is the background; if no other background is known, it is the composite with its
     foreground.
@@ -52,25 +52,29 @@ def masked_view(composite: Composite) -> View | None:
 
 
 def masked_canvas(composite: Composite) -> View:
-    """Return the same for the whole canvas, so that the result lies where the composite has its foreground."""
+    """Return the `masked_view` with the whole canvas, so that the result lies where the composite's foreground lies."""
     outside = None if composite.has_background else 1 - composite.mask
     return View(composite.foreground, composite.background, composite.mask, outside)
 
 
 def canvas_view(composite: Composite, side: int = SIDE) -> View:
-    """Return the same for the whole canvas, so that the result lies where the composite has its foreground."""
+    """Return the whole composite, its background and its mask, all `side x side`.
+
+    The result of a network then lies where the composite's foreground lies.
+    """
     return View(*(at_side(image, side) for image in (composite.composite, composite.background, composite.mask)))
 
 
 def at_side(image: NDArray[Any], side: int = SIDE) -> NDArray[Any]:
-    """Return an image or mask as a square, without keeping its aspect: Pillow's bilinear filter, as published."""
+    """Return an image or mask, stretched to a square by Pillow's bilinear filter, as published."""
     return resized(image, "pil-bilinear", (side, side))
 
 
 def filled(image: Image, mask: Mask, side: int) -> Image:
-    """Return an image as a square that shows only the pixels inside the mask and continues them smoothly outside.
+    """Return an image as a square, uint8 `[side, side, 3]`, whose pixels outside the mask are filled smoothly.
 
-    `sshbench.networks.filling.filled` defines how. The colours at the edge of the mask are those of the inside alone.
+    `sshbench.networks.filling.filled` defines the fill. Only colours inside the mask contribute to the result, also at
+    its edge.
     """
     import torch
 

@@ -1,7 +1,7 @@
 """WCT2 as a method: it stylizes the foreground by the background, and the result is pasted by the mask.
 
-WCT2 transfers a style between two photographs and has no masks, but it has label maps. The pixels of the foreground get
-the label of the background in the style image, so that they, and no others, take its statistics.
+WCT2 transfers a style between two photographs. It takes label maps instead of masks. The pixels of the foreground get
+the label of the background in the style image, so that only the foreground takes the statistics of the background.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Wct2(common.LoadedNetwork):
         self.map = map if output == "map" else None
 
     def harmonize(self, batch: Sequence[Composite]) -> list[common.Floats | Image]:
-        """Return images of the composites' sizes: float32 over 0..1; of a map uint8."""
+        """Return images `[H, W, 3]` of the composites' sizes: float32 over 0..1, or uint8 for `output="map"`."""
         return [self._harmonize(composite) for composite in batch]
 
     def _harmonize(self, composite: Composite) -> common.Floats | Image:
@@ -99,13 +99,13 @@ class Wct2(common.LoadedNetwork):
         return image * mask + background * (1 - mask)
 
     def stylize(self, content: Tensor, style: Tensor) -> Tensor:
-        """Run the network.
+        """Return the content in the style of another image.
 
         Parameters
         ----------
         content, style
-            `[4, H, W]` and `[4, h, w]`: RGB in 0..1, and how much of a pixel is foreground in the content, and
-            background in the style.
+            `[4, H, W]` and `[4, h, w]` over 0..1: RGB, and the share of each pixel that is foreground (in the content)
+            or background (in the style).
 
         Returns
         -------
@@ -118,7 +118,7 @@ class Wct2(common.LoadedNetwork):
         maps = LabelMaps(
             F.pad(content[3:] >= FOREGROUND, padding).to(self.device), (style[3:] >= FOREGROUND).to(self.device)
         )
-        # An unlabelled pixel of the content has a label of its own, which the style must not have too.
+        # Pixels of the content outside the mask have the label 0, which no pixel of the style may have.
         maps = LabelMaps(maps.content.long(), 2 - maps.style.long())
         with torch.inference_mode():
             image: Tensor = self.network(
@@ -135,7 +135,7 @@ class Wct2(common.LoadedNetwork):
         return self._planes(composite.background, around)
 
     def _planes(self, image: Image, mask: NDArray[np.float32]) -> Tensor:
-        """Return `[4, h, w]` over 0..1, with the short side as given and the long side in proportion, rounded down."""
+        """Return `[4, h, w]` over 0..1; the short side is `short_side`, the long side in proportion, rounded down."""
         height, width = mask.shape
         short = min(height, width)
         size = (self.short_side * width // short, self.short_side * height // short)

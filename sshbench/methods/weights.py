@@ -1,4 +1,4 @@
-"""Weights of networks, with a card that says where they come from: ours, a user's, or the authors' own files."""
+"""Weights of networks, with a card that states their origin: sshbench, a user, or the files of a method's authors."""
 
 from __future__ import annotations
 
@@ -58,26 +58,26 @@ class Preprocessing(BaseModel):
 
 
 class WeightsCard(BaseModel):
-    """The card of weights: what they are and where they come from.
+    """The card of weights, which describes their network and their origin.
 
     Parameters
     ----------
     architecture
         The arguments of the network's class.
     trained_by
-        Whose weights these are: those of the method's authors, sshbench's own, or a user's.
+        The origin of the weights: the method's authors, sshbench, or a user.
     recipe, data, metrics, machine
         The recipe, the training data, the held-out scores, and the machine of the training.
     git_revision
         The revision of sshbench.
     samples_seen, seconds
-        How long the training was.
+        The number of samples and the seconds of the training.
     begun_with
-        The weights that training began with, if any: their `hash`, and what their card says of their training.
+        The weights that the training began with, if any: their `hash`, and the facts of their own training.
     licence
         The licence of the weights.
     file
-        The authors' file that these were read from, and its SHA-256.
+        The name of the authors' file from which the weights were read, and its SHA-256.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -110,11 +110,11 @@ class Weights:
     Parameters
     ----------
     arrays
-        From names to arrays: float32, and integers as they are.
+        The arrays by name: floats as float32, integers in their own type.
     hash
         The hash of names, shapes and values.
     source
-        The place that they were read from.
+        The place from which the weights were read.
     """
 
     arrays: dict[str, NDArray[Any]]
@@ -143,19 +143,20 @@ def save_weights(
     Parameters
     ----------
     dtype
-        Of kernels and matrices in the files; they are read back as float32. Biases and norms, which are small and whose
-        variances may be beyond float16, stay float32.
+        The type of kernels and matrices in the files; readers convert them to float32. Biases and norms stay float32:
+        they are small, and their variances may exceed the range of float16.
     shard_bytes
-        No file is larger.
+        The largest size of a file, in bytes.
 
     Returns
     -------
-    The files: one, or shards and, last, their index.
+    list of Path
+        The files: either one file, or the shards and then their index.
 
     Raises
     ------
     WeightsError
-        A value that is not finite, or not finite as `dtype`.
+        A value is not finite, or is not finite as `dtype`.
     """
     import torch
 
@@ -174,16 +175,16 @@ def load_weights(method: str, weights: str | os.PathLike[str] | None = None) -> 
     ----------
     weights
         A folder or `.safetensors` file that `save_weights` wrote, the folder of a training (its best weights),
-        `hf://user/repo` for one on the Hugging Face Hub, or a file of the method's authors in its own container.
-        `authors`: those that `sshbench weights import` kept; `sshbench`: those that ship. None: the authors' where they
-        were imported, else those that ship.
+        `hf://user/repo` for a repository of the Hugging Face Hub, or a file of the method's authors in its own format.
+        `authors` stands for the weights that `sshbench weights import` stored, and `sshbench` for the weights that
+        ship. None takes the authors' weights if they were imported, or else the weights that ship.
 
     Raises
     ------
     MissingWeights
-        There are none, where `weights` is None, `authors` or `sshbench`.
+        `weights` is None, `authors` or `sshbench`, and there are no such weights.
     WeightsError
-        A file that is missing, damaged or of another method.
+        A file is missing or damaged, or belongs to another method.
     """
     if weights is None or weights in (AUTHORS, SSHBENCH):
         return _own(method, weights)
@@ -199,29 +200,34 @@ def load_weights(method: str, weights: str | os.PathLike[str] | None = None) -> 
 def load_network(
     method: str, weights: str | os.PathLike[str] | None, make: Callable[..., Network]
 ) -> tuple[Network, Weights]:
-    """Return a network that `make` makes of the arguments on the card, with all of the weights and no others in it.
+    """Return the network that `make` builds from the arguments on the card, with the weights loaded, and the weights.
 
-    `make` has to work on the device `meta` too, as the modules of `torch.nn` do. `method`, `weights` and errors are
-    those of `load_weights`; it is also an error where the two do not fit.
+    `make` must also work on the device `meta`, as the modules of `torch.nn` do. `method` and `weights` are those of
+    `load_weights`.
+
+    Raises
+    ------
+    MissingWeights, WeightsError
+        As for `load_weights` and `network_of`.
     """
     found = load_weights(method, weights)
     return network_of(found, make), found
 
 
 def network_of(found: Weights, make: Callable[..., Network]) -> Network:
-    """Return the network of weights that were read, as for `load_network`.
+    """Return the network that `make` builds from the arguments on the card, with the weights loaded strictly.
 
     Raises
     ------
     WeightsError
-        The card describes a network that there is not, or the two do not fit.
+        The card describes a network that does not exist, or the names or shapes of the weights do not fit the network.
     """
     import torch
 
     from sshbench.methods.checkpoints import fitting, strict_load
 
     try:
-        with torch.device("meta"):  # first without memory, for the card can ask for a network of any size
+        with torch.device("meta"):  # first without memory, because the card can ask for a network of any size
             shapes = make(**found.card.architecture)
     except Exception as error:  # the card can hold any arguments
         why = f"{type(error).__name__}: {error}"
@@ -241,12 +247,12 @@ def read_authors(method: str, path: Path, trained_by: TrainedBy = "authors") -> 
     Parameters
     ----------
     trained_by
-        Whose they are, which the file does not say.
+        The origin of the weights, which the file does not state.
 
     Raises
     ------
     WeightsError
-        It cannot be read as one, or the method has no such container.
+        The file cannot be read, is not in the method's format, or the method has no such format.
     """
     from sshbench.methods.checkpoints import read_checkpoint
 
@@ -266,22 +272,22 @@ def read_authors(method: str, path: Path, trained_by: TrainedBy = "authors") -> 
 
 
 def cache_folder(method: str) -> Path:
-    """Where imported weights of a method are kept: `weights/<method>` in `$SSHBENCH_HOME` or the user's caches."""
+    """Return the folder of a method's imported weights: `weights/<method>` in `$SSHBENCH_HOME` or the user's caches."""
     return user_folder("SSHBENCH_HOME") / "weights" / method
 
 
 def downloads_folder(method: str) -> Path:
-    """Where files of the authors lie while they are fetched, beside the imported weights."""
+    """Return the folder into which the authors' files are downloaded: `downloads/<method>` beside `weights`."""
     return user_folder("SSHBENCH_HOME") / "downloads" / method
 
 
 def shipped_folder(method: str) -> Path:
-    """Where weights of sshbench's own for a method are, if any ship."""
+    """Return the folder of the weights for a method that ship with sshbench; the folder may have none."""
     return data_folder("baselines") / method
 
 
 def way_to_weights(method: str, which: str | None = None) -> str:
-    """Return how to get weights that are missing, as the rest of a sentence."""
+    """Return instructions to get missing weights, as the rest of a sentence."""
     train = f"train weights with sshbench train {method} and give them with --weights"
     try:
         card = read_card(method)
@@ -299,7 +305,7 @@ def way_to_weights(method: str, which: str | None = None) -> str:
 
 
 def by_hand(method: str, release: Checkpoint) -> str:
-    """Return how to get the weights of a release without `sshbench weights get`, as a part of a sentence."""
+    """Return instructions to get a release's weights without `sshbench weights get`, as a part of a sentence."""
     return (
         f"get {' and '.join(release.files)} of the authors from {release.where} and run sshbench weights import "
         f"{release.files[0]} --method {method}"
@@ -307,9 +313,9 @@ def by_hand(method: str, release: Checkpoint) -> str:
 
 
 def why_missing(method: str) -> str | None:
-    """Return the sentence that says where to get the weights of a method, or None if they are here or none are needed.
+    """Return a sentence that says how to get the missing weights of a method; None if no weights are missing.
 
-    No file of weights is read.
+    The function reads no file of weights.
     """
     if method not in networks() or _own_folder(method, None):
         return None
@@ -334,12 +340,12 @@ def _own(method: str, which: str | os.PathLike[str] | None) -> Weights:
 
 
 def read_weights(path: Path, source: str) -> Weights:
-    """Read a folder or file that `save_weights` wrote, of whatever method; `source` is what errors call it.
+    """Read a folder or file that `save_weights` wrote for any method; errors call the file `source`.
 
     Raises
     ------
     WeightsError
-        A file is missing or damaged, or the card is not of this sshbench.
+        A file is missing or damaged, or this version of sshbench cannot read the card.
     """
     arrays, metadata, found = tensor_files.read_arrays(path)
     if len(metadata.get(_CARD, "")) > _LARGEST_CARD:
@@ -369,7 +375,7 @@ def _check_finite(state: Mapping[str, Tensor], where: str) -> None:
 
 
 def git_blob(path: Path) -> str:
-    """Return the id that Git gives a file of these bytes, in hexadecimal: SHA-1 of their number and of them."""
+    """Return the hexadecimal id that Git gives a file: the SHA-1 of its size and its bytes."""
     digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
     with open(path, "rb") as file:
         while chunk := file.read(1 << 20):
@@ -378,7 +384,7 @@ def git_blob(path: Path) -> str:
 
 
 def _published_licence(method: str, architecture: Mapping[str, Any]) -> str:
-    """Of the release that has this architecture."""
+    """Return the licence of the release that has this architecture, or else of the first release."""
     try:
         releases = read_card(method).checkpoint
     except CardError:

@@ -1,6 +1,6 @@
 """Files of weights in the authors' own formats: one module for each method, with `read(path)`.
 
-Such files come from other people: a pickle is read as data, never as code, and anything unknown is refused.
+Such files come from other people. A pickle is read as data, never as code, and unknown content is refused.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CONTAINERS: dict[str, str] = {
     "harmonizer": "sshbench.methods.checkpoints.harmonizer",
     "hdnet": "sshbench.methods.checkpoints.hdnet",
 }
-"""Method -> the module whose `read(path)` gives its state dict and the arguments of its network."""
+"""From each method to the module whose `read(path)` returns its state dict and the arguments of its network."""
 
 _LOST = 3  # names of keys that a sentence lists
 _WRAPPERS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")  # modules that torch puts around others
@@ -72,14 +72,14 @@ def read_pickle(path: Path) -> Any:
 
 
 def read_state(path: Path, *entries: str) -> dict[str, Tensor]:
-    """Return a state dict from a PyTorch file: a bare one, or one under an entry of `entries` of a dict.
+    """Return a state dict from a PyTorch file, which holds it bare or under one of the keys `entries` of a dict.
 
-    The names are as `unwrapped` makes them.
+    The names are those that `unwrapped` returns.
 
     Raises
     ------
     WeightsError
-        As for `read_pickle`; or the file has no state dict, or one with a repeated name.
+        As for `read_pickle`; or the file has no state dict, or a name occurs twice.
     """
     held = read_pickle(path)
     if not isinstance(held, Mapping):

@@ -16,11 +16,11 @@ from sshbench.methods.base import WeightsError
 from sshbench.methods.checkpoints.protobuf import fields, integers, shape
 from sshbench.regular_file import open_regular
 
-_LAYERS = {100: (1, 7), 2: (4, 6)}  # fields of a net with layers, and in these the fields of the name and of a blob
+_LAYERS = {100: (1, 7), 2: (4, 6)}  # from a net's field with layers to a layer's fields with its name and its blobs
 
 
 def read_caffemodel(path: Path) -> dict[str, NDArray[np.float32]]:
-    """Return all blobs of a net in their shapes, by `layer/index` such as `conv0/1`.
+    """Return all blobs of a net, float32 in their own shapes, by `layer/index` such as `conv0/1`.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def _blob(data: memoryview) -> NDArray[np.float32]:
     axes: Iterator[int] | None = None
     floats, doubles = bytearray(), bytearray()
     for number, value in fields(data):
-        if number in (1, 2, 3, 4) and isinstance(value, int):  # num, channels, height, width of before 2015
+        if number in (1, 2, 3, 4) and isinstance(value, int):  # num, channels, height, width of files before 2015
             legacy[number] = value
         elif number == 5 and isinstance(value, memoryview):  # floats, packed or one by one
             floats += value
@@ -72,6 +72,6 @@ def _blob(data: memoryview) -> NDArray[np.float32]:
         axes = (legacy.get(number, 1) for number in (1, 2, 3, 4))
     if floats and doubles:
         raise ValueError("a blob of two types")
-    with np.errstate(over="ignore", invalid="ignore"):  # what becomes infinite or NaN is refused with the weights
+    with np.errstate(over="ignore", invalid="ignore"):  # infinities and NaN are refused later, with all weights
         flat = np.frombuffer(doubles, "<f8").astype(np.float32) if doubles else np.frombuffer(floats, "<f4")
     return flat.reshape(shape(axes, flat.size))

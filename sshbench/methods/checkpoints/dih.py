@@ -23,23 +23,23 @@ from sshbench.networks.dih import DIH, DIHCaffe, DIHSaic
 from sshbench.regular_file import open_regular, size_of
 
 FORMS: dict[str, Callable[..., nn.Module]] = {"tensorflow": DIH, "caffe": DIHCaffe, "saic": DIHSaic}
-"""From `architecture["form"]` to the network's class, whose arguments are the other entries."""
+"""From `architecture["form"]` to the network's class; the other entries of `architecture` are its arguments."""
 
 Arrays = Mapping[str, NDArray[Any]]
 
-# Variables of TensorFlow's optimizer, and its counters.
+# These variables belong to TensorFlow's optimizer and its counters.
 _TRAINING = re.compile(r".*/Adam(_\d+)?|(.*/)?beta[12]_power(_\d+)?|global_step|.*/ExponentialMovingAverage")
-_MOST_TIMES, _ALWAYS = 4, 2**28  # arrays take up to 4 times the bytes of their archive, and 256 MB
+_MOST_TIMES, _ALWAYS = 4, 2**28  # arrays may take 4 times the bytes of their archive, and always 256 MB
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read a TensorFlow checkpoint, a `.caffemodel`, an `.npz` of the arrays of either, or a checkpoint of saic-vul's.
+    """Read a TensorFlow checkpoint, a `.caffemodel`, an `.npz` of the arrays of either, or a checkpoint of saic-vul.
 
     Parameters
     ----------
     path
-        Of a TensorFlow checkpoint either of its files. An `.npz` has TensorFlow's variables by name, or Caffe's blobs
-        by `layer/index`.
+        The file; for a TensorFlow checkpoint, either of its two files. An `.npz` has TensorFlow's variables by name, or
+        Caffe's blobs by `layer/index`.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises
     ------
     WeightsError
-        The file is damaged, or it has not exactly what one of the networks needs.
+        The file is damaged, or its arrays are not exactly those of one of the networks.
     """
     if path.suffix == ".caffemodel":
         return from_caffe(read_caffemodel(path), path), {"form": "caffe"}
@@ -75,7 +75,7 @@ def from_tensorflow(variables: Arrays, path: str | Path, *, semantics: bool) -> 
     Parameters
     ----------
     variables
-        From names to arrays; names may end in `:0`, and the optimizer's variables are ignored.
+        The arrays by name; names may end in `:0`, and the optimizer's variables are ignored.
     path
         The source of the variables, for errors.
     semantics
@@ -95,7 +95,7 @@ def from_tensorflow(variables: Arrays, path: str | Path, *, semantics: bool) -> 
 
 
 def tensorflow_variables(semantics: bool) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """Return the variable of each value of `DIH` in the published graph: from the key to its name and shape."""
+    """Return the name and shape of the published graph's variable for each key of `DIH`'s state."""
     with torch.device("meta"):
         network = DIH(semantics)
     return {
@@ -116,7 +116,7 @@ def from_caffe(blobs: Arrays, path: str | Path) -> dict[str, Tensor]:
     """
     with torch.device("meta"):
         network = DIHCaffe()
-    # Files of before 2015 have four axes for all, and ones in front.
+    # In files from before 2015, all blobs have four axes; the extra axes in front have length 1.
     blobs = {name: blob.reshape(_trimmed(blob.shape)) for name, blob in blobs.items()}
     state = {}
     used = {}
@@ -129,7 +129,7 @@ def from_caffe(blobs: Arrays, path: str | Path) -> dict[str, Tensor]:
         if all(part in blobs and blobs[part].shape == used[part] for part in (name, total) if part):
             values = np.asarray(blobs[name], np.float32).reshape(shape)
             scale = np.float32(blobs[total]) if total else np.float32(1)
-            with np.errstate(all="ignore"):  # what is not finite is refused by name, with all other weights
+            with np.errstate(all="ignore"):  # values that are not finite are refused later, with all weights
                 state[key] = torch.from_numpy(values / scale if scale else np.zeros_like(values))
     _check(blobs, used, path)
     return state
@@ -141,7 +141,7 @@ def _values(network: nn.Module) -> list[tuple[str, Tensor]]:
 
 
 def _split(key: str) -> tuple[str, str, str, str]:
-    """Module, level, part and leaf of a key: `harmonize.5.norm.weight` gives `harmonize`, `5`, `norm`, `weight`."""
+    """Return module, level, part and leaf of a key: `harmonize`, `5`, `norm`, `weight` of `harmonize.5.norm.weight`."""
     module, *between, leaf = key.split(".")
     level = between.pop(0) if between and between[0].isdigit() else ""
     return module, level, between[0] if between else "", leaf
@@ -208,7 +208,7 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
             return _arrays(file)
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
-    except Exception as error:  # a damaged archive makes its readers raise anything
+    except Exception as error:  # the readers of a damaged archive raise errors of many types
         raise WeightsError(f"{path} is damaged, or no .npz of plain arrays; write it with numpy.savez") from error
 
 

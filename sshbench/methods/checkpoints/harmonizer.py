@@ -1,4 +1,4 @@
-"""Harmonizer's `harmonizer.pth`: a PyTorch file of the bare state dict; or what its training code leaves."""
+"""Harmonizer's `harmonizer.pth`, a PyTorch file of the bare state dict, and checkpoints of its training code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _STEM = 32  # channels of the published encoder's first features
-_TRAINED = "model."  # in front of names in checkpoints of the training code, behind the `module.` of several GPUs
+_TRAINED = "model."  # prefix of names in checkpoints of the training code, after the `module.` of several GPUs
 _ARGUMENTS = 6
 
 

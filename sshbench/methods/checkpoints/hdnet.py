@@ -1,4 +1,4 @@
-"""HDNet's `<epoch>_net_G.pth`, as its authors' training leaves it: a PyTorch file of the bare state dict."""
+"""HDNet's `<epoch>_net_G.pth`, which the authors' training writes: a PyTorch file of the bare state dict."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the state dict, and the width of the network that it is of.
+    """Return the state dict, and the width of its network.
 
     Raises
     ------
@@ -20,5 +20,5 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         As for `read_state`, or the file is of another network, such as RainNet.
     """
     state = read_state(path)
-    shape_of(state, "model_layer13att.conv_kernel.1.weight", path)  # which RainNet has not
+    shape_of(state, "model_layer13att.conv_kernel.1.weight", path)  # RainNet does not have this kernel
     return state, {"width": shape_of(state, "model_layer0.weight", path)[0]}

@@ -16,7 +16,7 @@ _BACKBONES = {(18, True): "hrnet18s", (18, False): "hrnet18", (32, False): "hrne
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the state dict, and backbone, width and depth of the network that it is of.
+    """Return the state dict, and the backbone, width and depth of its network.
 
     Raises
     ------

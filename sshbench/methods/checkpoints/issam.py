@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the state dict, and width and depth of the network that it is of.
+    """Return the state dict, and the width and depth of its network.
 
     Raises
     ------
@@ -27,12 +27,12 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def architecture_of(state: dict[str, Tensor], path: Path) -> dict[str, Any]:
-    """Width and depth of iSSAM's encoder and decoder.
+    """Return the width and depth of iSSAM's encoder and decoder, which a state dict shows.
 
     Raises
     ------
     WeightsError
-        They are not in the state dict.
+        The state dict does not show them.
     """
     shape_of(state, "decoder.conv_attention.weight", path)
     width = shape_of(state, "encoder.block0.convs.block.0.block.0.weight", path)[0]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import islice
 from math import prod
 
-_MOST_AXES = 32  # of numpy's arrays, and more than any weights have
+_MOST_AXES = 32  # numpy's limit, which no weights reach
 
 Field = tuple[int, int | memoryview]
 """The number of a field, and its value: an integer, or the bytes of any other type."""

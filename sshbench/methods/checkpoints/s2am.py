@@ -20,8 +20,8 @@ _RESIDUAL = re.compile(r"(?<![a-z])res(?![a-z])", re.IGNORECASE)
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the state dict, and the variant, width and depth of its network.
 
-    The variant follows from the channels of the attention. The file does not say whether the network predicts a
-    residual. As in the authors' notebook, `res` as a word of its own in the name of the file or of its folder says so.
+    The variant follows from the channels of the attention. The file does not state whether the network predicts a
+    residual. As in the authors' notebook, the separate word `res` in the name of the file or its folder indicates this.
 
     Raises
     ------

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the state dict, and the width of the network that it is of.
+    """Return the state dict, and the width of its network.
 
     Raises
     ------

@@ -20,7 +20,7 @@ from sshbench.regular_file import open_regular
 
 _MAGIC = bytes.fromhex("57fb808b247547db")  # the last eight bytes of every such table
 _FOOTER = 48
-_LONGEST_NAME = 1024  # bytes; a name is stored as what it adds to the one before, and would else fill the memory
+_LONGEST_NAME = 1024  # bytes; names share their beginnings, so a small file could otherwise hold names of any length
 _TYPES = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 19: "<f2"}  # of tensorflow/core/framework/types.proto
 
 
@@ -30,12 +30,12 @@ def read_tensorflow(index: Path) -> dict[str, NDArray[Any]]:
     Parameters
     ----------
     index
-        The file that ends in `.index`; the files of values stand beside it.
+        The file that ends in `.index`; the files of values lie beside it.
 
     Raises
     ------
     WeightsError
-        A file is missing, cut off, or no such checkpoint.
+        A file is missing, truncated, or not part of a TensorFlow checkpoint.
     """
     table = _read(index)
     if table[-8:] != _MAGIC:
@@ -46,7 +46,7 @@ def read_tensorflow(index: Path) -> dict[str, NDArray[Any]]:
         entries = {key.decode(): value for key, value in _table(table)}
         count = _number(entries.pop(""), 1) or 1
         for name, entry in entries.items():
-            if (kind := _TYPES.get(_number(entry, 1))) is None:  # text, such as TensorFlow 2's graph of objects
+            if (kind := _TYPES.get(_number(entry, 1))) is None:  # not numbers, such as TensorFlow 2's object graph
                 continue
             shard = f"{index.stem}.data-{_number(entry, 3):05d}-of-{count:05d}"
             if shard not in shards:
@@ -77,11 +77,11 @@ def _number(message: memoryview, field: int) -> int:
 def _table(table: memoryview) -> Iterator[tuple[bytes, memoryview]]:
     """Yield the keys and values of all data blocks.
 
-    Blocks must follow one another, so that a small file with many handles to one block is not read over and over.
+    Blocks must follow one another. Otherwise, a small file with many handles to one block would be read many times.
     """
     footer = table[-_FOOTER:]
     position = 0
-    for _ in range(2):  # of where the block of other things is
+    for _ in range(2):  # skip the two numbers of the metaindex block's handle
         _, position = varint(footer, position)
     end = 0
     for _, handle in _block(table, footer[position:]):

@@ -20,16 +20,16 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Parameters
     ----------
     path
-        One of the two, the other standing beside it under its own name; or a folder with one encoder and its decoder.
+        One of the two files, with the other beside it; or a folder with one encoder and its decoder.
 
     Returns
     -------
-    Both state dicts, their names after `encoder.` and `decoder.`, and how the network unpools and its width.
+    The state dict, with the prefixes `encoder.` and `decoder.` before the names, and the arguments of the network.
 
     Raises
     ------
     WeightsError
-        As for `read_state`; or a file is missing, or is not of WCT2.
+        As for `read_state`; or a file is missing or does not belong to WCT2.
     """
     files = _pair(path)
     states = {part: read_state(files[part]) for part in PARTS}

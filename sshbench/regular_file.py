@@ -62,3 +62,16 @@ def read_regular(path: str | os.PathLike[str], limit: int) -> bytes:
         size = max(os.path.getsize(path), len(data))
         raise IrregularFile(0, f"is a file of {size >> 20} MiB; at most {limit >> 20} are read", os.fspath(path))
     return data
+
+
+def read_regular_text(path: str | os.PathLike[str], limit: int) -> str:
+    """Read a regular file of at most `limit` bytes as UTF-8, without the byte order mark of some editors.
+
+    Raises
+    ------
+    OSError
+        As `read_regular`.
+    UnicodeDecodeError
+        The file is not UTF-8.
+    """
+    return read_regular(path, limit).decode("utf-8-sig")

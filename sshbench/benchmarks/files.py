@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +25,9 @@ from sshbench.images.files import SUFFIXES
 from sshbench.images.masks import Beside, as_share, read_mask
 from sshbench.images.opening import MAX_PIXELS, ImageFileError
 from sshbench.images.reading import Source, open_image
+from sshbench.regular_file import read_regular_text
+
+_MOST_BYTES = 1 << 28  # of a table of attributes
 
 ROLES = ("composite", "foreground", "background", "mask", "target", "foreground_photo")
 """The roles that a file or a column can have: the names of `Composite`'s images."""
@@ -181,19 +185,20 @@ def read_attributes(path: Path) -> dict[str, dict[str, str | float]]:
         There is no such column, an id is repeated, or the file is not text.
     """
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:  # spreadsheets put a byte order mark before it
-            reader = csv.DictReader(file)
-            if "id" not in (reader.fieldnames or ()):
-                raise BenchmarkError(f"{path}: line 1: there is no column 'id'")
-            rows = [(reader.line_num, row) for row in reader]
-            ids = same_names([row.pop("id") or "" for _, row in rows])
-            table: dict[str, dict[str, str | float]] = {}
-            for id, (line, row) in zip(ids, rows, strict=True):
-                if id in table:
-                    raise BenchmarkError(f"{path}: line {line}: the id {id!r} stands twice")
-                table[id] = {name: _value(text) for name, text in row.items() if isinstance(text, str) and text}
+        reader = csv.DictReader(io.StringIO(read_regular_text(path, _MOST_BYTES), newline=""))
+        if "id" not in (reader.fieldnames or ()):
+            raise BenchmarkError(f"{path}: line 1: there is no column 'id'")
+        rows = [(reader.line_num, row) for row in reader]
     except UnicodeDecodeError as error:
         raise BenchmarkError(f"{path}: is not UTF-8 text") from error
+    except csv.Error as error:
+        raise BenchmarkError(f"{path}: is no CSV file ({error})") from error
+    ids = same_names([row.pop("id") or "" for _, row in rows])
+    table: dict[str, dict[str, str | float]] = {}
+    for id, (line, row) in zip(ids, rows, strict=True):
+        if id in table:
+            raise BenchmarkError(f"{path}: line {line}: the id {id!r} stands twice")
+        table[id] = {name: _value(text) for name, text in row.items() if isinstance(text, str) and text}
     return table
 
 

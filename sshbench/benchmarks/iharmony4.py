@@ -15,6 +15,9 @@ from sshbench.benchmarks.files import FileBenchmark
 from sshbench.benchmarks.realhm import VENDORS
 from sshbench.errors import listed
 from sshbench.file_names import relative_parts, same_name, same_names
+from sshbench.regular_file import read_regular_text
+
+_MOST_BYTES = 1 << 26  # of a list
 
 SUBSETS = ("HCOCO", "HAdobe5k", "HFlickr", "Hday2night")
 
@@ -85,7 +88,7 @@ def _lines(root: Path, subset: str | None, part: ListName) -> list[str]:
     ids: dict[str, None] = {}
     for path in lists:
         try:
-            text = path.read_text(encoding="utf-8-sig")  # Windows puts a byte order mark before it
+            text = read_regular_text(path, _MOST_BYTES)
         except UnicodeDecodeError as error:
             raise BenchmarkError(f"{path}: is not UTF-8 text; save it as UTF-8") from error
         for number, line in enumerate(text.splitlines(), 1):

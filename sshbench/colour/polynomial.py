@@ -33,13 +33,16 @@ class PolynomialMap:
 
 
 def expand(colours: NDArray[Any], terms: int) -> Floats:
-    """Return the polynomial terms `[..., terms]` of colours `[..., 3]`.
+    """Return the polynomial terms `[..., terms]` of colours `[..., 3]`; raise LutError for another shape.
 
     3 terms are R, G and B; 4 terms add a constant; 10 and 17 are the second and third order of Cheung, Westland,
     Connah, Ripamonti: "A comparative study of the characterisation of colour cameras by means of neural networks and
     polynomial transforms", Coloration Technology 120, 2004, in the order of colour-science.
     """
-    r, g, b = np.moveaxis(np.asarray(colours, np.float64), -1, 0)
+    array = as_numbers(colours, "colours")
+    if not array.ndim or array.shape[-1] != 3:
+        raise LutError(f"colours are [..., 3], not {list(array.shape)}")
+    r, g, b = np.moveaxis(array.astype(np.float64), -1, 0)
     one = np.ones_like(r)
     if terms == 3:
         columns = [r, g, b]
@@ -66,11 +69,11 @@ def fit_polynomial(
     Parameters
     ----------
     source, target
-        Colours `[N, 3]` of any range and encoding.
+        Colours `[..., 3]` of any range and encoding, such as `[N, 3]` or two images `[H, W, 3]`.
     terms
         3 (R, G, B), 4 (with a constant), 10 (second order) or 17 (third order).
     weights
-        `[N]`, not negative. The default is 1 for all.
+        One for each colour, such as `[N]` or `[H, W]`, finite and not negative. The default is 1 for all.
 
     Returns
     -------
@@ -80,7 +83,8 @@ def fit_polynomial(
     Raises
     ------
     LutError
-        The shapes do not match, there are no colours, or the number of terms is none of these.
+        The shapes do not match, there are no colours, a value is not a finite number, or the number of terms is none of
+        these.
 
     References
     ----------
@@ -103,17 +107,39 @@ def fit_polynomial(
 
 
 def checked(source: Any, target: Any, weights: Any) -> tuple[Floats, Floats, Floats]:
-    """Return two sets of colours `[N, 3]` and their weights `[N]` (1 if None is given) as float64.
+    """Return two sets of colours as `[N, 3]` and their weights as `[N]` (1 if None is given), in float64.
 
     Raises
     ------
     LutError
-        The shapes do not match, there are no colours, or a weight is negative.
+        The shapes do not match, there are no colours, a value is not a finite number, or a weight is negative.
     """
-    source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
-    if source.ndim != 2 or source.shape[1] != 3 or source.shape != target.shape or not len(source):
-        raise LutError(f"a map is fitted to colours [N, 3] and as many others, not {source.shape} and {target.shape}")
-    weights = np.ones(len(source)) if weights is None else np.asarray(weights, np.float64)
-    if weights.shape != (len(source),) or (weights < 0).any():
-        raise LutError(f"weights are one number a colour ({len(source)}) and not negative")
-    return source, target, weights
+    source, target = as_numbers(source, "colours"), as_numbers(target, "colours")
+    shape = source.shape
+    if len(shape) < 2 or shape[-1] != 3 or shape != target.shape or not source.size:
+        raise LutError(
+            f"a map is fitted to colours [N, 3] or [H, W, 3] and as many others, not {list(shape)} and "
+            f"{list(target.shape)}"
+        )
+    weights = np.ones(shape[:-1]) if weights is None else as_numbers(weights, "weights")
+    if weights.shape not in (shape[:-1], (source.size // 3,)) or (weights < 0).any():
+        raise LutError(f"weights are one number a colour ({source.size // 3}) and not negative")
+    for array, what in ((source, "colours"), (target, "colours"), (weights, "weights")):
+        if not np.isfinite(array).all():
+            raise LutError(f"the {what} hold values that are not finite; leave them out")
+    return (
+        source.reshape(-1, 3).astype(np.float64),
+        target.reshape(-1, 3).astype(np.float64),
+        weights.reshape(-1).astype(np.float64),
+    )
+
+
+def as_numbers(values: Any, what: str) -> NDArray[Any]:
+    """Return an array of real numbers; raise LutError, in which `what` is the subject, for anything else."""
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:  # ragged lists, and tensors with gradients or on devices
+        raise LutError(f"{what} are an array of numbers ({' '.join(str(error).split())[:120]})") from error
+    if array.dtype.kind not in "fiub":
+        raise LutError(f"{what} are an array of real numbers, not of {array.dtype}")
+    return array

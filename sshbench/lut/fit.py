@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sshbench.colour.polynomial import Floats, checked
 from sshbench.lut.ranges import unit_colours
-from sshbench.lut.table import Lut, identity_table
+from sshbench.lut.table import MAX_SIZE_3D, Lut, check_size, identity_table
 
 _RIDGE = 1e-7  # of the mean weight of a grid point; holds points that few colours touch near the identity
 
@@ -23,12 +23,12 @@ def fit_lut(source: NDArray[Any], target: NDArray[Any], *, size: int = 17, weigh
     Parameters
     ----------
     source, target
-        Colours `[N, 3]`: uint8, uint16, or floats over 0..1. Values of `source` outside this range are clamped, as when
-        the LUT is applied.
+        Colours `[..., 3]`, such as `[N, 3]` or two images `[H, W, 3]`: uint8, uint16, or floats over 0..1. Values of
+        `source` outside this range are clamped, as when the LUT is applied.
     size
         The number of points along an axis.
     weights
-        `[N]`, not negative. The default is 1 for all.
+        One for each colour, such as `[N]` or `[H, W]`, finite and not negative. The default is 1 for all.
 
     Returns
     -------
@@ -38,7 +38,8 @@ def fit_lut(source: NDArray[Any], target: NDArray[Any], *, size: int = 17, weigh
     Raises
     ------
     LutError
-        The shapes do not fit, there are no colours, the floats are over 0..255, or no LUT has this size.
+        The shapes do not fit, there are no colours, a value is not finite, the floats are over 0..255, or no LUT has
+        this size.
 
     Examples
     --------
@@ -53,6 +54,7 @@ def fit_lut(source: NDArray[Any], target: NDArray[Any], *, size: int = 17, weigh
     from scipy.sparse.linalg import cg
 
     source, target, weights = checked(unit_colours(source), unit_colours(target), weights)
+    check_size(size, MAX_SIZE_3D, "3D table")
     start = identity_table(size).reshape(-1, 3).astype(np.float64)
     rows = _interpolation(source, size)
     weighted = sparse.diags_array(weights) @ rows

@@ -42,11 +42,12 @@ def fit_smooth_lut(
     Parameters
     ----------
     source, target
-        Colours `[N, 3]`, sRGB-encoded: uint8, uint16, or floats over 0..1.
+        Colours `[..., 3]`, such as `[N, 3]` or two images `[H, W, 3]`, sRGB-encoded: uint8, uint16, or floats over
+        0..1.
     size
         The number of points along an axis.
     weights
-        `[N]`, not negative. The default is 1 for all.
+        One for each colour, such as `[N]` or `[H, W]`, finite and not negative. The default is 1 for all.
 
     Returns
     -------
@@ -56,7 +57,8 @@ def fit_smooth_lut(
     Raises
     ------
     LutError
-        The shapes do not fit, there are no colours or no weight, the floats are over 0..255, or no LUT has this size.
+        The shapes do not fit, there are no colours or no weight, a value is not finite, the floats are over 0..255, or
+        no LUT has this size.
 
     References
     ----------

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sshbench.colour.polynomial import as_numbers
 from sshbench.lut.table import UNIT, Domain, Lut, LutError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def unit_colours(colours: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
     LutError
         The floats are most likely over 0..255, see `check_floats`, or the type is another one.
     """
-    array = np.asarray(colours)
+    array = as_numbers(colours, "colours")
     kind, width = array.dtype.kind, array.dtype.itemsize
     if kind == "u" and width <= 2:
         return array / float(np.iinfo(array.dtype).max)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from sshbench.errors import SshbenchError
 from sshbench.lut.apply import apply_lut
+from sshbench.lut.ranges import unit_colours
 from sshbench.lut.table import Lut
 
 _MARGIN = 4
@@ -18,8 +20,8 @@ _PAPER, _INK = "white", "black"
 
 
 def contact_sheet(
-    luts: Sequence[Lut],
-    photos: Sequence[NDArray[np.uint8]],
+    luts: Sequence[Lut] | Lut,
+    photos: Sequence[NDArray[Any]] | NDArray[Any],
     *,
     columns: int = 10,
     tile: tuple[int, int] = (160, 120),
@@ -30,10 +32,10 @@ def contact_sheet(
     Parameters
     ----------
     luts
-        The LUTs in this order, each under its title, or under the name of its file if it has no title.
+        The LUTs in this order, or one of them, each under its title, or under the name of its file if it has no title.
     photos
-        uint8 `[H, W, 3]`, sRGB-encoded. Several photographs share a tile, side by side; each is cropped about its
-        middle to fit.
+        `[H, W, 3]`, sRGB-encoded, in uint8, uint16 or floats over 0..1, or one such photograph. Several photographs
+        share a tile, side by side; each is cropped about its middle to fit.
     columns
         The number of tiles in a row; fewer if there are fewer tiles.
     tile
@@ -49,7 +51,8 @@ def contact_sheet(
     Raises
     ------
     SshbenchError
-        There are no photographs, or a number of columns or a tile is too small to draw.
+        There are no photographs, one is of another shape or range, a LUT is none, or a number of columns or a tile is
+        too small to draw.
 
     Examples
     --------
@@ -60,11 +63,17 @@ def contact_sheet(
     >>> sheet.mode
     'RGB'
     """
+    luts = [luts] if isinstance(luts, Lut) else list(luts)
+    for lut in luts:
+        if not isinstance(lut, Lut):
+            raise SshbenchError(f"a contact sheet shows Luts, not {type(lut).__name__}; read files with read_lut")
+    one = isinstance(photos, np.ndarray) and photos.ndim == 3
+    pictures = [_in_8_bits(photo) for photo in ([photos] if one else photos)]
     width, height = tile
-    if not photos or columns < 1 or width < 16 * len(photos) or height < 16:
+    if not pictures or columns < 1 or width < 16 * len(pictures) or height < 16:
         raise SshbenchError("a contact sheet needs a photograph, a column and 16 pixels of tile a photograph")
-    widths = np.diff(np.linspace(0, width, len(photos) + 1).round().astype(int))
-    strips = [_fitted(photo, int(strip), height) for photo, strip in zip(photos, widths, strict=True)]
+    widths = np.diff(np.linspace(0, width, len(pictures) + 1).round().astype(int))
+    strips = [_fitted(photo, int(strip), height) for photo, strip in zip(pictures, widths, strict=True)]
     original = np.concatenate(strips, axis=1)
     font = ImageFont.load_default(font_size)
     titles = ["Original", *(lut.title or Path(lut.source).stem or "untitled" for lut in luts)]
@@ -78,6 +87,16 @@ def contact_sheet(
         sheet.paste(Image.fromarray(apply_lut(original, luts[i - 1], layout="HWC") if i else original), (x, y))
         draw.text((x, y + height), shortened(title, font, width), fill=_INK, font=font)
     return sheet
+
+
+def _in_8_bits(photo: Any) -> NDArray[np.uint8]:
+    """Return a photograph as uint8 `[H, W, 3]`."""
+    colours = unit_colours(photo)
+    if colours.ndim != 3 or colours.shape[2] != 3 or not colours.size:
+        raise SshbenchError(f"the photographs of a contact sheet are [H, W, 3], not {list(colours.shape)}")
+    if not np.isfinite(colours).all():
+        raise SshbenchError("a photograph of a contact sheet holds values that are not finite")
+    return np.asarray(np.floor(np.clip(colours, 0, 1) * 255 + 0.5), np.uint8)
 
 
 def _fitted(photo: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:

@@ -210,5 +210,7 @@ def _can_be_written(array: NDArray[Any]) -> bool:
 
 def check_size(size: int, largest: int, what: str) -> None:
     """Refuse a number of points on an axis that no LUT has."""
+    if isinstance(size, bool) or not isinstance(size, int | np.integer):
+        raise LutError(f"the size of a {what} is a whole number of points per axis, not {size!r}")
     if not MIN_SIZE <= size <= largest:
         raise LutError(f"a {what} has {MIN_SIZE} to {largest} points per axis, not {size}")

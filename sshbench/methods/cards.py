@@ -14,6 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from sshbench.folders import data_folder
 from sshbench.methods.base import MethodError
+from sshbench.regular_file import read_regular_text
+
+_MOST_BYTES = 1 << 22  # of a card
 
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -231,13 +234,13 @@ def parse_card(path: Path) -> Card:
         The file is not TOML of this schema, or names another method than its folder.
     """
     try:
-        card = Card.model_validate(tomllib.loads(path.read_text("utf-8-sig")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CardError(f"{path}: {error}") from error
+        card = Card.model_validate(tomllib.loads(read_regular_text(path, _MOST_BYTES)))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise CardError(f"{path}: {where or 'the file'}: {first['msg']}") from error
+    except (ValueError, RecursionError) as error:  # no TOML, or no UTF-8
+        raise CardError(f"{path}: {error}") from error
     if card.method != path.parent.name:
         raise CardError(f"{path}: method is {card.method!r}, and the folder {path.parent.name!r}")
     return card

@@ -6,6 +6,7 @@ Each file has its rows in another order, so they can only be compared by name, a
 from __future__ import annotations
 
 import csv
+import io
 import math
 import os
 import re
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from sshbench.benchmarks.protocol import Protocol
+from sshbench.regular_file import read_regular_text
 from sshbench.results.records import Record, RecordsError
 
 BENCHMARK = "iharmony4"
@@ -83,15 +85,13 @@ def method_of(path: str | os.PathLike[str]) -> str:
 
 def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
     try:
-        if path.stat().st_size > _LARGEST:
-            raise RecordsError(f"{path} is larger than {_LARGEST >> 20} MB, as no file of iHarmony4's test is")
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, strict=True)
-            _check_columns(path, reader.fieldnames or ())
-            for row in reader:
-                if None in row or None in row.values():
-                    raise RecordsError(f"{path}: line {reader.line_num} has another number of columns than the first")
-                yield reader.line_num, row
+        text = read_regular_text(path, _LARGEST)
+        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        _check_columns(path, reader.fieldnames or ())
+        for row in reader:
+            if None in row or None in row.values():
+                raise RecordsError(f"{path}: line {reader.line_num} has another number of columns than the first")
+            yield reader.line_num, row
     except OSError as error:
         raise RecordsError(f"{path} cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error) as error:

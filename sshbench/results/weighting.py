@@ -16,9 +16,11 @@ from importlib.resources import files
 from pathlib import Path
 
 from sshbench.errors import SshbenchError
+from sshbench.regular_file import read_regular_text
 from sshbench.results.records import Record, RecordsError
 
 UNTOUCHED, METRIC = "dc", "fmse"
+_MOST_BYTES = 1 << 20  # of a file
 _COLUMNS = ["fmse_from", "fmse_to", "share"]
 
 
@@ -91,7 +93,7 @@ def read_shares(where: str | os.PathLike[str]) -> Shares:
     if path.suffix.lower() != ".csv":
         raise SharesError(f"there are no shares called {where}; there are {', '.join(known)}, or give a .csv file")
     try:
-        text = path.read_text("utf-8-sig")
+        text = read_regular_text(path, _MOST_BYTES)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise SharesError(f"{path}: the shares cannot be read ({reason})") from error
@@ -101,7 +103,10 @@ def read_shares(where: str | os.PathLike[str]) -> Shares:
 def _parsed(name: str, where: str, text: str) -> Shares:
     numbered = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
     source = " ".join(line.lstrip("# ") for _, line in numbered if line.startswith("#"))
-    lines = [(number, next(csv.reader([line]))) for number, line in numbered if not line.startswith("#")]
+    try:
+        lines = [(number, next(csv.reader([line]))) for number, line in numbered if not line.startswith("#")]
+    except csv.Error as error:
+        raise SharesError(f"{where}: is no CSV file ({error})") from error
     if not lines or lines[0][1] != _COLUMNS:
         raise SharesError(f"{where}: shares have the columns {','.join(_COLUMNS)} in their first line")
     lower, shares, end = [], [], 0.0

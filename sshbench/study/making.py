@@ -257,7 +257,7 @@ def read_tokens(folder: Path) -> dict[str, int]:
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             found = {row["token"]: int(row["subject"]) for row in csv.DictReader(file)}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise StudyError(
             f"{path} is missing or damaged, and the links of the subjects depend on it; restore it, or make a new study"
         ) from error

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from sshbench.regular_file import read_regular_text
 from sshbench.study.designs import (
     StudyError,
     balanced_turns,
@@ -263,19 +264,16 @@ def read_plan(folder: Path) -> Plan:
             f"{folder} is not a study, because it has no {FILE}; make a study with sshbench study new RESULTS -o DIR"
         )
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise StudyError(
-                f"{path} is larger than {MOST_BYTES // 2**20} MB, the largest size of a plan; restore it, or make the "
-                f"study again"
-            )
-        return Plan.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
+        return Plan.model_validate(tomllib.loads(read_regular_text(path, MOST_BYTES)))
+    except OSError as error:
+        raise StudyError(f"{path} {error.strerror}; restore it, or make the study again") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the plan"
         raise StudyError(
             f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}; correct it, or make the study again"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise StudyError(f"{path} is not valid TOML ({error}); correct it, or make the study again") from error
 
 

@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from sshbench.regular_file import read_regular_text
 from sshbench.study.designs import StudyError
 from sshbench.study.making import PICTURES, read_tokens
 from sshbench.study.plan import Plan, read_plan
@@ -154,9 +155,11 @@ def import_answers(folder: Path, path: Path) -> tuple[int, int, bool]:
     """
     plan, tokens = read_plan(folder), read_tokens(folder)
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise StudyError(f"{path} is larger than {MOST_BYTES // 2**20} MB, the largest size of a file of answers")
-        given = _File.model_validate_json(path.read_bytes())
+        given = _File.model_validate_json(read_regular_text(path, MOST_BYTES))
+    except OSError as error:
+        raise StudyError(f"{path} is not a file of answers: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise StudyError(f"{path} is not a file of answers: it is not UTF-8") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"

@@ -17,6 +17,7 @@ from sshbench.errors import SshbenchError
 from sshbench.folders import data_folder
 from sshbench.methods.weights import LARGEST_INPUT
 from sshbench.options import CONFIG, Options, Share, differences, reason_of
+from sshbench.regular_file import read_regular_text
 from sshbench.training.options import PairOptions, Shares
 from sshbench.triplets.settings import Settings, TripletOptions
 
@@ -70,6 +71,7 @@ def _steps_or_duration(value: Any) -> Any:
     return value
 
 
+_MOST_BYTES = 1 << 20  # of a file
 _MOST = 2**31 - 1  # of anything that is counted: what is above is a slip of the pen
 
 Count = Annotated[int, Field(ge=1, le=_MOST)]
@@ -294,10 +296,10 @@ def read_recipe(where: str | Path, changes: Sequence[str] = (), *, method: str |
     """
     path = _find(Path(where).expanduser(), method)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(read_regular_text(path, _MOST_BYTES))
     except OSError as error:
         raise RecipeError(f"{path}: the recipe cannot be read ({error.strerror})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RecipeError(f"{path} is no TOML file ({error})") from error
     for change in changes:
         _apply(values, change)
@@ -331,7 +333,7 @@ def _apply(values: dict[str, Any], change: str) -> None:
         raise RecipeError(f"--set takes section.key=value with a section of {sections}, not {change!r}")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         value = text.strip()
     if section == "schedule" and key in ("epochs", "steps", "budget"):
         values[section] = {k: v for k, v in values.get(section, {}).items() if k not in ("epochs", "steps", "budget")}

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sshbench.benchmarks.composite import Benchmark, BenchmarkError
+from sshbench.benchmarks.files import read_attributes
 from sshbench.benchmarks.open import open_benchmark
 from tests.benchmarks.trees import image, mask
 
@@ -144,3 +145,10 @@ def test_splits_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("SSHBENCH_REALHM", str(tmp_path / "gone"))
     with pytest.raises(BenchmarkError, match="gone: there is no such folder"):
         open_benchmark("realhm")
+
+
+@pytest.mark.parametrize(("text", "says"), [("id,x\na," + "9" * 200_000, "is no CSV file"), ("x\na", "no column 'id'")])
+def test_a_table_of_attributes_that_is_none_is_a_sentence(tmp_path, text, says):
+    (tmp_path / "attributes.csv").write_text(text)
+    with pytest.raises(BenchmarkError, match=says):
+        read_attributes(tmp_path / "attributes.csv")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from sshbench.colour.polynomial import PolynomialMap, expand, fit_polynomial
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.fit import fit_lut
+from sshbench.lut.fit_smooth import fit_smooth_lut
 from sshbench.lut.table import Lut, LutError
 
 with warnings.catch_warnings():
@@ -139,3 +141,49 @@ def test_what_does_not_fit_is_refused(fit: object, source: Floats, target: Float
 def test_other_numbers_of_terms_are_refused() -> None:
     with pytest.raises(LutError, match="3, 4, 10, 17 terms, not 5"):
         fit_polynomial(colours(9), colours(9), terms=5)
+
+
+@pytest.mark.parametrize("fit", [fit_lut, fit_smooth_lut, fit_polynomial])
+def test_two_images_are_fitted_as_their_colours(fit: Any) -> None:
+    source, weights = colours(24), colours(24, 2)[:, 0]
+    target = curved(source)
+    flat = fit(source, target, weights=weights)
+    whole = fit(source.reshape(4, 6, 3), target.reshape(4, 6, 3), weights=weights.reshape(4, 6))
+    name = "matrix" if fit is fit_polynomial else "values"
+    assert np.array_equal(getattr(whole, name), getattr(flat, name))
+
+
+@pytest.mark.parametrize("fit", [fit_lut, fit_smooth_lut, fit_polynomial])
+@pytest.mark.parametrize(
+    ("source", "target", "weights", "says"),
+    [
+        (colours(4), colours(5), None, "as many others"),
+        (colours(4)[:, :2], colours(4)[:, :2], None, "as many others"),
+        (colours(1)[0], colours(1)[0], None, "as many others"),
+        (np.zeros((0, 3)), np.zeros((0, 3)), None, "as many others"),
+        ([[0.1, 0.2, 0.3], [0.1]], colours(2), None, "an array of numbers"),
+        ("grey", colours(2), None, "an array of real numbers"),
+        (colours(2) + 1j, colours(2), None, "an array of real numbers"),
+        (np.full((2, 3), np.nan), colours(2), None, "not finite"),
+        (colours(2), np.full((2, 3), np.inf), None, "not finite"),
+        (colours(2), colours(2), [1, np.nan], "not finite"),
+        (colours(2), colours(2), [1, -1], "not negative"),
+        (colours(2), colours(2), [1, 1, 1], "one number a colour"),
+        (colours(2), colours(2), "ab", "weights are an array of real numbers"),
+    ],
+)
+def test_what_is_no_colours_is_a_sentence(fit: Any, source: Any, target: Any, weights: Any, says: str) -> None:
+    with pytest.raises(LutError, match=says):
+        fit(source, target, weights=weights)
+
+
+@pytest.mark.parametrize("fit", [fit_lut, fit_smooth_lut])
+@pytest.mark.parametrize("size", [1, 0, -3, 10_000, 4.5, "9", True])
+def test_a_size_that_no_lut_has_is_a_sentence(fit: Any, size: Any) -> None:
+    with pytest.raises(LutError, match="points per axis"):
+        fit(colours(5), colours(5), size=size)
+
+
+def test_a_polynomial_maps_colours_alone() -> None:
+    with pytest.raises(LutError, match=r"colours are \[\.\.\., 3\], not \[5, 2\]"):
+        fit_polynomial(colours(50), colours(50), terms=4)(colours(5)[:, :2])

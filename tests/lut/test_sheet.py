@@ -65,3 +65,25 @@ def test_a_lut_without_a_title_goes_by_its_file():
 def test_what_cannot_be_drawn_is_refused(photos, options):
     with pytest.raises(SshbenchError, match="contact sheet needs"):
         contact_sheet([INVERSE], photos, **options)
+
+
+@pytest.mark.parametrize("photo", [GREY / np.float32(255), GREY / 255, GREY * np.uint16(257)])
+def test_photographs_of_other_types_and_one_lut_alone_give_the_same_sheet(photo):
+    expected = contact_sheet([INVERSE], [GREY], tile=TILE)
+    assert np.array_equal(np.asarray(contact_sheet(INVERSE, photo, tile=TILE)), np.asarray(expected))
+
+
+@pytest.mark.parametrize(
+    ("luts", "photo", "says"),
+    [
+        (["golden-hour"], GREY, "shows Luts, not str"),
+        ([INVERSE], GREY.astype(np.float32), "divide them by 255"),
+        ([INVERSE], GREY[..., 0], r"\[H, W, 3\], not \[60, 90\]"),
+        ([INVERSE], np.zeros((0, 5, 3), np.uint8), r"\[H, W, 3\], not \[0, 5, 3\]"),
+        ([INVERSE], np.full((5, 5, 3), np.nan), "not finite"),
+        ([INVERSE], "photo.jpg", "an array of real numbers"),
+    ],
+)
+def test_what_cannot_be_shown_is_a_sentence(luts, photo, says):
+    with pytest.raises(SshbenchError, match=says):
+        contact_sheet(luts, [photo], tile=TILE)

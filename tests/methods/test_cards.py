@@ -28,6 +28,8 @@ def test_an_unknown_method_names_those_that_have_one() -> None:
     ("change", "sentence"),
     [
         (("[paper]", "[paper"), "at line"),
+        (("year = 2021", f"year = {'1' * 5000}"), "limit"),
+        (("year = 2021", f"year = {'[' * 50_000}"), "recursion"),
         (("year = 2021", 'year = "soon"'), r"paper\.year: Input should be a valid integer"),
         (("[input]\n", '[input]\nname = "x"\n'), r"input\.name: Extra inputs are not permitted"),
         (('method = "ssh"', 'method = "other"'), "method is 'other', and the folder 'ssh'"),

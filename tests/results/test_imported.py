@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 
 import pytest
@@ -176,3 +177,12 @@ class TestCommand:
     def test_a_name_is_a_part_of_a_file_s(self, file: Path, tmp_path: Path, name: str) -> None:
         with pytest.raises(SshbenchError, match="is not of up to 200 letters, digits and"):
             self.run(file, "--out", tmp_path, "--method", name)
+
+
+@pytest.mark.parametrize("place", ["pipe", "zero", "folder"])
+def test_what_is_no_file_is_a_sentence_at_once(tmp_path: Path, place: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(RecordsError, match="cannot be read: is "):
+        read_foreign(tmp_path / place, "theirs", PCT)

@@ -162,3 +162,10 @@ class TestTables:
         mine = next(row for row in summary.rows if row.method == "mine")
         assert math.isnan(mine.weighted["psnr"].mean)
         assert "nan" not in plain_text(summary).lower().split()
+
+
+def test_shares_of_a_cell_without_end_are_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "shares.csv"
+    path.write_text("fmse_from,fmse_to,share\n0," + "9" * 200_000 + ",1\n")
+    with pytest.raises(SharesError, match="is no CSV file"):
+        read_shares(path)

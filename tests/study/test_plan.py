@@ -78,6 +78,8 @@ def test_sides_are_balanced_over_the_study(tmp_path: Path) -> None:
         ('design = "acr"', 'design = "vote"', "design"),
         ("format = 1", "format = 2", "format"),
         ("format = 1", "format = = 1", "not valid TOML"),
+        ("format = 1", f"format = {'1' * 5000}", "not valid TOML"),
+        ("format = 1", f"format = {'[' * 50_000}", "not valid TOML"),
         ("order = [", "order = [9999, ", "subject 0 has an order that does not fit"),
         ('kind = "main"', 'kind = "main", run = "rm"', "run"),
         ('shown = ["soft"]', 'shown = ["other"]', "has no picture"),

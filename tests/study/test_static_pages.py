@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -116,4 +117,12 @@ def test_a_file_that_contradicts_what_is_stored_or_is_none_is_refused(tmp_path: 
         path.write_bytes(data)
         with pytest.raises(StudyError):
             import_answers(folder, path)
+    os.mkfifo(tmp_path / "pipe.json")  # which would be waited for, for ever
+    for name in ("pipe.json", "none-there.json", "s"):
+        with pytest.raises(StudyError, match="is not a file of answers"):
+            import_answers(folder, tmp_path / name)
+    path.write_bytes(b"\xef\xbb\xbf" + saved(folder, plan, 2, 1).read_bytes())
+    assert import_answers(folder, path) == (2, 1, False)
+    withdrawn = saved(folder, plan, 2, withdrawn=True, answers=[])
+    assert import_answers(folder, withdrawn) == (2, 0, True)
     assert stored(folder, plan) == {1: 4}

@@ -143,6 +143,24 @@ def test_files_that_are_no_recipes(tmp_path):
         read_recipe(path, method="ssh")
 
 
+def test_a_recipe_may_begin_with_a_byte_order_mark(tmp_path):
+    plain, marked = tmp_path / "plain.toml", tmp_path / "marked.toml"
+    plain.write_text('method = "ssh"\n' + MINIMAL)
+    marked.write_bytes(b"\xef\xbb\xbf" + plain.read_bytes())
+    assert read_recipe(marked) == read_recipe(plain)
+
+
+def test_a_recipe_that_no_person_wrote_is_told_in_a_sentence(tmp_path):
+    deep, long = tmp_path / "deep.toml", tmp_path / "long.toml"
+    deep.write_text(f"x = {'[' * 50_000}")
+    long.write_text(f"x = {'1' * 5000}")
+    for path in (deep, long):
+        with pytest.raises(RecipeError, match="is no TOML file"):
+            read_recipe(path)
+    with pytest.raises(RecipeError, match="cannot be read"):
+        read_recipe("/dev/zero")
+
+
 def test_weights_of_the_loss_default_to_off(minimal):
     recipe: Recipe = read_recipe(minimal, method="ssh")
     assert (recipe.weight("harm"), recipe.weight("recon")) == (1.0, 0.0)

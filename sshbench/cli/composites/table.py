@@ -17,7 +17,7 @@ import click
 
 from sshbench.cli.composites.jobs import BESIDE, SOURCES, Job, Look, plan
 from sshbench.errors import SshbenchError, sentence, suggestion
-from sshbench.regular_file import read_regular
+from sshbench.regular_file import read_regular_text
 
 MOST_BYTES = 64 << 20
 _OF_THE_COMMAND = ("jobs", "device", "max_pixels", "existing", "quiet", "help")
@@ -92,7 +92,7 @@ def _columns(command: click.Command) -> dict[str, click.Option]:
 def _records(path: Path, options: Mapping[str, click.Option]) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield the line number and the cells of each row that is not empty."""
     try:
-        text = read_regular(path, MOST_BYTES).decode("utf-8-sig")
+        text = read_regular_text(path, MOST_BYTES)
     except UnicodeDecodeError as error:
         raise TableError(f"{path}: byte {error.start} is not UTF-8; save the table as CSV in UTF-8") from error
     if "\0" in text:

@@ -1,7 +1,7 @@
-"""`generate`: a source of photographs to a folder of triplets, by any number of processes, any number of times.
+"""`generate`: make a folder of triplets from a source of photographs, in any number of processes and calls.
 
-A shard is the unit of work. It is a pure function of the run and its number, so it does not matter who makes it, when,
-or after how many interruptions: local processes, Ray tasks and `shard=(i, n)` slices all continue the same output.
+A shard is the unit of work, and a pure function of the run and the shard's number. Local processes, Ray tasks and
+`shard=(i, n)` slices can therefore all continue the same output, after any number of interruptions.
 """
 
 from __future__ import annotations
@@ -44,20 +44,23 @@ ROWS_PER_SHARD: dict[StoreKind, int] = {"pixels": 500, "recipes": 200_000}
 
 
 class EngineError(SshbenchError):
-    """A run cannot start or continue; finished work is kept."""
+    """A run cannot start or continue; finished shards are kept."""
 
 
 @dataclass(frozen=True, repr=False)
 class Summary:
-    """What a call of `generate` did, and how the output stands.
+    """The result of a call of `generate`, and the state of the output.
 
     Parameters
     ----------
-    photos, made
-        The number of photographs that this call went through, and of shards that it made; existing whole shards are
-        counted in `kept`.
+    manifest, output
+        The manifest of the output, and its path or URL.
+    photos, made, kept
+        The number of photographs that this call read, of shards that it made, and of whole shards that existed before.
     missing
-        The number of shards that neither this call nor another has made yet; None for an unfinished stream.
+        The number of shards that no call has made yet; None for an unfinished stream.
+    seconds
+        The duration of the call.
 
     Examples
     --------
@@ -85,15 +88,15 @@ class Summary:
 
     @property
     def skipped(self) -> list[Skipped]:
-        """The photographs that could not be used, each with its `row` and the `reason`."""
+        """The photographs that could not be used, each with its `row` id and the `reason`."""
         return self.manifest.skipped
 
     @property
     def lost_share(self) -> float:
-        """The share of the run's rows that could not be made.
+        """The share of the run's rows that could not be made, 0 to 1.
 
-        It refers to all rows, so that parts that end at different times agree; while a stream has not ended, it refers
-        to the rows of the finished shards.
+        The share refers to all rows of the run, so that it does not depend on the order in which parts of the run end.
+        For an unfinished stream, it refers to the rows of the finished shards.
         """
         draws = self.manifest.run.settings.draws
         tried = sum(r.photos for r in self.manifest.shards.values())
@@ -121,19 +124,19 @@ def plan(
     Parameters
     ----------
     settings, source
-        What to make, and the photographs, as `open_source` opens them.
+        The settings of the triplets, and the photographs that `open_source` returns.
     bank
-        The LUTs, as `sshbench.triplets.luts.bank_of` gives them; None if `settings.appearance` needs none.
+        The LUTs that `sshbench.triplets.luts.bank_of` returns; None if `settings.appearance` needs no LUTs.
     store, codec
         `"pixels"` or `"recipes"`, and the encoding of images.
     views
-        3, or 4 to store `reference_alpha` too, for the reconstruction loss.
+        3, or 4 to also store `reference_alpha`, which the reconstruction loss needs.
     rows_per_shard
-        The number of triplets in a shard; by default 500 with pixels (about 150 MB) and 200,000 without.
+        The number of triplets in a shard; by default 500 with pixels (about 150 MB) and 200,000 with recipes.
     asked
-        The arguments of `open_source`, to open the source again; by default the source's description.
+        The arguments of `open_source` that open the source again; by default the source's description.
     luts_from, lut_part
-        The place where the bank was read, and the part of its looks.
+        The places from which the bank was read, and the part of their looks in the bank.
     license
         The licence of the photographs, for the data set's card.
 
@@ -145,7 +148,7 @@ def plan(
     Raises
     ------
     SshbenchError
-        The parts do not fit together.
+        The arguments contradict each other.
 
     Examples
     --------
@@ -198,41 +201,43 @@ def generate(
     retry_skipped: bool = False,
     progress: bool = False,
 ) -> Summary:
-    """Make what is missing of a run in `output`.
+    """Make the missing shards of a run in `output`.
 
-    A script that calls this needs no `if __name__ == "__main__":`: workers do not run the script again.
+    A script that calls this function needs no `if __name__ == "__main__":`, since workers do not import the script.
 
     Parameters
     ----------
     run
         The plan that `plan` returned.
     source, bank
-        The photographs and the LUTs that the run was planned with.
+        The photographs and the LUTs with which the run was planned.
     output
-        A folder, or a URL of fsspec such as `s3://bucket/triplets`.
+        A folder, or an fsspec URL such as `s3://bucket/triplets`.
     engine, workers, address
-        `"local"` uses this number of processes (1 uses this process). `"ray"` uses tasks on the cluster at `address`,
-        or on this machine with this number of processors.
+        `"local"` uses `workers` processes (1 uses this process). `"ray"` runs tasks on the cluster at `address`, or on
+        this machine with `workers` processors.
     shard
-        `(i, n)` makes only the shards whose number is i modulo n, with i from 0; the others are for other machines.
+        `(i, n)` makes only the shards whose number is i modulo n, with i from 0. Other machines make the others.
     verify
-        How existing shards are checked: by their `"hash"`, or only by their `"size"`.
+        Whether existing shards are checked by their `"hash"` or only by their `"size"`.
     retry_skipped
-        Whether to make shards with skipped photographs again, once the cause is gone.
+        Whether to make shards with skipped photographs again, after the cause was removed.
     progress
-        Whether to show photographs per second, the time left, and the failures so far on the standard error.
+        Whether to show photographs per second, the remaining time, and the failures so far on the standard error.
 
     Returns
     -------
     Summary
-        What this call did, and how the output stands.
+        The result of this call, and the state of the output.
 
     Raises
     ------
+    EngineError
+        An argument is out of range, or another run replaced the output.
     ManifestError
         The folder belongs to another run.
     StorageError
-        It cannot be written; what is finished is kept.
+        The folder cannot be written; finished shards are kept.
 
     Examples
     --------
@@ -276,7 +281,7 @@ def generate(
 
 
 class _Shards:
-    """The shards to make, and those that exist; notices the end of a stream once a shard is not full."""
+    """The shards of one slice, finished or not. A shard that is not full marks the end of a stream."""
 
     def __init__(self, before: Manifest, i: int, n: int) -> None:
         self.run = before.run
@@ -285,7 +290,7 @@ class _Shards:
 
     @property
     def count(self) -> int | None:
-        """How many shards there are; of a stream, at most."""
+        """The number of shards of the run; for a stream, an upper limit, or None while no end is known."""
         if self.run.photos is not None:
             return self.run.shards
         full = self.run.photos_per_shard
@@ -293,7 +298,7 @@ class _Shards:
 
     @property
     def photos(self) -> int | None:
-        """Photographs in this slice."""
+        """The number of photographs in this slice; None for a stream."""
         if self.run.photos is None:
             return None
         full, (i, n) = self.run.photos_per_shard, self.slice
@@ -312,7 +317,7 @@ class _Shards:
 
 
 def _conclude(job: ShardJob, shards: _Shards) -> tuple[Manifest, int | None]:
-    """Finish the output if no shard is missing, whoever made them; otherwise return how many are missing."""
+    """Finish the output if all shards exist, and return the manifest and the number of missing shards."""
     latest = read_manifest(job.output)
     if different := latest.run.differences(shards.run):
         raise EngineError(

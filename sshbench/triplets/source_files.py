@@ -1,4 +1,4 @@
-"""A folder of image files as a source, and the kind of files that a folder, a file or a pattern stands for."""
+"""Find the files of a folder, a file name or a pattern, and read a folder of image files as a source."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sshbench.images.opening import MAX_BYTES, ImageFileError
 from sshbench.regular_file import open_regular
 from sshbench.triplets.source import SAMPLE, FileSource, SourceError, fingerprint_of
 
-# Also kinds that are not read, so that they are listed with the reason rather than passed over.
+# The list includes formats that cannot be read, so that such files are reported with a reason and not ignored.
 IMAGES = [
     f".{suffix}"
     for suffix in (
@@ -34,14 +34,14 @@ _LARGEST_STATE = 1 << 24
 
 @dataclass(frozen=True)
 class Found:
-    """Files of one kind below a place.
+    """The files of one kind below a root.
 
     Parameters
     ----------
     root
         The folder, or its URL.
     files
-        The paths of the files in the root, with `/`, sorted, and their sizes.
+        The size in bytes of each file by its path relative to the root, with `/`, sorted by path.
     kind
         `"images"`, `"parquet"`, `"arrow"` or `"webdataset"`.
     """
@@ -56,11 +56,11 @@ class Found:
 
     @property
     def what(self) -> str:
-        """The kind in words."""
+        """The name of the kind in messages."""
         return "a folder of images" if self.kind == "images" else f"made of {self.kind} files"
 
     def open(self, name: str) -> Any:
-        """Open one of the files for reading bytes."""
+        """Open one of the files in binary mode."""
         if self.remote:
             import fsspec
 
@@ -68,7 +68,7 @@ class Found:
         return open_regular(os.path.join(self.root, name))
 
     def read(self, name: str) -> bytes:
-        """Read one of the files.
+        """Return the bytes of one of the files.
 
         Raises
         ------
@@ -85,9 +85,9 @@ class Found:
         return data
 
     def beside(self, name: str) -> ReadFile:
-        """Return a function that reads the files that cells of the table `name` name, relative to the table.
+        """Return a function that reads a file by its path in a cell of the table `name`, relative to the table.
 
-        Files outside the root are refused.
+        The function refuses files outside the root.
         """
         folder = str(PurePosixPath(name).parent)
         if not self.remote:
@@ -103,12 +103,12 @@ class Found:
 
 
 def find(place: str) -> Found | None:
-    """Return the files at a path, a pattern or a URL; None if nothing has this name.
+    """Return the files at a path, a pattern or a URL; None if no file or folder has this name.
 
     Raises
     ------
     SourceError
-        Something is there, but no images and no table files.
+        The place exists, but holds neither images nor table files.
     """
     if "://" in place:
         root, listed = _find_remote(place)
@@ -136,10 +136,10 @@ def find(place: str) -> Found | None:
 
 
 def without_caches(found: Found) -> dict[str, int]:
-    """Return the listed files without the caches of `datasets`: results of `map` and `filter`.
+    """Return the listed files without the caches that `map` and `filter` of `datasets` write.
 
-    A folder that `save_to_disk` wrote holds `state.json`, which names its data files; all other Arrow files in it are
-    caches, which hold photographs a second time. Elsewhere, caches are recognised by their names.
+    Caches hold photographs a second time. In a folder that `save_to_disk` wrote, `state.json` names the data files, and
+    all other Arrow files are caches. In other folders, caches are recognised by their names.
 
     Raises
     ------
@@ -159,7 +159,7 @@ def without_caches(found: Found) -> dict[str, int]:
 
 
 def _data_files(found: Found, folder: PurePosixPath) -> set[str] | None:
-    """Return the names of the data files of a folder that `save_to_disk` wrote; None for another folder."""
+    """Return the names of the data files of a folder that `save_to_disk` wrote; None for any other folder."""
     state = (folder / "state.json").as_posix()
     if state not in found.files and (found.remote or not os.path.isfile(os.path.join(found.root, state))):
         return None
@@ -181,7 +181,7 @@ def _data_files(found: Found, folder: PurePosixPath) -> set[str] | None:
 
 
 def _walk(root: str) -> Iterator[tuple[str, int]]:
-    """Yield the regular files below a folder; links to folders are followed once, and hidden names are left out."""
+    """Yield the path and size of each regular file below a folder, without hidden names; follow each link once."""
     seen = set()
     for folder, folders, names in os.walk(root, followlinks=True):
         identity = os.stat(folder)
@@ -194,7 +194,7 @@ def _walk(root: str) -> Iterator[tuple[str, int]]:
             path = os.path.join(folder, name)
             try:
                 found = os.stat(path)
-            except OSError:  # a link to nothing
+            except OSError:  # a broken link
                 continue
             if stat.S_ISREG(found.st_mode) and not name.startswith("."):
                 yield os.path.relpath(path, root).replace(os.sep, "/"), found.st_size
@@ -213,7 +213,7 @@ def _find_remote(url: str) -> tuple[str, dict[str, int]]:
             root = path.rstrip("/") if path not in found else path.rpartition("/")[0]
     except ImportError as error:
         raise SourceError(f"{url}: {error}") from error
-    except Exception as error:  # every storage has errors of its own
+    except Exception as error:  # every storage raises its own classes of errors
         raise SourceError(f"{url} cannot be listed ({' '.join(str(error).split())[:200]})") from error
     files = {name: entry for name, entry in found.items() if entry["type"] == "file"}
     if not files:
@@ -224,7 +224,7 @@ def _find_remote(url: str) -> tuple[str, dict[str, int]]:
 
 
 class ImageSource(FileSource):
-    """A folder of image files; a row id is the path in the folder."""
+    """A folder of image files as a source. A row id is the path relative to the folder."""
 
     def __init__(self, spec: str, found: Found, *, masks: str | None, min_side: int, max_pixels: int) -> None:
         super().__init__(min_side, max_pixels)
@@ -268,9 +268,9 @@ class ImageSource(FileSource):
 
 
 def _ids(names: list[str]) -> list[str]:
-    """Return the ids of files: their names, in the same Unicode form on every system.
+    """Return the ids of files: their names in one Unicode normal form on every system.
 
-    File names need not be Unicode, but ids are stored in tables that are.
+    File names may hold bytes that are not UTF-8, but tables store ids as UTF-8.
     """
     plain = [name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") for name in names]
     same = same_names(plain)
@@ -283,7 +283,7 @@ def _bare(name: str) -> str:
 
 
 def _masks(folder: str, names: list[str]) -> dict[str, str]:
-    """Return the mask file of each photograph, by its name without suffix."""
+    """Return the mask files of a folder by their names without suffix; at least one must match a photograph."""
     found = find(folder)
     if found is None or found.kind != "images":
         raise SourceError(f"{folder}: no such folder with masks")

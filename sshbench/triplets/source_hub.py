@@ -37,7 +37,7 @@ def open_hub(
     Raises
     ------
     SourceError
-        There is no such dataset, config, split or column, or the hub cannot be reached.
+        The dataset, config, split or column does not exist, or the hub cannot be reached.
     """
     _spare_the_retries()
     try:
@@ -53,7 +53,7 @@ def open_hub(
         data = datasets.load_dataset(name, config, split=split, revision=revision, streaming=streaming)
     except SourceError:
         raise
-    except Exception as error:  # the hub's own, those of its HTTP library, and ValueError for names
+    except Exception as error:  # the hub and its HTTP library raise their own classes, and ValueError for names
         raise SourceError(_why(name, error)) from error
     features = data.features or data._resolve_features().features
     columns = {
@@ -82,7 +82,7 @@ def open_hub(
 
 
 def _spare_the_retries() -> None:
-    """Without a network, look only in the local cache, instead of retrying for half a minute with one log line each."""
+    """Use only the local cache if there is no network; `datasets` would retry and log for half a minute."""
     if "huggingface_hub" in sys.modules or any(name.lower().endswith("_proxy") for name in os.environ):
         return
     hub = urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
@@ -93,7 +93,7 @@ def _spare_the_retries() -> None:
 
 
 def _split(name: str, builder: Any, split: str | None) -> str:
-    """Return the given split (or a slice such as `train[:100]`), else `train`, else the only split."""
+    """Return the given split (or a slice such as `train[:100]`); by default `train`, or else the only split."""
     splits = [str(s) for s in builder.info.splits or ()]
     if split is None and len(splits) == 1:
         return splits[0]
@@ -138,7 +138,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 class HubSource(FileSource):
-    """The rows of a dataset; a row id is `revision:split:index`."""
+    """The rows of a dataset on the hub. A row id is `revision:split:index`."""
 
     def __init__(
         self,
@@ -151,7 +151,7 @@ class HubSource(FileSource):
         super().__init__(min_side, max_pixels)
         self.data, self.description, self.files = data, description, files
         self.streaming = not hasattr(data, "__len__")
-        # Where the stream stands, so that the next part of it goes on from there rather than from the start.
+        # The position of the stream, so that the next part continues there and does not start from the beginning.
         self._running: tuple[int, Iterator[dict[str, Any]]] | None = None
         self.prefix = f"{description['revision']}:{description['split']}:"
         named = [str(description[key]) for key in ("spec", "config", "split", "column", "revision")]
@@ -190,14 +190,14 @@ class HubSource(FileSource):
         return None if self.description["masks"] is None else self.mask_cell(self.data[i], self.row_id(i))
 
     def cell(self, values: dict[str, Any], row: str) -> bytes:
-        """Return the file of a row's photograph."""
+        """Return the bytes of the image file of a row's photograph."""
         data = cell_bytes(values[self.description["column"]], row, self.files)
         if data is None:
             raise ImageFileError(row, "the image is missing there")
         return data
 
     def mask_cell(self, values: dict[str, Any], row: str) -> bytes | None:
-        """Return the file of a row's mask, or None."""
+        """Return the bytes of a row's mask file; None if the row has no mask."""
         column = self.description["masks"]
         return None if column is None else cell_bytes(values[column], row, self.files)
 
@@ -211,7 +211,7 @@ class HubSource(FileSource):
         while stop is None or i < stop:
             try:
                 values = next(rows, None)
-            except Exception as error:  # the hub's own, and those of its HTTP library
+            except Exception as error:  # the hub and its HTTP library raise their own classes
                 self._running = None
                 text = " ".join(str(error).split())[:200]
                 raise SourceError(

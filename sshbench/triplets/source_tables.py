@@ -1,4 +1,4 @@
-"""Parquet, Arrow and WebDataset files as a source; they are read in place and piece by piece."""
+"""Parquet, Arrow and WebDataset files as a source. The files are read in place, a part at a time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _Surveyed = tuple[int, dict[str, bool], set[frozenset[str]]]
 
 
 class _TableFile(Protocol):
-    """One file."""
+    """One table file of a source."""
 
     def __len__(self) -> int: ...
 
@@ -30,16 +30,16 @@ class _TableFile(Protocol):
         ...
 
     def place(self, row: str) -> int | None:
-        """Return the row with this id, or None."""
+        """Return the number of the row with this id; None if there is no such row."""
         ...
 
     def value(self, k: int, column: str) -> Any:
-        """Return the cell: bytes, `{"bytes": ..., "path": ...}`, a path, or None."""
+        """Return the cell of row `k`: bytes, `{"bytes": ..., "path": ...}`, a path, or None."""
         ...
 
 
 class TableSource(FileSource):
-    """The rows of one or more table files; a row id is `file:index`, or `file:key` in a WebDataset file."""
+    """The rows of one or more table files. A row id is `file:index`, or `file:key` in a WebDataset file."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class TableSource(FileSource):
             column = _one_each(columns, samples, self.mask_column)
         self.column = choose_column(spec, columns, column, but=self.mask_column)
         lines = [f"{n} {found.files[n]} {c}" for n, c in zip(names, self.counts, strict=True)]
-        if sum(columns.values()) > 1:  # other photographs are in another column
+        if sum(columns.values()) > 1:  # another column holds other photographs
             lines.append(f"column {self.column}")
         self.fingerprint = fingerprint_of(lines)
         self.description = {
@@ -118,7 +118,7 @@ class TableSource(FileSource):
 
 
 def _of_split(spec: str, names: list[str], split: str | None) -> tuple[list[str], str | None]:
-    """Return the files of a split; by default those of `train`, if files of several splits lie together."""
+    """Return the files of a split and its name; by default the files of `train` if there are several splits."""
     if split is None:
         chosen, split = of_one_split(names, "train")
         if not chosen:
@@ -131,7 +131,7 @@ def _of_split(spec: str, names: list[str], split: str | None) -> tuple[list[str]
 
 
 def _one_each(columns: dict[str, bool], samples: set[frozenset[str]], masks: str | None) -> str | None:
-    """Return all suffixes of images, as one column, if no sample has more than one of them; else None."""
+    """Return all suffixes of images as one column if each sample has at most one of them; None otherwise."""
     images = [name for name, able in columns.items() if able and name not in (masks or "").split(";")]
     if len(images) > 1 and all(len(sample & set(images)) <= 1 for sample in samples):
         return ";".join(images)
@@ -139,14 +139,15 @@ def _one_each(columns: dict[str, bool], samples: set[frozenset[str]], masks: str
 
 
 def choose_column(spec: str, columns: dict[str, bool], column: str | None, but: str | None = None) -> str:
-    """Return the column `column`, or the only one that holds images.
+    """Return the column `column`, or by default the only column that holds images.
 
     Parameters
     ----------
     columns
-        From the name to whether the column can hold images.
+        For each column, whether it can hold images.
     column
-        For a WebDataset file, suffixes may be joined by `;`; the first that a sample has counts.
+        The requested column. For a WebDataset file, `;` may join several suffixes; the first suffix that a sample has
+        is used.
     but
         The column with the masks, which is excluded.
     """
@@ -172,10 +173,10 @@ def choose_column(spec: str, columns: dict[str, bool], column: str | None, but: 
 
 
 def _survey(found: Found, names: list[str]) -> tuple[list[int], dict[str, bool], set[frozenset[str]]]:
-    """Return the rows of each file, whether each column can hold images, and the columns that occur together.
+    """Return the number of rows of each file, whether each column can hold images, and the sets of columns of samples.
 
-    The columns are those of the first file. Samples of WebDataset files may differ, so their columns are those of all
-    files.
+    The columns are read from the first file. Samples of WebDataset files may differ, so their columns are collected
+    from all files.
     """
     counts: list[int] = []
     columns: dict[str, bool] = {}
@@ -185,7 +186,7 @@ def _survey(found: Found, names: list[str]) -> tuple[list[int], dict[str, bool],
             count, here, sets = _SURVEYS[found.kind](found, name)
         except SourceError:
             raise
-        except Exception as error:  # every library has errors of its own
+        except Exception as error:  # every library raises its own classes of errors
             text = " ".join(str(error).split())[:200]
             raise SourceError(f"{found.root}/{name} is damaged or not a {found.kind} file ({text})") from error
         counts.append(count)
@@ -205,7 +206,7 @@ def _arrow_columns(schema: Any) -> dict[str, bool]:
 
     columns = {field.name: able(field.type) for field in schema}
     images = {f.name for f in schema if columns[f.name] and not (t.is_string(f.type) or t.is_large_string(f.type))}
-    # Text may be paths, but only where nothing else can be meant.
+    # A text column may hold paths, but counts only if no other column can hold images.
     return {name: name in images for name in columns} if images else columns
 
 
@@ -218,7 +219,7 @@ def _survey_parquet(found: Found, name: str) -> _Surveyed:
 
 
 class _Numbered(ABC):
-    """A file whose rows have numbers for ids."""
+    """A file in which the id of a row is its number."""
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -231,7 +232,7 @@ class _Numbered(ABC):
 
 
 class _Parquet(_Numbered):
-    """Reads a file batch by batch, and starts again at another row group if a row lies elsewhere."""
+    """A Parquet file, read batch by batch. A row before the current batch or in another row group starts a new read."""
 
     def __init__(self, found: Found, name: str, columns: list[str]) -> None:
         import pyarrow.parquet as pq
@@ -257,7 +258,7 @@ class _Parquet(_Numbered):
                 while self.next <= k:
                     self.batch = next(self.batches)
                     self.first, self.next = self.next, self.next + len(self.batch)
-            except Exception as error:  # a damaged file may end early, too
+            except Exception as error:  # a damaged file may also end early
                 self.group, self.first, self.next = -1, 0, 0
                 raise OSError(f"damaged group of rows: {error}") from error
         return self.batch.column(column)[k - self.first].as_py()
@@ -268,11 +269,11 @@ def _arrow_table(found: Found, name: str) -> Any:
 
     data = found.open(name) if found.remote else pa.memory_map(f"{found.root}/{name}")
     try:
-        table = pa.ipc.open_stream(data).read_all()  # as `datasets` writes
+        table = pa.ipc.open_stream(data).read_all()  # the format that `datasets` writes
     except pa.ArrowInvalid:
         data.seek(0)
         table = pa.ipc.open_file(data).read_all()
-    table.validate()  # of a damaged file, offsets may lead anywhere
+    table.validate()  # offsets of a damaged file may point outside the buffers
     return table
 
 
@@ -298,7 +299,10 @@ Members = dict[str, tuple[int, int]]  # suffix to offset and size
 
 
 def _tar_index(found: Found, name: str) -> tuple[list[str], list[Members]]:
-    """Return the samples of a WebDataset file: the members whose names agree up to the first dot of the last part."""
+    """Return the keys of the samples of a WebDataset file, and the members of each sample.
+
+    The members of a sample have the same path up to the first dot in the file name.
+    """
     samples: dict[str, Members] = {}
     spelled: dict[tuple[str, str], str] = {}
     with found.open(name) as file, tarfile.open(fileobj=file, mode="r:") as tar:
@@ -308,7 +312,7 @@ def _tar_index(found: Found, name: str) -> tuple[list[str], list[Members]]:
             if member.isreg() and dot and stem:
                 key = same_name(f"{folder}/{stem}" if folder else stem)
                 first = spelled.setdefault((key, suffix), member.name)
-                if first != member.name:  # a repeated name is an update, as of tar's --append
+                if first != member.name:  # an equal name is an update, as tar's --append writes
                     raise SourceError(f"{found.root}/{name} has {key}.{suffix} in two forms of Unicode; rename one")
                 samples.setdefault(key, {})[suffix.lower()] = member.offset_data, member.size
     return list(samples), list(samples.values())

@@ -38,25 +38,27 @@ def open_source(
     Parameters
     ----------
     spec
-        The name of the source. It is `sample`, unless a folder has this name; a folder with images or table files; one
-        such file; a pattern such as `data/train-*.parquet`; a URL of fsspec for any of these; or else the id of a
-        dataset on the hub.
+        The name of the source: `sample` (unless a folder has this name); a folder with images or table files; one table
+        file; a pattern such as `data/train-*.parquet`; an fsspec URL of any of these; or else the id of a dataset on
+        the hub.
     config, revision, streaming
         The configuration and the revision of a dataset on the hub, and whether to read it as a stream.
     split
-        The split of a dataset on the hub, by default `train` or the only one; for table files, those with the split in
-        their name, by default `train` if their names distinguish several; `"all"` takes all files.
+        The split. For a dataset on the hub, the default is `train` or the only split. For table files, the files with
+        the split in their names are read; the default is `train` if their names contain several splits, and `"all"`
+        reads all files.
     column
-        The column of a dataset or of table files, by default the only one that holds images; for WebDataset files, the
-        suffix, or several joined by `;`, by default all if no sample has two images.
+        The column of a dataset or of table files; the default is the only column that holds images. For WebDataset
+        files, the suffix, or several suffixes joined by `;`; the default is all suffixes if no sample has two images.
     masks
-        A folder whose files have the photographs' names (with any suffix), or a column of the dataset.
+        A folder whose files have the names of the photographs (with any suffix), or a column of the dataset.
     min_side
-        Photographs with a smaller short side are skipped; rendering skips those that are smaller than its crop.
+        Photographs with a smaller short side, in pixels, are skipped. Rendering also skips photographs smaller than the
+        crop.
     max_pixels
         Photographs with more pixels are skipped.
     part
-        `"train"` or `"held-out"` leaves out the other part of the photographs, as `held_out.is_held_out` decides.
+        `"train"` or `"held-out"` leaves out the other part of the photographs; `held_out.is_held_out` decides the part.
     masked, limit
         Whether to leave out photographs without a mask, and the number of photographs to take, spread over the source
         by a hash of their row ids.
@@ -64,12 +66,12 @@ def open_source(
     Returns
     -------
     Source
-        The photographs: `len(source)`, and `source.read(i, short_side)` for the pixels of one, uint8 `[H, W, 3]`.
+        The photographs. `len(source)` is their number, and `source.read(i, short_side)` returns one, uint8 `[H, W, 3]`.
 
     Raises
     ------
     SourceError
-        There is nothing of this name, it holds no photographs (of the part), it lacks the column, or the hub cannot be
+        The source does not exist, holds no photographs (of the part), or lacks the column, or the hub cannot be
         reached.
 
     Examples

@@ -1,4 +1,4 @@
-"""A folder, local or behind an fsspec URL, in which every file is whole from the moment it has its name."""
+"""A folder, local or behind an fsspec URL, in which every file appears under its name only when it is complete."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from sshbench.regular_file import file_hash
 from sshbench.whole_file import flush, hold, is_abandoned
 
 _BLOCK = 1 << 20
-_HERE = ".sshbench-upload-"  # of files that are on their way to another machine
-# Stores in which an upload becomes visible when it is complete; a rename there is a copy of all bytes.
+_HERE = ".sshbench-upload-"  # the prefix of temporary files that are being uploaded
+# Stores that show an upload only when it is complete. Files are not renamed there, since a rename copies all bytes.
 _OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "r2"}
 
 
 class StorageError(SshbenchError):
-    """An output folder cannot be read or written; the message says why and what to do."""
+    """An output folder cannot be read or written; the message gives the reason and the remedy."""
 
 
 class Storage:
-    """The files below `url`, by names relative to it with forward slashes.
+    """The files below `url`. Their names are relative to `url`, with forward slashes.
 
     Parameters
     ----------
     url
         A path, or any URL that fsspec opens (`s3://bucket/folder`, `gs://...`, `memory://...`).
     scratch
-        Name of the folder below `url` for unfinished files; local folders only.
+        The name of the folder below `url` for unfinished files; used in local folders only.
     """
 
     def __init__(self, url: str, scratch: str = ".unfinished") -> None:
@@ -58,18 +58,18 @@ class Storage:
         return fs, str(root).rstrip("/")
 
     def __getstate__(self) -> dict[str, Any]:
-        # Open connections stay in their process.
+        # Open connections cannot be sent to another process.
         return {key: value for key, value in self.__dict__.items() if key != "_remote"}
 
     @contextmanager
     def _call(self, name: str) -> Iterator[tuple[Any, str]]:
-        """Give the file system and the full path of `name`; errors of any file system become a sentence."""
+        """Yield the file system and the full path of `name`; errors become StorageError, except FileNotFoundError."""
         fs, root = self._remote
         try:
             yield fs, f"{root}/{name}" if name else root
         except (OSError, SshbenchError) as error:
             self._explain(error, name)
-        except Exception as error:  # fsspec's file systems raise classes of their own libraries
+        except Exception as error:  # fsspec's file systems raise the classes of their libraries
             self._explain(OSError(None, f"{type(error).__name__}: {error}"), name)
 
     def _explain(self, error: Exception, name: str) -> NoReturn:
@@ -114,7 +114,7 @@ class Storage:
             return None
 
     def sha256(self, name: str) -> str | None:
-        """Return the hash of a file's bytes, or None if there is no such file."""
+        """Return the SHA-256 of a file in hexadecimal, or None if there is no such file."""
         digest = hashlib.sha256()
         try:
             if self.local:
@@ -127,7 +127,7 @@ class Storage:
         return digest.hexdigest()
 
     def names(self, folder: str = "") -> list[str]:
-        """Return the names in `folder`, sorted, without the name of the folder; empty if it does not exist."""
+        """Return the sorted names in `folder`, without the folder's own name; empty if the folder does not exist."""
         try:
             if self.local:
                 return sorted(entry.name for entry in os.scandir(self.local / folder))
@@ -142,14 +142,15 @@ class Storage:
     # Writing
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a small file whole."""
+        """Write a small file, which appears under its name only when it is complete."""
         with self.unfinished(name) as path:
             path.write_bytes(data)
 
     def create(self, name: str, data: bytes) -> bool:
-        """Write a small file whole if no file has its name, and return whether it was written.
+        """Write a small file if no file has its name, and return whether the file was written.
 
-        If two processes do this at once, one succeeds; behind a URL, as far as its file system can ensure this.
+        If two processes call this at the same time, only one of them succeeds. Behind a URL, this depends on the file
+        system.
         """
         if self.local is None:
             return self._create_remote(name, data)
@@ -161,7 +162,7 @@ class Storage:
                 os.link(temporary, self.local / name)
             except FileExistsError:
                 return False
-            except OSError:  # of a file system without links
+            except OSError:  # a file system without links
                 with open(self.local / name, "xb") as file:
                     file.write(data)
             return True
@@ -186,7 +187,7 @@ class Storage:
                     fs.pipe_file(path, data, mode="create")
                 except FileExistsError:
                     return False
-                except Exception:  # of a version that does not know the mode; other errors come again
+                except Exception:  # a version of fsspec without the mode; other errors are raised again
                     fs.pipe_file(path, data)
         except FileNotFoundError as error:
             raise StorageError(f"{self.url}: there is no such place to write to ({error})") from error
@@ -194,16 +195,16 @@ class Storage:
 
     @contextmanager
     def unfinished(self, name: str) -> Iterator[Path]:
-        """Give a local path to write to; the file gets its `name` when the block ends without an error.
+        """Yield a local path to write to; the file gets its `name` when the block ends without an error.
 
-        A process that dies leaves at most a file in the scratch folder, which `clear_scratch` removes.
+        If the process dies, a file may remain in the scratch folder; `clear_scratch` removes this file.
         """
         temporary, lock = self._temporary(name)
         try:
             try:
                 yield temporary
             except OSError as error:
-                # Others may come from what the block reads, and are not for the output to explain.
+                # Other errors may come from files that the block reads, and are not errors of the output.
                 if error.errno in FULL:
                     self._explain(error, name)
                 raise
@@ -215,7 +216,7 @@ class Storage:
             os.close(lock)
 
     def _temporary(self, name: str) -> tuple[Path, int]:
-        """Return a new file, and a descriptor that holds a lock on it while this process lives."""
+        """Return a new file and a descriptor that holds a lock on the file while this process lives."""
         stem = f"{name.replace('/', '~')}.{os.urandom(8).hex()}"
         if self.local is None:
             path = Path(tempfile.gettempdir()) / f"{_HERE}{stem}"
@@ -266,11 +267,11 @@ class Storage:
             fs.rm(path, recursive=True)
 
     def clear_scratch(self) -> None:
-        """Remove unfinished files whose process is gone, as their lock shows, and any that are a day old."""
+        """Remove unfinished files that no process locks any more, and unfinished files that are a day old."""
         folder = Path(tempfile.gettempdir()) if self.local is None else self.local / self.scratch
         with suppress(OSError):
             for path in folder.glob(f"{_HERE}*" if self.local is None else "*"):
-                with suppress(OSError):  # another run clears too, or the file is another user's
+                with suppress(OSError):  # another run removes it, too, or another user owns it
                     if is_abandoned(path):
                         path.unlink()
             if self.local is not None:

@@ -33,20 +33,20 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _GROUPS_KEPT = 4
-_FILES_KEPT = 256  # open at a time: systems allow a process 1,024 files, and a store may have more shards
+_FILES_KEPT = 256  # open files: systems allow a process 1,024, and a store may have more shards
 _ASKED = ("config", "split", "column", "revision", "masks", "min_side", "max_pixels", "part", "masked", "limit")
 _SCALARS = ("row", "draw", "alpha", "beta", "alpha_strength", "beta_strength")
 
 
 class StoredTriplets:
-    """The rows of a store, in its order; map-style, for torch's `DataLoader`, `TripletLoader` or a plain loop.
+    """The rows of a store, in order: a map-style dataset for torch's `DataLoader`, `TripletLoader` or a plain loop.
 
     A row is a dict, the same for both kinds of store. Triplets have uint8 images `foreground`, `background` and
     `ground_truth` `[crop, crop, 3]`, and with four views also `reference_alpha`. Composites have `composite`, `real`
-    and `mask` `[crop, crop]`. Then follow `row`, `draw`, the names `alpha` and `beta`, `alpha_strength`,
+    and `mask` `[crop, crop]`. A row also has `row`, `draw`, the names `alpha` and `beta`, `alpha_strength`,
     `beta_strength`, `content_box` and `reference_box`.
 
-    `load_triplets` makes this object.
+    `load_triplets` returns this object.
     """
 
     unreadable: Unreadable = "replace"
@@ -72,7 +72,7 @@ class StoredTriplets:
         return len(self._pieces)
 
     def __getitem__(self, key: int | tuple[int, int]) -> Sample:
-        """Return row `i`, also for a key (epoch, i) of `TripletSampler`: a store is the same in each epoch."""
+        """Return row `i`. A key (epoch, i) of `TripletSampler` gives the same row in each epoch."""
         i = key[1] if isinstance(key, tuple) else key
         if not -len(self) <= i < len(self):
             raise IndexError(f"row {i} of {len(self)}")
@@ -98,7 +98,7 @@ class StoredTriplets:
         return recipe
 
     def column(self, name: str) -> list[Any]:
-        """Return a column that holds no images, for all rows."""
+        """Return the values of a column without images, for all rows."""
         values: list[Any] = []
         for shard in range(len(self._shards)):
             file, _ = self._open(shard)
@@ -107,7 +107,7 @@ class StoredTriplets:
         return values
 
     def __getstate__(self) -> dict[str, Any]:
-        # Open files and what was read stay in their process.
+        # Open files and cached row groups are not sent to other processes.
         return self.__dict__ | {"_groups": OrderedDict(), "_files": OrderedDict()}
 
     def _stored(self, i: int) -> dict[str, Any]:
@@ -146,15 +146,15 @@ class StoredTriplets:
 
     @contextmanager
     def _named(self, shard: int) -> Iterator[None]:
-        """Let errors of reading a shard name its file."""
+        """Turn errors of reading a shard into errors that name its file."""
         try:
             yield
-        except (OSError, ValueError, TypeError, KeyError, NotImplementedError) as error:  # pyarrow's are among them
+        except (OSError, ValueError, TypeError, KeyError, NotImplementedError) as error:  # includes pyarrow's errors
             file = f"{self.url}/{self._shards[shard].file}"
             raise SshbenchError(f"{file} cannot be read ({error}); the command that made it makes it again") from error
 
     def render(self, recipe: Recipe) -> Sample:
-        """Return the row of a recipe of this run.
+        """Render a recipe of this run, and return its row.
 
         Raises
         ------
@@ -182,7 +182,7 @@ class StoredTriplets:
 
 
 def sample_of(run: Run, recipe: Recipe, rendered: Rendered | RenderedComposite) -> Sample:
-    """Return a row as `StoredTriplets` gives it, from the rendered images."""
+    """Return the row of a `StoredTriplets` from the rendered images of its recipe."""
     names, boxes = list(IMAGES[run.settings.kind]), ["content_box"]
     if isinstance(rendered, Rendered):
         boxes.append("reference_box")
@@ -194,7 +194,7 @@ def sample_of(run: Run, recipe: Recipe, rendered: Rendered | RenderedComposite) 
 
 
 def _decoded(value: Any, name: str) -> NDArray[np.uint8]:
-    """Return an 8-bit image `[H, W, 3]` or mask `[H, W]` of a shard."""
+    """Return the decoded image, uint8 `[H, W, 3]`, or mask, uint8 `[H, W]`, of a cell of a shard."""
     data = cell_bytes(value, name, None) or b""
     with opened(Encoded(name, data), MAX_PIXELS) as image:
         return np.asarray(image)
@@ -214,22 +214,22 @@ def load_triplets(
     path
         The output folder of `sshbench generate-triplets`, or its fsspec URL.
     source, luts
-        For recipes, the present places of the photographs and the LUTs; by default the places at which the store was
-        made. Grades and ladders are computed again.
+        For recipes, the present places of the photographs and the LUTs; by default the places recorded when the store
+        was made. Grades and ladders are computed again.
     unreadable
-        For recipes, what to do with a photograph that cannot be used: `"replace"` gives the next one in its place, with
-        a warning, as `TripletDataset` does; `"raise"` raises `SkippedImage`.
+        For recipes, the reaction to a photograph that cannot be used. `"replace"` warns and returns the next usable
+        row, as `TripletDataset` does; `"raise"` raises `SkippedImage`.
 
     Returns
     -------
     StoredTriplets
         A sequence of rows. A row is a dict of uint8 images `foreground`, `background` and `ground_truth`
-        `[crop, crop, 3]` (of composites `composite`, `real` and `mask`), and of the names and numbers of its recipe.
+        `[crop, crop, 3]` (for composites `composite`, `real` and `mask`) and of the values of its recipe.
 
     Raises
     ------
     SshbenchError
-        There is no store, or its recipes need photographs or LUTs that are missing or have changed.
+        The folder holds no store, or its recipes need photographs or LUTs that are missing or have changed.
 
     Examples
     --------
@@ -258,7 +258,7 @@ def load_triplets(
 
 
 def asked_of(run: Run) -> dict[str, Any]:
-    """Return the arguments of `open_source`, beside the place, by which the run found its photographs."""
+    """Return the arguments of `open_source`, without `spec`, with which the run opened its photographs."""
     return {name: value for name, value in run.source.items() if name in _ASKED}
 
 

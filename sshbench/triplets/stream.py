@@ -1,4 +1,4 @@
-"""`TripletStream`: the iterable form of `TripletDataset`, and the form for sources that come only in order."""
+"""`TripletStream`: the iterable form of `TripletDataset`, also for sources that can only be read in order."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from sshbench.triplets.source import Photo, SkippedImage, SkippedWarning
 
 
 class TripletStream(IterableDataset[Sample]):
-    """Samples one after the other; each worker of each rank takes its own share, and together they are the epoch.
+    """An iterable dataset of samples. Each worker of each rank yields its own share of the epoch.
 
-    Call `set_epoch` before each epoch; persistent workers notice the call. `state_dict`, called in the process that
-    iterates (as torchdata's `StatefulDataLoader` does in each worker), returns the position of that process.
+    Call `set_epoch` before each epoch; the call also reaches persistent workers. `state_dict` returns the position of
+    the process that calls it; torchdata's `StatefulDataLoader` calls it in each worker.
 
     Parameters
     ----------
     dataset
-        The dataset of the samples. In a streaming source, each share reads past the photographs of the others without
-        decoding them, and photographs that cannot be used are left out.
+        The dataset of the samples. In a streaming source, a share skips the photographs of other shares without
+        decoding them, and leaves out photographs that cannot be used.
     batch_size
-        The batch size of the `DataLoader`. Each worker then takes whole batches in turn, so that batches are the same
-        for any number of workers (if no photograph is left out).
+        The batch size of the `DataLoader`. Workers then take whole batches in turn, so that the number of workers does
+        not change the batches (if no photograph is left out).
     shuffle, seed, rank, world_size
-        As for `TripletSampler`; a streaming source keeps its order.
+        The arguments of `TripletSampler`. A streaming source keeps its order.
 
     Raises
     ------
@@ -70,15 +70,15 @@ class TripletStream(IterableDataset[Sample]):
             world_size=world_size,
         )
         self._epoch = torch.zeros(1, dtype=torch.int64)
-        self._epoch.share_memory_()  # type: ignore[no-untyped-call]  # workers that are there already read it
-        self._state = self._beginning()  # where the process that iterates stands
-        self._resumed = False  # whether the next iteration goes on from there
+        self._epoch.share_memory_()  # type: ignore[no-untyped-call]  # running workers read it
+        self._state = self._beginning()  # the position of the process that iterates
+        self._resumed = False  # whether the next iteration continues from this position
 
     def __repr__(self) -> str:
         return f"<TripletStream over {self.dataset!r}>"
 
     def set_epoch(self, epoch: int) -> None:
-        """Start epoch `epoch` when next iterated."""
+        """Choose the epoch of the next iteration."""
         self._epoch[0] = epoch
         self._state, self._resumed = self._beginning(), False
 
@@ -103,7 +103,7 @@ class TripletStream(IterableDataset[Sample]):
     def state_dict(self) -> dict[str, int]:
         """Return the position in the epoch of the process that iterates."""
         state = dict(self._state)
-        if state["workers"] == 1:  # then all ranks have consumed a beginning of the epoch, and any share can go on
+        if state["workers"] == 1:  # the ranks together have consumed a beginning of the epoch
             state["consumed"] = min(self._sampler.count, state["consumed"] + state["taken"] * self._sampler.world_size)
             state["taken"] = 0
         return state
@@ -111,7 +111,7 @@ class TripletStream(IterableDataset[Sample]):
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Continue from `state` at the next iteration.
 
-        With several workers, the state of a worker needs the same worker again.
+        With several workers, the state of a worker must be loaded in the same worker.
         """
         self._epoch[0] = state["epoch"]
         self._state, self._resumed = dict(state), True

@@ -1,7 +1,7 @@
-"""Start worker processes without this process's threads, as if spawned, and as fast as forked.
+"""Start worker processes that are as independent of this process's threads as spawned ones, and as fast as forked ones.
 
-They are forked from a separate process that has loaded their modules. Loading takes a quarter of a second and goes on
-while this process prepares the run. This module itself loads nothing.
+Workers are forked from a separate process that has imported their modules. The imports take a quarter of a second and
+run while this process prepares the run. This module itself imports no heavy modules.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-_MODULES = ["sshbench.triplets.local_engine", "pyarrow.parquet", "simplejpeg", "fpng"]  # those that are installed
+_MODULES = ["sshbench.triplets.local_engine", "pyarrow.parquet", "simplejpeg", "fpng"]  # if installed
 
 
 def worker_context() -> Any:
-    """Return the context of `multiprocessing` that starts workers."""
+    """Return the `multiprocessing` context that starts workers."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -27,13 +27,13 @@ def worker_context() -> Any:
 
 @contextmanager
 def without_main() -> Iterator[None]:
-    """Start processes that do not import the user's script.
+    """Keep the processes that start in this block from importing the user's script.
 
-    A spawned process imports the script first. Without `if __name__ == "__main__":`, the script would start processes
-    itself, and so on without end. Data that is sent to such processes must not need the script's classes.
+    A spawned process first imports the script. Without `if __name__ == "__main__":`, the script would start processes
+    again, without end. The data for these processes must not contain classes of the script.
     """
     main: Any = sys.modules["__main__"]
-    names = ("__spec__", "__file__")  # where `multiprocessing.spawn.get_preparation_data` looks for the script
+    names = ("__spec__", "__file__")  # `multiprocessing.spawn.get_preparation_data` reads them
     before = {name: getattr(main, name) for name in names if hasattr(main, name)}
     for name in before:
         setattr(main, name, None)
@@ -45,6 +45,6 @@ def without_main() -> Iterator[None]:
 
 
 def prepare_workers() -> None:
-    """Start loading the modules that workers need; call this as soon as it is known that there will be workers."""
+    """Start importing the modules of workers in the background. Call this as early as possible."""
     if worker_context().get_start_method() == "forkserver":
         multiprocessing.forkserver.ensure_running()

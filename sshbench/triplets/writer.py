@@ -1,4 +1,4 @@
-"""Make one shard: from photographs to a whole Parquet file and its record."""
+"""Make one shard: render photographs and write a complete Parquet file and its record."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from sshbench.triplets.source import Partners, Photo, SkippedImage, Source
 from sshbench.triplets.storage import Storage
 
 Report = Callable[[int, int], None]
-"""Called with the number of photographs that are done in a shard, and how many of them gave nothing."""
+"""A function that receives the number of finished photographs of a shard, and the number of those without output."""
 
 Tick = Report
-"""The same, over all unfinished shards of a process."""
+"""A function that receives the same two numbers over all unfinished shards of a process."""
 
 Todo = Iterator[tuple[int, ShardRecord | None]]
-"""The shards to make, each with its record if it was made before."""
+"""The numbers of the shards to make, each with its record if the shard was made before."""
 
 Made = tuple[ShardRecord, bool]
-"""The record of a shard, and whether it was made now rather than found whole."""
+"""The record of a shard, and whether the shard was made now; False if it existed and is whole."""
 
 _RECIPES_AT_ONCE = 4096
-_PHOTOS_AT_ONCE = 64  # a stream holds so many encoded images
+_PHOTOS_AT_ONCE = 64  # the number of encoded images of a stream in memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,16 +51,16 @@ class ShardJob:
 
 
 def make_shard(job: ShardJob, number: int, record: ShardRecord | None, report: Report) -> Made:
-    """Check the shard that `record` describes, or make shard `number`.
+    """Make shard `number` unless the shard of `record` is whole, and return the record of the shard.
 
-    For a shard without photographs, past the end of a stream, only the record is written.
+    A shard past the end of a stream has no photographs; only its record is written.
 
     Raises
     ------
     StorageError
         The output cannot be written.
     SshbenchError
-        The source cannot be read any more.
+        The source can no longer be read.
     """
     if record is not None and is_whole(job, record):
         return record, False
@@ -89,7 +89,7 @@ def make_shard(job: ShardJob, number: int, record: ShardRecord | None, report: R
 
 
 def is_whole(job: ShardJob, record: ShardRecord) -> bool:
-    """Return whether a shard exists as its record says: by its size and, unless `job.verify` is `"size"`, its hash."""
+    """Return whether the file of a shard has the size and, unless `job.verify` is `"size"`, the hash of its record."""
     if not record.photos:
         return True
     if record.skipped and job.retry_skipped:
@@ -100,7 +100,7 @@ def is_whole(job: ShardJob, record: ShardRecord) -> bool:
 
 
 def partners_of(run: Run, source: Source) -> Partners | None:
-    """Return the photographs from which colour transfer takes its colours; None if the run does not need them."""
+    """Return the photographs from which colour transfer takes its colours; None if the run needs no partners."""
     if run.settings.appearance != "color-transfer" or run.store == "recipes":
         return None
     return Partners([source.row_id(i) for i in range(len(source))])
@@ -110,7 +110,7 @@ Outcome = tuple[list[dict[str, Any]], list[Skipped]]
 
 
 def outcomes(job: ShardJob, start: int, stop: int) -> Iterator[Outcome]:
-    """Yield for each photograph the rows that it gives, and what was skipped."""
+    """Yield the rows and the skipped draws of each photograph from `start` up to, but not including, `stop`."""
     if job.run.store == "pixels":
         photos = job.source.photos(start, stop)
         while some := list(islice(photos, _PHOTOS_AT_ONCE)):
@@ -190,7 +190,7 @@ def _row(job: ShardJob, recipe: Recipe, views: Rendered | RenderedComposite) -> 
 
 
 def appearance_name(run: Run, number: int) -> str:
-    """Return the name of the appearance that `Recipe.alpha` or `Recipe.beta` stands for in this run."""
+    """Return the name of the appearance for a number of `Recipe.alpha` or `Recipe.beta` in this run."""
     if run.settings.has_bank:
         return run.luts[number][0]
     if run.settings.appearance == "saturation":

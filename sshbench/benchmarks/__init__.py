@@ -1,6 +1,6 @@
-"""Benchmarks: composites with their ground truth, and the protocols that say how to score them.
+"""Benchmarks: composites with their ground truth, and the protocols that define how predictions are scored.
 
-Names load on first use.
+Each name is imported on its first use.
 """
 
 from __future__ import annotations

@@ -16,30 +16,30 @@ from sshbench.errors import SshbenchError
 Image = NDArray[np.uint8]
 Mask = NDArray[np.float32]
 
-FOREGROUND = 0.5  # a pixel whose mask is at least this is foreground
-FAINT = 1 / 32  # JPEG masks are noisy by a few codes everywhere; below this a pixel is not of the foreground
+FOREGROUND = 0.5  # a pixel is foreground if its mask has at least this value
+FAINT = 1 / 32  # below this value a pixel has no foreground: JPEG noise changes masks by a few codes everywhere
 
 
 class BenchmarkError(SshbenchError):
-    """A benchmark cannot be opened, or a sample of it cannot be used; the message says what to do."""
+    """A benchmark cannot be opened, or one of its samples cannot be used; the message says what to do."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Composite:
-    """A foreground pasted into a background, and what an expert or the original photograph makes of it.
+    """A foreground pasted into a background, with the ground truth of an expert or of the original photograph.
 
-    Images are uint8 `[H, W, 3]`, R, G, B, sRGB-encoded, and all of one size except `foreground_photo`.
+    Images are uint8 `[H, W, 3]`, R, G, B, sRGB-encoded. All images except `foreground_photo` have the same size.
 
     Parameters
     ----------
     id
-        The path within the benchmark: the key of every join.
+        The path within the benchmark, and the key of every join.
     composite
         The image to harmonize.
     foreground
         The foreground on the canvas; the pixels outside the mask have no meaning.
     background
-        The background without the foreground; the composite itself if the benchmark has no other.
+        The background without the foreground; the composite itself if the benchmark has no background.
     mask
         float32 `[H, W]`, 0..1, soft: the share of the foreground in each pixel.
     target
@@ -47,12 +47,12 @@ class Composite:
     foreground_photo
         The photograph that the foreground was cut from, of any size, or None.
     attributes
-        `subset`, `foreground_ratio` and what else is known of the composite.
+        `subset`, `foreground_ratio` and further properties of the composite, by name.
 
     Raises
     ------
     ValueError
-        An image or the mask has another type or number of axes.
+        An image or the mask has the wrong type or number of axes.
     BenchmarkError
         The images differ in size.
 
@@ -126,24 +126,24 @@ def _size(image: NDArray[np.generic]) -> str:
 
 
 def paste(foreground: Image, background: Image, mask: Mask) -> Image:
-    """Return foreground * mask + background * (1 - mask), rounded to the nearest code.
+    """Return foreground * mask + background * (1 - mask), rounded to the nearest integer.
 
     Parameters
     ----------
     foreground, background
-        uint8 `[H, W, 3]` of one size.
+        uint8 `[H, W, 3]`, both of the same size.
     mask
         float32 `[H, W]`, 0..1.
 
     Returns
     -------
     array
-        uint8 `[H, W, 3]`.
+        The composite, uint8 `[H, W, 3]`.
 
     Raises
     ------
     ValueError
-        The three differ in size.
+        The images and the mask differ in size.
 
     Examples
     --------
@@ -156,7 +156,7 @@ def paste(foreground: Image, background: Image, mask: Mask) -> Image:
     if not foreground.shape[:2] == background.shape[:2] == mask.shape:
         raise ValueError(f"sizes differ: {foreground.shape}, {background.shape}, {mask.shape}")
     pasted = np.empty_like(background)
-    for start in range(0, len(mask), 64):  # few rows at once, for floats of a large photograph fill the memory
+    for start in range(0, len(mask), 64):  # a few rows at once: floats of a large photograph would fill the memory
         rows = slice(start, start + 64)
         blend = background[rows] + mask[rows, :, None] * (foreground[rows].astype(np.float32) - background[rows])
         pasted[rows] = np.rint(blend)
@@ -164,12 +164,12 @@ def paste(foreground: Image, background: Image, mask: Mask) -> Image:
 
 
 def check_mask(name: str, mask: Mask) -> None:
-    """Refuse a mask, `[H, W]` over 0..1, without foreground or without background.
+    """Check that a mask, float32 `[H, W]` over 0..1, has foreground and background pixels.
 
     Raises
     ------
     BenchmarkError
-        No pixel, or every pixel, is foreground.
+        No pixel is foreground, or all pixels are.
     """
     inside = mask >= FOREGROUND
     if not inside.any():
@@ -185,10 +185,10 @@ def described(benchmark: Benchmark) -> str:
 
 @runtime_checkable
 class Benchmark(Protocol):
-    """A named sequence of composites, each loaded when it is asked for.
+    """A named sequence of composites. Each composite is loaded on access.
 
-    `sshbench.load_benchmark` opens those that sshbench knows. An object of your own with `name`, `ids()`, a length and
-    `[index or id]` is a benchmark as well.
+    `sshbench.load_benchmark` opens the benchmarks that sshbench knows. Any other object with `name`, `ids()`, a length
+    and `[index or id]` is also a benchmark.
 
     Attributes
     ----------
@@ -210,17 +210,17 @@ class Benchmark(Protocol):
     def __len__(self) -> int: ...
 
     def ids(self) -> list[str]:
-        """Return the ids of all samples, in order; nothing is decoded."""
+        """Return the ids of all samples, in order, without decoding an image."""
         ...
 
     def __getitem__(self, key: int | str, /) -> Composite:
-        """Return the sample with an index or an id.
+        """Return the sample of an index or an id.
 
         Raises
         ------
         BenchmarkError
-            A file cannot be read, the roles differ in size, or the mask is empty or full.
+            A file cannot be read, the images differ in size, or the mask has no foreground or no background.
         KeyError, IndexError
-            There is no such sample.
+            No sample has this id or index.
         """
         ...

@@ -1,4 +1,4 @@
-"""The common parts of benchmarks of files: read images, compose samples, and look up ids."""
+"""The common parts of benchmarks that consist of files: read images, compose samples, and look up ids."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ Images = Mapping[str, Image]
 def read_roles(
     names: Mapping[str, str], sources: Mapping[str, Source], max_pixels: int = MAX_PIXELS
 ) -> tuple[Images, Mask | None]:
-    """Read the images of a sample by role, each upright, and its mask, float32 `[H, W]` over 0..1.
+    """Read the images of a sample by role, each upright, uint8 `[H, W, 3]`, and the mask, float32 `[H, W]` over 0..1.
 
     Parameters
     ----------
     names
-        The name of each role's source for messages, if it is not a file.
+        The name of each role's source in messages.
 
     Raises
     ------
     BenchmarkError
-        An image cannot be read, or the mask is of a kind that is refused or has another size than the composite.
+        An image cannot be read, or the mask has an unsupported format or another size than the composite.
     """
     images: dict[str, Image] = {}
     beside = None
@@ -70,15 +70,15 @@ def read_roles(
 
 
 def compose(id: str, images: Images, mask: Mask | None, attributes: Mapping[str, str | float]) -> Composite:
-    """Make a sample from its mask and the given images; the missing images follow from them.
+    """Return a sample with the given images and mask, and derive missing images.
 
-    A missing composite is made of foreground, background and mask. A missing foreground or background is the composite
-    itself.
+    A missing composite is pasted from foreground, background and mask. The composite replaces a missing foreground or
+    background.
 
     Raises
     ------
     BenchmarkError
-        Required roles are missing, sizes differ, or the mask is empty or full.
+        Required roles are missing, sizes differ, or the mask has no foreground or no background.
     """
     if mask is None or not ("composite" in images or {"foreground", "background"} <= images.keys()):
         have = ", ".join([*images, *(["mask"] if mask is not None else [])]) or "nothing"
@@ -118,7 +118,7 @@ class FileBenchmark:
     files
         For each id, in order, the file of each role.
     attributes
-        By id, further attributes of a sample beside its foreground ratio.
+        Further attributes of samples, by id.
 
     Raises
     ------
@@ -163,12 +163,12 @@ class FileBenchmark:
 
 
 def is_image(path: Path) -> bool:
-    """Return whether a file name is that of a readable image; hidden files are not images."""
+    """Return whether a file has the suffix of a readable image format and is not hidden."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
 def images_below(folder: Path) -> list[Path]:
-    """Return the images at any depth below a folder, folder by folder, each in order of name; links are followed."""
+    """Return the images at any depth below a folder, sorted by name within each folder. Links are followed."""
     found = []
     for where, folders, names in os.walk(folder, followlinks=True):
         folders.sort()
@@ -177,12 +177,14 @@ def images_below(folder: Path) -> list[Path]:
 
 
 def read_attributes(path: Path) -> dict[str, dict[str, str | float]]:
-    """Read a CSV file with a column `id`; numbers become floats, and empty cells are left out.
+    """Return the attributes of each id in a CSV file with a column `id`.
+
+    Numbers become floats, and empty cells are left out.
 
     Raises
     ------
     BenchmarkError
-        There is no such column, an id is repeated, or the file is not text.
+        The file has no column `id`, repeats an id, or is not UTF-8 text.
     """
     try:
         reader = csv.DictReader(io.StringIO(read_regular_text(path, _MOST_BYTES), newline=""))

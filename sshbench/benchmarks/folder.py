@@ -1,4 +1,4 @@
-"""Any folder as a benchmark: patterns say which file plays which role."""
+"""Any folder as a benchmark. Patterns assign roles to its files."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ ATTRIBUTES = "attributes.csv"
 
 
 class Folder(FileBenchmark):
-    """A folder as a benchmark; a pattern says which file plays which role.
+    """A folder as a benchmark. A pattern for each role finds the files of the role.
 
     Parameters
     ----------
     root
-        The folder. If it holds `attributes.csv`, the columns beside `id` become attributes.
+        The folder. If it holds `attributes.csv`, the columns other than `id` become attributes of the samples.
     columns
         For each role (`composite`, `foreground`, `background`, `mask`, `target`, `foreground_photo`), a pattern
-        relative to `root` with one `*`, which stands for the id and may contain `/`; the file format at the end may be
-        left out. The default is `ROLE/*` for each role that has a folder.
+        relative to `root` with one `*`. The `*` stands for the id, which may contain `/`. The file suffix may be left
+        out. The default is `ROLE/*` for each role that has a folder.
     allow_incomplete
-        Whether ids without the file of a role are left out.
+        Whether to leave out ids that lack the file of a role, instead of raising an error.
 
     Raises
     ------
@@ -65,12 +65,12 @@ def _whole(id: str, by_role: Mapping[str, Mapping[str, Path]]) -> bool:
 
 
 def check_roles(where: str, columns: Mapping[str, str]) -> None:
-    """Refuse roles that are unknown or too few.
+    """Check that the roles are known and sufficient for a sample.
 
     Raises
     ------
     BenchmarkError
-        A role is not in `ROLES`, there is no mask, or nothing to make a composite from.
+        A role is not in `ROLES`, the mask is missing, or there are no images to make a composite from.
     """
     for role in columns:
         if role not in ROLES:
@@ -83,7 +83,7 @@ def check_roles(where: str, columns: Mapping[str, str]) -> None:
 
 
 def _matches(root: Path, role: str, pattern: str) -> dict[str, Path]:
-    """Return the files of a pattern, by the text that its `*` stands for."""
+    """Return the files that match a pattern, by the text in place of its `*`."""
     if pattern.count("*") != 1:
         raise BenchmarkError(f"the pattern of {role}, {pattern!r}, has not one '*' for the id")
     if Path(pattern).is_absolute() or ".." in Path(pattern).parts:

@@ -1,8 +1,8 @@
 """The rules for ids of samples: an id is the path of a prediction in a folder of results, and the key of every join.
 
-Ids come from file names, from cells of tables and from lists that anybody may have written. If an id leads out of the
-folder, the whole benchmark is refused. If no file can have an id as its name, its sample gets a substitute name and
-fails with the reason; the others are evaluated.
+Ids come from untrusted file names, table cells and lists. If an id leads out of the folder, the whole benchmark is
+refused. If no file can have the id as its name, the sample gets a substitute id and fails with a reason; the other
+samples are evaluated.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from sshbench.benchmarks.composite import BenchmarkError
 from sshbench.errors import printable
 
 ENDINGS = (".png", ".npy")
-"""The suffixes of the files of a prediction, after its id."""
+"""The suffixes that follow the id in the file names of a prediction."""
 
-_LONGEST_PART = 240  # bytes between two slashes; file systems allow 255, and a file's ending belongs to that
-_LONGEST = 1000  # bytes in all, so that the path stays below 4096 in any folder
+_LONGEST_PART = 240  # bytes between two slashes; file systems allow 255, including the suffix
+_LONGEST = 1000  # bytes in total, so that the whole path stays below the limit of 4,096
 _DRIVE = re.compile(r"[A-Za-z]:([/\\]|$)")
 
 
 def leads_out(id: str) -> bool:
-    """Return whether a path leads out of the folder that it is put into, as `../a`, `/a` or `C:/a` do."""
+    """Return whether a relative path leads out of its folder, such as `../a`, `/a` or `C:/a`."""
     return id.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", id) or bool(_DRIVE.match(id))
 
 
 def fault_of(id: str) -> str | None:
-    """Return why no file can have the id as its name; None if a file can."""
+    """Return the reason why no file can have the id as its name; None if a file can."""
     try:
         parts = [part.encode() for part in _parts(id)]
     except UnicodeEncodeError:
@@ -44,14 +44,14 @@ def fault_of(id: str) -> str | None:
 
 
 def usable_ids(where: str, given: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """Return the ids to list, and for each substitute id the reason why its sample fails.
+    """Return the ids of all samples, and for each substitute id the reason why its sample fails.
 
     Parameters
     ----------
     where
         The name of the benchmark in errors.
     given
-        All ids, no two of them equal.
+        All ids, without repetition.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def usable_ids(where: str, given: Sequence[str]) -> tuple[list[str], dict[str, s
 
 
 def check_ids(where: str, ids: Sequence[str]) -> None:
-    """Refuse ids that cannot be used.
+    """Check that all ids can be used.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def check_ids(where: str, ids: Sequence[str]) -> None:
 
 
 def _parts(id: str) -> list[str]:
-    """Return the parts of a path without `.` and empty parts, which change nothing."""
+    """Return the components of a path without `.` and empty components, which have no effect."""
     return [part for part in id.split("/") if part not in ("", ".")]
 
 

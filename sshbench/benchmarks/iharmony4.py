@@ -1,7 +1,8 @@
 """iHarmony4 (Cong et al., CVPR 2020): four subsets of composites made from photographs, with lists of train and test.
 
-A line of a list is the path of a composite, such as `HAdobe5k/composite_images/a0041_1_3.jpg`, and is its id. The mask
-is that name less its last part (`masks/a0041_1.png`), the real image less its last two (`real_images/a0041.jpg`).
+A line of a list is the path of a composite, such as `HAdobe5k/composite_images/a0041_1_3.jpg`, and is its id. The name
+of the mask lacks the last part of the composite's name (`masks/a0041_1.png`); the name of the real image lacks the last
+two parts (`real_images/a0041.jpg`).
 """
 
 from __future__ import annotations
@@ -37,12 +38,13 @@ class IHarmony4(FileBenchmark):
         The list, `"test"` or `"train"`. If the root has no list, the subset's own list is read
         (`HAdobe5k/HAdobe5k_test.txt`).
     allow_incomplete
-        Whether samples without all files are left out.
+        Whether to leave out samples that lack a file, instead of raising an error.
 
     Raises
     ------
     BenchmarkError
-        The folder is not iHarmony4's, a list is missing, leads out of the root or repeats itself, or files are missing.
+        The folder is not a folder of iHarmony4, a list is missing, leads out of the root or repeats a sample, or files
+        are missing.
     """
 
     def __init__(
@@ -102,7 +104,7 @@ def _lines(root: Path, subset: str | None, part: ListName) -> list[str]:
 
 
 def _id(root: Path, path: Path, number: int, line: str) -> str:
-    """Return the id of a line: a path in any system's notation, within the root or from it, or a bare name."""
+    """Return the id of a line: a path with slashes or backslashes, absolute or relative to the root, or a file name."""
     parts = relative_parts(same_name(line.removeprefix(f"{root.absolute()}/")))
     if parts is None:
         raise BenchmarkError(f"{path}: line {number}: {line!r} leads out of the root")
@@ -128,9 +130,9 @@ def _files(root: Path, id: str) -> dict[str, Path]:
 
 
 def _names(path: Path, there: dict[Path, dict[str, str]]) -> dict[str, str]:
-    """Return the names in the folder of a file: the form in which names compare equal, and the name on the disk.
+    """Return the names in the folder of a file: the name on the disk by its normalised form.
 
-    One listing is faster than thousands of queries.
+    One listing of a folder is faster than thousands of queries.
     """
     folder = path.parent
     if folder not in there:

@@ -28,7 +28,7 @@ SPLITS = (
     "hf",
 )
 ROOTS = {"realhm": "SSHBENCH_REALHM", "iharmony4": "SSHBENCH_IHARMONY4"}
-"""The environment variables that name the place of a benchmark if no root is given."""
+"""The environment variables that hold the default root of each benchmark."""
 
 
 def open_benchmark(
@@ -39,36 +39,36 @@ def open_benchmark(
     columns: Mapping[str, str] | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> Benchmark:
-    """Open a benchmark. Its composites are loaded when they are asked for.
+    """Open a benchmark. Its composites are loaded on access.
 
     Parameters
     ----------
     split
         `"sample"` for the embedded composites; `"realhm"`; `"iharmony4"` or one of its subsets, such as
-        `"iharmony4-HAdobe5k"`, each with `"-train"` for its training list; `"triplets"` or `"composites"` for what
-        `sshbench.generate_triplets` wrote; `"folder"` for any folder; `"parquet"` for a Parquet file or a folder of
-        them; or `"hf"` for a Hugging Face data set.
+        `"iharmony4-HAdobe5k"`, each with `"-train"` for its training list; `"triplets"` or `"composites"` for a store
+        of `sshbench.generate_triplets`; `"folder"` for any folder; `"parquet"` for a Parquet file or a folder of
+        Parquet files; or `"hf"` for a Hugging Face dataset.
     root
-        The folder or file of the benchmark; for `"hf"` the name of the data set, `NAME` or `NAME:SPLIT`. RealHM may be
-        its Parquet file, as `sshbench realhm pack` writes it. The defaults are the environment variables
-        `SSHBENCH_REALHM` and `SSHBENCH_IHARMONY4`.
+        The folder or file of the benchmark; for `"hf"` the name of the dataset, `NAME` or `NAME:SPLIT`. For
+        `"realhm"`, the root may be the Parquet file of `sshbench realhm pack`. The defaults are the environment
+        variables `SSHBENCH_REALHM` and `SSHBENCH_IHARMONY4`.
     allow_incomplete
-        Whether samples may be missing.
+        Whether to accept a benchmark with missing samples.
     columns
         For `"folder"`, the pattern of each role, such as `{"composite": "images/*", "mask": "masks/*_mask"}`; for
         `"parquet"` and `"hf"`, the column of each role.
     max_pixels
-        The largest number of pixels that an image may have, since a small file can claim any number.
+        The largest allowed number of pixels of an image. The limit protects the memory from damaged or hostile files.
 
     Returns
     -------
     Benchmark
-        A sequence of `Composite`s with `name` and `ids()`; `benchmark[0]` and `benchmark["id"]` load one.
+        A sequence of `Composite`s with `name` and `ids()`. `benchmark[0]` and `benchmark["id"]` load one composite.
 
     Raises
     ------
     BenchmarkError
-        There is no such split, its root is missing or belongs to another benchmark, or it is incomplete.
+        The split is unknown, its root is missing or belongs to another benchmark, or samples are missing.
 
     Examples
     --------

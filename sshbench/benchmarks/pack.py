@@ -1,4 +1,4 @@
-"""Pack RealHM, or any folder in its layout, into one Parquet file with the files' own bytes."""
+"""Pack RealHM, or any folder in its layout, into one Parquet file with the unchanged bytes of its files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sshbench.whole_file import whole_file
 def pack(
     benchmark: RealHM, path: str | os.PathLike[str], progress: Callable[[int, int], None] = lambda done, total: None
 ) -> None:
-    """Write a Parquet file with one row for each sample: `id`, the files of the roles as they are, and the attributes.
+    """Write a Parquet file with one row for each sample: `id`, the unchanged file of each role, and the attributes.
 
     Each row has its own row group, so that one sample can be read without the others.
 
@@ -52,7 +52,7 @@ def pack(
         pq.ParquetWriter(temporary, schema, compression="none") as writer,
         ThreadPoolExecutor(processors()) as pool,
     ):
-        # Every file is decoded once: what is packed can be used.
+        # Every file is decoded once, so that the packed file holds only usable samples.
         decoded = pool.map(lambda id: benchmark[id].attributes, benchmark.ids())
         for done, (id, attributes) in enumerate(zip(benchmark.ids(), decoded, strict=True), 1):
             row: dict[str, Any] = {"id": id}
@@ -66,5 +66,5 @@ def pack(
 
 
 def _column(attribute: str, roles: list[str]) -> str:
-    """Return the column of an attribute; it differs from the attribute if that is the name of a role or `id`."""
+    """Return the column name of an attribute. An attribute named `id` or like a role gets another column name."""
     return f"{attribute}_attribute" if attribute in (*roles, "id") else attribute

@@ -1,4 +1,4 @@
-"""The one check of a prediction, whether a method returns it or a file holds it."""
+"""Check a prediction. Predictions of methods and of files pass through the same check."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from sshbench.errors import SshbenchError, printable
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
 
 FAR_OUT = 8.0
-"""Images of floats over 0..1 never exceed this value; nearly every image over 0..255 does."""
-_SIGNED = 1.1  # a network's values over -1..1, with some overshoot
-_DARK, _MANY = -0.25, 1 / 64  # of such an image, at least this share of values lies below; overshoot hardly does
+"""An image over 0..1 never exceeds this value, and nearly every image over 0..255 does."""
+_SIGNED = 1.1  # the largest absolute value of a network's output over -1..1, with some overshoot
+_DARK, _MANY = -0.25, 1 / 64  # an image over -1..1 has at least 1/64 of its values below -0.25; overshoot rarely has
 
 
 class PredictionError(SshbenchError):
-    """A prediction cannot be scored; the message says why."""
+    """A prediction cannot be scored; the message gives the reason."""
 
 
 def as_prediction(value: Any) -> Pixels:
@@ -32,13 +32,14 @@ def as_prediction(value: Any) -> Pixels:
 
     Returns
     -------
-    uint8 or float32 `[H, W, 3]`. Floats may lie a little outside 0..1.
+    array
+        uint8 or float32 `[H, W, 3]`. Floats may lie slightly outside 0..1.
 
     Raises
     ------
     PredictionError
-        The value is something else, is empty, or has values that are not finite or lie far outside 0..1; or they look
-        like floats over -1..1, or like floats over 0..1 that were cut off to integers.
+        The value is no such array or is empty, its numbers are not finite or lie far outside 0..1, or its numbers look
+        like floats over -1..1, or like floats over 0..1 that were truncated to integers.
     """
     array = _array(value)
     if array.ndim != 3 or array.shape[2] != 3:
@@ -74,10 +75,10 @@ def _array(value: Any) -> NDArray[Any]:
     try:
         if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
             raise PredictionError("the prediction is a masked array with values left out; fill them")
-        mode = getattr(value, "mode", None)  # of an image of Pillow
+        mode = getattr(value, "mode", None)  # an attribute of Pillow images
         if isinstance(mode, str) and mode != "RGB":
             raise PredictionError(f"the prediction is a Pillow image of mode {mode}; give one of mode RGB")
-        if hasattr(value, "detach"):  # a tensor of torch, which is not imported for this
+        if hasattr(value, "detach"):  # a torch tensor, recognised without importing torch
             value = value.detach().cpu()
             value = value.float() if value.is_floating_point() and value.element_size() == 2 else value
             if value.ndim == 3 and value.shape[0] == 3:
@@ -85,6 +86,6 @@ def _array(value: Any) -> NDArray[Any]:
         return np.asarray(value)
     except PredictionError:
         raise
-    except Exception as error:  # of a value's own conversion to an array, which may be anything
+    except Exception as error:  # the value's own conversion to an array may raise any error
         why = printable(f"{type(error).__name__}: {error}")
         raise PredictionError(f"the prediction is {type(value).__name__} and no array of numbers ({why})") from error

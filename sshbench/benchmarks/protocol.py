@@ -1,7 +1,7 @@
-"""Named, versioned ways to score a prediction: ours, and those of published code with their peculiarities.
+"""Named and versioned protocols for scoring predictions: our own, and those of published code.
 
-A protocol is data. `metrics.prepare` turns a prediction, a composite and a protocol into the two images that are
-compared; `metrics.suite` compares them. docs/protocols.md shows the effect of each protocol on the same predictions.
+A protocol is data. `metrics.prepare` makes the two images to compare from a prediction, a composite and a protocol;
+`metrics.suite` compares them. docs/protocols.md shows the effect of each protocol on the same predictions.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ ForegroundMse = Literal["threshold", "weighted", "scaled"]
 
 
 class ProtocolError(SshbenchError):
-    """There is no such protocol, or it cannot score the given images."""
+    """A protocol does not exist, or cannot score the given images."""
 
 
 @dataclass(frozen=True)
 class Ssim:
-    """How a protocol computes structural similarity.
+    """The definition of structural similarity (SSIM) in a protocol.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Ssim:
     peak
         The dynamic range L of the constants (0.01 L)^2 and (0.03 L)^2, or `"prediction-range"`.
     background
-        `"target"` replaces the background of the prediction by that of the ground truth before SSIM alone.
+        `"target"` replaces the background of the prediction by that of the ground truth, for SSIM only.
 
     Examples
     --------
@@ -54,50 +54,51 @@ class Ssim:
 
 @dataclass(frozen=True)
 class Protocol:
-    """One way to score a prediction: resize, mask, rounding, peak, and the definitions of the metrics.
+    """The definition of a protocol: resizing, mask, rounding, peak, and metrics.
 
     Parameters
     ----------
     name, version
-        Only scores of one name and version compare.
+        The identity of the protocol. Only scores of the same name and version are comparable.
     resize, size
-        The filter that resizes composite, ground truth, prediction and mask to `size` (width, height); None does not
-        resize. A prediction that already has this size is not resized.
+        The filter that resizes composite, ground truth, prediction and mask to `size` (width, height) in pixels, or
+        None. A prediction that already has this size is not resized.
     mask
-        `"soft"`: as it is, 0..1, resized as the images are; `"mode-1"`: made black and white by Pillow's
-        `convert("1")`, which dithers greys, and resized to the nearest pixel.
+        `"soft"` keeps the values 0..1 and resizes the mask like the images. `"mode-1"` makes the mask black and white
+        by Pillow's `convert("1")`, which dithers greys, and resizes it by nearest-neighbour interpolation.
     quantise
-        How the prediction is rounded. Before resizing: `"round"` rounds to uint8 and clips; `"jpeg-75"` truncates to
-        uint8 and saves as JPEG of quality 75. After resizing: `"float"` changes nothing; `"clip"` clips to 0..255 and
-        keeps fractions; `"truncate"` clips and truncates to uint8; `"tensor2im"` converts to float32 -1..1 and
-        truncates back to uint8 without clipping, which takes 1 from 63 of 256 levels, for the ground truth too.
+        The rounding of the prediction. Before resizing, `"round"` rounds to uint8 and clips, and `"jpeg-75"` truncates
+        to uint8 and saves as JPEG of quality 75. After resizing, `"float"` changes nothing, `"clip"` clips to 0..255
+        and keeps fractions, `"truncate"` clips and truncates to uint8, and `"tensor2im"` converts to float32 -1..1 and
+        truncates back to uint8 without clipping. `"tensor2im"` decreases 63 of the 256 levels by 1, also in the ground
+        truth.
     background
-        What replaces the prediction outside the mask: nothing (`"prediction"`), the composite where the mask is zero
+        The replacement of the prediction outside the mask: none (`"prediction"`), the composite where the mask is zero
         (`"composite"`), the composite blended by the mask (`"composite-blend"`), or the ground truth (`"target"`).
     peak
-        The peak P of PSNR = 10 log10(P^2 / (MSE + epsilon)): 255, the largest minus the smallest value of the image
-        that is scored, or the largest value of the ground truth.
+        The peak P of PSNR = 10 log10(P^2 / (MSE + epsilon)): 255, the largest minus the smallest value of the scored
+        image, or the largest value of the ground truth.
     region
-        The region of the squared errors for MSE and PSNR: the whole image, or all pixels weighted by the mask and
-        divided by the number of pixels.
+        The squared errors for MSE and PSNR are averaged over the whole image, or weighted by the mask, summed over all
+        pixels, and divided by the number of pixels.
     fmse
-        The definition of foreground MSE: over pixels whose mask is at least 0.5 (`"threshold"`), weighted by the mask
-        and divided by its sum (`"weighted"`), or the MSE of images times mask, scaled by the number of pixels over the
-        sum of the mask (`"scaled"`).
+        The definition of foreground MSE: the mean over pixels whose mask is at least 0.5 (`"threshold"`), the mean
+        weighted by the mask (`"weighted"`), or the MSE of images multiplied by the mask, scaled by the number of pixels
+        divided by the sum of the mask (`"scaled"`).
     ssim
-        How SSIM is computed, or None.
+        The definition of SSIM, or None.
     metrics
-        The metrics that the protocol defines, in the order of tables.
+        The metrics that the protocol defines, in the order of the columns of tables.
     description, source
-        One sentence on the protocol, and its source.
+        One sentence about the protocol, and its source.
     gives_away
-        What the protocol reveals of the ground truth before a result is scored: a sentence that every table repeats, or
-        "" if it reveals nothing.
+        The information about the ground truth that the protocol passes to a result: a sentence that every table
+        repeats, or "" if there is none.
 
     Raises
     ------
     ValueError
-        `resize` without `size` or the reverse, or SSIM among the metrics without `ssim`.
+        Only one of `resize` and `size` is given, or the metrics contain SSIM and `ssim` is None.
 
     Examples
     --------
@@ -138,7 +139,7 @@ OURS = (
     *("lpips_squeeze", "lpips_vgg"),
 )
 EXTRA = ("lpips_squeeze", "lpips_vgg")
-"""Metrics that are computed only when asked for."""
+"""Metrics that are computed only on request."""
 
 _ALL = (
     Protocol(
@@ -289,22 +290,22 @@ DEFAULT = "sshbench-v1"
 
 
 def get_protocol(name: str) -> Protocol:
-    """Return the protocol of a name.
+    """Return the protocol with a name.
 
     Parameters
     ----------
     name
-        One of `sshbench.benchmarks.PROTOCOLS`, which `sshbench protocols` lists.
+        A name in `sshbench.benchmarks.PROTOCOLS`. `sshbench protocols` lists the names.
 
     Returns
     -------
     Protocol
-        The protocol, an immutable value.
+        The protocol, which is immutable.
 
     Raises
     ------
     ProtocolError
-        There is no protocol of this name; the message says the nearest name.
+        No protocol has this name. The message suggests the most similar name.
 
     Examples
     --------

@@ -1,6 +1,6 @@
 """RealHM: 216 high-resolution composites with ground truth edited by hand, in the layout its authors distribute.
 
-Tuples lie at any depth under `vendor_testing_1`, `_2` and `_3`, and are told apart by file name: `X_small.jpg` is the
+The files of a tuple lie at any depth below `vendor_testing_1`, `_2` and `_3`, and share a name X: `X_small.jpg` is the
 foreground photograph, `X.jpg` the foreground on the canvas, `X_mask.jpg` the soft mask, `X_fore.jpg` the background
 (despite its name) and `X_gt.jpg` the ground truth. Names repeat across folders, so an id is the path of `X`.
 """
@@ -32,9 +32,9 @@ SUFFIXES = {
     "background": "_fore",
     "target": "_gt",
 }
-"""The end of a file's name, before its format, of each role."""
+"""The end of the file name of each role, before the suffix."""
 ATTRIBUTES = "composites.csv"
-"""An optional file beside the vendor folders with more attributes, by id."""
+"""The name of an optional file beside the vendor folders with further attributes of each id."""
 
 Tuples = dict[str, dict[str, Path]]
 
@@ -54,9 +54,9 @@ class Listing:
     Parameters
     ----------
     tuples
-        For each id that has every role, in order of path, its files.
+        The files of each id that has all roles, in order of path.
     problems
-        The faults that file names show.
+        The faults that were found.
     """
 
     root: Path
@@ -65,7 +65,7 @@ class Listing:
 
 
 def list_tuples(root: str | os.PathLike[str], expected: int | None = EXPECTED) -> Listing:
-    """Find the tuples by file name; nothing is decoded.
+    """Return the tuples and the faults that file names show, without decoding a file.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def list_tuples(root: str | os.PathLike[str], expected: int | None = EXPECTED) -
     Raises
     ------
     BenchmarkError
-        The folder is missing, or is not a folder of RealHM.
+        The folder is missing, or does not have the layout of RealHM.
     """
     root = Path(root)
     vendors = [name for name in VENDORS if (root / name).is_dir()]
@@ -134,15 +134,18 @@ def check(
     expected: int | None = EXPECTED,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Listing:
-    """Decode every file and report all faults.
+    """Decode every file, and return the tuples and all faults.
 
-    Beside the faults that `list_tuples` finds, these are files that cannot be read, sizes that differ between roles,
-    masks that are empty or full, and tuples whose foreground, background and ground truth equal those of another tuple.
+    In addition to the faults of `list_tuples`, the faults are unreadable files, sizes that differ between roles, masks
+    without foreground or background, and tuples whose foreground, background and ground truth equal those of another
+    tuple.
 
     Parameters
     ----------
+    expected
+        The expected number of tuples; None accepts any number.
     progress
-        Called with the number of tuples that are done and the total number.
+        A function that receives the number of finished tuples and the total number.
     """
     listing = list_tuples(root, expected)
     problems = list(listing.problems)
@@ -194,14 +197,14 @@ class RealHM(FileBenchmark):
     root
         The folder that holds `vendor_testing_1` to `vendor_testing_3`.
     allow_incomplete
-        Whether tuples may be missing; tuples without every role are left out.
+        Whether to accept missing tuples, and to leave out tuples that lack a role.
     expected
         The expected number of tuples; None accepts any number.
 
     Raises
     ------
     BenchmarkError
-        The folder is not RealHM's, or is incomplete.
+        The folder does not have the layout of RealHM, or tuples are missing.
     """
 
     def __init__(

@@ -1,7 +1,6 @@
 """A store of `sshbench generate-triplets` as a benchmark: `triplets`, or `composites` with their masks.
 
-If the store was made of photographs and looks that training never saw (`--part held-out`), it measures what a network
-has learned.
+A store of photographs and looks that training never saw (`--part held-out`) measures how well a network generalises.
 """
 
 from __future__ import annotations
@@ -26,11 +25,11 @@ _ATTRIBUTES = ("alpha", "beta", "alpha_strength", "beta_strength")
 
 
 class Store:
-    """A store of pixels as a benchmark. An id is `ROW/DRAW`, and does not depend on the rest of the store.
+    """A store of pixels as a benchmark. An id is `ROW/DRAW`, and does not depend on the other rows of the store.
 
     The composite and the foreground of a triplet are the content under alpha, the background is the reference under
-    beta, and the target is the content under beta. The mask marks everything as foreground, since the whole content
-    should change; only methods that look at `background` can know the look to change to.
+    beta, and the target is the content under beta. The mask marks all pixels as foreground, since the whole content
+    should change. Only methods that use `background` can know the required look.
 
     Parameters
     ----------
@@ -40,8 +39,8 @@ class Store:
     Raises
     ------
     BenchmarkError
-        There is no store of pixels of this kind, it is incomplete or damaged, or an id leads out of a folder of
-        results.
+        The folder holds no store of pixels of this kind, the store is incomplete or damaged, or an id leads out of a
+        folder of results.
     """
 
     max_pixels = MAX_PIXELS

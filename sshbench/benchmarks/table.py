@@ -1,4 +1,4 @@
-"""Rows of a table as a benchmark: Parquet files, the output of `sshbench realhm pack`, and Hugging Face datasets."""
+"""Tables as benchmarks: Parquet files, such as those of `sshbench realhm pack`, and Hugging Face datasets."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ class Rows(Protocol):
     def __len__(self) -> int: ...
 
     def plain(self, column: str) -> list[Any]:
-        """Return a whole column that holds no images."""
+        """Return all values of a column without images."""
         ...
 
     def __getitem__(self, i: int, /) -> Mapping[str, Any]: ...
 
     def files(self, i: int) -> ReadFile | None:
-        """Return a function that reads the files that cells of row `i` name; None if cells may not name files."""
+        """Return a function that reads a file by its path in a cell of row `i`; None if cells may not hold paths."""
         ...
 
 
 class Table:
-    """A benchmark of rows with images in columns.
+    """A benchmark with one sample in each row, and one column for each role.
 
     Parameters
     ----------
     columns
-        The column of each role; by default, columns have the names of the roles. `id` names the column of ids; without
-        it, an id is the number of the row.
+        The column of each role, by default the column with the name of the role. `id` gives the column of ids; without
+        such a column, an id is the number of the row.
 
     Raises
     ------
@@ -108,7 +108,7 @@ class Table:
 def read_cells(
     where: str, row: Mapping[str, Any], columns: Mapping[str, str], read: ReadFile | None, max_pixels: int
 ) -> tuple[Images, Mask | None]:
-    """Read the images of a row by role, and its mask; empty cells are left out.
+    """Return the images of a row by role, uint8 `[H, W, 3]`, and its mask, float32 `[H, W]`. Empty cells are left out.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def read_cells(
     columns
         The column of each role.
     read
-        A function that reads the files that cells name.
+        A function that reads a file by its path in a cell; None refuses paths.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def read_cells(
 
 
 class ParquetRows:
-    """The rows of one or more Parquet files, in order of name. `root` is the data set, whose files cells may name."""
+    """The rows of Parquet files, in order of file name. Cells may hold paths of files below `root`."""
 
     def __init__(self, paths: Sequence[Path], root: str | os.PathLike[str]) -> None:
         import pyarrow.parquet as pq
@@ -159,7 +159,7 @@ class ParquetRows:
         return len(self._pieces)
 
     def plain(self, column: str) -> list[Any]:
-        """Return a whole column that holds no images."""
+        """Return all values of a column without images."""
         import pyarrow.parquet as pq
 
         values: list[Any] = []
@@ -183,7 +183,7 @@ class ParquetRows:
             return {name: _typed(_values(column)[0], column.type) for name, column in columns}
 
     def files(self, i: int) -> ReadFile:
-        """Return a function that reads the files that cells of row `i` name, relative to the row's Parquet file."""
+        """Return a function that reads a file by its path in a cell of row `i`, relative to the row's Parquet file."""
         folder = self._groups[self._pieces.find(i)[0]][0].parent.resolve()
         return FolderFiles(str(self._root.resolve() if self._root.is_dir() else folder), str(folder))
 
@@ -192,7 +192,7 @@ class ParquetRows:
 
 
 def _values(column: Any) -> list[Any]:
-    """Return the values of a column. Text that is not UTF-8 keeps its bytes, as file names do in Python."""
+    """Return the values of a column. Bytes that are not UTF-8 become surrogate escapes, as in Python's file names."""
     import pyarrow as pa
 
     try:
@@ -204,9 +204,9 @@ def _values(column: Any) -> list[Any]:
 
 
 def _typed(value: Any, kind: Any) -> Any:
-    """Return nested lists of numbers as an array of the numbers' type in the table, which tells 8 from 16 bits.
+    """Return nested lists of numbers as an array. Its type is that of the table, so that 8 and 16 bits stay distinct.
 
-    `kind` is the column's type. Lists with empty cells or of different lengths are returned as they are.
+    `kind` is the type of the column. Lists with empty cells or of different lengths are returned unchanged.
     """
     import pyarrow as pa
 
@@ -229,7 +229,7 @@ def _typed(value: Any, kind: Any) -> Any:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Raise `BenchmarkError` for any error that pyarrow raises about a damaged file."""
+    """Turn any error of pyarrow about a damaged file into a `BenchmarkError`."""
     import pyarrow as pa
 
     try:
@@ -255,7 +255,7 @@ class DatasetRows:
         return len(self._dataset)
 
     def plain(self, column: str) -> list[Any]:
-        """Return a whole column that holds no images."""
+        """Return all values of a column without images."""
         try:
             return list(self._dataset.select_columns([column])[column])
         except Exception as error:  # the library raises errors of many packages
@@ -266,20 +266,20 @@ class DatasetRows:
         return {name: _typed(value, types.field(name).type) for name, value in self._dataset[i].items()}
 
     def files(self, i: int) -> ReadFile:
-        """Return a function that reads the files that cells name."""
+        """Return a function that reads a file by its path in a cell."""
         return self._read
 
 
 def parquet_files(root: str | os.PathLike[str]) -> list[Path]:
-    """Return the Parquet file, or those in a folder, in order of name; empty if there are none.
+    """Return the Parquet file `root`, or the Parquet files in a folder in order of name; empty if there are none.
 
-    If the folder holds files of several splits, such as `train-0.parquet` beside `test-0.parquet`, only those of `test`
+    If a folder holds files of several splits, such as `train-0.parquet` and `test-0.parquet`, only the files of `test`
     are returned.
 
     Raises
     ------
     BenchmarkError
-        There are several splits and none is called test.
+        The folder holds several splits, and none is called test.
     """
     path = Path(root)
     if path.is_dir():
@@ -309,7 +309,7 @@ def open_dataset(name: str, columns: Mapping[str, str] | None) -> Table:
             dataset = datasets.load_from_disk(path)
             if saved == "dataset_dict.json":
                 dataset = dataset[split or "test"]
-            builder = None  # what the folder says of that is a claim
+            builder = None  # the builder name in the folder cannot be trusted
         else:
             dataset = datasets.load_dataset(path, split=split or "test")
             builder = dataset.info.builder_name
@@ -319,5 +319,5 @@ def open_dataset(name: str, columns: Mapping[str, str] | None) -> Table:
 
 
 def saved_dataset(folder: str) -> str | None:
-    """Return the file that shows that `save_to_disk` of `datasets` wrote a folder, with one split or several."""
+    """Return the state file of a folder that `save_to_disk` of `datasets` wrote, with one split or several; or None."""
     return next((name for name in ("dataset_dict.json", "state.json") if os.path.isfile(f"{folder}/{name}")), None)

@@ -1,4 +1,4 @@
-"""How far a prediction is from the ground truth: metrics of arrays and tensors, and a suite of them under a protocol.
+"""Metrics that compare a prediction with the ground truth, for arrays and tensors, and a suite of them per protocol.
 
 Every metric takes single images or batches, numpy arrays (channels last) or torch tensors (channels first), of uint8,
 uint16 or floats over 0..1, and returns one number for each image. Metrics that torchmetrics has are also available
@@ -57,7 +57,7 @@ _HOMES = {
     "psnr": "pixel",
     "score": "pair",
     "ssim": "structural",
-    # Names of torchmetrics.
+    # These are the names of torchmetrics.
     "learned_perceptual_image_patch_similarity": "perceptual:lpips",
     "mean_absolute_error": "pixel:mae",
     "mean_squared_error": "pixel:mse",

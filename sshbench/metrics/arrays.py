@@ -1,4 +1,4 @@
-"""One body for arrays and tensors: a metric is written for batches over 0..255 and called with any images."""
+"""Let one function serve arrays and tensors: metrics are written for batches over 0..255 and accept any images."""
 
 from __future__ import annotations
 
@@ -24,10 +24,12 @@ Masks = Any
 Layout = Literal["auto", "HWC", "CHW"]
 
 _STRIP = 1 << 15
-"""The number of pixels that are computed at once: their floats fit the cache, and the process reuses the memory."""
+"""The number of pixels that are computed at once; their floats fit into the processor's cache."""
 _WHITE = {"uint8": 255.0, "uint16": 65535.0, "float16": 1.0, "bfloat16": 1.0, "float32": 1.0, "float64": 1.0}
 _LOWEST, _HIGHEST = -0.5, 2.0
-"""Of white: what a network or a filter leaves may lie a little outside; images over -1..1 or 0..255 lie beyond."""
+"""The accepted range of floats, in multiples of white. The outputs of networks and filters may lie slightly outside
+0..1, whereas images over -1..1 or 0..255 lie outside these bounds.
+"""
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -39,7 +41,7 @@ class MetricError(SshbenchError):
 
 
 class ForArrays(Protocol[P]):
-    """A metric for arrays and tensors, and the metric of batches that it calls, which checks and scales nothing."""
+    """A metric for arrays and tensors, and the metric of batches that it calls, which neither checks nor scales."""
 
     __name__: str
     of_batches: Callable[P, Tensor]
@@ -84,7 +86,7 @@ def for_arrays(function: Callable[P, Tensor]) -> ForArrays[P]:
 
 
 def images(given: Any, name: str, layout: Layout, data_range: float | None) -> Tensor:
-    """Return images of any kind as a batch `[N, C, H, W]` over 0..255: uint8 as it is, others as the widest floats."""
+    """Return images of any kind as a batch `[N, C, H, W]` over 0..255: uint8, or the widest floats for other types."""
     is_array = isinstance(given, np.ndarray)
     if not is_array and not hasattr(given, "data_ptr"):
         raise MetricError(f"the {name} is {type(given).__name__}; give a numpy array or a torch tensor")
@@ -146,7 +148,7 @@ def _white(images: Any, name: str, data_range: float | None) -> float:
 
 
 def _tensor(array: Any) -> Any:
-    """Return a tensor with the numbers of an array, of any byte order, or of a tensor."""
+    """Return a tensor with the values of a tensor, or of an array of any byte order."""
     if not isinstance(array, np.ndarray):
         return array
     if array.dtype != np.uint8:
@@ -213,7 +215,7 @@ def masks(given: Any, batch: Tensor) -> Tensor:
 
 
 def planes(array: NDArray[Any]) -> Tensor:
-    """Return the array as a tensor with the same axes; copy it if torch would keep memory that it may not write."""
+    """Return the array as a tensor with the same axes; copy it if its memory is read-only."""
     import torch
 
     array = np.ascontiguousarray(array)
@@ -221,10 +223,10 @@ def planes(array: NDArray[Any]) -> Tensor:
 
 
 def in_one_thread(function: Callable[Q, R]) -> Callable[Q, R]:
-    """Make a function of small strips compute in the caller's thread if its first argument is on the CPU.
+    """Return a function that computes in the caller's thread if its first argument is on the CPU.
 
-    Sharing each strip between threads costs more than it saves, and many times as much on a busy machine. Evaluation
-    works on several images in parallel instead.
+    Dividing small strips among threads costs more time than it saves, especially on a busy machine. Evaluation instead
+    works on several images in parallel.
     """
 
     @functools.wraps(function)
@@ -239,13 +241,13 @@ def in_one_thread(function: Callable[Q, R]) -> Callable[Q, R]:
 
 
 def strips(image: Tensor) -> Iterator[slice]:
-    """Yield slices of rows with a limited number of pixels."""
+    """Yield slices of the rows of `[..., H, W]` with about `_STRIP` pixels each, or 64 times as many on a GPU."""
     height, width = image.shape[-2:]
     return _parts(height, max(1, _at_once(image) // width))
 
 
 def tiles(image: Tensor) -> Iterator[tuple[slice, slice]]:
-    """Yield slices of rows and of columns with a limited number of pixels."""
+    """Yield slices of the rows and columns of `[..., H, W]` with about as many pixels as `strips` has."""
     height, width = image.shape[-2:]
     side = max(1, math.isqrt(2 * _at_once(image)))
     for rows in _parts(height, max(1, side // 2)):
@@ -262,7 +264,7 @@ def _parts(length: int, step: int) -> Iterator[slice]:
 
 
 def working(values: Tensor, *others: Tensor) -> Any:
-    """Return the type to filter and compare values in: float32 for bytes, which is exact and twice as fast."""
+    """Return the type in which to filter and compare values: float32 for bytes, which is exact and twice as fast."""
     import torch
 
     exact = all(one.dtype == torch.uint8 for one in (values, *others)) or values.device.type == "mps"

@@ -24,7 +24,7 @@ def _linear_of_bytes(dtype: torch.dtype, device: torch.device) -> Tensor:
 def _lab(image: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
     import torch
 
-    if image.dtype == torch.uint8:  # a table is seven times as fast as powers
+    if image.dtype == torch.uint8:  # looking up a table is seven times as fast as computing powers
         linear = _linear_of_bytes(dtype, image.device).index_select(0, image.flatten().int()).reshape(image.shape)
     else:
         linear = linear_of_srgb(image.to(dtype) / 255)
@@ -73,7 +73,7 @@ def ciede2000(prediction: Images, target: Images) -> Tensor:
     Raises
     ------
     MetricError
-        The shapes differ, values are not finite or lie far outside the range, or the images have no three channels.
+        The shapes differ, values are not finite or lie far outside the range, or the images do not have three channels.
 
     References
     ----------
@@ -117,7 +117,7 @@ def fciede2000(prediction: Images, target: Images, mask: Masks) -> Tensor:
     Raises
     ------
     MetricError
-        The shapes differ, values are not finite or lie far outside the range, or the images have no three channels.
+        The shapes differ, values are not finite or lie far outside the range, or the images do not have three channels.
 
     References
     ----------

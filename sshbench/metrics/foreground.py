@@ -43,7 +43,8 @@ def fmse_weighted(prediction: Images, target: Images, mask: Masks, *, epsilon: f
         `[H, W]`, or `[N, H, W]` with one mask for each image: booleans, uint8 or uint16 over their range or of 0 and 1,
         or floats over 0..1. The values are weights.
     epsilon
-        Added to the divisor, the number of channels times the sum of the mask; iSSAM takes 1e-6.
+        A number that is added to the divisor, which is the number of channels times the sum of the mask. iSSAM uses
+        1e-6.
     data_range
         The value of white in the images, if it is not that of the type (255 of uint8, 65535 of uint16, 1 of floats).
     layout
@@ -52,7 +53,7 @@ def fmse_weighted(prediction: Images, target: Images, mask: Masks, *, epsilon: f
     Returns
     -------
     float, array or tensor
-        Of values of 0 to 255; NaN for an empty mask without `epsilon`. A float for a numpy image, an array
+        The error of values of 0 to 255; NaN for an empty mask without `epsilon`. A float for a numpy image, an array
         `[N]` for a numpy batch, and a tensor without axes or `[N]` for torch.
 
     Raises
@@ -182,7 +183,7 @@ def boundary_mse(prediction: Images, target: Images, mask: Masks) -> Tensor:
     Returns
     -------
     float, array or tensor
-        Of values of 0 to 255; NaN for a mask without an edge. A float for a numpy image, an array `[N]` for a
+        The error of values of 0 to 255; NaN for a mask without an edge. A float for a numpy image, an array `[N]` for a
         numpy batch, and a tensor without axes or `[N]` for torch.
 
     Raises
@@ -214,7 +215,8 @@ def boundary_mse(prediction: Images, target: Images, mask: Masks) -> Tensor:
 def mse_weighted_by_mask(prediction: Images, target: Images, mask: Masks) -> Tensor:
     """Return the mean over all pixels of mask * (prediction - target)^2, which PCT-Net and DCCF publish as MSE.
 
-    The parameters, the result and the errors are those of `mse`; `mask` is that of `fmse`, and its values are weights.
+    The parameters, the result and the errors are those of `mse`. `mask` has the form of the mask of `fmse`; its values
+    are weights.
     """
     return squared_error(prediction, target, mask) / values_of(target)
 
@@ -274,7 +276,7 @@ def boundary_band(foreground: NDArray[np.bool_], radius: int | None = None) -> N
     foreground
         `[H, W]`: True inside the foreground.
     radius
-        Chebyshev's distance in pixels; by default a 64th of the short side, which is 4 at 256 x 256.
+        The Chebyshev distance in pixels; by default a 64th of the short side, which is 4 at 256 x 256.
     """
     if radius is None:
         radius = max(1, round(min(foreground.shape) / 64))
@@ -283,7 +285,7 @@ def boundary_band(foreground: NDArray[np.bool_], radius: int | None = None) -> N
 
 
 def _grown(part: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
-    """Return the pixels that have a pixel of `part` within `radius` along rows and columns, by doubling windows."""
+    """Return the pixels within the Chebyshev distance `radius` of a pixel of `part`, both `[H, W]`."""
     for axis in (0, 1):
         lines = np.moveaxis(part, axis, 0)
         wide = np.zeros((lines.shape[0] + 2 * radius, lines.shape[1]), bool)

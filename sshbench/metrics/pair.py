@@ -63,8 +63,8 @@ def score(
     -------
     dict
         The value of each metric, in the order of the protocol's metrics. LPIPS is left out, with a `MetricWarning`, if
-        its weights are not here; the metrics of the foreground are left out if the mask has none at the protocol's
-        size.
+        its weights are missing. The metrics of the foreground are left out if the mask has no foreground at the
+        protocol's size.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def score(
     ProtocolError
         There is no such protocol, it defines none of the metrics, or it needs a mask.
     ImageFileError
-        The mask is of a kind that is refused, such as one with several labels.
+        The mask is not accepted, for example because it has several labels.
 
     Examples
     --------
@@ -124,7 +124,7 @@ def _without_mask(protocol: Protocol, names: Sequence[str], *, asked: bool) -> t
 
 
 def _image(value: Images, name: str, layout: Layout, data_range: float | None) -> Tensor:
-    """One image as `[1, 3, H, W]` over 0..255 on the CPU."""
+    """Return one image as `[1, 3, H, W]` over 0..255 on the CPU."""
     if getattr(value, "ndim", 3) != 3:
         raise MetricError(f"the {name} has the shape {list(value.shape)}; score takes one image, not a batch")
     image = arrays.images(value, name, layout, data_range).detach().cpu()

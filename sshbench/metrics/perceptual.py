@@ -60,7 +60,7 @@ def lpips(prediction: Images, target: Images, *, net: Net = "alex") -> Tensor:
     Raises
     ------
     LpipsError
-        The package or the weights of `net` are not there, or the images are smaller than 32 x 32 or have no
+        The package or the weights of `net` are missing, or the images are smaller than 32 x 32 or do not have
         three channels.
     MetricError
         The shapes differ, or values are not finite or lie far outside the range.
@@ -100,7 +100,7 @@ def lpips(prediction: Images, target: Images, *, net: Net = "alex") -> Tensor:
 
 @cache
 def _outcome(net: Net, given: str | None) -> Any:
-    """Return the network or the error; both are cached, so that a missing network connection is tried only once."""
+    """Return the network or the error. Both are cached, so that only one download is tried without a connection."""
     try:
         return _loaded(net, given)
     except LpipsError as error:
@@ -151,7 +151,7 @@ def _loaded(net: Net, given: str | None) -> Any:
     except TorchFileError as error:
         raise LpipsError(f"LPIPS: {error}") from error
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of torchvision, over arguments that the package passes
+        warnings.simplefilter("ignore")  # torchvision warns about arguments that the package passes
         model = package.LPIPS(net=net, pnet_rand=True, verbose=False)
     try:
         for number, layer in ((n, layer) for part in model.net.children() for n, layer in part.named_children()):
@@ -163,7 +163,9 @@ def _loaded(net: Net, given: str | None) -> Any:
 
 
 def backbone_file(net: Net, given: str | None = None) -> Path:
-    """Return the file of torchvision's weights of a backbone, from the variable, from a given place, or from its cache.
+    """Return the file of a backbone's weights from torchvision.
+
+    The file comes from `given`, or else from `SSHBENCH_LPIPS_WEIGHTS`, or else from torch's cache.
 
     Raises
     ------
@@ -184,7 +186,7 @@ def _given(net: Net, path: Path) -> Path:
 
 
 def _cached(net: Net) -> Path:
-    """Return the file of torchvision in torch's cache; download it if it is missing."""
+    """Return torchvision's file in torch's cache; download the file if it is missing."""
     import torch
     from torchvision.models import get_model_weights
 

@@ -26,7 +26,7 @@ def squared_error(prediction: Tensor, target: Tensor, weight: Tensor | None = No
 
 
 def _difference(prediction: Tensor, target: Tensor, rows: slice) -> Tensor:
-    """Return the difference of some rows; in float32 for bytes, whose squares it holds exactly."""
+    """Return the difference of some rows, in float32 for bytes: float32 holds the squares of bytes exactly."""
     dtype = working(prediction, target)
     return prediction[..., rows, :].to(dtype) - target[..., rows, :]
 

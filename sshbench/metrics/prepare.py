@@ -1,4 +1,4 @@
-"""From a prediction and a composite, make the two images that a protocol compares."""
+"""Make the two images that a protocol compares from a prediction and a composite."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Prepared:
 
 
 def prepare(prediction: Prediction, composite: Composite, protocol: Protocol) -> Prepared:
-    """Resize, round and composite the images as the protocol says.
+    """Return the prediction and the target, resized, rounded and composited as the protocol demands.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def _resized(image: Samples, protocol: Protocol) -> Samples:
 
 
 def _fitted(image: Samples, protocol: Protocol, shape: tuple[int, ...]) -> Samples:
-    """Return the image at the size of a prediction, which is the image's own size or that of the protocol."""
+    """Return the image at the size of a prediction, which is the image's own size or the protocol's size."""
     return image if image.shape == shape else _resized(image, protocol)
 
 
@@ -123,7 +123,7 @@ def _mask(composite: Composite, protocol: Protocol, size: tuple[int, ...]) -> ND
         return black_and_white(composite.mask, None if own else protocol.size)
     if own:
         return composite.mask
-    if protocol.resize in ("pil-bicubic", "pil-bilinear"):  # which resize a mask of mode L, in bytes
+    if protocol.resize in ("pil-bicubic", "pil-bilinear"):  # these protocols resize the mask as bytes (Pillow's mode L)
         return _unit(_resized(np.rint(composite.mask * 255).astype(np.uint8), protocol))
     return np.asarray(_resized(composite.mask, protocol), np.float32)
 
@@ -133,12 +133,12 @@ def _unit(values: Samples) -> NDArray[np.float32]:
 
 
 def _signed(values: Samples) -> NDArray[np.float32]:
-    """Apply ToTensor and Normalize(0.5, 0.5) in float32: 0..255 becomes -1..1."""
+    """Return values over 0..255 as float32 over -1..1, computed as by ToTensor and Normalize(0.5, 0.5)."""
     return (_unit(values) - np.float32(0.5)) / np.float32(0.5)
 
 
 def _from_signed(values: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Convert -1..1 to bytes, rounded towards zero; values outside 0..255 wrap around, since nothing is clipped."""
+    """Return values over -1..1 as bytes, rounded towards zero; values outside the range wrap around, as published."""
     return ((values + np.float32(1)) / np.float32(2) * np.float32(255)).astype(np.int64).astype(np.uint8)
 
 

@@ -15,7 +15,7 @@ Window = Literal["gaussian", "uniform"]
 
 _RADIUS = {"gaussian": 5, "uniform": 3}
 _SIGMA = 1.5
-_MIDDLE = 128.0  # values are centred, as variances of small numbers lose fewer digits
+_MIDDLE = 128.0  # is subtracted from all values, because variances of smaller numbers lose fewer digits
 
 
 def _weights(window: Window) -> list[float]:
@@ -27,7 +27,7 @@ def _weights(window: Window) -> list[float]:
 
 
 def _filtered(planes: Tensor, weights: list[float]) -> Tensor:
-    """Filter both axes by symmetric weights; the result is shorter by the length of the window minus one."""
+    """Return `[..., H, W]` filtered along both axes; each side becomes shorter by the window's length minus one."""
     last = len(weights) - 1
     for axis in (-2, -1):
         length = planes.shape[axis] - last
@@ -86,7 +86,7 @@ def ssim_means(
         raise MetricError(f"SSIM needs images of at least {size} x {size} pixels, not {width} x {height}")
     sample = size**2 / (size**2 - 1) if window == "uniform" else 1.0
     span = torch.as_tensor(peak, device=target.device).reshape(-1, 1, 1)
-    small = not isinstance(peak, float) or peak < _MIDDLE  # constants that errors of float32 would outweigh
+    small = not isinstance(peak, float) or peak < _MIDDLE  # rounding errors of float32 would outweigh the constants
     dtype = precise(span).dtype if small else working(prediction, target)
     c1, c2 = ((k * precise(span)).square().to(dtype) for k in (0.01, 0.03))
     wide = [_mirrored(image, radius) for image in (prediction, target)]

@@ -1,4 +1,4 @@
-"""All metrics under one protocol: from a prediction and a composite to a dict of numbers."""
+"""Compute all metrics of a protocol: from a prediction and a composite to a dict of numbers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class MetricWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric as tables show it: its title, its unit and which way is better. `METRICS` holds all of them by name.
+    """The facts about a metric that tables show, such as its title and unit. `METRICS` holds all metrics by name.
 
     Parameters
     ----------
@@ -254,9 +254,9 @@ def score(
     Returns
     -------
     dict
-        The values, in the order of the protocol's metrics. Metrics that the protocol does not define are left out, and
-        so are metrics of the foreground if the mask has none at the protocol's size, and LPIPS, with a MetricWarning,
-        if its weights are missing.
+        The values, in the order of the protocol's metrics. Metrics that the protocol does not define are left out. The
+        metrics of the foreground are left out if the mask has no foreground at the protocol's size, and LPIPS is left
+        out, with a MetricWarning, if its weights are missing.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Training of every method by one loop: recipes are data, and a method's losses are an objective.
+"""Training of all methods by one loop. Recipes are data, and an objective defines a method's losses.
 
 Names load on first use.
 """

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from sshbench.errors import sentence
 from sshbench.whole_file import whole_file
 
-PROJECT = "WANDB_PROJECT"  # by which Weights & Biases itself is told where runs belong
+PROJECT = "WANDB_PROJECT"  # the variable in which Weights & Biases itself looks for the project
 
 
 class Board(Protocol):
@@ -61,7 +61,7 @@ def open_boards(folder: Path, step: int, config: Mapping[str, Any]) -> Boards:
         try:
             boards[name] = make()
         except ImportError as error:
-            if name != "TensorBoard":  # which nobody has asked for
+            if name != "TensorBoard":  # the user did not ask for TensorBoard, so its absence is no failure
                 warnings.warn(
                     f"{PROJECT} is set and wandb is not installed ({error}); pip install 'sshbench[wandb]'",
                     RuntimeWarning,
@@ -106,7 +106,7 @@ class _Wandb:
         self._run: Any = wandb.init(dir=str(folder), name=folder.name, config=dict(config), id=id, resume="allow")
         with whole_file(kept) as temporary:
             temporary.write_text(f"{self._run.id}\n")
-        self._run.define_metric("*", step_metric="step")  # a resumed run does some steps again
+        self._run.define_metric("*", step_metric="step")  # a resumed run repeats some steps
 
     def add(self, group: str, row: Mapping[str, float | int]) -> None:
         self._run.log({"step": row["step"]} | {f"{group}/{name}": row[name] for name in row if name != "step"})

@@ -15,7 +15,7 @@ Pixels = NDArray[np.uint8]
 
 
 class CachedSource:
-    """A source that keeps photographs in memory once they were read, as long as they fit.
+    """A source that keeps each photograph in memory after the first read, up to a limit.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class CachedSource:
         return self.source.photos(start, stop)
 
     def __getstate__(self) -> dict[str, Any]:
-        # What was read stays in its process.
+        # Each process has its own cache, so the cached photographs are not pickled.
         return self.__dict__ | {"_kept": {}, "_free": self.limit}
 
     def _keep(self, key: tuple[int, str], pixels: Pixels) -> Pixels:

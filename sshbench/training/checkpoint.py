@@ -24,12 +24,15 @@ class CheckpointError(SshbenchError):
 
 
 def save(folder: Path, step: int, state: dict[str, Any], *, best: bool = False) -> Path:
-    """Write `state` as the checkpoint of `step`, and before it as `best.pt` if it is the best; keep the last three."""
+    """Write `state` as the checkpoint of `step`, keep the last three checkpoints, and return the new one's path.
+
+    If the state is the best so far, it is also written as `best.pt`, before the checkpoint.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"step-{step:09d}.pt"
     with whole_file(path) as temporary:
         torch.save(state, temporary)
-        if best:  # first: the checkpoint says that the best is there
+        if best:  # first, because the checkpoint states that `best.pt` exists
             with whole_file(folder / BEST) as copy:
                 shutil.copyfile(temporary, copy)
     for old in checkpoints(folder)[:-KEPT]:
@@ -43,7 +46,7 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read a checkpoint, as data alone.
+    """Return the state in a checkpoint. The file is read as data, never as code.
 
     Raises
     ------
@@ -60,7 +63,7 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def load_last(folder: Path) -> dict[str, Any] | None:
-    """Read the last checkpoint that is whole; return None if there are none.
+    """Return the state in the last checkpoint that is not damaged; None if there are no checkpoints.
 
     Raises
     ------

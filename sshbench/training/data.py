@@ -1,7 +1,7 @@
 """The training data of a run: photographs that are rendered on the fly, a store of `generate-triplets`, or iHarmony4.
 
-All of them give the batches of `TripletLoader` with the same names, and resume exactly. Unless another part is asked
-for, a training sees only the part `"train"` (`sshbench.triplets.held_out`).
+All three give the batches of `TripletLoader` with the same names, and resume exactly. By default, a training sees only
+the part `"train"` (`sshbench.triplets.held_out`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Training = TripletDataset | StoredViews | Pairs | Scenes
 
 
 def form_of(source: str) -> Form:
-    """Return what is at a place: a store (it has a manifest), iHarmony4 (it has lists), or else photographs."""
+    """Return the form of the data at a place: a store (with a manifest), iHarmony4 (with lists), or photographs."""
     if holds_iharmony4(source):
         return "iharmony4"
     if os.path.isdir(source) or "://" in source:
@@ -60,19 +60,20 @@ def open_training(
     Parameters
     ----------
     source
-        What `open_source` takes, the folder of a store, or that of iHarmony4.
+        A source as for `open_source`, the folder of a store, or the folder of iHarmony4.
     luts
         As for `open_bank`. A store of recipes uses its own LUTs unless some are given; the LUTs of a store of pixels
         are already applied.
     settings
-        What to render. A store must have been made with the same settings, except for seed and draws. For iHarmony4,
-        only kind, crop and seed count.
+        The settings of the samples. A store must have been made with the same settings, except for seed and draws. For
+        iHarmony4, only kind, crop and seed count.
     flip, window
-        For iHarmony4: whether half of the images are mirrored, and bounds of the part of their sides that a random crop
-        keeps (1: the whole image).
+        For iHarmony4: whether half of the images are mirrored, and the bounds of the part of their sides that a random
+        crop keeps (1 keeps the whole image).
     cache_mb
         For photographs: the megabytes of decoded photographs, at `settings.short_side`, that each reading process
-        keeps. Crops of these are resampled a second time. Photographs that do not fit are decoded each time.
+        keeps. Crops of these photographs are resampled a second time. Photographs beyond this limit are decoded each
+        time.
     shares
         For photographs: the shares of samples that are scenes rather than triplets; none by default.
     asked
@@ -156,7 +157,7 @@ def described(dataset: Training) -> dict[str, Any]:
         said = dict(dataset.description)
     if "source" in said:
         source = said["source"] = dict(said["source"])
-        for name in ("spec", "masks"):  # where they lie on this machine is nobody else's business
+        for name in ("spec", "masks"):  # paths on this machine are private, and weights may be published
             if source.get(name) and os.path.exists(str(source[name])):
                 source[name] = Path(str(source[name])).name
     return said | {"samples": len(dataset)}

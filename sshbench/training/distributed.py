@@ -1,7 +1,7 @@
 """Several processes that train one set of weights, as torchrun starts them; or a single process.
 
-Gradients are averaged after each phase, so phases may share modules. The statistics of batch norm are those of all
-processes together: R processes compute what one would with R times the batch.
+Gradients are averaged after each phase, so phases may share modules. Batch norm uses the statistics of all processes,
+so R processes compute the same as one process with R times the batch.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sshbench.devices import device_name
 
 @dataclass(frozen=True)
 class World:
-    """A process among those that train together."""
+    """One of the processes that train together."""
 
     rank: int
     size: int
@@ -34,7 +34,7 @@ class World:
         return self.rank == 0
 
     def average_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
-        """Replace each gradient by its mean over all processes."""
+        """Replace each parameter's gradient by its mean over all processes."""
         if self.size == 1:
             return
         for parameter in parameters:
@@ -48,10 +48,10 @@ class World:
             gradient.copy_(mean.view(gradient.shape))
 
     def largest(self, *values: float) -> list[float]:
-        """Return the largest of each value over all processes."""
+        """Return the maximum of each value over all processes."""
         if self.size == 1:
             return list(values)
-        tensor = torch.tensor(values, dtype=torch.float64)  # on the CPU, whatever the device: no GPU waits for it
+        tensor = torch.tensor(values, dtype=torch.float64)  # on the CPU, so that no GPU has to wait
         dist.all_reduce(tensor, dist.ReduceOp.MAX)
         return [float(value) for value in tensor]
 
@@ -85,7 +85,10 @@ class SharedBatchNorm(_BatchNorm):
         pass
 
     def forward(self, input: Tensor) -> Tensor:
-        """Normalise `[N, C, ...]` by the statistics of all processes, or in evaluation mode by the running ones."""
+        """Return `[N, C, ...]`, normalised per channel, of the same shape.
+
+        The statistics are those of all processes in training mode, and the running statistics in evaluation mode.
+        """
         if not self.training:
             return super().forward(input)
         dims = [d for d in range(input.ndim) if d != 1]
@@ -125,7 +128,7 @@ class _Sum(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        total: Tensor = _Sum.apply(gradients[0])  # so that a gradient penalty can differentiate it again
+        total: Tensor = _Sum.apply(gradients[0])  # a gradient penalty differentiates the gradient again
         return total
 
 
@@ -153,6 +156,6 @@ def world(device: str = "auto") -> Iterator[World]:
     dist.init_process_group("cpu:gloo,cuda:nccl" if here.type == "cuda" else "gloo")
     try:
         yield World(dist.get_rank(), dist.get_world_size(), here)
-        dist.barrier()  # a process that leaves while another still writes may be aborted as it takes gloo down
+        dist.barrier()  # gloo may abort a process that leaves while another process still writes
     finally:
         dist.destroy_process_group()

@@ -1,4 +1,4 @@
-"""Averaged weights: an exponential moving average, over the steps, of parameters and of batch norm's statistics."""
+"""Averaged weights: the exponential moving average over the steps of parameters and batch norm's statistics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class Average:
-    """The moving average of a module's state. With `decay` 0 there is no average, and `applied` changes nothing.
+    """The moving average of a module's state. If `decay` is 0, there is no average, and `applied` changes nothing.
 
     Early in a run the decay is smaller, (1 + steps) / (10 + steps), so that the average forgets the beginning.
     """
@@ -38,7 +38,7 @@ class Average:
 
     @contextmanager
     def applied(self, modules: nn.Module) -> Iterator[None]:
-        """Let `modules` hold the average within a block, and restore their own state afterwards."""
+        """Load the average into `modules` for the time of a block, and restore their own state afterwards."""
         if not self.decay:
             yield
             return

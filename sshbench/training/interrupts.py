@@ -1,4 +1,4 @@
-"""Signals that ask a training to end: they are noted, so that a checkpoint can be written first."""
+"""Signals that ask a training to end. They are recorded, so that the training can write a checkpoint first."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def interrupts() -> Iterator[list[int]]:
-    """Note the first signal to end, so that a checkpoint can be written; the second one interrupts."""
+    """Yield a list that receives the number of the first signal; a second signal interrupts the process."""
     seen: list[int] = []
 
     def note(number: int, frame: object) -> None:
@@ -20,9 +20,9 @@ def interrupts() -> Iterator[list[int]]:
     before = {}
     try:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it, and shells for what is in the background
+            if signal.getsignal(number) != signal.SIG_IGN:  # nohup, and shells for background jobs, ignore signals
                 before[number] = signal.signal(number, note)
-    except ValueError:  # not the main thread, which alone hears of signals
+    except ValueError:  # only the main thread receives signals
         pass
     try:
         yield seen

@@ -21,7 +21,7 @@ from sshbench.whole_file import whole_file
 
 
 class Keeper:
-    """The files that the first process writes while training; in the other processes it does nothing."""
+    """The files that the first process writes during training; in other processes, a keeper does nothing."""
 
     def __init__(
         self,
@@ -55,9 +55,9 @@ class Keeper:
             self._verify_best(kept)
 
     def _verify_best(self, kept: dict[str, Any]) -> None:
-        """Ensure that the best weights that a checkpoint counts are in `best/`, whatever a kill or a user has done.
+        """Ensure that `best/` holds the best weights that a checkpoint counts, even after a kill or a user's change.
 
-        Newer weights, which were written before a lost checkpoint, are better and stay.
+        If `best/` holds newer weights, written before a checkpoint that was lost, they are better and stay.
         """
         counted, folder = self.trainer.best, self.folder / "best"
         if counted == -math.inf:
@@ -77,7 +77,7 @@ class Keeper:
                 self.save_weights("best")
                 self._say(f"{folder} is written again from {path}")
                 return
-        except (SshbenchError, KeyError, TypeError, ValueError):  # it is lost too
+        except (SshbenchError, KeyError, TypeError, ValueError):  # `best.pt` is lost too
             pass
         finally:
             self.trainer.load_state_dict(kept)
@@ -104,7 +104,10 @@ class Keeper:
         )
 
     def validate(self) -> float | None:
-        """Measure the averaged weights, if there are any; only the first process does."""
+        """Measure the weights, averaged if the recipe says so, and return the number that ranks them.
+
+        None if nothing is measured, as in all but the first process.
+        """
         if self._logs is None or self.held_out is None:
             return None
         trainer, recipe = self.trainer, self.trainer.recipe
@@ -127,13 +130,13 @@ class Keeper:
         return standing
 
     def _standing(self, scores: dict[str, float]) -> float:
-        """Return the one number of a measurement by which the best weights are chosen."""
+        """Return the number of a measurement that decides which weights are the best."""
         return panels.standing(scores) if isinstance(self.held_out, Panel) else scores["psnr"]
 
     def checkpoint(self, best: bool) -> None:
         if not self.first:
             return
-        if best:  # before the checkpoint that counts it
+        if best:  # before the checkpoint, which counts these weights as the best
             self.save_weights("best")
         state = self.trainer.state_dict() | {"begun_with": self.begun_with}
         if best:
@@ -166,7 +169,7 @@ class Keeper:
             self._logs.close()
 
     def finish(self) -> Path:
-        """Write the last weights and the curve; return the folder of the best weights, or else that of the last."""
+        """Write the last weights and the curve; return the folder of the best weights, or else of the last weights."""
         if self.first:
             self.save_weights("last")
             try:

@@ -31,7 +31,7 @@ class CsvTable:
     Parameters
     ----------
     path
-        The file. Existing rows stay if their `step` is at most `step`, since a continued run makes the others again.
+        The file. Existing rows stay if their `step` is at most `step`, since a continued run writes later rows again.
 
     Raises
     ------
@@ -56,7 +56,7 @@ class CsvTable:
         Raises
         ------
         OSError
-            There is no space, or no permission; the file is then as before.
+            There is no space or no permission; the file then stays unchanged.
         """
         header = {} if self._columns else {name: name for name in row}
         self._columns = self._columns or list(row)
@@ -86,7 +86,7 @@ def read_rows(path: Path) -> list[Numbers]:
     text = path.read_bytes().decode("utf-8", "replace")
     lines = text.splitlines(keepends=True)
     if lines and not lines[-1].endswith("\n"):
-        lines.pop()  # a number in it may have been cut too
+        lines.pop()  # a number in the last line may be truncated
     names = next(csv.reader(lines[:1]), [])
     if not lines:
         return []
@@ -111,7 +111,7 @@ def read_rows(path: Path) -> list[Numbers]:
 def _number(text: str) -> float | int:
     if not text:
         return math.nan
-    if not text.isascii() or "_" in text:  # float() takes more than was ever written
+    if not text.isascii() or "_" in text:  # float() accepts texts that no run writes, such as "1_0"
         raise ValueError
     return int(text) if text.isdigit() else float(text)
 
@@ -137,9 +137,9 @@ class Logs:
         self._said = float("-inf")
 
     def trained(self, row: Numbers, line: str) -> None:
-        """Log a row of training, and show a line: on a terminal, in place of the last one.
+        """Log a row of training, and show a line.
 
-        Elsewhere, twice a minute.
+        On a terminal, the line replaces the last one. Elsewhere, at most two lines a minute are shown.
         """
         self.training.add(row)
         self._boards.add("training", row)

@@ -1,8 +1,8 @@
-"""The loop that trains every method: it takes batches, makes steps, and now and then logs, validates and saves.
+"""The loop that trains every method: it takes batches, makes steps, and regularly logs, validates and saves.
 
 `Trainer` holds the state that a step changes, and `train` is the loop. The random numbers of a step follow from the
-seed, the step and the process, and the batches follow from what was consumed. A run that continues from a checkpoint
-therefore computes what it would have computed without the stop.
+seed, the step and the process, and the batches follow from the number of consumed samples. A run that continues from a
+checkpoint therefore computes the same numbers as a run without a stop.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ _KINDS: dict[str, Any] = {
 
 
 class Diverged(SshbenchError):
-    """The loss is not a number any more, or is far above its first value."""
+    """The loss is not finite, or is far above its first value."""
 
 
 class StoppedWaiting(SshbenchError):
-    """The run is to end while it waits for data."""
+    """The run was asked to end while it waited for data."""
 
 
 class Trainer:
@@ -53,7 +53,7 @@ class Trainer:
         self._layout = torch.channels_last if recipe.loop.channels_last else torch.contiguous_format
         self.modules.to(world.device)
         for parameter in self.modules.parameters():
-            if parameter.ndim == 4:  # the layout is one of images; torch refuses it for other tensors
+            if parameter.ndim == 4:  # torch refuses channels_last for other tensors
                 parameter.data = parameter.data.contiguous(memory_format=self._layout)
         self.modules.train()
         world.share(self.modules)
@@ -73,7 +73,7 @@ class Trainer:
         """The number of finished epochs, plus the finished part of this one."""
         sampler = self.batches.sampler
         step = sampler.batch_size * sampler.world_size
-        return sampler.epoch + min(1.0, sampler.consumed / (sampler.count // step * step))  # the rest is dropped
+        return sampler.epoch + min(1.0, sampler.consumed / (sampler.count // step * step))  # the remainder is dropped
 
     @property
     def progress(self) -> float:
@@ -111,7 +111,7 @@ class Trainer:
                 with self.autocast():
                     terms = phase.terms(batch)
                     loss = torch.stack([recipe.loss[name] * term for name, term in self._known(terms)]).sum()
-                # Only this phase's parameters get gradients, whatever else the loss went through.
+                # Only this phase's parameters get gradients, even if other modules contribute to the loss.
                 (loss / len(parts)).backward(inputs=phase.parameters)  # type: ignore[no-untyped-call]
                 for name, value in [("", loss), *terms.items()]:
                     name = f"loss/{phase.name}.{name}".rstrip(".")
@@ -142,12 +142,12 @@ class Trainer:
         return torch.autocast(self.world.device.type, torch.bfloat16, enabled=enabled)
 
     def check(self, losses: Numbers) -> None:
-        """Stop a run whose loss shows that it is lost.
+        """Refuse losses that show that the run has diverged.
 
         Raises
         ------
         Diverged
-            The loss is not finite, or too far above the first one.
+            The loss is not finite, or is too far above the first loss.
         """
         for phase in self.objective.phases:
             loss = losses[f"loss/{phase.name}"]
@@ -158,7 +158,7 @@ class Trainer:
                 raise Diverged(f"the loss of {phase.name} has gone from {first:.4g} to {loss:.4g} at step {self.step}")
 
     def state_dict(self) -> dict[str, Any]:
-        """Return everything that a checkpoint keeps."""
+        """Return the state that a checkpoint stores."""
         return {
             "recipe": self.recipe.to_toml(),
             "step": self.step,
@@ -226,16 +226,16 @@ def train(
     log
         Receives a row with the means of the last steps.
     validate
-        Returns a measurement, of which more is better; None if nothing is measured.
+        Returns a measurement, of which higher values are better; None if nothing is measured.
     checkpoint
-        Saves the state of `trainer`; with True, as the best so far. It is never called with weights of a diverged loss.
+        Saves the state of `trainer`; with True, as the best so far. It is never called after the loss has diverged.
 
     Raises
     ------
     Diverged
-        The loss is not a number any more, or is far above its first value.
+        The loss is not finite, or is far above its first value.
     WorkersError
-        No more data come. A single process has saved its state; several processes have not.
+        The data workers deliver no more data. A single process has saved its state; several processes have not.
     """
     recipe, world = trainer.recipe, trainer.world
     validating, saving = Due(recipe.validation.every, trainer), Due(recipe.loop.checkpoint, trainer)
@@ -278,9 +278,9 @@ def train(
             with meter.waiting():
                 batches = next(parts)
         except (StoppedWaiting, WorkersError) as error:
-            if world.size > 1:  # the others wait for this process, which cannot ask them any more
+            if world.size > 1:  # the other processes wait for this one, so all of them cannot agree on a checkpoint
                 raise
-            sampler.epoch, sampler.consumed = place  # parts of a step that is not made come again
+            sampler.epoch, sampler.consumed = place  # the next run repeats the parts of this unfinished step
             if isinstance(error, WorkersError):
                 settle()
                 checkpoint(False)
@@ -291,7 +291,7 @@ def train(
 
 
 class Due:
-    """Tells when something is to be done again, after a number of steps or a time; never twice at one step."""
+    """Tells when a task is due again, after a number of steps or a time; never twice at one step."""
 
     def __init__(self, every: Interval, trainer: Trainer) -> None:
         self._steps = int(every) if str(every).strip().isdigit() else 0

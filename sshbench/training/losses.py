@@ -33,7 +33,8 @@ def distance(a: Tensor, b: Tensor, kind: Distance = "squared", mask: Tensor | No
 def harmonization(
     result: Tensor, content_beta: Tensor, kind: Distance = "squared", mask: Tensor | None = None
 ) -> Tensor:
-    """Return L_harm (equation 4), a scalar: the content under alpha, translated to beta, equals the content under beta.
+    """Return L_harm (equation 4), a scalar: the distance of `result`, the content under alpha translated to beta, to
+    the content under beta.
 
     The images are `[N, 3, H, W]`, -1..1; the mask is that of `distance`.
     """
@@ -43,7 +44,8 @@ def harmonization(
 def reconstruction(
     result: Tensor, content_alpha: Tensor, kind: Distance = "squared", mask: Tensor | None = None
 ) -> Tensor:
-    """Return L_recon (equation 5), a scalar: the content, translated to its own appearance alpha, does not change.
+    """Return L_recon (equation 5), a scalar: the distance of `result`, the content under alpha translated to its own
+    appearance alpha, to the content under alpha.
 
     The images are `[N, 3, H, W]`, -1..1; the mask is that of `distance`.
     """
@@ -51,12 +53,16 @@ def reconstruction(
 
 
 def content_disentanglement(content_alpha: Tensor, content_beta: Tensor, kind: Distance = "squared") -> Tensor:
-    """Return the first term of L_dis (equation 6): content features `[N, c, h, w]` do not depend on the appearance."""
+    """Return the first term of L_dis (equation 6), a scalar: the distance of the content features `[N, c, h, w]` of one
+    content under alpha and under beta.
+    """
     return distance(content_alpha, content_beta, kind)
 
 
 def reference_disentanglement(content_style: Tensor, reference_style: Tensor, kind: Distance = "squared") -> Tensor:
-    """Return the second term of L_dis (equation 6): two crops under alpha have the same appearance `[N, c, 1, 1]`."""
+    """Return the second term of L_dis (equation 6), a scalar: the distance of the appearances `[N, c, 1, 1]` of two
+    crops under alpha.
+    """
     return distance(content_style, reference_style, kind)
 
 

@@ -1,4 +1,4 @@
-"""Options of training data beside those of triplets: those of iHarmony4's pairs, and the shares of scenes."""
+"""Options of training data besides those of triplets: the options of iHarmony4's pairs, and the shares of scenes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class PairOptions(Options):
 
 @dataclass(frozen=True, config=CONFIG)
 class PairSettings(PairOptions):
-    """What to make of each line of the list."""
+    """The settings that turn each line of the list into a sample."""
 
     crop: int = 256
     """The side of the images, in pixels."""
@@ -35,7 +35,7 @@ class PairSettings(PairOptions):
     """Another seed gives other windows and mirrored images."""
 
     def check(self) -> None:
-        """Refuse crops that are no images."""
+        """Refuse crops outside of 8 to 4096 pixels."""
         if not 8 <= self.crop <= 4096:
             raise ValueError(f"the crop is 8 to 4096 pixels, not {self.crop}")
         super().check()
@@ -46,7 +46,7 @@ class PairSettings(PairOptions):
 
     @classmethod
     def from_json(cls, text: str) -> PairSettings:
-        """Read the settings that `to_json` wrote; raise SettingsError for other text."""
+        """Return the settings that `to_json` wrote; raise SettingsError for other text."""
         try:
             return cls(**json.loads(text))
         except (TypeError, ValueError) as error:
@@ -64,8 +64,7 @@ class Shares(Options):
     objects: Share = 0.0
     """Among composites, the share whose foreground comes from a photograph with a mask, if some have masks. Most
         photographs have no mask, and their foregrounds are generated shapes, which resemble their surroundings more
-        than
-        objects do.
+        than objects do.
     """
     cropped: Share = 0.0
     """Among composites, the share that shows a part of a photograph, whose edge may cut the foreground."""
@@ -89,7 +88,7 @@ class Shares(Options):
     """Among all samples, the share whose foreground and background have one look, so that nothing should change."""
 
     def check(self) -> None:
-        """Refuse shares that together are more than the whole."""
+        """Refuse shares whose sum exceeds 1."""
         if self.own + self.cross > 1:
             raise ValueError("the shares of scenes are 0 to 1, and own and cross together no more than 1")
         if self.graded + self.transferred + self.stepped > 1:
@@ -97,5 +96,5 @@ class Shares(Options):
         super().check()
 
     def any(self) -> bool:
-        """Whether there is anything but triplets with two whole looks."""
+        """Return whether any share is above 0; otherwise, all samples are triplets with two whole looks."""
         return any(getattr(self, field.name) for field in fields(Shares))

@@ -1,7 +1,7 @@
 """`Pairs`: iHarmony4's training list, or any list in its layout, as composite, real image and mask.
 
-The whole image is resized to the crop, which makes it square, as DoveNet's authors do; or a random part of it is. The
-random choices are a function of (seed, id, epoch), so a run resumes exactly and workers change nothing.
+As DoveNet's authors do, the whole image, or a random part of it, is resized to the square crop. The random choices are
+a function of (seed, id, epoch), so a run resumes exactly, and the number of workers changes nothing.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Pairs:
 
 
 def holds_iharmony4(place: str) -> bool:
-    """Return whether a folder has a list or a subset of iHarmony4."""
+    """Return whether a folder contains a list or a subset of iHarmony4."""
     root = Path(place)
     return any((root / f"IHD_{part}.txt").is_file() for part in ("train", "test")) or any(
         (root / name / "composite_images").is_dir() for name in SUBSETS

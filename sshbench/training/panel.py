@@ -31,10 +31,10 @@ from sshbench.triplets.sources import open_source
 
 FAMILIES = ("looks", "grades", "transfers", "ladders")
 
-_SEED = 0  # of the panel, whatever the seed of the training
-_EPOCH = 1_000_000  # draws that no training comes to
-_BELOW = 100.0  # decibels that a family below untouched costs, so that such weights are never the best
-_CEILING = 60.0  # decibels of a foreground that is right to the last code
+_SEED = 0  # does not depend on the seed of the training, so that runs compare
+_EPOCH = 1_000_000  # no training reaches the draws of this epoch
+_BELOW = 100.0  # penalty in decibels for a family below untouched composites; such weights are never the best
+_CEILING = 60.0  # decibels of a foreground without any error, whose PSNR is infinite
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,14 +90,15 @@ def open_panel(source: str, luts: Places | None, settings: Settings, *, images: 
 def validate_panel(
     objective: Predicts, panel: Panel, *, batch_size: int = 32, device: torch.device | str = "cpu"
 ) -> dict[str, float]:
-    """Measure an objective on the panel; its modules must be in evaluation mode.
+    """Return the measurement of an objective on the panel; its modules must be in evaluation mode.
 
     Returns
     -------
     dict
-        `psnr`, the PSNR of foregrounds in dB; `dc_psnr`, that of untouched ones; and `gain`, their difference for each
-        image; all of them means over the images of all families with 95% intervals (`_low`, `_high`). Also
-        `gain_FAMILY` for each family, `worst`, the smallest of these, and `images`.
+        `psnr`, the PSNR of the predicted foregrounds in dB; `dc_psnr`, the PSNR of the untouched foregrounds in dB; and
+        `gain`, the difference of the two for each image. All three are means over the images of all families, with 95%
+        intervals (`_low`, `_high`). Also `gain_FAMILY` for each family; `worst`, the smallest gain of a family; and
+        `images`, the number of images.
     """
     gains: dict[str, list[float]] = {}
     scores: dict[str, list[float]] = {"psnr": [], "dc_psnr": [], "gain": []}
@@ -123,17 +124,20 @@ def validate_panel(
 
 
 def standing(scores: dict[str, float]) -> float:
-    """Return the number by which the best weights are chosen: the mean gain, or a very low number if a family loses."""
+    """Return the number that decides which weights are the best: the mean gain in dB.
+
+    If a family is below untouched composites, the number is very low.
+    """
     return scores["gain"] - (_BELOW if scores["worst"] < 0 else 0.0)
 
 
 def foreground_psnr(image: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """PSNR `[B]` in decibels, 60 at most, where the mask is at least half.
+    """Return the PSNR `[B]` in decibels, at most 60, of the pixels whose mask is at least 0.5.
 
     Parameters
     ----------
     image, target
-        `[B, 3, H, W]`, 0..1, which are rounded to 8 bits.
+        `[B, 3, H, W]`, 0..1; both are rounded to 8 bits.
     mask
         `[B, 1, H, W]`, 0..1.
     """

@@ -71,8 +71,8 @@ def _steps_or_duration(value: Any) -> Any:
     return value
 
 
-_MOST_BYTES = 1 << 20  # of a file
-_MOST = 2**31 - 1  # of anything that is counted: what is above is a slip of the pen
+_MOST_BYTES = 1 << 20  # largest file of a recipe that is read
+_MOST = 2**31 - 1  # upper limit of all counts; a larger number is a typing error
 
 Count = Annotated[int, Field(ge=1, le=_MOST)]
 
@@ -121,7 +121,7 @@ def _options(data: Data, kind: type[Options]) -> dict[str, Any]:
 
 
 class Optimizer(_Section):
-    """Adam, with decoupled weight decay if that is not 0; each phase of the objective has its own."""
+    """Adam, with decoupled weight decay if `weight_decay` is not 0; each phase of the objective has its own Adam."""
 
     lr: float = Field(default=2e-4, gt=0)
     betas: tuple[Beta, Beta] = (0.9, 0.999)
@@ -133,7 +133,7 @@ class Schedule(_Section):
     """The length of a run, in one of three units, and the course of the learning rate.
 
     The rate rises from 0 over the first `warmup` of the run, and falls linearly to 0 over its last `decay`. At each of
-    `drops` it is divided by ten. All of these are parts of the run, 0..1.
+    `drops`, the rate is divided by ten. `warmup`, `decay` and `drops` are parts of the run, 0..1.
     """
 
     epochs: float | None = Field(default=None, gt=0)
@@ -152,7 +152,7 @@ class Schedule(_Section):
         return self
 
     def factor(self, progress: float) -> float:
-        """Return the factor of the learning rate after the part `progress` (0..1) of the run."""
+        """Return the factor of the learning rate, 0..1, after the part `progress` (0..1) of the run."""
         rising = progress / self.warmup if self.warmup else 1.0
         falling = (1 - progress) / self.decay if self.decay else 1.0
         dropped: float = 0.1 ** sum(progress >= drop for drop in self.drops)
@@ -160,7 +160,7 @@ class Schedule(_Section):
 
 
 class Loop(_Section):
-    """How the steps are computed; only seed, precision, accumulate and ema change the weights."""
+    """The computation of the steps; only seed, precision, accumulate and ema change the resulting weights."""
 
     seed: int = Field(default=0, ge=0, lt=2**64)
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -205,10 +205,10 @@ class Validation(_Section):
 
 
 class Recipe(_Section):
-    """A training run: all that fixes it except the photographs and the looks.
+    """All settings of a training run, except the photographs and the looks.
 
-    `loss` gives each term of the objective its weight, and 0 switches a term off. The same section of a file may say
-    `distance`, which SSH's terms take: `"squared"` as the paper prints them, or `"absolute"`.
+    `loss` gives each term of the objective its weight; 0 switches a term off. The same section of a file may contain
+    `distance`, the distance of SSH's terms: `"squared"`, as in the paper, or `"absolute"`.
 
     Examples
     --------
@@ -231,7 +231,7 @@ class Recipe(_Section):
     @model_validator(mode="before")
     @classmethod
     def _distance_apart(cls, values: Any) -> Any:
-        """Take `distance` out of the section loss, whose other keys are terms."""
+        """Move `distance` out of the section `loss`, whose other keys are terms."""
         if isinstance(values, dict) and isinstance(values.get("loss"), dict) and "distance" in values["loss"]:
             terms = dict(values["loss"])
             return values | {"distance": terms.pop("distance"), "loss": terms}
@@ -243,7 +243,7 @@ class Recipe(_Section):
 
     @property
     def input_size(self) -> int:
-        """The side of the network's input, for which the weights are meant: few networks work as well at another size.
+        """The side of the network's input in pixels, for which the weights are made; other sizes work less well.
 
         It is the side of the images that the network is measured on, unless the section `network` has a `side` to which
         these are resized.
@@ -251,7 +251,7 @@ class Recipe(_Section):
         return int(self.network.get("side") or self.validation.crop or self.data.crop)
 
     def differences(self, other: Recipe) -> list[str]:
-        """Return where `other` differs, each as `section.key: this value, not that one`."""
+        """Return the differences to `other`, each as `section.key: this value, not that one`."""
         return differences(self.model_dump(), other.model_dump())
 
     def to_toml(self) -> str:
@@ -270,12 +270,12 @@ def read_recipe(where: str | Path, changes: Sequence[str] = (), *, method: str |
     Parameters
     ----------
     where
-        A TOML file; or, with `method`, the name of one in `baselines/<method>/`: `paper` for `recipe.toml`, and
-        `small` for `recipe-small.toml`, as for any other.
+        A TOML file; or, with `method`, the name of a recipe in `baselines/<method>/`: `paper` stands for `recipe.toml`,
+        and any other name, such as `small`, for `recipe-small.toml`.
     changes
-        Each `section.key=value`, the value as in TOML or a bare word: `loss.recon=0`, `schedule.budget=30m`.
+        Texts `section.key=value`, with the value as in TOML or as a bare word: `loss.recon=0`, `schedule.budget=30m`.
     method
-        Whose recipe it is to be.
+        The method of the recipe.
 
     Returns
     -------
@@ -285,8 +285,8 @@ def read_recipe(where: str | Path, changes: Sequence[str] = (), *, method: str |
     Raises
     ------
     RecipeError
-        There is no such file, it is no TOML, names or values are not a recipe's, or it names a file of code that was
-        not named by `method`.
+        There is no such file, the file is not TOML, it has names or values that a recipe cannot have, or it names a
+        file of code other than `method`.
 
     Examples
     --------
@@ -341,7 +341,7 @@ def _apply(values: dict[str, Any], change: str) -> None:
 
 
 def as_toml(value: Any) -> str:
-    """Write a value as TOML does."""
+    """Return a value as TOML text."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):

@@ -49,13 +49,13 @@ class Outcome:
     folder
         The folder of the run.
     step, samples, seconds
-        How far the run has come, over all calls.
+        The steps, samples and seconds of the run, over all calls.
     weights
-        The folder of the best weights by validation, or else of the last ones.
+        The folder of the best weights by validation, or else of the last weights.
     scores
-        What the last validation of this call measured, as `sshbench.training.validation.validate` names it.
+        The measurements of the last validation of this call, named as by `sshbench.training.validation.validate`.
     signal
-        The signal that this process was interrupted by; None where it was not.
+        The number of the signal that interrupted this process; None if no signal did.
 
     Examples
     --------
@@ -94,12 +94,12 @@ def run(
     quiet: bool = False,
     make: Callable[[Recipe], Objective] | None = None,
 ) -> Outcome:
-    """Train.
+    """Begin or continue a training run, and return its outcome.
 
     Parameters
     ----------
     source, luts
-        As for `sshbench.training.data.open_training`; the held-out tenth of both is only measured on.
+        As for `sshbench.training.data.open_training`; the held-out tenth of both serves only for measurements.
     out
         The folder of the run.
     time_limit
@@ -109,11 +109,11 @@ def run(
     overwrite
         Whether to remove the run in `out` first.
     init_from
-        The weights to begin with, as `sshbench evaluate --weights` takes them; a run that continues has its own.
+        The weights to begin with, as `sshbench evaluate --weights` takes them. A run that continues ignores them.
     masks, max_pixels
         As for `sshbench.triplets.sources.open_source`.
     measure_on
-        A store or photographs whose held-out part is measured on in place of the source's.
+        A store or photographs whose held-out part serves for the measurements instead of the source's.
     make
         The function that makes the objective; by default the one that `find_objective` finds for the recipe's method.
 
@@ -152,7 +152,7 @@ def run(
         keeper = Keeper(trainer, folder, described(dataset), held_out, begun_with, quiet)
         if state is not None:
             restore(trainer, state, folder)
-        if here.first and overwrite:  # not before all that was asked for has proved usable
+        if here.first and overwrite:  # only now, after all arguments have proved usable
             _remove_run(folder)
         keeper.begin(state)
 
@@ -196,7 +196,7 @@ def _alone(folder: Path) -> Iterator[None]:
             yield
     finally:
         with suppress(OSError):
-            folder.rmdir()  # which leaves a folder that holds anything
+            folder.rmdir()  # fails for a folder that is not empty
 
 
 def _check(folder: Path, resume: bool, overwrite: bool) -> None:
@@ -228,7 +228,7 @@ def _batches(recipe: Recipe, dataset: Training, here: World, workers: int) -> Tr
 
 
 def _begin_with(objective: Objective, method: str, where: str) -> dict[str, Any]:
-    """Fill the network with given weights, and return what a card says about them."""
+    """Load given weights into the network, and return the facts about them for the card of the new weights."""
     found = load_weights(method, where)
     given, (state, _) = found.state, objective.weights()
     new = tuple(getattr(objective, "begins_without", ()))

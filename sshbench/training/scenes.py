@@ -30,12 +30,12 @@ from sshbench.triplets.source import SkippedImage
 
 Pixels = NDArray[np.uint8]
 
-_SHAPES = 512  # generated masks that recur
-_LOOKS_AT = 8  # photographs, to find one with a mask
+_SHAPES = 512  # number of generated masks
+_LOOKS_AT = 8  # photographs that are tried in the search for one with a mask
 _NEAR = (1.2, 3.0)
-_AROUND = (1.5, 3.0)  # times as wide and high as the foreground: what is shown of its place
-_LEAST = 0.005  # part of a photograph that a mask covers
-_COLOURS = 1024  # pixels that statistics of a transfer are taken from
+_AROUND = (1.5, 3.0)  # width and height of a shown place, relative to the foreground
+_LEAST = 0.005  # smallest part of a photograph that a mask covers
+_COLOURS = 1024  # pixels from which the statistics of a transfer are taken
 _TRANSFERRED = (0.5, 1.0)  # strengths of a transfer
 
 
@@ -47,7 +47,7 @@ class Scene(NamedTuple):
     content, reference
         The foreground and the background.
     content_mask, reference_mask
-        The pixels that count; in the background, those that the foreground does not hide.
+        The pixels that count; in the background, only pixels that the foreground does not hide.
     front, back
         The foreground in its place, and its surroundings; the same image for a composite of a photograph with itself.
     placed_mask, near_mask
@@ -95,7 +95,7 @@ class Scenes:
 
     @property
     def description(self) -> dict[str, Any]:
-        """Plain values for the card of the weights."""
+        """Return a description in plain values, for the card of the weights."""
         shares = {name: share for name, share in asdict(self.shares).items() if share}
         return {
             "source": dict(self.triplets.source.description),
@@ -128,7 +128,7 @@ class Scenes:
         return {name: np.ascontiguousarray(value) for name, value in (images | masks).items()} | said
 
     def _look(self, recipe: Recipe, rng: np.random.Generator, which: int, scene: Scene) -> Table:
-        """Return the LUT of a side, alpha (0) or beta (1)."""
+        """Return the LUT of the look alpha (`which` 0) or beta (1)."""
         shares, family = self.shares, rng.random()
         strength = float(rng.random()) if rng.random() < shares.jitter else 1.0
         if family < shares.graded:
@@ -202,14 +202,14 @@ class Scenes:
             if self.shares.near and rng.random() < self.shares.near:
                 around = _grown(box, float(np.exp(rng.uniform(*np.log(_NEAR)))), around)
             outside = _resized(mask, around, crop) < 6
-            if outside.mean() <= 0.02:  # the background would show the foreground as it should be
+            if outside.mean() <= 0.02:  # the reference would show almost nothing but the foreground
                 return None
             reference = resize_box(background, _scaled(around, mask.shape, background.shape), crop)
             place = _grown(box, times, _whole(mask))
             front = back = resize_box(photo, _scaled(place, mask.shape, photo.shape), crop)
             placed_mask = _resized(mask, place, crop)
         else:
-            # Another photograph, as its own would show the foreground as it should be.
+            # The background comes from another photograph: the own one would show the foreground in its right colours.
             others = max(len(source) - 1, 1)
             background = source.read((row + 1 + int(rng.integers(others))) % len(source), side)
             outside = np.ones((crop, crop), bool)
@@ -226,7 +226,10 @@ class Scenes:
         return Scene(content, reference, content_mask, outside * np.uint8(255), front, back, placed_mask, near_mask)
 
     def _object(self, rng: np.random.Generator, row: int) -> tuple[int, Pixels | None]:
-        """Return a photograph and its mask: `row` if it has a mask, or else the first of some random ones that has."""
+        """Return the number of a photograph and its mask; None for the mask if no tried photograph has one.
+
+        The photograph is `row` if it has a mask, or else the first of some random photographs that has a mask.
+        """
         source, side = self.triplets.source, self.settings.short_side
         for candidate in (row, *rng.integers(len(source), size=_LOOKS_AT)):
             mask = source.read_mask(int(candidate), side)
@@ -286,7 +289,7 @@ def _shape(seed: int, area: tuple[float, float]) -> Pixels:
 
 
 def _part(rng: np.random.Generator, photo: Pixels, mask: Pixels) -> tuple[Pixels, Pixels]:
-    """Return the same part of photograph and mask, 70 to 90% of the short side, like crops of `generate-triplets`."""
+    """Return the same random part of photograph and mask, 70 to 90% of the short side, as `generate-triplets` crops."""
     share, *corner = rng.uniform((0.7, 0.0, 0.0), (0.9, 1.0, 1.0))
     parts = []
     for image in (photo, mask):
@@ -309,7 +312,7 @@ def _grown(box: Box, times: float, limits: Box) -> Box:
 
 
 def _scaled(box: Box, here: tuple[int, ...], there: tuple[int, ...]) -> Box:
-    """Return a box of an image of one shape as a box of another, without rounding errors beyond the border."""
+    """Return a box of an image of shape `here` as a box of an image of shape `there`, clipped to the border."""
     down, across = there[0] / here[0], there[1] / here[1]
     left, top, right, bottom = box
     return left * across, top * down, min(right * across, float(there[1])), min(bottom * down, float(there[0]))

@@ -53,7 +53,7 @@ class _StoredRecipes(TripletDataset):
         assert stored.source is not None
         super().__init__(stored.source, stored.bank, stored.settings)
         self._stored, self._rows = copy(stored), rows
-        self._stored.bank = None  # this object has it, and knows how to pickle it
+        self._stored.bank = None  # this object holds the bank and pickles it more cheaply
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -87,7 +87,7 @@ def rows_of(stored: StoredTriplets, part: Part) -> list[int]:
     if part == "all" or (run.source.get("part") == run.lut_part == part):
         return list(range(len(stored)))
     names = ["row"]
-    if run.settings.appearance in ("lut", "grades"):  # the rungs of ladders are in all parts
+    if run.settings.appearance in ("lut", "grades"):  # looks of ladders belong to all parts
         looked = run.settings.kind == "triplets" or run.settings.background == "look"
         names += ["alpha", "beta"] if looked else ["alpha"]
     looks = [name for name, _ in run.luts]
@@ -109,7 +109,7 @@ def check_store(stored: StoredTriplets, settings: Settings) -> None:
     Raises
     ------
     SshbenchError
-        It was made with other settings, or holds pixels without `reference_alpha`.
+        The store was made with other settings, or holds pixels without `reference_alpha`.
     """
     if settings.kind == "triplets" and stored.run.store == "pixels" and stored.run.views != 4:
         raise SshbenchError(

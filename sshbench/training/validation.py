@@ -1,4 +1,4 @@
-"""Measure a network on photographs and looks that training never sees, beside the result of doing nothing.
+"""Measure a network on photographs and looks that training never sees, and compare it with the untouched inputs.
 
 The set contains every look of the held-out part (if it has as many images), and every pair of looks and crops is a
 function of the seed, so that numbers of different runs and steps compare.
@@ -32,7 +32,7 @@ from sshbench.triplets.sources import open_source
 from sshbench.triplets.store import load_triplets
 
 Batch = dict[str, Any]
-_SEED = 0x5E1D  # of the crops and pairs, whatever the seed of the training
+_SEED = 0x5E1D  # does not depend on the seed of the training, so that runs compare
 
 
 class Predicts(Protocol):
@@ -52,7 +52,7 @@ class HeldOut:
     kind
         `"triplets"` or `"composites"`.
     description
-        Words on the photographs and looks, and whether training saw them.
+        A text about the photographs and looks that also says whether training saw them.
     """
 
     images: dict[str, Tensor]
@@ -82,7 +82,7 @@ def open_held_out(
     Parameters
     ----------
     images
-        The number of images; fewer if a store or a list of composites has fewer.
+        The number of images. The set has fewer if the store or the list of composites has fewer.
     crop
         The side of the images; by default that of `settings`. The scale changes with it.
 
@@ -124,7 +124,7 @@ def validate(
     device: torch.device | str = "cpu",
     with_lpips: bool = False,
 ) -> dict[str, float]:
-    """Measure an objective on a held-out set; its modules must be in evaluation mode.
+    """Return the measurement of an objective on a held-out set; its modules must be in evaluation mode.
 
     Returns
     -------
@@ -161,7 +161,7 @@ def validate(
 
 @contextmanager
 def evaluating(modules: torch.nn.Module) -> Iterator[None]:
-    """Put modules into evaluation mode within a block, and restore their own modes afterwards."""
+    """Switch modules to evaluation mode for the time of a block, and restore their own modes afterwards."""
     modes = [(module, module.training) for module in modules.modules()]
     modules.eval()
     try:
@@ -172,7 +172,7 @@ def evaluating(modules: torch.nn.Module) -> Iterator[None]:
 
 
 def _codes(image: Tensor) -> Tensor:
-    """Return values over 0..1 as whole numbers 0..255."""
+    """Return values over 0..1, of any shape, as whole numbers 0..255."""
     return (image.float().clamp(0, 1) * 255).round()
 
 
@@ -193,11 +193,11 @@ def _rendered(source: str, luts: Places | None, settings: Settings, images: int,
         said += f", {len(bank)} {looks}"
     dataset = TripletDataset(photographs, bank, settings)
     samples: list[Sample] = []
-    for k in range(images + len(photographs)):  # so many may be unusable
+    for k in range(images + len(photographs)):  # some photographs may be unusable
         if len(samples) == images:
             break
         recipe = dataset.recipe(k % len(photographs), epoch=k // len(photographs))
-        if bank is not None:  # each look in turn, each time with another one
+        if bank is not None:  # each look occurs in turn, with a different partner each time
             turn, alpha = divmod(k, len(bank))
             recipe = replace(recipe, alpha=alpha, beta=(alpha + 1 + turn % (len(bank) - 1)) % len(bank))
         try:

@@ -40,17 +40,17 @@ class ObjectiveError(SshbenchError):
 
 @dataclass
 class Phase:
-    """A part of a step with an optimizer of its own.
+    """A part of a step with its own optimizer.
 
     Attributes
     ----------
     name
-        Prefix of its columns in the log.
+        The prefix of the phase's columns in the log.
     parameters
-        What it trains. Only these get gradients from its loss.
+        The parameters that the phase trains. Only these parameters get gradients from its loss.
     terms
-        Terms of the loss of a batch, each a scalar and a mean over the samples. The loss is their sum weighted by
-        `recipe.loss`; a term whose weight is 0 should be left out, so that it costs nothing.
+        A function from a batch to the terms of the loss, each a scalar and a mean over the samples. The loss is the sum
+        of the terms, weighted by `recipe.loss`. The function should leave out a term of weight 0 to save its cost.
 
     Examples
     --------
@@ -69,7 +69,7 @@ class Phase:
 
 
 class Objective(Protocol):
-    """The interface of what the loop trains.
+    """The interface between the loop and the networks and losses of a method.
 
     A batch is a dict of tensors on the device. Triplets have `content_alpha`, `content_beta`, `reference_alpha` and
     `reference_beta` `[B, 3, c, c]`, -1..1. Composites have `composite` and `real` `[B, 3, c, c]`, -1..1, and `mask`
@@ -101,11 +101,14 @@ class Objective(Protocol):
     """The phases of a step, in order."""
 
     def predict(self, batch: Batch) -> Tensor | None:
-        """Return the harmonized content or composite for validation, `[B, 3, c, c]` in 0..1; None if there is none."""
+        """Return the harmonized content or composite for validation, `[B, 3, c, c]` over 0..1.
+
+        None if the objective predicts no image.
+        """
         ...
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return the weights to ship: the network's state (its own tensors, not copies) and its arguments."""
+        """Return the weights to save: the network's state (its own tensors, not copies) and its arguments."""
         ...
 
 

@@ -33,14 +33,14 @@ def stacked(composite: Tensor, mask: Tensor) -> Tensor:
 
 
 def unit(image: Tensor) -> Tensor:
-    """Return images over -1..1, as batches have them, as images over 0..1."""
+    """Return images of any shape over 0..1, as float32, from images of a batch over -1..1."""
     return image.float() / 2 + 0.5
 
 
 def mask_normalised(made: Tensor, real: Tensor, mask: Tensor, least_area: float) -> Tensor:
-    """Return the squared error over all pixels, divided by the foreground's pixels, so small foregrounds count as much.
+    """Return the squared error over all pixels divided by the area of the foreground; a scalar.
 
-    Sofiiuk et al. 2021, section 3.3. The error is a scalar.
+    A small foreground then counts as much as a large one (Sofiiuk et al. 2021, section 3.3).
 
     Parameters
     ----------
@@ -57,7 +57,10 @@ def mask_normalised(made: Tensor, real: Tensor, mask: Tensor, least_area: float)
 
 
 def blended(made: Tensor, batch: Batch) -> Tensor:
-    """Return an image `[B, 3, c, c]` over 0..1, blended into the composite by the soft mask, as it is scored."""
+    """Return images `[B, 3, c, c]` over 0..1, blended into the composites of the batch by the soft masks.
+
+    This is the image that protocols score.
+    """
     composite, mask = batch["composite"].float() / 2 + 0.5, batch["mask"].float()
     image: Tensor = composite * (1 - mask) + made.float() * mask
     return image.clamp(0, 1)

@@ -1,9 +1,9 @@
-"""PCT-Net's contrastive term, after Hang et al., CVPR 2022: the foreground's style is near the real one.
+"""PCT-Net's contrastive term, after Hang et al., CVPR 2022, which pulls the foreground's style to the real style.
 
 In two points the term follows the papers and not PCT-Net's code: gradients also flow from the distances to negatives,
-and negatives are normalised as all other images are. Negatives, from which the style should be far, are the composite,
-and the real foreground in the colours of other real images of the batch: mean and deviation of each channel of CIELAB
-(Reinhard et al. 2001).
+and negatives are normalised like all other images. The negatives, from which the style should be far, are the composite
+and recoloured copies of the real foreground. A copy gets the mean and deviation of another real image of the batch in
+each channel of CIELAB (Reinhard et al. 2001).
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from sshbench.metrics.perceptual import LpipsError, backbone_file
 from sshbench.networks.imagenet import normalised
 from sshbench.training.recipe import RecipeError
 
-LAYERS = 23  # of VGG-16, up to the third convolution of its fourth block and its ReLU
-NEGATIVES = 5  # the composite, and up to four in the colours of others
+LAYERS = 23  # layers of VGG-16, up to the ReLU after the third convolution of its fourth block
+NEGATIVES = 5  # the composite, and up to four recoloured copies
 
 _TO_XYZ = ((0.412453, 0.357580, 0.180423), (0.212671, 0.715160, 0.072169), (0.019334, 0.119193, 0.950227))
 _WHITE = (0.950456, 1.0, 1.088754)
 
 
 class StyleContrast:
-    """The contrastive term; VGG-16 is read when it is first needed, and is not trained.
+    """The contrastive term. VGG-16 is loaded at the first use and is not trained.
 
     Parameters
     ----------
@@ -35,9 +35,9 @@ class StyleContrast:
         self.features = _vgg16() if features is None else features
 
     def __call__(self, made: Tensor, real: Tensor, composite: Tensor, mask: Tensor) -> Tensor:
-        """Return the sum of the self-style and the consistent-style contrast, a mean over the batch.
+        """Return the sum of the self-style and the consistent-style contrast, a scalar and a mean over the batch.
 
-        All images are `[B, 3, c, c]` over 0..1, and the mask is `[B, 1, c, c]`.
+        All images are `[B, 3, c, c]` over 0..1, and the mask is `[B, 1, c, c]` over 0..1.
         """
         self.features = self.features.to(made.device)
         negatives = [composite, *(real * (1 - mask) + one * mask for one in recoloured(real, NEGATIVES - 1))]
@@ -66,11 +66,12 @@ def gram(one: Tensor, other: Tensor) -> Tensor:
 
 @torch.no_grad()
 def recoloured(images: Tensor, most: int) -> list[Tensor]:
-    """Return images `[B, 3, c, c]` over 0..1 with the mean and deviation, in CIELAB, of the next ones of the batch.
+    """Return images `[B, 3, c, c]` over 0..1 with the mean and deviation, in CIELAB, of the next images of the batch.
 
     Returns
     -------
-    Up to `most` batches, and no more than there are other images.
+    list of tensor
+        At most `most` batches, and at most B - 1.
     """
     lab = to_lab(images)
     mean, deviation = lab.mean((2, 3), keepdim=True), lab.std((2, 3), keepdim=True) + 1e-6
@@ -81,7 +82,7 @@ def recoloured(images: Tensor, most: int) -> list[Tensor]:
 
 
 def to_lab(image: Tensor) -> Tensor:
-    """Return CIELAB under D65 of sRGB-encoded images `[B, 3, h, w]` over 0..1."""
+    """Return the CIELAB values under D65, `[B, 3, h, w]`, of sRGB-encoded images `[B, 3, h, w]` over 0..1."""
     linear = torch.where(image <= 0.04045, image / 12.92, ((image.clamp_min(0) + 0.055) / 1.055) ** 2.4)
     xyz = torch.einsum("ij,bjhw->bihw", image.new_tensor(_TO_XYZ), linear) / image.new_tensor(_WHITE)[:, None, None]
     x, y, z = torch.where(xyz > 0.008856, xyz.clamp_min(1e-6) ** (1 / 3), 7.787 * xyz + 4 / 29).unbind(1)
@@ -89,7 +90,7 @@ def to_lab(image: Tensor) -> Tensor:
 
 
 def from_lab(lab: Tensor) -> Tensor:
-    """Return sRGB-encoded images, within 0..1, of CIELAB."""
+    """Return sRGB-encoded images `[B, 3, h, w]`, clamped to 0..1, of CIELAB values `[B, 3, h, w]`."""
     lightness, a, b = lab.unbind(1)
     y = (lightness + 16) / 116
     f = torch.stack([y + a / 500, y, y - b / 200], 1)

@@ -1,8 +1,8 @@
-"""The objective of DIH, that of its retraining for iHarmony4.
+"""The objective of DIH, as in its published retraining for iHarmony4.
 
-It is the mean squared error between the whole output, clipped to -1..1, and the real image, from convolutions drawn
-with a deviation of 0.01. With semantics, the cross entropy of the parsing decoder's scores is added if batches have
-label maps; otherwise both decoders are trained by the image alone, as in the published fine-tuning.
+The objective is the mean squared error between the whole output, clipped to -1..1, and the real image. Convolutions
+start with weights of deviation 0.01. With semantics, the cross entropy of the parsing decoder's scores is added if
+batches have label maps; otherwise only the image trains both decoders, as in the published fine-tuning.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sshbench.training.objectives import Batch, Phase
 from sshbench.training.objectives.network import made_with
 from sshbench.training.recipe import Recipe, RecipeError
 
-UNLABELLED = 255  # in a label map, a pixel that counts for nothing
+UNLABELLED = 255  # the cross entropy ignores pixels with this label
 
 
 class DihObjective:
@@ -43,7 +43,11 @@ class DihObjective:
         self.phases = (Phase("dih", list(self.network.parameters()), self.terms),)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the terms of the loss, each a scalar."""
+        """Return the terms of the loss, each a scalar.
+
+        The batch holds `composite` and `real` `[B, 3, c, c]` over -1..1, `mask` `[B, 1, c, c]` over 0..1 and, for the
+        term `labels`, `labels` `[B, c, c]`, whole numbers.
+        """
         image, scores = self.network(_input(batch))
         found = {"mse": F.mse_loss(image.float().clamp(-1, 1), batch["real"].flip(1))}
         if self.labels:
@@ -53,12 +57,12 @@ class DihObjective:
         return found
 
     def predict(self, batch: Batch) -> Tensor:
-        """Return the whole output of the network, `[B, 3, c, c]` in 0..1."""
+        """Return the whole output of the network, `[B, 3, c, c]` over 0..1, for the batch of `terms`."""
         image: Tensor = self.network(_input(batch)).image
         return image.float().clamp(-1, 1).flip(1) / 2 + 0.5
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return the network's state, and its form."""
+        """Return the network's state and its architecture with `form`, one of `checkpoints.dih.FORMS`."""
         return self.network.state_dict(), self.architecture
 
     def _draw(self) -> None:
@@ -71,9 +75,9 @@ class DihObjective:
 
 
 def _input(batch: Batch) -> Tensor:
-    """Return blue, green, red and mask, `[B, 4, c, c]`, -1..1. The published test also has the mask over -1..1.
+    """Return blue, green, red and mask as the network's input, `[B, 4, c, c]` over -1..1.
 
-    Its training had not.
+    The mask is over -1..1 as in the published test; the published training used another range.
     """
     return torch.cat([batch["composite"].flip(1), batch["mask"] * 2 - 1], dim=1)
 

@@ -1,9 +1,8 @@
-"""The objective of DoveNet (Cong et al.
+"""The objective of DoveNet: one phase for the discriminator and one for the generator.
 
-2020, section 4, with the numbers of the published code): two players, two phases.
-
-In each step, the discriminator learns to tell real images from generated ones, by the image as a whole and by whether
-foreground and background are of one domain. Then the generator learns to make the real image and to pass as real.
+Cong et al. 2020, section 4, with the numbers of the published code. In each step, the discriminator learns to
+distinguish real from generated images, by the whole image and by whether foreground and background belong to one
+domain. Then the generator learns to make the real image and to deceive the discriminator.
 """
 
 from __future__ import annotations
@@ -52,9 +51,9 @@ class DoveNetObjective:
         self.phases = tuple(phases)
 
     def discriminator_terms(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the hinge losses of real and generated images, and the penalty on the gradient between them.
+        """Return the hinge losses of real and generated images and the gradient penalty, each a scalar.
 
-        Scalars.
+        The batch holds `composite` and `real` `[B, 3, c, c]` over -1..1 and `mask` `[B, 1, c, c]` over 0..1.
         """
         mask, real, fake = _binary(batch["mask"]), batch["real"], self._output(batch).detach()
         found: dict[str, Tensor] = {}
@@ -67,7 +66,10 @@ class DoveNetObjective:
         return {term: value for term, value in found.items() if term in self.on}
 
     def generator_terms(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the distance to the real image, and the negated scores of the discriminator; scalars."""
+        """Return the mean absolute error and the discriminator's negated scores, each a scalar.
+
+        The batch is that of `discriminator_terms`.
+        """
         output = self._output(batch)
         found = {"l1": F.l1_loss(output.float(), batch["real"].float())}
         if self.on & {"g_whole", "g_domains"}:
@@ -76,18 +78,18 @@ class DoveNetObjective:
         return {term: value for term, value in found.items() if term in self.on}
 
     def predict(self, batch: Batch) -> Tensor:
-        """Return the composite with the network's image where the mask is, `[B, 3, c, c]` in 0..1.
+        """Return the network's image, blended into the composite by the mask, `[B, 3, c, c]` over 0..1.
 
-        The network also changes the rest of the image, which is not used.
+        The network's background is not used. The batch is that of `discriminator_terms`.
         """
         return blended(self.generator(_input(batch)) / 2 + 0.5, batch)
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return the generator's state, with the names of the authors' checkpoint."""
+        """Return the generator's state, with the names of the authors' checkpoint, and its arguments."""
         return self.generator.state_dict(), self.architecture
 
     def _output(self, batch: Batch) -> Tensor:
-        """Return the generator's image, computed once a step: both phases see the same."""
+        """Return the generator's image `[B, 3, c, c]` over -1..1, computed once a step for both phases."""
         if "output" not in batch:
             batch["output"] = self.generator(_input(batch))
         output: Tensor = batch["output"]

@@ -1,7 +1,7 @@
 """The objective of Harmonizer (Ke et al. 2022, section 3.3, with the numbers of the published code).
 
-Half of a batch are real images that the filters themselves disturb, so that the image that each filter should restore
-is known. The other half are composites, of which only the final image is known.
+One half of a batch consists of real images that the filters themselves disturb, so the image that each filter should
+restore is known. The other half consists of composites, for which only the final image is known.
 """
 
 from __future__ import annotations
@@ -38,7 +38,10 @@ class HarmonizerObjective:
         self.phases = (Phase("harmonizer", list(self.network.parameters()), self.terms),)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the terms whose weights are not 0, each a scalar, from one pass of the network."""
+        """Return the terms whose weights are not 0, each a scalar, from one pass of the network.
+
+        The batch holds `composite` and `real` `[B, 3, c, c]` over -1..1 and `mask` `[B, 1, c, c]` over 0..1.
+        """
         real, mask = unit(batch["real"]), batch["mask"].float()
         count = (len(real) + 1) // 2 if len(self.on) == 2 else len(real) * ("fine" in self.on)
         ranges = mask.new_tensor(RANGES)
@@ -54,12 +57,12 @@ class HarmonizerObjective:
         return found
 
     def predict(self, batch: Batch) -> Tensor:
-        """Return the composite after all filters, `[B, 3, c, c]` in 0..1."""
+        """Return the composite after all filters, `[B, 3, c, c]` over 0..1, for the batch of `terms`."""
         composite, mask = unit(batch["composite"]), batch["mask"].float()
         return restored(composite, mask, self._arguments(composite, mask))[-1]
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return the network's state, with the names of the authors' file."""
+        """Return the network's state, with the names of the authors' file, and its arguments."""
         return self.network.state_dict(), self.architecture
 
     def _arguments(self, image: Tensor, mask: Tensor) -> Tensor:
@@ -68,19 +71,22 @@ class HarmonizerObjective:
 
 
 def foreground_error(made: Tensor, real: Tensor, mask: Tensor) -> Tensor:
-    """Return, for images `[B, 3, c, c]` (0..1), the absolute plus ten times the squared error per foreground pixel."""
+    """Return the absolute error plus ten times the squared error per foreground pixel, `[B]`.
+
+    The images are `[B, 3, c, c]` over 0..1, and the mask is `[B, 1, c, c]` over 0..1.
+    """
     squared = (made - real).square()
     error = ((squared + 1e-6).sqrt() + 10 * squared) * mask
     return error.sum((1, 2, 3)) / (mask.sum((1, 2, 3)) + 1e-6)
 
 
 def in_turn(errors: list[Tensor]) -> Tensor:
-    """Return the dynamic loss: the error that each filter adds to that of the one before, over the sum of all.
+    """Return the dynamic loss, a scalar: the errors that the filters add, divided by the sum of all errors.
 
     Parameters
     ----------
     errors
-        `[B]` after each of `FILTERS`. A filter is not charged for the error that the one before left.
+        `[B]` after each of `FILTERS`. A filter is not charged for the error that the previous filter left.
     """
     assert len(errors) == len(FILTERS)
     added = [errors[0]]

@@ -38,16 +38,19 @@ class HdnetObjective:
         self.phases = (Phase("hdnet", list(self.network.parameters()), self.terms),)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the only term, a scalar."""
+        """Return the term `mse`, a scalar.
+
+        The batch holds `composite` and `real` `[B, 3, c, c]` over -1..1 and `mask` `[B, 1, c, c]` over 0..1.
+        """
         made, mask = self._made(batch)
         return {"mse": mask_normalised(made, batch["real"], mask, self.least_area)}
 
     def predict(self, batch: Batch) -> Tensor:
-        """Return the composite with the network's foreground blended in, `[B, 3, c, c]` in 0..1."""
+        """Return the composite with the network's foreground, `[B, 3, c, c]` over 0..1, for the batch of `terms`."""
         return blended(self._made(batch)[0] / 2 + 0.5, batch)
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return the network's state, with the names of the published code."""
+        """Return the network's state, with the names of the published code, and its arguments."""
         return self.network.state_dict(), self.architecture
 
     def _made(self, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -47,16 +47,19 @@ class FusedObjective:
         self.phases = (Phase(recipe.method, list(self.network.parameters()), self.terms),)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the only term, a scalar."""
+        """Return the term `mse`, a scalar.
+
+        The batch holds `composite` and `real` `[B, 3, c, c]` over -1..1 and `mask` `[B, 1, c, c]` over 0..1.
+        """
         real = imagenet.normalised(unit(batch["real"]))
         return {"mse": mask_normalised(self._made(batch).image, real, batch["mask"], self.least_area)}
 
     def predict(self, batch: Batch) -> Tensor:
-        """Return the whole blended image, as it is scored, `[B, 3, c, c]` in 0..1."""
+        """Return the whole blended image, which protocols score, `[B, 3, c, c]` over 0..1; batch as in `terms`."""
         return imagenet.restored(self._made(batch).image.float()).clamp(0, 1)
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return the network's state, with the names of the authors' files."""
+        """Return the network's state, with the names of the authors' files, and its arguments."""
         return self.network.state_dict(), self.architecture
 
     def _made(self, batch: Batch) -> Fused:

@@ -1,4 +1,4 @@
-"""Make the network that is trained from a recipe's section `network`."""
+"""Make the network of a training from a recipe's section `network`, and initialise its weights."""
 
 from __future__ import annotations
 

@@ -49,11 +49,14 @@ class PctNetObjective:
         self.on = {term for term in ("mse", "smooth", "contrast") if recipe.weight(term) != 0}
         self.contrast = StyleContrast() if "contrast" in self.on else None
         self.modules = nn.ModuleDict({"network": self.network})
-        trained = [p for name, p in self.network.named_parameters() if "to_rgb" not in name]  # of iSSAM's decoder
+        trained = [p for name, p in self.network.named_parameters() if "to_rgb" not in name]  # PCT-Net does not use it
         self.phases = (Phase("pct-net", trained, self.terms),)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the terms whose weights are not 0, each a scalar."""
+        """Return the terms whose weights are not 0, each a scalar.
+
+        The batch holds `composite` and `real` `[B, 3, c, c]` over -1..1 and `mask` `[B, 1, c, c]` over 0..1.
+        """
         made, maps = self._made(batch)
         real, mask = unit(batch["real"]), batch["mask"].float()
         found: dict[str, Tensor] = {}
@@ -67,15 +70,15 @@ class PctNetObjective:
         return found
 
     def predict(self, batch: Batch) -> Tensor:
-        """Return the crop, mapped by the enlarged maps, `[B, 3, c, c]` in 0..1."""
+        """Return the crop after the enlarged maps, `[B, 3, c, c]` over 0..1, for the batch of `terms`."""
         return self._made(batch)[0].clamp(0, 1)
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return the network's state, with the names of the authors' files."""
+        """Return the network's state, with the names of the authors' files, and its arguments."""
         return self.network.state_dict(), self.architecture
 
     def _made(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return images over 0..1, not clamped, and the small maps."""
+        """Return images `[B, 3, c, c]` over 0..1, not clamped, and the small maps `[B, 12, side, side]`."""
         composite, mask = unit(batch["composite"]), batch["mask"].float()
         small = torch.cat([composite, mask], 1)
         if small.shape[2] != self.side:
@@ -89,7 +92,7 @@ class PctNetObjective:
 
 
 def slope(maps: Tensor) -> Tensor:
-    """Return the mean length of Sobel's gradient of maps `[B, C, h, w]`, whose border is repeated; a scalar."""
+    """Return the mean length of the Sobel gradient of maps `[B, C, h, w]`, a scalar; borders are repeated."""
     across = maps.new_tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]) / 8
     kernels = torch.stack([across, across.T])[:, None]
     padded = F.pad(maps, (1, 1, 1, 1), mode="replicate").flatten(0, 1)[:, None]

@@ -32,15 +32,18 @@ class S2amObjective:
         self.phases = (Phase("s2am", list(self.network.parameters()), self.terms),)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the only term, a scalar."""
+        """Return the term `mse`, a scalar.
+
+        The batch holds `composite` and `real` `[B, 3, c, c]` over -1..1 and `mask` `[B, 1, c, c]` over 0..1.
+        """
         return {"mse": F.mse_loss(self._output(batch).float(), batch["real"].float() / 2 + 0.5)}
 
     def predict(self, batch: Batch) -> Tensor:
-        """Return the composite with the network's image blended in, as it is scored, `[B, 3, c, c]` in 0..1."""
+        """Return the composite with the network's foreground, `[B, 3, c, c]` over 0..1, for the batch of `terms`."""
         return blended(self._output(batch), batch)
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return the network's state, with the names of the authors' checkpoint."""
+        """Return the network's state, with the names of the authors' checkpoint, and its arguments."""
         return self.network.state_dict(), self.architecture
 
     def _output(self, batch: Batch) -> Tensor:

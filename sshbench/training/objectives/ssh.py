@@ -1,7 +1,7 @@
 """The objective of SSH (paper section 3.2, equations 2 to 7).
 
-Each step translates the content under alpha twice: to beta, by the reference under beta; and to alpha, where it already
-is, by the reference under alpha. Images that pass the same part of the network pass it together.
+Each step translates the content under alpha twice: to beta, by the reference under beta; and to alpha, its own
+appearance, by the reference under alpha. Images for the same part of the network form one batch.
 """
 
 from __future__ import annotations
@@ -46,13 +46,17 @@ class SshObjective:
         self.phases = (Phase("ssh", list(self.network.parameters()), self.terms),)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the terms that are on, each a scalar; if a batch has masks, only pixels inside them count."""
+        """Return the terms that are on, each a scalar.
+
+        The batch holds the four views of a triplet, `[B, 3, c, c]` over -1..1. If the batch has `content_mask` and
+        `reference_mask`, `[B, 1, c, c]` over 0..1, only pixels inside the masks count.
+        """
         batch, mask, kind = _seen(batch), batch.get("content_mask"), self.distance
         network, content, n = self.network, batch["content_alpha"], len(batch["content_alpha"])
         harm, recon, dis = (self.on[term] for term in ("harm", "recon", "dis"))
-        # Contents: alpha for both translations, beta to compare its features with.
+        # The translations need the content under alpha; the term `dis` also compares the features under beta.
         features, skips = network.encode_content(torch.cat([content, batch["content_beta"]]) if dis else content)
-        # Appearances: of the references, and of the content under alpha to compare that of its reference with.
+        # The translations need the references' appearances; `dis` also compares that of the content under alpha.
         images = [batch["reference_beta"]] * harm + [batch["reference_alpha"]] * (recon or dis) + [content] * dis
         styles = torch.split(network.encode_style(torch.cat(images)), n)
         found: dict[str, Tensor] = {}
@@ -68,13 +72,13 @@ class SshObjective:
         return found
 
     def predict(self, batch: Batch) -> Tensor:
-        """Return the content under alpha, translated to beta, `[B, 3, c, c]` in 0..1."""
+        """Return the content under alpha, translated to beta, `[B, 3, c, c]` over 0..1, for the batch of `terms`."""
         batch = _seen(batch)
         result: Tensor = self.network(batch["content_alpha"], batch["reference_beta"]).image
         return (result.float() / 2 + 0.5).clamp(0, 1)
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return the network's state, with the names of the authors' checkpoint."""
+        """Return the network's state, with the names of the authors' checkpoint, and its arguments."""
         return self.network.state_dict(), self.architecture
 
 

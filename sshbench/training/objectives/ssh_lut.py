@@ -53,7 +53,12 @@ class SshLutObjective:
         self.phases = (Phase("ssh-lut", trained, self.terms),)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the terms that are on, each a scalar."""
+        """Return the terms that are on, each a scalar.
+
+        The batch holds the four views of a triplet, `[B, 3, c, c]` over -1..1. It may also hold `content_mask` and
+        `reference_mask`, and `placed_alpha` and `placed_beta` with `placed_mask` and `near_mask`; the masks are
+        `[B, 1, c, c]` over 0..1.
+        """
         alpha, beta, by_alpha, by_beta = (
             batch[name] / 2 + 0.5 for name in ("content_alpha", "content_beta", "reference_alpha", "reference_beta")
         )
@@ -65,7 +70,7 @@ class SshLutObjective:
             placed = torch.cat([batch["placed_alpha"], batch["placed_beta"]]) / 2 + 0.5
             places = [placed, _twice(batch["placed_mask"]), _twice(batch["near_mask"])]
         out = self.network(content, torch.cat([by_beta, by_alpha]), *both, *places)
-        # Of large images, every second pixel in both directions is enough.
+        # For large images, a regular subset of the pixels is enough and faster.
         step = content.shape[-1] // SIDE
         one, other = (images[:, :, ::step, ::step].contiguous() for images in (content, torch.cat([beta, alpha])))
         counted = None if both[0] is None else both[0][:, :, ::step, ::step]
@@ -73,7 +78,7 @@ class SshLutObjective:
         if "recon" in self.on:
             table = self.network(alpha, by_alpha, mask, batch.get("reference_mask")).table
             found["recon"] = error(apply_lut(alpha, table), alpha, mask)
-        if "dis" in self.on:  # the content under alpha, and the reference under alpha, which stands in the second half
+        if "dis" in self.on:  # compare content and reference under alpha; the second half holds this reference
             found["dis"] = losses.distance(out.content_style[:count], out.reference_style[count:])
         if "smooth" in self.on:
             found["smooth"] = roughness(out.table)
@@ -82,7 +87,7 @@ class SshLutObjective:
         return {name: value for name, value in found.items() if name in self.on}
 
     def predict(self, batch: Batch) -> Tensor:
-        """Return the content under alpha, translated to beta, `[B, 3, c, c]` in 0..1."""
+        """Return the content under alpha, translated to beta, `[B, 3, c, c]` over 0..1, for the batch of `terms`."""
         content = batch["content_alpha"].contiguous() / 2 + 0.5
         masks = [batch.get(name) for name in ("content_mask", "reference_mask")]
         places: list[Tensor | None] = [batch.get(name) for name in ("placed_alpha", "placed_mask", "near_mask")]
@@ -93,17 +98,17 @@ class SshLutObjective:
         return picture.clamp(0, 1)
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return the network's state."""
+        """Return the network's state and its arguments."""
         return self.network.state_dict(), self.architecture
 
 
 def known_things() -> dict[str, Tensor]:
-    """Return the weights of `EfficientNetLite` that know ImageNet, from the package that holds them.
+    """Return the weights of `EfficientNetLite`, trained on ImageNet, from the Python package that ships them.
 
     Raises
     ------
     RecipeError
-        The package is not installed, or holds something else.
+        The package is not installed, or does not hold these weights.
     """
     spec = find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
@@ -121,8 +126,8 @@ def known_things() -> dict[str, Tensor]:
 def error(result: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:
     """Return the mean over images of the fourth root of each image's mean squared error under its mask; a scalar.
 
-    The root lies between the mean squared error, in which a few composites that are far off would decide, and its
-    logarithm, the PSNR, in which those that are nearly right would decide.
+    The root is a compromise. With the mean squared error, a few bad composites would dominate the loss; with its
+    logarithm, the PSNR, nearly perfect composites would dominate.
 
     `result` and `target` are `[B, 3, H, W]`, 0..1, and `mask` is `[B, 1, H, W]` or None.
     """
@@ -135,15 +140,16 @@ def error(result: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def roughness(table: Tensor) -> Tensor:
-    """Return the mean squared second difference along the axes of tables `[B, N, N, N, 3]`: bends, which show as bands.
+    """Return the mean squared second difference of tables `[B, N, N, N, 3]`, summed over the three axes; a scalar.
 
-    Zeng et al. use the first difference, which would also hold back exposure and contrast.
+    Bends of a LUT show as bands in images. Zeng et al. use the first difference, which would also penalise changes of
+    exposure and contrast.
     """
     return torch.stack([table.diff(n=2, dim=axis).square().mean() for axis in (1, 2, 3)]).sum()
 
 
 def falls(table: Tensor) -> Tensor:
-    """Return how far channels of tables `[B, N, N, N, 3]` fall where they should rise, on average; a scalar."""
+    """Return the mean fall of each channel of tables `[B, N, N, N, 3]` along its own axis, summed over the channels."""
     steps = ((1, 2), (2, 1), (3, 0))  # axis (blue, green, red) and its channel
     return torch.stack([functional.relu(-table[..., c].diff(dim=axis)).mean() for axis, c in steps]).sum()
 

@@ -1,7 +1,7 @@
-"""The objective of WCT2: to reconstruct images.
+"""The objective of WCT2, which is the reconstruction of images.
 
-The paper uses VGG-19 as it was trained on ImageNet, and trains only the decoder. Here encoder and decoder are trained
-together, from random or given weights; the results are not the authors' weights.
+The paper takes VGG-19 with weights from ImageNet as the encoder, and trains only the decoder. Here, encoder and decoder
+are trained together, from random or given weights, so the resulting weights differ from the authors'.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ class Wct2Objective:
         self.phases = (Phase("wct2", trained, self.terms),)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the terms that are on, each a scalar."""
+        """Return the terms that are on, each a scalar.
+
+        The batch holds `content_alpha` and `reference_beta`, or `composite` and `real`, all `[B, 3, c, c]` over -1..1.
+        """
         images = torch.cat([batch[name] for name in self.names]) / 2 + 0.5
         features, skips = self.network.encoder(images)
         decoded = self.network.decoder(features[4], skips)
@@ -52,30 +55,31 @@ class Wct2Objective:
     def predict(self, batch: Batch) -> Tensor:
         """Return the content in the reference's style, or the composite with its foreground in the background's style.
 
-        The images are `[B, 3, c, c]` in 0..1.
+        The result is `[B, 3, c, c]` over 0..1. The batch is that of `terms`; composites also have `mask`
+        `[B, 1, c, c]` over 0..1.
         """
         if "mask" not in batch:
             content, style = (batch[name] / 2 + 0.5 for name in IMAGES["triplets"])
             return self._stylized(content, style)
         image, mask = batch["composite"] / 2 + 0.5, batch["mask"]
         inside = mask[:, 0] >= 0.5
-        labels = LabelMaps(inside.long(), torch.where(inside, 2, 1))  # the foreground's label is the background's there
+        labels = LabelMaps(inside.long(), torch.where(inside, 2, 1))  # 1: foreground of content, background of style
         pasted: Tensor = self._stylized(image, image, labels) * mask + image * (1 - mask)
         return pasted
 
     def _stylized(self, content: Tensor, style: Tensor, labels: LabelMaps | None = None) -> Tensor:
-        # Whitening wants all of float32, and eigenvectors are not to be had in less.
+        # Whitening needs the precision of float32, and torch computes eigenvectors in no smaller type.
         with torch.autocast(content.device.type, enabled=False):
             image: Tensor = self.network(content, style, labels=labels)
         return image.clamp(0, 1)
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return the network's state, with names after `encoder.` and `decoder.`."""
+        """Return the network's state, with the prefixes `encoder.` and `decoder.`, and its arguments."""
         return self.network.state_dict(), self.architecture
 
 
 def gram(features: Tensor) -> Tensor:
-    """Return the products of all pairs of channels as means over the pixels: `[N, C, h, w]` to `[N, C, C]`, float32."""
+    """Return the Gram matrices `[N, C, C]`, float32, of features `[N, C, h, w]`, as means over the pixels."""
     flat = features.float().flatten(2)
     return flat @ flat.mT / flat.shape[2]
 

@@ -120,28 +120,29 @@ async def read_json(request: Request, most: int) -> dict[str, Any]:
 def serve_until_stopped(config: uvicorn.Config, sockets: list[socket.socket] | None = None) -> None:
     """Run a server until a signal asks the process to end, answer what has been asked, and let the signal act.
 
-    uvicorn does so for Ctrl-C and SIGTERM; this does it for SIGHUP too, which a terminal sends when it closes. Where
-    SIGHUP is ignored, as under nohup, it stays so.
+    uvicorn does so for Ctrl-C and SIGTERM once it listens; this does it from the start, and for SIGHUP too, which a
+    terminal sends when it closes. Where a signal is ignored, as SIGHUP is under nohup, it stays so.
     """
     import uvicorn
 
-    server, hung_up = uvicorn.Server(config), False
+    server, caught = uvicorn.Server(config), 0
 
     def end(number: int, frame: FrameType | None) -> None:
-        nonlocal hung_up
-        hung_up = server.should_exit = True
+        nonlocal caught
+        caught, server.should_exit = number, True
 
-    before = signal.getsignal(signal.SIGHUP)
-    heard = before != signal.SIG_IGN and threading.current_thread() is threading.main_thread()
-    if heard:
-        signal.signal(signal.SIGHUP, end)
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                before[number] = signal.signal(number, end)
     try:
         server.run(sockets)
     finally:
-        if heard:
-            signal.signal(signal.SIGHUP, before)
-    if hung_up:
-        signal.raise_signal(signal.SIGHUP)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if caught:
+        signal.raise_signal(caught)
 
 
 def check_extra(what: str, extra: str, error: type[SshbenchError]) -> None:

@@ -23,7 +23,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
-from sshbench.errors import FULL, SshbenchError
+from sshbench.errors import FULL, SshbenchError, printable
 
 _PREFIX = ".sshbench-"
 _NAME = re.compile(re.escape(_PREFIX) + r"[0-9a-f]{16}(\.[^/]*)?")
@@ -155,6 +155,36 @@ def is_stream(path: str | os.PathLike[str]) -> bool:
 def would_replace(path: str | os.PathLike[str]) -> bool:
     """Return whether a new file at `path` would replace something."""
     return os.path.lexists(path) and not is_stream(path)
+
+
+def why_no_file(path: str | os.PathLike[str]) -> str | None:
+    """Return why no file can be written at `path`, as the rest of a sentence; None where nothing speaks against it."""
+    if is_stream(path):
+        return None
+    if os.path.isdir(path):
+        return "is a folder; give the name of a file"
+    parent = os.path.dirname(os.path.realpath(path))
+    if not os.path.isdir(parent):
+        return "is in a folder that does not exist; make the folder, or give another place"
+    return _why_closed(parent)
+
+
+def why_no_folder(path: str | os.PathLike[str]) -> str | None:
+    """Return why no folder can be made or filled at `path`, as the rest of a sentence; None where it seems possible."""
+    place = os.path.realpath(path)
+    while not os.path.lexists(place) and place != os.path.dirname(place):
+        place = os.path.dirname(place)
+    if not os.path.isdir(place):
+        return f"cannot be written, as {printable(place)} is no folder"
+    return _why_closed(place)
+
+
+def _why_closed(folder: str) -> str | None:
+    return (
+        None
+        if os.access(folder, os.W_OK | os.X_OK)
+        else f"cannot be written, as {printable(folder)} is closed to this user"
+    )
 
 
 def hold(path: Path, mode: int = 0o666) -> int:

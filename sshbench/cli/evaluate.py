@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sshbench.cli.names import METHOD, METRICS, PROTOCOL, SPLIT
-from sshbench.cli.options import Within, limits, max_megapixels
+from sshbench.cli.options import OutFolder, Within, limits, max_megapixels
 from sshbench.cli.progress import Progress
 from sshbench.cli.stopping import go_on
 from sshbench.errors import SshbenchError, printable
@@ -95,7 +95,7 @@ if TYPE_CHECKING:
     "for the imported weights of the method's authors, or sshbench for the weights that ship. May be repeated.",
 )
 @click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
-@click.option("--out", "-o", metavar="DIR", help="The folder of results.  [default: results/SPLIT]")
+@click.option("--out", "-o", type=OutFolder(), metavar="DIR", help="The folder of results.  [default: results/SPLIT]")
 @max_megapixels
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Evaluate only the first N images.")
 @click.option(

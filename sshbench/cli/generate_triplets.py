@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from sshbench.cli.options import Within, limits, max_megapixels, options_of, within_dataset
+from sshbench.cli.options import OutFolder, Within, limits, max_megapixels, options_of, within_dataset
 from sshbench.cli.stopping import go_on
 from sshbench.errors import SshbenchError, counted
 from sshbench.triplets.settings import TRANSFERS, Settings
@@ -46,6 +46,7 @@ PARTS = ("train", "held-out", "all")
 @click.option(
     "--output",
     "-o",
+    type=OutFolder(),
     default="triplets",
     show_default=True,
     metavar="WHERE",

@@ -12,7 +12,7 @@ from sshbench.cli.composites.jobs import BESIDE, SOURCES, Look, plan
 from sshbench.cli.composites.making import Methods
 from sshbench.cli.composites.table import read_rows
 from sshbench.cli.names import METHOD
-from sshbench.cli.options import Within, max_megapixels, options_of
+from sshbench.cli.options import OutPlace, Within, max_megapixels, options_of
 from sshbench.compositing.finishing import Finish
 from sshbench.compositing.place import Place
 from sshbench.errors import SshbenchError
@@ -32,6 +32,7 @@ from sshbench.errors import SshbenchError
 @click.option(
     "-o",
     "--output",
+    type=OutPlace(),
     metavar="OUT",
     help="The picture to write, as PNG, TIFF, JPEG or WebP; a folder for folders and for --jobs.",
 )
@@ -70,21 +71,28 @@ from sshbench.errors import SshbenchError
 )  # fmt: skip
 @options_of(Finish)
 @click.option(
-    "--layer", metavar="FILE",
+    "--layer", type=OutPlace(), metavar="FILE",
     help="Write the foreground in its new colours with an alpha channel, at the size of the background; a folder for "
     "folders.",
 )  # fmt: skip
 @click.option(
-    "--psd", metavar="FILE",
+    "--psd", type=OutPlace(), metavar="FILE",
     help="Write the layers background, foreground as it was and foreground graded as a PSD or PSB file; a folder for "
     "folders (pip install 'sshbench[psd]').",
 )  # fmt: skip
-@click.option("--export-lut", metavar="CUBE", help="Write the colour map as a .cube file; a folder for folders.")
+@click.option(
+    "--export-lut", type=OutPlace(), metavar="CUBE", help="Write the colour map as a .cube file; a folder for folders."
+)
 @click.option(
     "--lut-space", type=click.Choice(["working", "srgb"]), default="working", show_default=True,
     help="The colour space of the .cube file: the photograph's own (working), or sRGB.",
 )  # fmt: skip
-@click.option("--preview", metavar="PNG", help="Write the picture before and after side by side; a folder for folders.")
+@click.option(
+    "--preview",
+    type=OutPlace(),
+    metavar="PNG",
+    help="Write the picture before and after side by side; a folder for folders.",
+)
 @click.option(
     "--quality",
     type=click.IntRange(1, 100),

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from sshbench.cli.names import PROTOCOL
+from sshbench.cli.options import OutFolder
 
 
 @click.command(name="import-records")
@@ -23,7 +24,7 @@ from sshbench.cli.names import PROTOCOL
     help="The protocol by which the file was scored.",
 )
 @click.option(
-    "--out", "-o", type=click.Path(path_type=Path), default=Path("results/iharmony4"), show_default=True,
+    "--out", "-o", type=OutFolder(path_type=Path), default=Path("results/iharmony4"), show_default=True,
     help="The folder of results to add the records to.",
 )  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace existing records.")

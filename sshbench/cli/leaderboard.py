@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sshbench.cli.names import METHOD, METRICS, PROTOCOL, SPLIT
+from sshbench.cli.options import OutFile
 
 if TYPE_CHECKING:
     from sshbench.results.tables import Table
@@ -57,7 +58,7 @@ TABLES = ("all", "means", "subset", "foreground")
 )
 @click.option("--format", "format_", type=click.Choice(FORMATS), default="text", show_default=True,
               help="The format of the tables.")  # fmt: skip
-@click.option("--out", "-o", type=click.Path(path_type=Path), help="The file to write.  [default: print]")
+@click.option("--out", "-o", type=OutFile(path_type=Path), help="The file to write.  [default: print]")
 def leaderboard(
     results: tuple[Path, ...],
     split: str | None,

@@ -6,6 +6,7 @@ The options of settings are made from the fields of a class, with their names, t
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, get_args
 
@@ -13,7 +14,9 @@ import click
 from click.types import FloatParamType
 from pydantic.fields import FieldInfo
 
+from sshbench.errors import printable
 from sshbench.options import Options, choices, described, fields_of
+from sshbench.whole_file import is_stream, why_no_file, why_no_folder
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Made = TypeVar("Made", bound=Options)
@@ -40,6 +43,39 @@ class Within(click.FloatRange):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the number; fail if it is NaN, infinite or outside the range."""
         return _finite(self, super().convert(value, param, ctx), param, ctx)
+
+
+class OutFile(click.Path):
+    """A file to write in a folder that exists; checked first, as a command may work for long before it writes."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path; fail if no file can be written there."""
+        return _writable(self, why_no_file(value), value, param, ctx)
+
+
+class OutFolder(click.Path):
+    """A folder to write into, which is made where it does not exist; an URL is not checked."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path; fail if no folder can be there."""
+        return _writable(self, None if "://" in str(value) else why_no_folder(value), value, param, ctx)
+
+
+class OutPlace(click.Path):
+    """A file or a folder to write, whose folder is made where it does not exist."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path; fail if nothing can be written there."""
+        above = None if is_stream(value) else why_no_folder(os.path.dirname(os.path.realpath(value)))
+        return _writable(self, above, value, param, ctx)
+
+
+def _writable(
+    kind: click.Path, fault: str | None, value: Any, param: click.Parameter | None, ctx: click.Context | None
+) -> Any:
+    if fault is not None:
+        kind.fail(f"{printable(str(value))} {fault}.", param, ctx)
+    return click.Path.convert(kind, value, param, ctx)
 
 
 def _finite(kind: Any, number: float, param: click.Parameter | None, ctx: click.Context | None) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sshbench.cli.options import limits, max_megapixels, options_of, within_dataset
+from sshbench.cli.options import OutFile, limits, max_megapixels, options_of, within_dataset
 from sshbench.triplets.settings import Settings
 
 PREVIEWED = ("kind", "crops", "appearance", "background", "seed")
@@ -14,7 +14,15 @@ PREVIEWED = ("kind", "crops", "appearance", "background", "seed")
 
 @click.command("preview-triplets")
 @click.argument("store", required=False, metavar="[STORE]")
-@click.option("-o", "--output", default="preview.png", show_default=True, metavar="FILE", help="The image to write.")
+@click.option(
+    "-o",
+    "--output",
+    type=OutFile(),
+    default="preview.png",
+    show_default=True,
+    metavar="FILE",
+    help="The image to write.",
+)
 @click.option(
     "--count",
     "-n",

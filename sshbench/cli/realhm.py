@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from sshbench.cli.options import OutFile
 from sshbench.cli.progress import Progress
 from sshbench.cli.stopping import go_on
 
@@ -66,7 +67,7 @@ def check(ctx: click.Context, folder: Path, expect: int | None, allow_incomplete
 
 @realhm.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The Parquet file to write.")
+@click.option("-o", "--output", required=True, type=OutFile(path_type=Path), help="The Parquet file to write.")
 @_EXPECT
 @_INCOMPLETE
 @_QUIET

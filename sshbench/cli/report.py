@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from sshbench.cli.names import METHOD, METRICS, PROTOCOL, SPLIT
+from sshbench.cli.options import OutFile
 from sshbench.cli.progress import Progress
 from sshbench.cli.stopping import go_on
 from sshbench.errors import SshbenchError
@@ -43,7 +44,7 @@ def _which(command: Command) -> Command:
 
 @click.command()
 @_which
-@click.option("--out", "-o", type=click.Path(path_type=Path), default="report.html", show_default=True, metavar="FILE",
+@click.option("--out", "-o", type=OutFile(path_type=Path), default="report.html", show_default=True, metavar="FILE",
               help="The page to write.")  # fmt: skip
 @click.option(
     "--weight-to", metavar="NAME|CSV", help="Estimate means for another set of images, as evaluate --weight-to does."
@@ -108,7 +109,7 @@ def report(
 
 @click.command()
 @_which
-@click.option("--out", "-o", type=click.Path(path_type=Path), default="figure.png", show_default=True, metavar="FILE",
+@click.option("--out", "-o", type=OutFile(path_type=Path), default="figure.png", show_default=True, metavar="FILE",
               help="The figure to write, a .png or a .pdf file.")  # fmt: skip
 @click.option("--image", "ids", multiple=True, metavar="ID", help="The id of an image to show. May be repeated.")
 @click.option("--rows", type=click.IntRange(1, 100), default=5, show_default=True, metavar="N",

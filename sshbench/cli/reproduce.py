@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sshbench.cli.names import METHOD, PROTOCOL
+from sshbench.cli.options import OutFolder, OutPlace
 from sshbench.cli.progress import Progress
 from sshbench.cli.stopping import go_on
 
@@ -90,7 +91,7 @@ _OPTIONS = [
     click.option(
         "--out",
         "-o",
-        type=click.Path(path_type=Path),
+        type=OutFolder(path_type=Path),
         default=Path("runs/reproduce"),
         show_default=True,
         help="The folder of the output.",
@@ -151,7 +152,7 @@ for _table, _says in ABLATIONS.items():
 @click.option(
     "--out",
     "-o",
-    type=click.Path(path_type=Path),
+    type=OutFolder(path_type=Path),
     default=Path("runs/reproduce"),
     show_default=True,
     help="The folder of the output.",
@@ -223,7 +224,7 @@ def table1(
 @click.option(
     "--out",
     "-o",
-    type=click.Path(path_type=Path),
+    type=OutFolder(path_type=Path),
     default=Path("runs/reproduce"),
     show_default=True,
     help="The folder of the output.",
@@ -343,7 +344,7 @@ def _show(tables: Iterable[Table], progress: Progress, path: Path) -> None:
 @click.option(
     "--out",
     "-o",
-    type=click.Path(path_type=Path),
+    type=OutFolder(path_type=Path),
     default=Path("runs/reproduce"),
     show_default=True,
     help="The folder of the output.",
@@ -389,7 +390,7 @@ def _figure_options(number: int, rows: int) -> list[Callable[[Any], Any]]:
                      help="The weights of a method, as for evaluate. May be repeated."),
         click.option("--cell", type=click.IntRange(32, 4096), default=384, show_default=True, metavar="PIXELS",
                      help="The width of a cell."),
-        click.option("--out", "-o", type=click.Path(path_type=Path), metavar="FILE",
+        click.option("--out", "-o", type=OutPlace(path_type=Path), metavar="FILE",
                      help=f"The figure to write, a .png or a .pdf file.  [default: runs/reproduce/figure{number}.png]"),
         click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1."),
         click.option("--quiet", "-q", is_flag=True, help="Show no progress."),

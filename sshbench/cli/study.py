@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sshbench.cli.options import Within
+from sshbench.cli.options import OutFolder, Within
 from sshbench.cli.progress import Progress
 from sshbench.cli.stopping import go_on
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sshbench.study.plan import Plan
 
 _PLACE = click.Path(path_type=Path)
+_OUT = OutFolder(path_type=Path)
 _STUDY = click.argument("study_folder", metavar="STUDY", type=_PLACE)
 _QUIET = click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 
@@ -34,7 +35,7 @@ def study() -> None:
 
 @study.command()
 @click.argument("results", nargs=-1, type=_PLACE)
-@click.option("--out", "-o", "folder", required=True, type=_PLACE, help="The folder of the new study.")
+@click.option("--out", "-o", "folder", required=True, type=_OUT, help="The folder of the new study.")
 @click.option(
     "--design", type=click.Choice(["acr", "pairs", "rank"]), default="acr", show_default=True,
     help="acr: score single pictures from 0 to 4, as in the paper. pairs: choose between two methods, ties allowed. "
@@ -219,7 +220,7 @@ _SIMULATED = click.option("--simulated", is_flag=True, help="Use the answers of 
 
 @study.command()
 @_STUDY
-@click.option("--out", "-o", type=_PLACE, metavar="DIR",
+@click.option("--out", "-o", type=_OUT, metavar="DIR",
               help="The folder of the output.  [default: STUDY/analysis or STUDY/analysis-simulated]")  # fmt: skip
 @_SIMULATED
 @click.option("--results", "results", multiple=True, type=_PLACE, metavar="DIR",
@@ -330,7 +331,7 @@ def simulate(
 
 @study.command()
 @_STUDY
-@click.option("--out", "-o", type=_PLACE, required=True, metavar="DIR", help="The folder of the files.")
+@click.option("--out", "-o", type=_OUT, required=True, metavar="DIR", help="The folder of the files.")
 @_SIMULATED
 def export(study_folder: Path, out: Path, simulated: bool) -> None:
     """Export answers without personal data.
@@ -358,7 +359,7 @@ def export(study_folder: Path, out: Path, simulated: bool) -> None:
 @study.command("export-html")
 @_STUDY
 @click.option(
-    "--out", "-o", type=_PLACE, required=True, metavar="DIR", help="The folder of the pages, which must not exist."
+    "--out", "-o", type=_OUT, required=True, metavar="DIR", help="The folder of the pages, which must not exist."
 )
 @click.option("--embed/--beside", default=True, show_default=True,
               help="Put the pictures into each page, or into one folder beside the pages.")  # fmt: skip

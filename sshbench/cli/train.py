@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sshbench.cli.names import NETWORK
-from sshbench.cli.options import max_megapixels
+from sshbench.cli.options import OutFolder, max_megapixels
 from sshbench.cli.stopping import go_on
 from sshbench.errors import SshbenchError
 
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     metavar="SECTION.KEY=VALUE",
     help="Change a value of the recipe. May be repeated.",
 )
-@click.option("--out", "-o", metavar="DIR", help="The folder of the run.  [default: runs/METHOD]")
+@click.option("--out", "-o", type=OutFolder(), metavar="DIR", help="The folder of the run.  [default: runs/METHOD]")
 @click.option("--time-limit", metavar="TIME", help="Stop with a checkpoint after this time, such as 9m or 1h30m.")
 @click.option("--resume", is_flag=True, help="Continue from the last checkpoint in --out, if there is one.")
 @click.option("--overwrite", is_flag=True, help="Remove the run in --out and start over.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sshbench.cli.names import NETWORK
+from sshbench.cli.options import OutPlace
 from sshbench.cli.stopping import go_on
 from sshbench.cli.tables import plain_rows
 from sshbench.errors import SshbenchError, counted, printable
@@ -262,7 +263,7 @@ def _bytes_bar(quiet: bool) -> Iterator[Callable[[int, int | None], None]]:
 @click.argument("method", type=NETWORK)
 @_WEIGHTS
 @click.option(
-    "--out", "-o", type=click.Path(path_type=Path), required=True, help="A .onnx file, or a folder of safetensors."
+    "--out", "-o", type=OutPlace(path_type=Path), required=True, help="A .onnx file, or a folder of safetensors."
 )
 @click.option(
     "--dtype",
@@ -282,6 +283,7 @@ def export(method: str, given: str | None, out: Path, dtype: str) -> None:
     if out.suffix == ".onnx":
         from sshbench.methods.onnx import export_onnx
 
+        out.parent.mkdir(parents=True, exist_ok=True)
         worst = export_onnx(found, out)
         click.echo(f"Wrote {out}; onnxruntime gives the same results within {worst:.1e}.", err=True)
     else:

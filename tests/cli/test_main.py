@@ -15,6 +15,8 @@ from click.testing import CliRunner
 
 from sshbench.cli.lut import COMMANDS as LUT_COMMANDS
 from sshbench.cli.main import COMMANDS, cli
+from sshbench.cli.options import OutFolder, OutPlace
+from sshbench.whole_file import why_no_file, why_no_folder
 
 COMMAND = [sys.executable, "-m", "sshbench"]
 NO_LUT = "no LUT file or look of this name"
@@ -157,3 +159,45 @@ class TestCompletion:
         result = run("completion", shell)
         assert result.returncode == 0
         assert "_SSHBENCH_COMPLETE" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "report -o missing/r.html", "figure -o missing/f.png", "leaderboard none -o missing/t.md",
+        "lut preview looks -o missing/l.png", "lut convert golden-hour missing/g.cube",
+        "preview-triplets -o missing/p.png", "realhm pack none -o missing/r.parquet", "report -o .",
+        "evaluate -o file", "evaluate -o file/below", "train ssh -o file", "generate-triplets -o file/below",
+        "import-records none -o file", "lut bake -o file", "study new none -o file", "study export none -o file",
+        "study analyse none -o file", "study export-html none -o file/below", "weights export ssh -o file/s.onnx",
+        "harmonize --composite none --mask none -o file/h.png", "lut apply none golden-hour -o file/a.png",
+        "harmonize --composite none --mask none -o h.png --preview file/p.png",
+        "harmonize --composite none --mask none -o h.png --export-lut file/p.cube",
+        "harmonize --composite none --mask none -o h.png --psd file/p.psd",
+        "harmonize --composite none --mask none -o h.png --layer file/p.png",
+        "reproduce table1 -o file", "reproduce table2 -o file", "reproduce figure5 -o file/f.png",
+    ],
+)  # fmt: skip
+def test_what_cannot_be_written_is_told_before_anything_else(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    result = CliRunner().invoke(cli, words.split())
+    assert result.exit_code == 2
+    assert re.search("folder that does not exist|is no folder|is a folder", result.output)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_can_be_written_is_not_refused(tmp_path: Path) -> None:
+    new = tmp_path / "new" / "below"
+    assert why_no_folder(new) is None
+    assert why_no_file(new) is not None
+    assert why_no_file(tmp_path / "file") is None
+    assert why_no_file("/dev/null") is None
+    (tmp_path / "link").symlink_to(tmp_path)
+    assert why_no_folder(tmp_path / "link" / "below") is None
+    for url in ("s3://bucket/triplets", "memory://triplets"):
+        assert OutFolder().convert(url, None, None) == url
+    assert OutPlace().convert(str(new / "a.png"), None, None) == str(new / "a.png")
+    assert OutPlace().convert("/dev/stdout", None, None) == "/dev/stdout"

@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from sshbench.cli.composites.jobs import BESIDE, SOURCES, Job, Look, plan
+from sshbench.cli.options import OutPlace
 from sshbench.errors import SshbenchError, sentence, suggestion
 from sshbench.regular_file import read_regular_text
 
@@ -149,6 +150,9 @@ def _job(
     given = dict(values)
     for name, cell in cells.items():
         option = options[name]
+        if isinstance(option.type, OutPlace):  # below the folder of the table's outputs, not below this one
+            given[str(option.name)] = cell
+            continue
         try:
             given[str(option.name)] = option.type_cast_value(click.Context(click.Command("jobs")), cell)
         except click.BadParameter as error:

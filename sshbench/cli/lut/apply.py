@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sshbench.cli.lut.arguments import LutName, fixed_part, images_below, is_pattern, matches
-from sshbench.cli.options import Within, limits, max_megapixels
+from sshbench.cli.options import OutPlace, Within, limits, max_megapixels
 from sshbench.cli.progress import Progress
 from sshbench.cli.stopping import go_on
 from sshbench.devices import processors
@@ -39,7 +39,7 @@ class ImageJob:
     "-o",
     "--output",
     required=True,
-    type=click.Path(),
+    type=OutPlace(),
     metavar="OUT",
     help="The output: a file for one image, or a folder.",
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from sshbench.cli.options import OutFolder
+
 
 @click.command()
 @click.option(
@@ -11,7 +13,7 @@ import click
     "--output",
     default="luts",
     show_default=True,
-    type=click.Path(file_okay=False),
+    type=OutFolder(),
     help="The folder of the files.",
 )
 def bake(output: str) -> None:

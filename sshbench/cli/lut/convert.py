@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from sshbench.cli.lut.arguments import LutName
+from sshbench.cli.options import OutFile
 from sshbench.errors import SshbenchError
 from sshbench.whole_file import is_stream, would_replace
 
@@ -15,7 +16,7 @@ HALD_SUFFIXES = (".png", ".tif", ".tiff")
 
 @click.command()
 @click.argument("source", type=LutName(), metavar="IN")
-@click.argument("output", type=click.Path(dir_okay=False), metavar="OUT")
+@click.argument("output", type=OutFile(), metavar="OUT")
 @click.option("--size", type=click.IntRange(2), help="Points on each axis of the .cube file.  [default: as in IN]")
 @click.option(
     "--level",

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from sshbench.cli.lut.arguments import LutName, find_all_luts
-from sshbench.cli.options import limits, max_megapixels
+from sshbench.cli.options import OutFile, limits, max_megapixels
 from sshbench.errors import SshbenchError
 
 PHOTOS = Path(__file__).resolve().parents[2] / "data" / "photos"
@@ -16,9 +16,7 @@ PHOTOS = Path(__file__).resolve().parents[2] / "data" / "photos"
 
 @click.command()
 @click.argument("luts", nargs=-1, required=True, type=LutName(), metavar="LUT...")
-@click.option(
-    "-o", "--output", required=True, type=click.Path(dir_okay=False), metavar="FILE", help="The image to write."
-)
+@click.option("-o", "--output", required=True, type=OutFile(), metavar="FILE", help="The image to write.")
 @click.option(
     "--photo",
     "photos",

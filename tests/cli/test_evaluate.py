@@ -84,7 +84,7 @@ def test_means_weighted_to_another_set(tmp_path: Path) -> None:
     assert run("leaderboard", "out", "--weight-to", "shares.csv", cwd=tmp_path).returncode == 2
     refused = evaluate(*words, "--protocol", "ssh-iccv21", cwd=tmp_path)
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert "--weight-to goes by fmse, which ssh-iccv21 does not define" in refused.stderr
+    assert "--weight-to needs fmse, which ssh-iccv21 does not define" in refused.stderr
 
 
 def test_a_file_of_ones_own_and_several_protocols(tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ class TestRefusals:
         )
         assert alone.returncode == 1
         assert "nothing was scored" in alone.stdout
-        assert "lpips could not be computed here" in alone.stderr
+        assert "lpips could not be computed; the warning above" in alone.stderr
         assert "Traceback" not in alone.stderr
         strict = evaluate("-m", "dc", "--metrics", "lpips", "--strict", "-q", cwd=tmp_path, **nowhere)
         assert strict.returncode == 1

@@ -378,6 +378,8 @@ def _watch(work: Path) -> None:
             raise Escape(f"{event}{args!r}")
         elif event in _CHANGES:
             paths = [one for one in args[:2] if isinstance(one, (str, bytes, os.PathLike))]
+            if event in ("os.remove", "os.rmdir") and args[1] >= 0:  # `shutil.rmtree` names the folder by a descriptor
+                paths = [os.path.join(os.readlink(f"/proc/self/fd/{args[1]}"), os.fsdecode(args[0]))]
             if not all(within(one) for one in paths):
                 raise Escape(f"{event}{args!r}")
         elif event == "exec" and within(getattr(args[0], "co_filename", "")):

@@ -44,31 +44,33 @@ def leaderboard(
     Parameters
     ----------
     path
-        Folders that `sshbench evaluate` wrote, folders of those, or single files of records.
+        Folders that `sshbench evaluate` wrote, folders of such folders, or single files of records.
     benchmark, protocol
-        The benchmark and the protocol, if there are records of several; no table mixes them.
+        The benchmark and the protocol to show. They are required if the records are of several, since a table shows one
+        benchmark under one protocol.
     metrics, sort
-        The columns to show, and the metric to sort by. The defaults are all metrics, and the first.
+        The metrics to show, and the metric to sort by. By default, all metrics are shown, and the first one sorts.
     by
-        `"subset"` or `"foreground"` gives a row for each part of the images.
+        `"subset"` or `"foreground"` adds a row for each part of the images.
     weight_to
-        A name or a file, as for `sshbench.results.weighting.read_shares`: adds estimates for that set of images.
+        The name or the file of a set of images, as for `sshbench.results.weighting.read_shares`. The table then also
+        estimates the means on this set.
     methods
-        The names of the methods to show, or a dict from names to titles; by default all, the best first.
+        The names of the methods to show, or a dict from names to titles. By default, all methods are shown, best first.
     ceilings
         Whether to show the methods that see the ground truth.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by the method, best first; see `sshbench.Evaluation.table` for the columns.
+        A frame indexed by the method, best first. `sshbench.Evaluation.table` describes the columns.
 
     Raises
     ------
     RecordsError
-        Records that are missing, damaged, contradict each other or do not compare.
+        Records are missing or damaged, contradict each other, or are not comparable.
     SharesError
-        There are no such shares.
+        `weight_to` is neither a known name nor a valid file.
 
     Examples
     --------
@@ -103,29 +105,29 @@ def field_table(
     ceilings: bool = True,
     intervals: bool = True,
 ) -> pandas.DataFrame:
-    """Return methods by subsets and metrics, the table that papers on iHarmony4 print.
+    """Return the metrics of methods on each subset, in the layout that papers on iHarmony4 use.
 
     Parameters
     ----------
     path, benchmark, protocol, methods, ceilings
-        As for `leaderboard`.
+        The arguments of `leaderboard`.
     by
-        `"subset"` or `"foreground"`.
+        The division of the images: `"subset"` or `"foreground"`.
     metrics
-        `("mse", "psnr", "fmse")` by default.
+        The metrics to show, by default `("mse", "psnr", "fmse")`.
     intervals
-        Whether `M_low` and `M_high`, the ends of the 95% interval, follow each metric M.
+        Whether to add `M_low` and `M_high`, the ends of the 95% interval, after each metric M.
 
     Returns
     -------
     pandas.DataFrame
-        One row for each method, with columns of two levels: a part of the images (`"all"` is the last) and a metric. As
-        LaTeX: `field_table(path, intervals=False).style.format(precision=2).to_latex(hrules=True)`, which needs Jinja2.
+        One row for each method, with columns of two levels: a part of the images (`"all"` is the last) and a metric.
+        With Jinja2, `field_table(path, intervals=False).style.format(precision=2).to_latex(hrules=True)` returns LaTeX.
 
     Raises
     ------
     RecordsError
-        As for `leaderboard`, or the images have only one part.
+        The errors of `leaderboard`, or the images have only one part.
 
     Examples
     --------

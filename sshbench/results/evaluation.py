@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """The result of `sshbench.evaluate`: `print` shows the table, `.table()` and `.records()` are pandas frames.
+    """The result of `sshbench.evaluate`. `print` shows the table; `.table()` and `.records()` return pandas frames.
 
     Parameters
     ----------
     rows
-        The records: one for each image, method and protocol.
+        One record for each image, method and protocol.
     out
-        The folder of results with the predictions; None if no folder was given.
+        The folder of results, which holds the predictions; None if no folder was given.
 
     Examples
     --------
@@ -55,28 +55,28 @@ class Evaluation:
         sort: str | None = None,
         by: str | None = None,
     ) -> pandas.DataFrame:
-        """Return one row for each method, best first, as `sshbench.results.leaderboard` gives it.
+        """Return one row for each method, best first, like `sshbench.results.leaderboard`.
 
         Parameters
         ----------
         protocol
-            The protocol, if the evaluation was under several; no table mixes them.
+            The protocol to show. It is required if the evaluation used several protocols.
         metrics, sort
-            The columns to show, and the metric to sort by. The defaults are all metrics, and the first.
+            The metrics to show, and the metric to sort by. By default, all metrics are shown, and the first one sorts.
         by
-            `"subset"` or `"foreground"` gives a row for each part of the images.
+            `"subset"` or `"foreground"` adds a row for each part of the images.
 
         Returns
         -------
         pandas.DataFrame
-            Indexed by the method. For a metric M the columns are `M` (mean), `M_low` and `M_high` (95% bootstrap
-            interval), and `M_diff`, `M_diff_low`, `M_diff_high` and `M_p` (to the best method); beside them `n`,
-            `failed`, `sees_target`, `ms` and `trained_by`.
+            A frame indexed by the method. For a metric M, the columns are `M` (mean), `M_low` and `M_high` (95%
+            bootstrap interval), and `M_diff`, `M_diff_low`, `M_diff_high` and `M_p` (comparison with the best method).
+            The other columns are `n`, `failed`, `sees_target`, `ms` and `trained_by`.
 
         Raises
         ------
         RecordsError
-            There are several protocols and none is chosen, or a metric was not computed.
+            There are several protocols and `protocol` is None, or a metric was not computed.
         """
         from sshbench.results.frame import frame
         from sshbench.results.summary import one_of, summarise
@@ -84,22 +84,22 @@ class Evaluation:
         return frame(summarise(one_of(self.rows, protocol=protocol), metrics=metrics, sort=sort), by=by)
 
     def records(self) -> pandas.DataFrame:
-        """Return one row for each image, method and protocol: scores, attributes, seconds, hashes, and why it failed.
+        """Return one row for each image, method and protocol: scores, attributes, seconds, hashes, and failures.
 
-        Metrics and attributes are columns of their own names. An attribute with the name of another column gets
-        `attribute_` in front.
+        Each metric and attribute has a column of its own name. If another column has the name of an attribute, the
+        attribute's column has the prefix `attribute_`.
 
         Returns
         -------
         pandas.DataFrame
-            Columns that are empty in all rows are left out.
+            The records. Columns that are empty in all rows are left out.
         """
         from sshbench.results.frame import records_frame
 
         return records_frame(self.rows)
 
     def __str__(self) -> str:
-        """Return the tables as `sshbench evaluate` prints them, one for each protocol."""
+        """Return the text of the tables that `sshbench evaluate` prints, one for each protocol."""
         from sshbench.results.formats import plain_text
         from sshbench.results.summary import one_of, summarise
 
@@ -141,40 +141,40 @@ def evaluate(
     benchmark
         A split, such as `"sample"`, `"realhm"` or `"iharmony4"`, or a benchmark that `sshbench.load_benchmark` opened.
     methods
-        One or several: names as on the command line (`"ssh-lut"`, `"ssh:map=polynomial"`, `"mine.py:Mine"`), objects
-        with `harmonize(batch)`, their classes, and functions `f(composite)` that return an image. Classes of a script
-        or a notebook will do, and no `if __name__ == "__main__":` is needed.
+        One or several methods: names as on the command line (`"ssh-lut"`, `"ssh:map=polynomial"`, `"mine.py:Mine"`),
+        objects with `harmonize(batch)`, classes of such objects, and functions `f(composite)` that return an image. The
+        classes may come from a script or a notebook, and no `if __name__ == "__main__":` is needed.
     protocol
-        One or several protocols, by name or as objects; each gives its own records.
+        One or several protocols, as names or objects. Each protocol has its own records.
     root
-        The folder of a benchmark that is given by name, as for `sshbench.load_benchmark`.
+        The folder of a benchmark that is given by name; see `sshbench.load_benchmark`.
     metrics
         The names of the metrics to compute; by default those of each protocol.
     out
-        A folder of results that keeps predictions and records; what an earlier run left there is used. Without a
-        folder, nothing is kept.
+        The folder of results, which keeps predictions and records. Valid results of earlier runs in this folder are
+        used again. Without a folder, no results are kept.
     weights
-        By name as in `methods`, the weights of methods that take weights.
+        The weights of methods that accept weights, by the name of the method in `methods`.
     device
         `"auto"`, `"cpu"`, `"cuda"` or `"cuda:1"`.
     workers
-        The number of processes; by default the number of processors, up to 4, and one with a GPU. With 1, objects work
-        in this process, which they can then end.
+        The number of processes; by default one with a GPU, or else the number of processors, up to 4. With 1, methods
+        that are objects run in this process, so that a crash of a method ends this process.
     batch_size
         The number of images that a method receives at a time.
     limit
-        The number of images to evaluate, from the first on.
+        The number of images to evaluate, counted from the first.
     time_limit
-        The seconds after which a method on an image is given up.
+        The time limit of a method on an image in seconds. A method that exceeds the limit fails on the image.
     overwrite
-        Whether to predict and score again, whatever is in `out`.
+        Whether to predict and score again, even if `out` holds valid results.
     progress
         Whether to show a progress bar.
 
     Returns
     -------
     Evaluation
-        The scores. An image on which a method failed, crashed or took too long has the reason in its record.
+        The scores. If a method failed, crashed or took too long on an image, the record of the image has the reason.
 
     Raises
     ------
@@ -226,7 +226,7 @@ def _listed(methods: AnyMethod | Iterable[AnyMethod]) -> list[AnyMethod]:
 
 
 class _Bar:
-    """A bar of images done."""
+    """A progress bar over images."""
 
     def __init__(self, what: str) -> None:
         from tqdm.auto import tqdm

@@ -1,4 +1,4 @@
-"""The comparison grid of papers: one row for each image, with composite, methods and ground truth side by side."""
+"""Draw a comparison grid for papers: one row for each image, with composite, methods and ground truth side by side."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from sshbench.results.pdf import Frame, pdf_page
 from sshbench.results.pictures import Pictures, Pixels
 from sshbench.whole_file import whole_file
 
-GAP = 0.02  # of a cell's width, between cells
-TALLEST = 1.0  # height of a cell over its width; taller images become narrower
-LETTERS = 0.075  # size of letters, in widths of a cell
-WIDTH_IN_POINTS = 496  # of the PDF: the text width of ICCV and CVPR papers, 6 7/8 inches
+GAP = 0.02  # the space between cells, in widths of a cell
+TALLEST = 1.0  # the largest height of a cell, in widths of a cell; taller images become narrower
+LETTERS = 0.075  # the font size, in widths of a cell
+WIDTH_IN_POINTS = 496  # the width of the PDF: the text width of ICCV and CVPR papers, 6 7/8 inches
 FORMATS = (".pdf", ".png")
 
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Pictures and words at places in units of a cell's width, from the upper left.
+    """The layout of a figure. Lengths are in widths of a cell, measured from the upper left corner.
 
     Parameters
     ----------
     cells
-        Each an image and its box: x, y, width, height.
+        For each cell, an image uint8 `[H, W, 3]` and its box: x, y, width, height.
     labels
-        Each a text, the middle of its baseline, and whether it is bold.
+        For each label, its text, x and y of the middle of its baseline, and whether it is bold.
     """
 
     width: float
@@ -46,16 +46,17 @@ def grid(
     captions: Mapping[str, Mapping[str, str]] | None = None,
     titles: Mapping[str, str] | None = None,
 ) -> Grid:
-    """Lay out a grid.
+    """Return the layout of a grid with a row for each image.
 
     Parameters
     ----------
     rows
-        The images, one for each row.
+        The images of each row.
     methods
-        The columns between the composite and the ground truth. The ground truth is left out if no image has one.
+        The methods of the columns between the composite and the ground truth. The last column is left out if no image
+        has a ground truth.
     captions
-        From an image's id and a method to the text below its picture; `composite` counts as a method here.
+        The text below a picture, by the id of the image and the method. The composite has the method `composite`.
     titles
         The titles of methods; by default their names.
     """
@@ -81,15 +82,15 @@ def grid(
 
 
 def write_figure(path: str | os.PathLike[str], figure: Grid, cell: int) -> None:
-    """Write a figure as PNG, with `cell` pixels for each cell, or as PDF with text as text and embedded fonts.
+    """Write a figure as PNG with cells `cell` pixels wide, or as PDF with selectable text and embedded fonts.
 
-    The pictures of a PDF are JPEG of the best quality and size that keep the file below `sshbench.results.pdf.MOST`
-    bytes.
+    The pictures of a PDF are JPEG images with the best quality and size for which the file has at most
+    `sshbench.results.pdf.MOST` bytes.
 
     Raises
     ------
     SshbenchError
-        The name ends in neither suffix, or matplotlib or pypdf is missing for a PDF.
+        The suffix is neither `.png` nor `.pdf`, or matplotlib or pypdf is missing for a PDF.
     """
     kind = Path(path).suffix.lower()
     check_format(path)
@@ -101,13 +102,13 @@ def write_figure(path: str | os.PathLike[str], figure: Grid, cell: int) -> None:
 
 
 def check_format(path: str | os.PathLike[str]) -> None:
-    """Refuse a file name that `write_figure` cannot write to."""
+    """Check that `write_figure` can write the format of a file name; raise SshbenchError otherwise."""
     if Path(path).suffix.lower() not in FORMATS:
         raise SshbenchError(f"{path}: a figure is a .png or a .pdf file; choose a name with one of these suffixes")
 
 
 def png(figure: Grid, cell: int) -> Image.Image:
-    """Draw a figure on white, with `cell` pixels for each cell."""
+    """Return a figure drawn on white, with cells `cell` pixels wide."""
     canvas = Image.new("RGB", (round(figure.width * cell), round(figure.height * cell)), "white")
     for image, (x, y, w, h) in figure.cells:
         size = round(w * cell), round(h * cell)
@@ -124,7 +125,7 @@ def png(figure: Grid, cell: int) -> Image.Image:
 
 
 def _font(text: str, cell: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Return a font of the standard size, or smaller so that the text fits into a cell."""
+    """Return a font of the standard size, or of a smaller size with which the text fits into a cell."""
     font = ImageFont.load_default(LETTERS * cell)
     width = font.getlength(text)
     return font if width <= cell else ImageFont.load_default(LETTERS * cell * cell / width)

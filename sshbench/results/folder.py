@@ -1,4 +1,4 @@
-"""The layout of a folder of results, and what may not be written there."""
+"""The layout of a folder of results, and checks of outputs against it."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from sshbench.results.records import RecordsError
 
 
 def records_file(out: str | os.PathLike[str], method: str, protocol: str) -> Path:
-    """Return the file of the records of a method under a protocol in the folder of results `out`.
+    """Return the path of the records of a method under a protocol in the folder of results `out`.
 
     Raises
     ------
     RecordsError
-        No file can have the method's name.
+        The method's name cannot be part of a file name.
     """
     _check_path(method)
     return Path(out) / "records" / f"{method}-{protocol}.parquet"
 
 
 def check_output(out: str | os.PathLike[str], results: Iterable[str | os.PathLike[str]]) -> None:
-    """Check that an output made from results, such as a page, replaces none of them.
+    """Check that an output made from results, such as a page, does not replace any of these results.
 
     Raises
     ------
     RecordsError
-        `out` is one of the folders or files of `results`, or lies where such a folder has its records or predictions.
+        `out` is one of the folders or files of `results`, or lies among the records or predictions of such a folder.
     """
     target = Path(out).resolve()
     for where in results:
@@ -40,12 +40,12 @@ def check_output(out: str | os.PathLike[str], results: Iterable[str | os.PathLik
 
 
 def prediction_file(out: str | os.PathLike[str], method: str, id: str) -> Path:
-    """Return the file of the prediction of `method` for the composite `id` in the folder of results `out`.
+    """Return the path of the prediction of `method` for the composite `id` in the folder of results `out`.
 
     Raises
     ------
     RecordsError
-        No file can have the name, or the name leads out of the folder.
+        The name cannot be a file name, or leads out of the folder.
     """
     _check_path(method)
     if leads_out(id) or fault_of(id):

@@ -1,4 +1,4 @@
-"""Tables as text, CSV, Markdown, LaTeX (booktabs) and HTML."""
+"""Write tables as text, CSV, Markdown, LaTeX (booktabs) and HTML."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def csv_text(summary: MethodsSummary, *, intervals: bool = True) -> str:
-    """Return the frame as CSV, with benchmark and protocol in every line, and without published numbers."""
+    """Return the frame of a summary as CSV, with benchmark and protocol in every line, without published numbers."""
     found = frame(summary)
     if not intervals:
         found = found[[name for name in found if not name.endswith(("_low", "_high"))]]
@@ -26,7 +26,7 @@ def csv_text(summary: MethodsSummary, *, intervals: bool = True) -> str:
 
 
 def csv_parts(parts: Mapping[str, MethodsSummary], *, intervals: bool = True) -> str:
-    """Return the frame of parts as CSV; each column is named by its part and its metric, such as `HCOCO_psnr`."""
+    """Return the frame of parts as CSV. A column has the name of its part and its metric, such as `HCOCO_psnr`."""
     found = parts_frame(parts, intervals=intervals)
     found.columns = ["_".join(names) for names in found.columns]
     return _csv(found, parts[ALL])
@@ -42,9 +42,9 @@ def _csv(found: pandas.DataFrame, summary: MethodsSummary) -> str:
 
 
 def csv_cell(value: Any) -> Any:
-    """Return the value; a text is changed so that no spreadsheet takes it for a formula.
+    """Return a value that no spreadsheet program treats as a formula.
 
-    The quote in front is what OWASP advises (CSV injection); numbers stay numbers.
+    A quote precedes a text that looks like a formula, as OWASP advises against CSV injection. Numbers are unchanged.
     """
     if not isinstance(value, str):
         return value
@@ -59,20 +59,22 @@ def plain_text(
     strong: Callable[[str], str] = lambda text: text,
     published: bool = True,
 ) -> str:
-    """Return aligned columns for a terminal; a table that is wider than `width` continues below.
+    """Return the tables of a summary in aligned columns for a terminal.
 
     Parameters
     ----------
+    width
+        The width of a line in characters. The columns of a wider table continue below.
     strong
         A function that makes text bold.
     published
-        Whether the table of published numbers follows.
+        Whether to add the table of published numbers.
     """
     return "\n\n".join(plain_table(table, width, strong) for table in tables(summary, published=published)) + "\n"
 
 
 def plain_table(table: Table, width: int = 120, strong: Callable[[str], str] = lambda text: text) -> str:
-    """Return one table as `plain_text` writes it."""
+    """Return one table in the format of `plain_text`."""
     heads = table.heads
     widths = [max(len(row[c]) for row in (heads, *table.rows)) for c in range(len(heads))]
     blocks, block, used = [], [0], widths[0]
@@ -108,8 +110,8 @@ def markdown_table(table: Table) -> str:
     return "\n".join([*lines, *(f"\n{_escaped(note)}" for note in table.notes)])
 
 
-# What GitHub reads as markup, wherever it stands; an underscore only at the edge of a word, a bracket only where a link
-# or a footnote could follow or begin, so that an interval stays as it is.
+# The characters that GitHub treats as markup. An underscore counts only at the edge of a word, and a bracket only where
+# a link or a footnote could follow or begin, so that intervals stay unchanged.
 _MARKUP = re.compile(r"[\\`*<>|~$&]|(?<![^\W_])_|_(?![^\W_])|\](?=[(\[:])|\[(?=[\^!])|!(?=\[)|^[#+-](?=\s)")
 
 
@@ -124,11 +126,11 @@ _LATEX = {
 }  # fmt: skip
 
 
-_ONE_COLUMN = 6  # columns of numbers that fit a column of a page in two; wider tables go over both
+_ONE_COLUMN = 6  # numbers in a row that fit into one column of a two-column page; wider tables span both columns
 
 
 def latex_table(table: Table) -> str:
-    r"""One table with booktabs' rules (``\usepackage{booktabs}``); as wide as the page where it has many columns."""
+    r"""Return one table with the rules of ``\usepackage{booktabs}``; a table with many columns spans the page."""
     kind = "table" if len(table.columns) <= _ONE_COLUMN else "table*"
     lines = [rf"\begin{{{kind}}}", r"\centering", rf"\caption{{{_tex(table.title)}.}}", rf"\label{{tab:{table.label}}}"]
     if kind == "table*":
@@ -153,7 +155,7 @@ _MINUS = re.compile(r"(?<![\w.-])-(?=\d)")
 
 
 def _tex_groups(table: Table) -> list[str]:
-    r"""Return the line of heads above the columns, and a rule below each of them."""
+    r"""Return the line of group heads above the column heads, and the line of rules below the groups."""
     cells, rules, first = [], [], 1
     for group, span in table.groups:
         cells.append(rf"\multicolumn{{{span}}}{{c}}{{{_tex(group)}}}" if span > 1 else _tex(group))
@@ -164,7 +166,7 @@ def _tex_groups(table: Table) -> list[str]:
 
 
 def _after_break(text: str) -> str:
-    r"""The text guarded, since ``\\`` and ``\midrule`` take ``[`` or ``*`` behind them for an argument of theirs."""
+    r"""Return the text guarded, since ``\\`` and ``\midrule`` read a following ``[`` or ``*`` as an argument."""
     return f"{{}}{text}" if text.startswith(("[", "*")) else text
 
 
@@ -183,7 +185,7 @@ _STYLE = (
 
 
 def html_page(shown: Sequence[Table]) -> str:
-    """Return one page without scripts and without anything from other places."""
+    """Return one HTML page without scripts, styles or images from other files."""
     title = html.escape(shown[0].title)
     parts = [
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>',
@@ -222,11 +224,11 @@ WRITERS: dict[str, Callable[[Sequence[Table]], str]] = {
     "latex": _each(latex_table),
     "html": html_page,
 }
-"""The formats of tables; CSV is made from the numbers of a summary (`csv_text`, `csv_parts`)."""
+"""The formats of single tables. `csv_text` and `csv_parts` write CSV from the numbers of a summary."""
 
 
 FORMATS: dict[str, Callable[[MethodsSummary], str]] = {
     **{kind: _of_summary(write) for kind, write in WRITERS.items()},
     "csv": csv_text,
 }
-"""All tables of a summary, in each format."""
+"""For each format, the function that writes all tables of a summary."""

@@ -1,4 +1,4 @@
-"""Summaries and records as pandas frames."""
+"""Convert summaries and records to pandas frames."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ if TYPE_CHECKING:
 
 
 def frame(summary: MethodsSummary, *, by: str | None = None) -> pandas.DataFrame:
-    """Return one row for each method (and part of the division `by`), indexed by its name, best first.
+    """Return one row for each method (and part of the division `by`), indexed by the name of the method, best first.
 
-    Columns are `n`, `failed`, `sees_target`, `ms` (median milliseconds an image), `trained_by` (whose weights it has),
-    and for each metric M: `M` (mean), `M_low`, `M_high` (95% bootstrap interval), `M_diff`, `M_diff_low`, `M_diff_high`
-    (to the best method, on the images of both) and `M_p` (Wilcoxon, Holm-corrected); of a weighted summary also
-    `M_weighted`, `M_weighted_low` and `M_weighted_high`, estimates for the set of images that `attrs["weighted_to"]`
-    names. `attrs` holds benchmark, protocol, protocol_version, images and best, too.
+    The columns are `n`, `failed`, `sees_target`, `ms` (median milliseconds per image) and `trained_by` (the origin of
+    the weights). For each metric M, they are `M` (mean), `M_low` and `M_high` (95% bootstrap interval), `M_diff`,
+    `M_diff_low` and `M_diff_high` (mean difference to the best method, on the images of both), and `M_p` (p value of
+    Wilcoxon's test, corrected by Holm). A weighted summary also has `M_weighted`, `M_weighted_low` and
+    `M_weighted_high`, estimates for the set of images in `attrs["weighted_to"]`. `attrs` also holds benchmark,
+    protocol, protocol_version, images and best.
 
     Parameters
     ----------
     by
-        `"subset"` or `"foreground"`: a row for each part of the images, with its name in the column `by`, and without
-        differences.
+        `"subset"` or `"foreground"` returns a row for each part of the images, with the name of the part in the column
+        `by` and without differences.
     """
     import pandas
 
@@ -81,9 +82,9 @@ def _columns(row: MethodRow, metrics: Sequence[str]) -> dict[str, float]:
 
 
 def records_frame(records: Sequence[Record]) -> pandas.DataFrame:
-    """Return one row for each record; metrics and attributes are columns of their own names, as in a file of records.
+    """Return one row for each record, with the columns of a file of records.
 
-    Columns that are empty in all records are left out.
+    Each metric and attribute has a column of its own name. Columns that are empty in all records are left out.
     """
     import pandas
 

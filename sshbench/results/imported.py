@@ -1,6 +1,6 @@
-"""Records of a run that others made: the files of PCT-Net's authors on iHarmony4's test set, one row for each image.
+"""Read the results of other people's runs: the files of PCT-Net's authors on iHarmony4's test set, one row per image.
 
-Each file has its rows in another order, so they can only be compared by name, as records are.
+The order of rows differs between these files, so results are matched by the names of images.
 """
 
 from __future__ import annotations
@@ -19,34 +19,36 @@ from sshbench.results.records import Record, RecordsError
 
 BENCHMARK = "iharmony4"
 SUBSETS = {"a": "HAdobe5k", "c": "HCOCO", "d": "Hday2night", "f": "HFlickr"}
-"""From the first letter of an image's name to its subset."""
+"""The subset by the first letter of an image's name."""
 
 METRICS = {"MSE": "mse", "PSNR": "psnr", "fMSE": "fmse", "SSIM": "ssim"}
-"""From columns to metrics.
+"""The metric of each column.
 
-`SE` is left out: it is a multiple of another column, in one published file of the wrong one.
+`SE` is left out: it is a multiple of another column, and one published file derives it from the wrong column.
 """
 
 _NAME = re.compile(r"([acdf])[A-Za-z0-9]*_[A-Za-z0-9]+_[A-Za-z0-9]+")
 _LARGEST = 1 << 26
-_FORMULA = 0.01  # dB that a rounded PSNR may be from that of its MSE
+_FORMULA = 0.01  # largest difference in dB between a rounded PSNR and the PSNR of its MSE
 
 
 def read_foreign(path: str | os.PathLike[str], method: str, protocol: Protocol) -> list[Record]:
-    """Read a CSV file with `Name`, `MSE`, `PSNR`, `height`, `width`, `mask_area`, and perhaps `fMSE`, `SSIM`.
+    """Return the records in a CSV file with `Name`, `MSE`, `PSNR`, `height`, `width`, `mask_area`.
+
+    The columns `fMSE` and `SSIM` are optional.
 
     Parameters
     ----------
     method
         The name of the method in the records.
     protocol
-        The protocol of the file's numbers, which the file does not state.
+        The protocol of the numbers, since the file does not name it.
 
     Raises
     ------
     RecordsError
-        It is not such a file, a row is not of an image of iHarmony4 or is repeated, a value is not a number, or PSNR
-        does not follow from MSE as the protocol defines it.
+        The file lacks columns, a row is repeated or does not name an image of iHarmony4, a value is not a number, or
+        PSNR does not follow from MSE by the protocol's definition.
     """
     found: dict[str, Record] = {}
     for number, row in _rows(Path(path)):
@@ -78,7 +80,7 @@ def read_foreign(path: str | os.PathLike[str], method: str, protocol: Protocol) 
 
 
 def method_of(path: str | os.PathLike[str]) -> str:
-    """Return the name of a file's method: `evaluation_PCTNet_CNN.csv` gives `pct-net-cnn+published`."""
+    """Return the method's name from a file name: `evaluation_PCTNet_CNN.csv` gives `pct-net-cnn+published`."""
     stem = re.sub(r"^evaluation_", "", Path(path).stem.lower()).replace("pctnet", "pct-net")
     return f"{re.sub(r'[^a-z0-9.]+', '-', stem).strip('-.') or 'unnamed'}+published"
 

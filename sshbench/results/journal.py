@@ -1,7 +1,7 @@
-"""The records of unfinished runs, until they become a file of records.
+"""Keep the records of unfinished runs until they become a file of records.
 
-Finished rows stand in `.jsonl` files beside the files of records, one line each, so that a killed run loses at most the
-image that it was working on. Several runs may write to one folder at once.
+Each finished record is one line of a `.jsonl` file beside the files of records, so that a killed run loses only the
+image it was working on. Several runs may write to one folder at the same time.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from sshbench.whole_file import append_whole
 class Journal:
     """The records of unfinished runs, appended line by line to `<method>-<protocol>.jsonl`.
 
-    Any number of processes may use a journal of one folder at once: each change is made under a lock, and a file of
-    records also contains the results of the others.
+    Any number of processes may use the journal of one folder at the same time. Each change is made under a lock, and a
+    file of records also contains the results of other processes.
     """
 
     def __init__(self, out: Path) -> None:
@@ -35,11 +35,11 @@ class Journal:
         return locked(self.folder)
 
     def append(self, records: Iterable[Record]) -> None:
-        """Add records; each is one line, written at once."""
+        """Append records immediately, each as one line."""
         lines: dict[Path, bytes] = {}
         for record in records:
             path = records_file(self.folder.parent, record.method, record.protocol).with_suffix(".jsonl")
-            # A new line first: the line before may have been cut short by a kill.
+            # The line break comes first, since a killed process may have left an incomplete line.
             lines[path] = lines.get(path, b"") + b"\n" + json.dumps(asdict(record)).encode()
         if lines:
             with self.locked():
@@ -47,7 +47,7 @@ class Journal:
                     append_whole(path, data)
 
     def read(self, method: str, protocol: str) -> list[Record]:
-        """Return all records of a method and protocol, of finished and unfinished runs; the latest for each id."""
+        """Return the latest record of each id for a method and protocol, from finished and unfinished runs."""
         with self.locked():
             return self._read(method, protocol)
 
@@ -58,7 +58,7 @@ class Journal:
         for line in lines.read_bytes().splitlines() if lines.exists() else []:
             try:
                 record = checked(lines, Record(**json.loads(line)))
-            except (ValueError, TypeError, RecursionError, RecordsError):  # cut short
+            except (ValueError, TypeError, RecursionError, RecordsError):  # an incomplete line
                 continue
             if (record.method, record.protocol) == (method, protocol):
                 found[record.id] = record
@@ -73,15 +73,15 @@ class Journal:
         also: Callable[[Record], bool] = lambda record: False,
         order: Callable[[Record], Any] | None = None,
     ) -> None:
-        """Write records of a method and protocol to their Parquet file and drop the lines.
+        """Write the records of a method and protocol to their Parquet file, and delete their lines.
 
         Parameters
         ----------
         also
-            Tells which existing records, of this run or of another one, also belong into the file. A record of a
-            failure gives way to one of a success.
+            A function that returns whether an existing record, of this run or of another run, also belongs into the
+            file. A failure does not replace an existing success on the same image.
         order
-            The key to sort by; by default the records keep their order.
+            The sort key of records; by default they keep their order.
         """
         path = records_file(self.folder.parent, method, protocol)
         with self.locked():

@@ -1,4 +1,4 @@
-"""What a run does to one image: load it, predict with every method, and score under every protocol."""
+"""Judge images: load an image, predict with every method, and score the predictions under every protocol."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LPIPS = ("lpips", "lpips_squeeze", "lpips_vgg")
 
 
 class Step(NamedTuple):
-    """What a process is doing: making a method, or loading, predicting or scoring some images."""
+    """The present activity of a process: to make a method, or to load, predict or score some images."""
 
     what: Literal["make", "load", "predict", "score"]
     method: str = ""
@@ -40,22 +40,24 @@ Report = Callable[[Step], None]
 
 @dataclass(frozen=True, eq=False)
 class EvaluationJob:
-    """What a run does to each image; it is sent to worker processes as it is.
+    """The definition of an evaluation. It is sent to worker processes.
 
     Parameters
     ----------
     methods
-        Whatever `get_method` takes.
+        Methods in any form that `get_method` accepts.
     metrics
-        Names, or None for those that each protocol scores by default.
+        The names of the metrics; None for the default metrics of each protocol.
+    out
+        The folder of results.
     keep
-        Whether existing predictions and scores are used.
+        Whether to use valid predictions and scores of earlier runs.
     weights
-        By name as in `methods`, the weights for `get_method`.
+        The weights for `get_method`, by the name of the method in `methods`.
     broken
-        By place among `methods`, why a method cannot be made: what happened to the process that tried.
+        The reason why a method cannot be made, by the index in `methods`: the process that made the method ended.
     sources
-        By place among `methods`, the `sources_hash` of those that are no names.
+        The `sources_hash` of methods that are not given by name, by the index in `methods`.
     """
 
     benchmark: Benchmark
@@ -72,12 +74,12 @@ class EvaluationJob:
     def make_entries(self, report: Report = lambda step: None) -> list[MethodOfRun]:
         """Return the methods, ready to run.
 
-        A method that cannot run is replaced by one whose every prediction says why.
+        A method that cannot run is replaced by a placeholder that fails on each image with the reason.
 
         Raises
         ------
         MethodError
-            A name has no method, or the only method cannot run.
+            No method has a given name, or the only method cannot run.
         """
         entries: list[MethodOfRun] = []
         for place, asked in enumerate(self.methods):
@@ -118,7 +120,7 @@ class EvaluationJob:
 
 @dataclass(frozen=True, eq=False)
 class MethodOfRun:
-    """A method in a run, and what records say about it."""
+    """A method in a run, and its identity for records."""
 
     method: Method
     own: Identity
@@ -138,11 +140,11 @@ class Task:
     known
         The records of earlier runs on these images.
     scorers
-        By protocol, the hash of the scorer; scores of other scorers are not used.
+        The hash of the scorer by protocol. Scores of other scorers are not used.
     nets
-        By metric, the hash of the weights of LPIPS; metrics without weights cannot be computed.
+        The hash of the LPIPS weights by metric. LPIPS metrics without an entry cannot be computed.
     lost
-        Steps that are not tried again, since they ended or blocked their process, and what happened.
+        The reason why a step is not tried again, by the step: it ended or blocked its process.
     """
 
     ids: tuple[str, ...]
@@ -162,12 +164,12 @@ class _Loaded:
 def judge(
     job: EvaluationJob, entries: Sequence[MethodOfRun], task: Task, report: Report = lambda step: None
 ) -> list[Record]:
-    """Predict and score some images; scores in `task.known` are used if they are still valid.
+    """Predict and score some images, and return their records. Valid scores in `task.known` are used again.
 
     Parameters
     ----------
     report
-        Called with each step before it begins.
+        A function that receives each step before it begins.
     """
     earlier = {record.key: record for record in task.known if record.failed is None} if job.keep else {}
     loaded, records = [], []
@@ -195,14 +197,14 @@ def judge(
 
 
 def _protect(composite: Composite) -> None:
-    """Make the pixels read-only, so that no method changes what the next one sees."""
+    """Make the pixels read-only, so that no method can change the input of the next method."""
     for pixels in vars(composite).values():
         if isinstance(pixels, np.ndarray):
             pixels.flags.writeable = False
 
 
 class _Found:
-    """A prediction, whose pixels are read when needed; or the reason why there is none, and where the method failed."""
+    """A prediction, whose pixels are read on first use; or the reason and the traceback of a failure."""
 
     def __init__(
         self, stored: Stored | None = None, pixels: Pixels | None = None, failed: str | None = None, traceback: str = ""
@@ -227,7 +229,7 @@ def _predicted(
         lost = task.lost.get(Step("predict", entry.own.name, (id,)))
         try:
             keys[id] = prediction_key(entry.method, entry.own, one.composite, one.inputs, one.target)
-        except Exception as error:  # of a method's own function `key`
+        except Exception as error:  # the method's own function `key` may raise any error
             lost = lost or reason(error)
         kept = None
         if lost is None and job.keep:
@@ -241,7 +243,7 @@ def _predicted(
     for composite, outcome in zip(missing, _made(entry, missing, report), strict=True):
         id, path = composite.id, prediction_file(job.out, entry.own.name, composite.id)
         if isinstance(outcome, MethodFailed):
-            if not isinstance(entry.method, WithoutWeights):  # the placeholder says nothing about an earlier prediction
+            if not isinstance(entry.method, WithoutWeights):  # missing weights do not invalidate an earlier prediction
                 path.unlink(missing_ok=True)
             found[id] = _Found(failed=str(outcome), traceback=outcome.traceback)
         else:
@@ -251,7 +253,7 @@ def _predicted(
 
 
 def _made(entry: MethodOfRun, batch: Sequence[Composite], report: Report) -> list[Any]:
-    """Return the pixels and costs of each composite, or the error; a batch that fails is tried again one by one."""
+    """Return the pixels and costs, or the error, of each composite. If a batch fails, its images are tried singly."""
     if not batch:
         return []
     report(Step("predict", entry.own.name, tuple(composite.id for composite in batch)))
@@ -326,9 +328,10 @@ def _scored(
 
 
 def _still_holding(old: Record | None, record: Record, task: Task) -> tuple[dict[str, float], dict[str, str]]:
-    """Return the scores of an earlier record that are valid for the new one, and the weights of its LPIPS.
+    """Return the scores of an earlier record that are valid for the new record, and the hashes of its LPIPS weights.
 
-    LPIPS by other weights than the present ones is not valid; if no weights are available, the earlier LPIPS stays.
+    An LPIPS score is invalid if the present weights differ from its weights. If no weights are available, the earlier
+    score is kept.
     """
     if old is None or _basis(old) != _basis(record):
         return {}, {}
@@ -343,5 +346,5 @@ def _hash_of(one: _Loaded) -> str:
 
 
 def _basis(record: Record) -> tuple[str, ...]:
-    """Return what the scores of a record depend on, except the weights of LPIPS."""
+    """Return the values that determine the scores of a record, except the LPIPS weights."""
     return record.protocol_version, record.scorer_hash, record.input_hash, record.prediction_hash

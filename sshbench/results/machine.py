@@ -1,4 +1,4 @@
-"""What a result was made with: the versions of the libraries that affect numbers, and the hardware."""
+"""Describe the environment of a result: the versions of the libraries that affect numbers, and the hardware."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def versions() -> dict[str, str]:
 
 
 def hardware() -> dict[str, str | int]:
-    """Return the machine: its system, the kind and number of processors, and the GPU if one is in use."""
+    """Return the operating system, the kind and number of processors, and the GPU if one is in use."""
     found: dict[str, str | int] = {
         "system": platform.system(),
         "machine": platform.machine(),
@@ -41,7 +41,7 @@ def hardware() -> dict[str, str | int]:
 
 
 def machine() -> str:
-    """Return the hardware in words."""
+    """Return a description of the hardware as text."""
     found = hardware()
     gpu = f"{found['gpu']}; " if "gpu" in found else ""
     return f"{gpu}{found['processor'] or found['machine']}, {found['processors']} processors"
@@ -49,9 +49,9 @@ def machine() -> str:
 
 @cache
 def revision() -> str:
-    """Return the git revision of the checkout that sshbench runs from, with `-dirty` if files differ.
+    """Return the git revision of the checkout from which sshbench runs, with `-dirty` if files differ.
 
-    Empty elsewhere.
+    The revision is empty if sshbench does not run from a checkout.
     """
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():

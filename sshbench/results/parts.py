@@ -1,4 +1,4 @@
-"""The table of the field: methods by the parts of a benchmark and by metrics, such as iHarmony4's subsets by MSE."""
+"""The usual table of papers: metrics of methods on each part of a benchmark, such as the MSE on iHarmony4's subsets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas
 
 METRICS = ("mse", "psnr", "fmse")
-"""The metrics that tables of the field show for each subset; the default is those of them that were computed."""
+"""The metrics that papers show for each subset. By default, a table shows the metrics among them that were computed."""
 
 DIVISIONS = ("subset", "foreground")
 ALL = "all"
@@ -41,23 +41,23 @@ def summarise_parts(
     methods: Mapping[str, str] | None = None,
     ceilings: bool = True,
 ) -> dict[str, MethodsSummary]:
-    """Summarise each part of the images as a benchmark of its own, and all of them as the last part, `"all"`.
+    """Return a summary for each part of the images, and for all images as the last part, `"all"`.
 
     Parameters
     ----------
     records
         Records of one benchmark under one protocol.
     division
-        `"subset"` or `"foreground"`.
+        The division of the images: `"subset"` or `"foreground"`.
     metrics
-        By default those of `METRICS` that exist.
+        The metrics to summarise; by default the computed metrics among `METRICS`.
     sort, methods, ceilings
-        As for `summarise`; the rows have the same order in all parts.
+        The arguments of `summarise`. The order of the methods is the same in all parts.
 
     Raises
     ------
     RecordsError
-        The images have only one part, or as for `summarise`.
+        The images have only one part, or `summarise` raises the error.
     """
     if division not in DIVISIONS:
         raise RecordsError(f"there is no division {division!r} of images, only {' and '.join(DIVISIONS)}")
@@ -111,10 +111,11 @@ def parts_table(parts: Mapping[str, MethodsSummary], division: str = "subset", *
 
 
 def parts_frame(parts: Mapping[str, MethodsSummary], *, intervals: bool = True) -> pandas.DataFrame:
-    """Return the same as a frame: one row for each method, and columns of two levels, the part and the metric.
+    """Return the result of `summarise_parts` as a frame with a row for each method.
 
-    With `intervals`, `M_low` and `M_high` follow each metric M. `attrs` holds benchmark, protocol, protocol_version,
-    the `images` of each part, and `leads`: by part and metric, the method whose lead is beyond chance, if there is one.
+    The columns have two levels, the part and the metric. With `intervals`, `M_low` and `M_high` follow each metric M.
+    `attrs` holds benchmark, protocol, protocol_version, the number of `images` of each part, and `leads`: the method
+    with a significant lead by part and metric, if there is such a method.
     """
     import pandas
 

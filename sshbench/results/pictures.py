@@ -1,4 +1,4 @@
-"""The images behind records, at the size of their display: composites, predictions, ground truths and error maps."""
+"""Load the images of records at display size: composites, predictions, ground truths and error maps."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from sshbench.results.statistics import capped
 
 Pixels = NDArray[np.uint8]
 
-ERROR_SPAN = 64  # mean absolute error, in codes of 0..255, that the brightest colour of an error map stands for
+ERROR_SPAN = 64  # mean absolute error over 0..255 that has the brightest colour of an error map
 _RAMP = ((0, 0, 4), (60, 15, 110), (140, 41, 129), (222, 73, 104), (254, 159, 109), (252, 253, 191))
 
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """One image of a benchmark as it is shown: uint8 `[H, W, 3]`, all of one size.
+    """The pictures of one image of a benchmark at display size: uint8 `[H, W, 3]`, all of the same size.
 
     Parameters
     ----------
@@ -37,27 +37,30 @@ class Pictures:
     predictions: Mapping[str, Pixels]
 
     def error_map(self, method: str) -> Pixels | None:
-        """Return the difference of a prediction from the ground truth, in the colours of `error_colours`."""
+        """Return the `error_map` of a method's prediction; None without a prediction or a ground truth."""
         if self.target is None or method not in self.predictions:
             return None
         return error_map(self.predictions[method], self.target)
 
 
 def error_map(prediction: Pixels, target: Pixels) -> Pixels:
-    """Return the absolute error, a mean over the channels, from black (none) to pale yellow (`ERROR_SPAN` and more)."""
+    """Return the absolute error, averaged over the channels, in colours from black (0) to pale yellow (`ERROR_SPAN`).
+
+    The images are uint8 `[H, W, 3]`, and so is the result.
+    """
     error = np.abs(prediction.astype(np.int16) - target).mean(axis=-1)
     return error_colours(error / ERROR_SPAN)
 
 
 def error_colours(values: NDArray[np.floating]) -> Pixels:
-    """Return colours uint8 `[..., 3]` of values 0..1."""
+    """Return the colours, uint8 `[..., 3]`, of values over 0..1 from black to pale yellow."""
     places = np.linspace(0, 1, len(_RAMP))
     channels = [np.interp(values, places, [colour[i] for colour in _RAMP]) for i in range(3)]
     return np.asarray(np.rint(np.stack(channels, axis=-1)), np.uint8)
 
 
 def results_folders(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """Return the folders of results that `read_records` finds records in, which hold the predictions too."""
+    """Return the folders of results in which `read_records` finds records. They also hold the predictions."""
     found: dict[Path, None] = {}
     for path in map(Path, paths):
         files = [path] if path.is_file() else sorted([*path.glob("*.parquet"), *path.glob("**/records/*.parquet")])
@@ -68,12 +71,12 @@ def results_folders(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
 def load_pictures(
     benchmark: Benchmark, records: Sequence[Record], folders: Sequence[Path], ids: Sequence[str], side: int
 ) -> Iterator[Pictures]:
-    """Load images, reduced to a long side of at most `side` pixels.
+    """Yield the pictures of images, reduced to a long side of at most `side` pixels.
 
     Raises
     ------
     RecordsError
-        The benchmark lacks an image of the records: it is another benchmark, or another version of it.
+        The benchmark lacks an image of the records, since the records are of another benchmark or another version.
     """
     by_id: dict[str, list[Record]] = {id: [] for id in ids}
     for record in records:
@@ -99,9 +102,9 @@ def load_pictures(
 
 
 def _prediction(folder: Path, record: Record) -> Pixels | None:
-    """Read the picture that a record names; return None if there is none in the folder, or none that can be read.
+    """Return the prediction of a record; None if the folder holds no readable file of the prediction.
 
-    Records may come from elsewhere, so no name in them is followed out of their folder of results.
+    Records are untrusted, so a path that leads out of the folder of results is not followed.
     """
     try:
         path = (folder / record.prediction).resolve()
@@ -120,9 +123,9 @@ def _resized(image: Pixels, size: tuple[int, int]) -> Pixels:
 
 
 def spread(records: Iterable[Record], metric: str) -> dict[str, float]:
-    """Return how far methods are apart on each image: the best minus the worst value, largest first.
+    """Return the range of the methods' values on each image: the largest minus the smallest value, largest range first.
 
-    Ceilings do not count, nor does `dc`, the composite as it is, if there are two other methods.
+    Ceilings do not count. The unchanged composite (`dc`) does not count if there are two other methods.
     """
     values: dict[str, dict[str, float]] = {}
     for record in records:

@@ -1,7 +1,7 @@
-"""The first stage of evaluation: predictions, each made once and kept as a lossless image.
+"""The first stage of evaluation: make each prediction once, and keep it as a lossless image.
 
-The PNG text of an image has a key, made of the method's name, code and weights and of the pixels of its input, so that
-a prediction is used again exactly if it would come out the same. A float prediction is kept in full in a `.npy` file
+The PNG of a prediction contains a key, made of the method's name, code and weights and of the pixels of its input. The
+prediction is used again only if its key is unchanged. A float prediction is stored without rounding in a `.npy` file
 beside its image.
 """
 
@@ -32,12 +32,12 @@ from sshbench.methods.identity import Identity
 from sshbench.whole_file import whole_file
 
 _TEXT = "sshbench"
-_HEADER_END = 33  # of a PNG: signature and IHDR
+_HEADER_END = 33  # the length of the signature and the IHDR chunk of a PNG
 
 
 @dataclass(frozen=True)
 class Costs:
-    """The cost of a prediction: wall time in seconds and peak memory in bytes; None if it was not made here."""
+    """The cost of a prediction: wall time in seconds and peak memory in bytes; None if it was not measured."""
 
     seconds: float | None = None
     peak_memory: int | None = None
@@ -52,25 +52,25 @@ class Stored:
     costs: Costs
 
     def pixels(self) -> Pixels:
-        """Read the prediction: uint8 `[H, W, 3]`, or floats over 0..1.
+        """Return the prediction, uint8 `[H, W, 3]` or floats over 0..1.
 
         Raises
         ------
         PredictionError
-            The file is not what was stored; then it is removed.
+            The file has changed since it was stored. The file is removed.
         """
         array = self.path.with_suffix(".npy")
         try:
             values: Pixels
             if array.exists():
-                # Mapped, so that a damaged header cannot ask for more than the file has.
+                # Memory mapping keeps a damaged header from allocating more than the size of the file.
                 values = np.array(np.load(array, mmap_mode="r", allow_pickle=False))
             else:
                 with Image.open(self.path, formats=["PNG"]) as image:
                     values = np.asarray(image.convert("RGB"))
             if pixels_hash(values) == self.hash:
                 return values
-        except Exception:  # numpy's and Pillow's readers raise errors of many kinds
+        except Exception:  # numpy and Pillow raise many classes of errors
             pass
         self.path.unlink(missing_ok=True)
         array.unlink(missing_ok=True)
@@ -80,7 +80,7 @@ class Stored:
 
 
 def pixels_hash(*arrays: NDArray[Any] | None) -> str:
-    """Return a hash of arrays: their types, shapes and values."""
+    """Return a hash of the types, shapes and values of arrays; None counts as an array of its own."""
     digest = hashlib.sha256()
     for array in arrays:
         if array is None:
@@ -92,7 +92,7 @@ def pixels_hash(*arrays: NDArray[Any] | None) -> str:
 
 
 def input_hash(composite: Composite) -> str:
-    """Return a hash of everything that a method may look at, except the ground truth."""
+    """Return a hash of all inputs of a method, except the ground truth."""
     c = composite
     same_foreground, same_background = c.foreground is c.composite, c.background is c.composite
     return pixels_hash(
@@ -105,9 +105,9 @@ def input_hash(composite: Composite) -> str:
 
 
 def prediction_key(method: Method, own: Identity, composite: Composite, inputs: str, target: str) -> str:
-    """Return what a prediction depends on: the method's name, code, state and weights, and the hashes of its input.
+    """Return the key of a prediction: the method's name, code, state and weights, and the hashes of its input.
 
-    If a method depends on more for a composite, such as a file, its function `key` says so.
+    If a prediction depends on further data, such as a file, the method's function `key` returns a hash of these data.
     """
     parts = [own.name, own.code, own.weights_hash, inputs, target if own.sees_target else ""]
     if hasattr(method, "key"):
@@ -116,7 +116,7 @@ def prediction_key(method: Method, own: Identity, composite: Composite, inputs: 
 
 
 def stored(path: Path, key: str) -> Stored | None:
-    """Return the prediction at `path`, if it exists and was made with this key."""
+    """Return the prediction at `path` if it exists and has this key; None otherwise."""
     try:
         with Image.open(path, formats=["PNG"]) as image:
             said = json.loads(image.info[_TEXT])
@@ -132,7 +132,7 @@ def stored(path: Path, key: str) -> Stored | None:
 
 
 def store(path: Path, pixels: Pixels, key: str, costs: Costs) -> Stored:
-    """Store a prediction. The image is written last, so that it stands for the whole."""
+    """Store a prediction. The image is written last, so that an existing image proves a complete prediction."""
     path.parent.mkdir(parents=True, exist_ok=True)
     found = pixels_hash(pixels)
     array = path.with_suffix(".npy")
@@ -151,16 +151,19 @@ def store(path: Path, pixels: Pixels, key: str, costs: Costs) -> Stored:
 
 
 def predict(method: Method, batch: Sequence[Composite]) -> tuple[list[Pixels], Costs]:
-    """Run a method.
+    """Run a method on a batch of composites.
 
     Returns
     -------
-    One image for each composite, and the cost of one of them.
+    images
+        One prediction for each composite, uint8 `[H, W, 3]` or floats over 0..1.
+    costs
+        The cost of one prediction: an equal share of the time of the batch, and the peak memory of the batch.
 
     Raises
     ------
     MethodFailed
-        As for `sshbench.methods.calling.harmonize`.
+        The method failed or returned unusable images; see `sshbench.methods.calling.harmonize`.
     """
     with _Meter() as meter:
         pixels = harmonize(method, batch)
@@ -176,9 +179,9 @@ def _with_text(png: bytes, keyword: str, text: str) -> bytes:
 
 
 class _Meter:
-    """The wall time and the peak memory of a block: of the CUDA device if it is in use, else of this process.
+    """A meter of the wall time and the peak memory of a block, on the CUDA device if it is in use, or in this process.
 
-    On Linux, the peak is that of the block; elsewhere it is that of the process so far.
+    On Linux, the peak refers to the block; on other systems, it refers to the whole process so far.
     """
 
     seconds = 0.0
@@ -191,12 +194,12 @@ class _Meter:
             self._cuda.reset_peak_memory_stats()
         else:
             with suppress(OSError):
-                Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts again from what is held now
+                Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM to the present memory
         self._start = time.perf_counter()
         return self
 
     def __exit__(self, *_: object) -> None:
-        cuda = self._device()  # may have come into use inside
+        cuda = self._device()  # the block may have started to use CUDA
         if cuda:
             cuda.synchronize()
         self.seconds = time.perf_counter() - self._start

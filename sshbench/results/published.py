@@ -1,4 +1,4 @@
-"""Numbers that papers and repositories print, each with its source; shown beside measured numbers, never among them."""
+"""Numbers from papers and repositories, each with its source. Tables show them separately from measured numbers."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from importlib.resources import files
 
 @dataclass(frozen=True)
 class Published:
-    """One printed number.
+    """One published number.
 
     Parameters
     ----------
     value, n
-        The value as printed, and the number of images.
+        The published value, and the number of images.
     source
-        Where the number stands.
+        The paper or repository that contains the number, with the table or file.
     protocol, note
-        The protocol of sshbench by which it was scored, "" if none is known; and what else is known about the scoring.
+        The protocol of sshbench that corresponds to the scoring, or "" if it is unknown; and remarks on the scoring.
     """
 
     benchmark: str
@@ -45,5 +45,5 @@ def read_published() -> tuple[Published, ...]:
 
 
 def published_on(benchmark: str, subset: str = "all") -> list[Published]:
-    """Return the numbers on a benchmark, or on a subset of it; empty if nothing is printed, as for `sample`."""
+    """Return the published numbers on a benchmark or on a subset of it; empty if there are none, as for `sample`."""
     return [p for p in read_published() if p.benchmark == benchmark and p.subset == subset]

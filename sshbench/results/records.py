@@ -1,7 +1,7 @@
 """`Record`: the result of one method on one image under one protocol, and the files that hold records.
 
-A folder of results has `records/<method>-<protocol>.parquet`, one row for each image (`sshbench.results.folder`).
-During a run, its records stand in files beside these (`sshbench.results.journal`).
+A folder of results has files `records/<method>-<protocol>.parquet` with one row for each image
+(`sshbench.results.folder`). During a run, its records are in files beside them (`sshbench.results.journal`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sshbench.whole_file import whole_file
 
 FORMAT = 1
 MOST_ROWS = 10_000_000
-MOST_TEXT = 2**30  # bytes in all texts of a file of records
+MOST_TEXT = 2**30  # bytes of all texts in a file of records
 _KEY = b"sshbench.records"
 
 
@@ -37,30 +37,31 @@ class Record:
     Parameters
     ----------
     id, benchmark, method, protocol, protocol_version
-        What was judged and how. `id` is the key of every join.
+        The image, the benchmark, the method and the protocol of the result. `id` is the key of every join.
     metrics
-        From the name of a metric to its value, in the metric's own unit; empty for a failure. A metric that could not
-        be computed is absent.
+        The value of each metric by its name, in the unit of the metric; empty for a failure. A metric that could not be
+        computed is absent.
     attributes
         The attributes of the composite: subset, foreground_ratio and others.
     seconds, peak_memory
-        The cost of the prediction: wall time, and the peak of the process (or on the CUDA device) in bytes; None if the
-        prediction was not made here.
+        The cost of the prediction: wall time in seconds, and peak memory of the process (or the CUDA device) in bytes.
+        None if the cost was not measured.
     failed
-        Why there are no metrics; None if there are.
+        The reason why there are no metrics; None for a success.
     prediction
-        The predicted image, relative to the folder of results (`predictions/<method>/<id>.png`); "" without one.
+        The path of the predicted image, relative to the folder of results (`predictions/<method>/<id>.png`), or "".
     sees_target
-        Whether the method is a ceiling, which looks at the ground truth.
+        Whether the method is a ceiling, which uses the ground truth.
     input_hash, prediction_hash, method_hash, weights_hash
-        The hashes of the composite's pixels; of the predicted pixels; of the method's code, options and state; and of
-        its weights ("" without weights).
+        The hashes of the composite's pixels, of the predicted pixels, of the method's code, options and state, and of
+        the method's weights ("" without weights).
     scorer_hash, lpips_hash
-        The hash of the code of the metrics and of the protocol; and by metric, the hash of the weights of LPIPS.
+        The hash of the protocol and of the code of the metrics, and the hashes of the LPIPS weights as `METRIC=HASH`.
     traceback
-        Where the method failed, as Python prints it; "" if it did not fail, or returned no images.
+        The traceback of an exception in the method, or "".
     trained_by
-        Whose weights the method has: `authors`, `sshbench` or `user`; `missing` if it lacks them; "" if it has none.
+        The origin of the method's weights: `authors`, `sshbench` or `user`; `missing` if the weights are missing; "" if
+        the method has no weights.
 
     Examples
     --------
@@ -94,7 +95,7 @@ class Record:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """Method, protocol and id: the key of a record in a folder of results."""
+        """The key of a record in a folder of results: method, protocol and id."""
         return self.method, self.protocol, self.id
 
 
@@ -136,10 +137,10 @@ _NEWER = {"trained_by", "scorer_hash", "lpips_hash", "traceback"}  # columns tha
 def write_records(
     path: str | os.PathLike[str], records: Sequence[Record], versions: Mapping[str, str] | None = None
 ) -> None:
-    """Write records of one method and protocol to a Parquet file, which appears whole or not at all.
+    """Write records of one method and protocol to a Parquet file, which appears only when it is complete.
 
-    Metrics and attributes are columns of their own names, so the file can be read as a table. If an attribute has the
-    name of another column, `attribute_` is added in front.
+    Each metric and attribute has a column of its own name. If another column has the name of an attribute, the
+    attribute's column has the prefix `attribute_`.
     """
     metrics = list(dict.fromkeys(name for record in records for name in record.metrics))
     attributes = attribute_columns(records, {*_COLUMNS.names, *metrics})
@@ -163,7 +164,7 @@ def write_records(
 
 
 def attribute_columns(records: Iterable[Record], taken: set[str]) -> dict[str, str]:
-    """Return the column of each attribute: its own name, or with `attribute_` in front if the name is taken."""
+    """Return the column of each attribute: its own name, with the prefix `attribute_` if the name is taken."""
     columns: dict[str, str] = {}
     for name in dict.fromkeys(name for record in records for name in record.attributes):
         column = str(storable(name))
@@ -174,17 +175,17 @@ def attribute_columns(records: Iterable[Record], taken: set[str]) -> dict[str, s
 
 
 def _cell(value: Any, kind: pa.DataType) -> Any:
-    """Return the value as its column holds it: a whole number of seconds that a line of JSON held becomes a float."""
+    """Return the value in the type of its column. Whole seconds from a line of JSON become a float."""
     return float(value) if pa.types.is_floating(kind) and value is not None else storable(value)
 
 
 def _is_score(value: Any) -> bool:
-    """Return whether a metric may have this value; sums of far too large numbers are no longer numbers."""
+    """Return whether the value is a number, NaN or infinite. Finite values over 1e100 would overflow in sums."""
     return _is_number(value) and not 1e100 < abs(float(value)) < math.inf
 
 
 def _fits(value: Any) -> bool:
-    """Return whether a column of integers can hold the value, if it is an integer."""
+    """Return whether a column of integers can hold the value; True for values that are not integers."""
     return not isinstance(value, int) or -(2**63) <= value < 2**63
 
 
@@ -197,12 +198,12 @@ def _is_number(value: Any) -> bool:
 
 
 def read_records(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Record]:
-    """Read the records of folders of results, or of single `.parquet` files, in the order of their names.
+    """Return the records in folders of results or in single `.parquet` files, in the order of file names.
 
     Parameters
     ----------
     paths
-        A folder that `sshbench evaluate` wrote, a file of records, or several of them.
+        One or several folders that `sshbench evaluate` wrote, or files of records.
 
     Returns
     -------
@@ -212,7 +213,7 @@ def read_records(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]
     Raises
     ------
     RecordsError
-        A path is missing, holds no records, or holds damaged records, or two files differ on one image.
+        A path is missing, holds no records, or holds damaged records, or two files have different results of an image.
 
     Examples
     --------
@@ -238,7 +239,7 @@ def read_records(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]
 
 
 def _result(record: Record) -> Any:
-    # As text, since a NaN is not equal to itself.
+    # Texts are compared, since a NaN is not equal to itself.
     return repr((record.protocol_version, sorted(record.metrics.items()), record.failed))
 
 
@@ -255,12 +256,12 @@ def _files(path: Path) -> list[Path]:
 
 
 def read_records_file(path: str | os.PathLike[str]) -> list[Record]:
-    """Read one Parquet file of records.
+    """Return the records in one Parquet file.
 
     Raises
     ------
     RecordsError
-        The file is missing or damaged, or holds something else.
+        The file is missing or damaged, or is not a file of records.
     """
     path = Path(path)
     if not path.is_file():
@@ -272,7 +273,7 @@ def read_records_file(path: str | os.PathLike[str]) -> list[Record]:
             texts = [name for name in schema.names if pa.types.is_string(schema.field(name).type)]
         if count > MOST_ROWS:
             raise RecordsError(f"{path} says that it has {count:,} records; the most that are read are {MOST_ROWS:,}")
-        # Repeated texts stay one, so that a small file cannot fill the memory.
+        # A dictionary keeps repeated texts once, so that a small file cannot fill the memory.
         with pq.ParquetFile(path, read_dictionary=texts) as file:
             columns = {name: _values(path, file, name) for name in schema.names}
         if any(len(values) != count for values in columns.values()):
@@ -292,7 +293,7 @@ def read_records_file(path: str | os.PathLike[str]) -> list[Record]:
     return records
 
 
-_NONE = {"seconds", "peak_memory", "failed"}  # may be unknown
+_NONE = {"seconds", "peak_memory", "failed"}  # fields that may be None
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "seconds": (float, int, type(None)),
     "peak_memory": (int, type(None)),
@@ -314,7 +315,7 @@ def _values(path: Path, file: pq.ParquetFile, name: str) -> list[Any]:
 
 
 def checked(path: Path, record: Record) -> Record:
-    """Refuse a record whose values have other types than records have."""
+    """Return the record; raise RecordsError if a value has the wrong type."""
     for one in fields(Record):
         value = getattr(record, one.name)
         kinds = _TYPES.get(one.name, (str,))

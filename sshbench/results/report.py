@@ -1,7 +1,7 @@
-"""One self-contained HTML page about a run: tables, distributions, and every image under a slider.
+"""Write a self-contained HTML page about a run: tables, distributions, and images under a slider.
 
-The page loads nothing from other places and works from a file. Its content is HTML; sorting, charts and the slider are
-in `page/page.js`, which reads the numbers and pictures from a block of JSON.
+The page loads no other files, and a browser can open it from the disk. Its content is HTML. The script `page/page.js`
+adds sorting, charts and the slider; it reads the numbers and pictures from a block of JSON in the page.
 """
 
 from __future__ import annotations
@@ -48,30 +48,30 @@ def write_report(
     side: int = SIDE,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Write the page.
+    """Write the page about a run.
 
     Parameters
     ----------
     records
         Records of one benchmark under one protocol.
     benchmark, folders
-        The sources of the pictures: the benchmark that was judged, and the folders of results with the predictions.
-        Without a benchmark there are no pictures.
+        The sources of the pictures: the benchmark of the run, and the folders of results with the predictions. Without
+        a benchmark, the page has no pictures.
     sort
-        The metric by which rows are ordered and with which charts begin; the first by default.
+        The metric that orders rows and is charted first; by default the first metric.
     weight_to
-        Another set of images that means are estimated for.
+        Another set of images, for which the page also estimates the means.
     pictures
-        The number of images to show: those on which methods differ most in that metric.
+        The number of images to show. The images with the largest differences between methods are shown.
     side
-        The long side of the images in pixels.
+        The largest length of the long side of the images in pixels.
     progress
-        Called with the number of finished images and the total number.
+        A function that receives the number of finished images and the total number.
 
     Raises
     ------
     RecordsError
-        There are records of several benchmarks or protocols, or of images that the benchmark lacks.
+        The records are of several benchmarks or protocols, or of images that the benchmark lacks.
     """
     summary = summarise(records, sort=sort, weight_to=weight_to)
     chosen = list(spread(records, summary.metrics[0]))[:pictures] if summary.metrics else []
@@ -89,7 +89,7 @@ def write_report(
 def payload(
     summary: MethodsSummary, records: Sequence[Record], shown: Mapping[str, Mapping[str, Any]] | None = None
 ) -> dict[str, Any]:
-    """Return the data of the script: metrics, methods, and for each image its values by method and metric."""
+    """Return the data for the script: metrics, methods, and the values of each image by method and metric."""
     values: dict[str, dict[str, list[float | None]]] = {}
     attributes: dict[str, Mapping[str, Any]] = {}
     for record in records:
@@ -112,14 +112,14 @@ def payload(
 
 
 def _number(value: float | None) -> float | None:
-    """Return six digits of a value; JSON has no infinity, so infinity becomes the value that it has in means."""
+    """Return a value with six digits. Infinity, which JSON lacks, becomes the value that means use for it."""
     if value is None or not np.isfinite(counted := float(capped(value))):
         return None
     return float(f"{counted:.6g}")
 
 
 def _plain(value: str | float) -> str | float | None:
-    """Return an attribute for JSON, which has no NaN and no infinity."""
+    """Return an attribute for JSON. NaN and infinity, which JSON lacks, become None."""
     return value if isinstance(value, str) or np.isfinite(value) else None
 
 
@@ -162,7 +162,7 @@ def _uri(image: Pixels, quality: int = 80) -> str:
 
 
 def page(summary: MethodsSummary, data: Mapping[str, Any]) -> str:
-    """Return the text of the page."""
+    """Return the HTML text of the page."""
     parts = files(__package__).joinpath("page")
     style, script = (parts.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     has_pictures = any(image["pictures"] for image in data["images"])
@@ -183,7 +183,7 @@ def page(summary: MethodsSummary, data: Mapping[str, Any]) -> str:
             error_span=ERROR_SPAN,
             no_pictures="" if has_pictures else "<p>This page was made without pictures.</p>",
             version=html.escape(__version__),
-            # In ASCII, as an id may hold the bytes of a file name that is not UTF-8.
+            # json.dumps writes ASCII, since an id may hold bytes of a file name that are not UTF-8.
             data=json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"),
             script=script,
         )

@@ -1,8 +1,9 @@
-"""Predict, then score: run methods on a benchmark under protocols, image by image, so that a killed run can continue.
+"""Run methods on a benchmark and score their predictions, image by image, so that a killed run can continue.
 
 The folder of results keeps `predictions/<method>/<id>.png`, `records/<method>-<protocol>.parquet` and `run.json`. A
 method predicts an image again only if the method or its input has changed. An image is scored again only if the
-prediction, the protocol or the metrics have changed, or a metric is new. Several runs may work in one folder at once.
+prediction, the protocol or the metrics have changed, or a metric is new. Several runs may use one folder at the same
+time.
 """
 
 from __future__ import annotations
@@ -44,11 +45,11 @@ Progress = Callable[[int, int], None]
 
 
 class MethodWarning(UserWarning):
-    """A method cannot be used; its row says why."""
+    """A method cannot be used; its row in the table has the reason."""
 
 
-GIVE_UP = 5  # times in a row that a method may end or hold up its process before a run goes on without it
-_TO_MAKE = 10  # times as long as an image may take, making a method may take
+GIVE_UP = 5  # consecutive times that a method may end or block its process before the run continues without it
+_TO_MAKE = 10  # the time limit for making a method, in time limits of an image
 
 _NETS: dict[str, perceptual.Net] = {"lpips": "alex", "lpips_squeeze": "squeeze", "lpips_vgg": "vgg"}
 
@@ -70,47 +71,48 @@ def evaluate(
     time_limit: float | None = None,
     progress: Progress | None = None,
 ) -> list[Record]:
-    """Run and score methods on a benchmark, and keep the results.
+    """Run and score methods on a benchmark, keep the results in a folder, and return the records.
 
     Parameters
     ----------
     methods
-        Names as for `get_method`, or what it accepts in place of a name: objects, classes and functions.
+        Methods in the forms that `get_method` accepts: names, objects, classes and functions.
     out
-        The folder of results, which holds one benchmark. What an earlier run left there is used.
+        The folder of results of one benchmark. Valid results of earlier runs in this folder are used again.
     metrics
-        Names of metrics; by default those of each protocol. Metrics of earlier runs are kept.
+        The names of the metrics; by default the metrics of each protocol. Metrics of earlier runs are kept.
     workers
-        The number of processes that take images from one queue; by default the number of processors, up to 4, and one
-        with a GPU. With 1, this process does the work, unless a named method is not part of sshbench, since it could
-        end this process.
+        The number of processes that take images from one queue; by default one with a GPU, or else the number of
+        processors, up to 4. With 1, this process does the work, unless a named method is not part of sshbench, since
+        such a method could end this process.
     batch_size
         The number of images that a method receives at a time.
     limit
-        The number of images to evaluate, from the first on.
+        The number of images to evaluate, counted from the first.
     overwrite
-        Whether to predict and score again, whatever exists.
+        Whether to predict and score again, even if valid results exist.
     weights
-        By name as in `methods`, the weights of methods that take weights, as for `load_weights`.
+        The weights for `load_weights`, by the name of the method in `methods`.
     weight_to
-        The set of images that tables will estimate means for, which `run.json` keeps.
+        The set of images for which tables will estimate means. `run.json` keeps the set.
     time_limit
-        The seconds after which a method on an image is given up; None waits for ever.
+        The time limit of a method on an image in seconds; None sets no limit.
     progress
-        Called with the number of finished images and the total number.
+        A function that receives the number of finished images and the total number.
 
     Returns
     -------
     list of Record
-        The records of these images, by method, protocol and image. If an image failed at any stage, its record has the
-        reason in `failed`. A failure never ends the run, even if the method crashes or hangs in a process of its own.
+        The records of these images, ordered by method, protocol and image. If an image failed at any stage, its record
+        has the reason in `failed`. A failure does not end the run, even if the method crashes or hangs in a worker
+        process.
 
     Raises
     ------
     SshbenchError
-        A name has no method, two methods have one name, no method can be made, no file can have an id as its name, or
-        the folder holds the results of another benchmark; or a number of images or processes is below 1, or a time
-        limit is not above 0.
+        A method is unknown, two methods have the same name, no method can be made, an id cannot be a file name, the
+        folder holds the results of another benchmark, a number of images or processes is less than 1, or the time limit
+        is not positive.
     """
     _check_counts(limit=limit, workers=workers, batch_size=batch_size)
     if time_limit is not None and not 0 < time_limit < math.inf:
@@ -167,7 +169,7 @@ def evaluate(
         basis = (own.name, protocol.name, str(protocol.version), scorers[protocol.name], own.code, own.weights_hash)
 
         def belongs(record: Record, basis: tuple[str, ...] = basis) -> bool:
-            """Of other images, or of another run: what the same method left under the same protocol."""
+            """Return whether a record, also of other images or runs, is of the same method and protocol."""
             return _made_by(record) == basis and record.id in order
 
         rows = [known[own.name, protocol.name, id] for id in ids]
@@ -185,7 +187,7 @@ def _check_counts(**given: int | None) -> None:
 
 
 def _nets(names: Iterable[str]) -> dict[str, str]:
-    """Return the hashes of the weights of the LPIPS metrics among these, if available; warn about missing weights."""
+    """Return the hash of the weights of each LPIPS metric in `names` whose weights are available; warn otherwise."""
     found = {}
     for name in names:
         if name in _NETS:
@@ -197,7 +199,7 @@ def _nets(names: Iterable[str]) -> dict[str, str]:
 
 
 def _scorer_hash(protocol: Protocol) -> str:
-    """Return a hash of what scores depend on beside the images: the protocol, and all source of the metrics."""
+    """Return a hash of the protocol and of the source code of the metrics, which determine the scores of an image."""
     return digest_of([repr(protocol), sources_of(suite).digest()])
 
 
@@ -211,7 +213,7 @@ def _keys(ids: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[tuple[st
 
 
 class _Plan:
-    """The images that are left to judge. What a method did to a process is recorded, and the others go on."""
+    """The remaining images of a run. If a method ends or blocks a process, the plan records this and continues."""
 
     def __init__(self, job: EvaluationJob, limit: float | None, one_thread: bool) -> None:
         self.job, self.limit, self.one_thread = job, limit, one_thread
@@ -243,7 +245,7 @@ class _Plan:
             return
         if step is None:
             self.tasks.appendleft(task)
-        elif len(step.ids) > 1:  # one by one, the images show which of them did it
+        elif len(step.ids) > 1:  # single images show which of them caused the loss
             by_id = {id: tuple(record for record in task.known if record.id == id) for id in task.ids}
             self.tasks.extendleft(replace(task, ids=(id,), known=records) for id, records in by_id.items())
         else:
@@ -256,13 +258,13 @@ class _Plan:
             self.tasks.appendleft(replace(task, lost={**task.lost, step: why}))
 
     def hear(self, records: Iterable[Record]) -> None:
-        """Note which methods work."""
+        """Reset the count of consecutive losses of methods with a success among these records."""
         for method in {record.method for record in records if record.failed is None}:
             del self.losses[method]
 
 
 def _team(plan: _Plan, workers: int | None, device: str) -> Workers | _Here:
-    """Return the judges: this process, or other processes if there are several or if a method could end this one."""
+    """Return the workers: this process, or other processes if there are several or a method could end this process."""
     count = workers or default_count(device)
     foreign = any(isinstance(method, str) and is_foreign(method) for method in plan.job.methods)
     if count == 1 and not foreign and plan.limit is None:
@@ -277,7 +279,7 @@ def _team(plan: _Plan, workers: int | None, device: str) -> Workers | _Here:
 
 
 class _Here:
-    """Judges images in this process."""
+    """A worker in this process."""
 
     count = 1
 
@@ -356,12 +358,12 @@ class _Run:
             "finished": None,
             "process": f"{platform.node()} {os.getpid()} {time.time_ns()}",
         }
-        with journal.locked():  # so that of two runs that begin at once, the second sees the first
+        with journal.locked():  # if two runs start at the same time, the second one finds the first
             refuse_another(self.path.parent, benchmark)
             self._write()
 
     def finish(self) -> None:
-        """Record that the run has ended, unless another one has begun in its folder since."""
+        """Record that the run has ended, unless another run has started in the folder since."""
         self.said["finished"] = _now()
         with self.journal.locked():
             if run_of(self.path.parent).get("process") == self.said["process"]:
@@ -373,7 +375,7 @@ class _Run:
 
 
 def run_of(out: Path) -> dict[str, Any]:
-    """Return the content of `run.json` in a folder of results; empty if there is none.
+    """Return the content of `run.json` in a folder of results; empty if the file does not exist.
 
     Raises
     ------
@@ -393,12 +395,12 @@ def run_of(out: Path) -> dict[str, Any]:
 
 
 def refuse_another(out: Path, benchmark: str) -> None:
-    """Refuse a folder of results that holds another benchmark's.
+    """Check that a folder of results holds no results of another benchmark.
 
     Raises
     ------
     RecordsError
-        The folder holds another benchmark's results, or its `run.json` is damaged.
+        The folder holds results of another benchmark, or its `run.json` is damaged.
     """
     other = run_of(out).get("benchmark", benchmark)
     if other != benchmark:

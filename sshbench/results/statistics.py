@@ -1,6 +1,6 @@
-"""The uncertainty of means and of their differences: bootstrap intervals, paired tests and their correction.
+"""Estimate the uncertainty of means and of their differences: bootstrap intervals, paired tests and their correction.
 
-Images are the sample: an interval says where the mean would lie over other images of the same kind.
+The images are the sample. An interval covers the mean over other images of the same kind.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 
 RESAMPLES = 5000
-_DRAWN = 10_000_000  # upper limit of the images drawn in all resamples; large benchmarks use fewer resamples to keep it
+_DRAWN = 10_000_000  # limit of the images drawn over all resamples; large benchmarks use fewer resamples
 LEVEL = 0.95
-CAPPED = 100.0  # dB: what an infinite PSNR counts as in a mean; at 256 x 256, one code off in one value gives 101 dB
+CAPPED = 100.0  # dB that replace an infinite PSNR in means; at 256 x 256, an error of 1 in one value gives 101 dB
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over `n` images and its interval; NaN if there are too few."""
+    """A mean over `n` images and its interval; NaN if there are too few images."""
 
     mean: float
     low: float
@@ -43,17 +43,17 @@ class Versus:
 
 
 def capped(values: ArrayLike) -> Floats:
-    """Return values as they enter means: an infinite PSNR, of identical images, counts as 100 dB."""
+    """Return values for means. Infinity, the PSNR of identical images, becomes 100 dB (`CAPPED`)."""
     numbers = np.asarray(values, np.float64)
     return np.where(np.isposinf(numbers), CAPPED, numbers)
 
 
 def estimate(values: ArrayLike, *, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 0) -> Estimate:
-    """Return the mean of `[n]` values and its bootstrap interval.
+    """Return the mean of values `[n]` and its bootstrap interval.
 
     The interval is the expanded percentile interval of Hesterberg, "What teachers should know about the bootstrap", The
-    American Statistician 69 (4), 2015, section 4.3. For few values it is about as wide as Student's, and it follows
-    their skewness. Equal arguments give equal intervals.
+    American Statistician 69 (4), 2015, section 4.3. For few values, the interval is about as wide as Student's t
+    interval, and it follows the skewness of the values. Equal arguments give equal intervals.
     """
     numbers = capped(values)
     n = len(numbers)
@@ -62,7 +62,7 @@ def estimate(values: ArrayLike, *, level: float = LEVEL, resamples: int = RESAMP
     mean = math.fsum(numbers) / n
     if n == 1:
         return Estimate(mean, np.nan, np.nan, 1)
-    # About the mean, so that equal values give a width of exactly zero. Infinite values have no interval.
+    # Resampling deviations from the mean gives equal values a width of exactly zero. Infinite values have no interval.
     with np.errstate(invalid="ignore"):
         means = mean + _weights(n, max(min(resamples, _DRAWN // n), 200), seed) @ (numbers - mean)
         low, high = np.quantile(means, tails(n, level))
@@ -74,22 +74,23 @@ def weighted_estimate(
 ) -> Estimate:
     """Return the mean of the means of parts, weighted by their shares, and its bootstrap interval.
 
-    Images are drawn within their parts, as deviations from the part's mean that are scaled to an unbiased variance. A
-    part of one image has no deviation of its own and takes those of all other parts ("collapsed strata", Cochran,
-    "Sampling techniques", 1977, section 5A.12). The interval is expanded as in `estimate`, by Student's t with the
-    degrees of freedom of Satterthwaite (Biometrics Bulletin 2 (6), 1946).
+    The bootstrap draws images within each part, as deviations from the part's mean that are scaled to an unbiased
+    variance. A part of one image has no deviation and uses the deviations of all other parts ("collapsed strata",
+    Cochran, "Sampling techniques", 1977, section 5A.12). The interval is expanded as in `estimate`, by Student's t with
+    the degrees of freedom of Satterthwaite (Biometrics Bulletin 2 (6), 1946).
 
     Parameters
     ----------
     parts
         The values `[n]` of each part.
     shares
-        The shares of the parts; their sum is 1. A part with share 0 does not count.
+        The shares of the parts, with the sum 1. A part with the share 0 does not count.
 
     Returns
     -------
     Estimate
-        NaN throughout if a part with a share has no value; the interval is NaN if no part has two values.
+        The estimate. All its values are NaN if a part with a share has no value; the interval is NaN if no part has two
+        values.
     """
     from scipy.special import ndtr, stdtrit
 
@@ -118,10 +119,10 @@ def weighted_estimate(
 
 
 def versus(values: ArrayLike, best: ArrayLike, *, level: float = LEVEL, seed: int = 0) -> Versus:
-    """Compare `[n]` values with those of another method on the same images: values - best.
+    """Return the differences values - best of two methods on the same images; both are `[n]`.
 
-    p is that of Wilcoxon's signed-rank test, two-sided. Images without a difference do not count; if there are no
-    others, p is 1.
+    The p value is that of the two-sided Wilcoxon signed-rank test. Images without a difference do not count. If no
+    image has a difference, p is 1.
     """
     from scipy.stats import wilcoxon
 
@@ -132,7 +133,7 @@ def versus(values: ArrayLike, best: ArrayLike, *, level: float = LEVEL, seed: in
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Correct p values of a family of tests by Holm's step-down method (Scandinavian J. of Statistics 6, 1979)."""
+    """Return the p values of a family of tests, corrected by Holm's step-down method (Scand. J. Statistics 6, 1979)."""
     p = np.asarray(p_values, np.float64)
     order = np.argsort(p, kind="stable")
     stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
@@ -143,14 +144,14 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 @lru_cache(maxsize=8)
 def _weights(n: int, resamples: int, seed: int) -> NDArray[np.float64]:
-    """Return `[resamples, n]`: how often each image is drawn, divided by n; the same draws for all methods."""
+    """Return the weights `[resamples, n]`: how often each image is drawn, divided by n, equal for all methods."""
     drawn = np.random.Generator(np.random.PCG64(seed)).integers(0, n, (resamples, n))
     rows = np.arange(resamples)[:, None] * n
     return np.bincount((drawn + rows).ravel(), minlength=resamples * n).reshape(resamples, n) / n
 
 
 def tails(n: int, level: float) -> Floats:
-    """Return the two quantiles at which an expanded percentile interval over `n` units is read; see `estimate`."""
+    """Return the lower and the upper quantile of an expanded percentile interval over `n` units; see `estimate`."""
     from scipy.special import ndtr, stdtrit
 
     tail = float(ndtr(np.sqrt(n / (n - 1)) * stdtrit(n - 1, (1 - level) / 2)))

@@ -1,4 +1,4 @@
-"""From records to the content of tables: means with intervals, differences to the best, strata, failures, cost."""
+"""Summarise records for tables: means with intervals, differences to the best method, strata, failures, and costs."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ RATIOS = ((0.0, 0.05, "0-5%"), (0.05, 0.15, "5-15%"), (0.15, 1.01, "15-100%"))  
 
 @dataclass(frozen=True)
 class MethodRow:
-    """One method: `n` of `images` were scored; whose weights it has ("": none); estimates and comparisons by metric.
+    """The summary of one method, with estimates and comparisons by metric.
 
-    `versus` has no entry for the best method, nor for ceilings, which are no rivals. `title` is what tables call the
-    method; empty for its own name.
+    `n` of `images` images were scored. `versus` has no entry for the best method and for ceilings, which do not
+    compete. `title` is the name of the method in tables, or empty for the method's own name.
     """
 
     method: str
@@ -39,18 +39,18 @@ class MethodRow:
     strata: Mapping[tuple[str, str], Mapping[str, Estimate]]
     failures: Mapping[str, str]
     weighted: Mapping[str, Estimate] = field(default_factory=dict)
-    """By metric, the mean weighted to another set of images; empty where none was asked for."""
+    """The mean weighted to another set of images, by metric; empty without such a set."""
     title: str = ""
 
     @property
     def called(self) -> str:
-        """What tables call the method."""
+        """The name of the method in tables."""
         return self.title or self.method
 
 
 @dataclass(frozen=True)
 class Weighting:
-    """The set of images that means are weighted to, and how many of the present images lie in each of its parts."""
+    """The set of images to which means are weighted, and the number of present images in each of its parts."""
 
     shares: Shares
     images: tuple[int, ...]
@@ -58,19 +58,19 @@ class Weighting:
 
 @dataclass(frozen=True)
 class MethodsSummary:
-    """All methods on one benchmark under one protocol.
+    """The summary of all methods on one benchmark under one protocol.
 
     Parameters
     ----------
     metrics
-        In the order of columns; the first is the one that rows are sorted by.
+        The metrics in the order of columns. The first metric sorts the rows.
     best
-        By metric, the method that leads. Ceilings do not count, nor do methods that lack an image that another method
-        or a ceiling was asked for; a metric has no entry where that leaves none.
+        The best method by metric. Ceilings do not count, and neither do methods without a score on an image that
+        another method or a ceiling was evaluated on. A metric without any other method has no entry.
     strata
-        Name of a division -> its parts with their number of images.
+        The parts of each division with their numbers of images.
     weighting
-        What the rows' `weighted` means are estimates for; None where there are none.
+        The set of images for which the rows' `weighted` means are estimates; None without such means.
     """
 
     benchmark: str
@@ -84,16 +84,16 @@ class MethodsSummary:
     weighting: Weighting | None = None
 
     def leads(self, metric: str) -> str | None:
-        """Return the best method, if its lead is beyond chance: the intervals of all differences to it leave zero out.
+        """Return the best method if its lead is significant: no interval of a difference to it contains zero.
 
-        None where there is no best method, or where it has no rival.
+        Return None if there is no best method, if the best method has no rival, or if its lead is not significant.
         """
         against = [v for row in self.rows if (v := row.versus.get(metric))]
         return self.best.get(metric) if against and all(v.low > 0 or v.high < 0 for v in against) else None
 
     @property
     def resolution(self) -> float | None:
-        """Half of the interval of a paired difference in the first metric, the median over methods."""
+        """The median over methods of half the interval of a paired difference in the first metric."""
         if not self.metrics:
             return None
         halves = [(v.high - v.low) / 2 for row in self.rows if (v := row.versus.get(self.metrics[0]))]
@@ -102,7 +102,7 @@ class MethodsSummary:
 
 
 def higher_is_better(metric: str) -> bool:
-    """Return whether a larger value of a metric is better; for an unknown metric, a smaller value is."""
+    """Return whether a larger value of a metric is better. For unknown metrics, a smaller value is better."""
     return metric in METRICS and METRICS[metric].higher_is_better
 
 
@@ -112,7 +112,7 @@ def one_of(records: Sequence[Record], *, benchmark: str | None = None, protocol:
     Raises
     ------
     RecordsError
-        There are several and the arguments do not choose one, or there are none.
+        No records are left, or the records are of several benchmarks, protocols or versions.
     """
     chosen = list(records)
     for what, option, name, wanted in (
@@ -148,27 +148,27 @@ def summarise(
     methods: Mapping[str, str] | None = None,
     ceilings: bool = True,
 ) -> MethodsSummary:
-    """Summarise records of one benchmark under one protocol.
+    """Return the summary of records of one benchmark under one protocol.
 
     Parameters
     ----------
     metrics
-        The metrics, in this order; by default all that exist.
+        The metrics, in the order of columns; by default all metrics of the records.
     sort
-        The metric by which methods are ordered and strata are shown; the first by default.
+        The metric that orders methods and is shown for strata; by default the first metric.
     weight_to
-        Another set of images for which weighted means are added.
+        Another set of images, for which weighted means are added.
     methods
-        The methods to show, each with its title (empty for its own name), in this order unless `sort` is given; by
-        default all, the best first. The others take no part in comparisons.
+        The methods to show, each with its title (empty for the method's own name). They keep their order unless `sort`
+        is given. By default, all methods are shown, best first. Other methods are also left out of comparisons.
     ceilings
         Whether to show the methods that see the ground truth.
 
     Raises
     ------
     RecordsError
-        There are records of several benchmarks or protocols, a metric that none of them has, or nothing to weight by
-        (`strata`); or records of different pixels under one id, or of LPIPS by different weights.
+        The records are of several benchmarks or protocols, none of them has a metric, `strata` finds no shares, or the
+        records differ in the pixels of an image or in the LPIPS weights.
     """
     records = chosen(one_of(records), methods, ceilings=ceilings)
     there = list(dict.fromkeys(name for record in records for name in record.metrics))
@@ -213,7 +213,7 @@ def summarise(
 
 
 def _check_comparable(records: Sequence[Record], metrics: Sequence[str]) -> None:
-    """Refuse records that were measured on different images under one id, or with different weights of LPIPS."""
+    """Raise RecordsError if records of one id are of different images, or if their LPIPS weights differ."""
     images: dict[str, Record] = {}
     nets: dict[str, tuple[str, str]] = {}
     for record in records:
@@ -238,7 +238,7 @@ def chosen(records: Sequence[Record], methods: Iterable[str] | None, *, ceilings
     Raises
     ------
     RecordsError
-        A named method has no records, or only ceilings are left and they are not wanted.
+        A named method has no records, or only ceilings are left and `ceilings` is False.
     """
     there = list(dict.fromkeys(record.method for record in records))
     for name in methods or ():
@@ -266,10 +266,10 @@ def _values(group: Iterable[Record], names: Iterable[str]) -> Values:
 
 
 def _leader(name: str, groups: Mapping[str, list[Record]], values: Mapping[str, Values], ids: set[str]) -> str | None:
-    """Return the method with the best mean among those that were scored on every image; None if there is none.
+    """Return the method with the best mean among the methods scored on all images; None if there is no such method.
 
-    An image on which no method has the metric, such as a foreground metric for an empty mask at the protocol's size,
-    does not count against any method.
+    An image on which no method has the metric does not count. A foreground metric, for example, is undefined if the
+    mask is empty at the protocol's size.
     """
     defined = {id for found in values.values() for id in found[name]}
     whole = [
@@ -289,9 +289,9 @@ def _leader(name: str, groups: Mapping[str, list[Record]], values: Mapping[str, 
 def _compared(
     groups: Mapping[str, list[Record]], values: Mapping[str, Values], best: Mapping[str, str]
 ) -> dict[str, dict[str, Versus]]:
-    """Return, by metric, every rival compared with the best on the images that both have.
+    """Return the comparison of each method with the best, by metric, on the images of both.
 
-    P is corrected over the rivals.
+    The p values are corrected over the compared methods.
     """
     found: dict[str, dict[str, Versus]] = {method: {} for method in groups}
     for name, leader in best.items():
@@ -310,7 +310,10 @@ Strata = dict[str, dict[str, list[str]]]  # division -> part -> ids
 
 
 def strata_of(records: Iterable[Record]) -> Strata:
-    """Return the images by subset, in the field's order, and by foreground ratio, if there is more than one part."""
+    """Return the ids of each subset (in the order of papers) and of each range of foreground ratios.
+
+    Divisions with only one part are left out.
+    """
     subsets: dict[str, list[str]] = {}
     ratios: dict[str, list[str]] = {label: [] for *_, label in RATIOS}
     for id, attributes in {record.id: record.attributes for record in records if record.attributes}.items():
@@ -355,7 +358,7 @@ def _row(
 
 
 def _weighted(values: Values, parts: Sequence[Sequence[str]], shares: Shares) -> dict[str, Estimate]:
-    """Return, by metric, the estimate for the set of `shares`, over the images of its parts that the method has."""
+    """Return the estimate for the set of `shares` by metric, over the images of its parts with a value."""
     return {
         name: weighted_estimate([[found[id] for id in ids if id in found] for ids in parts], shares.shares)
         for name, found in values.items()
@@ -363,13 +366,13 @@ def _weighted(values: Values, parts: Sequence[Sequence[str]], shares: Shares) ->
 
 
 def _in_order(rows: list[MethodRow], names: Iterable[str]) -> list[MethodRow]:
-    """Return the methods in the order of their names, ceilings after the others."""
+    """Return the rows in the order of `names`, ceilings after the others."""
     place = {name: i for i, name in enumerate(names)}
     return sorted(rows, key=lambda row: (row.sees_target, place[row.method]))
 
 
 def _sorted(rows: list[MethodRow], metric: str | None) -> list[MethodRow]:
-    """Return the methods before the ceilings, the best first, and those without a value last."""
+    """Return the rows sorted by a metric, best first and rows without a value last, ceilings after the others."""
     if metric is None:
         return rows
     sign = -1 if higher_is_better(metric) else 1

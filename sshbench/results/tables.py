@@ -1,4 +1,4 @@
-"""The tables of a summary, as cells of text; `formats` writes them."""
+"""Make the tables of a summary, as cells of text; `sshbench.results.formats` writes them."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from sshbench.results.published import Published, published_on
 from sshbench.results.statistics import Estimate, Versus
 from sshbench.results.summary import MethodRow, MethodsSummary, Weighting, higher_is_better
 
-MISSING = "missing"  # of a method whose weights are not here
+MISSING = "missing"  # the mark of a method whose weights are missing
 CEILING = "ceiling: sees the ground truth"
 SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True)
 class Table:
-    """Cells of text, each one printable line, whatever the records hold.
+    """A table of text cells. Each cell is one printable line, even if the records hold other characters.
 
     Parameters
     ----------
     strong
-        Row and column of cells to set in bold.
+        The row and the column of each cell in bold.
     breaks
-        Rows in front of which a rule goes.
+        The rows that a rule precedes.
     notes
-        Sentences below it.
+        The sentences below the table.
     groups
-        Heads above the columns, each with the number of columns it spans; empty for none.
+        The group heads above the column heads, each with the number of columns that it spans; may be empty.
     label
-        What LaTeX refers to the table by, behind `tab:`.
+        The label of the table in LaTeX, after `tab:`.
     """
 
     title: str
@@ -48,7 +48,7 @@ class Table:
 
     @property
     def heads(self) -> tuple[str, ...]:
-        """The head of each column in one line, after that of its group."""
+        """The head of each column in one line, preceded by the head of its group."""
         groups = [group for group, span in self.groups for _ in range(span)] or [""] * len(self.columns)
         return tuple(f"{group} {column}".strip() for group, column in zip(groups, self.columns, strict=True))
 
@@ -63,14 +63,14 @@ class Table:
 
 
 def tables(summary: MethodsSummary, *, published: bool = True, intervals: bool = True) -> list[Table]:
-    """Return all tables of a summary: the first metric in full, all metrics, the strata, and published numbers.
+    """Return all tables of a summary: the first metric in detail, all metrics, the strata, and published numbers.
 
     Parameters
     ----------
     published
-        Whether the table of published numbers follows.
+        Whether to add the table of published numbers.
     intervals
-        Whether means and differences have their 95% intervals beside them.
+        Whether to show the 95% intervals of means and differences.
     """
     if summary.metrics:
         found = [_leading(summary, intervals), means_table(summary, intervals=intervals)]
@@ -83,7 +83,7 @@ def tables(summary: MethodsSummary, *, published: bool = True, intervals: bool =
 
 
 def title_of(metric: str) -> str:
-    """Return a column's head: name, unit, and which direction is better."""
+    """Return the head of a metric's column: the name, the unit, and the direction of better values."""
     known = METRICS.get(metric)
     unit = f" {known.unit}" if known and known.unit else ""
     return f"{known.title if known else metric}{unit} {'↑' if higher_is_better(metric) else '↓'}"
@@ -123,12 +123,14 @@ def _leading(summary: MethodsSummary, intervals: bool) -> Table:
 
 
 def means_table(summary: MethodsSummary, *, intervals: bool = True, alone: bool = False) -> Table:
-    """Return methods by metrics.
+    """Return the table of all metrics, with a row for each method.
 
     Parameters
     ----------
+    intervals
+        Whether to show the 95% intervals of means.
     alone
-        Whether there is no other table beside it, so that this one must state its subject and all notes.
+        Whether the table is shown without other tables, and therefore states its subject and all notes.
     """
     head = ("method", *(title_of(metric) for metric in summary.metrics))
     rows = tuple(
@@ -198,7 +200,7 @@ def _stratum(summary: MethodsSummary, division: str, intervals: bool) -> Table:
 
 
 def named(division: str) -> str:
-    """Return the name of a division of the images for titles."""
+    """Return the name of a division of the images in titles."""
     return {"foreground": "part of the image that is foreground"}.get(division, division)
 
 
@@ -209,7 +211,7 @@ def _failures_only(summary: MethodsSummary) -> Table:
 
 
 def published_table(benchmark: str) -> Table | None:
-    """Return what papers print about a benchmark, if anything: as printed, under each paper's own protocol."""
+    """Return the table of published numbers on a benchmark, each under the protocol of its paper; None without any."""
     printed = published_on(benchmark)
     if not printed:
         return None
@@ -259,13 +261,13 @@ def _notes(summary: MethodsSummary, intervals: bool) -> list[str]:
 
 
 def whose(summary: MethodsSummary) -> list[str]:
-    """Return whose weights the methods of a table have, for tables without such a column."""
+    """Return notes on the origin of the methods' weights, for tables without a column for it."""
     by = [f"{row.called}: {row.trained_by}" for row in summary.rows if row.trained_by not in ("", MISSING)]
     return [f"Weights of {', '.join(by)}."] if by else []
 
 
 def common_notes(summary: MethodsSummary, intervals: bool = True) -> list[str]:
-    """Return the notes of a table that stands alone: bold, intervals, ceilings, and `stated`."""
+    """Return the notes of a table without other tables: on bold cells, intervals, ceilings, and those of `stated`."""
     notes = []
     if summary.best and len(summary.rows) > 1:
         notes.append(
@@ -283,7 +285,7 @@ def common_notes(summary: MethodsSummary, intervals: bool = True) -> list[str]:
 
 
 def stated(summary: MethodsSummary) -> list[str]:
-    """Return the notes of every table: what its protocol gives away, and the terms of the authors' weights."""
+    """Return the notes of every table: the `gives_away` of the protocol, and the terms of the authors' weights."""
     protocol = PROTOCOLS.get(summary.protocol)
     found = [f"{summary.protocol}: {protocol.gives_away}."] if protocol and protocol.gives_away else []
     terms = (terms_of(row.method, row.trained_by) for row in summary.rows)
@@ -291,26 +293,26 @@ def stated(summary: MethodsSummary) -> list[str]:
 
 
 def failures(summary: MethodsSummary) -> list[str]:
-    """Return a sentence for each method that failed on images."""
+    """Return a sentence for each method that failed on at least one image."""
     found = []
     for row in summary.rows:
         if row.trained_by == MISSING:
             found.append(f"† {next(iter(row.failures.values()))}.")
         elif row.failures:
             id, why = next(iter(row.failures.items()))
-            why = why.removeprefix(f"{id}: ")  # which errors about an image begin with
+            why = why.removeprefix(f"{id}: ")  # errors about an image begin with its id
             rest = f"; its means are over the other {row.n}" if row.n else ""
             found.append(f"† {row.called} failed on {images_of(len(row.failures))}{rest}. First: {id}: {why}")
     return found
 
 
 def row_name(row: MethodRow) -> str:
-    """Return the first cell of a row: the method, marked if it is a ceiling or failed."""
+    """Return the first cell of a row: the method's name, with marks for ceilings and failures."""
     return f"{row.called}{' ‡' if row.sees_target else ''}{' †' if row.failures else ''}"
 
 
 def subject_of(summary: MethodsSummary) -> str:
-    """Return the subject of a summary in words."""
+    """Return the subject of a summary as text: the benchmark, the protocol and the number of images."""
     return f"{summary.benchmark}, {images_of(summary.images)}, {summary.protocol} (version {summary.protocol_version})"
 
 
@@ -330,23 +332,23 @@ def _cost(milliseconds: float | None) -> str:
 
 
 def images_of(count: int) -> str:
-    """Return a number of images in words."""
+    """Return a number of images as text, such as "1 image"."""
     return counted(count, "image")
 
 
 def number(metric: str, value: float, sign: str = "") -> str:
-    """Return a value with the digits of its metric; empty for NaN."""
+    """Return a value as text with the digits of its metric; empty for NaN."""
     digits = METRICS[metric].digits if metric in METRICS else 4
     return "" if math.isnan(value) else f"{value:{sign}.{digits}f}"
 
 
 def mean_cell(metric: str, one: Estimate, intervals: bool = True) -> str:
-    """Return a mean, followed by its interval."""
+    """Return a mean as text, followed by its interval if `intervals` is True."""
     return f"{number(metric, one.mean)} {interval(metric, one) if intervals else ''}".strip()
 
 
 def interval(metric: str, one: Estimate | Versus, sign: str = "") -> str:
-    """Return the interval of an estimate; empty if there is none."""
+    """Return the interval of an estimate as text; empty if the estimate has no interval."""
     if math.isnan(one.low):
         return ""
     return f"[{number(metric, one.low, sign)}, {number(metric, one.high, sign)}]"
@@ -373,6 +375,6 @@ def _strong(summary: MethodsSummary, columns: dict[int, str]) -> frozenset[tuple
 
 
 def breaks_of(summary: MethodsSummary) -> frozenset[int]:
-    """Return the row before which a rule separates ceilings from methods."""
+    """Return the index of the first ceiling if methods precede it; a rule separates them."""
     first = next((i for i, row in enumerate(summary.rows) if row.sees_target), 0)
     return frozenset({first} if first else set())

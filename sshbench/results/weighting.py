@@ -1,8 +1,8 @@
-"""Means weighted to another set of images: estimates for composites as difficult as those of that set.
+"""Weight means to another set of images: estimate the means for composites of the same difficulty as in this set.
 
-A small benchmark may hold more difficult composites than a large one. Its images are divided by the fMSE of the
-untouched composite, and the mean of each part is weighted by the share of that part in the other set. The result is an
-estimate.
+The composites of a small benchmark may be more difficult than those of a large benchmark. The images are divided into
+parts by the fMSE of the unchanged composite, and the mean of each part is weighted by the share of the part in the
+other set. The result is an estimate.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ _COLUMNS = ["fmse_from", "fmse_to", "share"]
 
 
 class SharesError(SshbenchError):
-    """The shares that a table is to be weighted to cannot be read, or do not fit the records."""
+    """The shares for weighting a table cannot be read, or do not fit the records."""
 
 
 @dataclass(frozen=True)
 class Shares:
-    """The distribution of a set of images over the fMSE of their untouched composites.
+    """The distribution of a set of images over the fMSE of their unchanged composites.
 
     Parameters
     ----------
     name
         The name of the set in tables.
     lower
-        The lower bounds of the parts, ascending from 0. A part ends where the next one begins; the last part has no
-        end.
+        The lower bounds of the parts in fMSE, ascending from 0. The upper bound of a part is the lower bound of the
+        next part; the last part has no upper bound.
     shares
-        The shares of the images in each part; their sum is 1.
+        The share of the images in each part, with the sum 1.
     source
-        The source of the shares.
+        The origin of the shares, such as a paper.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Shares:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """The parts in words."""
+        """The ranges of fMSE of the parts as text."""
         ends = (*self.lower[1:], math.inf)
         return tuple(
             f"{low:,g} and above" if high == math.inf else f"under {high:,g}" if low == 0 else f"{low:,g} to {high:,g}"
@@ -65,7 +65,7 @@ class Shares:
 
 
 def known_shares() -> dict[str, str]:
-    """Return the shares that ship: from the name to the text of the file."""
+    """Return the text of each file of shares that ships with sshbench, by name."""
     folder = files(__package__).joinpath("shares")
     return {
         entry.name.removesuffix(".csv"): entry.read_text("utf-8")
@@ -75,16 +75,16 @@ def known_shares() -> dict[str, str]:
 
 
 def read_shares(where: str | os.PathLike[str]) -> Shares:
-    """Read shares that ship by their name, such as `iharmony4`, or from a CSV file.
+    """Return the shares with a known name, such as `iharmony4`, or the shares in a CSV file.
 
-    The file has the columns `fmse_from`, `fmse_to` and `share` (in percent, or any unit), one line for each part. The
-    first part begins at 0, each part begins where the one before ends, and the last part has no end. Lines that begin
-    with `#` state the source of the shares.
+    The file has the columns `fmse_from`, `fmse_to` and `share` (in percent, or any other unit), and one line for each
+    part. The first part starts at 0, each further part starts at the end of the part before, and the last part has no
+    end. Lines that start with `#` state the source of the shares.
 
     Raises
     ------
     SharesError
-        There is no such name or file, or a line is not valid.
+        No shares have this name, the file does not exist, or a line is invalid.
     """
     known = known_shares()
     if str(where) in known:
@@ -146,7 +146,7 @@ def _number(cell: str, place: str, column: str) -> float:
 
 
 def strata(records: Sequence[Record], shares: Shares) -> list[list[str]]:
-    """Divide the images of records by the fMSE of their untouched composites, which the method `dc` has.
+    """Divide the images of records by the fMSE of their unchanged composites, which is the fMSE of the method `dc`.
 
     Parameters
     ----------
@@ -156,12 +156,12 @@ def strata(records: Sequence[Record], shares: Shares) -> list[list[str]]:
     Returns
     -------
     list of list of str
-        The ids of each part of `shares`; an image whose composite has no fMSE is in no part.
+        The ids of the images in each part of `shares`. An image without an fMSE of its composite is in no part.
 
     Raises
     ------
     RecordsError
-        No composite's fMSE is known, or a part that has a share has no image.
+        The fMSE of no composite is known, or a part with a share has no image.
     """
     found: list[list[str]] = [[] for _ in shares.lower]
     for record in records:

@@ -1,4 +1,4 @@
-"""The program of a process of `sshbench.results.workers`."""
+"""The program of a worker process of `sshbench.results.workers`."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from typing import Any
 from sshbench.errors import SshbenchError
 from sshbench.whole_file import end_at_once
 
-CUT_OFF = 91  # exit code of a process whose method has closed the connection
+CUT_OFF = 91  # exit code of a process whose method closed the connection
 
 
 def main(connection: int, alive: int) -> None:
-    """Do the tasks that come through a connection until it is closed.
+    """Process the tasks from a connection until it is closed.
 
     Parameters
     ----------
     connection
-        The descriptor of this process's end of a pipe, through which `("step", ...)`, `("told", ...)`, `("done", ...)`,
-        `("unread", ...)` and `("raised", ...)` go back.
+        The file descriptor of this process's end of a pipe. The process receives tasks, and sends `("step", ...)`,
+        `("told", ...)`, `("done", ...)`, `("unread", ...)` and `("raised", ...)`.
     alive
-        The descriptor of a pipe that closes when the parent is gone; this process then ends.
+        The file descriptor of a pipe that closes when the parent process ends; this process then ends, too.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, end_at_once)
@@ -39,7 +39,7 @@ def main(connection: int, alive: int) -> None:
         first = parent.recv_bytes()
         try:
             start, args, work = pickle.loads(first)
-        except Exception as error:  # such as a name of the script that is no function or class
+        except Exception as error:  # such as data that refer to a variable of the user's script
             parent.send(("unread", f"{type(error).__name__}: {error}"))
             parent.recv_bytes()
         state, told = start(*args, report)
@@ -53,12 +53,12 @@ def main(connection: int, alive: int) -> None:
         code = 1
         try:
             parent.send(("raised", _sendable(error)))
-            parent.recv_bytes()  # until it has heard
+            parent.recv_bytes()  # waits until the parent has received the error
         except (OSError, EOFError):
             code = CUT_OFF
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code)  # whatever threads a method has left
+    os._exit(code)  # threads that a method left running do not delay the exit
 
 
 def _end_with_parent(alive: int) -> None:
@@ -67,11 +67,11 @@ def _end_with_parent(alive: int) -> None:
 
 
 def _sendable(error: Exception) -> Exception:
-    """Return the error, or one with its text if the parent does not know its class."""
+    """Return the error, or a general error with its text if the parent process does not know its class."""
     known = type(error).__module__.partition(".")[0] in ("builtins", "sshbench")
     try:
         if known and type(pickle.loads(pickle.dumps(error))) is type(error):
             return error
-    except Exception:  # of its own way to be pickled
+    except Exception:  # an error's own pickling may raise any error
         known = False
     return SshbenchError(str(error)) if isinstance(error, SshbenchError) else RuntimeError(repr(error))

@@ -1,7 +1,7 @@
-"""Tasks in other processes, which may crash or hang: such a process is replaced, and the others go on.
+"""Run tasks in other processes. A process that crashes or hangs is replaced, and the other processes continue.
 
-A process is started as a program, neither forked nor by `multiprocessing`, so that it does not run the user's script
-again. Anything that cloudpickle takes can be sent to it, including classes of a script or a notebook.
+A worker process starts as a program of its own, and not by fork or `multiprocessing`, so that it does not run the
+user's script again. cloudpickle sends objects to it, including classes of a script or a notebook.
 """
 
 from __future__ import annotations
@@ -24,66 +24,71 @@ from sshbench.results.worker_main import CUT_OFF
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _HOME = str(Path(__file__).parents[2])
-# The path may by now lead to another copy of the package first, whose methods would have other hashes.
+# A changed sys.path could lead to another copy of the package, whose methods would have other hashes.
 _MAIN = (
     "import sys; sys.path[:] = [{home!r}, *{path!r}]; import sshbench; del sys.path[0]; "
     "from sshbench.results.worker_main import main; main({connection}, {alive})"
 )
-_MOST = 4  # processes by default: each has its own network in memory
+_MOST = 4  # the default limit of processes, since each holds its own network in memory
 _IDLE_DEATHS = 3
 _UNSENDABLE = "an object cannot be sent to worker processes ({}); use --workers 1, or workers=1 in Python"
-_TO_END = 1.0  # seconds for a process that is asked to end
+_TO_END = 1.0  # seconds that a process has to end after a request
 
 
 def default_count(device: str) -> int:
-    """Return how many processes an evaluation uses if nobody says: one with a GPU, else one a processor, up to four."""
+    """Return the default number of processes: one with a GPU, or else one per processor, up to four."""
     return min(processors(), _MOST) if device == "cpu" else 1
 
 
 class Unsendable(SshbenchError):
-    """Something cannot be sent to another process."""
+    """An object cannot be sent to another process."""
 
 
 class Work(Protocol):
-    """The work to do, decided while it goes on."""
+    """A plan of tasks that adapts to the events of a run."""
 
     def begin(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        """Return `start` and its arguments: a process calls `start(*args, report)` once, and keeps the result.
+        """Return a function `start` and its arguments. Each process calls `start(*args, report)` once.
 
-        The result is a pair: the state that the process works with, and a message to this process.
+        `start` returns a pair: the state of the process for its tasks, and a message to this process.
         """
         ...
 
     def next(self) -> Any | None:
-        """Return the next task; None if there is none at the moment."""
+        """Return the next task; None if no task is available at the moment."""
         ...
 
     def allowed(self, step: Any) -> float | None:
-        """Return the seconds that a reported step may take; None for any time."""
+        """Return the time limit of a reported step in seconds; None for no limit."""
         ...
 
     def lost(self, task: Any | None, step: Any | None, why: str) -> None:
-        """Handle a process that ended, or was ended, at a step of a task; `task` is None if it was still starting.
+        """Handle a process that ended or was ended during a step of a task.
 
-        `next` returns what to do in its place.
+        `task` is None if the process was still starting. `next` then returns the tasks that replace the lost task.
         """
         ...
 
 
 class Workers:
-    """Processes that start at once and work when they receive tasks; the first one has started when this returns.
+    """A team of worker processes. At least one process is ready when the constructor returns.
 
     Parameters
     ----------
+    plan
+        The source of the tasks.
     work
-        `work(state, task, report)` returns the result of a task; `report(step)` tells this process which step begins.
+        A function `work(state, task, report)` that returns the result of a task. It calls `report(step)` before each
+        step.
+    count
+        The number of processes.
     one_thread
-        Whether the numeric libraries of a process use one thread.
+        Whether the numeric libraries of each process use one thread.
 
     Raises
     ------
     Unsendable
-        The data that a process needs cannot be sent to it, or the process cannot read the data.
+        The data for a process cannot be sent, or the process cannot read them.
     """
 
     def __init__(self, plan: Work, work: Callable[..., Any], count: int, *, one_thread: bool) -> None:
@@ -115,18 +120,18 @@ class Workers:
         self._workers = []
 
     def ready(self) -> Any:
-        """Return the message of the first process that has started."""
+        """Wait for the first process that has started, and return its message."""
         while not self._told:
             self._listen()
         return self._told[0]
 
     def results(self) -> Iterator[Any]:
-        """Yield the results of the plan's tasks as they come.
+        """Yield the result of each task of the plan when it is finished.
 
         Raises
         ------
         SshbenchError
-            A process raised such an error; or processes die again and again without having begun a step.
+            A process raised this error, or processes died repeatedly before they began a step.
         """
         while True:
             for worker in self._workers:
@@ -144,7 +149,7 @@ class Workers:
         return _Worker(self._plan.begin(), self._work, self._one_thread)
 
     def _listen(self) -> list[Any]:
-        """Wait for messages of processes, or for a process that takes too long; return the results."""
+        """Wait for messages of processes or for the end of a time limit, and return the results."""
         busy = [worker for worker in self._workers if worker.task is not None or not worker.is_ready]
         deadlines = [worker.deadline for worker in busy if worker.deadline is not None]
         timeout = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
@@ -154,7 +159,7 @@ class Workers:
             if worker.connection in heard:
                 try:
                     kind, said = worker.connection.recv()
-                except Exception:  # it is gone, or wrote something else to where it talks to us
+                except Exception:  # the process has ended, or its method wrote to the connection
                     self._replace(worker, worker.how_it_ended())
                     continue
                 if kind == "step":
@@ -192,7 +197,7 @@ class Workers:
 
 
 class _Worker:
-    """One process, with its present step and deadline."""
+    """One worker process, with its present step and deadline."""
 
     def __init__(self, begin: tuple[Any, ...], work: Callable[..., Any], one_thread: bool) -> None:
         self.task: Any | None = None
@@ -213,7 +218,7 @@ class _Worker:
                 stdin=subprocess.DEVNULL,
                 env=environment,
                 pass_fds=(theirs.fileno(), listens),
-                start_new_session=True,  # of Ctrl-C this process alone hears, and ends the others
+                start_new_session=True,  # only this process receives Ctrl-C, and ends the others
             )
         finally:
             theirs.close()
@@ -230,11 +235,11 @@ class _Worker:
         self.deadline = None if allowed is None else time.monotonic() + allowed
 
     def _send(self, data: bytes) -> None:
-        with suppress(OSError):  # where it has ended, which shows when it is listened to
+        with suppress(OSError):  # the process has ended, which the next read reports
             self.connection.send_bytes(data)
 
     def how_it_ended(self) -> str:
-        """Return why a process that sends nothing any more has ended."""
+        """Return the reason for the end of a process whose connection is closed."""
         try:
             code = self._process.wait(1)
         except subprocess.TimeoutExpired:
@@ -248,7 +253,7 @@ class _Worker:
         return f"it ended its process (exit code {code})"
 
     def ask_to_end(self) -> None:
-        """Ask the process to remove its unfinished files and to end; a hanging process will not."""
+        """Ask the process to remove its unfinished files and to end. A hanging process does not react."""
         if self._alive >= 0:
             self._process.terminate()
 
@@ -282,7 +287,7 @@ def _packed(value: Any) -> bytes:
     from sshbench.methods.user_file import PREFIX
 
     for name, module in list(sys.modules.items()):
-        if name.startswith(PREFIX):  # which other processes cannot import by this name
+        if name.startswith(PREFIX):  # other processes cannot import the module by this name
             cloudpickle.register_pickle_by_value(module)
     try:
         return bytes(cloudpickle.dumps(value, pickle.HIGHEST_PROTOCOL))

@@ -1,1 +1,1 @@
-"""The networks: torch modules without files and devices, which belong to `sshbench.methods`."""
+"""The networks as torch modules. Files and devices are the task of `sshbench.methods`."""

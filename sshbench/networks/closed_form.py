@@ -1,4 +1,4 @@
-"""The map between two images without learning: statistics of colours, and closed-form colour maps from them."""
+"""Colour maps between two images in closed form, without learning, from the statistics of their colours."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ class Statistics:
     covariance
         `[B, 3, 3]`.
     quantiles
-        `[B, 4, Q]` of R, G, B and luma, 0..1: at the shares (q + 1/2) / Q, but at 0.002 and 0.998 for the ends.
+        `[B, 4, Q]` of R, G, B and luma, 0..1: the quantiles at the shares (q + 1/2) / Q. The first and the last are
+        those at 0.002 and 0.998.
     light
         `[B, 4]`: the mean linear light of R, G, B and their luminance, 0..1.
     """
@@ -32,14 +33,14 @@ class Statistics:
     light: Tensor
 
     def flat(self) -> Tensor:
-        """Return all statistics as `[B, 9 + 4 Q]`, each number about -1..1."""
+        """Return all statistics as `[B, 9 + 4 Q]`, with numbers of about -1..1."""
         upper = torch.triu_indices(3, 3, device=self.mean.device)
         covariance = self.covariance[:, upper[0], upper[1]] * 10
         return torch.cat([self.mean * 2 - 1, covariance, self.quantiles.flatten(1) * 2 - 1], 1)
 
 
 def statistics(images: Tensor, masks: Tensor, count: int = 17) -> Statistics:
-    """Measure the colours of images.
+    """Return the statistics of the colours of images.
 
     Parameters
     ----------
@@ -78,14 +79,14 @@ def decoded(values: Tensor) -> Tensor:
 
 
 def encoded(light: Tensor) -> Tensor:
-    """Return the sRGB-encoded values of linear light from 0 on; light above 1 gives values above 1."""
+    """Return the sRGB-encoded values of linear light of at least 0; light above 1 gives values above 1."""
     return torch.where(light <= 0.0031308, light * 12.92, 1.055 * light.clamp(min=0.0031308) ** (1 / 2.4) - 0.055)
 
 
 def light_ratio(source: Statistics, target: Statistics) -> Tensor:
     """Return the stops `[B, 4]` from the light of `source` to that of `target`: R, G, B and luminance.
 
-    Light below a thousandth counts as a thousandth, and no ratio exceeds 6 stops, so black stays black.
+    Light below 0.001 counts as 0.001, and no ratio exceeds 6 stops, so black stays black.
     """
     return torch.log2(target.light.clamp(min=DARK) / source.light.clamp(min=DARK)).clamp(-6, 6)
 
@@ -94,8 +95,8 @@ def optimal_matrix(source: Tensor, target: Tensor) -> Tensor:
     """Return the symmetric matrix `[B, 3, 3]` from the covariance `source` to `target` that moves colours least.
 
     Pitie, Kokaram: "The linear Monge-Kantorovitch linear colour mapping for example-based colour transfer", CVMP 2007.
-    A little noise is added to both covariances `[B, 3, 3]`; without it, a uniform foreground would be stretched without
-    limit.
+    A small multiple of the identity is added to both covariances `[B, 3, 3]`. Without this term, the map would stretch
+    a uniform foreground without limit.
     """
     noise = torch.eye(3, dtype=source.dtype, device=source.device) * NOISE
     variances, axes = torch.linalg.eigh(source + noise)
@@ -107,9 +108,9 @@ def optimal_matrix(source: Tensor, target: Tensor) -> Tensor:
 
 
 def closed_form_maps(points: Tensor, source: Statistics, target: Statistics) -> tuple[Tensor, Tensor]:
-    """Return how far four maps from the colours of `source` to those of `target` move the colours of a cube's grid.
+    """Return four maps from the colours of `source` to those of `target`, as displacements of a cube's grid.
 
-    Each of the maps is a sum of functions of one channel, so the grid itself need not be filled (`on_grid` does that).
+    Each map is a sum of functions of one channel, so the functions suffice; `on_grid` fills the grid.
 
     Parameters
     ----------
@@ -139,7 +140,7 @@ def closed_form_maps(points: Tensor, source: Statistics, target: Statistics) -> 
 
 
 def of_own_channels(curves: Tensor) -> Tensor:
-    """Return curves `[..., P, 3]`, by which each channel moves itself, as `[..., 3, P, 3]`: input, value, output."""
+    """Return curves `[..., P, 3]`, which map each channel by itself, as `[..., 3, P, 3]`: input, value, output."""
     return torch.eye(3, dtype=curves.dtype, device=curves.device)[:, None] * curves[..., None, :, :]
 
 
@@ -150,9 +151,9 @@ def on_grid(maps: Tensor) -> Tensor:
 
 
 def _matched(points: Tensor, source: Tensor, target: Tensor) -> Tensor:
-    """Return the curves `[B, 3, P]` through the quantiles `[B, 3, Q]`, from black to black and white to white."""
+    """Return the curves `[B, 3, P]` through the quantiles `[B, 3, Q]`; they map black to black and white to white."""
     count, size = len(source), len(points)
-    rising = torch.arange(source.shape[2], device=source.device) * 1e-5  # quantiles that are equal keep their order
+    rising = torch.arange(source.shape[2], device=source.device) * 1e-5  # gives equal quantiles an order
     low = torch.minimum(source[..., :1] - 0.02, source.new_tensor(-0.001))
     high = torch.maximum(source[..., -1:] + 0.02, source.new_tensor(1.001))
     x = torch.cat([low, source + rising, high], 2)

@@ -1,6 +1,6 @@
-"""Maps of colours that change from pixel to pixel, enlarged and applied to a photograph tile by tile.
+"""Fields of colour maps, one map for each pixel, enlarged and applied to a photograph tile by tile.
 
-A field of 12 numbers for each of 12 million pixels would take 576 MB; a tile of it stays in the processor's cache.
+A field of 12 numbers for each of 12 million pixels would take 576 MB, whereas a tile stays in the processor's cache.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor
 
-TILE = (64, 256)  # rows and columns, of 12 floats
+TILE = (64, 256)  # rows and columns; each pixel has 12 floats
 
 
 def cubic_weights(source: int, target: int, a: float = -0.75) -> Tensor:
-    """Return how much each of `source` samples counts for each of `target` ones, `[target, source]`, float32.
+    """Return the weight of each of `source` samples for each of `target` samples, `[target, source]`, float32.
 
-    Keys' cubic convolution with PyTorch's `a`, pixel centres at halves, no filter; beyond the ends the last sample goes
-    on. It is what `interpolate(mode="bicubic", align_corners=False)` does along an axis.
+    The weights are those of Keys' cubic convolution with PyTorch's `a`, with pixel centres at halves and without a
+    filter; the last sample is repeated beyond the ends. They equal those of `interpolate(mode="bicubic",
+    align_corners=False)` along an axis.
     """
     place = (torch.arange(target, dtype=torch.float64) + 0.5) * (source / target) - 0.5
     left = place.floor()
@@ -35,19 +36,19 @@ def cubic_weights(source: int, target: int, a: float = -0.75) -> Tensor:
 def each_tile(
     field: Tensor, size: tuple[int, int], work: Callable[[slice, slice, Tensor], None], threads: int = 1
 ) -> None:
-    """Enlarge a field bicubically and hand it on in tiles.
+    """Enlarge a field bicubically and call a function for each tile.
 
     Parameters
     ----------
     field
         `[C, h, w]`.
     size
-        Height and width to enlarge it to.
+        The height and the width of the enlarged field.
     work
-        Gets rows, columns and their part of the field, `[C, rows, columns]`; tiles do not overlap and come in any
-        order.
+        A function of the rows, the columns and their part of the field, `[C, rows, columns]`. Tiles do not overlap and
+        come in any order.
     threads
-        Tiles worked on at a time.
+        The number of threads that work on tiles.
     """
     height, width = size
     down, across = (cubic_weights(n, m).to(field.device) for n, m in zip(field.shape[1:], size, strict=True))
@@ -73,6 +74,6 @@ def each_tile(
 
 
 def _seen(weights: Tensor) -> slice:
-    """Return the samples that count for some of the targets."""
+    """Return the range of the samples whose weight `[target, source]` is not 0 for all targets."""
     found = weights.any(0).nonzero()
     return slice(int(found[0]), int(found[-1]) + 1)

@@ -85,7 +85,7 @@ class DIH(nn.Module):
             return Block(nn.ConvTranspose2d(inputs, outputs, 4, stride, stride - 1, bias=bias), outputs, eps)
 
         def decoder(lent: int) -> nn.ModuleList:
-            """Step i gives the size and channels of the encoder's step i; `lent` times as many come in."""
+            """Return the steps. Step i has the size and channels of the encoder's step i; `lent` multiplies its inputs."""
             steps = [up(lent * deep, shallow) for shallow, deep in pairwise(widths)]
             return nn.ModuleList([*steps, up(bottleneck, widths[-1], stride=1)])
 
@@ -99,7 +99,7 @@ class DIH(nn.Module):
             self.classify = nn.Conv2d(widths[0], classes, 1, bias=bias)
 
     def train(self, mode: bool = True) -> DIH:
-        """Switch to training, or back; with `fixed_norm`, the norms do not switch."""
+        """Switch to training mode or back; with `fixed_norm`, the norms stay in evaluation mode."""
         super().train(mode)
         if self.fixed_norm:
             for module in self.modules():
@@ -120,7 +120,7 @@ class DIH(nn.Module):
         Returns
         -------
         DihOutput
-            The image `[N, 3, H, W]`, and the labels if there is a parsing decoder.
+            The image `[N, 3, H, W]`, -1..1 but not clipped, and the labels if there is a parsing decoder.
         """
         skips = []
         for block in self.encoder:
@@ -131,7 +131,7 @@ class DIH(nn.Module):
             x = self.harmonize[level](x) + skips[level]
             if self.parse:
                 scene = self.parse[level](scene) + skips[level]
-                if level:  # the last step gets the harmonized features alone
+                if level:  # the last step gets only the harmonized features
                     x = torch.cat([x, scene], dim=1)
         labels = self.classify(self.parse_output(scene)) if self.parse else None
         return DihOutput(self.output(x), labels)
@@ -173,7 +173,10 @@ class DIHSaic(nn.Module):
         self.decoder = nn.ModuleDict({"deconv_blocks": nn.ModuleList(up), "to_rgb": nn.Conv2d(32, 3, 1)})
 
     def forward(self, x: Tensor) -> DihOutput:
-        """Harmonize composites and masks `[N, 4, H, W]`; `labels` is None."""
+        """Return the image `[N, 3, H, W]`, normalised as the input, for composites and masks `[N, 4, H, W]`.
+
+        The image is not clipped, and `labels` is None.
+        """
         skips = []
         for block in self.encoder.modules():
             if isinstance(block, SaicBlock):

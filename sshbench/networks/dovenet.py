@@ -24,13 +24,13 @@ def _norm(kind: Norm, channels: int) -> nn.Module:
 
 
 class DoveNetGenerator(nn.Module):
-    """From composite and mask to the harmonized image: the U-Net of section 4.1 with its attention blocks.
+    """The U-Net of section 4.1 with attention blocks, which makes the harmonized image from composite and mask.
 
     Parameters
     ----------
     norm
-        `"batch"` is the released model; `"instance"`, whose convolutions have biases, is what the authors' training
-        command names.
+        `"batch"` is the released model. `"instance"`, whose convolutions have biases, is the norm in the authors'
+        training command.
     width, depth
         The channels of the first level, which double up to 8 times that number, and how often the image is halved.
         Published: 64, 8.
@@ -70,7 +70,7 @@ class DoveNetGenerator(nn.Module):
         Returns
         -------
         Tensor
-            `[B, 3, H, W]` over -1..1, background included; the published scores use it whole.
+            `[B, 3, H, W]` over -1..1, background included; the published scores use the whole image.
         """
         output: Tensor = self.model(image)
         return output
@@ -109,8 +109,11 @@ class _Level(nn.Module):
         self.model = nn.Sequential(*layers, *([nn.Dropout(dropout)] if dropout else []))
 
     def forward(self, x: Tensor) -> Tensor:
-        # The published activation works in place: what skips is its output, not the features it was given.
-        """Return `x` `[B, outer, H, W]` after its first step together with the levels below, weighted if it attends."""
+        # The published activation works in place, so the skip carries its output and not its input.
+        """Return `[B, 2 * outer, H, W]`: the activated `x` `[B, outer, H, W]` with the output of the levels below.
+
+        The features are weighted if the level attends.
+        """
         x = self.model[0](x)
         features = torch.cat([x, self.model[1:](x)], 1)
         return features if self.attention is None else self.attention(features) * features
@@ -146,11 +149,11 @@ def start_at_identity(network: DoveNetGenerator) -> None:
         for colour, y, x in product(range(3), (1, 2), (1, 2)):
             channel = 4 * colour + 2 * y + x - 3 + (0 if sign == 1 else 12)
             halve.weight[channel, colour, y, x] = sign
-            double.weight[channel, colour, y, x] = 2.3 * sign  # 2 for the attention, the rest against the tanh
+            double.weight[channel, colour, y, x] = 2.3 * sign  # 2 offsets the attention, the rest offsets the tanh
 
 
 class Scores(NamedTuple):
-    """The discriminator's scores of a batch, `[B]` each: the higher, the more real.
+    """The discriminator's scores of a batch, `[B]` each and not bounded; higher means more real.
 
     Parameters
     ----------
@@ -168,16 +171,16 @@ class DoveNetDiscriminator(nn.Module):
     """The global discriminator and the domain verification discriminator of sections 4.2 and 4.3.
 
     Both are towers of convolutions with spectral norm. One sees the whole image. The other sees foreground and
-    background separately, by partial convolution (Liu et al. 2018), and judges the product of the two. No image is
-    padded; the scores of the remaining places, a single one for 256 x 256, are averaged.
+    background separately, by partial convolution (Liu et al. 2018), and judges the product of the two. Convolutions do
+    not pad. The scores of the remaining places are averaged; at 256 x 256, one place remains.
 
     Parameters
     ----------
     norm
         As for the generator, at all levels but the first and the last.
     width, depth
-        The channels of the first level, which double up to 8 times that number, and the number of convolutions, of
-        which all but the last halve the image. Published: 64 and 7, which needs 255 pixels a side; 5 needs 63.
+        The channels of the first level, which double up to 8 times that number, and the number of convolutions. All
+        but the last halve the image. Published: 64 and 7. A depth of 7 needs sides of 255 pixels, and 5 needs 63.
     """
 
     def __init__(self, norm: Norm = "instance", *, width: int = 64, depth: int = 7) -> None:
@@ -190,7 +193,7 @@ class DoveNetDiscriminator(nn.Module):
         self.convg3 = nn.Conv2d(channels, 1, 1)
 
     def forward(self, image: Tensor, mask: Tensor) -> Scores:
-        """Judge images.
+        """Score images.
 
         Parameters
         ----------
@@ -202,7 +205,7 @@ class DoveNetDiscriminator(nn.Module):
         Returns
         -------
         Scores
-            `[B]` each.
+            Two scores, `[B]` each, not bounded.
         """
         whole = self.convg3(self.D(image))
         both = self.D(image, mask) * self.D(image, 1 - mask)
@@ -228,7 +231,7 @@ class _Towers(nn.Module):
                     self.add_module(f"norm{level}{tower}", _norm(norm, channels[level]))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return the features of images `[B, 3, H, W]`; with a mask `[B, 1, H, W]`, of the part that it shows."""
+        """Return features `[B, C, h, w]` of images `[B, 3, H, W]`, or only of the part inside a mask `[B, 1, H, W]`."""
         tower = "" if mask is None else "f"
         for level in range(1, self.depth + 1):
             x, mask = self.get_submodule(f"conv{level}{tower}")(x, mask)
@@ -240,13 +243,16 @@ class _Towers(nn.Module):
 
 
 class _PartialConv2d(nn.Conv2d):
-    """A convolution over the pixels that the mask shows, weighted up for those it hides (Liu et al. 2018, eq. 1, 2)."""
+    """A convolution over the visible pixels, scaled up by their share (Liu et al. 2018, equations 1 and 2)."""
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:  # type: ignore[override]
-        """Return the features of `x` `[B, C, H, W]`, and `[B, 1, H', W']`: which places saw anything (None: all)."""
+        """Return the features `[B, C', H', W']` of `x` `[B, C, H, W]`, and the places with a visible pixel.
+
+        The places are `[B, 1, H', W']` with the values 0 and 1; None without a mask.
+        """
         if mask is None:
             return super().forward(x), None
-        shown = F.avg_pool2d(mask, self.kernel_size, self.stride)  # the part of each window
+        shown = F.avg_pool2d(mask, self.kernel_size, self.stride)  # the visible share of each window
         seen = (shown > 0).to(x.dtype)
         weighted = F.conv2d(x * mask, self.weight, None, self.stride) / shown.clamp_min(1e-8)
         if self.bias is not None:

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 without its classifier: a network that knows what is in a photograph.
+"""EfficientNet-Lite0 without its classifier: a network whose features describe the content of a photograph.
 
 The network is that of Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", ICML
 2019, in the version for mobile devices, which has no squeeze and excitation and ends activations at 6 (ReLU6). The
@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from sshbench.networks.efficientnet_lite_numpy import FEATURES, FIRST, Block, blocks
 
-_VARIANCE = 1e-3  # added to the variances of the batch norms
+_VARIANCE = 1e-3  # the epsilon of the batch norms
 
 
 class EfficientNetLite(nn.Module):
@@ -29,11 +29,12 @@ class EfficientNetLite(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Return the features after the stages `FEATURES` of images `[B, 3, H, W]`, 0..1, sRGB-encoded.
+        """Return the features of images `[B, 3, H, W]`, 0..1, sRGB-encoded, after the stages `FEATURES`.
 
         Returns
         -------
-        `[B, 40, H / 8, W / 8]`, `[B, 112, H / 16, W / 16]` and `[B, 320, H / 32, W / 32]`, not bounded.
+        list of tensor
+            `[B, 40, H / 8, W / 8]`, `[B, 112, H / 16, W / 16]` and `[B, 320, H / 32, W / 32]`, not bounded.
         """
         x = self.first(((images * 255 - 127) / 128).contiguous(memory_format=torch.channels_last))
         found = []
@@ -54,7 +55,7 @@ class _Convolution(nn.Module):
         self.ends = ends
 
     def forward(self, x: Tensor) -> Tensor:
-        """Transform `[B, C, H, W]` to `[B, out, H / stride, W / stride]`."""
+        """Return `[B, out, H / stride, W / stride]` for `[B, C, H, W]`; within 0..6, or not bounded for a projection."""
         side, stride = self.convolution.kernel_size[0], self.convolution.stride[0]
         if stride > 1:
             around = [max((-(-extent // stride) - 1) * stride + side - extent, 0) for extent in x.shape[:1:-1]]
@@ -64,7 +65,7 @@ class _Convolution(nn.Module):
 
 
 class _Block(nn.Module):
-    """An inverted residual: wider, convolved in each channel apart, narrower."""
+    """An inverted residual: it expands the channels, convolves each channel separately, and reduces the channels."""
 
     def __init__(self, block: Block) -> None:
         super().__init__()

@@ -21,13 +21,13 @@ class Stage(NamedTuple):
     Attributes
     ----------
     wider
-        How many times as many channels a block has inside as at its beginning.
+        The factor between the channels at the beginning of a block and the channels inside the block.
     channels, blocks
         The channels of each block's result, and the number of blocks.
     stride
-        That of the first block; the others have 1.
+        The stride of the first block; the other blocks have a stride of 1.
     side
-        The side of the kernels that convolve each channel apart.
+        The side of the kernels that convolve each channel separately.
     """
 
     wider: int
@@ -46,7 +46,7 @@ FEATURES = (2, 4, 6)  # the stages whose results are used
 
 
 class Block(NamedTuple):
-    """A block: the channels before it, those inside it, and those of its result."""
+    """A block: the numbers of channels of its input, inside the block, and of its result."""
 
     channels: int
     wide: int
@@ -68,7 +68,7 @@ def blocks() -> Iterator[Block]:
 
 
 def shapes() -> dict[str, tuple[int, ...]]:
-    """Name -> shape of all weights of `EfficientNetLite`."""
+    """Return the shapes of all weights of `EfficientNetLite`, by name."""
     found: dict[str, tuple[int, ...]] = {"first.convolution.weight": (FIRST, 3, 3, 3)}
     for k, block in enumerate(blocks()):
         if block.wide > block.channels:
@@ -79,7 +79,7 @@ def shapes() -> dict[str, tuple[int, ...]]:
 
 
 class EfficientNetLiteArrays:
-    """The network with the weights of `EfficientNetLite`, by their names there."""
+    """The network with the weights of `EfficientNetLite`, which have the same names."""
 
     def __init__(self, state: Mapping[str, NDArray[Any]]) -> None:
         self.first = np.ascontiguousarray(state["first.convolution.weight"].transpose(2, 3, 1, 0).reshape(27, FIRST))
@@ -92,7 +92,7 @@ class EfficientNetLiteArrays:
                 self.matrices[name] = np.ascontiguousarray(value[:, :, 0, 0].T)
 
     def features(self, images: Array) -> list[Array]:
-        """Return the features after the stages `FEATURES` of images `[B, H, W, 3]`, 0..1, sRGB-encoded.
+        """Return the features of images `[B, H, W, 3]`, 0..1, sRGB-encoded, after the stages `FEATURES`.
 
         They are `[B, H / 8, W / 8, 40]`, `[B, H / 16, W / 16, 112]` and `[B, H / 32, W / 32, 320]`.
         """
@@ -115,7 +115,7 @@ class EfficientNetLiteArrays:
         return y.reshape(*x.shape[:-1], -1)
 
     def _apart(self, x: Array, name: str, block: Block) -> Array:
-        """Convolve each channel apart."""
+        """Return `x` `[B, H, W, C]` with each channel convolved separately."""
         seen = _patches(x, block.side, block.stride)
         y: Array = np.einsum("bhwcij,ijc->bhwc", seen, self.matrices[f"{name}.weight"])
         y += self.biases[f"{name}.bias"]
@@ -123,7 +123,7 @@ class EfficientNetLiteArrays:
 
 
 def _patches(x: Array, side: int, stride: int) -> Array:
-    """Return what kernels see of images `[B, H, W, C]`, zeros around as TensorFlow's padding SAME has them.
+    """Return the patches under the kernels for images `[B, H, W, C]`, padded with zeros as by TensorFlow's SAME.
 
     The result is a view, `[B, H / stride, W / stride, C, side, side]`.
     """
@@ -135,5 +135,5 @@ def _patches(x: Array, side: int, stride: int) -> Array:
 
 
 def _ended(x: Array) -> Array:
-    """Return ReLU6, in place."""
+    """Apply ReLU6 in place and return the array."""
     return np.clip(x, 0, 6, out=x)

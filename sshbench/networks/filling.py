@@ -8,10 +8,10 @@ from torch.nn import functional
 
 
 def filled(images: Tensor, masks: Tensor) -> Tensor:
-    """Return images that show only the pixels inside their masks, and continue them smoothly outside.
+    """Return images `[B, C, S, S]` whose pixels outside their masks are filled smoothly from the pixels inside.
 
-    A colour outside is the mean of the colours inside over a square. At each pixel, it is the smallest square that
-    contains any visible pixel, among the squares of 2, 4, 8, ... pixels a side that tile the image.
+    A filled pixel gets the mean of the visible colours in a square: the smallest square around the pixel that contains
+    a visible pixel, among the squares with sides of 2, 4, 8, ... pixels that tile the image.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def filled(images: Tensor, masks: Tensor) -> Tensor:
 
 
 def _spread(colour: Tensor, weight: Tensor) -> Tensor:
-    """Return colours divided by weights; if a weight is small, use those of the same place at half the size."""
+    """Return colours divided by weights; where a weight is small, use the colour of that place at half the size."""
     here = colour / weight.clamp(min=1e-6)
     if colour.shape[-1] == 1:
         return here

@@ -1,4 +1,4 @@
-"""Harmonizer (Ke et al., ECCV 2022): predict, for a composite, the six arguments of filters that any editor has.
+"""Harmonizer (Ke et al., ECCV 2022): predict the six arguments of common editing filters for a composite.
 
 The encoder is EfficientNet-B0 (Tan and Le 2019), with two first convolutions in place of one: one sees the foreground
 and the other the background. Module names follow the published code (github.com/ZHKKKe/Harmonizer, commit 48ecd70), so
@@ -24,7 +24,7 @@ _BLOCKS = (
     (1, 3, 1, 6, 320),
 )
 _STEM, _HEAD, _REGRESSED = 32, 1280, 160
-_DROP = 0.2  # of the last block in training; it grows with the depth
+_DROP = 0.2  # probability of dropping the last block in training; it grows linearly with the depth
 
 
 class Harmonizer(nn.Module):
@@ -45,13 +45,13 @@ class Harmonizer(nn.Module):
         self.multiple = 32
 
     def forward(self, image: Tensor) -> Tensor:
-        """Find the arguments of a batch.
+        """Return the arguments of the filters for a batch.
 
         Parameters
         ----------
         image
             `[B, 4, H, W]` over 0..1: the composite (R, G, B) and the soft mask. H and W must be multiples of
-            `multiple`; the published network sees 256 x 256 alone.
+            `multiple`; the published network sees only 256 x 256.
 
         Returns
         -------
@@ -90,7 +90,7 @@ class _Backbone(nn.Module):
         self._conv_bg, self._bn_bg = _SameConv2d(4, stem // 2, 3, 2), _norm(stem // 2)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Return the last features of each size, from a half to a 32nd of the image's sides."""
+        """Return the last features of each size, from a half to a 32nd of the sides of images `[B, 4, H, W]`."""
         composite, mask = image[:, :3], image[:, 3:]
         foreground = F.silu(self._bn_fg(self._conv_fg(image)))
         background = F.silu(self._bn_bg(self._conv_bg(torch.cat([composite, 1 - mask], 1))))
@@ -117,7 +117,7 @@ class _InvertedResidual(nn.Module):
         self.skips, self.drop = stride == 1 and given == made, drop
 
     def forward(self, x: Tensor) -> Tensor:
-        """Transform `[B, given, H, W]` to `[B, made, H', W']`."""
+        """Return features `[B, made, H', W']` for features `[B, given, H, W]`, both not bounded."""
         hidden = F.silu(self._bn0(self._expand_conv(x))) if "_expand_conv" in self._modules else x
         hidden = F.silu(self._bn1(self._depthwise_conv(hidden)))
         weight = self._se_expand(F.silu(self._se_reduce(hidden.mean((2, 3), keepdim=True))))
@@ -139,7 +139,7 @@ class _SameConv2d(nn.Conv2d):
         self.around = (front, behind, front, behind)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pad and convolve `[B, given, H, W]`."""
+        """Return features `[B, made, H / stride, W / stride]` for `[B, given, H, W]`."""
         return super().forward(F.pad(x, self.around) if any(self.around) else x)
 
 
@@ -154,7 +154,7 @@ class _Cascade(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the arguments `[B, N]` for features `[B, given]`."""
+        """Return the arguments `[B, N]`, not bounded, for features `[B, given]`."""
         features, state, found = self.f(x), self.g(x), []
         for header in self.headers:
             assert isinstance(header, nn.Sequential)

@@ -35,7 +35,7 @@ def temperature_factors(means: Tensor, x: Tensor) -> Tensor:
 
 
 def brightness(image: Tensor, x: Tensor) -> Tensor:
-    """Multiply the value of HSV, which is the same as to multiply all channels."""
+    """Multiply the value of HSV, which multiplies all channels by the same factor."""
     return (image * brightness_factor(x)[:, None, None, None]).clamp(0, 1)
 
 
@@ -58,9 +58,9 @@ def contrast(image: Tensor, x: Tensor, mean: Tensor | None = None) -> Tensor:
 
 
 def contrast_factor(x: Tensor) -> Tensor:
-    """Return by how much distances to the mean grow, `[B]`.
+    """Return the factor of the distances to the mean, `[B]`.
 
-    Arguments above 0 are cut off to 255 steps, which has no gradient; the gradient of the argument itself is used.
+    Arguments above 0 are truncated to 255 steps. This has no gradient, so the gradient of the argument is used.
     """
     steps = 255 * x
     steps = steps + (steps.floor() - steps).detach()
@@ -80,7 +80,7 @@ def saturation(image: Tensor, x: Tensor) -> Tensor:
 
 
 def highlight(image: Tensor, x: Tensor) -> Tensor:
-    """Raise the negative to a power, which changes light values most."""
+    """Raise the inverted values to a power, which changes light values most."""
     return 1 - (1 - image + 1e-9).pow(1 + x[:, None, None, None]).clamp(0, 1)
 
 

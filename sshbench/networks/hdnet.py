@@ -1,6 +1,6 @@
-"""HDNet (Chen et al., ACM MM 2023): local dynamics behind the encoder, and convolutions predicted for each image.
+"""HDNet (Chen et al., ACM MM 2023): local dynamics after the encoder, and convolutions predicted for each image.
 
-Module names follow the published code (github.com/chenhaoxing/HDNet, commit dcabe92). Its authors release no weights.
+Module names follow the published code (github.com/chenhaoxing/HDNet, commit dcabe92). The authors released no weights.
 """
 
 from __future__ import annotations
@@ -72,11 +72,16 @@ class HDNet(nn.Module):
         image
             `[B, 4, H, W]`: the composite (R, G, B, -1..1) and the mask, 0 or 1. H and W must be multiples of
             `multiple`. The authors put the ground truth's background behind the foreground, in training and in test.
+
+        Returns
+        -------
+        HDNetOutput
+            The two images, `[B, 3, H, W]` over -1..1.
         """
         composite, mask = image[:, :3], image[:, 3:]
         skips = [F.leaky_relu(self.model_layer0(composite), 0.2)]
         for level in range(1, 7):
-            # The published activations work in place: what skips, and what the next level sees, is their output.
+            # The published activations work in place, so the skip and the next level get the activations' output.
             skips.append(F.leaky_relu(_normalised(self._layer(str(level))(skips[-1])), 0.2))
         x = self.LD(self._layer("71")(skips[-1]), _at(mask, 8))
         for name, skip in zip(("72", "8", "9", "10", "11", "12", "13"), reversed(skips), strict=True):
@@ -117,7 +122,7 @@ def start_at_identity(network: HDNet) -> None:
     for sign, channel in ((1, 0), (-1, 3)):
         for colour in range(3):
             first.weight[channel + colour, colour, 1, 1] = sign
-            last.weight[channel + colour, colour, 1, 1] = 1.15 * sign  # the rest against the tanh
+            last.weight[channel + colour, colour, 1, 1] = 1.15 * sign  # more than 1 offsets the tanh
     for level in _DYNAMIC:
         dynamic = network.get_submodule(f"model_layer{level}att")
         assert isinstance(dynamic, _RegionConv)
@@ -138,12 +143,12 @@ def _up(given: int, made: int, kernel: int) -> nn.Sequential:
 
 
 def _normalised(x: Tensor) -> Tensor:
-    """Apply instance norm. A single place, as in an image of 8 x 8, equals its mean and becomes 0."""
+    """Return `x` `[B, C, h, w]` after instance norm. A single place, as in an image of 8 x 8 pixels, becomes 0."""
     return F.instance_norm(x) if x.shape[2] * x.shape[3] > 1 else torch.zeros_like(x)
 
 
 def _at(mask: Tensor, factor: int) -> Tensor:
-    """Take every `factor`-th pixel of the mask, as `interpolate(mode="nearest")` does."""
+    """Return every `factor`-th pixel of the mask, as `interpolate(mode="nearest")` does."""
     return mask[:, :, ::factor, ::factor]
 
 
@@ -155,10 +160,10 @@ class _LocalDynamics(nn.Module):
         self.linear = nn.Conv1d(2 * channels, channels, 1)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Change features `[B, C, h, w]` where the mask `[B, 1, h, w]` is 1.
+        """Return features `[B, C, h, w]`, changed where the mask `[B, 1, h, w]` is 1.
 
-        As in the published code, matches are sought among all places, where features of the foreground count as 0, and
-        are weighted by the softmax of their similarity over all places, so that a few take nearly all of the weight.
+        As in the published code, matches are sought among all places, with the foreground's features set to 0. The
+        softmax of the similarities over all places weights the matches, so a few matches take nearly all of the weight.
         """
         query, source = (x * mask).flatten(2), (x * (1 - mask)).flatten(2)
         best, index = torch.einsum("bcn,bcm->bnm", query, source).max(2)
@@ -178,7 +183,7 @@ class _RegionNorm(nn.Module):
         )
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Normalise features `[B, C, h, w]`; the mask `[B, 1, h, w]` is 1 in the foreground and 0 elsewhere."""
+        """Return normalised features `[B, C, h, w]`; the mask `[B, 1, h, w]` is 1 in the foreground and 0 elsewhere."""
         mean, deviation = _moments(x, mask)
         around, other = _moments(x, 1 - mask)
         foreground = (x - mean) / deviation * other + around
@@ -212,11 +217,11 @@ class _RegionConv(nn.Module):
             nn.Sigmoid(),
             nn.Conv2d(4, 2 * channels**2, 1, groups=2),
         )
-        self.conv_guide = nn.Conv2d(channels, 2, 1)  # stands in the published files, where it is not used either
+        self.conv_guide = nn.Conv2d(channels, 2, 1)  # exists in published files but is not used there either
 
     @torch.no_grad()
     def start_at_identity(self) -> None:
-        """Let both convolutions begin near the one that gives back what it is given."""
+        """Initialise both convolutions near the identity."""
         predict, channels = self.conv_kernel[3], self.conv_guide.in_channels
         assert isinstance(predict, nn.Conv2d)
         assert predict.bias is not None
@@ -224,7 +229,7 @@ class _RegionConv(nn.Module):
         predict.bias.copy_(torch.eye(channels).expand(2, -1, -1).flatten())
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Convolve features `[B, C, h, w]`; the mask `[B, 1, h, w]` is 1 in the foreground and 0 elsewhere."""
+        """Return convolved features `[B, C, h, w]`; the mask `[B, 1, h, w]` is 1 in the foreground and 0 elsewhere."""
         channels = x.shape[1]
         kernels = self.conv_kernel(x).view(len(x), 2, channels, channels)
         foreground, background = torch.einsum("brij,bjhw->rbihw", kernels, x)

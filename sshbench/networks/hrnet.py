@@ -1,7 +1,7 @@
 """HRNetV2 with object-contextual representations (Sun et al. 2019, Yuan et al. 2020), as iDIH's backbone sees an image.
 
-It is given the mask twice: as features added behind the first convolution, and as the two classes, foreground and
-background, whose contexts are gathered. Module names follow the published code
+The network gets the mask twice: as features that are added after the first convolution, and as the two classes,
+foreground and background, whose contexts are gathered. Module names follow the published code
 (github.com/saic-vul/image_harmonization, commit 7f71cc1).
 """
 
@@ -19,7 +19,7 @@ _PUBLISHED: dict[str, tuple[int, bool]] = {"hrnet18s": (18, True), "hrnet18": (1
 
 
 class HRNetOCR(nn.Module):
-    """Compute features of an image and its mask at a quarter of the image's size.
+    """The network, which computes features of an image and its mask at a quarter of the image's size.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class HRNetOCR(nn.Module):
 
     @classmethod
     def published(cls, name: str) -> HRNetOCR:
-        """Build one of the published backbones by its name."""
+        """Return the published backbone of this name, without trained weights."""
         width, small = _PUBLISHED[name]
         return cls(width, small=small)
 
@@ -90,8 +90,8 @@ class HRNetOCR(nn.Module):
 def gathered(features: Tensor, classes: Tensor) -> Tensor:
     """Return a context for each class, `[B, C, classes, 1]`: a weighted mean of the features.
 
-    The weights are the softmax over pixels of the class maps. As in the published code these maps are masks over 0..1,
-    so that the weights are nearly the same for all pixels.
+    The weights are the softmax over pixels of the class maps. As in the published code, these maps are masks over 0..1,
+    so the weights are nearly the same for all pixels.
     """
     weights = classes.flatten(2).softmax(2)
     return torch.einsum("bkn,bcn->bck", weights, features.flatten(2))[..., None]
@@ -109,7 +109,7 @@ class _Module(nn.Module):
         )
 
     def forward(self, given: list[Tensor]) -> list[Tensor]:
-        """Transform the features of all branches, each `[B, C, h, w]`, the finest first."""
+        """Return the features of all branches, each `[B, C, h, w]`, the finest first, in the form of the input."""
         given = [branch(x) for branch, x in zip(self.branches, given, strict=True)]
         made = []
         for i, layers in enumerate(self.fuse_layers):
@@ -124,7 +124,7 @@ class _Module(nn.Module):
 
 
 def _fuse(widths: Sequence[int], source: int, target: int) -> nn.Sequential:
-    """Build the way to a branch: a 1 x 1 convolution from a coarser one, halving convolutions from a finer one."""
+    """Return the layers between two branches: a 1 x 1 convolution from a coarser one, or halvings from a finer one."""
     if source > target:
         return _conv_norm(widths[source], widths[target], 1, 1)
     steps = target - source
@@ -135,7 +135,7 @@ def _fuse(widths: Sequence[int], source: int, target: int) -> nn.Sequential:
 
 
 def _transition(stage: int, widths: Sequence[int]) -> nn.ModuleDict:
-    """Build the layers that create the new branches of a stage and adapt the width of existing ones."""
+    """Return the layers that create the new branches of a stage and adapt the width of existing branches."""
     if stage == 2:
         first = _conv_norm(256, widths[0], 3, 1, relu=True)
         return nn.ModuleDict({"0": first, "1": nn.Sequential(_conv_norm(256, widths[1], 3, 2, relu=True))})
@@ -216,7 +216,7 @@ def _projection(given: int, *made: int) -> nn.Sequential:
 
 
 def _resized(x: Tensor, size: Sequence[int]) -> Tensor:
-    """Resize bilinearly, with corners aligned."""
+    """Return `[B, C, h, w]`, resized bilinearly to `size` with aligned corners."""
     if tuple(x.shape[2:]) == tuple(size):
         return x
     return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=True)

@@ -39,16 +39,16 @@ class Fusion(nn.Module):
     """The last step of section 3.1, which decoders inherit: predict an image and an attention from the features."""
 
     def add_heads(self, channels: int) -> None:
-        """Create the two convolutions. A decoder calls this last, as their weights stand last in published files."""
+        """Create the two convolutions. A decoder calls this last, because their weights are last in published files."""
         self.conv_attention = nn.Conv2d(channels, 1, 1)
         self.to_rgb = nn.Conv2d(channels, 3, 1)
 
     def attention(self, features: Tensor) -> Tensor:
-        """Return the attention `[B, 1, H, W]`, 0..1. The published factor 3 makes the sigmoid steeper."""
+        """Return the attention `[B, 1, H, W]`, 0..1, for features `[B, C, H, W]`; the factor 3 is published."""
         return torch.sigmoid(3.0 * self.conv_attention(features))
 
     def fused(self, image: Tensor, features: Tensor) -> Fused:
-        """Blend the predicted image into the whole input, background included; the mask is not used."""
+        """Return the predicted image, blended into the input `[B, 3, H, W]`; the mask is not used."""
         attention, rgb = self.attention(features), self.to_rgb(features)
         return Fused(attention * image + (1 - attention) * rgb, attention, rgb)
 
@@ -59,8 +59,8 @@ class IDIH(nn.Module):
     Parameters
     ----------
     backbone
-        The second network that sees the image; `"none"` for iDIH alone. The outputs with `hrnet18s` were compared with
-        those of the authors' code; of the larger backbones only names and shapes were.
+        The second network that sees the image; `"none"` for iDIH alone. With `hrnet18s`, the outputs were compared with
+        those of the authors' code; for the larger backbones, only names and shapes were compared.
     width, depth
         The number of channels of the first level, which doubles at every other level up to 8 times that number, and
         how often the image is halved. Published: 64, 7.
@@ -94,6 +94,11 @@ class IDIH(nn.Module):
             `[B, 4, H, W]`: the composite (R, G, B) as `imagenet.normalised` returns it, and the soft mask, 0..1. H and
             W must be multiples of `multiple` (128 as published) and at least `padded` (256). The authors pad to
             multiples of `padded`.
+
+        Returns
+        -------
+        Fused
+            The images `[B, 3, H, W]`, normalised as the input and not clipped, and the attention `[B, 1, H, W]`, 0..1.
         """
         composite, mask = image[:, :3], image[:, 3:]
         if "backbone" not in self._modules:
@@ -121,7 +126,7 @@ class _EncoderDecoder(nn.Module):
 
 
 class _Encoder(nn.Module):
-    """Halve the image `len(channels)` times. A backbone's features are appended after the second time."""
+    """Halve the image `len(channels)` times. A backbone's features are appended after the second halving."""
 
     def __init__(self, channels: list[int], backbone: int) -> None:
         super().__init__()
@@ -131,11 +136,11 @@ class _Encoder(nn.Module):
         last = len(channels) - 1
         for level in range(2, last + 1):
             given = channels[level - 1] + (backbone if level == 2 else 0)
-            halve = nn.Conv2d(given, channels[level], 4, 2, int(level < last))  # the last one does not pad
+            halve = nn.Conv2d(given, channels[level], 4, 2, int(level < last))  # the last convolution does not pad
             self.blocks_connected[f"block{level}"] = _Block(halve, norm=True)
 
     def forward(self, image: Tensor, seen: Tensor | None) -> list[Tensor]:
-        """Return the features of all levels, the coarsest first."""
+        """Return the features of all levels, each `[B, C, h, w]`, the coarsest first, for an input `[B, 4, H, W]`."""
         made = [self.block0(image)]
         made.append(self.block1(made[0]))
         x = made[1] if seen is None else torch.cat([made[1], seen], 1)
@@ -146,7 +151,7 @@ class _Encoder(nn.Module):
 
 
 class _Decoder(Fusion):
-    """Double the size as often, and add the encoder's features of each size."""
+    """Double the size as often as the encoder halved it, and add the encoder's features of each size."""
 
     def __init__(self, channels: list[int]) -> None:
         super().__init__()
@@ -159,7 +164,7 @@ class _Decoder(Fusion):
         self.add_heads(made[-1])
 
     def forward(self, encoded: list[Tensor]) -> Tensor:
-        """Return the features of the finest level for the features of all levels, the coarsest first."""
+        """Return the finest features `[B, C, H, W]` for the features of all levels, the coarsest first."""
         x, *skips = encoded
         for block, skip in zip(self.deconv_blocks, [*skips, None], strict=True):
             x = block(x)
@@ -182,7 +187,7 @@ class _Block(nn.Module):
 
 
 class _Scale(nn.Module):
-    """Multiply by the absolute value of one learned number."""
+    """A product with the absolute value of one learned number."""
 
     def __init__(self, start: float) -> None:
         super().__init__()

@@ -44,6 +44,11 @@ class ISSAM(nn.Module):
         image
             `[B, 4, H, W]`: the composite (R, G, B) as `imagenet.normalised` returns it, and the soft mask, 0..1. H and
             W must be multiples of `multiple`, 8 as published. The authors pad to multiples of `padded`, 32.
+
+        Returns
+        -------
+        Fused
+            The images `[B, 3, H, W]`, normalised as the input and not clipped, and the attention `[B, 1, H, W]`, 0..1.
         """
         composite, mask = image[:, :3], image[:, 3:]
         fused: Fused = self.decoder.fused(composite, self.decoder(self.encoder(image), mask))
@@ -61,7 +66,7 @@ class Encoder(nn.Module):
         )
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Return the features of all levels, the coarsest first."""
+        """Return the features of all levels, each `[B, C, h, w]`, the coarsest first, for an input `[B, 4, H, W]`."""
         made = [self.block0(image)]
         for block in (self.block1, *self.blocks_connected.values()):
             made.append(block(F.max_pool2d(made[-1], 2)))
@@ -77,7 +82,10 @@ class Decoder(Fusion):
         self.add_heads(width)
 
     def forward(self, encoded: list[Tensor], mask: Tensor) -> Tensor:
-        """Return the finest features for those of all levels, the coarsest first; the mask is `[B, 1, H, W]`, 0..1."""
+        """Return the finest features `[B, width, H, W]` for the features of all levels, the coarsest first.
+
+        The mask is `[B, 1, H, W]`, 0..1.
+        """
         x, *skips = encoded
         for block, skip in zip(self.up_blocks, skips, strict=True):
             x = block(x, skip, mask)
@@ -117,7 +125,7 @@ class SpatialSeparatedAttention(nn.Module):
         self.mask_blurring = _Blur()
 
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
-        """Weight features `[B, C, H, W]` by a mask `[B, 1, H, W]`, 0..1."""
+        """Return features `[B, C, H, W]`, gated by region; the mask is `[B, 1, H, W]`, 0..1."""
         mask = self.mask_blurring(mask)
         foreground = self.learning_block(self.foreground_gate(features)) + self.mix_gate(features)
         weighted: Tensor = mask * foreground + (1 - mask) * self.background_gate(features)
@@ -135,14 +143,14 @@ class _Gate(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """Scale the channels of features `[B, C, h, w]`."""
+        """Return features `[B, C, h, w]` with each channel times its weight."""
         seen = torch.cat([features.mean((2, 3)), features.amax((2, 3))], 1)
         weight: Tensor = self.attention_transform(seen)
         return features * weight[:, :, None, None]
 
 
 class _Blur(nn.Module):
-    """Blur by a Gaussian of sigma 1 over 7 x 7 pixels. Beyond the border the mask is 0, so that it fades there."""
+    """A Gaussian blur of sigma 1 over 7 x 7 pixels. The mask is 0 beyond the border, so it fades at the border."""
 
     weight: Tensor
 
@@ -153,7 +161,7 @@ class _Blur(nn.Module):
         self.register_buffer("weight", (kernel / kernel.sum())[None, None])
 
     def forward(self, mask: Tensor) -> Tensor:
-        """Blur a mask `[B, 1, h, w]`."""
+        """Return a mask `[B, 1, h, w]` over 0..1, blurred, of the same shape and range."""
         return F.conv2d(mask, self.weight, padding=3)
 
 

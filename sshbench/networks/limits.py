@@ -1,4 +1,4 @@
-"""Limits of the sizes of a network, which come from recipes and from files of weights that anybody may have made."""
+"""Limits of a network's sizes. The sizes come from recipes and files of weights, which anybody may have made."""
 
 from __future__ import annotations
 
@@ -26,7 +26,13 @@ def check_size(name: str, value: int, least: int = 1, most: int = WIDEST) -> Non
 
 
 def check_widths(widths: Iterable[int]) -> None:
-    """Refuse channel numbers of a network's levels that are too many, too small, too large or not whole numbers."""
+    """Refuse numbers of channels if a network cannot have so many levels, or cannot have one of the numbers.
+
+    Raises
+    ------
+    ValueError
+        There are too many levels, or a number is not a whole number from 1 to `WIDEST`.
+    """
     widths = list(widths)
     check_size("the number of widths", len(widths), most=DEEPEST)
     for width in widths:

@@ -36,7 +36,7 @@ class ColourTransform(NamedTuple):
 
 
 def mapped(image: Tensor, parameters: Tensor, weight: Tensor) -> Tensor:
-    """Map the colours of images and blend the result into them.
+    """Return images with mapped colours, blended into the images themselves.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def mapped(image: Tensor, parameters: Tensor, weight: Tensor) -> Tensor:
 
 
 def enlarged(transform: ColourTransform, size: tuple[int, int]) -> ColourTransform:
-    """Enlarge maps bicubically to a (height, width). Overshoot is not clamped, and gradients pass."""
+    """Return maps, enlarged bicubically to a (height, width). Overshoot is not clamped, and gradients pass."""
     parameters, attention = (
         None if x is None else F.interpolate(x, size=size, mode="bicubic", align_corners=False) for x in transform
     )
@@ -87,25 +87,30 @@ class PCTNetCNN(nn.Module):
         self.multiple = 2 ** (depth - 1)
 
     def forward(self, image: Tensor) -> ColourTransform:
-        """Find the maps of a batch.
+        """Return the maps for a batch.
 
         Parameters
         ----------
         image
             `[B, 4, h, w]`: the small composite after `encode`, and the soft mask, 0..1. h and w must be multiples of
             `multiple`; the authors use 256.
+
+        Returns
+        -------
+        ColourTransform
+            The maps `[B, 12, h, w]`, not bounded, and the attention `[B, 1, h, w]`, 0..1.
         """
         features = self.decoder(self.encoder(image), image[:, 3:])
         return ColourTransform(self.get_params(features), self.decoder.attention(features))
 
     @staticmethod
     def encode(image: Tensor) -> Tensor:
-        """Convert images over 0..1 to the values that the network and its loss work on."""
+        """Return images `[B, 3, h, w]` over 0..1, normalised for the network and its loss."""
         return imagenet.normalised(image)
 
     @staticmethod
     def of_plain_colours(parameters: Tensor) -> Tensor:
-        """Convert maps `[B, 12, h, w]` so that they apply to colours over 0..1, without `encode`."""
+        """Return maps `[B, 12, h, w]`, converted so that they apply to colours over 0..1, without `encode`."""
         matrix, offset = parameters[:, :9].reshape(-1, 3, 3, *parameters.shape[2:]), parameters[:, 9:]
         black = imagenet.normalised(matrix.new_zeros(3, 1, 1))
         scaled = matrix / matrix.new_tensor(imagenet.DEVIATION)[:, None, None]
@@ -131,7 +136,10 @@ class PCTNetViT(nn.Module):
         self.multiple = _PATCH
 
     def forward(self, image: Tensor) -> ColourTransform:
-        """Find the maps of a batch `[B, 4, h, w]`, as for `PCTNetCNN` but with colours over 0..1."""
+        """Return the maps `[B, 12, h, w]` for a batch `[B, 4, h, w]`, as for `PCTNetCNN` but with colours over 0..1.
+
+        There is no attention.
+        """
         return ColourTransform(self.get_params(self.encoder(image)), None)
 
     @staticmethod
@@ -141,13 +149,13 @@ class PCTNetViT(nn.Module):
 
     @staticmethod
     def of_plain_colours(parameters: Tensor) -> Tensor:
-        """Return the maps unchanged, since they apply to plain colours already."""
+        """Return the maps unchanged, since they already apply to colours over 0..1."""
         return parameters
 
 
 @torch.no_grad()
 def start_at_identity(network: PCTNetCNN | PCTNetViT) -> None:
-    """Start with maps that nearly give each colour back at every pixel. The authors start at random."""
+    """Initialise the network with maps near the identity at every pixel. The authors start at random."""
     scale = imagenet.DEVIATION if isinstance(network, PCTNetCNN) else (1.0, 1.0, 1.0)
     offset = imagenet.MEAN if isinstance(network, PCTNetCNN) else (0.0, 0.0, 0.0)
     assert network.get_params.bias is not None
@@ -168,7 +176,7 @@ class _PatchTransformer(nn.Module):
         self.dec = nn.Sequential(nn.ConvTranspose2d(width, PARAMETERS, _PATCH, _PATCH), nn.Tanh())
 
     def forward(self, image: Tensor) -> Tensor:
-        """Return maps `[B, C, h, w]` for inputs `[B, 4, h, w]`."""
+        """Return maps `[B, C, h, w]`, not bounded, for inputs `[B, 4, h, w]`."""
         batch, channels, height, width = image.shape
         rows, columns = height // _PATCH, width // _PATCH
         cut = image.view(batch, channels, rows, _PATCH, columns, _PATCH)

@@ -18,7 +18,7 @@ Variant = Literal["rascv2", "rascv1"]
 
 
 class S2AM(nn.Module):
-    """From composite and mask to the harmonized image: the network of section III.
+    """The network of section III, which makes the harmonized image from composite and mask.
 
     Parameters
     ----------
@@ -26,7 +26,8 @@ class S2AM(nn.Module):
         `"rascv2"` (S2AD), the published model, attends to the decoder's features together with the skip; `"rascv1"`
         (S2ASC) attends only to the skip.
     residual
-        Whether the network predicts what to add to the composite, as published checkpoints with `res` in their name do.
+        Whether the network predicts a residual, which is added to the composite, as published checkpoints with `res` in
+        their name do.
     width, depth
         The channels of the first level, which double up to 8 times that number, and how often the image is halved.
         Published: 64, 8.
@@ -57,7 +58,7 @@ class S2AM(nn.Module):
         Returns
         -------
         Tensor
-            `[B, 3, H, W]`, not bounded; the published scores use it inside the mask and the composite outside.
+            `[B, 3, H, W]`, not bounded. The published scores use this image inside the mask and the composite outside.
         """
         output: Tensor = self.model(image, image[:, 3:4])
         return output + image[:, :3] if self.residual else output
@@ -65,7 +66,7 @@ class S2AM(nn.Module):
 
 @torch.no_grad()
 def start_at_identity(network: S2AM) -> None:
-    """Let a network that predicts what to add to the composite begin with adding nothing.
+    """Initialise a network that predicts a residual so that the residual is 0.
 
     Raises
     ------
@@ -90,7 +91,7 @@ class _Outermost(nn.Module):
         )
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
-        """Return the output `[B, 3, H, W]` for the input `[B, 4, H, W]` and the mask `[B, 1, H, W]`."""
+        """Return the output `[B, 3, H, W]`, not bounded, for the input `[B, 4, H, W]` and the mask `[B, 1, H, W]`."""
         output: Tensor = self.model["up"](self.model["sub"](self.model["down"](image), mask))
         return output
 
@@ -119,7 +120,7 @@ class _Level(nn.Module):
         """Return the features `[B, outer, h, w]` together with the levels below; the mask is `[B, 1, H, W]`."""
         down, up = self.model["down"], self.model["up"]
         assert isinstance(down, nn.Sequential)
-        # The published activation works in place: what skips is its output, not the features it was given.
+        # The published activation works in place, so the skip carries its output and not its input.
         x = skip = down[0](x)
         x = down[1:](x)
         if "sub" in self.model:
@@ -149,7 +150,7 @@ class RegionAttention(nn.Module):
         self.gaussianMask = _Blur()
 
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
-        """Weight features `[B, C, h, w]` by a mask `[B, 1, H, W]`, 0..1, of the image's size."""
+        """Return features `[B, C, h, w]`, weighted by region; the mask is `[B, 1, H, W]`, 0..1, of the image's size."""
         mask = shrunk(mask, features)
         background = self.background_attention(features)
         foreground = self.connection(self.spliced_attention(features)) + self.mixed_attention(features)
@@ -160,7 +161,7 @@ class RegionAttention(nn.Module):
 def shrunk(mask: Tensor, features: Tensor) -> Tensor:
     """Return the mask `[B, 1, H, W]` as 0 or 1 at the size of the features, as published.
 
-    Whatever the factor, 2 x 2 pixels of each cell are averaged, its top left ones, and 0.5 rounds to 0.
+    For every factor, the 2 x 2 pixels at the top left of each cell are averaged, and a mean of 0.5 becomes 0.
     """
     return F.avg_pool2d(mask, 2, mask.shape[2] // features.shape[2]).round()
 
@@ -174,7 +175,7 @@ class _ChannelAttention(nn.Module):
         self.fc = nn.Sequential(nn.Linear(2 * channels, hidden), nn.ReLU(), nn.Linear(hidden, channels), nn.Sigmoid())
 
     def forward(self, features: Tensor) -> Tensor:
-        """Scale the channels of features `[B, C, h, w]`."""
+        """Return features `[B, C, h, w]` with each channel times its weight."""
         weight: Tensor = self.fc(torch.cat([features.mean((2, 3)), features.amax((2, 3))], 1))
         return features * weight[:, :, None, None]
 
@@ -190,7 +191,7 @@ class _Learned(nn.Module):
         self.rbn2 = nn.BatchNorm2d(channels)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Transform features `[B, C, h, w]` to the same shape."""
+        """Return features of the same shape for features `[B, C, h, w]`."""
         hidden = F.elu(self.rbn1(self.rconv1(features)))
         return F.elu(self.rbn2(self.rconv2(hidden)))
 
@@ -207,5 +208,5 @@ class _Blur(nn.Module):
         self.register_buffer("weight", (kernel / kernel.sum())[None, None])
 
     def forward(self, mask: Tensor) -> Tensor:
-        """Blur a mask `[B, 1, h, w]`."""
+        """Return a mask `[B, 1, h, w]`, blurred, of the same shape."""
         return F.conv2d(F.pad(mask, (2, 2, 2, 2), "reflect"), self.weight)

@@ -80,7 +80,7 @@ class SSH(nn.Module):
         SshOutput
             The image `[N, 3, H, W]`, -1..1, and the features.
         """
-        padded, left, top = pad_to_multiple(content, 16)  # and the reference is not padded, as published
+        padded, left, top = pad_to_multiple(content, 16)  # as published, the reference is not padded
         content_style = self.encode_style(padded)
         reference_style = content_style if reference is None else self.encode_style(reference)
         features, skips = self.encode_content(padded)
@@ -103,7 +103,7 @@ class SSH(nn.Module):
         return features.mean((2, 3), keepdim=True)
 
     def fuse(self, features: Tensor, skips: list[Tensor], style: Tensor) -> Tensor:
-        """Return an image `[N, 3, H, W]` from content features, skips, and an appearance."""
+        """Return an image `[N, 3, H, W]`, -1..1 but not clipped, from content features, skips and an appearance."""
         x = self.content_style_conv(torch.cat([features, style.expand_as(features)], dim=1))
         for level, skip in zip((5, 6, 7, 8), reversed(skips), strict=True):
             x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
@@ -131,8 +131,8 @@ class SSH(nn.Module):
 def start_at_identity(network: SSH) -> None:
     """Let three channels of the first skip carry R, G and B to the last layer, so that training starts near a copy.
 
-    Biases keep these channels above 0, where the activation changes nothing, and norms scale them linearly; all other
-    channels start as they were. Short training runs gain most; the paper starts at random.
+    Biases keep these channels above 0, where the activation changes nothing, and norms scale them linearly. All other
+    channels keep their random start. Short training runs gain most; the paper starts at random.
     """
     skip = network.width  # conv9_1 sees the upsampled channels first, then the skip
     state = network.state_dict()
@@ -169,7 +169,7 @@ class Conv2dBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm2d(outputs)  # before the convolution, as in the checkpoint
+        self.norm = nn.BatchNorm2d(outputs)  # created first, because the checkpoint has this order
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, padding_mode="reflect")
 
     def forward(self, x: Tensor) -> Tensor:
@@ -193,11 +193,13 @@ class SqueezeExcitation(nn.Module):
 
 
 def pad_to_multiple(image: Tensor, multiple: int) -> tuple[Tensor, int, int]:
-    """Reflect the borders so that both sides become multiples; the smaller half of the padding is at the left and top.
+    """Pad images `[N, C, H, W]` by reflection so that both sides become multiples of `multiple`.
+
+    The smaller half of the padding is at the left and the top.
 
     Returns
     -------
-    The padded image, and the numbers of pixels added at its left and top.
+    The padded images, and the numbers of pixels added at the left and at the top.
     """
     height, width = image.shape[2:]
     down, right = -height % multiple, -width % multiple

@@ -30,7 +30,7 @@ from sshbench.networks.efficientnet_lite import EfficientNetLite
 from sshbench.networks.limits import check_size
 from sshbench.networks.ssh_lut_numpy import CLOSED_FORMS, FAINT, GAINS, HEADS, KNOWN, SIDE, STOPS, TOKENS, VIEWS
 
-_AT_ONCE = 8  # images, whose features fit into the processor's cache
+_AT_ONCE = 8  # number of images whose features fit into the processor's cache
 
 
 class SshLutOutput(NamedTuple):
@@ -73,10 +73,11 @@ class SshLut(nn.Module):
     quantiles
         The number of quantiles of each channel in the input; one of the closed-form maps matches them.
     dropout
-        The share of the tokens and of the hidden features that are left out in training.
+        The share of the tokens and of the hidden features that training drops.
     things
         The width of the layer through which the tokens of foreground and background get the features of
-        EfficientNet-Lite0, which sees both at 128 x 128; 0 for a network without them. They need attention.
+        EfficientNet-Lite0, which sees both at 128 x 128; 0 for a network without these features. They require
+        `attention` above 0.
     """
 
     points: Tensor
@@ -122,7 +123,7 @@ class SshLut(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.constant_(layer.bias, start)
         with torch.no_grad():
-            self.gains.bias[:2] = 0.25  # half of the way to the background, shared by both estimates of its light
+            self.gains.bias[:2] = 0.25  # both estimates of the background's light together go half of the way
         self.things = _Things(things, channels) if things else None
         self.mixed = nn.Linear(hidden, mixtures)
         self.maps = nn.Parameter(0.01 * torch.randn(mixtures, 3, mixture_size, mixture_size, mixture_size))
@@ -139,13 +140,14 @@ class SshLut(nn.Module):
         placed_mask: Tensor | None = None,
         near_mask: Tensor | None = None,
     ) -> SshLutOutput:
-        """Find the LUTs that give each content the appearance of its reference.
+        """Return the LUTs that give each content the appearance of its reference.
 
         Parameters
         ----------
         content, reference
             Foreground and background, `[B, 3, 128, 128]`, 0..1, sRGB-encoded, or `[B, 3, 64, 64]` for a network without
-            `things`; so are the other images and masks. Larger ones are halved for all but the things.
+            `things`. All other images and masks have the same size. All parts of the network except `things` see images
+            of 128 x 128 at half the size.
         content_mask, reference_mask
             `[B, 1, 128, 128]`, 0..1: the weight of each pixel; None if all pixels count.
         placed
@@ -170,7 +172,7 @@ class SshLut(nn.Module):
             content, reference, placed, content_mask, placed_mask = (
                 functional.avg_pool2d(one, 2) for one in (content, reference, placed, content_mask, placed_mask)
             )
-            # A pixel counts as background if all of its parts do.
+            # A pixel of half the size counts as background only if its four pixels do.
             reference_mask, near_mask = (-functional.max_pool2d(-one, 2) for one in (reference_mask, near_mask))
         with torch.no_grad(), torch.autocast(content.device.type, enabled=False):
             is_placed = (near_mask.float().mean((1, 2, 3), keepdim=True) > 0.01).float()
@@ -224,7 +226,8 @@ def _ratios(content: Statistics, reference: Statistics, near: Statistics) -> tup
 
     Returns
     -------
-    `[B, 4, 3]` for each channel and for luminance alone, and `[B, 6]`, those of the channels as input of the network.
+    Two tensors: `[B, 4, 3]` for each channel and for luminance alone, and `[B, 6]`, the stops of the channels as input
+    of the network.
     """
     to_reference, to_near = light_ratio(content, reference), light_ratio(content, near)
     of_channels = torch.stack([to_reference[:, :3], to_near[:, :3]], 1)
@@ -241,15 +244,15 @@ class _Convolution(nn.Module):
         self.norm = nn.GroupNorm(max(1, out // 16), out)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Transform `[B, C, H, W]` to `[B, out, H / 2, W / 2]`."""
+        """Return features `[B, out, H / 2, W / 2]`, not bounded, for `[B, C, H, W]`."""
         return functional.gelu(self.norm(self.convolution(x)))
 
 
 class _Things(nn.Module):
-    """What a network that knows ImageNet sees in foreground and background, as an addition to their tokens.
+    """Additions to the tokens of foreground and background, from the features of a network trained on ImageNet.
 
-    The additions are 0 at first, so that a network that was trained without them can go on with them. The pixels that
-    the masks leave out are grey.
+    The additions start at 0, so that the training of a network without them can continue with them. Pixels outside the
+    masks are replaced by grey.
     """
 
     def __init__(self, width: int, channels: int) -> None:
@@ -264,10 +267,13 @@ class _Things(nn.Module):
         nn.init.zeros_(last.bias)
 
     def forward(self, content: Tensor, reference: Tensor, content_mask: Tensor, reference_mask: Tensor) -> list[Tensor]:
-        """Return the additions to the tokens `[B, 16, channels]` of content and reference, `[B, 3, 128, 128]`."""
+        """Return the additions `[B, 16, channels]` to the tokens of the content and of the reference.
+
+        The images are `[B, 3, 128, 128]`, and the masks `[B, 1, 128, 128]`, all over 0..1.
+        """
         masks = torch.cat([content_mask, reference_mask])
         shown = torch.cat([content, reference]) * masks + 0.5 * (1 - masks)
-        # The features are not trained, so a coarser precision, which is faster, does no harm to the training.
+        # The features are not trained, so the training tolerates the faster, lower precision.
         fast = self.training and shown.device.type == "cpu"
         with torch.no_grad(), torch.autocast(shown.device.type, torch.bfloat16, enabled=fast):
             tokens = torch.cat([self._known(some) for some in torch.split(shown, _AT_ONCE)])
@@ -280,7 +286,7 @@ class _Things(nn.Module):
 
 
 class _Attention(nn.Module):
-    """A layer of a transformer: attention, then two linear layers, each after a norm and beside the identity."""
+    """A layer of a transformer: attention and then two linear layers, both with a norm before and a residual."""
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()

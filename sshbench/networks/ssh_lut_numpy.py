@@ -19,18 +19,18 @@ from sshbench.networks import efficientnet_lite_numpy as lite
 
 Array = NDArray[np.float32]
 
-# Of the network, in torch as here.
+# These constants are shared with the network in torch.
 SIDE = 64
 TOKENS = SIDE // 16  # along each side of a view
 VIEWS, HEADS = 3, 4
 CLOSED_FORMS = 6  # four maps to the background, and the first two of them to the surroundings
 GAINS = 4  # towards the background and towards the surroundings, for each channel and for luminance alone
-FAINT = 1e-4  # what a token counts that a mask leaves out
-STOPS = 4.0  # a gain goes no further, in either direction
+FAINT = 1e-4  # weight of a token outside a mask
+STOPS = 4.0  # largest gain, in either direction
 LEVELS = 256  # of the histograms that quantiles are read from
-KNOWN = sum(lite.STAGES[stage].channels for stage in lite.FEATURES)  # what a token gets of EfficientNet-Lite0
+KNOWN = sum(lite.STAGES[stage].channels for stage in lite.FEATURES)  # features of EfficientNet-Lite0 for each token
 LUMA = (0.2126, 0.7152, 0.0722)
-DARK = 1e-3  # light below counts as it
+DARK = 1e-3  # replaces darker light, which would give extreme gains
 NOISE = 4e-4  # added to each variance: 2% of the range, so that plain areas are not stretched to texture
 
 
@@ -40,7 +40,7 @@ _UPPER = np.triu_indices(3)
 
 
 def fitting_arrays(state: Mapping[str, NDArray[Any]], architecture: Mapping[str, Any]) -> SshLutArrays | None:
-    """Return the network of an architecture, the arguments of `SshLut`, or None where its weights are not these."""
+    """Return the network with its weights; None if the weights do not fit the arguments of `SshLut`."""
     defaults = inspect.signature(_shapes).parameters
     sizes = {name: value for name, value in architecture.items() if name != "dropout"}
     if any(name not in defaults or type(value) is not int or not 0 <= value < 4096 for name, value in sizes.items()):
@@ -70,7 +70,7 @@ def _shapes(
     quantiles: int = 17,
     things: int = 0,
 ) -> dict[str, tuple[int, ...]]:
-    """Name -> shape of all weights."""
+    """Return the shapes of all weights, by name."""
     linear: dict[str, tuple[int, int]] = {}
     numbers = 3 * (9 + 4 * quantiles) + 18
     widths = (5, width, 2 * width, 4 * width, channels)
@@ -107,7 +107,7 @@ class SshLutArrays:
     state
         The weights by their names in `SshLut`, float32.
     size
-        Points an axis of the LUTs.
+        The number of points on each axis of the LUTs.
     quantiles
         As for `SshLut`.
     """
@@ -193,7 +193,7 @@ class SshLutArrays:
         moved = np.einsum("bk,bkipc->bipc", self._linear("closed", hidden), known) + of_own_channels(encoded(light))
         maps = self.state["maps"]
         learned = (self._linear("mixed", hidden) @ maps.reshape(len(maps), -1)).reshape(count, *maps.shape[1:])
-        for _ in range(3):  # along the last axis, which then comes before the others: blue, green, red again
+        for _ in range(3):  # each round treats the last axis and moves it to the front, so the order is the same again
             learned = np.moveaxis(learned @ self.enlarge.T, -1, 2)
         return on_grid(moved) + learned.transpose(0, 2, 3, 4, 1)
 
@@ -222,7 +222,7 @@ class SshLutArrays:
         return found
 
     def _convolved(self, x: Array, k: int) -> Array:
-        """Do what `_Convolution` does: `[N, H, W, C]` to half the size."""
+        """Return the result of `_Convolution`, `[N, H / 2, W / 2, out]`, for `[N, H, W, C]`."""
         count, height, width, channels = x.shape
         padded = np.zeros((count, height + 1, width + 1, channels), np.float32)
         padded[:, 1:, 1:] = x
@@ -237,7 +237,7 @@ class SshLutArrays:
         return _gelu(normed * self.state[f"encoder.{k}.norm.weight"] + self.state[f"encoder.{k}.norm.bias"])
 
     def _attended(self, x: Array, bias: Array, name: str) -> Array:
-        """Do what `_Attention` does."""
+        """Return the result of `_Attention` for tokens `[B, T, channels]`, of the same shape."""
         count, tokens, channels = x.shape
         asked = self._linear(f"{name}.questions", self._normed(x, f"{name}.first_norm"))
         query, key, value = asked.reshape(count, tokens, 3, HEADS, -1).transpose(2, 0, 3, 1, 4)
@@ -256,7 +256,7 @@ class SshLutArrays:
 
 
 class Statistics(NamedTuple):
-    """As `sshbench.networks.closed_form.Statistics`."""
+    """The counterpart of `sshbench.networks.closed_form.Statistics`."""
 
     mean: Array
     covariance: Array
@@ -264,13 +264,13 @@ class Statistics(NamedTuple):
     light: Array
 
     def flat(self) -> Array:
-        """Return all statistics as `[B, 9 + 4 Q]`, each number about -1..1."""
+        """Return all statistics as `[B, 9 + 4 Q]`, with numbers of about -1..1."""
         upper = self.covariance[:, _UPPER[0], _UPPER[1]] * 10
         return np.concatenate([self.mean * 2 - 1, upper, self.quantiles.reshape(len(self.mean), -1) * 2 - 1], 1)
 
 
 def statistics(images: Array, masks: Array, count: int) -> Statistics:
-    """Measure images `[B, H, W, 3]` under masks `[B, H, W, 1]`; if a mask is empty, all pixels count equally."""
+    """Return the statistics of images `[B, H, W, 3]` under masks `[B, H, W, 1]`; an empty mask counts as full."""
     weights = masks.reshape(len(masks), -1, 1)
     weights = weights + (weights.sum((1, 2), keepdims=True) < 0.5)
     pixels = images.reshape(len(images), -1, 3)
@@ -368,7 +368,7 @@ def decoded(values: Array) -> Array:
 
 
 def encoded(light: Array) -> Array:
-    """Return the sRGB values of linear light from 0 on."""
+    """Return the sRGB-encoded values of linear light of at least 0."""
     return np.where(
         light <= 0.0031308, light * 12.92, 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055
     ).astype(np.float32)
@@ -385,7 +385,7 @@ def _groups(channels: int) -> int:
 
 
 def _gelu(x: Array) -> Array:
-    """Return x times the normal distribution's share below x.
+    """Return GELU: x times the normal distribution's share below x.
 
     The error function is Abramowitz and Stegun's approximation 7.1.26, which is within 1.5e-7.
     """

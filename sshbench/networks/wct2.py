@@ -17,7 +17,7 @@ from sshbench.networks.limits import check_size
 from sshbench.networks.whitening import LabelMaps, transfer_statistics
 
 Unpool = Literal["cat5", "sum"]
-CONVOLUTIONS = {1: 2, 2: 2, 3: 4, 4: 1}  # how many a level of the encoder has, as VGG-19 down to conv4_1
+CONVOLUTIONS = {1: 2, 2: 2, 3: 4, 4: 1}  # number of convolutions in each level of the encoder: VGG-19 to conv4_1
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Skips:
     Attributes
     ----------
     bands
-        LH, HL and HH of each pooling, `[3, N, C, H / 2, W / 2]`.
+        The bands LH, HL and HH of each pooling, `[3, N, C, H / 2, W / 2]`.
     before
         The features before each pooling, `[N, C, H, W]`.
     """
@@ -63,12 +63,13 @@ class WCT2(nn.Module):
         alpha: float = 1.0,
         labels: LabelMaps | None = None,
     ) -> Tensor:
-        """Stylize an image, or reconstruct it if there is no style.
+        """Return a stylized image, or the reconstructed content if there is no style.
 
         Parameters
         ----------
         content, style
-            `[N, 3, H, W]` and `[N, 3, h, w]`, RGB, 0..1; the sides are multiples of 8 from 16 on (the authors': of 16).
+            `[N, 3, H, W]` and `[N, 3, h, w]`, RGB, 0..1. Sides must be multiples of 8 and at least 16; the authors use
+            multiples of 16.
         transfer
             Where statistics are transferred: any of `e` (after each level of the encoder), `s` (the bands that bypass
             the poolings) and `d` (before each level of the decoder).
@@ -100,7 +101,7 @@ class WCT2(nn.Module):
                 skips.bands[level] = moved.view_as(bands)
         target = encoded[4]
         for level in (4, 3, 2, 1):
-            # At the deepest level the encoder's transfer has been this one already.
+            # At the deepest level, the encoder has already made this transfer.
             if "d" in transfer and (level < 4 or "e" not in transfer):
                 x = transfer_statistics(x, target, alpha, labels)
             x = self.decoder.step(level, x, skips)
@@ -126,14 +127,17 @@ class Encoder(nn.Module):
                 self.add_module(f"pool{level}", HaarBands(outputs))
 
     def forward(self, image: Tensor) -> tuple[dict[int, Tensor], Skips]:
-        """Return the features of levels 1 to 4 of `[N, 3, H, W]`, and the features that bypass the poolings."""
+        """Return the features of levels 1 to 4 for images `[N, 3, H, W]`, and the features that bypass the poolings.
+
+        Level 4 is `[N, C, H / 8, W / 8]`.
+        """
         skips, features, x = Skips(), {}, image
         for level in CONVOLUTIONS:
             x = features[level] = self.step(level, x, skips)
         return features, skips
 
     def step(self, level: int, x: Tensor, skips: Skips) -> Tensor:
-        """Compute the features of a level from those of the previous level, or of the image; fill `skips`.
+        """Return the features of a level from those of the previous level, or from the image; fill `skips`.
 
         With `cat5`, a level ends with its first convolution, and begins with the rest of the previous level and its
         pooling; with `sum`, it ends with its own pooling.
@@ -181,7 +185,7 @@ class Decoder(nn.Module):
         return x
 
     def step(self, level: int, x: Tensor, skips: Skips) -> Tensor:
-        """Decode one level: to the features of the level above, or to the image."""
+        """Decode one level and return the features of the level above, or the image."""
         x = self.get_submodule(f"conv{level}_1")(x)
         if level == 1:
             return x
@@ -209,7 +213,7 @@ class HaarBands(nn.Module):
         low, high = torch.tensor([1.0, 1.0]), torch.tensor([-1.0, 1.0])
         for name, rows, columns in (("LL", low, low), ("LH", low, high), ("HL", high, low), ("HH", high, high)):
             kernel = (torch.outer(rows, columns) / 2).expand(channels, 1, 2, 2)
-            # A copy: an expanded tensor is one kernel seen many times, which no checkpoint can be loaded into.
+            # We copy, because no checkpoint can be loaded into an expanded tensor, whose kernels share memory.
             self.add_module(name, nn.ParameterDict({"weight": nn.Parameter(kernel.clone(), requires_grad=False)}))
 
     def kernels(self) -> list[Tensor]:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-SMALLEST_AREA = 10  # a label of no more pixels than this, in either map, is left alone
-LARGEST_RATIO = 100  # and so is one that has this many times the pixels in one map that it has in the other
+SMALLEST_AREA = 10  # labels with at most this number of pixels in one of the maps are left unchanged
+LARGEST_RATIO = 100  # labels with this many times more pixels in one map than in the other are left unchanged
 
 
 class LabelMaps(NamedTuple):
@@ -33,7 +33,7 @@ class LabelMaps(NamedTuple):
 
 
 class _Region(NamedTuple):
-    """Pixels of one image of a batch that take their statistics from pixels of one style image."""
+    """A set of pixels of one image that take their statistics from a set of pixels of one style image."""
 
     image: int
     content: Tensor | slice
@@ -41,7 +41,7 @@ class _Region(NamedTuple):
 
 
 def transfer_statistics(content: Tensor, style: Tensor, alpha: float = 1.0, labels: LabelMaps | None = None) -> Tensor:
-    """Give features the statistics of other features, as a whole or label by label.
+    """Return features with the statistics of other features, as a whole or label by label.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def transfer_statistics(content: Tensor, style: Tensor, alpha: float = 1.0, labe
         return content
     moments = [_moments(pixels) for pair in pairs for pixels in pair]
     values, vectors = torch.linalg.eigh(torch.stack([covariance for _, covariance in moments]))
-    roots = values.clamp(min=1).sqrt()  # with the identity in it no eigenvalue is smaller, but by rounding
+    roots = values.clamp(min=1).sqrt()  # the identity is added, so only rounding gives eigenvalues below 1
     whiten = (vectors[::2] / roots[::2, None]) @ vectors[::2].mT
     maps = (vectors[1::2] * roots[1::2, None]) @ vectors[1::2].mT @ whiten
     result = torch.empty_like(content_flat) if labels is None else content_flat.clone()
@@ -81,7 +81,7 @@ def _moments(pixels: Tensor) -> tuple[Tensor, Tensor]:
     mean = pixels.mean(1, keepdim=True)
     centred = pixels - mean
     identity = torch.eye(len(pixels), dtype=pixels.dtype, device=pixels.device)
-    # One pixel alone varies in nothing: zero, not zero by zero.
+    # The variance of a single pixel is 0; dividing by 0 would give NaN.
     return mean, torch.addmm(identity, centred, centred.T, alpha=1 / max(pixels.shape[1] - 1, 1))
 
 
@@ -99,7 +99,7 @@ def _regions(content: Tensor, style: Tensor, labels: LabelMaps | None) -> list[_
 
 
 def matched_labels(labels: LabelMaps) -> list[list[int]]:
-    """Return the labels that both maps have enough of, ascending, for each image of the batch."""
+    """Return the labels that have enough pixels in both maps, in ascending order, for each image of the batch."""
     matched = []
     for content, style in zip(labels.content, labels.style, strict=True):
         areas = {int(label): int(area) for label, area in zip(*content.unique(return_counts=True), strict=True)}
@@ -117,6 +117,6 @@ def shrink(maps: Tensor, features: Tensor) -> Tensor:
     """Return label maps `[N, H, W]` at the size of features `[N, C, h, w]`, sampled at the centres as PIL's nearest."""
     for axis, size in ((1, features.shape[2]), (2, features.shape[3])):
         step = maps.shape[axis] / size
-        middles = [int(place) for place in accumulate([step / 2] + [step] * (size - 1))]  # PIL adds, and rounds, too
+        middles = [int(place) for place in accumulate([step / 2] + [step] * (size - 1))]  # PIL's sums round like this
         maps = maps.index_select(axis, torch.tensor(middles, device=maps.device))
     return maps

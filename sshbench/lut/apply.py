@@ -64,7 +64,7 @@ def apply_lut(
     data_range: float | None = None,
     out: Any = None,
 ) -> Any:
-    """Send images through lookup tables.
+    """Return images after their lookup tables.
 
     Interpolation follows the Adobe Cube LUT specification 1.0: values outside the domain are clamped to it.
 
@@ -72,8 +72,8 @@ def apply_lut(
     ----------
     images
         A numpy array or a torch tensor: one image `[H, W, 3]` or `[3, H, W]`, or a batch `[N, ...]` of images. uint8
-        and (numpy only) uint16 span their whole range for 0..1. float16, bfloat16 (torch), float32 and float64 are used
-        as they are: infinities are clamped to the domain, and a pixel with a NaN gives NaN.
+        and (numpy only) uint16 span their whole range for 0..1. float16, bfloat16 (torch), float32 and float64 keep
+        their values: infinities are clamped to the domain, and a pixel with a NaN gives NaN.
     luts
         A `Lut`, a `LutBank`, the name of a look that ships with sshbench, the path of a LUT file, or tables over 0..1
         as a tensor `[B, G, R, 3]` or `[K, B, G, R, 3]`, whose gradients are then available.
@@ -81,7 +81,7 @@ def apply_lut(
         The LUT of each image: its number 0..K-1 or its name in the bank; one for all images, or `[N]`. None takes LUT 0
         of a single LUT, and LUT i for image i if there are as many LUTs as images.
     strength
-        How far to go from the input (0) to the output of the LUT (1): one number for all images, or `[N]`.
+        The blend from the input (0) to the output of the LUT (1): one number for all images, or `[N]`.
     interpolation
         `"trilinear"` or `"tetrahedral"`, for the 3D table. 1D curves are always interpolated linearly.
     layout
@@ -91,21 +91,21 @@ def apply_lut(
         The value of white in the images: 255 for floats over 0..255, 4095 for 12 bits in uint16. The default is 255 for
         uint8, 65535 for uint16, and 1 for floats.
     out
-        Where to write the result: contiguous, of the images' shape and type. `out` may be `images` itself or overlap
-        it.
+        The array or tensor that receives the result: contiguous, with the shape and type of the images. `out` may be
+        `images` itself or overlap it.
 
     Returns
     -------
     array or tensor
-        The images' type (byte order too), shape, layout and range. uint8 and uint16 are rounded (half up) and clamped;
-        floats are not clamped.
+        The result with the images' type (and byte order), shape, layout and range. uint8 and uint16 are rounded (half
+        up) and clamped; floats are not clamped.
 
     Raises
     ------
     LutError
-        A shape, type, index, name or strength does not fit; or the floats are most likely over 0..255, since more of
-        them lie far above the LUT's domain (by more than its width) than inside the domain. Images on a GPU, and in a
-        graph of `torch.compile`, are not checked for their range.
+        A shape, type, index, name or strength does not fit; or the floats are most likely over 0..255, because more
+        values lie far above the LUT's domain (by more than its width) than inside the domain. The range of images on a
+        GPU, and in a graph of `torch.compile`, is not checked.
     CubeFormatError, HaldError, OSError
         `luts` is a name or a path, and `sshbench.lut.read_lut` cannot read the file.
 
@@ -158,7 +158,7 @@ def apply_lut_normalized(
     interpolation: Interpolation = "trilinear",
     layout: Layout = "auto",
 ) -> Any:
-    """Send uint8 images through lookup tables straight to the input of a network, in one pass.
+    """Return uint8 images after their lookup tables, normalised as the input of a network, in one pass.
 
     Parameters
     ----------

@@ -60,10 +60,10 @@ def named(luts: Luts, index: Index) -> tuple[Lut | LutBank | torch.Tensor, Index
 
 
 def separate(images: Any, out: Any) -> Any:
-    """Return the images, or a copy of them if writing `out` would overwrite pixels before they are read.
+    """Return the images, or a copy of the images if writing `out` would overwrite pixels before they are read.
 
-    This happens if the memory of the two overlaps with a shift. Both are arrays, or both are tensors; `out` is
-    contiguous and has the images' shape and type.
+    A copy is needed if the memory of images and `out` overlaps with a shift. Both are arrays, or both are tensors;
+    `out` is contiguous and has the images' shape and type.
     """
     if isinstance(images, np.ndarray):
         same = cpu.address(images) == cpu.address(out) and images.strides == out.strides
@@ -74,7 +74,7 @@ def separate(images: Any, out: Any) -> Any:
 
 
 def _span(tensor: torch.Tensor) -> tuple[int, int]:
-    """Return the addresses from the first byte of a tensor to behind its last."""
+    """Return the address of a tensor's first byte, and the address after its last byte."""
     if tensor.numel() == 0:
         return 0, 0
     last = sum((length - 1) * step for length, step in zip(tensor.shape, tensor.stride(), strict=True))
@@ -98,7 +98,7 @@ def packed(luts: Luts) -> cpu.PackedLuts:
 
 
 def check_table(luts: Any) -> None:
-    """Refuse a table tensor with NaN or infinities for integer images, which cannot show them.
+    """Refuse a table tensor with NaN or infinities for integer images, which cannot represent such values.
 
     A `Lut` or a `LutBank` cannot have such values. A table on a device is not checked, because the check would wait for
     the device.

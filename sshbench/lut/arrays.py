@@ -1,6 +1,6 @@
 """Apply packed LUTs to numpy arrays, by the native kernels or, if there are none, with torch.
 
-These functions trust their arguments; `sshbench.lut.apply` checks what a caller gives.
+These functions trust their arguments; `sshbench.lut.apply` checks the arguments of a caller.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def computed_by_torch(
 
 @cache
 def say_once_that_kernels_are_missing() -> None:
-    """Warn, at the first call of a process, that the package lacks its native kernels."""
+    """Warn at the first call in a process that the package lacks its native kernels."""
     warnings.warn(
         "sshbench was installed without its native kernels (no C++ compiler was found), so LUTs are applied with plain "
         "torch, which is slower; install a compiler and then sshbench again",

@@ -21,7 +21,7 @@ from sshbench.lut.table import MAX_SIZE_3D, UNIT, Lut, LutError, brief, check_si
 if TYPE_CHECKING:
     import torch
 
-_AT_ONCE = 1 << 20  # colours; those of a large table would fill the memory
+_AT_ONCE = 1 << 20  # colours that are computed at once; all colours of a large table would fill the memory
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -37,12 +37,12 @@ class LutBank:
     names
         K different names.
     errors
-        For each LUT, the largest difference found between it and the LUT that it was resampled from; 0.0 for a copy.
+        For each LUT, the largest difference that was found to its original before resampling; 0.0 for a copy.
 
     Raises
     ------
     LutError
-        The shape is another, the names or errors are not K, or a name repeats.
+        The shape is wrong, there are not K names and K errors, or a name repeats.
 
     Examples
     --------

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def from_colour(source: colour.LUT1D | colour.LUT3x1D | colour.LUT3D | colour.LUTSequence) -> Lut:
-    """Take over a LUT of the package colour-science. The numbers are rounded from float64 to float32.
+    """Return a LUT of the package colour-science as a `Lut`. The numbers are rounded from float64 to float32.
 
     Parameters
     ----------
@@ -30,8 +30,8 @@ def from_colour(source: colour.LUT1D | colour.LUT3x1D | colour.LUT3D | colour.LU
     Raises
     ------
     LutError
-        The domain is a list of samples (explicit), the sequence has other parts or another order, or the numbers are
-        no LUT.
+        The domain is a list of samples (explicit), the sequence has other parts or another order, or the numbers do not
+        form a LUT.
 
     Examples
     --------
@@ -52,14 +52,14 @@ def from_colour(source: colour.LUT1D | colour.LUT3x1D | colour.LUT3D | colour.LU
     domain = Domain(tuple(bounds[0]), tuple(bounds[1]))
     table = _float32(source.table)
     if isinstance(source, science.LUT3D):
-        return Lut(values=table.transpose(2, 1, 0, 3), domain=domain, title=source.name)  # colour's is [R, G, B, 3]
+        return Lut(values=table.transpose(2, 1, 0, 3), domain=domain, title=source.name)  # colour has [R, G, B, 3]
     if table.ndim == 1:
         table = np.repeat(table[:, None], 3, axis=1)
     return Lut(shaper_values=table, shaper_domain=domain, title=source.name)
 
 
 def to_colour(lut: Lut) -> colour.LUT3x1D | colour.LUT3D | colour.LUTSequence:
-    """Give a LUT to the package colour-science.
+    """Return a LUT as an object of the package colour-science.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def _from_sequence(source: Any) -> Lut:
 
 
 def _float32(table: Any) -> NDArray[np.float32]:
-    with np.errstate(over="ignore"):  # what becomes infinite, Lut refuses
+    with np.errstate(over="ignore"):  # `Lut` refuses infinities
         return np.asarray(table).astype(np.float32)
 
 

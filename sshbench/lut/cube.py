@@ -2,8 +2,8 @@
 
 The format is the Adobe Cube LUT Specification 1.0 (2013) with DaVinci Resolve's extensions (`LUT_1D_INPUT_RANGE`,
 `LUT_3D_INPUT_RANGE`, `LUT_IN_VIDEO_RANGE`, `LUT_OUT_VIDEO_RANGE`, a 1D table before the 3D one).
-`docs/cube-rules.md` lists every rule with our answer. What the two texts forbid is refused with file, line and reason;
-nothing is repaired in silence.
+`docs/cube-rules.md` lists every rule with our answer. A file that breaks a rule of these two texts is refused with
+file, line and reason; nothing is repaired silently.
 """
 
 from __future__ import annotations
@@ -60,15 +60,15 @@ def read_cube(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> Lu
     Raises
     ------
     CubeFormatError
-        The file breaks a rule of the format, or is no regular file of at most `max_bytes`.
+        The file breaks a rule of the format, or is not a regular file of at most `max_bytes`.
     OSError
         The file does not exist or cannot be read.
 
     Warns
     -----
     CubeWarning
-        The file has unknown keywords, a title without quotes, or the input range 0 to 1 for a table that it does not
-        have. There is at most one warning for a file.
+        The file has unknown keywords, a title without quotes, or the input range 0 to 1 of a missing table. There is at
+        most one warning for a file.
 
     References
     ----------
@@ -124,14 +124,14 @@ def write_cube(lut: Lut, path: str | os.PathLike[str], *, comments: Sequence[str
     path
         The file to write; a file of this name is replaced.
     comments
-        Lines for people, which readers pass over; they come after the title.
+        Comment lines after the title, which readers skip.
 
     Raises
     ------
     LutError
-        The LUT has what the format cannot hold: a shaper or table with a different domain for each channel in Resolve's
-        form, a title with a double quote or a control character, a comment of several lines, metadata that is not one
-        keyword and text a line, or more of them than `read_cube` takes.
+        The format cannot hold a part of the LUT: a shaper or table with a different domain for each channel in
+        Resolve's form, a title with a double quote or a control character, a comment of several lines, metadata that is
+        not one keyword and one line of text, or more metadata than `read_cube` takes.
     OSError
         The folder does not exist or cannot be written.
 
@@ -167,7 +167,7 @@ def write_cube(lut: Lut, path: str | os.PathLike[str], *, comments: Sequence[str
 
 
 def _read_bytes(path: str, max_bytes: int) -> bytes:
-    status = os.stat(path)  # before opening, which waits where the path is a pipe without a writer
+    status = os.stat(path)  # before `open`, which would wait forever for the writer of a pipe
     if stat.S_ISDIR(status.st_mode):
         raise CubeFormatError(path, None, "is a folder, not a .cube file")
     if not stat.S_ISREG(status.st_mode):

@@ -15,7 +15,7 @@ from sshbench.lut import cube_rows
 from sshbench.lut.domain import UNIT, Domain
 from sshbench.lut.table import MAX_SIZE_1D, MAX_SIZE_3D, MIN_SIZE, LutError
 
-# No tool writes more, and a file of nothing but words should not take minutes to refuse.
+# No tool writes more. Without a limit, a large file of words would be refused only after minutes.
 MAX_KEYWORDS = 1000
 
 _KEYWORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
@@ -25,12 +25,16 @@ _SIZES = {b"LUT_1D_SIZE": MAX_SIZE_1D, b"LUT_3D_SIZE": MAX_SIZE_3D}
 _BOUNDS = {b"DOMAIN_MIN": 3, b"DOMAIN_MAX": 3, b"LUT_1D_INPUT_RANGE": 2, b"LUT_3D_INPUT_RANGE": 2}
 _IN_VIDEO, _OUT_VIDEO = b"LUT_IN_VIDEO_RANGE", b"LUT_OUT_VIDEO_RANGE"
 _KNOWN = {b"TITLE", *_SIZES, *_BOUNDS, _IN_VIDEO, _OUT_VIDEO}
-# Video range keeps black at 16 and white at 235 of 255; the numbers of a table are over 0..255 of it.
+# In video range, black is 16 and white is 235 of 255; the numbers of a table are codes divided by 255.
 _VIDEO_BLACK, _VIDEO_WIDTH = 16 / 255, 219 / 255
 
 
 class CubeFormatError(SshbenchError, ValueError):
-    """A file is no valid `.cube`: `path`, `line` (None if no line is to blame) and `reason` say where and why."""
+    """A file is not a valid `.cube`.
+
+    `path` names the file, `line` the number of the line (None if the fault is in no single line), and `reason` the
+    fault.
+    """
 
     def __init__(self, path: str | os.PathLike[str], line: int | None, reason: str) -> None:
         super().__init__(path, line, reason)
@@ -42,7 +46,7 @@ class CubeFormatError(SshbenchError, ValueError):
 
 
 class CubeWarning(UserWarning):
-    """A `.cube` file has something that the specification does not know and that changes no number."""
+    """A `.cube` file has content that the specification does not define, and this content changes no number."""
 
 
 def keyword_of(line: bytes) -> bytes:
@@ -53,19 +57,19 @@ def keyword_of(line: bytes) -> bytes:
 
 
 def _starts_not_finite(line: bytes) -> bool:
-    """Return whether a line starts with a NaN or an infinity and so is a bad row, though it starts with a letter."""
+    """Return whether a line starts with a NaN or an infinity, so that it is an invalid row and not a keyword line."""
     first = cube_rows.WORD.search(line)
     return first is not None and cube_rows.NOT_FINITE.fullmatch(first.group()) is not None
 
 
 def is_unknown_keyword(text: str) -> bool:
-    """Return whether a line may start with this word and keep the rest of the line as metadata."""
+    """Return whether this word may be an unknown keyword, so that the rest of its line becomes metadata."""
     word = text.encode(errors="replace")
     return keyword_of(word) == word != b"" and word.upper() not in _KNOWN
 
 
 def is_one_line(text: str) -> bool:
-    """Return whether a text fits on one line: it has no control characters and no half of a surrogate pair."""
+    """Return whether a text fits on one line: it has no control characters and no unpaired surrogates."""
     try:
         raw = text.encode()
     except UnicodeEncodeError:
@@ -74,11 +78,11 @@ def is_one_line(text: str) -> bool:
 
 
 def numbers(values: tuple[float, ...]) -> str:
-    """Return numbers as a keyword line holds them."""
+    """Return numbers as text in the form of a keyword line."""
     return " ".join(cube_rows.format_number(value) for value in values)
 
 
-_HIGHEST = 16.0  # linear light behind a log curve goes higher, with a few of its values
+_HIGHEST = 16.0  # in tables with a log curve before linear light, only few values exceed this
 
 
 @dataclass
@@ -103,7 +107,7 @@ class Header:
             line, following = cube_rows.line_at(data, offset)
             word = keyword_of(line)
             if not word or len(line) > cube_rows.MAX_LINE:
-                _, after, passed = cube_rows.read_rows(data, offset, no_rows)  # blank lines and comments
+                _, after, passed = cube_rows.read_rows(data, offset, no_rows)  # skips blank lines and comments
                 if not passed:
                     return offset, number
                 offset, number = after, number + passed
@@ -138,7 +142,7 @@ class Header:
         return full
 
     def _domain_of(self, name: str) -> Domain:
-        """Return the domain of the 1D or the 3D table, as it is stated."""
+        """Return the domain of the 1D or the 3D table as the file states it."""
         range_keyword = f"LUT_{name}_INPUT_RANGE".encode()
         bounds = self.bounds.get(range_keyword)
         if f"LUT_{name}_SIZE".encode() not in self.sizes:
@@ -169,9 +173,9 @@ class Header:
         return by_channel or by_range or UNIT
 
     def _states_unit_domains(self) -> bool:
-        """Return whether all domains that the file states are 0 to 1, so that it does not matter which table has which.
+        """Return whether all domains that the file states are 0 to 1, so that their assignment to tables is irrelevant.
 
-        If so, one remark says that `DOMAIN_MIN` and `DOMAIN_MAX` are of both tables.
+        If so, one remark says that `DOMAIN_MIN` and `DOMAIN_MAX` apply to both tables.
         """
         unit = {b"DOMAIN_MIN": (0.0,) * 3, b"DOMAIN_MAX": (1.0,) * 3}
         if any(bounds != unit.get(key, (0.0, 1.0)) for key, bounds in self.bounds.items()):
@@ -188,7 +192,7 @@ class Header:
             self.remarks.append(f"most values are above {_HIGHEST:g}, up to {largest}, and 1 is white in a .cube file")
 
     def warn(self) -> None:
-        """Warn once about everything that the format does not know."""
+        """Warn once about all content that the format does not define."""
         remarks = list(self.remarks)
         if self.unknown:
             words = list(self.unknown)
@@ -227,7 +231,7 @@ class Header:
         if len(words) != 1 or not re.fullmatch(rb"[+-]?[0-9]+", words[0]):
             shown = cube_rows.quote(b" ".join(words))
             raise self._error(keyword, f"{keyword.decode()} takes one whole number, not {shown}")
-        # Python refuses to turn thousands of digits into an integer.
+        # Python refuses to convert thousands of digits to an integer.
         digits = words[0].lstrip(b"+-").lstrip(b"0")
         if words[0].startswith(b"-") or len(digits) > 6 or not MIN_SIZE <= int(digits or b"0") <= largest:
             raise self._error(

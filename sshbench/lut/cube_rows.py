@@ -1,4 +1,4 @@
-"""The number rows of a `.cube` file: convert bytes from and to float32, natively if `_cube` was built, else in Python.
+"""The number rows of a `.cube` file: convert bytes from and to float32, in `_cube` if it was built, else in Python.
 
 A row is three decimal numbers separated by blanks (space, tab), optionally followed by blanks and a `#` comment. A
 number is what the C language calls a decimal constant with a sign: no NaN, no infinity, no hexadecimal. It becomes the
@@ -27,9 +27,9 @@ MAX_LINE = 65536
 NUMBER = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 NEWLINE = re.compile(rb"\r\n|\r|\n")
 WORD = re.compile(rb"[^ \t]+")
-# "1.#INF" and the like are what old Microsoft libraries print, not a number before a comment.
+# Old Microsoft libraries print texts such as "1.#INF", which are not a number before a comment.
 _COMMENT = re.compile(rb"(?:^|(?<=[ \t]))#|#(?!inf|ind|[qs]?nan)", re.IGNORECASE)
-# What most rows look like: no comment, nothing too large.
+# Most rows have no comment and no large number.
 _PLAIN_ROW = re.compile(rb"[ \t]+".join([rb"(-?[0-9]{1,30}(?:\.[0-9]*)?)"] * 3))
 NOT_FINITE = re.compile(rb"[+-]?(?:nan(?:\(.*\))?|inf|infinity|[0-9.]+#(?:inf|ind|[qs]?nan).*)", re.IGNORECASE)
 _COMMAS = re.compile(rb"[0-9.,eE+-]*,[0-9.,eE+-]*")
@@ -43,8 +43,8 @@ def read_rows(data: bytes, offset: int, rows: NDArray[np.float32]) -> tuple[int,
     -------
     tuple of int
         The number of rows; the offset of the first line that cannot be read, or `len(data)`; and the number of lines
-        that were passed. A line cannot be read if it is not a row that fits, blank or a comment, or if it is longer
-        than `MAX_LINE`.
+        before this offset. A line can be read if it is a row and `rows` has space, a blank line or a comment, and is no
+        longer than `MAX_LINE`.
     """
     if _cube is not None:
         found: tuple[int, int, int] = _cube.parse_rows(data, offset, rows)
@@ -92,7 +92,7 @@ def to_float32(words: list[bytes]) -> NDArray[np.float32]:
 
 
 def format_rows(values: NDArray[np.float32]) -> bytes:
-    """Rows `[N, 3]` as text, each number in the fewest digits that read back as the same float32."""
+    """Return rows `[N, 3]` as text, each number with the fewest digits that read back as the same float32."""
     rows = np.ascontiguousarray(values, np.float32)
     if _cube is not None and hasattr(_cube, "format_rows"):
         text: bytes = _cube.format_rows(rows)
@@ -104,9 +104,9 @@ def format_rows(values: NDArray[np.float32]) -> bytes:
 
 
 def format_number(value: float | np.float32) -> str:
-    """One float32 in the fewest digits that read back as the same float32."""
+    """Return one float32 as text, with the fewest digits that read back as the same float32."""
     value = np.float32(value)
-    if value == 0 or np.float32(1e-5) <= abs(value) < 1e7:  # in float32 with numpy 1 too
+    if value == 0 or np.float32(1e-5) <= abs(value) < 1e7:  # np.float32 keeps the comparison in float32 in numpy 1
         return np.format_float_positional(value, unique=True, trim="-")
     return np.format_float_scientific(value, unique=True, trim="-", exp_digits=2)
 
@@ -149,7 +149,7 @@ def quote(text: bytes) -> str:
 
 
 def _round_once(word: bytes, wide: float, value: np.float32) -> np.float32:
-    """Round the decimal `word` to float32. `wide` is its nearest double, whose own rounding gave `value`."""
+    """Return the float32 nearest to the decimal `word`. `wide` is its nearest double, and `value` is `wide` rounded."""
     neighbour = np.float32(np.nextafter(value, np.float32(np.copysign(np.inf, wide - float(value)))))
     if wide == float(value):
         return value
@@ -162,5 +162,5 @@ def _round_once(word: bytes, wide: float, value: np.float32) -> np.float32:
 
 
 def _finite(value: np.float32) -> float:
-    # Rounding to infinity starts halfway between the largest float32 and what would come after it.
+    # Rounding to infinity starts halfway between the largest float32 and the number that would follow it.
     return float(value) if np.isfinite(value) else float(np.copysign(2.0**128, value))

@@ -11,7 +11,7 @@ from sshbench.errors import LutError
 
 @dataclass(frozen=True)
 class Domain:
-    """The range of input values that a table spans in each channel R, G, B; values outside are clamped to it.
+    """The range of a table's input values in each channel R, G, B; values outside are clamped to the range.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ class Domain:
     Raises
     ------
     LutError
-        The bounds are not three each, not finite, or the domain is empty.
+        There are not three lower and three upper bounds, a bound is not finite, or the domain is empty.
 
     Examples
     --------
@@ -36,7 +36,7 @@ class Domain:
     upper: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
     def __post_init__(self) -> None:
-        # Kernels compute in float32, so a domain has to be one there too.
+        # Kernels compute in float32, so the bounds must also be valid in float32.
         lower, upper = np.asarray(self.lower, np.float32), np.asarray(self.upper, np.float32)
         if lower.shape != (3,) or upper.shape != (3,):
             raise LutError("a domain needs three lower and three upper bounds (R, G, B)")
@@ -59,5 +59,5 @@ class Domain:
         return all(_NARROWEST <= width <= _WIDEST for width in widths)
 
 
-_NARROWEST, _WIDEST = 1e-33, 3e38  # 65535 points over less, or a width of more, are infinite in float32
+_NARROWEST, _WIDEST = 1e-33, 3e38  # beyond these, 65535 points over the width, or the width, is infinite in float32
 UNIT = Domain()

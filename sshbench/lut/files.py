@@ -17,7 +17,7 @@ _IMAGE_SUFFIXES = (".png", ".tif", ".tiff")
 
 
 def looks() -> dict[str, Path]:
-    """Return the name and the file of each look that ships with sshbench, by name."""
+    """Return the file of each look that ships with sshbench, by name."""
     return {path.stem: path for path in sorted(data_folder("luts").glob("*.cube"))}
 
 
@@ -27,7 +27,7 @@ def find_lut(text: str) -> Path:
     Raises
     ------
     LutError
-        There is neither; the message lists similar names.
+        There is neither a file nor a look of this name; the message lists similar names.
     """
     path = Path(text)
     if path.is_file():
@@ -45,7 +45,7 @@ def find_lut(text: str) -> Path:
 
 
 def read_lut(path: str | os.PathLike[str]) -> Lut:
-    """Read a LUT file of any kind; the content decides the kind, not the name.
+    """Read a LUT file of any kind; the content determines the kind, not the name.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def read_lut(path: str | os.PathLike[str]) -> Lut:
     Returns
     -------
     Lut
-        As `read_cube` or `read_hald` returns it.
+        The LUT, as `read_cube` or `read_hald` returns it.
 
     Raises
     ------

@@ -11,14 +11,14 @@ from sshbench.colour.polynomial import Floats, checked
 from sshbench.lut.ranges import unit_colours
 from sshbench.lut.table import MAX_SIZE_3D, Lut, check_size, identity_table
 
-_RIDGE = 1e-7  # of the mean weight of a grid point; holds points that few colours touch near the identity
+_RIDGE = 1e-7  # relative to a grid point's mean weight; keeps points that few colours touch near the identity
 
 
 def fit_lut(source: NDArray[Any], target: NDArray[Any], *, size: int = 17, weights: NDArray[Any] | None = None) -> Lut:
     """Fit the 3D LUT over 0..1 that, interpolated trilinearly, brings `source` nearest to `target`.
 
     Trilinear interpolation is linear in the table, so the fit is sparse least squares, solved by conjugate gradients.
-    Grid points that no colour touches keep the identity, and those that are touched faintly stay near it.
+    Grid points that no colour touches keep the identity, and grid points with little weight stay near the identity.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def fit_lut(source: NDArray[Any], target: NDArray[Any], *, size: int = 17, weigh
     size
         The number of points along an axis.
     weights
-        One for each colour, such as `[N]` or `[H, W]`, finite and not negative. The default is 1 for all.
+        The weights of the colours, `[N]` or `[H, W]`, finite and not negative. The default is 1 for all colours.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def fit_lut(source: NDArray[Any], target: NDArray[Any], *, size: int = 17, weigh
     Raises
     ------
     LutError
-        The shapes do not fit, there are no colours, a value is not finite, the floats are over 0..255, or no LUT has
+        The shapes do not match, there are no colours, a value is not finite, the floats are over 0..255, or no LUT has
         this size.
 
     Examples
@@ -71,7 +71,7 @@ def fit_lut(source: NDArray[Any], target: NDArray[Any], *, size: int = 17, weigh
 
 
 def _interpolation(source: Floats, size: int) -> Any:
-    """Sparse `[N, size**3]`: the weights of the eight grid points around each colour, red fastest."""
+    """Return a sparse matrix `[N, size**3]`, red fastest: the weights of the eight grid points around each colour."""
     from scipy import sparse
 
     place = np.clip(source, 0.0, 1.0) * (size - 1)

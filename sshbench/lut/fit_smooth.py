@@ -20,14 +20,14 @@ from sshbench.lut.table import MAX_SIZE_3D, Lut, LutError, check_size, identity_
 
 _SEGMENTS = 5  # of the spline along an axis
 _CONTROLS = _SEGMENTS + 3
-_SLOPE, _BEND = 1e-4, 1e-5  # weights of the squared first and second derivatives, where all colours together weigh 1
-_CELLS = 24  # an axis; colours in one cell are averaged before the fit
-_CROWD = 0.75  # n colours in a cell weigh n ** 0.75, so that a large plain surface does not outvote all else
-_ROUNDS = 4  # of robust weights
+_SLOPE, _BEND = 1e-4, 1e-5  # weights of the squared first and second derivatives; all colours together weigh 1
+_CELLS = 24  # cells on each axis; colours in one cell are averaged before the fit
+_CROWD = 0.75  # n colours in a cell weigh n ** 0.75, so that a large plain surface does not dominate the fit
+_ROUNDS = 4  # rounds of robust reweighting
 _FALL = 1.0  # weight of a squared slope below 0
 _ROUNDS_OF_FALLS = 8
-_BEYOND = 0.05  # how much further than the colours others may move
-_INSIDE_OUT = -0.05  # determinant of such a cell; the cells of a monochrome look are flat and give or take some noise
+_BEYOND = 0.05  # how much further other colours may move than the given colours
+_INSIDE_OUT = -0.05  # below this determinant a cell is inside out; flat cells of monochrome looks have some noise
 
 
 def fit_smooth_lut(
@@ -35,9 +35,9 @@ def fit_smooth_lut(
 ) -> Lut:
     """Fit a LUT over 0..1 that brings `source` near `target` and does no harm to other colours.
 
-    Colours that disagree with the rest, such as the artefacts of a network and edges that it blurred, lose their
-    weight. No channel falls where it should rise, neither along its own axis nor along the greys, and none moves more
-    than 0.05 further than at `source`. The values are within 0..1.
+    Colours that disagree with the rest, such as a network's artefacts and blurred edges, lose their weight. No channel
+    falls along its own axis or along the greys, and no channel moves more than 0.05 further than at `source`. The
+    values are within 0..1.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def fit_smooth_lut(
     size
         The number of points along an axis.
     weights
-        One for each colour, such as `[N]` or `[H, W]`, finite and not negative. The default is 1 for all.
+        The weights of the colours, `[N]` or `[H, W]`, finite and not negative. The default is 1 for all colours.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def fit_smooth_lut(
             moved = apply_lut(source[None].astype(np.float32), table, layout="HWC")[0]
             error = ((source + moved - target) ** 2).sum(axis=1)
             trust = (1 + error / max(4 * float(np.median(error)), 4e-6)) ** -2
-    for stiffness in 4.0 ** np.arange(6):  # in the limit every colour moves alike
+    for stiffness in 4.0 ** np.arange(6):  # in the limit, all colours move equally
         controls = _without_falls(normal + stiffness * _penalty(), right)
         values = identity_table(size) + limited(_sampled(controls, size), rows @ controls)
         if not _turns_inside_out(values):
@@ -106,8 +106,8 @@ def fit_smooth_lut(
     return Lut(values=np.clip(values, 0, 1).astype(np.float32), title="fitted")
 
 
-# torch for what numpy and scipy would give to OpenBLAS, whose threads wait for each other ten times as long as they
-# compute on matrices of this size where other programs run.
+# We use torch, because numpy and scipy would call OpenBLAS. On a busy machine and for matrices of this size, the
+# threads of OpenBLAS wait for each other ten times as long as they compute.
 def _product(left: Floats, right: Floats) -> Floats:
     import torch
 
@@ -142,7 +142,7 @@ def _without_falls(normal: Floats, right: Floats) -> Floats:
 
 @lru_cache(maxsize=3)
 def _slopes(channel: int) -> Floats:
-    """Return what maps the controls of a channel to the slopes of its displacement, along itself and the greys."""
+    """Return the matrix from a channel's controls to the slopes of its displacement, along its axis and the greys."""
     differences = np.diff(np.eye(_CONTROLS), axis=0) * _SEGMENTS
     axes = [np.eye(_CONTROLS)] * 3
     axes[2 - channel] = differences
@@ -152,7 +152,7 @@ def _slopes(channel: int) -> Floats:
 
 @lru_cache(maxsize=1)
 def _penalty() -> Floats:
-    """Return the mean squared first and second derivatives, over the cube, as a quadratic form of the controls."""
+    """Return the penalty, the mean squared first and second derivatives over the cube, as a matrix for the controls."""
     one = np.eye(_CONTROLS)
     first, second = (np.diff(one, order, axis=0) * _SEGMENTS**order for order in (1, 2))
     one, first, second = one / _CONTROLS, first.T @ first / _CONTROLS, second.T @ second / _CONTROLS
@@ -189,15 +189,15 @@ def _sampled(controls: Floats, size: int) -> Floats:
     """Return the spline at the points of a table, `[B, G, R, 3]`."""
     basis = _basis(np.linspace(0, 1, size))
     values = controls.reshape(_CONTROLS, _CONTROLS, _CONTROLS, 3)
-    for _ in range(3):  # the axis in front goes behind the others
+    for _ in range(3):  # each round moves the first axis behind the others
         values = np.tensordot(values, basis, axes=(0, 1))
     return values.transpose(1, 2, 3, 0)
 
 
 def limited(displacement: Floats, seen: Floats) -> Floats:
-    """Limit displacements `[..., 3]` softly to within `_BEYOND` of the given ones, `[N, 3]`, in each channel.
+    """Return displacements `[..., 3]`, limited softly to within `_BEYOND` of the range of `seen` `[N, 3]`, per channel.
 
-    The limited displacements rise and fall no faster than before.
+    The slopes of the limited displacements are no steeper than before.
     """
     low, high = seen.min(axis=0), seen.max(axis=0)
     inside = np.clip(displacement, low, high)

@@ -1,11 +1,12 @@
-"""Hald CLUT images: a 3D table as the pixels of a square picture, the form of the large free collections.
+"""Hald CLUT images: a 3D table as the pixels of a square picture, the format of the large free collections.
 
 A Hald image of level L has L^3 x L^3 pixels. Read row by row, they are the table of L^2 points on each axis in `.cube`
 order, red fastest (Eskil Steenberg's "Hald CLUT", as in ImageMagick and RawTherapee). A Hald image has no domain:
 inputs and values are 0..1.
 
-A square look-up picture, as GPUImage and MetalPetal read it, has the same size and another order: L x L tiles, one for
-each blue, with red along and green down. A table is smooth only in its own order, which tells the two apart.
+A square lookup picture, as read by GPUImage and MetalPetal, has the same size and another order: L x L tiles, one for
+each value of blue, with red along the rows and green along the columns. A table is smooth only in its own order, which
+distinguishes the two formats.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ from sshbench.lut.table import Lut, identity_table
 MIN_LEVEL = 2
 MAX_LEVEL = 16  # 256 points per axis
 
-_SMALLEST_LOOKUP = 3  # of level 2 there are too few points to tell
-_ROUGHER = 1.5  # looks are at least 1.7 times as rough in the order of the other kind, and noise as rough in both
+_SMALLEST_LOOKUP = 3  # level 2 has too few points to distinguish the orders
+_ROUGHER = 1.5  # looks are at least 1.7 times as rough in the wrong order; noise is equally rough in both
 _LOSSLESS = "a Hald CLUT is a PNG or TIFF without compression losses"
 
 
 class HaldError(SshbenchError, ValueError):
-    """A picture is no Hald CLUT, or a LUT cannot be written as one."""
+    """A picture is not a Hald CLUT, or a LUT cannot be written as a Hald CLUT."""
 
 
 class HaldWarning(UserWarning):
@@ -84,7 +85,7 @@ def read_hald(path: str | os.PathLike[str]) -> Lut:
     """
     path = Path(path)
     check_lossless(path)
-    with opened(Encoded(os.fspath(path)), None) as picture:  # before it is decoded, which a small file can make long
+    with opened(Encoded(os.fspath(path)), None) as picture:  # first without decoding, which can take long
         width, height = picture.size
     level = level_of(width, height)
     if level is None:
@@ -115,8 +116,7 @@ def check_lossless(path: Path) -> None:
     Raises
     ------
     HaldError
-        The file is a JPEG, WebP, GIF, BMP, HEIC or AVIF picture, which keep colours roughly, or few of them, or are not
-        read here.
+        The file is a JPEG, WebP, GIF, BMP, HEIC or AVIF picture. These formats lose colours or are not supported here.
     """
     with open(path, "rb") as file:
         kind = picture_kind(file.read(16))
@@ -125,7 +125,7 @@ def check_lossless(path: Path) -> None:
 
 
 def _roughness(planes: Sequence[NDArray[Any]] | NDArray[Any]) -> float:
-    """Return how far neighbours along the axes of a table lie apart; the table comes as a plane for each blue."""
+    """Return the mean differences of neighbours along the axes, summed; the table comes as a plane for each blue."""
     total, before = 0.0, None
     for plane in planes:
         now = plane.astype(np.int32)
@@ -147,7 +147,7 @@ def default_level(lut: Lut) -> int:
 
 
 def write_hald(lut: Lut, path: str | os.PathLike[str], *, level: int | None = None, bits: int = 16) -> None:
-    """Write a LUT as a Hald CLUT. A LUT of another size or kind is resampled with trilinear interpolation.
+    """Write a LUT as a Hald CLUT. A LUT of another size or kind is resampled by trilinear interpolation.
 
     Parameters
     ----------
@@ -156,8 +156,8 @@ def write_hald(lut: Lut, path: str | os.PathLike[str], *, level: int | None = No
     path
         A `.png`, `.tif` or `.tiff` file, which appears whole or not at all.
     level
-        2 to 16, for `level ** 2` points along an axis. The default is the smallest level up to 9 whose grid has all the
-        points of the LUT, or else the smallest with as many points.
+        2 to 16, for `level ** 2` points along an axis. The default is that of `default_level`: the smallest level up to
+        9 whose grid has all points of the LUT, or else the smallest level with at least as many points.
     bits
         8 or 16 bits per channel.
 

@@ -9,11 +9,11 @@ from sshbench.lut.arrays import through
 from sshbench.lut.resampling import input_domain
 from sshbench.lut.table import Lut, identity_table
 
-_TOLERANCE = 1e-5  # what six decimals in a file may turn around
+_TOLERANCE = 1e-5  # rounding to six decimals in a file may cause falls of this size
 
 
 def strength(lut: Lut, size: int = 17) -> float:
-    """Return the mean CIEDE2000 between colours and their images under the LUT, over a grid of its domain.
+    """Return the mean CIEDE2000 between colours before and after the LUT, over a grid of its domain.
 
     Colours count as sRGB-encoded. A difference of about 1 is just visible; a strong look has 10 and more.
     """
@@ -23,7 +23,7 @@ def strength(lut: Lut, size: int = 17) -> float:
 
 
 def is_monotone(lut: Lut) -> bool:
-    """Return whether no output channel falls where the same input channel rises."""
+    """Return whether no output channel falls as the same input channel rises."""
     rising = True
     if lut.shaper_values is not None:
         rising &= bool((np.diff(lut.shaper_values, axis=0) >= -_TOLERANCE).all())
@@ -34,7 +34,7 @@ def is_monotone(lut: Lut) -> bool:
 
 
 def keeps_grey_order(lut: Lut, steps: int = 1024) -> bool:
-    """Return whether a lighter grey never comes out darker, in luminance of sRGB."""
+    """Return whether the luminance of greys never falls as their input rises."""
     domain = input_domain(lut)
     greys = np.linspace(domain.lower, domain.upper, steps, dtype=np.float32)
     light = linear_of_srgb(through(lut, greys).astype(np.float64))

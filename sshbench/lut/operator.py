@@ -1,6 +1,6 @@
 """The torch operators `sshbench::apply_lut` and its backward, on top of the CPU and the CUDA kernels.
 
-Call `sshbench.lut.apply.apply_lut`; these operators are what autograd and `torch.compile` see of it.
+Callers use `sshbench.lut.apply.apply_lut`. Autograd and `torch.compile` see these operators.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _check(
     layout: str,
     interpolation: str,
 ) -> None:
-    """Refuse arguments with which the kernels would read beyond a tensor, since a saved graph can hold anything."""
+    """Refuse arguments that would make the kernels read beyond a tensor; a saved graph can hold any arguments."""
     if layout not in ("NCHW", "NHWC") or interpolation not in ("trilinear", "tetrahedral"):
         raise LutError(f"layout is NCHW or NHWC and interpolation trilinear or tetrahedral: {layout}, {interpolation}")
     if images.ndim != 4 or images.shape[1 if layout == "NCHW" else 3] != 3:
@@ -112,7 +112,7 @@ def apply_lut(
     Raises
     ------
     LutError
-        A shape, a type, a device, an index or a domain that does not fit.
+        A shape, a type, a device, an index or a domain does not fit.
     """
     _check(images, table, shaper, index, strength, domain, shaper_domain, layout, interpolation)
     images = images.contiguous()

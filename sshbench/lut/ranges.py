@@ -1,4 +1,4 @@
-"""The number that stands for white: 255 in uint8, 65535 in uint16, 1 in floats, or what the caller says."""
+"""The number that stands for white: 255 in uint8, 65535 in uint16, 1 in floats, or the number that a caller gives."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sshbench.lut.table import UNIT, Domain, Lut, LutError
 if TYPE_CHECKING:
     import torch
 
-_MAGNITUDE = 0x7FFF  # all bits of a half but its sign
+_MAGNITUDE = 0x7FFF  # all bits of a float16 except its sign
 
 
 def check_floats(images: Any, luts: Any) -> None:
@@ -25,8 +25,8 @@ def check_floats(images: Any, luts: Any) -> None:
     Raises
     ------
     LutError
-        More finite values lie above 2, and above the LUT's domain by more than its width, than lie inside. Inside means
-        from black to the upper end of 0..1 and of the domain.
+        More finite values lie above both 2 and the LUT's domain (by more than its width) than inside. A value is inside
+        if it lies between black and the larger of 1 and the upper end of the domain.
     """
     domain = _input_domain(luts)
     lower, upper = min(domain.lower), max(domain.upper)
@@ -39,12 +39,12 @@ def check_floats(images: Any, luts: Any) -> None:
 
 
 def unit_colours(colours: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Return colours as float64 in which 1 is white: uint8 over 255, uint16 over 65535, floats as they are.
+    """Return colours as float64 in which 1 is white: uint8 divided by 255, uint16 by 65535, floats unchanged.
 
     Raises
     ------
     LutError
-        The floats are most likely over 0..255, see `check_floats`, or the type is another one.
+        The floats are most likely over 0..255 (see `check_floats`), or the type is none of these.
     """
     array = as_numbers(colours, "colours")
     kind, width = array.dtype.kind, array.dtype.itemsize
@@ -73,7 +73,7 @@ def _far_above(images: Any, lower: float, upper: float) -> float | None:
 
 
 def _largest(images: Any) -> float:
-    """Return the largest value, of halves the largest magnitude; NaN if there is a NaN, -inf if there is no value."""
+    """Return the largest value (for float16, the largest magnitude); NaN if any is NaN, -inf if there are no values."""
     if isinstance(images, np.ndarray):
         halves = images.dtype == np.float16
         bits = images.view(np.uint16) if halves else images
@@ -87,7 +87,7 @@ def _largest(images: Any) -> float:
         return -math.inf
     if not halves:
         return float(bits.max())
-    # Found in the bits, as comparing halves takes longer than to send them through a LUT.
+    # We compare the bits of float16 values, because comparing the values takes longer than applying a LUT.
     largest = (bits & np.uint16(_MAGNITUDE)).max()
     if str(images.dtype).endswith("bfloat16"):
         return float((np.uint32(largest) << np.uint32(16)).view(np.float32))
@@ -114,7 +114,7 @@ def check_white(data_range: float) -> float:
     Raises
     ------
     LutError
-        It is not a finite number above 0.
+        `data_range` is not a finite number above 0.
     """
     if isinstance(data_range, bool) or not isinstance(data_range, int | float | np.number):
         raise LutError(f"data_range is the number that stands for white, not {data_range!r}")

@@ -33,7 +33,7 @@ def apply(
         `[N]`, 0 keeps the image and 1 replaces it; None is 1.
     """
     chosen = torch.zeros(len(images), dtype=torch.long, device=images.device) if index is None else index.long()
-    # A fraction of a cell good to 1e-7 needs more than float32 for the coordinate it is cut from.
+    # The coordinate needs more than float32, so that the fraction within a cell is exact to 1e-7.
     values = images.double()
     if shaper is not None:
         values = _shape(values, shaper, chosen, shaper_domain)
@@ -69,7 +69,7 @@ def _interpolate(values: Tensor, table: Tensor, chosen: Tensor, domain: Domain, 
     corner = ((chosen.view(-1, 1, 1) * size + blue) * size + green) * size + red
     steps = (1, size, size * size)
     if interpolation == "tetrahedral":
-        # The way from the lowest corner to the highest takes the axes in the order of their fractions.
+        # The path from the lowest corner to the highest follows the axes in the order of their fractions.
         fractions, order = torch.stack([fr, fg, fb], dim=-1).sort(dim=-1, descending=True, stable=True)
         step = torch.tensor(steps, device=values.device)[order]
         weights = [1 - fractions[..., 0], *(-fractions.diff(dim=-1)).unbind(-1), fractions[..., 2]]

@@ -13,14 +13,14 @@ _PROBES = 1 << 15
 
 
 def input_domain(lut: Lut) -> Domain:
-    """Return the domain of the stage that colours enter first."""
+    """Return the domain of the LUT's first stage: of the shaper, if there is one, or else of the table."""
     return lut.domain if lut.shaper_values is None else lut.shaper_domain
 
 
 def resized(lut: Lut, size: int) -> Lut:
     """Return the LUT with `size` points on each axis over the same domain.
 
-    Of a shaper with a table, only the table changes.
+    If the LUT is a shaper with a table, only the table changes.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def resized(lut: Lut, size: int) -> Lut:
 def largest_difference(lut: Lut, other: Lut) -> float:
     """Return the largest difference of a channel between two LUTs, over the colours that lie in both domains.
 
-    It is searched at the points of both tables, where differences peak, and at 2^15 random colours.
+    The search covers the points of both tables, where differences peak, and 2^15 random colours.
     """
     domains = input_domain(lut), input_domain(other)
     lower = np.max([domain.lower for domain in domains], axis=0).astype(np.float32)

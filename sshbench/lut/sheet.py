@@ -100,7 +100,7 @@ def _in_8_bits(photo: Any) -> NDArray[np.uint8]:
 
 
 def _fitted(photo: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """`photo` scaled and cropped about its middle to `[height, width, 3]`."""
+    """Return `photo`, scaled and cropped about its middle to `[height, width, 3]`."""
     image = Image.fromarray(photo)
     scale = max(width / image.width, height / image.height)
     left, top = (image.width - width / scale) / 2, (image.height - height / scale) / 2
@@ -109,7 +109,7 @@ def _fitted(photo: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uin
 
 
 def shortened(title: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
-    """Return the text, or as much of its beginning as fits a width in pixels, with an ellipsis."""
+    """Return the title; if it is wider than `width` pixels, return its beginning with an ellipsis."""
     if font.getlength(title) <= width:
         return title
     while title and font.getlength(title + "…") > width:

@@ -45,7 +45,7 @@ class Lut:
     domain, shaper_domain
         The input range of the table and of the shaper.
     title, source, metadata
-        The title in the file, the file itself, and keywords of the file that have no meaning here.
+        The title in the file, the path of the file, and keywords of the file that have no meaning here.
 
     Raises
     ------
@@ -118,12 +118,12 @@ class Lut:
 
     @property
     def shaper(self) -> torch.Tensor | None:
-        """The 1D curves as a float32 CPU tensor `[S, 3]`; None where there are none."""
+        """The 1D curves as a float32 CPU tensor `[S, 3]`; None if there are none."""
         return self.tensors()[1]
 
     def tensors(self, device: torch.device | str = "cpu") -> tuple[torch.Tensor | None, torch.Tensor | None]:
         """Return the table and the shaper on `device`; the copies are cached."""
-        # Not a cached_property: its lock, up to Python 3.11, is nothing that torch.compile can trace.
+        # This is not a cached_property, because torch.compile cannot trace the lock of Python 3.11's version.
         key = str(device)
         if key not in self._tensors:
             import torch
@@ -162,8 +162,8 @@ def identity_table(size: int, domain: Domain = UNIT) -> NDArray[np.float32]:
 def rising(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return a table `[B, G, R, 3]` in which no channel falls as its own input rises.
 
-    A falling channel can be repaired by the largest value so far, or by the smallest value that follows; the result is
-    the mean of the two.
+    The result is the mean of two repairs of a falling channel: the largest value so far, and the smallest value that
+    follows.
     """
     values = values.copy()
     for axis, channel in ((0, 2), (1, 1), (2, 0)):
@@ -179,14 +179,14 @@ def frozen(array: Any, what: str) -> NDArray[np.float32]:
     Raises
     ------
     LutError
-        The array holds no numbers, NaN or infinity, or integers above 1, in which white may be 255 or 65535.
+        The array does not hold numbers, has a NaN or an infinity, or has integers above 1, whose white is unknown.
     """
     if hasattr(array, "detach"):
         array = array.detach().cpu().resolve_neg().numpy()
     if isinstance(array, np.ndarray) and array.dtype.kind in "iu" and array.size and array.max() > 1:
         raise LutError(f"the {what} is {array.dtype.name} up to {array.max()}; give floats in which 1 is white")
     try:
-        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity, and is refused below
+        with np.errstate(over="ignore"):  # values beyond float32 become infinite, and are refused below
             out = np.asarray(array, dtype=np.float32, order="C")
     except (TypeError, ValueError) as error:
         raise LutError(f"the {what} is an array of numbers ({error})") from error

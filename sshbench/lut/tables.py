@@ -19,7 +19,7 @@ _MAX_BYTES = 1 << 30
 
 
 def read_tables(path: str | os.PathLike[str]) -> LutBank:
-    """Read the LUTs of an `.npz` file as they are, without resampling.
+    """Read the LUTs of an `.npz` file without resampling.
 
     Parameters
     ----------

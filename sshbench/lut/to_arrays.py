@@ -1,4 +1,4 @@
-"""`apply_lut` of numpy arrays: the native kernels compute, else plain torch."""
+"""`apply_lut` for numpy arrays, by the native kernels or, if there are none, by plain torch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sshbench.lut.table import LutError
 
 
 def check_out(images: NDArray[Any], out: Any) -> None:
-    """Raise `LutError` if `out` is no array that can take the result."""
+    """Raise `LutError` if `out` is not an array that can take the result."""
     if not (isinstance(out, np.ndarray) and out.shape == images.shape and out.dtype == images.dtype):
         raise LutError(f"out is a numpy array of shape {images.shape} and type {images.dtype}, as the images are")
     if not (out.flags.c_contiguous and out.flags.writeable):
@@ -29,7 +29,7 @@ def apply_to_array(
     channels_last: bool,
     out: Any,
 ) -> Any:
-    """Apply LUTs to a numpy array; `apply_lut` says what the arguments are."""
+    """Return a numpy array after its LUTs; `apply_lut` documents the arguments."""
     dtype = images.dtype.name
     if out is None:
         out = np.empty(images.shape, images.dtype)
@@ -41,7 +41,7 @@ def apply_to_array(
     indices, strengths = arguments.choices(index, strength, packed.count, count)
     if images.size == 0:
         return out
-    # Kernels read and write numbers at their natural places, in the processor's order of bytes.
+    # Kernels need aligned numbers in the processor's byte order.
     batch = np.require(images, images.dtype.newbyteorder("="), ["C", "A", "E"]).reshape(count, *images.shape[-3:])
     if dtype.startswith("float"):
         ranges.check_floats(batch, luts)

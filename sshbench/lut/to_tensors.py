@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def check_out(images: torch.Tensor, out: Any) -> None:
-    """Raise `LutError` if `out` is no tensor that can take the result."""
+    """Raise `LutError` if `out` is not a tensor that can take the result."""
     import torch
 
     if not (isinstance(out, torch.Tensor) and out.shape == images.shape and out.dtype == images.dtype):
@@ -34,7 +34,7 @@ def apply_to_tensor(
     channels_last: bool,
     out: Any,
 ) -> Any:
-    """Apply LUTs to a torch tensor; `apply_lut` says what the arguments are."""
+    """Return a torch tensor after its LUTs; `apply_lut` documents the arguments."""
     import torch
 
     dtype = str(images.dtype).removeprefix("torch.")
@@ -53,7 +53,7 @@ def apply_to_tensor(
     if not compiling and images.device.type == "cpu":
         images = (
             images.resolve_neg()
-        )  # a view that negates what its memory holds, such as the imaginary part of x.conj()
+        )  # a lazily negated view, such as the imaginary part of x.conj(), has other numbers in memory
         if dtype == "uint8":
             arguments.check_table(luts)
         elif type(images) is torch.Tensor:

@@ -85,7 +85,7 @@ class DIH(nn.Module):
             return Block(nn.ConvTranspose2d(inputs, outputs, 4, stride, stride - 1, bias=bias), outputs, eps)
 
         def decoder(lent: int) -> nn.ModuleList:
-            """Return the steps. Step i has the size and channels of the encoder's step i; `lent` multiplies its inputs."""
+            """Return the steps. Step i has the encoder's size and channels of step i, and `lent` times the inputs."""
             steps = [up(lent * deep, shallow) for shallow, deep in pairwise(widths)]
             return nn.ModuleList([*steps, up(bottleneck, widths[-1], stride=1)])
 

@@ -55,7 +55,7 @@ class _Convolution(nn.Module):
         self.ends = ends
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return `[B, out, H / stride, W / stride]` for `[B, C, H, W]`; within 0..6, or not bounded for a projection."""
+        """Return `[B, out, H / stride, W / stride]` for `[B, C, H, W]`, within 0..6 (projections: not bounded)."""
         side, stride = self.convolution.kernel_size[0], self.convolution.stride[0]
         if stride > 1:
             around = [max((-(-extent // stride) - 1) * stride + side - extent, 0) for extent in x.shape[:1:-1]]

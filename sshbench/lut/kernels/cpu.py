@@ -37,7 +37,7 @@ def kernels() -> list[str]:
 
 
 def address(array: Any) -> int:
-    """Where an array's or tensor's data starts; 0 for None."""
+    """Return the address of an array's or tensor's data; 0 for None."""
     if array is None:
         return 0
     if isinstance(array, np.ndarray):
@@ -49,7 +49,7 @@ _threads: int | None = None
 
 
 def set_threads(count: int | None) -> None:
-    """Fix how many threads a call in this process may use; None restores the choice of `default_threads`."""
+    """Set the number of threads that a call in this process may use; None restores the default."""
     global _threads
     if count is not None and count < 1:
         raise ValueError(f"a call needs at least one thread, not {count}")
@@ -75,7 +75,7 @@ def default_threads() -> int:
 def coordinates(
     size: int, domain: Domain, shaper: NDArray[np.float32] | None, shaper_domain: Domain
 ) -> NDArray[np.uint8]:
-    """Return where each of the 256 values of a channel falls in a table with `size` points on each axis.
+    """Return the place of each of the 256 values of a channel in a table with `size` points on each axis.
 
     Returns
     -------
@@ -180,14 +180,14 @@ def apply(
     Parameters
     ----------
     images, out
-        Arrays or CPU tensors of `shape` = (images, height, width), laid out as `layout`, of the types named.
-        Where `affine` is given, `out` is NCHW.
+        Arrays or CPU tensors with `shape` = (images, height, width), in the layout `layout`, of the types `dtype` and
+        `out_dtype`. With `affine`, `out` is NCHW.
     index
         `[images]`, in 0..K-1; None takes LUT 0.
     strength
         `[images]`, 0..1; None is 1.
     affine
-        `[2, 3]` scale and offset a channel, applied to values clamped to 0..1.
+        `[2, 3]`: the scale and offset of each channel, applied to values clamped to 0..1.
     """
     count, pixels = shape[0], shape[1] * shape[2]
     threads = default_threads()

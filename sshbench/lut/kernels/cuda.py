@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 Layout = Literal["NCHW", "NHWC"]
 Interpolation = Literal["trilinear", "tetrahedral"]
 
-# As in cuda.cu: threads of a block by where the table is, and the pixels that a thread reads at a time.
+# These constants equal those of cuda.cu: the threads of a block by the place of the table, and the pixels that a thread
+# reads at a time.
 _THREADS = {"GLOBAL": 256, "SHARED": 768, "CODES": 768}
 _PIXELS_A_THREAD = 2
 _TYPES = {
@@ -48,7 +49,7 @@ def forward(
     interpolation: Interpolation,
     out: torch.Tensor,
 ) -> None:
-    """Apply one LUT an image to a batch.
+    """Apply one LUT to each image of a batch and write the result to `out`.
 
     Parameters
     ----------
@@ -56,13 +57,13 @@ def forward(
         `[N, 3, H, W]` or `[N, H, W, 3]`, uint8, float16, bfloat16, float32 or float64, both of one dtype. `out` may be
         `images`.
     table
-        `[K, B, G, R, 3]` or None for a 1D LUT. What the kernels make of it is kept while its memory lives and torch
-        sees no change to it; writing through `.data` is such a change that torch does not see.
+        `[K, B, G, R, 3]` or None for a 1D LUT. The packed form of the table is cached as long as its memory lives and
+        torch sees no change. Torch does not see changes that are written through `.data`.
     shaper
         `[K, S, 3]` or None.
     index
-        int32 `[N]`, the LUT of each image, or None where there is one LUT. The kernel clamps it to 0..K-1, so a wrong
-        index gives a wrong colour and never a read outside the bank.
+        int32 `[N]`, the LUT of each image, or None if there is one LUT. The kernel clamps the index to 0..K-1, so a
+        wrong index gives a wrong colour and never a read outside the bank.
     strength
         `[N]` or None: `out = x + strength * (lut(x) - x)`, before rounding.
     domain, shaper_domain
@@ -71,12 +72,13 @@ def forward(
     Raises
     ------
     CudaKernelError
-        NVRTC or the driver is missing or refuses.
+        NVRTC or the driver is missing, or reports an error.
 
     Notes
     -----
-    Inputs clamp to the domain; a NaN in one channel makes all three NaN where there is a table, and that one where
-    there is a shaper only. uint8 is `x / 255` in and is rounded half up and clamped; floats are not clamped.
+    Inputs are clamped to the domain. With a table, a NaN in one channel makes all three channels NaN; with only a
+    shaper, it makes this channel NaN. uint8 inputs are divided by 255, and uint8 results are rounded half up and
+    clamped; floats are not clamped.
     """
     job, keep = _job(images, table, shaper, index, strength, domain, shaper_domain)
     _launch_forward(job, images, table, layout, interpolation, out)
@@ -168,7 +170,7 @@ def kernel_expressions() -> tuple[str, ...]:
 
 
 def _can_be_shared(store: str, source: str, target: str) -> bool:
-    """Return whether the kernel exists: codes are exact enough for bytes and for 16-bit tensors from bytes."""
+    """Return whether this kernel exists. Codes are exact enough for bytes, and for 16-bit tensors made from bytes."""
     if store == "CODES":
         return source == "uint8" and target in ("uint8", "float16", "bfloat16")
     return target != "float64"
@@ -196,7 +198,7 @@ def _launch_forward(
     if table is not None and target != "float64":
         points = math.prod(table.shape[1:4])
         room = nvrtc.shared_memory(_index(images.device))
-        # A block reads the whole table before its first pixel; a few times that many pixels make up for it.
+        # A block reads the whole table before its first pixel, which pays off if it then treats several times as many.
         if 4 * job.count * job.pixels >= points * nvrtc.multiprocessors(_index(images.device)):
             if 16 * points <= room:
                 store, shared = "SHARED", 16 * points
@@ -209,7 +211,7 @@ def _launch_forward(
 def _launch(expression: str, store: str, shared: int, job: Any, device: torch.device) -> None:
     rows = min(job.count, 65535)
     most = -(-job.pixels // (_THREADS[store] * _PIXELS_A_THREAD))
-    # Without shared memory two or three blocks run on a processor at a time: six places are whole rounds of either.
+    # Without shared memory, two or three blocks run on a processor at a time; six places are whole rounds for both.
     places = nvrtc.multiprocessors(_index(device)) * (1 if shared else 6)
     columns = min(most, _columns(rows, places))
     nvrtc.launch(expression, (columns, rows), _THREADS[store], shared, job, device)
@@ -266,7 +268,7 @@ class _Packed(NamedTuple):
     ranges: torch.Tensor | None = None
 
 
-# From memory, shape and stream to the owner of the memory, the version of its content, and the packed table.
+# The keys are memory, shape and stream; the values are the memory's owner, its version, and the packed table.
 _PACKED: OrderedDict[tuple[Any, ...], tuple[Any, int, _Packed]] = OrderedDict()
 _MOST_PACKED = 32
 
@@ -275,8 +277,8 @@ def _packed(table: torch.Tensor) -> _Packed:
     from torch.multiprocessing.reductions import StorageWeakRef
 
     stream, capturing = nvrtc.stream(table.device)
-    # A tensor that is trained changes at each step; one of inference mode has no version; the memory of a graph's
-    # capture belongs to the graph.
+    # We do not cache these: a trained tensor changes at each step, a tensor of inference mode has no version, and the
+    # memory of a captured graph belongs to the graph.
     if table.requires_grad or table.is_inference() or capturing:
         return _pack(table)
     key = (table.data_ptr(), table.shape, table.dtype, table.device, stream)
@@ -326,7 +328,7 @@ def _fill(axis: Any, lower: float, upper: float, size: int) -> None:
 
 @cache
 def _scale(real: Callable[[float], Any], lower: float, upper: float, size: int) -> tuple[float, float]:
-    """(size - 1) / (upper - lower), as the kernel's real number and what that leaves over."""
+    """Return (size - 1) / (upper - lower) as the kernel's real number, and the rest that this number leaves over."""
     exact = Fraction(size - 1) / (Fraction(upper) - Fraction(lower))
     scale = float(real(float(exact)).value)
     return scale, float(exact - Fraction(scale))
@@ -341,7 +343,7 @@ def _type(tensor: torch.Tensor) -> str:
 
 
 def _job_type(real: Any) -> Any:
-    """`Job<T>` of cuda.cu as a ctypes struct."""
+    """Return `Job<T>` of cuda.cu as a ctypes struct."""
     axis: Any = type(
         "Axis", (ctypes.Structure,), {"_fields_": [*((n, real) for n in _AXIS), ("size", ctypes.c_int)], "real": real}
     )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import torch
 
 _FOLDER = Path(__file__).parent
-_OPTIONS = ("--std=c++17", "--ptxas-options=-v")  # -v: the log then states registers and spills
+_OPTIONS = ("--std=c++17", "--ptxas-options=-v")  # -v makes the log state registers and spills
 _LOCK = threading.RLock()
 # From cuda.h.
 _MULTIPROCESSOR_COUNT, _MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, _MAX_DYNAMIC_SHARED_SIZE = 16, 97, 8
@@ -51,19 +51,20 @@ def source() -> dict[str, str]:
 
 
 def compile_kernels(expressions: tuple[str, ...], architecture: str) -> Binary:
-    """Compile kernels for one architecture, without the cache.
+    """Return kernels compiled for one architecture, without the cache.
 
     Parameters
     ----------
     expressions
         C++ expressions that name kernels, such as `sshbench::forward<float, float, sshbench::NCHW, ...>`.
     architecture
-        `sm_90` for machine code of one chip, `compute_90` for PTX that the driver translates.
+        An architecture such as `sm_90` for the machine code of one chip, or `compute_90` for PTX, which the driver
+        translates.
 
     Raises
     ------
     CudaKernelError
-        NVRTC is not installed, or does not know the architecture, or refuses the source.
+        NVRTC is not installed, does not know the architecture, or refuses the source.
     """
     nvrtc, files, program = _nvrtc(), source(), ctypes.c_void_p()
     header = (ctypes.c_char_p * 1)(files["trilinear.h"].encode()), (ctypes.c_char_p * 1)(b"trilinear.h")
@@ -94,10 +95,11 @@ def compile_kernels(expressions: tuple[str, ...], architecture: str) -> Binary:
 
 
 def cached_kernels(expressions: tuple[str, ...], architecture: str) -> Binary:
-    """`compile_kernels` through the disk cache (`SSHBENCH_CACHE`, or `sshbench` in the user's cache folder).
+    """Return compiled kernels, from the disk cache if they are there.
 
-    The key covers source, kernels, architecture, options and NVRTC's version. A damaged entry is compiled again; a
-    folder that cannot be written is no error.
+    The cache is the folder `SSHBENCH_CACHE`, or `sshbench` in the user's cache folder. The key covers source, kernels,
+    architecture, options and NVRTC's version. A damaged entry is compiled again; a folder that cannot be written is no
+    error.
     """
     key = json.dumps([source(), expressions, architecture, _OPTIONS, nvrtc_version()])
     path = cache_folder() / f"{hashlib.sha256(key.encode()).hexdigest()}.cubin"
@@ -116,7 +118,7 @@ def cached_kernels(expressions: tuple[str, ...], architecture: str) -> Binary:
 
 
 def cache_folder() -> Path:
-    """Where compiled kernels are kept."""
+    """Return the folder of compiled kernels."""
     return user_folder("SSHBENCH_CACHE") / "kernels"
 
 
@@ -141,18 +143,18 @@ def launch(
 
 @cache
 def multiprocessors(device: int) -> int:
-    """Return how many multiprocessors the device has."""
+    """Return the number of multiprocessors of the device."""
     return _device_attribute(_MULTIPROCESSOR_COUNT, device)
 
 
 @cache
 def shared_memory(device: int) -> int:
-    """Return the most dynamic shared memory that a block can have on the device, in bytes."""
+    """Return the largest dynamic shared memory of a block on the device, in bytes."""
     return _device_attribute(_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, device)
 
 
 def stream(device: torch.device) -> tuple[int, bool]:
-    """Torch's current stream of the device, and whether a CUDA graph is being captured on it."""
+    """Return torch's current stream of the device, and whether a CUDA graph is being captured on this stream."""
     import torch
 
     return int(torch.cuda.current_stream(device).cuda_stream), torch.cuda.is_current_stream_capturing()
@@ -160,7 +162,7 @@ def stream(device: torch.device) -> tuple[int, bool]:
 
 @cache
 def nvrtc_version() -> tuple[int, int]:
-    """Version of the NVRTC library found here."""
+    """Return the version (major, minor) of the installed NVRTC library."""
     major, minor = ctypes.c_int(), ctypes.c_int()
     _checked(_nvrtc().nvrtcVersion(ctypes.byref(major), ctypes.byref(minor)))
     return major.value, minor.value
@@ -168,7 +170,7 @@ def nvrtc_version() -> tuple[int, int]:
 
 @cache
 def known_architectures() -> tuple[int, ...]:
-    """Return the compute capabilities that NVRTC makes machine code for, as 10 * major + minor."""
+    """Return the compute capabilities for which NVRTC makes machine code, as 10 * major + minor."""
     count = ctypes.c_int()
     _checked(_nvrtc().nvrtcGetNumSupportedArchs(ctypes.byref(count)))
     known = (ctypes.c_int * count.value)()
@@ -195,11 +197,11 @@ def _function(expression: str, device: int, much_shared: bool) -> ctypes.c_void_
     with _LOCK:
         binary = cached_kernels((expression,), architecture_for(torch.cuda.get_device_capability(device)))
         module, function = ctypes.c_void_p(), ctypes.c_void_p()
-        # The module stays loaded as long as the process: its functions are held by this cache.
+        # The module stays loaded as long as the process, because this cache holds its functions.
         _driver_checked(_driver().cuModuleLoadData(ctypes.byref(module), binary.code), "load")
         name = binary.names[expression].encode()
         _driver_checked(_driver().cuModuleGetFunction(ctypes.byref(function), module, name), "load")
-        if much_shared:  # more than 48 KiB has to be asked for
+        if much_shared:  # CUDA grants more than 48 KiB only on request
             status = _driver().cuFuncSetAttribute(function, _MAX_DYNAMIC_SHARED_SIZE, shared_memory(device))
             _driver_checked(status, "load")
         return function
@@ -249,7 +251,7 @@ def _nvrtc() -> ctypes.CDLL:
     found = sorted(path for folder in folders for path in folder.glob(f"*/lib/libnvrtc.so.{major}*"))
     for path in found:
         with contextlib.suppress(OSError):
-            # NVRTC opens its builtins by bare name, which works when they are loaded already.
+            # NVRTC opens its builtins by bare name, which works if they are already loaded.
             for builtins in path.parent.glob("libnvrtc-builtins.so*"):
                 ctypes.CDLL(str(builtins), mode=ctypes.RTLD_GLOBAL)
             return ctypes.CDLL(str(path))
@@ -276,6 +278,6 @@ def _text(size_of: Any, read: Any, program: ctypes.c_void_p) -> bytes:
 
 
 def spills(log: str) -> dict[str, int]:
-    """Bytes of local memory of each kernel, by its linker's name, from the compiler's log."""
+    """Return the bytes of local memory of each kernel from the compiler's log, by the linker's name of the kernel."""
     pattern = r"entry function '(\w+)'.*?(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads"
     return {m[1]: sum(int(n) for n in m.groups()[1:]) for m in re.finditer(pattern, log, re.DOTALL)}

@@ -1,4 +1,4 @@
-"""The uint8 kernel in numpy, for installations without the native one: the same integers, so the same bytes.
+"""The uint8 kernel in numpy, for installations without the native kernel. It computes the same integers and bytes.
 
 `cpu_bytes.h` defines the arithmetic and `pack_bytes` in `cpu.cpp` the tables; both are repeated here.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-LARGEST_JUMP = 96  # as kLargestJump in cpu.cpp
+LARGEST_JUMP = 96  # equals kLargestJump in cpu.cpp
 _PIXELS_AT_ONCE = 1 << 16
 
 
@@ -44,7 +44,7 @@ def apply(
         for step_b, weight_b in _split(np.int64(-share), fb, size * size):
             for step_g, weight_g in _split(weight_b, fg, size):
                 for step_r, weight in _split(weight_g, fr, 1):
-                    # Behind the last point the weight is 0, whatever is read.
+                    # After the last point the weight is 0, so the value that is read does not matter.
                     at = np.minimum(corner + step_b + step_g + step_r, len(points) - 1)
                     total += weight[:, None] * points[at]
         out[start : start + _PIXELS_AT_ONCE] = np.clip(total >> (15 + bits), 0, 255)

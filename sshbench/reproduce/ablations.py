@@ -1,4 +1,4 @@
-"""Tables 3 to 5 of the paper: variants that are trained and measured alike, beside the published numbers."""
+"""Tables 3 to 5 of the paper: variants, all trained and measured in the same way, beside the published numbers."""
 
 from __future__ import annotations
 
@@ -28,27 +28,29 @@ def reproduce(
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> Iterator[Table]:
-    """Train the variants of a table that are not trained yet, and measure those that are, benchmark by benchmark.
+    """Train the untrained variants of a table, and yield one table of measurements for each benchmark.
+
+    The tables hold the variants whose training is finished.
 
     Parameters
     ----------
     table
         One of `ABLATIONS`.
     plan
-        How variants are trained. Tables with the same `plan.out` share variants and their runs.
+        The plan by which variants are trained. Tables with the same `plan.out` share variants and their runs.
     protocol
-        The protocol by which all are scored.
+        The protocol that scores all variants.
     realhm
-        RealHM's root, to measure on RealHM; by default, the composites of held-out photographs and the embedded sample
-        are used.
+        The root folder of RealHM, to measure on RealHM. By default, the benchmarks are composites of held-out
+        photographs, and the embedded sample.
     masks, images
         The masks and the number of the held-out composites, as for `held_out_composites`.
     time_limit
-        The seconds of training in this call.
+        The limit of the training in this call, in seconds.
     device
         The device on which variants are measured.
     progress
-        As for `evaluate`, benchmark by benchmark.
+        As for `evaluate`, for each benchmark.
 
     Raises
     ------

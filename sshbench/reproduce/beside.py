@@ -1,4 +1,4 @@
-"""Tables of measured numbers beside published ones; each row says what was trained on what, and measured where."""
+"""Tables of measured and published numbers side by side; each row states the method, its training and the images."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def beside(
     benchmark: str = "realhm",
     metrics: Sequence[str] | None = None,
 ) -> Table:
-    """Return a table of measured numbers beside published ones.
+    """Return a table of measured and published numbers side by side.
 
     Parameters
     ----------
     images
-        The images of the summary, in words.
+        A text that describes the images of the summary.
     benchmark
         The benchmark of the published numbers.
     metrics
-        The columns, measured or not; by default the measured metrics.
+        The metrics of the columns, measured or not; by default the measured metrics.
     """
     metrics = summary.metrics if metrics is None else metrics
     published = published_on(benchmark)

@@ -32,7 +32,7 @@ TITLES = {"composite": "DC", "ground truth": "GT", "background": "BG", "wct2": "
           "dovenet": "DoveNet", "ssh": "SSH", "ssh-lut": "SSH-LUT"}  # fmt: skip
 SIDE = 384
 WARM, COLD = "candle-light", "moonlight"
-ON_SAMPLE = "vendor_testing_3/bag-and-drum-at-sunset"  # for Figure 7; its background is a photograph as it was taken
+ON_SAMPLE = "vendor_testing_3/bag-and-drum-at-sunset"  # Figure 7 needs a background that is an unedited photograph
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +53,9 @@ def figure5(
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> Figure:
-    """Draw the comparison: composite, methods, ground truth.
+    """Return Figure 5, the comparison: composite, methods, ground truth.
 
-    The paper does not say which images it shows; without `ids` these are spread evenly over the benchmark.
+    The paper does not name its images. Without `ids`, the images are spread evenly over the benchmark.
     """
     made, notes = _methods(methods, weights, device)
     chosen = list(ids) or _spread(benchmark.ids(), rows)
@@ -79,10 +79,11 @@ def figure6(
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> Figure:
-    """Draw the occlusion: images whose foreground covers most of the background.
+    """Return Figure 6, the occlusion: images whose foreground covers most of the background.
 
-    Methods that see the composite alone stand beside those that see the background. One that can see the background
-    stands there twice: with it, and with the composite in its place, which shows what occlusion costs.
+    The figure compares methods that see only the composite with methods that see the background. A method that can see
+    the background has two columns: one with the background, and one with the composite in its place. The difference
+    shows the cost of occlusion.
     """
     made, notes = _methods(methods, weights, device)
     chosen = list(ids) or _largest(benchmark, rows, progress)
@@ -119,15 +120,18 @@ def figure7(
     synthetic: bool = False,
     device: str = "cpu",
 ) -> Figure:
-    """Draw locality: one foreground at two places of a background with two lights, by the whole and by its crops.
+    """Return Figure 7, the locality: one foreground at two places of a background with two lights.
+
+    The reference of the method is once the whole background, and once a crop around each place.
 
     Parameters
     ----------
     id
-        The image whose background and foreground are taken; by default the one whose two halves differ most in colour,
-        and `ON_SAMPLE` of the embedded sample.
+        The image that provides background and foreground. The default is the image whose two halves differ most in
+        colour; for the embedded sample, `ON_SAMPLE`.
     synthetic
-        Light the background warmly on its left and coldly on its right, for benchmarks that have no such photograph.
+        Whether to light the background warmly on the left and coldly on the right, for benchmarks without such a
+        photograph.
     """
     made = get_method(method, weights=weights, device=device)
     id = id or (ON_SAMPLE if benchmark.name == "sample" else None)
@@ -144,7 +148,7 @@ def figure7(
     def pasted(reference: str, strength: float) -> Pixels:
         picture = background
         for at in places:
-            # The background stays the one without a foreground, so that one copy is no reference for the other.
+            # The reference is the background without a foreground, so that one copy does not influence the other.
             one = paste_and_harmonize(
                 *(cut[0], background, cut[1]), method=made, at=at, scale=scale, reference=reference, strength=strength
             ).pixels
@@ -160,7 +164,7 @@ def figure7(
 
 
 def two_lights(photo: Pixels) -> Pixels:
-    """Return the photograph lit warmly on its left and coldly on its right, with a smooth passage between."""
+    """Return the photograph, lit warmly on the left and coldly on the right, with a smooth transition."""
     warm, cold = (
         apply_lut(photo, read_lut(data_folder("luts") / f"{name}.cube"), layout="HWC") for name in (WARM, COLD)
     )
@@ -171,7 +175,7 @@ def two_lights(photo: Pixels) -> Pixels:
 def _methods(
     names: Sequence[str], weights: Mapping[str, str] | None, device: str
 ) -> tuple[dict[str, Method], tuple[str, ...]]:
-    """Make the methods whose weights are here; say of the others how to get them."""
+    """Return the methods whose weights are available, and for each other method a note on how to get its weights."""
     made, notes = {}, []
     for name in dict.fromkeys(names):
         try:
@@ -196,7 +200,7 @@ def _spread(ids: Sequence[str], count: int) -> list[str]:
 
 
 def _largest(benchmark: Benchmark, count: int, progress: Progress | None) -> list[str]:
-    """Return the images with the largest foregrounds that leave some background."""
+    """Return the ids of the images with the largest foregrounds that leave some background."""
     ratios = {}
     for done, id in enumerate(benchmark.ids(), 1):
         ratios[id] = benchmark[id].foreground_ratio
@@ -217,7 +221,7 @@ def _most_divided(benchmark: Benchmark) -> Composite:
 
 
 def _reduced(sample: Composite, side: int = 2 * SIDE) -> Composite:
-    """Return the sample with a long side of at most `side`, as a figure shows no more."""
+    """Return the sample with a long side of at most `side` pixels, since a figure shows no more."""
     height, width = sample.mask.shape
     scale = min(1.0, side / max(height, width))
     if scale == 1.0:

@@ -1,4 +1,7 @@
-"""The table of the field: iHarmony4 by subset, each method by its authors' protocol, measured beside published."""
+"""The standard table on iHarmony4 by subsets, with each method's measured and published numbers side by side.
+
+Each method is scored by the protocol of its authors.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +35,9 @@ METHODS = (
     "hdnet:background=target",
     "hdnet",
 )
-"""The methods that are published on iHarmony4 and whose weights can be had or trained, as their authors run them."""
+"""The methods with numbers on iHarmony4 whose weights are available or can be trained, run as their authors do."""
 
-METRICS = ("mse", "psnr", "fmse")  # of the field's tables
+METRICS = ("mse", "psnr", "fmse")  # the columns of published tables on iHarmony4
 PARTS = ("all", *SUBSETS)
 
 _WHOSE = {"": "needs no weights", MISSING: "no weights here"}
@@ -42,7 +45,7 @@ _WHOSE = {"": "needs no weights", MISSING: "no weights here"}
 
 @dataclass(frozen=True)
 class PublishedMethod:
-    """A method as it is run here, and its name in `published.csv`."""
+    """A method with the options used here, and its name in `published.csv`."""
 
     method: str
     published_as: str
@@ -65,25 +68,28 @@ def reproduce(
     allow_incomplete: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[Table]:
-    """Measure methods, each by the protocol of its authors, protocol by protocol; composites as they are stand by.
+    """Measure methods, each by the protocol of its authors, and yield one table for each protocol.
+
+    Each table also has the untouched composites.
 
     Parameters
     ----------
     out
-        Folder of the results; what an earlier call left there is used.
+        The folder of the results; results of earlier calls are reused.
     root
-        iHarmony4's; by default the embedded sample takes its place, and the tables say so.
+        The root folder of iHarmony4. By default, the embedded sample takes its place, and the tables say so.
     methods
-        Names as for `get_method`, of methods whose cards name a protocol.
+        Names as for `get_method`; the cards of these methods must name a protocol.
     weights
-        By method, as for `load_weights`; by default the authors' where they were imported, else those that ship.
+        The weights of each method, as for `load_weights`. The default is the authors' weights if they were imported,
+        or else the weights that ship.
     limit, allow_incomplete
         As for `evaluate` and `open_benchmark`.
 
     Raises
     ------
     SshbenchError
-        A benchmark, method or weights that are given and cannot be used.
+        A benchmark, a method or weights cannot be used.
     """
     given = dict(weights or {})
     by_protocol: dict[str, list[PublishedMethod]] = {}
@@ -118,12 +124,12 @@ def reproduce(
 
 
 def subsets_beside(lines: Sequence[PublishedMethod], summary: MethodsSummary, protocol: Protocol, said: str) -> Table:
-    """Return one table: for each method one measured row and its published rows, by subsets and metrics.
+    """Return a table with one measured row and all published rows for each method, by subsets and metrics.
 
     Parameters
     ----------
     said
-        The images of the summary, in words.
+        A text that describes the images of the summary.
     """
     metrics = [metric for metric in METRICS if metric in protocol.metrics]
     cells = [(part, metric) for part in PARTS for metric in metrics]
@@ -171,7 +177,7 @@ def _measured(row: MethodRow, part: str, metric: str) -> str:
 
 
 def _published(method: str, protocol: str) -> dict[tuple[str, str, str], list[Published]]:
-    """Return the printed numbers of a method on iHarmony4 by a protocol, or by an unstated one, by their source."""
+    """Return the published numbers of a method on iHarmony4 under a protocol, or under no stated one, by source."""
     found: dict[tuple[str, str, str], list[Published]] = {}
     for p in read_published():
         if p.benchmark == BENCHMARK and p.method == method and p.protocol in ("", protocol):
@@ -180,7 +186,7 @@ def _published(method: str, protocol: str) -> dict[tuple[str, str, str], list[Pu
 
 
 def _release_of(card: Card, given: str | Path | None) -> Checkpoint:
-    """Return the release of the authors that has the architecture of the weights here; without any the first."""
+    """Return the authors' release with the architecture of the available weights, or else the first release."""
     try:
         architecture = load_weights(card.method, given).card.architecture
     except MissingWeights:

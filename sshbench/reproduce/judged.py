@@ -20,22 +20,22 @@ from sshbench.triplets.luts import open_bank
 from sshbench.triplets.settings import Settings
 from sshbench.triplets.sources import open_source
 
-METRICS = ("psnr", "mse", "ssim", "lpips")  # of the paper's tables
-_SIDE = 256  # of the paper's evaluation
+METRICS = ("psnr", "mse", "ssim", "lpips")  # the columns of the paper's tables
+_SIDE = 256  # side of the images in the paper's evaluation, in pixels
 _SEED = 0x5E1D
 
 
 def held_out_composites(
     source: str, luts: Sequence[str], masks: str | None, images: int, folder: Path
 ) -> tuple[Benchmark, str]:
-    """Make composites of held-out photographs and looks, or find those that were made before.
+    """Return a benchmark of composites of held-out photographs and looks, which is made at the first call.
 
     Parameters
     ----------
     masks
         As for `open_source`; photographs without a mask get a generated shape.
     images
-        The number of photographs to take, if there are as many; some may be too small.
+        The largest number of photographs; some of the photographs may be too small.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def judge(
     device: str,
     progress: Progress | None = None,
 ) -> MethodsSummary:
-    """Evaluate finished variants, and the composites as they are, on a benchmark; `progress` as for `evaluate`."""
+    """Return the evaluation of finished variants and of untouched composites; `progress` as for `evaluate`."""
     methods: list[str | Method] = ["dc"]
     methods += [_method(one, protocol, device) for one in trained if one.weights]
     metrics = [name for name in METRICS if name in protocol.metrics]

@@ -29,7 +29,7 @@ ROWS = {
     "dovenet": "domain verification",
     "ssh": "self-supervised",
 }
-"""The rows in the paper's order, each with a description."""
+"""The methods of the rows in the paper's order, each with a description."""
 
 PROTOCOLS = ("ssh-iccv21", "sshbench-v1")
 PAPERS = "ssh-iccv21"
@@ -47,29 +47,30 @@ def reproduce(
     allow_incomplete: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[Table]:
-    """Measure all rows, protocol by protocol; those without weights say what to get.
+    """Measure all rows and yield one table for each protocol. Rows without weights say how to get the weights.
 
-    Under the paper's protocol SSH runs as in the authors' notebook, which made its row.
+    Under the paper's protocol, SSH runs as in the authors' notebook, which produced the paper's row.
 
     Parameters
     ----------
     out
-        Folder of the results; what an earlier call left there is used.
+        The folder of the results; results of earlier calls are reused.
     realhm
-        RealHM's root; by default the embedded sample takes its place, and the tables say so.
+        The root folder of RealHM. By default, the embedded sample takes its place, and the tables say so.
     weights
-        By method, as for `load_weights`; by default the authors' where they were imported, else those that ship.
+        The weights of each method, as for `load_weights`. The default is the authors' weights if they were imported,
+        or else the weights that ship.
     limit
-        Take the first so many images.
+        The number of images to take, from the first on.
     allow_incomplete
         As for `open_benchmark`.
     progress
-        As for `evaluate`, protocol by protocol.
+        As for `evaluate`, for each protocol.
 
     Raises
     ------
     SshbenchError
-        A benchmark, protocol or weights that are given and cannot be used.
+        A benchmark, a protocol or weights cannot be used.
     """
     given = dict(weights or {})
     scored_by = [get_protocol(name) for name in protocols]
@@ -98,7 +99,7 @@ def reproduce(
 
 
 def _whose(method: str, given: str | Path | None) -> str:
-    """Return whose weights a method has here, or how to get some."""
+    """Return the origin of a method's available weights, or instructions to get weights."""
     if method == "dc":
         return "nothing"
     try:

@@ -1,4 +1,4 @@
-"""Table 2 of the paper: mean opinion scores of five methods, printed beside those of a study of one's own."""
+"""Table 2 of the paper: the published mean opinion scores of five methods beside the scores of the user's study."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ _HEAD = ("method", "mean opinion score (0 to 4)", "95% interval", "printed, Real
 
 
 def reproduce(study: Path | None = None, *, simulated: bool = False) -> Table:
-    """Return the table.
+    """Return Table 2 with the published scores and those of a study.
 
     Parameters
     ----------
     study
-        A study with the design `acr`; without one the table has the printed scores and says what is missing.
+        The folder of a study with the design `acr`. Without a study, the table has the published scores and says what
+        is missing.
     simulated
-        Take the study's simulated answers; the table then says so.
+        Whether to take the study's simulated answers; the table then says so.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Train a variant once: a finished run is found again, and a stopped run continues."""
+"""Train each variant once: later calls find a finished run, and continue a stopped run."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _SAID = "reproduce.json"
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """How variants are trained, all alike.
+    """The plan by which all variants are trained.
 
     Parameters
     ----------
     recipe, changes
-        As for `read_recipe`; a variant's own changes are added.
+        As for `read_recipe`; the changes of a variant are added.
     source, luts
-        As for `sshbench train`; only photographs, since the variants differ in what is rendered from them.
+        As for `sshbench train`. The source must be photographs, since the variants render different samples from them.
     out
         The folder in which each variant has a folder for its run.
     """
@@ -43,13 +43,19 @@ class TrainingPlan:
     quiet: bool = False
 
     def recipe_of(self, variant: Variant) -> Recipe:
-        """Return the recipe that a variant is trained by; raises RecipeError."""
+        """Return the recipe of a variant.
+
+        Raises
+        ------
+        RecipeError
+            The recipe cannot be read, or does not take a change.
+        """
         return read_recipe(self.recipe, (*self.changes, *variant.changes), method="ssh")
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A variant: the weights of its finished run and what they have seen; None if the run is not finished."""
+    """A variant, the weights of its run (None if the run is not finished), and a text about the training."""
 
     variant: Variant
     weights: Path | None
@@ -57,12 +63,12 @@ class Trained:
 
 
 def train_variants(plan: TrainingPlan, variants: Sequence[Variant], time_limit: float | None = None) -> list[Trained]:
-    """Train those variants whose runs are not finished, one after the other.
+    """Train the variants whose runs are not finished, one after the other, and return all variants.
 
     Parameters
     ----------
     time_limit
-        Seconds for all of them together; what is not finished then goes on when this is called again.
+        The seconds for all variants together. A later call continues the unfinished runs.
 
     Raises
     ------
@@ -73,7 +79,7 @@ def train_variants(plan: TrainingPlan, variants: Sequence[Variant], time_limit: 
         Training was interrupted; its state is kept.
     """
     started = time.monotonic()
-    for variant in variants:  # all before the first hour of training
+    for variant in variants:  # check all recipes before the first hour of training
         _finished(plan, variant)
     found = []
     for variant in variants:
@@ -118,7 +124,7 @@ def _say(plan: TrainingPlan, variant: Variant, *, finished: bool) -> None:
 
 
 def _finished(plan: TrainingPlan, variant: Variant) -> bool:
-    """Return whether a variant's run is there and finished."""
+    """Return whether a variant's run exists and is finished."""
     path = plan.out / variant.name / _SAID
     if not path.exists():
         return False
@@ -140,7 +146,7 @@ def _finished(plan: TrainingPlan, variant: Variant) -> bool:
 
 
 def seen(card: WeightsCard) -> str:
-    """Return what weights were trained on, according to their card."""
+    """Return a text about the training data of weights, according to their card."""
     source, looks = card.data.get("source", {}), card.data.get("looks", [])
     count = source.get("photographs", card.data.get("samples", "?"))
     what = "photographs" if "photographs" in source else "samples"

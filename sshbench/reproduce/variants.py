@@ -15,11 +15,11 @@ class Variant:
     Parameters
     ----------
     name
-        As `published.csv` calls it; the folder of its run, and its row in tables.
+        The name in `published.csv`, which is also the name of the run's folder and of the row in tables.
     says
-        What differs, in a few words.
+        The difference from the other variants, in a few words.
     changes
-        Of the recipe, as for `sshbench train --set`.
+        The changes of the recipe, as for `sshbench train --set`.
     """
 
     name: str
@@ -28,13 +28,13 @@ class Variant:
 
     @property
     def uses_luts(self) -> bool:
-        """Whether its appearances come from LUTs."""
+        """Whether the appearances come from LUTs."""
         return "data.appearance=lut" in self.changes
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """A table of the paper: its title, and variants in the paper's order."""
+    """A table of the paper: the title, and the variants in the paper's order."""
 
     title: str
     variants: tuple[Variant, ...]

@@ -18,12 +18,13 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
 from sshbench.errors import FULL, SshbenchError, printable
+from sshbench.file_names import same_name
 
 _PREFIX = ".sshbench-"
 _NAME = re.compile(re.escape(_PREFIX) + r"[0-9a-f]{16}(\.[^/]*)?")
@@ -180,11 +181,37 @@ def why_no_folder(path: str | os.PathLike[str]) -> str | None:
 
 
 def _why_closed(folder: str) -> str | None:
-    return (
-        None
-        if os.access(folder, os.W_OK | os.X_OK)
-        else f"cannot be written, as {printable(folder)} is closed to this user"
-    )
+    if os.access(folder, os.W_OK | os.X_OK):
+        return None
+    return f"cannot be written, as {printable(folder)} is closed to this user"
+
+
+def one_file_of_two(folder: str | os.PathLike[str], names: Iterable[str]) -> tuple[str, str] | None:
+    """Return two of the names that would be one file in a folder, whose disk takes `A` and `a` for one name.
+
+    None if there are no such names, or the disk tells them apart. The disk is asked only if there are such names, by a
+    file that is made in the folder, or in the nearest one above it that exists, and removed.
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(same_name(name).casefold(), name)
+        if other != name:
+            return (other, name) if _ignores_case(folder) else None
+    return None
+
+
+def _ignores_case(folder: str | os.PathLike[str]) -> bool:
+    place = os.path.realpath(folder)
+    while not os.path.isdir(place) and place != os.path.dirname(place):
+        place = os.path.dirname(place)
+    probe = Path(place, _hidden(""))
+    try:
+        with probe.open("x"):
+            return os.path.lexists(probe.with_name(probe.name.upper()))
+    except OSError:
+        return False
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 def hold(path: Path, mode: int = 0o666) -> int:

@@ -19,6 +19,8 @@ import numpy as np
 import pytest
 
 from sshbench import whole_file as module
+from sshbench.benchmarks.composite import BenchmarkError
+from sshbench.benchmarks.ids import check_files
 from sshbench.errors import SshbenchError, sentence
 from sshbench.whole_file import (
     append_whole,
@@ -448,3 +450,25 @@ def test_ten_thousand_files_in_the_folder_cost_nothing(tmp_path: Path) -> None:
         with whole_file(tmp_path / f"new{number}.txt"):
             pass
     assert (time.perf_counter() - begun) / 20 < 0.5
+
+
+class TestCapitalLetters:
+    def test_a_disk_that_tells_them_apart_takes_both(self, tmp_path: Path) -> None:
+        (tmp_path / "a").touch()
+        if (tmp_path / "A").exists():
+            pytest.skip("the disk of these tests does not")
+        assert module.one_file_of_two(tmp_path / "new" / "below", ["x/a", "x/A", "b"]) is None
+        assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+    def test_a_disk_that_does_not_is_found_out(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def lexists(path: str | os.PathLike[str]) -> bool:
+            place = Path(path)
+            return place.name.lower() in [name.lower() for name in os.listdir(place.parent)]
+
+        monkeypatch.setattr("os.path.lexists", lexists)
+        assert module.one_file_of_two(tmp_path / "new", ["b", "x/a", "X/A"]) == ("x/a", "X/A")
+        assert module.one_file_of_two(tmp_path, ["caf\u00e9", "CAFE\u0301"]) == ("caf\u00e9", "CAFE\u0301")
+        assert module.one_file_of_two(tmp_path, ["a", "b", "a"]) is None
+        assert not list(tmp_path.iterdir())
+        with pytest.raises(BenchmarkError, match=r"'a' and 'A' would be one file in .*capital letters"):
+            check_files("mine", ["a", "./A"], tmp_path)

@@ -8,12 +8,14 @@ samples are evaluated.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import unicodedata
 from collections.abc import Sequence
 
 from sshbench.benchmarks.composite import BenchmarkError
 from sshbench.errors import printable
+from sshbench.whole_file import one_file_of_two
 
 ENDINGS = (".png", ".npy")
 """The suffixes that follow the id in the file names of a prediction."""
@@ -92,6 +94,21 @@ def check_ids(where: str, ids: Sequence[str]) -> None:
     _, faults = usable_ids(where, list(dict.fromkeys(ids)))
     if faults:
         raise BenchmarkError(f"{where}: {next(iter(faults.values()))}")
+
+
+def check_files(where: str, names: Sequence[str], folder: str | os.PathLike[str]) -> None:
+    """Refuse names, of ids or of methods, whose files in a folder would be one file on the folder's disk.
+
+    Raises
+    ------
+    BenchmarkError
+        Two names differ only in capital letters, and the disk does not tell them apart.
+    """
+    if both := one_file_of_two(folder, ("/".join(_parts(name)) for name in names)):
+        raise BenchmarkError(
+            f"{where}: {both[0]!r} and {both[1]!r} would be one file in {os.fspath(folder)}, as its disk does not tell "
+            "capital letters apart; choose a folder on another disk, or rename one"
+        )
 
 
 def _parts(id: str) -> list[str]:

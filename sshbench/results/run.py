@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from sshbench.benchmarks.composite import Benchmark
-from sshbench.benchmarks.ids import check_ids
+from sshbench.benchmarks.ids import check_files, check_ids
 from sshbench.benchmarks.protocol import Protocol
 from sshbench.errors import SshbenchError
 from sshbench.lut.kernels import cpu
@@ -124,6 +124,7 @@ def evaluate(
         if isinstance(name, str):
             check_name(name)
     check_ids(benchmark.name, benchmark.ids())
+    check_files(benchmark.name, benchmark.ids(), out)
     asked = list(dict.fromkeys(name for protocol in protocols for name in suite.chosen(protocol, chosen)))
     job = EvaluationJob(
         benchmark, tuple(methods), tuple(protocols), chosen, out.resolve(), device, not overwrite, weights or {},
@@ -141,6 +142,7 @@ def evaluate(
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
             raise SshbenchError(f"two methods are called {twice!r}; give one of them another name")
+        check_files("the methods", names, out)
         journal = Journal(out)
         run = _Run(
             journal, benchmark.name, owns, protocols, metrics, weight_to, team.count, batch_size, device, time_limit

@@ -124,7 +124,6 @@ BAD_TABLES = {
     HEAD + ROW.format("o.png,,,,,,") + ROW.format("./o.png,,,,,,"): (
         "in/jobs.csv, line 3: out/o.png would be written twice; in/jobs.csv, line 2 writes it, too"
     ),
-    HEAD + ROW.format("../in/f.png,,,,,,"): "line 2: out/../in/f.png would overwrite the input in/f.png",
 }
 
 
@@ -136,6 +135,36 @@ def test_tables_that_are_refused(table: str, capsys: pytest.CaptureFixture[str])
     assert BAD_TABLES[table] in said
     assert said.count("\n") == 1
     assert not list(Path("out").iterdir())
+
+
+def test_an_output_that_is_an_input_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    before = Path("in/f.png").read_bytes()
+    assert run(HEAD + ROW.format("f.png,,,,,,"), "-o", "in") == 2
+    assert "line 2: in/f.png would overwrite the input in/f.png" in capsys.readouterr().err
+    assert Path("in/f.png").read_bytes() == before
+
+
+@pytest.mark.parametrize("place", ["../out.png", "a/../../out.png", "{}/out.png", "C:\\out.png", "file:///out.png"])
+def test_outputs_stay_below_their_folder(place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = place.format(tmp_path)
+    before = {path.name for path in tmp_path.iterdir()}
+    for column in ("output", "preview", "export-lut", "layer", "psd"):
+        table = f"foreground,background,mask,at,output{'' if column == 'output' else f',{column}'}\n"
+        row = 'f.png,b.png,m.png,"1,2",' + (place if column == "output" else f"o.png,{place}")
+        assert run(f"{table}{row}\n", "-o", "out", "--overwrite") == 2
+        assert f"line 2: {column}: {place!r} leads out of out" in capsys.readouterr().err
+        assert [path.name for path in Path("out").iterdir()] == ["jobs.html"]
+    assert {path.name for path in tmp_path.iterdir()} == before | {"out"}
+
+
+def test_a_cell_names_no_code_but_the_commands_own(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("evil.py").write_text("from pathlib import Path\nPath('ran').touch()\n" + STANDIN)
+    head = "foreground,background,mask,output,at,method\n"
+    for cell in ("evil.py", "evil.py:Known", "./known.py", '"evil.py:Known,x=1"'):
+        assert run(f'{head}f.png,b.png,m.png,o.png,"1,2",{cell}\n', "-o", "out", "--overwrite") == 2
+        assert "is code, which a table cannot name" in capsys.readouterr().err
+    assert not Path("ran").exists()
+    assert run(f'{head}f.png,b.png,m.png,o.png,"1,2",known.py\n', "-o", "out", "--overwrite") == 0
 
 
 def test_a_table_in_another_encoding(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from sshbench.cli.options import settings_from
 from sshbench.compositing.finishing import Finish
 from sshbench.compositing.place import Place
 from sshbench.errors import SshbenchError
+from sshbench.whole_file import one_file_of_two
 
 if TYPE_CHECKING:
     from sshbench.colour.strength import Amount
@@ -213,3 +214,7 @@ def check_inputs_survive(jobs: Sequence[Job]) -> None:
                 way = f"{other} writes it, too" if other and other != job.origin else "give each output its own file"
                 raise SshbenchError(f"{start}{target} would be written twice; {way}")
             targets[place] = job
+    if both := one_file_of_two(os.path.commonpath(targets) if targets else ".", targets):
+        raise SshbenchError(
+            f"{both[0]} and {both[1]} would be one file, as their disk does not tell capital letters apart; rename one"
+        )

@@ -18,6 +18,7 @@ import click
 from sshbench.cli.composites.jobs import BESIDE, SOURCES, Job, Look, plan
 from sshbench.cli.options import OutPlace
 from sshbench.errors import SshbenchError, sentence, suggestion
+from sshbench.file_names import relative_parts
 from sshbench.regular_file import read_regular_text
 
 MOST_BYTES = 64 << 20
@@ -151,8 +152,12 @@ def _job(
     for name, cell in cells.items():
         option = options[name]
         if isinstance(option.type, OutPlace):  # below the folder of the table's outputs, not below this one
+            if relative_parts(cell) is None:
+                raise SshbenchError(f"{name}: {cell!r} leads out of {folder}; give a path below it")
             given[str(option.name)] = cell
             continue
+        if name == "method" and ".py" in cell and cell != values["method"]:
+            raise SshbenchError(f"method: {cell!r} is code, which a table cannot name; name it with --method to run it")
         try:
             given[str(option.name)] = option.type_cast_value(click.Context(click.Command("jobs")), cell)
         except click.BadParameter as error:

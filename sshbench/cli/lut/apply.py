@@ -17,7 +17,7 @@ from sshbench.cli.progress import Progress
 from sshbench.cli.stopping import go_on
 from sshbench.devices import processors
 from sshbench.errors import SshbenchError, sentence
-from sshbench.whole_file import would_replace
+from sshbench.whole_file import one_file_of_two, would_replace
 
 if TYPE_CHECKING:
     from sshbench.lut.arguments import Interpolation
@@ -181,6 +181,10 @@ def _check(plan: Sequence[ImageJob], others: Sequence[Path]) -> None:
             both = f"{taken[target].source} and {job.source}"
             raise SshbenchError(f"{both} would both be written to {job.target}; give the folder that contains both")
         taken[target] = job
+    if pair := one_file_of_two(os.path.commonpath(taken) if taken else ".", taken):
+        raise SshbenchError(
+            f"{pair[0]} and {pair[1]} would be one file, as their disk does not tell capital letters apart; rename one"
+        )
 
 
 def _run(

@@ -113,7 +113,7 @@ class Composite:
 
     @cached_property
     def foreground_ratio(self) -> float:
-        """The part of the pixels, 0..1, whose mask is at least `FOREGROUND`."""
+        """The fraction of pixels, 0..1, with a mask of at least `FOREGROUND`."""
         return float(np.mean(self.mask >= FOREGROUND))
 
 

@@ -27,7 +27,9 @@ class Rows(Protocol):
     """A table whose rows are read one at a time."""
 
     @property
-    def columns(self) -> Sequence[str]: ...
+    def columns(self) -> Sequence[str]:
+        """The names of the columns."""
+        ...
 
     def __len__(self) -> int: ...
 

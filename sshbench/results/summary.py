@@ -167,8 +167,8 @@ def summarise(
     Raises
     ------
     RecordsError
-        The records are of several benchmarks or protocols, none of them has a metric, `strata` finds no shares, or the
-        records differ in the pixels of an image or in the LPIPS weights.
+        The records are of several benchmarks or protocols, no record has one of the metrics, the records cannot be
+        weighted by `strata`, or they differ in the pixels of an image or in the LPIPS weights.
     """
     records = chosen(one_of(records), methods, ceilings=ceilings)
     there = list(dict.fromkeys(name for record in records for name in record.metrics))

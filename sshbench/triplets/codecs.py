@@ -31,7 +31,7 @@ class Codec:
     Parameters
     ----------
     format
-        `"png"` is lossless; `"jpeg"` keeps full chroma resolution (4:4:4), because colour is what a network learns.
+        `"png"` is lossless. `"jpeg"` keeps the full chroma resolution (4:4:4), because networks learn colours from it.
     quality
         The quality of JPEG and WebP, 1 to 100; None for PNG.
     encoder
@@ -64,7 +64,7 @@ class Codec:
 
     @property
     def encode(self) -> Encode:
-        """The function from uint8 `[H, W, 3]`, sRGB-encoded, to the bytes of an image file."""
+        """The function that encodes an image, uint8 `[H, W, 3]`, sRGB-encoded, to the bytes of a file."""
         if self.format == "png":
             return png_by_fpng if self.encoder == "fpng" else png_by_pillow
         if self.format == "jpeg":

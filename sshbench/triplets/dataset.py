@@ -48,9 +48,9 @@ class TripletDataset:
 
     This is a map-style dataset for `TripletLoader`, torch's `DataLoader` or a plain loop.
 
-    `dataset[i]` is sample i of the epoch that `set_epoch` chose, and `dataset[e, i]` that of epoch e. The dataset can
-    be pickled, so workers may be forked or spawned. `sshbench.triplets.loader.TripletLoader` shuffles the samples,
-    divides them over ranks, resumes a stopped run, and draws new recipes in every epoch.
+    `dataset[i]` is sample i of the epoch that `set_epoch` chose, and `dataset[e, i]` is sample i of epoch e. The
+    dataset can be pickled, so workers may be forked or spawned. `sshbench.triplets.loader.TripletLoader` shuffles the
+    samples, divides them over ranks, resumes a stopped run, and draws new recipes in every epoch.
 
     torch's `DataLoader` by itself asks for the same `dataset[i]` in every epoch, and would give the same draws again
     and again. It is therefore refused until one of two choices is made: `batch_sampler=TripletSampler(len(dataset),
@@ -65,7 +65,7 @@ class TripletDataset:
         Places for `sshbench.triplets.luts.open_bank`, or a `LutBank`. The default is the looks that ship with sshbench,
         or the computed looks of the appearances `"grades"` and `"ladders"`.
     settings
-        What to render; the paper's settings by default.
+        The settings of the samples; by default the paper's settings.
     deliver
         `"views"` renders the four views. `"crops"` returns the crops without LUTs; `views_of` then applies the LUTs to
         a whole batch at once, on a CPU or a GPU.

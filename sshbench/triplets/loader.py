@@ -30,19 +30,27 @@ Batch = dict[str, Any]
 class SampleSettings(Protocol):
     """The settings that determine the samples of a dataset; a loader's state keeps them."""
 
-    def to_json(self) -> str: ...
+    def to_json(self) -> str:
+        """Return the settings as JSON."""
+        ...
 
     @classmethod
-    def from_json(cls, text: str, /) -> Self: ...
+    def from_json(cls, text: str, /) -> Self:
+        """Return the settings that `to_json` wrote."""
+        ...
 
-    def differences(self, other: Any, /) -> list[str]: ...
+    def differences(self, other: Any, /) -> list[str]:
+        """Return the differences from other settings, each as one text; empty if the settings are equal."""
+        ...
 
 
 class Samples(Protocol):
     """A dataset that `TripletLoader` accepts: samples by (epoch, number), and their settings."""
 
     @property
-    def settings(self) -> SampleSettings: ...
+    def settings(self) -> SampleSettings:
+        """The settings of the samples."""
+        ...
 
     def __len__(self) -> int: ...
 
@@ -183,7 +191,7 @@ class TripletLoader:
     normalize
         Whether to normalise images by `mean` and `std`; False leaves them as uint8 `[B, crop, crop, 3]`.
     mean, std, dtype
-        As for `sshbench.lut.apply.apply_lut_normalized`.
+        The arguments of `sshbench.lut.apply.apply_lut_normalized`.
     start_method
         `"fork"`, `"spawn"` or `"forkserver"`; by default the start method of the platform.
     prefetch
@@ -357,7 +365,7 @@ def views_of(
     device
         The device to compute on; by default the device of the crops.
     mean, std, dtype
-        As for `sshbench.lut.apply.apply_lut_normalized`.
+        The arguments of `sshbench.lut.apply.apply_lut_normalized`.
 
     Returns
     -------

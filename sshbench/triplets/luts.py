@@ -13,7 +13,7 @@ from sshbench.triplets.held_out import Part, bank_part
 from sshbench.triplets.settings import BANKED, COMPUTED, Appearance
 
 SHIPPED = "luts"
-"""The place that stands for the looks that ship with sshbench."""
+"""The place that means the looks that ship with sshbench."""
 
 Places = str | os.PathLike[str] | Sequence[str]
 

@@ -16,7 +16,7 @@ _ROUNDS = 6
 
 
 def shuffled(places: NDArray[np.int64], count: int, seed: int, epoch: int) -> NDArray[np.int64]:
-    """Return the samples that stand at `places` of the shuffled order of an epoch.
+    """Return the samples at `places` of the shuffled order of an epoch.
 
     Parameters
     ----------

@@ -1,9 +1,10 @@
-// Cuts a box out of an RGB image and brings it to a size with Pillow's bicubic filter, in whole numbers.
+// Cuts a box out of an RGB image and resizes it by Pillow's bicubic filter in integer arithmetic.
 //
-// The arithmetic is that of Pillow's `Image.resize(size, BICUBIC, box=box)`: the same window around a box of single
-// precision, the same weights of 22 bits, each pass rounded to 8 bits. The pass along the rows comes first here; Pillow
-// chooses the order from version 13 on. Pillow computes the same pixels where this module is missing (resize.py).
-// Facts: Pillow, src/libImaging/Resample.c.
+// The arithmetic equals that of Pillow's `Image.resize(size, BICUBIC, box=box)`: the same windows around a box in
+// single precision, the same 22-bit weights, and each pass rounded to 8 bits. Here, the pass along the rows is always
+// the first; Pillow chooses the order from version 13 on. Without this module, Pillow computes the same pixels
+// (resize_box.py).
+// Source: Pillow, src/libImaging/Resample.c.
 #include <nanobind/nanobind.h>
 
 #include <algorithm>
@@ -27,13 +28,13 @@ namespace nb = nanobind;
 namespace {
 
 constexpr int BITS = 22;
-constexpr int LANES = 16;  // image rows that the pass along the rows takes at once
+constexpr int LANES = 16;  // the number of image rows that the pass along the rows processes together
 
 struct Window {
     int first, count;
 };
 
-// Weights of the input's elements for each of `size` outputs over the input's part [from, to).
+// The weights of input elements for each of `size` outputs, which cover the range [from, to) of the input.
 struct Weights {
     int stride = 0;
     std::vector<Window> windows;
@@ -69,7 +70,8 @@ Weights weigh(int length, float from, float to, int size) {
     return w;
 }
 
-// out[0 .. width) = sum of weights[j] * in[j * stride + ...], rounded; `width` a constant multiple of 16 where inlined.
+// out[i] = the rounded sum of weights[j] * in[j * stride + i] over j, for i in [0, width). The pass along the rows gives
+// a constant `width`, so that the compiler can unroll the loops.
 INLINE void blend(const uint8_t* in, size_t stride, const int32_t* weights, int count, uint8_t* out, int width) {
     constexpr int BLOCK = 48;
     for (int start = 0; start < width; start += BLOCK) {
@@ -116,7 +118,7 @@ INLINE void transpose(const uint8_t* in, size_t from, uint8_t* out, size_t to) {
 
 struct Task {
     const uint8_t* image;
-    size_t pitch;  // bytes a row of the image
+    size_t pitch;  // the number of bytes from one row of the image to the next
     int height, width, size;
     const Weights* along_rows;
     const Weights* along_columns;
@@ -135,7 +137,7 @@ INLINE void run(const Task& t) {
     for (int y = top; y < bottom; y += LANES) {
         const uint8_t* source = t.image + y * t.pitch + left * 3;
         size_t pitch = t.pitch;
-        // The last bytes of a row, and the last rows, are not followed by as many as a block reads.
+        // A block at the end of a row or of the image would read past the image, so its bytes are copied first.
         if (y + LANES >= bottom || static_cast<size_t>(t.width - left) * 3 < padded_in) {
             for (int i = 0; i < std::min(LANES, bottom - y); i++)
                 std::memcpy(&edge[i * padded_in], source + i * t.pitch, bytes_in);
@@ -160,7 +162,7 @@ using Run = void (*)(const Task&);
 
 void run_plain(const Task& t) { run(t); }
 
-// What this processor can run, the fastest first.
+// The kernels that this processor can run, the fastest first.
 #if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
 #if defined(__clang__)
 #define WIDE "avx512f,avx512bw,avx512vl"
@@ -184,7 +186,7 @@ std::vector<Run> find_kernels() { return {run_plain}; }
 
 const std::vector<Run> kernels = find_kernels();
 
-// The caller (resize.py) has checked sizes and types: an image of contiguous pixels, a box inside it, room in `out`.
+// The caller (resize_box.py) checks sizes and types: contiguous pixels, a box inside the image, and the size of `out`.
 void resize(uintptr_t image, int height, int width, size_t pitch, float left, float top, float right, float bottom,
             int size, uintptr_t out, size_t kernel) {
     Run chosen = kernels.at(kernel);

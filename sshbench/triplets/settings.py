@@ -47,7 +47,7 @@ TRANSFERS: tuple[Transfer, ...] = get_args(Transfer)
 
 @dataclass(frozen=True, config=CONFIG)
 class TripletOptions(Options):
-    """What to make of each photograph, both in a store of triplets and in a training."""
+    """The options that stores of triplets and trainings share: the samples to make from each photograph."""
 
     kind: Kind = "triplets"
     """What to make: triplets are [foreground, background, ground truth] by dual augmentation; composites are
@@ -112,7 +112,7 @@ class TripletOptions(Options):
 
 @dataclass(frozen=True, config=CONFIG)
 class Settings(TripletOptions):
-    """What to make of each photograph, and the seed and the weights of everything that is drawn at random.
+    """The samples to make from each photograph, and the seed and the weights of all random choices.
 
     The fields are documented where they are declared, in this module; `sshbench generate-triplets --help` shows the
     same texts.

@@ -23,7 +23,7 @@ _GAP, _LINE = 10, 3
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """One picture of a row: its role, its appearance, and the colour of the crop that it comes from."""
+    """One picture of a row, uint8 `[H, W, 3]`, with its role, its appearance, and the colour of its crop's outline."""
 
     pixels: Pixels
     name: str

@@ -169,7 +169,7 @@ class FileSource(ABC):
 
 @contextmanager
 def skipping(row: str, what: str = "") -> Iterator[None]:
-    """Raise `SkippedImage` for a row that cannot be read, whatever error the reading library raises.
+    """Turn any error of the reading library about a row into `SkippedImage`.
 
     Parameters
     ----------

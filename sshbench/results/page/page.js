@@ -1,5 +1,5 @@
 "use strict";
-// What the page shows is in #data: see `payload` in report.py.
+// The element #data holds the content of the page; see `payload` in report.py.
 const data = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 const AT_ONCE = 12;
@@ -69,7 +69,7 @@ function compare(a, b, column, down) {
   const [x, y] = [a, b].map((row) => row.cells[column].textContent.trim());
   const [p, q] = [x, y].map((text) => parseFloat(text.replace(/^<\s*/, "")));
   if (isNaN(p) && isNaN(q)) return down ? y.localeCompare(x) : x.localeCompare(y);
-  if (isNaN(p) || isNaN(q)) return isNaN(p) ? 1 : -1; // what has no number stays last
+  if (isNaN(p) || isNaN(q)) return isNaN(p) ? 1 : -1; // rows without a number stay last
   return down ? q - p : p - q;
 }
 
@@ -188,7 +188,7 @@ function slider(image) {
     const [kind, name] = [view.slice(0, 6), view.slice(7)];
     return { name: kind === "errors" ? `error map: ${name}` : name, source: image.pictures[kind][name] };
   });
-  const [wide, tall] = image.pictures.size; // as large as it fits the stage, which is of one shape for all images
+  const [wide, tall] = image.pictures.size; // the largest size that fits the stage, which has one shape for all images
   const box = make("div", { class: "compare", style: `aspect-ratio: ${wide}/${tall}; width: min(100cqw, ${(100 * wide) / tall}cqh)` });
   const range = make("input", { type: "range", min: 0, max: 100, value: 50, "aria-label": `${image.id}: how much of ${left.name} is shown, left of ${right.name}`,
     oninput: () => box.style.setProperty("--cut", `${range.value}%`) });
@@ -225,9 +225,9 @@ function show(image) {
   found.querySelector("h3").focus({ preventScroll: true });
 }
 
-// --- what is wider than the window -----------------------------------------------------------------------------------
+// --- wide tables -----------------------------------------------------------------------------------------------------
 
-// Tables that go on beyond the edge say so above and have a rule at the edge, until they are scrolled to their end.
+// A table wider than the window has a hint above and a rule at its edge, until it is scrolled to the end.
 function tell(box) {
   const hint = box.previousElementSibling?.classList.contains("says-more") ? box.previousElementSibling
     : box.parentElement.insertBefore(make("p", { class: "says-more", text: "more columns: scroll →" }), box);

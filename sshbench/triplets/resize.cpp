@@ -70,7 +70,7 @@ Weights weigh(int length, float from, float to, int size) {
     return w;
 }
 
-// out[i] = the rounded sum of weights[j] * in[j * stride + i] over j, for i in [0, width). The pass along the rows gives
+// out[i] = the rounded sum of weights[j] * in[j * stride + i] over j, for i in [0, width). The pass along the rows has
 // a constant `width`, so that the compiler can unroll the loops.
 INLINE void blend(const uint8_t* in, size_t stride, const int32_t* weights, int count, uint8_t* out, int width) {
     constexpr int BLOCK = 48;

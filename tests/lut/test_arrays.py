@@ -187,10 +187,10 @@ def test_a_network_gets_minus_1_to_1_unless_it_is_told_otherwise() -> None:
     ("change", "says"),
     [
         ({"images": torch.rand(3, 4, 4).to_sparse()}, "dense"),
-        ({"luts": torch.full((2, 2, 2, 3), float("nan"))}, "NaN or infinities"),
+        ({"luts": torch.full((2, 2, 2, 3), float("nan"))}, "NaN or infinity"),
         (
             {"images": np.zeros((4, 4, 3), np.uint8), "luts": torch.full((2, 2, 2, 3), float("inf"))},
-            "NaN or infinities",
+            "NaN or infinity",
         ),
         ({"strength": "half"}, "number from 0 to 1"),
         ({"index": [[0], [0, 1]]}, "integer"),

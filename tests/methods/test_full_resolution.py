@@ -185,7 +185,7 @@ def test_another_size_of_table() -> None:
 @pytest.mark.parametrize(
     ("kind", "change", "said"),
     [
-        ("spline", {}, "no colour map 'spline'; there are lut and polynomial"),
+        ("spline", {}, "unknown colour map 'spline'; choose lut or polynomial"),
         ("lut", {"target": np.zeros((8, 9, 3))}, "of one size"),
         ("lut", {"mask": np.zeros((8, 8), np.float32)}, "mask is empty"),
         ("polynomial", {"target": np.full((8, 8, 3), np.nan)}, "NaN"),

@@ -32,7 +32,7 @@ def contact_sheet(
     Parameters
     ----------
     luts
-        The LUTs in this order, or one of them, each under its title, or under the name of its file if it has no title.
+        One LUT, or several LUTs in the order of their tiles. A tile shows the title of its LUT, or else its file name.
     photos
         `[H, W, 3]`, sRGB-encoded, in uint8, uint16 or floats over 0..1, or one such photograph. Several photographs
         share a tile, side by side; each is cropped about its middle to fit.

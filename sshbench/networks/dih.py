@@ -200,7 +200,7 @@ class Block(nn.Module):
         self.norm = nn.BatchNorm2d(channels, eps=eps)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Transform `[N, inputs, H, W]` to `[N, outputs, H', W']`."""
+        """Return features `[N, outputs, H', W']`, bounded below by -1, for `[N, inputs, H, W]`."""
         return F.elu(self.norm(self.conv(x)))
 
 
@@ -212,6 +212,6 @@ class SaicBlock(nn.Module):
         self.block = nn.Sequential(conv, nn.BatchNorm2d(channels), nn.ELU())
 
     def forward(self, x: Tensor) -> Tensor:
-        """Transform `[N, inputs, H, W]` to `[N, outputs, H', W']`."""
+        """Return features `[N, outputs, H', W']`, bounded below by -1, for `[N, inputs, H, W]`."""
         features: Tensor = self.block(x)
         return features

@@ -112,7 +112,7 @@ class _Level(nn.Module):
         # The published activation works in place, so the skip carries its output and not its input.
         """Return `[B, 2 * outer, H, W]`: the activated `x` `[B, outer, H, W]` with the output of the levels below.
 
-        The features are weighted if the level attends.
+        The features are not bounded, and are weighted if the level attends.
         """
         x = self.model[0](x)
         features = torch.cat([x, self.model[1:](x)], 1)
@@ -231,7 +231,10 @@ class _Towers(nn.Module):
                     self.add_module(f"norm{level}{tower}", _norm(norm, channels[level]))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return features `[B, C, h, w]` of images `[B, 3, H, W]`, or only of the part inside a mask `[B, 1, H, W]`."""
+        """Return features of images `[B, 3, H, W]` over -1..1, or of the part inside a mask `[B, 1, H, W]`, 0 or 1.
+
+        The features are `[B, C, h, w]`, not bounded.
+        """
         tower = "" if mask is None else "f"
         for level in range(1, self.depth + 1):
             x, mask = self.get_submodule(f"conv{level}{tower}")(x, mask)
@@ -248,7 +251,7 @@ class _PartialConv2d(nn.Conv2d):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:  # type: ignore[override]
         """Return the features `[B, C', H', W']` of `x` `[B, C, H, W]`, and the places with a visible pixel.
 
-        The places are `[B, 1, H', W']` with the values 0 and 1; None without a mask.
+        The features are not bounded. The places are `[B, 1, H', W']` with the values 0 and 1; None without a mask.
         """
         if mask is None:
             return super().forward(x), None

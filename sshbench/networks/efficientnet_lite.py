@@ -75,7 +75,7 @@ class _Block(nn.Module):
         self.adds = block.stride == 1 and block.channels == block.out
 
     def forward(self, x: Tensor) -> Tensor:
-        """Transform `[B, C, H, W]` to `[B, out, H / stride, W / stride]`."""
+        """Return features `[B, out, H / stride, W / stride]`, not bounded, for `[B, C, H, W]`."""
         y = self.project(self.apart(x if self.widen is None else self.widen(x)))
         out: Tensor = x + y if self.adds else y
         return out

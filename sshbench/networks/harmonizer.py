@@ -90,7 +90,10 @@ class _Backbone(nn.Module):
         self._conv_bg, self._bn_bg = _SameConv2d(4, stem // 2, 3, 2), _norm(stem // 2)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Return the last features of each size, from a half to a 32nd of the sides of images `[B, 4, H, W]`."""
+        """Return the last features of each size, from a half to a 32nd of the sides of images `[B, 4, H, W]`.
+
+        The images are over 0..1; the features `[B, C, h, w]` are not bounded.
+        """
         composite, mask = image[:, :3], image[:, 3:]
         foreground = F.silu(self._bn_fg(self._conv_fg(image)))
         background = F.silu(self._bn_bg(self._conv_bg(torch.cat([composite, 1 - mask], 1))))
@@ -139,7 +142,7 @@ class _SameConv2d(nn.Conv2d):
         self.around = (front, behind, front, behind)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return features `[B, made, H / stride, W / stride]` for `[B, given, H, W]`."""
+        """Return features `[B, made, H / stride, W / stride]`, not bounded, for `[B, given, H, W]`."""
         return super().forward(F.pad(x, self.around) if any(self.around) else x)
 
 

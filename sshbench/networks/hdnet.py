@@ -164,6 +164,7 @@ class _LocalDynamics(nn.Module):
 
         As in the published code, matches are sought among all places, with the foreground's features set to 0. The
         softmax of the similarities over all places weights the matches, so a few matches take nearly all of the weight.
+        The features are not bounded.
         """
         query, source = (x * mask).flatten(2), (x * (1 - mask)).flatten(2)
         best, index = torch.einsum("bcn,bcm->bnm", query, source).max(2)
@@ -183,7 +184,7 @@ class _RegionNorm(nn.Module):
         )
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Return normalised features `[B, C, h, w]`; the mask `[B, 1, h, w]` is 1 in the foreground and 0 elsewhere."""
+        """Return normalised features `[B, C, h, w]`, not bounded; the mask is `[B, 1, h, w]`, 1 in the foreground."""
         mean, deviation = _moments(x, mask)
         around, other = _moments(x, 1 - mask)
         foreground = (x - mean) / deviation * other + around
@@ -229,7 +230,7 @@ class _RegionConv(nn.Module):
         predict.bias.copy_(torch.eye(channels).expand(2, -1, -1).flatten())
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Return convolved features `[B, C, h, w]`; the mask `[B, 1, h, w]` is 1 in the foreground and 0 elsewhere."""
+        """Return convolved features `[B, C, h, w]`, not bounded; the mask is `[B, 1, h, w]`, 1 in the foreground."""
         channels = x.shape[1]
         kernels = self.conv_kernel(x).view(len(x), 2, channels, channels)
         foreground, background = torch.einsum("brij,bjhw->rbihw", kernels, x)

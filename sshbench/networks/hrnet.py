@@ -109,7 +109,7 @@ class _Module(nn.Module):
         )
 
     def forward(self, given: list[Tensor]) -> list[Tensor]:
-        """Return the features of all branches, each `[B, C, h, w]`, the finest first, in the form of the input."""
+        """Return the features of all branches, each `[B, C, h, w]` and not negative, the finest first, as the input."""
         given = [branch(x) for branch, x in zip(self.branches, given, strict=True)]
         made = []
         for i, layers in enumerate(self.fuse_layers):
@@ -157,7 +157,7 @@ class _Basic(nn.Module):
         self.conv2, self.bn2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False), nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Transform `[B, channels, h, w]` to the same shape."""
+        """Return features `[B, channels, h, w]`, not negative, for features of the same shape."""
         return F.relu(self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x))))) + x)
 
 
@@ -174,7 +174,7 @@ class _Bottleneck(nn.Module):
             self.downsample = _conv_norm(given, made, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Transform `[B, given, h, w]` to `[B, 4 * channels, h, w]`."""
+        """Return features `[B, 4 * channels, h, w]`, not negative, for features `[B, given, h, w]`."""
         skip = self.downsample(x) if "downsample" in self._modules else x
         hidden = F.relu(self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x))))))
         return F.relu(self.bn3(self.conv3(hidden)) + skip)
@@ -197,7 +197,7 @@ class _ObjectContext(nn.Module):
         self.scale = keys**-0.5
 
     def forward(self, features: Tensor, contexts: Tensor) -> Tensor:
-        """Return features `[B, C, h, w]` with the contexts `[B, C, classes, 1]` mixed in, of the same shape."""
+        """Return features `[B, C, h, w]`, mixed with the contexts `[B, C, classes, 1]`; they are not negative."""
         block = self.object_context_block
         query, key, value = block["f_pixel"](features), block["f_object"](contexts), block["f_down"](contexts)
         similar = torch.einsum("bchw,bck->bhwk", query, key[..., 0]) * self.scale

@@ -140,7 +140,10 @@ class _Encoder(nn.Module):
             self.blocks_connected[f"block{level}"] = _Block(halve, norm=True)
 
     def forward(self, image: Tensor, seen: Tensor | None) -> list[Tensor]:
-        """Return the features of all levels, each `[B, C, h, w]`, the coarsest first, for an input `[B, 4, H, W]`."""
+        """Return the features of all levels, each `[B, C, h, w]`, the coarsest first, for an input `[B, 4, H, W]`.
+
+        The features are bounded below by -1.
+        """
         made = [self.block0(image)]
         made.append(self.block1(made[0]))
         x = made[1] if seen is None else torch.cat([made[1], seen], 1)
@@ -164,7 +167,7 @@ class _Decoder(Fusion):
         self.add_heads(made[-1])
 
     def forward(self, encoded: list[Tensor]) -> Tensor:
-        """Return the finest features `[B, C, H, W]` for the features of all levels, the coarsest first."""
+        """Return the finest features `[B, C, H, W]`, bounded below by -1, for all levels, the coarsest first."""
         x, *skips = encoded
         for block, skip in zip(self.deconv_blocks, [*skips, None], strict=True):
             x = block(x)
@@ -181,7 +184,7 @@ class _Block(nn.Module):
         self.block = nn.Sequential(conv, nn.BatchNorm2d(conv.out_channels) if norm else nn.Identity(), nn.ELU())
 
     def forward(self, x: Tensor) -> Tensor:
-        """Transform `[B, inputs, H, W]` to `[B, outputs, H', W']`."""
+        """Return features `[B, outputs, H', W']`, bounded below by -1, for `[B, inputs, H, W]`."""
         made: Tensor = self.block(x)
         return made
 
@@ -194,5 +197,5 @@ class _Scale(nn.Module):
         self.scale = nn.Parameter(torch.full((1,), start))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return `x`, of any shape, times the absolute value of the number."""
+        """Return `x`, of any shape, times the absolute value of the number; not bounded."""
         return x * self.scale.abs()

@@ -66,7 +66,10 @@ class Encoder(nn.Module):
         )
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Return the features of all levels, each `[B, C, h, w]`, the coarsest first, for an input `[B, 4, H, W]`."""
+        """Return the features of all levels, each `[B, C, h, w]`, the coarsest first, for an input `[B, 4, H, W]`.
+
+        The features are not negative.
+        """
         made = [self.block0(image)]
         for block in (self.block1, *self.blocks_connected.values()):
             made.append(block(F.max_pool2d(made[-1], 2)))
@@ -84,7 +87,7 @@ class Decoder(Fusion):
     def forward(self, encoded: list[Tensor], mask: Tensor) -> Tensor:
         """Return the finest features `[B, width, H, W]` for the features of all levels, the coarsest first.
 
-        The mask is `[B, 1, H, W]`, 0..1.
+        The features are not negative, and the mask is `[B, 1, H, W]`, 0..1.
         """
         x, *skips = encoded
         for block, skip in zip(self.up_blocks, skips, strict=True):
@@ -102,7 +105,10 @@ class _Up(nn.Module):
             self.attention = SpatialSeparatedAttention(2 * channels)
 
     def forward(self, x: Tensor, skip: Tensor, mask: Tensor) -> Tensor:
-        """Enlarge `x` `[B, 2 * channels, h, w]`, append it to `skip`, and return `[B, channels, 2 h, 2 w]`."""
+        """Return features `[B, channels, 2 h, 2 w]`, not negative, for `x` `[B, 2 * channels, h, w]` and `skip`.
+
+        `skip` is `[B, channels, 2 h, 2 w]`, and the mask is `[B, 1, H, W]`, 0..1.
+        """
         features = torch.cat([skip, self.upconv(x)], 1)
         if "attention" in self._modules:
             features = self.attention(features, mask)
@@ -143,7 +149,7 @@ class _Gate(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return features `[B, C, h, w]` with each channel times its weight."""
+        """Return features `[B, C, h, w]` with each channel times its weight, 0..1."""
         seen = torch.cat([features.mean((2, 3)), features.amax((2, 3))], 1)
         weight: Tensor = self.attention_transform(seen)
         return features * weight[:, :, None, None]
@@ -171,7 +177,7 @@ class _Level(nn.Module):
         self.convs = _Convolutions(given, made, norm=norm)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Transform `[B, given, h, w]` to `[B, made, h, w]`."""
+        """Return features `[B, made, h, w]`, not negative, for features `[B, given, h, w]`."""
         made: Tensor = self.convs(x)
         return made
 
@@ -182,7 +188,7 @@ class _Convolutions(nn.Module):
         self.block = nn.Sequential(_Convolution(given, made, norm=norm), _Convolution(made, made, norm=norm))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Transform `[B, given, h, w]` to `[B, made, h, w]`."""
+        """Return features `[B, made, h, w]`, not negative, for features `[B, given, h, w]`."""
         done: Tensor = self.block(x)
         return done
 
@@ -196,6 +202,6 @@ class _Convolution(nn.Module):
         self.block = nn.Sequential(conv, nn.BatchNorm2d(made) if norm else nn.Identity(), nn.ReLU())
 
     def forward(self, x: Tensor) -> Tensor:
-        """Transform `[B, given, h, w]` to `[B, made, h, w]`."""
+        """Return features `[B, made, h, w]`, not negative, for features `[B, given, h, w]`."""
         made: Tensor = self.block(x)
         return made

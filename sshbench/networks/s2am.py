@@ -117,7 +117,10 @@ class _Level(nn.Module):
         self.attend = attend
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Return the features `[B, outer, h, w]` together with the levels below; the mask is `[B, 1, H, W]`."""
+        """Return `[B, 2 * outer, h, w]`: the activated `x` `[B, outer, h, w]` with the output of the levels below.
+
+        The features are not bounded, and the mask is `[B, 1, H, W]`, 0..1.
+        """
         down, up = self.model["down"], self.model["up"]
         assert isinstance(down, nn.Sequential)
         # The published activation works in place, so the skip carries its output and not its input.
@@ -175,7 +178,7 @@ class _ChannelAttention(nn.Module):
         self.fc = nn.Sequential(nn.Linear(2 * channels, hidden), nn.ReLU(), nn.Linear(hidden, channels), nn.Sigmoid())
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return features `[B, C, h, w]` with each channel times its weight."""
+        """Return features `[B, C, h, w]` with each channel times its weight, 0..1."""
         weight: Tensor = self.fc(torch.cat([features.mean((2, 3)), features.amax((2, 3))], 1))
         return features * weight[:, :, None, None]
 
@@ -191,7 +194,7 @@ class _Learned(nn.Module):
         self.rbn2 = nn.BatchNorm2d(channels)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return features of the same shape for features `[B, C, h, w]`."""
+        """Return features `[B, C, h, w]`, bounded below by -1, for features of the same shape."""
         hidden = F.elu(self.rbn1(self.rconv1(features)))
         return F.elu(self.rbn2(self.rconv2(hidden)))
 
@@ -208,5 +211,5 @@ class _Blur(nn.Module):
         self.register_buffer("weight", (kernel / kernel.sum())[None, None])
 
     def forward(self, mask: Tensor) -> Tensor:
-        """Return a mask `[B, 1, h, w]`, blurred, of the same shape."""
+        """Return a mask `[B, 1, h, w]` over 0..1, blurred, of the same shape and range."""
         return F.conv2d(F.pad(mask, (2, 2, 2, 2), "reflect"), self.weight)

@@ -159,7 +159,7 @@ class ReferenceNetwork(nn.Module):
         self.se = SqueezeExcitation(widths[-1])
 
     def forward(self, image: Tensor) -> Tensor:
-        """Transform `[N, 3, H, W]` to `[N, widths[-1], ceil(H / 16), ceil(W / 16)]`."""
+        """Return features `[N, widths[-1], ceil(H / 16), ceil(W / 16)]`, not bounded, for `[N, 3, H, W]`, -1..1."""
         features: Tensor = self.se(self.model(image))
         return features
 
@@ -173,7 +173,7 @@ class Conv2dBlock(nn.Module):
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, padding_mode="reflect")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Transform `[N, inputs, H, W]` to `[N, outputs, ceil(H / stride), ceil(W / stride)]`."""
+        """Return `[N, outputs, ceil(H / stride), ceil(W / stride)]`, not bounded, for `[N, inputs, H, W]`."""
         normed: Tensor = self.norm(F.relu(self.conv(x)))
         return normed
 
@@ -187,7 +187,7 @@ class SqueezeExcitation(nn.Module):
         self.fc = nn.ModuleDict(layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Scale each channel of `[N, channels, H, W]` by a factor of 0..1."""
+        """Return features `[N, channels, H, W]` with each channel times a factor of 0..1."""
         squeezed = F.relu(self.fc["0"](x.mean((2, 3))))
         return x * F.hardsigmoid(self.fc["2"](squeezed))[:, :, None, None]
 

@@ -297,7 +297,7 @@ class _Attention(nn.Module):
         self.think = nn.Sequential(nn.Linear(channels, 3 * channels), nn.GELU(), nn.Linear(3 * channels, channels))
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
-        """Transform tokens `[B, T, channels]` to the same shape; `bias` is added to the attention's scores."""
+        """Return tokens `[B, T, channels]`, not bounded; `bias` is added to the attention's scores."""
         count, tokens, channels = x.shape
         parts = self.questions(self.first_norm(x)).view(count, tokens, 3, self.heads, channels // self.heads)
         query, key, value = parts.permute(2, 0, 3, 1, 4)

@@ -129,7 +129,7 @@ class Encoder(nn.Module):
     def forward(self, image: Tensor) -> tuple[dict[int, Tensor], Skips]:
         """Return the features of levels 1 to 4 for images `[N, 3, H, W]`, and the features that bypass the poolings.
 
-        Level 4 is `[N, C, H / 8, W / 8]`.
+        The images are over 0..1. Level 4 is `[N, C, H / 8, W / 8]`, not negative.
         """
         skips, features, x = Skips(), {}, image
         for level in CONVOLUTIONS:

@@ -122,6 +122,7 @@ class _Sum(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:
+        """Return the sum of `values`, of any shape and range, over all processes."""
         total = values.clone()
         dist.all_reduce(total)
         return total

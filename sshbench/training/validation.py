@@ -38,7 +38,9 @@ _SEED = 0x5E1D  # does not depend on the seed of the training, so that runs comp
 class Predicts(Protocol):
     """The part of an objective that `validate` needs."""
 
-    def predict(self, batch: Batch) -> Tensor | None: ...
+    def predict(self, batch: Batch) -> Tensor | None:
+        """Return the predicted images `[B, 3, c, c]` over 0..1; None if the objective predicts no image."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ from sshbench.lut.apply import apply_lut
 from sshbench.lut.ranges import unit_colours
 from sshbench.lut.table import MAX_SIZE_3D, Lut, LutError, check_size, identity_table
 
-_SEGMENTS = 5  # of the spline along an axis
+_SEGMENTS = 5  # segments of the spline along an axis
 _CONTROLS = _SEGMENTS + 3
 _SLOPE, _BEND = 1e-4, 1e-5  # weights of the squared first and second derivatives; all colours together weigh 1
 _CELLS = 24  # cells on each axis; colours in one cell are averaged before the fit

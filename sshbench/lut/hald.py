@@ -69,7 +69,7 @@ def read_hald(path: str | os.PathLike[str]) -> Lut:
         The picture is not square with a side of 8, 27, 64, ... 4096 pixels, has transparency, or was compressed with
         losses.
     ImageFileError
-        The file is no image that can be read.
+        The file is not an image that can be read.
 
     Warns
     -----

@@ -51,8 +51,8 @@ def contact_sheet(
     Raises
     ------
     SshbenchError
-        There are no photographs, one is of another shape or range, a LUT is none, or a number of columns or a tile is
-        too small to draw.
+        There are no photographs, one has another shape or range, an object is not a LUT, or `columns` or `tile` is
+        too small.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""`baselines/<method>/card.toml`: a published method, the place of its weights, and what is known about them.
+"""`baselines/<method>/card.toml`: a published method, the place of its weights, and the known facts about them.
 
 A card has facts and no numbers: printed scores are in `sshbench/results/published.csv`, measured scores in records.
 """
@@ -16,7 +16,7 @@ from sshbench.folders import data_folder
 from sshbench.methods.base import MethodError
 from sshbench.regular_file import read_regular_text
 
-_MOST_BYTES = 1 << 22  # of a card
+_MOST_BYTES = 1 << 22  # largest card that is read
 
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]

@@ -1,4 +1,4 @@
-"""Direct composition: the composite as it is, which every method should beat."""
+"""Direct composition: the unchanged composite, which every method should beat."""
 
 from __future__ import annotations
 

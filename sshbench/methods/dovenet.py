@@ -55,7 +55,7 @@ class DoveNet(common.CompositeNetwork):
         self.network.train(mode == "train")
         for module in self.network.modules():
             if isinstance(module, nn.BatchNorm2d):
-                module.momentum = 0.0  # in training mode too, no image changes what the next one meets
+                module.momentum = 0.0  # no image changes the statistics for the next image, also in training mode
 
     def mask_at(self, mask: common.Floats, side: tuple[int, int] | None) -> common.Floats:
         """Return the mask `[h, w]` with the values 0 and 1."""

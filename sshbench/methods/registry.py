@@ -1,6 +1,6 @@
 """Find methods by name, in other installed packages, or in a file: `get_method("pitie")`, `"path.py:Class"`.
 
-In Python, objects that are methods, and functions from one composite to its image, are accepted as they are.
+In Python, objects that are methods, and functions from one composite to its image, are accepted, too.
 
 A name may have options, `"ssh:map=polynomial,weights=mine.safetensors"`. They are keyword arguments of the method's
 class or function, and are converted from text to the annotated types.

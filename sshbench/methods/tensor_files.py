@@ -28,7 +28,7 @@ FILE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 
 _HASH = "sshbench.hash"
-_ROOM = 2**18  # of a shard's size for its header: names, shapes and metadata
+_ROOM = 2**18  # bytes of a shard that are reserved for its header
 _LARGEST_HEADER = 2**23  # bytes that are read of a header or an index; those of large networks have 100 KB
 _MOST_TENSORS = 20_000
 _SHARD = re.compile(r"[\w.-]+\.safetensors")

@@ -48,7 +48,7 @@ def score(
         A name of `sshbench protocols`, or a protocol.
     composite
         The composite that was harmonized, in the form of `target`. Protocols such as `sshbench-v1` paste the foreground
-        of the prediction onto the background of the composite; without a composite, the prediction counts as it is.
+        of the prediction onto the background of the composite; without a composite, the prediction is scored unchanged.
     metrics
         Names of `sshbench.metrics.METRICS`; by default all that the protocol defines, without `lpips_squeeze` and
         `lpips_vgg`.

@@ -18,7 +18,7 @@ def filled(images: Tensor, masks: Tensor) -> Tensor:
     images
         `[B, C, S, S]`, of any range; S is a power of two.
     masks
-        `[B, 1, S, S]`, 0..1: the visible share of each pixel. An image with an empty mask stays as it is.
+        `[B, 1, S, S]`, 0..1: the visible share of each pixel. An image with an empty mask stays unchanged.
     """
     found = _spread(images.float() * masks, masks.float())
     inside = masks > 0.5

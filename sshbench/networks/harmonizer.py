@@ -147,7 +147,7 @@ class _SameConv2d(nn.Conv2d):
 
 
 class _Cascade(nn.Module):
-    """Predict each argument from the features and from the state of the one before; there is no activation anywhere."""
+    """Predict each argument from the features and the state of the previous argument; there are no activations."""
 
     def __init__(self, given: int, channels: int, arguments: int) -> None:
         super().__init__()

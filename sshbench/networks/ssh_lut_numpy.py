@@ -27,7 +27,7 @@ CLOSED_FORMS = 6  # four maps to the background, and the first two of them to th
 GAINS = 4  # towards the background and towards the surroundings, for each channel and for luminance alone
 FAINT = 1e-4  # weight of a token outside a mask
 STOPS = 4.0  # largest gain, in either direction
-LEVELS = 256  # of the histograms that quantiles are read from
+LEVELS = 256  # bins of the histograms from which quantiles are read
 KNOWN = sum(lite.STAGES[stage].channels for stage in lite.FEATURES)  # features of EfficientNet-Lite0 for each token
 LUMA = (0.2126, 0.7152, 0.0722)
 DARK = 1e-3  # replaces darker light, which would give extreme gains
@@ -351,7 +351,7 @@ def _optimal_matrix(source: Array, target: Array) -> Array:
 
 
 def _matched(points: Array, source: Array, target: Array) -> Array:
-    """Return the curves `[P, 3]` through the quantiles `[4, Q]`; the last ones, those of luma, are not used."""
+    """Return the curves `[P, 3]` through the quantiles `[4, Q]`; the last quantiles, of luma, are not used."""
     rising = np.arange(source.shape[1], dtype=np.float32) * np.float32(1e-5)
     curves = []
     for x, y in zip(source[:3], target[:3], strict=True):

@@ -51,7 +51,7 @@ def transfer_statistics(content: Tensor, style: Tensor, alpha: float = 1.0, labe
         The share of the transferred features in the result; 0 keeps the content as it is.
     labels
         None transfers over all pixels at once. Otherwise each label with enough pixels in both maps is transferred by
-        itself, and all other pixels stay as they are.
+        itself, and all other pixels stay unchanged.
 
     Returns
     -------

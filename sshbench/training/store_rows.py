@@ -68,7 +68,7 @@ def open_rows(stored: StoredTriplets, part: Part) -> StoredViews | TripletDatase
     Raises
     ------
     SourceError
-        There are none.
+        No row of the store belongs to the part.
     """
     if stored.run.store == "pixels":
         return StoredViews(stored, part)
@@ -81,7 +81,7 @@ def rows_of(stored: StoredTriplets, part: Part) -> list[int]:
     Raises
     ------
     SourceError
-        There are none.
+        No row of the store belongs to the part.
     """
     run = stored.run
     if part == "all" or (run.source.get("part") == run.lut_part == part):

@@ -22,7 +22,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises
     ------
     WeightsError
-        As for `read_state`, or the file is of another network, such as the same authors' Enhancer.
+        As for `read_state`, or the file belongs to another network, such as the same authors' Enhancer.
     """
     state = read_state(path, "model")
     if all(name.startswith(_TRAINED) for name in state):

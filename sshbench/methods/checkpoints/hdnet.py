@@ -17,7 +17,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises
     ------
     WeightsError
-        As for `read_state`, or the file is of another network, such as RainNet.
+        As for `read_state`, or the file belongs to another network, such as RainNet.
     """
     state = read_state(path)
     shape_of(state, "model_layer13att.conv_kernel.1.weight", path)  # RainNet does not have this kernel

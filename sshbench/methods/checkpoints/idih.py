@@ -21,7 +21,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises
     ------
     WeightsError
-        As for `read_state`, or the file is of another network, such as the variants with DeepLab or a pyramid.
+        As for `read_state`, or the file belongs to another network, such as the variants with DeepLab or a pyramid.
     """
     state = read_state(path)
     backbone = _backbone(state, path)

@@ -18,7 +18,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises
     ------
     WeightsError
-        As for `read_state`, or the file is of another network, such as PCT-Net, which has the same encoder.
+        As for `read_state`, or the file belongs to another network, such as PCT-Net, which has the same encoder.
     """
     state = read_state(path)
     if "get_params.weight" in state:

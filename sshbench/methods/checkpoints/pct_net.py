@@ -23,7 +23,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises
     ------
     WeightsError
-        As for `read_state`, or the file is of another network.
+        As for `read_state`, or the file belongs to another network.
     """
     state = read_state(path)
     shape_of(state, "get_params.weight", path)

@@ -26,7 +26,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises
     ------
     WeightsError
-        As for `read_state`, or the file is of another network.
+        As for `read_state`, or the file belongs to another network.
     """
     state = read_state(path, "state_dict")
     width = shape_of(state, "model.model.down.0.weight", path)[0]

@@ -17,7 +17,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises
     ------
     WeightsError
-        As for `read_state`, or the file is of another network.
+        As for `read_state`, or the file belongs to another network.
     """
     state = read_state(path, "model_state_dict")
     return state, {"width": shape_of(state, "conv1_1.weight", path)[0]}

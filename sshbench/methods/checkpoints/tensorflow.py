@@ -21,7 +21,7 @@ from sshbench.regular_file import open_regular
 _MAGIC = bytes.fromhex("57fb808b247547db")  # the last eight bytes of every such table
 _FOOTER = 48
 _LONGEST_NAME = 1024  # bytes; names share their beginnings, so a small file could otherwise hold names of any length
-_TYPES = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 19: "<f2"}  # of tensorflow/core/framework/types.proto
+_TYPES = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 19: "<f2"}  # from tensorflow/core/framework/types.proto
 
 
 def read_tensorflow(index: Path) -> dict[str, NDArray[Any]]:

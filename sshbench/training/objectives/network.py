@@ -51,7 +51,7 @@ def xavier(network: nn.Module, magnitude: float) -> None:
 
 @torch.no_grad()
 def narrow(module: nn.Module) -> None:
-    """Draw the weights of one module from N(0, 0.02), and set its biases to 0; other parameters stay as they are."""
+    """Draw the weights of one module from N(0, 0.02), and set its biases to 0; other parameters stay unchanged."""
     for name, parameter in module.named_parameters(recurse=False):
         if parameter.ndim > 1:
             parameter.normal_(0, 0.02)

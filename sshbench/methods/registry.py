@@ -9,6 +9,7 @@ class or function, and are converted from text to the annotated types.
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module, metadata
 from pathlib import Path
@@ -64,7 +65,22 @@ AnyMethod = str | Method | type | Callable[[Composite], Any]
 
 def installed_methods() -> dict[str, metadata.EntryPoint]:
     """Return the methods that other packages list in the entry point group `sshbench.methods`, by name."""
-    return {point.name: point for point in metadata.entry_points(group=ENTRY_POINTS)}
+    return entry_points(ENTRY_POINTS)
+
+
+def entry_points(group: str) -> dict[str, metadata.EntryPoint]:
+    """Return the entry points of a group by name; a package whose files are damaged is passed over with a warning."""
+    try:
+        return {point.name: point for point in metadata.entry_points(group=group)}
+    except Exception:  # of one package, for which the standard library gives up all
+        found: dict[str, metadata.EntryPoint] = {}
+        for package in metadata.distributions():
+            try:
+                found = {point.name: point for point in package.entry_points if point.group == group} | found
+            except Exception as error:
+                text = f"an installed package has a damaged entry_points.txt ({reason(error)}) and is passed over"
+                warnings.warn(f"{getattr(package, '_path', 'somewhere')}: {text}", RuntimeWarning, stacklevel=2)
+        return found
 
 
 def get_method(

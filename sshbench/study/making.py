@@ -261,7 +261,7 @@ def read_tokens(folder: Path) -> dict[str, int]:
         raise StudyError(
             f"{path} is missing or damaged, and the links of the subjects depend on it; restore it, or make a new study"
         ) from error
-    if not found or len(set(found.values())) != len(found) or min(map(len, found)) < 16:
+    if not found or len(set(found.values())) != len(found) or min(len(token or "") for token in found) < 16:
         raise StudyError(f"{path} is damaged: each subject needs one token of at least 16 characters")
     return found
 

@@ -258,6 +258,14 @@ class TestPackages:
         with pytest.raises(MethodError, match="did you mean 'bright'"):
             get_method("brigth")
 
+    def test_a_damaged_package_beside_it_is_passed_over(self, package: Path) -> None:
+        info = package / "damaged-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: damaged\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_bytes(b"[sshbench.methods]\nx = \xff\n")
+        with pytest.warns(RuntimeWarning, match=r"damaged-1\.0\.dist-info: .*damaged entry_points\.txt"):
+            assert get_method("bright").name == "bright"
+
     def test_one_that_is_not_there(self, package: Path) -> None:
         with pytest.raises(MethodError, match="broken: their_methods:Nothing cannot be imported"):
             get_method("broken")

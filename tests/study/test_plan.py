@@ -130,6 +130,15 @@ def test_editors_may_add_a_byte_order_mark(tmp_path: Path, name: str) -> None:
     assert (read_tokens(tmp_path / "s"), read_metrics(tmp_path / "s")) == before
 
 
+@pytest.mark.parametrize(
+    "text", ["subject\n1,,2\n", "subject,token\n1\n", "subject,token\n1,short\n", "token\nx\n", ""]
+)
+def test_damaged_links_are_one_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / "links.csv").write_text(text)
+    with pytest.raises(StudyError, match=r"links\.csv is (missing or )?damaged"):
+        read_tokens(tmp_path)
+
+
 def test_texts_may_change_and_items_may_not(tmp_path: Path) -> None:
     plan = make_study(tmp_path / "s")
     changed = plan.model_copy(update={"question": "Which?", "consent": Consent(version="2", text="Other.")})

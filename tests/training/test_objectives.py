@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -40,6 +41,24 @@ def test_one_of_another_package(recipe, monkeypatch):
     point = metadata.EntryPoint("toy", "tests.training.toy:make", "sshbench.objectives")
     monkeypatch.setattr(metadata, "entry_points", lambda group: [point] if group == "sshbench.objectives" else [])
     assert isinstance(make_objective("toy", recipe), Toy)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("raise SystemExit(3)", r"cannot be imported \(.*SystemExit\(3\)"),
+        ("make = 3", "is no function that makes"),
+        ("import sys\n\ndef make(recipe):\n    sys.exit(3)", "cannot make its objective"),
+    ],
+)
+def test_one_of_another_package_that_is_broken_is_told(recipe, tmp_path, monkeypatch, text, message):
+    (tmp_path / "their_broken_objective.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "their_broken_objective", raising=False)
+    point = metadata.EntryPoint("toy", "their_broken_objective:make", "sshbench.objectives")
+    monkeypatch.setattr(metadata, "entry_points", lambda group: [point] if group == "sshbench.objectives" else [])
+    with pytest.raises(ObjectiveError, match=message):
+        make_objective("toy", recipe)
 
 
 @pytest.mark.parametrize(

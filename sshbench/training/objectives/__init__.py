@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
 from torch import Tensor, nn
 
 from sshbench.errors import SshbenchError, suggestion
+from sshbench.methods.calling import by_user, reason, undisturbed
+from sshbench.methods.registry import entry_points
 from sshbench.methods.user_file import UserFileError, import_file
 from sshbench.training.recipe import Recipe, RecipeError
 
@@ -125,7 +127,9 @@ def make_objective(name: str, recipe: Recipe, make: Callable[[Recipe], Objective
         objective: Objective = factory(recipe)
     except SshbenchError:
         raise
-    except Exception as error:
+    except BaseException as error:  # also sys.exit in foreign code
+        if by_user(error):
+            raise
         raise ObjectiveError(
             f"{name} cannot make its objective of this recipe ({type(error).__name__}: {error}); --debug shows where"
         ) from error
@@ -157,12 +161,17 @@ def find_objective(name: str) -> Callable[[Recipe], Objective]:
         module, attribute = OBJECTIVES[name].split(":")
         factory: Callable[[Recipe], Objective] = getattr(import_module(module), attribute)
         return factory
-    others = {point.name: point for point in metadata.entry_points(group=ENTRY_POINTS)}
+    others = entry_points(ENTRY_POINTS)
     if name in others:
         try:
-            factory = others[name].load()
-        except Exception as error:
-            raise ObjectiveError(f"{name}: {others[name].value} cannot be imported ({error})") from error
+            with undisturbed():
+                factory = others[name].load()
+        except BaseException as error:
+            if by_user(error):
+                raise
+            raise ObjectiveError(f"{name}: {others[name].value} cannot be imported ({reason(error)})") from error
+        if not callable(factory):
+            raise ObjectiveError(f"{name}: {others[name].value} is no function that makes an objective of a recipe")
         return factory
     known = sorted({*OBJECTIVES, *others})
     every = f"there are {', '.join(known)}, and path.py:make for your own"

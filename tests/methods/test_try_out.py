@@ -15,7 +15,7 @@ from sshbench.methods.try_out import images, try_method
 
 BODIES = [
     ("return c.composite[:, :256]", "the prediction is 256 x 131 pixels"),
-    ("return (c.composite / 255).astype('uint8')", "uint8 with no value above 1; multiply values of 0..1 by 255"),
+    ("return (c.composite / 255).astype('uint8')", "is uint8 and its largest value is 1; if it was"),
     ("return c.composite.astype(float)", "if white is 255 in them, divide it by 255"),
     ("c.composite[:] //= 2; return c.composite", "changes its input (composite"),
     ("return c.composite[np.where(c.mask > 0.5)[0].min():]", "zero-size array"),

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from sshbench.errors import FULL, SshbenchError, printable
-from sshbench.file_names import same_name
+from sshbench.file_names import same_names
 
 _PREFIX = ".sshbench-"
 _NAME = re.compile(re.escape(_PREFIX) + r"[0-9a-f]{16}(\.[^/]*)?")
@@ -192,9 +192,10 @@ def one_file_of_two(folder: str | os.PathLike[str], names: Iterable[str]) -> tup
     None if there are no such names, or the disk tells them apart. The disk is asked only if there are such names, by a
     file that is made in the folder, or in the nearest one above it that exists, and removed.
     """
+    names = list(names)
     seen: dict[str, str] = {}
-    for name in names:
-        other = seen.setdefault(same_name(name).casefold(), name)
+    for name, form in zip(names, same_names(names), strict=True):
+        other = seen.setdefault(form.casefold(), name)
         if other != name:
             return (other, name) if _ignores_case(folder) else None
     return None

@@ -104,7 +104,7 @@ def check_files(where: str, names: Sequence[str], folder: str | os.PathLike[str]
     BenchmarkError
         Two names differ only in capital letters, and the disk does not tell them apart.
     """
-    if both := one_file_of_two(folder, ("/".join(_parts(name)) for name in names)):
+    if both := one_file_of_two(folder, ["/".join(_parts(name)) for name in names]):
         raise BenchmarkError(
             f"{where}: {both[0]!r} and {both[1]!r} would be one file in {os.fspath(folder)}, as its disk does not tell "
             "capital letters apart; choose a folder on another disk, or rename one"

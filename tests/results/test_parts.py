@@ -141,7 +141,7 @@ def test_a_frame_has_a_column_for_each_part_and_metric(tmp_path: Path) -> None:
 
 
 def test_images_of_one_part_are_refused() -> None:
-    with pytest.raises(RecordsError, match="no parts by subset, or only one"):
+    with pytest.raises(RecordsError, match="at most one part by subset, so there is nothing to compare"):
         summarise_parts([r for r in RECORDS if r.attributes["subset"] == "HCOCO"])
 
 

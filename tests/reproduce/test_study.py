@@ -54,7 +54,7 @@ def test_a_study_stands_beside_the_printed_scores(tmp_path: Path) -> None:
     assert 1.5 < float(rows["ssh"][1]) < 3
     assert rows["wct2"][1:] == ("", "", "0.821")
     assert rows["mine"][3] == ""
-    assert any("do not compare" in note for note in table.notes)  # they are not of RealHM
+    assert any("the two columns are not comparable" in note for note in table.notes)  # they are not of RealHM
     make_study(tmp_path / "p", "pairs")
     with pytest.raises(StudyError, match="design pairs"):
         table2.reproduce(tmp_path / "p", simulated=True)

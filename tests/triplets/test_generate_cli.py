@@ -222,5 +222,5 @@ def test_bad_input_is_one_sentence_and_exit_2(place: Path, case: str) -> None:
     assert ended.returncode == 2, ended.stdout
     lines = ended.stderr.strip().splitlines()
     assert len(lines) == 1, ended.stderr
-    assert lines[0].startswith("sshbench: ")
+    assert lines[0].startswith(("sshbench: ", "sshbench generate-triplets: "))
     assert set(place.rglob("*")) == before

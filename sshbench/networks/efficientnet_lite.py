@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sshbench.networks.efficientnet_lite_numpy import FEATURES, FIRST, Block, blocks
+from sshbench.networks.same_convolution import SameConv2d
 
 _VARIANCE = 1e-3  # the epsilon of the batch norms
 
@@ -46,20 +47,15 @@ class EfficientNetLite(nn.Module):
 
 
 class _Convolution(nn.Module):
-    """A convolution with TensorFlow's padding SAME, and ReLU6 unless it is a projection."""
+    """A convolution and ReLU6, or a convolution alone if it is a projection."""
 
     def __init__(self, channels: int, out: int, side: int, stride: int = 1, *, apart: bool = False, ends: bool = True):
         super().__init__()
-        around = side // 2 if stride == 1 else 0  # with a larger stride, SAME pads one side more than the other
-        self.convolution = nn.Conv2d(channels, out, side, stride, around, groups=channels if apart else 1)
+        self.convolution = SameConv2d(channels, out, side, stride, channels if apart else 1)
         self.ends = ends
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `[B, out, H / stride, W / stride]` for `[B, C, H, W]`, within 0..6 (projections: not bounded)."""
-        side, stride = self.convolution.kernel_size[0], self.convolution.stride[0]
-        if stride > 1:
-            around = [max((-(-extent // stride) - 1) * stride + side - extent, 0) for extent in x.shape[:1:-1]]
-            x = functional.pad(x, [part for both in around for part in (both // 2, both - both // 2)])
         x = self.convolution(x)
         return functional.hardtanh_(x, 0, 6) if self.ends else x
 
@@ -69,10 +65,10 @@ class _Block(nn.Module):
 
     def __init__(self, block: Block) -> None:
         super().__init__()
-        self.widen = _Convolution(block.channels, block.wide, 1) if block.wide > block.channels else None
+        self.widen = _Convolution(block.channels, block.wide, 1) if block.widens else None
         self.apart = _Convolution(block.wide, block.wide, block.side, block.stride, apart=True)
         self.project = _Convolution(block.wide, block.out, 1, ends=False)
-        self.adds = block.stride == 1 and block.channels == block.out
+        self.adds = block.adds
 
     def forward(self, x: Tensor) -> Tensor:
         """Return features `[B, out, H / stride, W / stride]`, not bounded, for `[B, C, H, W]`."""
@@ -91,7 +87,7 @@ def folded(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """
     names = [("first", "_conv_stem", "_bn0")]
     for k, block in enumerate(blocks()):
-        parts = [("widen", "_expand_conv", "_bn0")] if block.wide > block.channels else []
+        parts = [("widen", "_expand_conv", "_bn0")] if block.widens else []
         parts += [("apart", "_depthwise_conv", "_bn1"), ("project", "_project_conv", "_bn2")]
         names += [(f"blocks.{k}.{a}", f"_blocks.{k}.{b}", f"_blocks.{k}.{c}") for a, b, c in parts]
     found = {}

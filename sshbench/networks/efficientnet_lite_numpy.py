@@ -56,6 +56,16 @@ class Block(NamedTuple):
     stage: int
     is_last: bool
 
+    @property
+    def widens(self) -> bool:
+        """Whether the block has a convolution that expands the channels."""
+        return self.wide > self.channels
+
+    @property
+    def adds(self) -> bool:
+        """Whether the input is added to the result."""
+        return self.stride == 1 and self.channels == self.out
+
 
 def blocks() -> Iterator[Block]:
     """Return the blocks in their order."""
@@ -71,7 +81,7 @@ def shapes() -> dict[str, tuple[int, ...]]:
     """Return the shapes of all weights of `EfficientNetLite`, by name."""
     found: dict[str, tuple[int, ...]] = {"first.convolution.weight": (FIRST, 3, 3, 3)}
     for k, block in enumerate(blocks()):
-        if block.wide > block.channels:
+        if block.widens:
             found[f"blocks.{k}.widen.convolution.weight"] = block.wide, block.channels, 1, 1
         found[f"blocks.{k}.apart.convolution.weight"] = block.wide, 1, block.side, block.side
         found[f"blocks.{k}.project.convolution.weight"] = block.out, block.wide, 1, 1
@@ -101,10 +111,10 @@ class EfficientNetLiteArrays:
         x = _ended(rows @ self.first + self.biases["first.convolution.bias"])
         found = []
         for k, block in enumerate(blocks()):
-            y = x if block.wide == block.channels else _ended(self._matrix(x, f"blocks.{k}.widen.convolution"))
+            y = _ended(self._matrix(x, f"blocks.{k}.widen.convolution")) if block.widens else x
             y = _ended(self._apart(y, f"blocks.{k}.apart.convolution", block))
             y = self._matrix(y, f"blocks.{k}.project.convolution")
-            x = x + y if block.stride == 1 and block.channels == block.out else y
+            x = x + y if block.adds else y
             if block.is_last and block.stage in FEATURES:
                 found.append(x)
         return found

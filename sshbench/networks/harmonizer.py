@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sshbench.networks.harmonizer_filters import FILTERS
+from sshbench.networks.same_convolution import SameConv2d
 
 # Repeats, kernel, stride, expansion, and channels out: the blocks of EfficientNet-B0.
 _BLOCKS = (
@@ -85,9 +86,9 @@ class _Backbone(nn.Module):
                 drop = _DROP * len(self._blocks) / count
                 self._blocks.append(_InvertedResidual(given, made, kernel, stride if i == 0 else 1, expansion, drop))
                 given = made
-        self._conv_head, self._bn1 = _SameConv2d(given, self.channels, 1), _norm(self.channels)
-        self._conv_fg, self._bn_fg = _SameConv2d(4, stem // 2, 3, 2), _norm(stem // 2)
-        self._conv_bg, self._bn_bg = _SameConv2d(4, stem // 2, 3, 2), _norm(stem // 2)
+        self._conv_head, self._bn1 = SameConv2d(given, self.channels, 1, bias=False), _norm(self.channels)
+        self._conv_fg, self._bn_fg = SameConv2d(4, stem // 2, 3, 2, bias=False), _norm(stem // 2)
+        self._conv_bg, self._bn_bg = SameConv2d(4, stem // 2, 3, 2, bias=False), _norm(stem // 2)
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Return the last features of each size, from a half to a 32nd of the sides of images `[B, 4, H, W]`.
@@ -113,10 +114,13 @@ class _InvertedResidual(nn.Module):
         super().__init__()
         hidden, squeezed = given * expansion, max(1, given // 4)
         if expansion > 1:
-            self._expand_conv, self._bn0 = _SameConv2d(given, hidden, 1), _norm(hidden)
-        self._depthwise_conv, self._bn1 = _SameConv2d(hidden, hidden, kernel, stride, groups=hidden), _norm(hidden)
+            self._expand_conv, self._bn0 = SameConv2d(given, hidden, 1, bias=False), _norm(hidden)
+        self._depthwise_conv, self._bn1 = (
+            SameConv2d(hidden, hidden, kernel, stride, groups=hidden, bias=False),
+            _norm(hidden),
+        )
         self._se_reduce, self._se_expand = nn.Conv2d(hidden, squeezed, 1), nn.Conv2d(squeezed, hidden, 1)
-        self._project_conv, self._bn2 = _SameConv2d(hidden, made, 1), _norm(made)
+        self._project_conv, self._bn2 = SameConv2d(hidden, made, 1, bias=False), _norm(made)
         self.skips, self.drop = stride == 1 and given == made, drop
 
     def forward(self, x: Tensor) -> Tensor:
@@ -131,19 +135,6 @@ class _InvertedResidual(nn.Module):
             kept = torch.rand(len(x), 1, 1, 1, dtype=x.dtype, device=x.device) >= self.drop
             made = made / (1 - self.drop) * kept
         return made + x
-
-
-class _SameConv2d(nn.Conv2d):
-    """A convolution without a bias, padded as TensorFlow's `SAME` pads even sides: with stride 2, less in front."""
-
-    def __init__(self, given: int, made: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
-        super().__init__(given, made, kernel, stride, groups=groups, bias=False)
-        front, behind = (kernel - stride) // 2, (kernel - stride + 1) // 2
-        self.around = (front, behind, front, behind)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return features `[B, made, H / stride, W / stride]`, not bounded, for `[B, given, H, W]`."""
-        return super().forward(F.pad(x, self.around) if any(self.around) else x)
 
 
 class _Cascade(nn.Module):

@@ -29,6 +29,28 @@ def reproduce() -> None:
     """Make a table or figure of the paper, or the table of iHarmony4, with measured beside published numbers."""
 
 
+_weights = click.option(
+    "--weights",
+    multiple=True,
+    metavar="METHOD=FILE",
+    help="The weights of a method, as for evaluate. May be repeated.  [default: the imported weights, or those that "
+    "ship]",
+)
+_limit = click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take the first N images.")
+_out = click.option(
+    "--out",
+    "-o",
+    type=OutFolder(path_type=Path),
+    default=Path("runs/reproduce"),
+    show_default=True,
+    help="The folder of the output.",
+)
+_workers = click.option(
+    "--workers", "-w", type=click.IntRange(min=1), metavar="N", help="The number of processes, as for evaluate."
+)
+_device = click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
+_quiet = click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+
 _OPTIONS = [
     click.option(
         "--source",
@@ -88,22 +110,15 @@ _OPTIONS = [
         metavar="NAME",
         help="The protocol of the scores.",
     ),
-    click.option(
-        "--out",
-        "-o",
-        type=OutFolder(path_type=Path),
-        default=Path("runs/reproduce"),
-        show_default=True,
-        help="The folder of the output.",
-    ),
+    _out,
     click.option(
         "--workers", "-w", type=click.IntRange(min=0), default=0, show_default=True, help="Processes that prepare data."
     ),
     click.option(
         "--threads", type=click.IntRange(min=1), metavar="N", help="Threads of torch.  [default: torch's own]"
     ),
-    click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1."),
-    click.option("--quiet", "-q", is_flag=True, help="Show no progress."),
+    _device,
+    _quiet,
 ]
 
 
@@ -133,13 +148,7 @@ for _table, _says in ABLATIONS.items():
 @reproduce.command(short_help="Score six methods on RealHM, with the weights that you have.")
 @click.option("--realhm", metavar="DIR", help="The folder of RealHM.  [default: the embedded sample]")
 @click.option("--allow-incomplete", is_flag=True, help="Accept missing images of RealHM.")
-@click.option(
-    "--weights",
-    multiple=True,
-    metavar="METHOD=FILE",
-    help="The weights of a method, as for evaluate. May be repeated.  [default: the imported weights, or those that "
-    "ship]",
-)
+@_weights
 @click.option(
     "--protocol",
     "protocols",
@@ -148,20 +157,11 @@ for _table, _says in ABLATIONS.items():
     metavar="NAME",
     help="The protocol of the scores. May be repeated.  [default: ssh-iccv21 and sshbench-v1]",
 )
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take the first N images.")
-@click.option(
-    "--out",
-    "-o",
-    type=OutFolder(path_type=Path),
-    default=Path("runs/reproduce"),
-    show_default=True,
-    help="The folder of the output.",
-)
-@click.option(
-    "--workers", "-w", type=click.IntRange(min=1), metavar="N", help="The number of processes, as for evaluate."
-)
-@click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
-@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+@_limit
+@_out
+@_workers
+@_device
+@_quiet
 def table1(
     realhm: str | None,
     allow_incomplete: bool,
@@ -213,27 +213,12 @@ def table1(
     metavar="NAME",
     help="A method to score. May be repeated.  [default: all]",
 )
-@click.option(
-    "--weights",
-    multiple=True,
-    metavar="METHOD=FILE",
-    help="The weights of a method, as for evaluate. May be repeated.  [default: the imported weights, or those that "
-    "ship]",
-)
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take the first N images.")
-@click.option(
-    "--out",
-    "-o",
-    type=OutFolder(path_type=Path),
-    default=Path("runs/reproduce"),
-    show_default=True,
-    help="The folder of the output.",
-)
-@click.option(
-    "--workers", "-w", type=click.IntRange(min=1), metavar="N", help="The number of processes, as for evaluate."
-)
-@click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1.")
-@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+@_weights
+@_limit
+@_out
+@_workers
+@_device
+@_quiet
 def iharmony4(
     root: str | None,
     allow_incomplete: bool,
@@ -341,14 +326,7 @@ def _show(tables: Iterable[Table], progress: Progress, path: Path) -> None:
     help="The folder of a study of sshbench study, with the design acr.",
 )
 @click.option("--simulated", is_flag=True, help="Use the simulated answers of the study.")
-@click.option(
-    "--out",
-    "-o",
-    type=OutFolder(path_type=Path),
-    default=Path("runs/reproduce"),
-    show_default=True,
-    help="The folder of the output.",
-)
+@_out
 def table2(study: Path | None, simulated: bool, out: Path) -> None:
     """Show the mean opinion scores of WCT2, DIH, S2AM, DoveNet and SSH: those of a study beside the printed scores.
 
@@ -392,8 +370,8 @@ def _figure_options(number: int, rows: int) -> list[Callable[[Any], Any]]:
                      help="The width of a cell."),
         click.option("--out", "-o", type=OutPlace(path_type=Path), metavar="FILE",
                      help=f"The figure to write, a .png or a .pdf file.  [default: runs/reproduce/figure{number}.png]"),
-        click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1."),
-        click.option("--quiet", "-q", is_flag=True, help="Show no progress."),
+        _device,
+        _quiet,
     ]  # fmt: skip
 
 

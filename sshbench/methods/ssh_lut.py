@@ -19,7 +19,7 @@ from sshbench.lut.table import Lut, identity_table, rising
 from sshbench.methods.full_resolution import ColourMap, MapKind, View
 from sshbench.methods.views import NEAR, masked_view
 from sshbench.methods.weights import Weights, load_weights, network_of
-from sshbench.networks.ssh_lut_numpy import SIDE, Array, fitting_arrays
+from sshbench.networks.ssh_lut_numpy import SIDE, Array, fitting_arrays, input_side
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.float32]
@@ -65,7 +65,7 @@ class SshLutMethod:
     ) -> None:
         found = load_weights("ssh-lut", weights)
         self._tables = _network_of(found, device or "cpu")
-        self._side = 2 * SIDE if found.card.architecture.get("things") else SIDE
+        self._side = input_side(found.card.architecture)
         self.card = found.card
         self.weights_hash: str | None = found.hash
         self.trained_by: str | None = found.card.trained_by

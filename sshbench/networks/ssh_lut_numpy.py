@@ -39,6 +39,11 @@ _LUMA = np.array(LUMA, np.float32)
 _UPPER = np.triu_indices(3)
 
 
+def input_side(architecture: Mapping[str, Any]) -> int:
+    """Return the side of the images and masks that the network of an architecture, the arguments of `SshLut`, takes."""
+    return 2 * SIDE if architecture.get("things") else SIDE
+
+
 def fitting_arrays(state: Mapping[str, NDArray[Any]], architecture: Mapping[str, Any]) -> SshLutArrays | None:
     """Return the network with its weights; None if the weights do not fit the arguments of `SshLut`."""
     defaults = inspect.signature(_shapes).parameters
@@ -144,9 +149,9 @@ class SshLutArrays:
         things = self._things(content, reference, content_mask, reference_mask)
         if content.shape[1] == 2 * SIDE:
             content, reference, placed, content_mask, placed_mask = (
-                _quarters(one).mean((2, 4)) for one in (content, reference, placed, content_mask, placed_mask)
+                _cells(one, SIDE).mean((2, 4)) for one in (content, reference, placed, content_mask, placed_mask)
             )
-            reference_mask, near_mask = (_quarters(one).min((2, 4)) for one in (reference_mask, near_mask))
+            reference_mask, near_mask = (_cells(one, SIDE).min((2, 4)) for one in (reference_mask, near_mask))
         is_placed = (near_mask.mean((1, 2, 3), keepdims=True) > 0.01).astype(np.float32)
         near = placed * is_placed + reference * (1 - is_placed)
         near_seen = near_mask * is_placed + reference_mask * (1 - is_placed)
@@ -167,8 +172,7 @@ class SshLutArrays:
         for k in range(4):
             features = self._convolved(features, k)
         tokens = features.reshape(VIEWS, count, TOKENS**2, -1)
-        side = SIDE // TOKENS
-        shares = seen.reshape(VIEWS, count, TOKENS, side, TOKENS, side).mean((3, 5)).reshape(VIEWS, count, -1)
+        shares = _cells(seen, TOKENS).mean((2, 4)).reshape(VIEWS, count, -1)
         views = [_pooled(one, share) for one, share in zip(tokens, shares, strict=True)]
         if self.layers:
             here = tokens + self.state["places"][:, None]
@@ -197,23 +201,14 @@ class SshLutArrays:
             learned = np.moveaxis(learned @ self.enlarge.T, -1, 2)
         return on_grid(moved) + learned.transpose(0, 2, 3, 4, 1)
 
-    @property
-    def side(self) -> int:
-        """The side of the images and masks that the network takes."""
-        return SIDE if self.lite is None else 2 * SIDE
-
     def _things(self, content: Array, reference: Array, content_mask: Array, reference_mask: Array) -> Array | None:
         """Return the additions to the tokens of content and reference, `[2, B, 16, channels]`."""
         if self.lite is None:
             return None
         masks = np.concatenate([content_mask, reference_mask])
         shown = np.concatenate([content, reference]) * masks + np.float32(0.5) * (1 - masks)
-        parts = []
-        for features in self.lite.features(shown):
-            side = features.shape[1] // TOKENS
-            pooled = features.reshape(len(shown), TOKENS, side, TOKENS, side, -1).mean((2, 4))
-            parts.append(pooled.reshape(len(shown), TOKENS**2, -1))
-        known = self._normed(np.concatenate(parts, 2), "things.norm")
+        pooled = np.concatenate([_cells(one, TOKENS).mean((2, 4)) for one in self.lite.features(shown)], 3)
+        known = self._normed(pooled.reshape(len(shown), TOKENS**2, -1), "things.norm")
         added = self._linear("things.understand.2", _gelu(self._linear("things.understand.0", known)))
         return added.reshape(2, len(content), TOKENS**2, -1)
 
@@ -374,10 +369,10 @@ def encoded(light: Array) -> Array:
     ).astype(np.float32)
 
 
-def _quarters(images: Array) -> Array:
-    """Return images `[B, H, W, C]` as `[B, H / 2, 2, W / 2, 2, C]`."""
-    count, height, width, channels = images.shape
-    return images.reshape(count, height // 2, 2, width // 2, 2, channels)
+def _cells(images: Array, count: int) -> Array:
+    """Return images `[B, S, S, C]` as `count` x `count` square cells, `[B, count, side, count, side, C]`."""
+    side = images.shape[1] // count
+    return images.reshape(len(images), count, side, count, side, -1)
 
 
 def _groups(channels: int) -> int:

@@ -18,7 +18,7 @@ from torch.nn import functional
 from sshbench.lut.apply import apply_lut
 from sshbench.networks.efficientnet_lite import folded
 from sshbench.networks.ssh_lut import SshLut
-from sshbench.networks.ssh_lut_numpy import SIDE
+from sshbench.networks.ssh_lut_numpy import SIDE, input_side
 from sshbench.training import losses
 from sshbench.training.objectives import Batch, Phase
 from sshbench.training.objectives.network import made_with
@@ -40,7 +40,7 @@ class SshLutObjective:
     begins_without = ("things.",)  # these parts change nothing at first, so weights to begin with may lack them
 
     def __init__(self, recipe: Recipe) -> None:
-        side = 2 * SIDE if recipe.network.get("things") else SIDE
+        side = input_side(recipe.network)
         if recipe.data.crop not in (side, 2 * SIDE):
             raise RecipeError(f"this ssh-lut sees images at {side} x {side}, so data.crop is {side}")
         self.network = made_with(SshLut, recipe.network)

@@ -123,8 +123,9 @@ def evaluate(
     for name in methods:
         if isinstance(name, str):
             check_name(name)
-    check_ids(benchmark.name, benchmark.ids())
-    check_files(benchmark.name, benchmark.ids(), out)
+    all_ids = benchmark.ids()
+    check_ids(benchmark.name, all_ids)
+    check_files(benchmark.name, all_ids, out)
     asked = list(dict.fromkeys(name for protocol in protocols for name in suite.chosen(protocol, chosen)))
     job = EvaluationJob(
         benchmark, tuple(methods), tuple(protocols), chosen, out.resolve(), device, not overwrite, weights or {},
@@ -133,7 +134,7 @@ def evaluate(
     plan = _Plan(job, limit=time_limit, one_thread=workers != 1)
     with _team(plan, workers, device) as team:
         nets = _nets(asked)
-        ids = benchmark.ids()[:limit]
+        ids = all_ids[:limit]
         owns: list[Identity] = team.ready()
         for own in owns:
             if own.broken:

@@ -76,8 +76,10 @@ class SshLut(nn.Module):
         The share of the tokens and of the hidden features that training drops.
     things
         The width of the layer through which the tokens of foreground and background get the features of
-        EfficientNet-Lite0, which sees both at 128 x 128; 0 for a network without these features. They require
+        EfficientNet-Lite0, which sees both at 96 x 96; 0 for a network without these features. They require
         `attention` above 0.
+    things_dropout
+        The share of these features that training drops.
     """
 
     points: Tensor
@@ -95,6 +97,7 @@ class SshLut(nn.Module):
         quantiles: int = 17,
         dropout: float = 0.0,
         things: int = 0,
+        things_dropout: float = 0.2,
     ) -> None:
         super().__init__()
         for name, value in (("width", width), ("channels", channels), ("mixtures", mixtures), ("hidden", hidden)):
@@ -124,7 +127,7 @@ class SshLut(nn.Module):
             nn.init.constant_(layer.bias, start)
         with torch.no_grad():
             self.gains.bias[:2] = 0.25  # both estimates of the background's light together go half of the way
-        self.things = _Things(things, channels) if things else None
+        self.things = _Things(things, channels, things_dropout) if things else None
         self.mixed = nn.Linear(hidden, mixtures)
         self.maps = nn.Parameter(0.01 * torch.randn(mixtures, 3, mixture_size, mixture_size, mixture_size))
         self.register_buffer("points", torch.linspace(0, 1, size), persistent=False)
@@ -255,11 +258,11 @@ class _Things(nn.Module):
     masks are replaced by grey.
     """
 
-    def __init__(self, width: int, channels: int) -> None:
+    def __init__(self, width: int, channels: int, dropout: float) -> None:
         super().__init__()
         self.seen = EfficientNetLite().requires_grad_(False)
         self.norm = nn.LayerNorm(KNOWN)
-        self.dropout = nn.Dropout(0.2)
+        self.dropout = nn.Dropout(dropout)
         self.understand = nn.Sequential(nn.Linear(KNOWN, width), nn.GELU(), nn.Linear(width, channels))
         last = self.understand[2]
         assert isinstance(last, nn.Linear)
@@ -272,7 +275,7 @@ class _Things(nn.Module):
         The images are `[B, 3, 128, 128]`, and the masks `[B, 1, 128, 128]`, all over 0..1.
         """
         masks = torch.cat([content_mask, reference_mask])
-        shown = torch.cat([content, reference]) * masks + 0.5 * (1 - masks)
+        shown = _three_quarters(torch.cat([content, reference]) * masks + 0.5 * (1 - masks))
         # The features are not trained, so the training tolerates the faster, lower precision.
         fast = self.training and shown.device.type == "cpu"
         with torch.no_grad(), torch.autocast(shown.device.type, torch.bfloat16, enabled=fast):
@@ -310,6 +313,18 @@ class _Attention(nn.Module):
 def _counting(masks: Tensor) -> Tensor:
     """Return the weights of pixels `[B, 1, H, W]`: the masks, or equal weights if a mask is empty."""
     return masks + (masks.sum((1, 2, 3), keepdim=True) < 0.5)
+
+
+def _three_quarters(images: Tensor) -> Tensor:
+    """Return images `[B, C, H, W]`, whose sides are multiples of 4, at three quarters of the size.
+
+    Each pixel is the mean of two neighbours along each axis; of four pixels, the three pairs of neighbours remain.
+    """
+    for axis in (2, 3):
+        four = images.unflatten(axis, (-1, 4))
+        first, last = four.narrow(axis + 1, 0, 3), four.narrow(axis + 1, 1, 3)
+        images = ((first + last) / 2).flatten(axis, axis + 1)
+    return images
 
 
 def _pooled(tokens: Tensor, shares: Tensor) -> Tensor:

@@ -35,6 +35,7 @@ NOISE = 4e-4  # added to each variance: 2% of the range, so that plain areas are
 
 
 _SEEN = "things.seen."
+_IN_TRAINING = ("dropout", "things_dropout")  # arguments of `SshLut` that change nothing in a trained network
 _LUMA = np.array(LUMA, np.float32)
 _UPPER = np.triu_indices(3)
 
@@ -47,7 +48,7 @@ def input_side(architecture: Mapping[str, Any]) -> int:
 def fitting_arrays(state: Mapping[str, NDArray[Any]], architecture: Mapping[str, Any]) -> SshLutArrays | None:
     """Return the network with its weights; None if the weights do not fit the arguments of `SshLut`."""
     defaults = inspect.signature(_shapes).parameters
-    sizes = {name: value for name, value in architecture.items() if name != "dropout"}
+    sizes = {name: value for name, value in architecture.items() if name not in _IN_TRAINING}
     if any(name not in defaults or type(value) is not int or not 0 <= value < 4096 for name, value in sizes.items()):
         return None
     expected = _shapes(**sizes)
@@ -207,7 +208,7 @@ class SshLutArrays:
             return None
         masks = np.concatenate([content_mask, reference_mask])
         shown = np.concatenate([content, reference]) * masks + np.float32(0.5) * (1 - masks)
-        pooled = np.concatenate([_cells(one, TOKENS).mean((2, 4)) for one in self.lite.features(shown)], 3)
+        pooled = np.concatenate([_adapted(one, TOKENS) for one in self.lite.features(_three_quarters(shown))], 3)
         known = self._normed(pooled.reshape(len(shown), TOKENS**2, -1), "things.norm")
         added = self._linear("things.understand.2", _gelu(self._linear("things.understand.0", known)))
         return added.reshape(2, len(content), TOKENS**2, -1)
@@ -373,6 +374,24 @@ def _cells(images: Array, count: int) -> Array:
     """Return images `[B, S, S, C]` as `count` x `count` square cells, `[B, count, side, count, side, C]`."""
     side = images.shape[1] // count
     return images.reshape(len(images), count, side, count, side, -1)
+
+
+def _three_quarters(images: Array) -> Array:
+    """Return images `[B, S, S, C]`, whose side is a multiple of 4, at three quarters of the size."""
+    for axis in (1, 2):
+        four = np.moveaxis(images, axis, 0)
+        four = four.reshape(len(four) // 4, 4, *four.shape[1:])
+        pairs = (four[:, :3] + four[:, 1:]) / 2
+        images = np.moveaxis(pairs.reshape(-1, *pairs.shape[2:]), 0, axis)
+    return images
+
+
+def _adapted(images: Array, count: int) -> Array:
+    """Return the means `[B, count, count, C]` of images `[B, S, S, C]`, as adaptive average pooling cuts them."""
+    side = images.shape[1]
+    parts = [slice(k * side // count, -(-(k + 1) * side // count)) for k in range(count)]
+    rows = np.stack([images[:, part].mean(1) for part in parts], 1)
+    return np.stack([rows[:, :, part].mean(2) for part in parts], 2)
 
 
 def _groups(channels: int) -> int:

@@ -139,11 +139,16 @@ class Scenes:
         elif family < shares.graded + shares.transferred + shares.stepped:
             table = ladder(rng)
         else:
-            table = self.bank.values[(recipe.alpha, recipe.beta)[which]]
+            table = self._of_bank((recipe.alpha, recipe.beta)[which])
             strength *= (recipe.alpha_strength, recipe.beta_strength)[which]
-            if len(table) != SIZE:
-                table = apply_lut(_IDENTITY, self.bank, (recipe.alpha, recipe.beta)[which], layout="HWC")
+            if shares.blended and rng.random() < shares.blended:
+                part = rng.random(dtype=np.float32)
+                table = part * table + (1 - part) * self._of_bank(int(rng.integers(len(self.bank.values))))
         return table if strength == 1 else np.asarray(_IDENTITY + strength * (table - _IDENTITY), np.float32)
+
+    def _of_bank(self, index: int) -> Table:
+        table = self.bank.values[index]
+        return table if len(table) == SIZE else np.asarray(apply_lut(_IDENTITY, self.bank, index, layout="HWC"))
 
     def _transfer(self, rng: np.random.Generator, scene: Scene) -> Table:
         """Return a map from the colours of the foreground to those of another photograph, or of an object in it."""

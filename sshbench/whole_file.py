@@ -7,6 +7,7 @@ place removes it.
 
 from __future__ import annotations
 
+import atexit
 import errno
 import fcntl
 import os
@@ -18,7 +19,7 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
@@ -58,20 +59,16 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(os.path.realpath(path))
     _clear(target.parent)
     temporary = target.with_name(_hidden(path))
-    with _named(path, temporary):
-        lock = hold(temporary)
-    _unfinished.add(temporary)
-    try:
-        with _named(path, temporary, lock):
-            yield temporary
-            with suppress(FileNotFoundError):
-                temporary.chmod(stat.S_IMODE(target.stat().st_mode))
-            flush(temporary)
-            os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
-        _unfinished.discard(temporary)
-        os.close(lock)
+    with (
+        _removed(temporary),
+        _held(lambda: hold(temporary), path, temporary) as lock,
+        _named(path, temporary, lock),
+    ):
+        yield temporary
+        with suppress(FileNotFoundError):
+            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+        flush(temporary)
+        os.replace(temporary, target)
 
 
 def append_whole(path: str | os.PathLike[str], data: bytes) -> None:
@@ -139,9 +136,21 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
 
 def end_at_once(number: int = signal.SIGTERM, frame: object = None) -> NoReturn:
     """End this process without leaving its blocks, except for what it has begun to write; also a signal handler."""
+    remove_unfinished()
+    os._exit(128 + number)
+
+
+def remove_unfinished() -> None:
+    """Remove what this process has begun to write; also called when the interpreter exits.
+
+    A signal that becomes an exception may arrive between any two steps, also before a block begins to clean up.
+    """
     for path in list(_unfinished):
         _remove(path)
-    os._exit(128 + number)
+
+
+atexit.register(remove_unfinished)
+os.register_at_fork(after_in_child=_unfinished.clear)  # these files are the parent's
 
 
 def is_stream(path: str | os.PathLike[str]) -> bool:
@@ -255,14 +264,29 @@ def _hidden_folder(parent: Path, mode: int, known: str | os.PathLike[str]) -> It
     """Give a new folder, which is removed if it still has its name at the end; an error of making it names `known`."""
     _clear(parent)
     temporary = parent / _hidden("")
-    with _named(known, temporary):
-        lock = _hold_folder(temporary, mode)
+    with _removed(temporary), _held(lambda: _hold_folder(temporary, mode), known, temporary):
+        yield temporary
+
+
+@contextmanager
+def _removed(temporary: Path) -> Iterator[None]:
+    """Remove a temporary file or folder at the end, if it still has this name. It is noted before it exists."""
     _unfinished.add(temporary)
     try:
-        yield temporary
+        yield
     finally:
         _remove(temporary)
         _unfinished.discard(temporary)
+
+
+@contextmanager
+def _held(hold_it: Callable[[], int], known: str | os.PathLike[str], temporary: Path) -> Iterator[int]:
+    """Give the lock of a new temporary file or folder, and close it at the end; an error of making it names `known`."""
+    with _named(known, temporary):
+        lock = hold_it()
+    try:
+        yield lock
+    finally:
         os.close(lock)
 
 
@@ -282,9 +306,11 @@ def _hold_folder(path: Path, mode: int) -> int:
 def _remove(path: Path) -> None:
     """Remove a file or a folder, if it is there."""
     try:
-        path.unlink(missing_ok=True)
+        path.unlink()
     except (IsADirectoryError, PermissionError):
         shutil.rmtree(path, ignore_errors=True)
+    except OSError:  # it was never made, or is gone with its folder
+        pass
 
 
 def _hidden(path: str | os.PathLike[str]) -> str:
@@ -350,9 +376,8 @@ def _sent(path: str | os.PathLike[str]) -> Iterator[Path]:
     folder = Path(tempfile.gettempdir())
     _clear(folder)
     temporary = folder / _hidden(path)
-    lock = hold(temporary, 0o600)  # in a folder of all users
-    _unfinished.add(temporary)
-    try:
+    private = _held(lambda: hold(temporary, 0o600), temporary, temporary)  # in a folder of all users
+    with _removed(temporary), private as lock:
         with _named(temporary, temporary, lock):
             yield temporary
         try:
@@ -363,10 +388,6 @@ def _sent(path: str | os.PathLike[str]) -> Iterator[Path]:
         except OSError as error:
             error.filename, error.filename2 = os.fspath(path), None
             raise
-    finally:
-        temporary.unlink(missing_ok=True)
-        _unfinished.discard(temporary)
-        os.close(lock)
 
 
 def _open_stream(path: str | os.PathLike[str]) -> int:

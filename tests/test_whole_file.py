@@ -5,15 +5,19 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import shutil
 import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,6 +31,7 @@ from sshbench.whole_file import (
     folder_for_a_while,
     hold,
     is_stream,
+    remove_unfinished,
     whole_file,
     whole_folder,
     would_replace,
@@ -257,6 +262,65 @@ with whole_file(sys.argv[1]) as temporary:
     print("begun", flush=True)
     time.sleep(600)
 """
+
+
+def stopped_at_line(number: int, work: Callable[[], object]) -> bool:
+    """Do the work, and raise KeyboardInterrupt at a line of `whole_file.py`; return whether there was such a line."""
+    seen = 0
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal seen
+        if frame.f_code.co_filename != module.__file__:
+            return None
+        seen += event == "line"
+        if seen == number and event == "line":
+            raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.settrace(before)
+    return seen >= number
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "for a while"])
+def test_a_stop_at_any_line_leaves_nothing_unfinished(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def work() -> None:
+        if kind == "file":
+            with whole_file(tmp_path / "a.txt") as temporary:
+                temporary.write_text("new")
+        else:
+            with whole_folder(tmp_path / "a") if kind == "folder" else folder_for_a_while() as folder:
+                (folder / "b.txt").write_text("new")
+
+    lines = 1
+    while stopped_at_line(lines, work):
+        remove_unfinished()  # as at the end of a process
+        assert left(tmp_path) == []
+        for path in tmp_path.rglob("*.txt"):
+            assert path.read_text() == "new"
+        shutil.rmtree(tmp_path / "a", ignore_errors=True)
+        lines += 1
+    assert lines > 20
+
+
+@pytest.mark.parametrize("ends", ["sys.exit()", "signal.raise_signal(signal.SIGINT)"])
+def test_what_is_unfinished_goes_when_the_interpreter_exits(tmp_path: Path, ends: str) -> None:
+    code = (
+        "import signal, sys; from sshbench.whole_file import whole_file; block = whole_file(sys.argv[1])\n"
+        f"block.__enter__().write_text('half'); block.__exit__ = None; {ends}"
+    )
+    python(code, str(tmp_path / "a.txt"), stderr=subprocess.DEVNULL).wait()
+    assert os.listdir(tmp_path) == []
 
 
 class TestKilled:

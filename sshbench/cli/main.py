@@ -14,6 +14,7 @@ import click
 from sshbench.cli.groups import LazyGroup
 from sshbench.cli.stopping import said_of, stoppable
 from sshbench.errors import FULL, SshbenchError, printable, sentence
+from sshbench.whole_file import remove_unfinished
 
 COMMANDS = {
     "check": ("sshbench.cli.check:check", "Run your method on three difficult images and report its faults."),
@@ -89,6 +90,7 @@ def main(args: list[str] | None = None) -> NoReturn:
         if isinstance(cause, EOFError):  # click treats EOFError as Ctrl-D, but no command here asks questions
             raise cause from None
         said, code = said_of(cause or error, state)
+        remove_unfinished()
         click.echo(f"sshbench: {said}", err=True)
         sys.exit(code)
     except (SshbenchError, OSError) as error:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from sshbench.cli.stopping import stoppable
 from tests.cli.test_kill import COMMANDS, make_photographs
 from tests.kills import contents, names, start
 
@@ -55,3 +57,47 @@ def test_a_long_command_says_how_to_go_on_and_leaves_nothing_unfinished(
     assert "Traceback" not in said
     hidden = [one for one in contents(out) if Path(one).name.startswith(".sshbench") or ".unfinished" in one]
     assert not hidden
+
+
+class Closing:
+    """An object whose removal is interrupted by a signal, whose exception Python discards."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        self.number = number
+
+    def __del__(self) -> None:
+        signal.raise_signal(self.number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_whose_exception_python_discards_is_sent_again(
+    number: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if signal.getsignal(number) == signal.SIG_IGN:
+        pytest.skip("these tests run under nohup, which commands obey")
+
+    def work() -> None:
+        with stoppable():
+            Closing(number)
+            for _ in range(1000):
+                time.sleep(0.01)
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        work()
+    assert getattr(caught.value, "number", signal.SIGINT) == number
+    assert capsys.readouterr().err == ""
+
+
+def test_other_discarded_errors_are_shown() -> None:
+    class Broken:
+        def __del__(self) -> None:
+            raise ValueError("broken")
+
+    seen: list[object] = []
+    before, sys.unraisablehook = sys.unraisablehook, seen.append
+    try:
+        with stoppable():
+            Broken()
+    finally:
+        sys.unraisablehook = before
+    assert len(seen) == 1

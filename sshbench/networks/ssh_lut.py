@@ -321,7 +321,7 @@ def _three_quarters(images: Tensor) -> Tensor:
     Each pixel is the mean of two neighbours along each axis; of four pixels, the three pairs of neighbours remain.
     """
     for axis in (2, 3):
-        four = images.unflatten(axis, (-1, 4))
+        four = images.reshape(*images.shape[:axis], -1, 4, *images.shape[axis + 1 :])
         first, last = four.narrow(axis + 1, 0, 3), four.narrow(axis + 1, 1, 3)
         images = ((first + last) / 2).flatten(axis, axis + 1)
     return images

@@ -381,7 +381,7 @@ def _three_quarters(images: Array) -> Array:
     for axis in (1, 2):
         four = np.moveaxis(images, axis, 0)
         four = four.reshape(len(four) // 4, 4, *four.shape[1:])
-        pairs = (four[:, :3] + four[:, 1:]) / 2
+        pairs = (four[:, :3] + four[:, 1:]) * np.float32(0.5)
         images = np.moveaxis(pairs.reshape(-1, *pairs.shape[2:]), 0, axis)
     return images
 

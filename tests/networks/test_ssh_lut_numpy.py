@@ -8,9 +8,11 @@ import sys
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from sshbench.networks.ssh_lut import SshLut
-from sshbench.networks.ssh_lut_numpy import SIDE, fitting_arrays, input_side
+from sshbench.networks.ssh_lut import _three_quarters as three_quarters
+from sshbench.networks.ssh_lut_numpy import SIDE, _adapted, _three_quarters, fitting_arrays, input_side
 
 SMALL = {"width": 8, "channels": 32, "mixtures": 8, "hidden": 32}
 ARCHITECTURES = [
@@ -31,6 +33,22 @@ def network(architecture: dict[str, float]) -> SshLut:
         for value in made.parameters():
             value += 0.05 * torch.randn_like(value)
     return made
+
+
+def test_three_quarters_are_means_of_neighbours() -> None:
+    ramp = np.arange(16, dtype=np.float32)
+    expected = np.array([0.5, 1.5, 2.5, 4.5, 5.5, 6.5, 8.5, 9.5, 10.5, 12.5, 13.5, 14.5])
+    image = (100 * ramp[:, None] + ramp)[None, :, :, None]
+    smaller = (100 * expected[:, None] + expected)[None]
+    assert np.array_equal(_three_quarters(image)[..., 0], smaller)
+    assert np.array_equal(three_quarters(torch.from_numpy(image).movedim(-1, 1))[:, 0].numpy(), smaller)
+
+
+@pytest.mark.parametrize("side", [3, 4, 6, 8, 12, 13])
+def test_parts_are_those_of_adaptive_pooling(side: int) -> None:
+    image = np.random.default_rng(0).random((2, side, side, 5), np.float32)
+    expected = functional.adaptive_avg_pool2d(torch.from_numpy(image).movedim(-1, 1), 4).movedim(1, -1)
+    assert np.abs(_adapted(image, 4) - expected.numpy()).max() < 1e-6
 
 
 def arrays(made: SshLut) -> dict[str, np.ndarray]:

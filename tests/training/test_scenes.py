@@ -25,7 +25,7 @@ MASKS = ("content_mask", "reference_mask", "placed_mask", "near_mask")
 ALL = (*VIEWS, "placed_alpha", "placed_beta", *MASKS)
 MIXED = {
     "own": 0.4, "cross": 0.4, "objects": 0.5, "cropped": 0.3, "near": 0.5, "natural": 0.3, "placed": 0.8,
-    "jitter": 0.5, "graded": 0.3, "transferred": 0.3, "stepped": 0.2, "same": 0.1,
+    "jitter": 0.5, "blended": 0.5, "graded": 0.3, "transferred": 0.3, "stepped": 0.2, "same": 0.1,
 }  # fmt: skip
 
 
@@ -394,6 +394,27 @@ def test_jitter_follows_looks_in_part() -> None:
     assert max(parts) > 0.7
     assert min(parts) > -0.05
     assert max(parts) < 1.05
+
+
+@pytest.mark.parametrize("size", [5, 17])
+def test_blended_looks_are_means_of_two_of_the_bank(size: int) -> None:
+    looks = [Lut(values=0 * identity_table(size) + np.float32(level)) for level in (0.2, 0.6, 1.0)]
+    bank = LutBank.from_luts(looks, size, ["dark", "grey", "white"])
+    levels = {}
+    for share in (0.0, 0.5, 1.0):
+        dataset = Scenes(
+            TripletDataset(Plain(30), bank, settings=SETTINGS), Shares(own=1.0, natural=1.0, blended=share)
+        )
+        levels[share] = [float(dataset[0, i]["content_alpha"].mean()) / 255 for i in range(60)]
+    of_bank = {
+        share: sum(min(abs(x - y) for y in (0.2, 0.6, 1.0)) < 0.003 for x in found) for share, found in levels.items()
+    }
+    assert of_bank[0.0] == 60
+    assert 25 < of_bank[0.5] < 55  # a third of the means are of a look with itself
+    assert 10 < of_bank[1.0] < 32
+    assert min(levels[1.0]) >= 0.197
+    assert sum(0.22 < x < 0.58 for x in levels[1.0]) > 4
+    assert sum(0.62 < x < 0.98 for x in levels[1.0]) > 4
 
 
 @pytest.mark.parametrize("size", [5, 33])

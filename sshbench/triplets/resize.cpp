@@ -34,7 +34,7 @@ struct Window {
     int first, count;
 };
 
-// The weights of input elements for each of `size` outputs, which cover the range [from, to) of the input.
+// The weights of the input elements for each output. All outputs together cover a range of the input.
 struct Weights {
     int stride = 0;
     std::vector<Window> windows;
@@ -70,8 +70,8 @@ Weights weigh(int length, float from, float to, int size) {
     return w;
 }
 
-// out[i] = the rounded sum of weights[j] * in[j * stride + i] over j, for i in [0, width). The pass along the rows has
-// a constant `width`, so that the compiler can unroll the loops.
+// Set out[i] to the rounded sum of weights[j] * in[j * stride + i] over j, for i in [0, width). The pass along the rows
+// calls this function with a constant `width`, so that the compiler can unroll the loops.
 INLINE void blend(const uint8_t* in, size_t stride, const int32_t* weights, int count, uint8_t* out, int width) {
     constexpr int BLOCK = 48;
     for (int start = 0; start < width; start += BLOCK) {
@@ -96,7 +96,7 @@ INLINE void blend(const uint8_t* in, size_t stride, const int32_t* weights, int 
 }
 
 #if defined(__SSE2__)
-// 16 x 16 bytes: out[c * to + r] = in[r * from + c].
+// Transpose 16 x 16 bytes: out[c * to + r] = in[r * from + c].
 INLINE void transpose(const uint8_t* in, size_t from, uint8_t* out, size_t to) {
     __m128i a[16], b[16];
     for (int i = 0; i < 16; i++) a[i] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(in + i * from));

@@ -1,5 +1,5 @@
-// Stands in for what a CUDA compiler provides, so that cuda.cu runs on the CPU in the tests: blocks run one after the
-// other, and so do the threads of a block from one __syncthreads() to the next. Include it before cuda.cu.
+// Replacements for the built-ins of a CUDA compiler, so that the tests can run cuda.cu on the CPU. Blocks run one after
+// the other, and so do the threads of a block between two calls of __syncthreads(). Include this file before cuda.cu.
 #pragma once
 #include <cmath>
 #include <cstddef>
@@ -81,7 +81,7 @@ static uint4 shared_memory[(1 << 20) / sizeof(uint4)];
 }
 
 static ucontext_t scheduler;
-static std::vector<ucontext_t> fibers;  // one a thread of the block
+static std::vector<ucontext_t> fibers;  // one for each thread of the block
 static std::vector<char> finished;
 static const std::function<void()>* running;
 

@@ -1,4 +1,4 @@
-// The multiply_add of trilinear.h rounds once, as std::fma does, on processors that have no such instruction too.
+// Checks that multiply_add of trilinear.h rounds only once, as std::fma does, also without a fused instruction.
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -20,7 +20,7 @@ static float from_bits(uint32_t bits) {
 }
 
 int main() {
-    long twice = 0;  // how often two roundings differ from one, or the test would say nothing
+    long twice = 0;  // counts the cases in which two roundings give another result; without any, the test proves nothing
     for (long i = 0; i < 30000000; ++i) {
         float a = from_bits(draw()), b = from_bits(draw()), c = from_bits(draw());
         if (i % 3 == 0) a = 1.0f + (draw() & 4095) * 0x1p-12f, b = 1.0f + (draw() & 4095) * 0x1p-12f, c = std::ldexp(a, -int(draw() % 60));

@@ -1,4 +1,5 @@
-// Run on 64-bit Arm: the NEON kernel gives the bytes of the plain one, and floats the values of the double arithmetic.
+// Runs on 64-bit Arm. Checks that the NEON kernel gives the same bytes as the plain kernel, and that its floats equal
+// the double arithmetic.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>

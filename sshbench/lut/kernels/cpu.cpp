@@ -1,5 +1,5 @@
-// The Python module `_cpu`: packs tables, chooses the processor's kernels, spreads images over threads. Python hands over
-// addresses; sshbench/lut/kernels/cpu.py, its one caller, has checked shapes, types and contiguity.
+// The Python module `_cpu`. It packs tables, chooses the kernels of the processor, and distributes images over threads.
+// Python passes addresses. The only caller, sshbench/lut/kernels/cpu.py, checks shapes, types and contiguity before.
 #include "cpu.h"
 
 #include <nanobind/nanobind.h>
@@ -37,9 +37,10 @@ T* at(uintptr_t address) {
     return reinterpret_cast<T*>(address);
 }
 
-// Calls work(i) for i in 0..count-1. Threads live for one call: a pool would not survive the fork of a data loader's
-// workers, and starting a thread costs less than the smallest piece it is given. Where the system starts no more threads,
-// those there are do all the work. What `work` throws first is thrown here when all threads have ended.
+// Call work(i) for i in 0..count-1 on several threads. The threads end with the call: a pool of threads would not
+// survive the fork of a data loader's workers, and starting a thread costs less than processing the smallest piece. If
+// the system cannot start more threads, the threads that run do all the work. The first exception that `work` throws is
+// rethrown after all threads have ended.
 template <class Work>
 void in_threads(size_t count, size_t threads, const Work& work) {
     std::atomic<size_t> next{0};
@@ -56,7 +57,7 @@ void in_threads(size_t count, size_t threads, const Work& work) {
     try {
         others.reserve(std::min(threads, count));
         for (size_t i = 1; i < std::min(threads, count); ++i) others.emplace_back(run);
-    } catch (const std::system_error&) {  // no thread left: a limit on processes, or no memory for a stack
+    } catch (const std::system_error&) {  // the limit of processes is reached, or no memory is left for a stack
     } catch (const std::bad_alloc&) {
     }
     run();
@@ -64,9 +65,9 @@ void in_threads(size_t count, size_t threads, const Work& work) {
     if (error) std::rethrow_exception(error);
 }
 
-constexpr size_t kWorthAThread = 1 << 16;  // pixels
+constexpr size_t kWorthAThread = 1 << 16;  // the number of pixels from which another thread saves time
 
-// Calls work(image, begin, end) for all pixels of all images.
+// Call work(image, begin, end) for pieces that cover all pixels of all images.
 template <class Work>
 void for_pieces(size_t images, size_t pixels, size_t threads, const Work& work) {
     constexpr size_t kPiece = kWorthAThread / 2;
@@ -77,19 +78,19 @@ void for_pieces(size_t images, size_t pixels, size_t threads, const Work& work) 
     });
 }
 
-// Compiled for several processors where the toolchain can choose among the copies by itself.
+// With toolchains that support it, a function is compiled for several processors, and the loader chooses a copy.
 #if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
 #define SSHBENCH_CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
 #else
 #define SSHBENCH_CLONES
 #endif
 
-// How far a table may jump from one grid point to the next, in codes of 255, and still be interpolated in 16 bits: the
-// rounding of the weights, times the jump, has to stay near 0.003 of a code.
+// The largest difference between neighbouring grid points, in codes of 0..255, for which 16 bits are exact enough. The
+// rounding error of the weights times this difference stays near 0.003 of a code.
 constexpr int kLargestJump = 96;
 
-// The table of one LUT as int16 pairs (see PackedLut). Returns the fraction bits that its range leaves room for: 8 where
-// all values are in 0..1, 7 in -0.5..1.5; 0 where 16 bits are not exact enough, and then the table is of no use.
+// Pack the table of one LUT into int16 pairs (see PackedLut). Return the number of fraction bits: 8 if all values lie in
+// 0..1, and 7 if they lie in -0.5..1.5. Return 0 if 16 bits are not exact enough; `packed` must not be used then.
 SSHBENCH_CLONES int pack_bytes(const float* values, int size, int16_t* packed, int16_t* scratch) {
     const int points = size * size * size, row = 3 * size, plane = row * size;
     float low = 0.0f, high = 1.0f;
@@ -118,7 +119,7 @@ SSHBENCH_CLONES int pack_bytes(const float* values, int size, int16_t* packed, i
     for (int i = 0; i < 3 * points; i += plane) jumps(scratch + i, plane - row, row);
     jumps(scratch, 3 * points - plane, plane);
     if (jump > kLargestJump << bits) return 0;
-    // The last pair of a row takes its second half from the next row: any finite number will do, as its weight is 0.
+    // The last pair of a row takes its second half from the next row. That half has the weight 0, so any number will do.
     std::fill(scratch + 3 * points, scratch + 3 * points + 8, int16_t(0));
     typedef int16_t s8 __attribute__((vector_size(16)));
     for (int i = 0; i < points; ++i) {
@@ -169,13 +170,13 @@ Axis<T> axis(double lower, double upper, int size) {
     return {T(lower), T(upper), high, T(scale - high), size};
 }
 
-// What apply_floats, apply_doubles and backward are told about the LUTs: addresses of all of them, and which image has which.
+// The LUTs of a call to apply_floats, apply_doubles or backward: the addresses of all LUTs, and which LUT each image has.
 struct Luts {
-    uintptr_t table = 0;  // [K][B][G][R][4] float32 for apply_floats, else [K][B][G][R][3] of the image's type
+    uintptr_t table = 0;  // [K][B][G][R][4] float32 for apply_floats; [K][B][G][R][3] of the image's type for the others
     int size = 0;
     uintptr_t shaper = 0;  // [K][3][S] of the image's type
     int shaper_size = 0;
-    std::vector<double> domain, shaper_domain;  // lower R, G, B, upper R, G, B
+    std::vector<double> domain, shaper_domain;  // the lower bounds of R, G, B, then the upper bounds of R, G, B
     uintptr_t index = 0, strength = 0;          // int32 [N], float or double [N], or null
     bool tetrahedral = false;
 
@@ -215,7 +216,7 @@ void apply_floats(const Luts& luts, uintptr_t source, uintptr_t target, size_t i
     });
 }
 
-// One pixel in the precision of T, with what the derivatives need. Planar images only.
+// One pixel of a planar image in the precision of T, with the intermediate values that the derivatives need.
 template <class T>
 struct Pixel {
     Place<T> shaped_place[3], place[3];
@@ -259,7 +260,8 @@ struct Scalar {
             for (int k = 0; k < 4; ++k) p.y[c] += weight[k] * table[corner(p) + step[k] + c];
         }
     }
-    // Adds the gradient of dot(dy, p.y) by the table, and writes that by the three fractions of an evaluated pixel.
+    // Compute the derivatives of dot(dy, p.y) for an evaluated pixel. The derivative with respect to the table is added
+    // to dcorner, which may be null; the derivatives with respect to the three fractions are written to dfraction.
     void backward(const Pixel<T>& p, const T dy[3], T* dcorner, T dfraction[3]) const {
         const T fr = p.place[0].fraction, fg = p.place[1].fraction, fb = p.place[2].fraction;
         const T* from = table + corner(p);
@@ -296,7 +298,7 @@ void apply_doubles(const Luts& luts, uintptr_t source, uintptr_t target, size_t 
     });
 }
 
-// Images that share a LUT add to one gradient, so one thread takes all images of a LUT.
+// Compute all gradients. Images that share a LUT add to the same gradient, so one thread processes all images of a LUT.
 template <class T>
 void backward(const Luts& luts, uintptr_t grad, uintptr_t source, size_t images, size_t pixels, size_t count,
               uintptr_t grad_source, uintptr_t grad_table, uintptr_t grad_shaper, uintptr_t grad_strength, size_t threads) {
@@ -354,7 +356,7 @@ NB_MODULE(_cpu, m) {
         std::vector<std::string> names;
         for (const Kernels* k : kUsable) names.push_back(k->name);
         return names;
-    }, "Names of the kernels this processor can run, the fastest first.");
+    }, "Return the names of the kernels that this processor can run, the fastest first.");
     m.def("chosen", [] { return std::string(chosen->name); });
     m.def("choose", [](const std::string& name) {
         for (const Kernels* k : kUsable)

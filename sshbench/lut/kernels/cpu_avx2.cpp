@@ -14,14 +14,14 @@ namespace {
 constexpr int kBlock = 32;
 
 struct Block {
-    alignas(32) int32_t offset[kBlock];       // bytes from the table's start to the pixel's cell
+    alignas(32) int32_t offset[kBlock];       // from the start of the table to the cell of the pixel, in bytes
     alignas(32) uint16_t fraction[3][kBlock];
     alignas(32) int32_t weight[4][kBlock];    // (b, g) pairs of (r, r + 1) weights
-    alignas(32) uint8_t rgbx[kBlock * 4];     // result; before that the input, when it is blended in
+    alignas(32) uint8_t rgbx[kBlock * 4];     // the result; before, the input if it is blended in
 };
 
 void store_pairs(int32_t* target, __m256i r0, __m256i r1) {
-    // Unpacking works within 128 bits; storing the halves apart restores the order of the pixels.
+    // Unpacking works within 128 bits. Storing the halves separately restores the order of the pixels.
     const __m256i low = _mm256_unpacklo_epi16(r0, r1), high = _mm256_unpackhi_epi16(r0, r1);
     __m128i* t = reinterpret_cast<__m128i*>(target);
     _mm_store_si128(t, _mm256_castsi256_si128(low));
@@ -85,7 +85,7 @@ void bytes_avx2(const PackedLut& lut, const uint8_t* source, uint8_t* target, si
             uint8_t* t = target + 3 * i;
             for (int p = 0; p < kBlock; p += 4, t += 12) {
                 const __m128i rgb = _mm_shuffle_epi8(_mm_load_si128(reinterpret_cast<const __m128i*>(block.rgbx + 4 * p)), compact);
-                if (p + 4 < kBlock) {  // writes 4 bytes too many, which the next store mends
+                if (p + 4 < kBlock) {  // this store writes 4 bytes too many, and the next store overwrites them
                     _mm_storeu_si128(reinterpret_cast<__m128i*>(t), rgb);
                 } else {
                     _mm_storel_epi64(reinterpret_cast<__m128i*>(t), rgb);

@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kBlock = 64;
 
-// 256 bytes, looked up 64 at a time.
+// A table of 256 bytes, in which 64 bytes are looked up at a time.
 struct ByteTable {
     __m512i part[4];
     explicit ByteTable(const uint8_t* t) {
@@ -48,12 +48,13 @@ const Indices& indices() {
 }
 
 struct Block {
-    alignas(64) int32_t offset[kBlock];         // bytes from the table's start to the pixel's cell
+    alignas(64) int32_t offset[kBlock];         // from the start of the table to the cell of the pixel, in bytes
     alignas(64) int32_t weight[4][4][16];       // (b, g) pairs of (r, r + 1) weights, in the order of `slot`
-    alignas(64) uint8_t rgbx[kBlock * 4];       // result; before that the input, when it is blended in
+    alignas(64) uint8_t rgbx[kBlock * 4];       // the result; before, the input if it is blended in
 };
 
-// Unpacking bytes to words to pairs works within 128 bits, which leaves pixel p at weight[..][p / 4 % 4][p / 16 * 4 + p % 4].
+// Unpacking bytes to words and words to pairs works within 128 bits. The weights of pixel p therefore end up at
+// weight[..][p / 4 % 4][p / 16 * 4 + p % 4].
 
 template <bool kBlend>
 void bytes_avx512(const PackedLut& lut, const uint8_t* source, uint8_t* target, Layout layout, size_t pixels, size_t begin,

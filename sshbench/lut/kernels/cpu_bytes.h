@@ -1,10 +1,11 @@
-// The uint8 kernel in plain integers: the definition that the vectorised ones equal bit by bit, and their last pixels.
+// The uint8 kernel in plain integer arithmetic. It defines the result: the vectorised kernels give the same bits, and
+// call this kernel for the last pixels, which do not fill a vector.
 #pragma once
 #include "cpu.h"
 
 namespace sshbench {
 
-// round(a * b / 32768) for a in 0..32767 and b in -32768..0: what the instruction pmulhrsw computes.
+// Return round(a * b / 32768) for a in 0..32767 and b in -32768..0, as the instruction pmulhrsw does.
 static inline int scale_weight(int a, int b) { return (a * b + 0x4000) >> 15; }
 
 static inline void bytes_pixel(const PackedLut& lut, const uint8_t in[3], uint8_t out[3]) {

@@ -1,7 +1,8 @@
-// Everything but uint8 -> uint8: pixels of any type through float32, a chunk at a time. Compiled once a processor.
+// The kernels for all types except uint8 -> uint8. They convert pixels of any type to float32 and process one chunk at
+// a time. Each processor's file compiles its own copy.
 //
-// Every product that a sum follows is a multiply_add, which rounds once on every processor, and the compiler fuses no
-// others (-ffp-contract=off), so that all processors give the same bits.
+// All processors give the same bits: each sum with a product is a multiply_add, which rounds once on every processor,
+// and -ffp-contract=off keeps the compiler from fusing any other operations.
 #pragma once
 #include <cstring>
 
@@ -23,7 +24,8 @@ struct Chunk {
     alignas(64) float channel[3][kChunk];
 };
 
-// a * b + c in each lane, rounded once. Inlined always, as there is no one way to pass vectors of 32 bytes on.
+// Return a * b + c for each lane, rounded once. The function must be inlined, because calling conventions differ in how
+// they pass vectors of 32 bytes.
 template <class V>
 __attribute__((always_inline)) inline V multiply_add_lanes(V a, float b, V c) {
     if constexpr (sizeof(V) == sizeof(f8)) {
@@ -66,7 +68,7 @@ inline T load(const float* p) {
     return out;
 }
 
-// Pixel formats. IEEE 754 half and bfloat16 by their bits: not every compiler has types for them.
+// Pixel formats. IEEE 754 half and bfloat16 are converted by their bits, because not every compiler has these types.
 struct U8 {
     typedef uint8_t Stored;
     static float read(uint8_t v) { return v * (1.0f / 255.0f); }
@@ -177,7 +179,7 @@ inline void locate_cells(const FloatLut& lut, const Chunk& x, Cells& cells) {
     }
 }
 
-// Four pixels of RGBx to four values of each channel.
+// Transpose four RGBx pixels into four values of each channel, and store these from index `i` on.
 inline void store_channels(const f4 v[4], Chunk& y, int i) {
     const f4 rg[2] = {__builtin_shufflevector(v[0], v[1], 0, 4, 1, 5), __builtin_shufflevector(v[2], v[3], 0, 4, 1, 5)};
     const f4 bx[2] = {__builtin_shufflevector(v[0], v[1], 2, 6, 3, 7), __builtin_shufflevector(v[2], v[3], 2, 6, 3, 7)};
@@ -194,7 +196,7 @@ void interpolate_trilinear(const FloatLut& lut, const Chunk& x, Chunk& y) {
         f4 value[4];
         for (int j = i; j < i + 4; ++j) {
             const float* corner = lut.table + cells.offset[j];
-            // Each load takes the two neighbours in red.
+            // Each load reads two neighbouring points along red.
             const float fr = cells.fraction[0][j], fg = cells.fraction[1][j], fb = cells.fraction[2][j];
             const f8 g0 = load<f8>(corner), g1 = load<f8>(corner + row);
             const f8 low = lerp_lanes(g0, load<f8>(corner + plane), fb), high = lerp_lanes(g1, load<f8>(corner + plane + row), fb);
@@ -234,8 +236,9 @@ void interpolate_tetrahedral(const FloatLut& lut, const Chunk& x, Chunk& y) {
     }
 }
 
-// Asks for the next chunk: the table's scattered reads keep the processor from seeing that planes are read in order.
-// Inlined always, since GCC drops calls of a function that does nothing but prefetch.
+// Prefetch the next chunk. The processor does not recognise by itself that the planes are read in order, because the
+// scattered reads of the table lie between. The function must be inlined: GCC removes calls of a function that does
+// nothing except prefetch.
 template <int kWrite>
 __attribute__((always_inline)) inline void prefetch(const void* image, Type type, Layout layout, size_t pixels, size_t at) {
     const size_t value = bytes_per_value(type);

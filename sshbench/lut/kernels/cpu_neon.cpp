@@ -27,7 +27,7 @@ void bytes_neon(const PackedLut& lut, const uint8_t* source, uint8_t* target, La
     const ptrdiff_t row = ptrdiff_t(lut.size) * kEntry, plane = row * lut.size;
     const int16x8_t total = vdupq_n_s16(int16_t(-lut.strength));
     const int32x4_t shift = vdupq_n_s32(-(15 + lut.bits));
-    // The input enters as (2 x - 255) * keep * 2^(bits - 1), of which the constant part is here.
+    // The input contributes (2 x - 255) * keep * 2^(bits - 1). `start` holds the part that does not depend on x.
     const int32_t keep = 32768 - lut.strength;
     const int32x4_t start = vdupq_n_s32((128 << (15 + lut.bits)) - 255 * (keep << (lut.bits - 1)));
     const size_t pixel = layout == Layout::planar ? 1 : 3, channel = layout == Layout::planar ? pixels : 1;
@@ -47,7 +47,7 @@ void bytes_neon(const PackedLut& lut, const uint8_t* source, uint8_t* target, La
                 place[c][p] = fraction[c][v];
             }
         }
-        // vqrdmulh rounds as scale_weight does.
+        // vqrdmulh rounds in the same way as scale_weight.
         const int16x8_t red = vld1q_s16(place[0]), green = vld1q_s16(place[1]), blue = vld1q_s16(place[2]);
         const int16x8_t b1 = vqrdmulhq_s16(blue, total), b0 = vsubq_s16(total, b1);
         const int16x8_t b1g1 = vqrdmulhq_s16(green, b1), b0g1 = vqrdmulhq_s16(green, b0);

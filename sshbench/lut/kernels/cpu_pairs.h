@@ -1,4 +1,5 @@
-// The inner loop of the uint8 kernels for x86: four (r, r + 1) pairs a pixel, multiplied by their weights and summed.
+// The inner loop of the uint8 kernels for x86. Each pixel has four pairs (r, r + 1), which are multiplied by their
+// weights and summed.
 #pragma once
 #include <immintrin.h>
 
@@ -17,7 +18,7 @@ inline __m128i add_products(__m128i sum, __m128i pairs, __m128i weights) {
 
 struct PairSums {
     const char* table;
-    ptrdiff_t row, plane;  // bytes
+    ptrdiff_t row, plane;  // in bytes
     __m128i start, shift, keep, bits;
 
     explicit PairSums(const PackedLut& lut) {
@@ -26,14 +27,15 @@ struct PairSums {
         plane = row * lut.size;
         shift = _mm_cvtsi32_si128(15 + lut.bits);
         bits = _mm_cvtsi32_si128(lut.bits);
-        // The input enters as (2 x - 255) * keep * 2^(bits - 1), of which the constant part is here.
+        // The input contributes (2 x - 255) * keep * 2^(bits - 1). `start` holds the part that does not depend on x.
         const int input = 32768 - lut.strength;
         start = _mm_set1_epi32((128 << (15 + lut.bits)) - 255 * (input << (lut.bits - 1)));
         keep = _mm_set1_epi32(uint16_t(-input));
     }
 
-    // Pixels p..p+3: `offset` in bytes by pixel; weight[bg * stride + j] for (b, g) = 0..3 and pixel p + j; their RGBx at
-    // rgbx + 4 p is read where the input is blended in, and replaced by the result.
+    // Process the pixels p..p+3. `offset` has the offset of each pixel's entry in bytes, and weight[bg * stride + j] is
+    // the weight of the pair (b, g) = 0..3 for pixel p + j. The results are written as RGBx to rgbx + 4 p. With kBlend,
+    // the input pixels stand there before and are blended in.
     template <bool kBlend>
     inline void four_pixels(const int32_t* offset, const int32_t* weight, int stride, uint8_t* rgbx, int p) const {
         __m128i sum[4];

@@ -1,4 +1,4 @@
-// Kernels in portable C++.
+// Kernels in portable C++, for processors without a file of their own.
 #include "cpu_bytes.h"
 #include "cpu_floats.h"
 

@@ -1,5 +1,5 @@
-// The Python module `_cube`: reads and writes the number rows of a .cube file. What a row may look like is told in
-// sshbench/lut/cube_rows.py, which does the same without a compiler and says in words what is wrong with a bad row.
+// The Python module `_cube`. It reads and writes the rows of numbers of a .cube file. sshbench/lut/cube_rows.py
+// documents the syntax of a row; it does the same work in Python, and describes the fault of an invalid row.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/tuple.h>
@@ -36,8 +36,9 @@ inline bool is_digit(char c) { return static_cast<unsigned char>(c - '0') < 10; 
 inline bool is_blank(char c) { return c == ' ' || c == '\t'; }
 inline bool is_newline(char c) { return c == '\n' || c == '\r'; }
 
-// The float nearest to the decimal in [first, last), which has been checked to be one and starts with no '+'.
-// `exponent` is the decimal exponent of its first nonzero digit: it tells what is too large from what is too small.
+// Convert the decimal number in [first, last) to the nearest float. The caller has checked its syntax, and it does not
+// start with '+'. `exponent` is the decimal exponent of its first nonzero digit, which distinguishes numbers that are
+// too large from numbers that are too small. Return whether the number fits a float.
 bool nearest_float(const char* first, const char* last, [[maybe_unused]] long exponent, float& out) {
 #if defined(__cpp_lib_to_chars)
   if (std::from_chars(first, last, out).ec == std::errc()) return std::isfinite(out);
@@ -56,7 +57,8 @@ bool nearest_float(const char* first, const char* last, [[maybe_unused]] long ex
 #endif
 }
 
-// One decimal number of any length: [+-] digits [. digits] [e [+-] digits], with a digit before or after the point.
+// Read one decimal number of any length: [+-] digits [. digits] [e [+-] digits]. At least one digit must stand before or
+// after the point.
 bool read_number(const char*& p, const char* end, float& out) {
   const char* q = p;
   if (q != end && (*q == '+' || *q == '-')) ++q;
@@ -100,16 +102,17 @@ constexpr bool kFast = true;
 inline uint64_t load8(const char* p) {
   uint64_t word;
   std::memcpy(&word, p, 8);
-  return word ^ 0x3030303030303030u;  // digits become 0..9
+  return word ^ 0x3030303030303030u;  // the characters '0'..'9' become 0..9
 }
 
-// How many of the eight characters, from the first on, are digits.
+// Return the number of digits before the first other character, 0..8.
 inline int leading_digits(uint64_t word) {
   const uint64_t others = ((word + 0x7676767676767676u) | word) & 0x8080808080808080u;
   return others ? __builtin_ctzll(others) >> 3 : 8;
 }
 
-// The value of the first n (1..8) characters, all of them digits: pairs, then fours, then eight.
+// Return the value of the first n characters (1..8), all of which are digits. The digits are combined to pairs, then
+// to fours, then to eight.
 inline uint32_t digits_value(uint64_t word, int n) {
   word <<= 64 - 8 * n;
   word = word * 10 + (word >> 8);
@@ -117,8 +120,8 @@ inline uint32_t digits_value(uint64_t word, int n) {
                                 ((word >> 16) & 0x000000FF000000FFu) * 0x0000271000000001u) >> 32);
 }
 
-// A number of the form d or d.ddd with at most 16 decimals; 32 characters from p on are readable. Everything else,
-// and what might round twice, is left to read_number.
+// Read a number of the form d or d.ddd with at most 16 decimals. At least 32 characters from p on must be readable.
+// Return false for all other numbers and for those that might be rounded twice; read_number reads these.
 inline bool read_short_number(const char*& p, float& out) {
   const char* q = p;
   const bool negative = *q == '-';
@@ -146,13 +149,13 @@ inline bool read_short_number(const char*& p, float& out) {
   if (!is_blank(*q) && !is_newline(*q)) return false;
   float value;
   if (mantissa <= (1u << 24) && decimals <= 10) {
-    value = static_cast<float>(mantissa) / kTensF[decimals];  // both exact, so one rounding
+    value = static_cast<float>(mantissa) / kTensF[decimals];  // both are exact, so only the division rounds
   } else {
     if (mantissa > (1ull << 53)) return false;
     const double wide = static_cast<double>(mantissa) / kTens[decimals];
     uint64_t bits;
     std::memcpy(&bits, &wide, 8);
-    if ((bits & 0x1FFFFFFF) == 0x10000000) return false;  // halfway between two floats, perhaps by rounding
+    if ((bits & 0x1FFFFFFF) == 0x10000000) return false;  // halfway between two floats, perhaps only due to rounding
     value = static_cast<float>(wide);
   }
   out = negative ? -value : value;
@@ -164,7 +167,8 @@ constexpr bool kFast = false;
 inline bool read_short_number(const char*&, float&) { return false; }
 #endif
 
-// Three numbers separated by one blank each and followed at once by the end of the line, which is not consumed.
+// Read three numbers with one blank between them and the end of the line directly after them. The end of the line is
+// not consumed.
 inline bool read_short_row(const char*& p, const char* end, float* row) {
   if (!kFast || end - p < 128) return false;
   const char* q = p;
@@ -187,7 +191,8 @@ bool read_row(const char*& p, const char* end, float* row) {
   return true;
 }
 
-// "1.#INF", "-1.#IND" and the like, which old Microsoft libraries print, have no comment in them.
+// Return whether `hash` belongs to a number such as "1.#INF" or "-1.#IND", as old Microsoft libraries print them, and
+// does not start a comment.
 bool is_microsoft_nan(const char* hash, const char* end) {
   for (const char* name : {"inf", "ind", "nan", "qnan", "snan"}) {
     const char* p = hash + 1;
@@ -197,7 +202,8 @@ bool is_microsoft_nan(const char* hash, const char* end) {
   return false;
 }
 
-// What may follow the numbers of a row, or stand alone on a line: blanks and a comment.
+// Skip blanks and a comment, which may follow the numbers of a row or form a line of their own. Return whether the end
+// of the line was reached.
 bool skip_rest_of_line(const char*& p, const char* end, bool after_number) {
   const char* const start = p;
   while (p != end && is_blank(*p)) ++p;
@@ -215,8 +221,8 @@ void skip_newline(const char*& p, const char* end) {
 using Rows = nb::ndarray<float, nb::shape<-1, 3>, nb::c_contig, nb::device::cpu>;
 using ConstRows = nb::ndarray<const float, nb::shape<-1, 3>, nb::c_contig, nb::device::cpu>;
 
-// Reads rows from `offset` on into `out`. Stops at the end of the data, or at the start of the first line that is no
-// row, or no longer fits. Returns how many rows were read, the offset where it stopped, and how many lines it passed.
+// Read rows from `offset` on into `out`. Stop at the end of the data, or at the start of the first line that is not a
+// row or does not fit into `out`. Return the number of rows read, the offset of the stop, and the number of lines passed.
 std::tuple<size_t, size_t, size_t> parse_rows(nb::bytes data, size_t offset, Rows out) {
   const char* const begin = data.c_str();
   const char* const end = begin + data.size();
@@ -248,7 +254,7 @@ char* write_number(char* p, float value) {
   return std::to_chars(p, p + 24, value, plain ? std::chars_format::fixed : std::chars_format::scientific).ptr;
 }
 
-// Rows as text, each number in the fewest digits that read back as the same float32.
+// Format rows as text. Each number has the fewest digits from which the same float32 can be read.
 nb::bytes format_rows(ConstRows values) {
   std::string text;
   {

@@ -1,14 +1,16 @@
-// LUTs on CUDA devices. Compiled at first use by NVRTC with no header but trilinear.h, and by a C++ compiler in the
-// tests, where a shim stands in for the built-ins.
+// LUTs on CUDA devices. NVRTC compiles this file at first use, with trilinear.h as the only header. In the tests, a C++
+// compiler compiles it together with a shim that replaces the built-ins of CUDA.
 //
-// A pixel gathers eight corners of its cell, and that is what takes the time, so everything here serves the gather.
-// tools/gather_turns.py counts what the layouts below cost on a photograph.
-//  - A corner is one access: a texel of 16 bytes (r, g, b, 0), or a code of 6 bytes where texels do not fit.
-//  - The table lies in shared memory where it fits and enough pixels follow. There a warp's gather takes as many turns
-//    as its busiest bank has words, through L1 up to as many as it touches cache lines, which are twice as many.
-//  - Neighbouring lanes take neighbouring pixels, as these fall into the same cells: with four pixels a lane, read in
-//    16-byte pieces, a warp would touch 1.5 times the cache lines. Rows of lanes are whole sectors of memory too.
-//  - Images are on grid.y with one table index each, so that a batch with distinct LUTs is one launch.
+// Each pixel gathers the eight corners of its cell. This gather takes most of the time, so the design serves the gather.
+// tools/gather_turns.py measures the cost of the layouts below on a photograph.
+//  - A corner takes one access: a texel of 16 bytes (r, g, b, 0), or a code of 6 bytes if the texels do not fit.
+//  - The table is copied to shared memory if it fits and if there are enough pixels. In shared memory, the gather of a
+//    warp takes as many turns as its busiest bank has words. Through L1, the gather takes up to as many turns as there
+//    are different cache lines, which is about twice as many.
+//  - Neighbouring lanes process neighbouring pixels, because these fall into the same cells. With four pixels a lane,
+//    read in pieces of 16 bytes, a warp would touch 1.5 times as many cache lines. A row of lanes also reads whole
+//    sectors of memory.
+//  - The images lie along grid.y, each with its own table index, so that a batch with different LUTs is one launch.
 #include "trilinear.h"
 
 #define DEVICE static __device__ __forceinline__
@@ -19,11 +21,12 @@ namespace sshbench {
 enum Layout { NCHW, NHWC };
 enum Method { TRILINEAR, TETRAHEDRAL };
 
-// Where the table is read from: memory through L1, shared memory as 16-byte texels, shared memory as 6-byte codes.
+// The place from which the table is read: global memory through L1, texels of 16 bytes in shared memory, or codes of
+// 6 bytes in shared memory.
 enum Store { GLOBAL, SHARED, CODES };
 
-constexpr int THREADS = 256, SHARED_THREADS = 768;   // of a block; with the table in shared memory there is one block
-constexpr int PIXELS = 2;  // that a thread reads before it works on the first
+constexpr int THREADS = 256, SHARED_THREADS = 768;   // the threads of a block, without and with a table in shared memory
+constexpr int PIXELS = 2;  // the number of pixels that a thread reads before it processes the first of them
 
 struct Half {
     unsigned short bits;
@@ -34,7 +37,7 @@ struct Bfloat16 {
 
 template <class P>
 struct Format {
-    using Value = float;  // what is computed in
+    using Value = float;  // the type of the arithmetic
 };
 template <>
 struct Format<double> {
@@ -46,7 +49,8 @@ constexpr bool same = false;
 template <class A>
 constexpr bool same<A, A> = true;
 
-// All that a kernel needs. T is float, or double for double images. The host writes this struct: see `Job` in cuda.py.
+// The arguments of a kernel. T is float, or double for images of doubles. The host fills this struct; see `Job` in
+// cuda.py, which must have the same fields.
 template <class T>
 struct Job {
     const void* images;
@@ -54,16 +58,16 @@ struct Job {
     const void* codes;     // [tables, code_bytes], see pack()
     const T* ranges;       // [tables, 2], see pack()
     const T* shaper;       // [tables, S, 3], or null
-    const int* index;      // [count] or null; clamped to the tables there are, so that it cannot read elsewhere
+    const int* index;      // [count] or null; clamped to the number of tables, so that no other memory is read
     const T* strength;     // [count] or null
     const void* grad_out;  // for backward()
     void* out;             // for forward()
-    void* grad_images;     // these four: null where not needed
+    void* grad_images;     // this gradient and the next three are null if they are not needed
     T* grad_table;         // [tables, B, G, R, 4]
     T* grad_shaper;        // [tables, S, 3]
     T* grad_strength;      // [count]
-    long long pixels;      // of one image
-    long long code_bytes;  // of one table
+    long long pixels;      // the number of pixels of one image
+    long long code_bytes;  // the size of one table of codes
     int count, tables;
     Axis<T> axis[3], curve[3];
     T mean[3], inverse_deviation[3];
@@ -96,13 +100,14 @@ DEVICE float decode(Half v) {
 }
 DEVICE void encode(float v, Half& out) { asm("cvt.rn.f16.f32 %0, %1;" : "=h"(out.bits) : "f"(v)); }
 
-// Or the compiler works out an address anew at each use, which is more instructions than the interpolation.
+// Keep a pointer in a register. Otherwise the compiler would compute the address again at each use, which takes more
+// instructions than the interpolation.
 template <class P>
 DEVICE void keep(P*& pointer) {
     asm volatile("" : "+l"(pointer));
 }
 
-// One add a texel where the device has it (sm_90), else one a channel.
+// Add to a texel atomically: with one instruction from sm_90 on, and with one instruction for each channel before.
 DEVICE void add_texel(float* to, const float v[3]) {
 #if __CUDA_ARCH__ >= 900
     asm volatile("red.global.add.v4.f32 [%0], {%1, %2, %3, %4};" ::"l"(to), "f"(v[0]), "f"(v[1]), "f"(v[2]), "f"(0.0f)
@@ -135,7 +140,8 @@ DEVICE void add_texel(double* to, const double v[3]) {
     for (int c = 0; c < 3; ++c) atomicAdd(to + c, v[c]);
 }
 
-// Pixels are used once: evicted first, they do not push the table out of the caches.
+// Each pixel is used once. The streaming loads and stores mark it to be evicted first, so that the table stays in the
+// caches.
 DEVICE unsigned char read(const unsigned char* from) { return __ldcs(from); }
 DEVICE float read(const float* from) { return __ldcs(from); }
 DEVICE double read(const double* from) { return __ldcs(from); }
@@ -149,13 +155,14 @@ DEVICE void write(Bfloat16* to, Bfloat16 v) { __stcs(&to->bits, v.bits); }
 
 // ---- tables ---------------------------------------------------------------------------------------------------------
 
-// A code is bits 23..8 of a float whose other bits are 0x4b000000: a number from 2^23 to 2^25 - 512, in steps of 256 up
-// to 2^24 and of 512 from there. One byte permutation decodes it. Over a table's range the steps are 1e-5 and 2e-5.
+// A code is the bits 23..8 of a float whose other bits are 0x4b000000. The float is a number from 2^23 to 2^25 - 512,
+// in steps of 256 below 2^24 and of 512 above. One byte permutation decodes the code. Relative to the range of a table,
+// the steps are 1e-5 and 2e-5.
 constexpr float CODE_LOW = 8388608.0f, CODE_MIDDLE = 16777216.0f, CODE_SPAN = 25165312.0f;
-// Above this range of values half a step would be more than 0.005 of a byte: then a table has no codes.
+// A table with a larger range of values has no codes, because half a step would exceed 0.005 of a uint8 code.
 constexpr float CODE_RANGE = 1.9f;
 
-DEVICE unsigned short code_of(float share) {  // of the range, 0..1
+DEVICE unsigned short code_of(float share) {  // the position of a value within the range, 0..1
     const float v = CODE_LOW + share * CODE_SPAN;
     const float code = v < CODE_MIDDLE ? (v - CODE_LOW) * (1.0f / 256) : 32768.0f + (v - CODE_MIDDLE) * (1.0f / 512);
     return static_cast<unsigned short>(fminf(code + 0.5f, 65535.0f));
@@ -167,11 +174,11 @@ struct PackJob {
     const float* table;     // [tables, points, 3]
     float* texels;          // [tables, points, 4]
     unsigned char* codes;   // [tables, code_bytes]: points words of R and G, then points half-words of B
-    float* ranges;          // [tables, 2]: value = scale * code + offset; scale is -1 where there are no codes
+    float* ranges;          // [tables, 2]: scale and offset of value = scale * code + offset; scale -1 means no codes
     long long points, code_bytes;
 };
 
-// One block a table.
+// Make the texels and the codes of all tables. Each block processes one table.
 __global__ __launch_bounds__(SHARED_THREADS) void pack(const PackJob job) {
     extern __shared__ uint4 shared_memory[];
     float* low = reinterpret_cast<float*>(shared_memory);
@@ -225,7 +232,7 @@ DEVICE void texel_at(const double* table, int i, double* to) {
     to[0] = v.x, to[1] = v.y, to[2] = __ldg(table + 4 * i + 2);
 }
 
-// Tables by Store: texel(i) loads the i-th point, level() turns what was interpolated into a value.
+// One class for each Store: texel(i) loads the i-th point, and level() converts an interpolated result to a value.
 template <class T>
 struct GlobalTable {
     const T* table;
@@ -262,7 +269,7 @@ struct Lut {
     T strength;
     bool blend;
 };
-struct Steps {  // in points, to the next one along green and blue; along red it is 1
+struct Steps {  // the distance to the next point along green and along blue, in points; along red the distance is 1
     int row, plane;
 };
 template <class T>
@@ -282,7 +289,7 @@ DEVICE Lut<T> lut_of(const Job<T>& job, int image) {
     lut.table = job.table == nullptr ? nullptr : job.table + 4LL * k * points_of(job);
     lut.shaper = job.shaper == nullptr ? nullptr : job.shaper + 3LL * k * job.curve[0].size;
     lut.strength = job.strength == nullptr ? T(1) : job.strength[image];
-    lut.blend = lut.strength != T(1);  // at strength 1 the input has no part: infinity - infinity is NaN
+    lut.blend = lut.strength != T(1);  // at strength 1, blending would turn infinities into NaN (infinity - infinity)
     return lut;
 }
 
@@ -296,7 +303,7 @@ DEVICE int corner_step(int i, const Steps& steps) {
     return (i >> 2) * steps.plane + ((i >> 1) & 1) * steps.row + (i & 1);
 }
 
-constexpr Strides CELL = {4, 8, 16};  // of eight corners in an array, for trilinear()
+constexpr Strides CELL = {4, 8, 16};  // the strides of an array of eight corners, for trilinear()
 
 template <class Table, class T>
 DEVICE void load_cell(const Table& table, int corner, const Steps& steps, T (&cell)[32]) {
@@ -327,7 +334,8 @@ DEVICE void interpolate(const Table& table, const Steps& steps, const Place<T> (
     for (int c = 0; c < 3; ++c) out[c] = table.level(out[c]);
 }
 
-// The shaper for all pixels, then the table for one at a time: with more cells at once the registers would run out.
+// Apply the shaper to all pixels, and then the table to one pixel at a time: the cells of several pixels would not fit
+// into the registers.
 template <int METHOD, class Table, class T>
 DEVICE void apply(const Job<T>& job, const Lut<T>& lut, const Table& table, T (&value)[PIXELS][3]) {
     if (lut.shaper != nullptr) {
@@ -349,7 +357,8 @@ DEVICE void apply(const Job<T>& job, const Lut<T>& lut, const Table& table, T (&
 #pragma unroll
         for (int c = 0; c < 3; ++c) place[c] = locate(value[0][c], job.axis[c]);
         interpolate<METHOD>(table, steps, place, result);
-        // Taken at the front, put at the back: a register array cannot be indexed by a loop that is not unrolled.
+        // Always take the first pixel and append the result at the end, because a loop that is not unrolled cannot
+        // index an array in registers.
 #pragma unroll
         for (int c = 0; c < 3; ++c) {
 #pragma unroll
@@ -363,7 +372,7 @@ template <int STORE>
 constexpr int THREADS_OF = STORE == GLOBAL ? THREADS : SHARED_THREADS;
 template <class T, int STORE>
 constexpr int BLOCKS_OF = STORE == GLOBAL && sizeof(T) == 4 ? 2 : 1;
-// Known when compiled, but for the shim of the tests.
+// Return the number of threads of a block. CUDA knows the number when it compiles; the shim of the tests does not.
 template <int STORE>
 DEVICE unsigned block_size() {
 #if defined(__CUDA_ARCH__)
@@ -373,7 +382,8 @@ DEVICE unsigned block_size() {
 #endif
 }
 
-// All pixels of an image that fall to this thread. The two pointers move on; planes and rows are offsets from them.
+// Process all pixels of an image that belong to this thread. The two pointers advance, and the other planes and rows
+// are read at constant offsets from them.
 template <class In, class Out, int LAYOUT, int METHOD, int STORE, class Table, class T>
 DEVICE void walk(const Job<T>& job, const Lut<T>& lut, const Table& table, int image) {
     constexpr bool NORMALIZE = !same<In, Out>;
@@ -397,7 +407,7 @@ DEVICE void walk(const Job<T>& job, const Lut<T>& lut, const Table& table, int i
 #pragma unroll
         for (int i = 0; i < PIXELS; ++i) {
             if (i * row >= left) break;
-            if (lut.blend) {  // the input is read again, as there are no registers to keep it in
+            if (lut.blend) {  // read the input again, because no registers are left to keep it
 #pragma unroll
                 for (int c = 0; c < 3; ++c) {
                     const T input = decode(read(in + c * in_channel + i * row * IN_STEP));
@@ -424,7 +434,8 @@ DEVICE void fill(uint4* to, const void* from, int count) {
     for (int i = threadIdx.x; i < count; i += blockDim.x) to[i] = __ldg(static_cast<const uint4*>(from) + i);
 }
 
-// In == Out: the LUT alone. unsigned char to a float format: the LUT, then (value - mean) / deviation, as NCHW.
+// Apply the LUTs. If In and Out are the same type, nothing else happens. If In is unsigned char and Out a float format,
+// the result is also normalised to (value - mean) / deviation and written as NCHW.
 template <class In, class Out, int LAYOUT, int METHOD, int STORE>
 __global__ __launch_bounds__(THREADS_OF<STORE>, BLOCKS_OF<typename Format<Out>::Value, STORE>) void forward(
     const Job<typename Format<Out>::Value> job) {
@@ -439,7 +450,7 @@ __global__ __launch_bounds__(THREADS_OF<STORE>, BLOCKS_OF<typename Format<Out>::
         } else {
             const int points = points_of(job);
             if (lut.number != filled) {
-                __syncthreads();  // others may still read the table before
+                __syncthreads();  // other threads may still read the previous table
                 const char* codes = static_cast<const char*>(job.codes) + lut.number * job.code_bytes;
                 if constexpr (STORE == SHARED) fill(shared_memory, lut.table, points);
                 else fill(shared_memory, codes, static_cast<int>(job.code_bytes / 16));
@@ -460,8 +471,8 @@ __global__ __launch_bounds__(THREADS_OF<STORE>, BLOCKS_OF<typename Format<Out>::
 
 // ---- gradients ------------------------------------------------------------------------------------------------------
 
-// The stages of one pixel are computed again, then walked backwards. Sums over pixels are atomic, so their last bits
-// depend on the order of threads.
+// Compute the gradients. Each thread computes the stages of a pixel again and then differentiates them backwards. Sums
+// over pixels are atomic, so their last bits depend on the order of the threads.
 template <class P, int METHOD>
 __global__ __launch_bounds__(THREADS, same<P, double> ? 1 : 2) void backward(const Job<typename Format<P>::Value> job) {
     using T = typename Format<P>::Value;

@@ -1,30 +1,32 @@
-// The arithmetic of LUT interpolation, written once for the CPU and CUDA kernels. No headers, so that NVRTC takes it
-// as it is. Trilinear after the Adobe Cube LUT specification 1.0; tetrahedral after Kasson et al. 1995.
+// The arithmetic of LUT interpolation, written once for the CPU and CUDA kernels. This file includes no headers, so
+// that NVRTC can compile it without any. Trilinear interpolation follows the Adobe Cube LUT specification 1.0, and
+// tetrahedral interpolation follows Kasson et al. 1995.
 #pragma once
 
 #if defined(__CUDACC__) || defined(__CUDACC_RTC__)
 #define SSHBENCH_FN static __host__ __device__ __forceinline__
 #else
-// Internal linkage: each processor's file compiles its own copy, and the linker must not choose among them.
+// Internal linkage, because each processor's file compiles its own copy and the linker must not merge the copies.
 #define SSHBENCH_FN static inline
 #endif
 
 namespace sshbench {
 
-// One axis of a table: `size` points spread evenly over lower..upper. scale + scale_low is (size - 1) / (upper - lower)
-// to twice the precision of T: a fraction of a cell has to be good to 1e-7 although cells are counted in dozens.
+// One axis of a table: `size` points spread evenly over lower..upper. The sum scale + scale_low is
+// (size - 1) / (upper - lower) at twice the precision of T, because the fraction within a cell must be exact to 1e-7
+// even if the cell's number takes up several bits of T.
 template <class T>
 struct Axis {
     T lower, upper, scale, scale_low;
     int size;
 };
 
-// Where a value falls on an axis: between point `cell` and the next, `fraction` of the way (0..1).
+// The place of a value on an axis: it lies between point `cell` and the next point, at `fraction` (0..1) of the way.
 template <class T>
 struct Place {
     int cell;
     T fraction;
-    bool inside;  // not clamped: the derivative by the value is not zero
+    bool inside;  // the value was not clamped, so the derivative with respect to the value is not zero
 };
 
 SSHBENCH_FN double multiply_add(double a, double b, double c) {
@@ -46,12 +48,12 @@ SSHBENCH_FN float multiply_add(float a, float b, float c) {
     double sum = product + c;
     long long bits;
     __builtin_memcpy(&bits, &sum, sizeof bits);
-    // A fused operation rounds once. The sum has been rounded to double, so rounding it to float would round a second
-    // time, which matters only where the sum lies halfway between two floats, or has fewer bits than a normal float.
+    // A fused operation rounds once. The sum has already been rounded to double, so a conversion to float rounds a
+    // second time. The second rounding matters only if the sum lies halfway between two floats or is subnormal.
     const double size = sum < 0 ? -sum : sum;
     if ((bits & 0x1fffffff) == 0x10000000 || (size < 1.1754943508222875e-38 && size > 0)) {
         const double back = sum - product, lost = (product - (sum - back)) + (c - back);
-        // The sum rounded to odd (Boldo and Melquiond 2008): its last bit stands for all that was lost.
+        // Round the sum to odd (Boldo and Melquiond 2008): its last bit records whether the first rounding was inexact.
         if (lost != 0 && bits % 2 == 0) bits += (lost > 0) == (sum > 0) ? 1 : -1;
         __builtin_memcpy(&sum, &bits, sizeof bits);
     }
@@ -59,7 +61,7 @@ SSHBENCH_FN float multiply_add(float a, float b, float c) {
 #endif
 }
 
-// The larger and the smaller of two values; NaN stays.
+// Return the larger and the smaller of two values. If `value` is NaN, both return NaN.
 template <class T>
 SSHBENCH_FN T at_least(T value, T bound) {
     return value < bound ? bound : value;
@@ -79,8 +81,9 @@ SSHBENCH_FN float at_most(float value, float bound) {
 }
 #endif
 
-// NaN falls into the last cell with fraction NaN, so that it reaches the output; infinities clamp to the domain. Written
-// as selects of whole values, because a GPU's warp would take each branch in turn.
+// Return the place of a value on an axis. NaN is placed in the last cell with the fraction NaN, so that NaN reaches the
+// output. Infinities are clamped to the domain. The code selects between values instead of branching, because a warp of
+// a GPU would execute both branches one after the other.
 template <class T>
 SSHBENCH_FN Place<T> locate(T value, const Axis<T>& axis) {
     const T lower = axis.lower, upper = axis.upper;
@@ -98,7 +101,7 @@ SSHBENCH_FN T lerp(T a, T b, T t) {
     return multiply_add(t, b - a, a);
 }
 
-// Channel `c` of the cell's corner at (b, g, r) is table[b * plane + g * row + r * texel + c].
+// Strides of a table, in elements. Channel `c` of a cell's corner (b, g, r) is at b * plane + g * row + r * texel + c.
 struct Strides {
     long long texel, row, plane;
 };
@@ -114,8 +117,9 @@ SSHBENCH_FN void trilinear(const T* corner, const Strides& s, T fr, T fg, T fb, 
     }
 }
 
-// Adds to grad_corner (same strides) the derivative of dot(grad_out, trilinear) by the table through `add`, and writes
-// its derivative by the three fractions.
+// Compute the derivatives of dot(grad_out, trilinear). The derivative with respect to the table is added to grad_corner
+// by `add`; grad_corner has the same strides and may be null. The derivatives with respect to the three fractions are
+// written to grad_fraction.
 template <class T, class Add>
 SSHBENCH_FN void trilinear_backward(
     const T* corner, const Strides& s, T fr, T fg, T fb, const T grad_out[3], T* grad_corner, T grad_fraction[3], Add add) {
@@ -137,8 +141,9 @@ SSHBENCH_FN void trilinear_backward(
             }
 }
 
-// The cell is cut into six tetrahedra along its grey diagonal. `step[k]` is the way to the k-th next corner on the path
-// from the lowest to the highest one, `weight[0..3]` are the weights of the four corners on that path.
+// Find the tetrahedron of a pixel. The grey diagonal cuts a cell into six tetrahedra. The four corners of a tetrahedron
+// form a path from the lowest to the highest corner of the cell: at[k] is the offset of the k-th corner on the path
+// from the lowest corner, and weight[k] is the weight of that corner.
 template <class T>
 SSHBENCH_FN void tetrahedron(const Strides& s, T fr, T fg, T fb, long long at[4], T weight[4]) {
     const bool rg = fr >= fg, gb = fg >= fb, rb = fr >= fb;
@@ -157,8 +162,8 @@ SSHBENCH_FN void tetrahedron(const Strides& s, T fr, T fg, T fb, long long at[4]
     weight[3] = smallest;
 }
 
-// Writes the derivative of dot(grad_out, interpolated) by the three fractions; `product[k]` is the dot product of
-// grad_out and the k-th corner on the path.
+// Write the derivatives of dot(grad_out, interpolated) with respect to the three fractions. product[k] is the dot
+// product of grad_out and the k-th corner on the path.
 template <class T>
 SSHBENCH_FN void tetrahedron_backward(const Strides& s, const long long at[4], const T product[4], T grad_fraction[3]) {
     const long long first = at[1], last = at[3] - at[2];

@@ -1,7 +1,7 @@
-// Draws the same picture as gl.js in plain JavaScript, if WebGL2 is missing or slow: with the nearest pixel of the
-// photograph, or of a copy of a half, a quarter, ... of its size, in place of filtered pixels.
+// Draws the same picture as gl.js in plain JavaScript, for browsers in which WebGL2 is missing or slow. gl.js filters
+// pixels; this file takes the nearest pixel of the photograph, or of a copy with a half, a quarter, ... of its size.
 
-// Applies a LUT of floats, red varying fastest, to RGBA bytes; trilinear, as on the server.
+// Apply a LUT of floats, in which red varies fastest, to RGBA bytes. The interpolation is trilinear, as on the server.
 export function mapPixels(values, points, pixels, out) {
   const last = points - 1, row = 3 * points, plane = row * points;
   for (let i = 0; i < pixels.length; i += 4) {
@@ -23,7 +23,7 @@ export function mapPixels(values, points, pixels, out) {
   }
 }
 
-const MOST = 800_000; // pixels that are drawn; a larger canvas is drawn at a lower resolution and enlarged
+const MOST = 800_000; // the largest number of pixels that is drawn; a larger canvas is drawn smaller and enlarged
 
 // The pixels of an image at decreasing sizes, each half of the previous one.
 function levelsOf(bitmap) {
@@ -40,7 +40,7 @@ function levelsOf(bitmap) {
 
 const levelFor = (levels, texels) => Math.min(Math.max(Math.floor(Math.log2(texels) + 0.01), 0), levels.length - 1);
 
-// The byte offsets of a pane's pixels in a row of an image that covers the picture; -1 outside the picture.
+// Return the byte offset of each pixel of a pane in a row of an image that covers the picture, or -1 outside the picture.
 function columnsOf(width, coarse, pane, size, image) {
   const at = new Int32Array(width);
   for (let x = 0; x < width; x++) {
@@ -121,7 +121,7 @@ export class CpuRenderer {
     const width = Math.max(1, Math.ceil(pane.width / coarse)), height = Math.max(1, Math.ceil(pane.height / coarse));
     const image = new ImageData(width, height), out = image.data;
     const { images } = this, m = scene.toForeground, size = scene.mode === 1 ? scene.foreground : scene.background;
-    const step = coarse / pane.zoom; // pixels of the picture for one that is drawn
+    const step = coarse / pane.zoom; // the distance of two drawn pixels, in pixels of the picture
     const chosen = (name, across, far) => images[name]?.[levelFor(images[name], far * images[name][0].width / across)];
     const behind = chosen("background", scene.background.width, step), made = chosen("proof", scene.background.width, step);
     const inside = scene.mode === 1 ? step : step * Math.hypot(m[0], m[1]);

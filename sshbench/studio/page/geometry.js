@@ -40,7 +40,7 @@ export function toBackground(place, size, box) {
   return multiply(turn, laid);
 }
 
-// A place with another scale and the same centre of the object.
+// Return a place with another scale, at which the centre of the object stays where it is.
 export function scaledAbout(place, size, box, scale) {
   const [px, py] = pivotOf(place, size, box);
   const other = { ...place, scale };
@@ -48,8 +48,8 @@ export function scaledAbout(place, size, box, scale) {
   return { ...other, x: Math.round(place.x + px - qx), y: Math.round(place.y + py - qy) };
 }
 
-// The box of the object as the server finds it, in pixels of the photograph: [left, top, right, bottom], or null for a
-// mask that is empty, which stands for all of the photograph.
+// Return the box of the object in pixels of the photograph, as the server finds it: [left, top, right, bottom]. If the
+// mask is empty, return null, which means the whole photograph.
 export const boxOf = (told, size) => told
   ? { left: told[0], top: told[1], right: told[2], bottom: told[3], empty: false }
   : { left: 0, top: 0, right: size.width, bottom: size.height, empty: true };

@@ -16,12 +16,12 @@ uniform sampler2D background, foreground, alpha, mask, proof;
 uniform sampler3D lut;
 uniform vec2 backgroundSize, foregroundSize;
 uniform vec4 pane;   // left, bottom, width and height in pixels of the canvas
-uniform vec3 view;   // the picture's left top corner in the pane, and pixels of the canvas for one of the picture
+uniform vec3 view;   // the left top corner of the picture in the pane, and the size of its pixels in pixels of the canvas
 uniform mat3x2 toForeground;
 uniform vec3 surround;
 uniform int mode;    // 0: the composite, 1: the foreground with its mask
-uniform int points;  // of the LUT along an axis; 0: none
-uniform float split; // left of it the foreground stays as it was
+uniform int points;  // the number of points of the LUT along an axis; 0 without a LUT
+uniform float split; // the foreground to the left of this position is not harmonized
 uniform bool proven; // whether the server's own picture shows in place of the composite
 out vec4 colour;
 
@@ -156,7 +156,7 @@ export class GlRenderer {
     gl.generateMipmap(gl.TEXTURE_2D);
   }
 
-  // The painted part of the mask, in whole rows, so that the bytes need no copy.
+  // Upload the painted part of the mask. Whole rows are uploaded, so that the bytes need not be copied.
   updateMask(bytes, width, top, bottom) {
     const gl = this.gl;
     gl.activeTexture(gl.TEXTURE0 + UNITS.mask);
@@ -215,7 +215,7 @@ export class GlRenderer {
     }
   }
 
-  // The canvas' pixels, RGBA, rows from the bottom.
+  // Return the pixels of the canvas as RGBA, with the bottom row first.
   read() {
     const gl = this.gl, pixels = new Uint8Array(this.canvas.width * this.canvas.height * 4);
     gl.readPixels(0, 0, this.canvas.width, this.canvas.height, gl.RGBA, gl.UNSIGNED_BYTE, pixels);

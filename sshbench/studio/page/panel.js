@@ -3,7 +3,7 @@
 const one = (selector) => document.querySelector(selector);
 const all = (selector) => [...document.querySelectorAll(selector)];
 
-const FIRST = ["ssh-lut", "ssh", "reinhard", "pitie"]; // methods that are listed at once
+const FIRST = ["ssh-lut", "ssh", "reinhard", "pitie"]; // the methods that are listed without opening the full list
 
 // The sentence about a number that a field refuses.
 function limitsOf(input, typed) {

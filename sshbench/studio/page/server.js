@@ -11,7 +11,7 @@ async function ask(path, options = {}) {
   let said = `The studio answered with ${answer.status}.`;
   try {
     said = (await answer.json()).error ?? said;
-  } catch { /* no JSON: the number has to do */ }
+  } catch { /* the answer is not JSON: show the status code */ }
   throw new Error(said);
 }
 

@@ -5,7 +5,7 @@ import { apply, inverse, pivotOf, scaledAbout, toBackground } from "./geometry.j
 import { GlRenderer } from "./gl.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const HANDLE = 11; // pixels of the screen within which a handle is met
+const HANDLE = 11; // the distance within which a pointer hits a handle, in pixels of the screen
 const GAP = 2;
 
 export class Stage {
@@ -22,7 +22,7 @@ export class Stage {
     this.gesture = null;
     this.cursor = null;
     this.before = false;
-    this.box = null; // that is being drawn, to find an object in
+    this.box = null; // the box that the person is drawing, in which an object will be found
     this.waiting = false;
     this.open(location.hash);
     new ResizeObserver(() => this.refresh()).observe(this.element);
@@ -30,7 +30,7 @@ export class Stage {
     this.listen();
   }
 
-  // how: "#cpu" or "#webgl" for one of the renderers; else the faster one.
+  // how: "#cpu" or "#webgl" chooses a renderer; anything else chooses the faster one.
   open(how) {
     const old = document.getElementById("canvas"), canvas = old.cloneNode();
     old.replaceWith(canvas);

@@ -8,9 +8,9 @@ import { Stage } from "./stage.js";
 
 const one = (selector) => document.querySelector(selector);
 const DEFAULTS = { strength: 1, lightness: 1, colour: 1, exposure: 0, contrast: 0, saturation: 0, temperature: 0, tint: 0 };
-const SLOW = 700; // milliseconds after which the page says that a method is at work
-const PROOF_WAITS = 250; // milliseconds without a change until the server makes the picture
-const MASK_WAITS = 150; // milliseconds after a stroke until the mask is sent
+const SLOW = 700; // milliseconds after which the page says that a method is running
+const PROOF_WAITS = 250; // milliseconds without a change after which the server makes the picture
+const MASK_WAITS = 150; // milliseconds after a stroke before the mask is sent
 
 const app = {
   options: new Set(), defaults: DEFAULTS, wish: { ...DEFAULTS }, foreground: null, background: null, mask: null,
@@ -134,9 +134,9 @@ async function askForMap(method) {
   if (app.methods.includes(method) && ready() && asked(wishFor(method)) !== text) askForMap(method);
 }
 
-let sent = Promise.resolve(); // the last mask that is on its way: maps and files wait for it
+let sent = Promise.resolve(); // the request with the latest mask; requests for maps and files wait for it
 let proof_timer = null;
-let loading = 0; // photographs that are on their way
+let loading = 0; // the number of requests under way that send or fetch photographs, masks or pictures
 let pending_mask = null; // the timer of a mask that waits for more strokes
 
 function sendMask() {
@@ -491,7 +491,7 @@ const LAST = "sshbench-studio-session";
 function remember() {
   try {
     localStorage.setItem(LAST, location.pathname);
-  } catch { /* the browser keeps nothing: then the address alone leads back */ }
+  } catch { /* the browser stores nothing: then only the address of the page leads back */ }
 }
 
 // Offer the last session if the server still has it.

@@ -61,9 +61,9 @@ function serverBackend() {
 function fileBackend(data) {
   const key = `sshbench-study-${data.study.id}-${data.subject}`;
   let kept = { consent: null, screen: null, answers: [], withdrawn: false };
-  try { kept = JSON.parse(localStorage.getItem(key)) || kept; } catch { /* nothing was kept, or nothing can be */ }
+  try { kept = JSON.parse(localStorage.getItem(key)) || kept; } catch { /* nothing was stored, or storage is blocked */ }
   function keep() {
-    try { localStorage.setItem(key, JSON.stringify(kept)); } catch { /* the answers then last as long as the page */ }
+    try { localStorage.setItem(key, JSON.stringify(kept)); } catch { /* the answers are lost when the page closes */ }
     return told();
   }
   function told() {
@@ -93,7 +93,7 @@ const backend = embedded ? fileBackend(JSON.parse(embedded.textContent)) : serve
 
 // ---------------------------------------------------------------- pictures
 
-const loaded = new Map(); // code -> promise of a decoded image, so that the next pictures are there before they are shown
+const loaded = new Map(); // code -> promise of a decoded image; the next pictures are loaded before they are shown
 
 function load(code) {
   if (!loaded.has(code)) {
@@ -124,7 +124,7 @@ function toast(text) {
 
 // ---------------------------------------------------------------- one zoom for all pictures
 
-const zoom = { scale: 1, x: 0, y: 0 }; // x and y: where the pictures' upper left corner is, in parts of a pane
+const zoom = { scale: 1, x: 0, y: 0 }; // x and y: the upper left corner of the pictures, as a fraction of the pane
 const MOST_ZOOM = 16;
 
 function applyZoom() {
@@ -133,7 +133,7 @@ function applyZoom() {
     if (image) image.style.transform = `translate(${zoom.x * pane.clientWidth}px, ${zoom.y * pane.clientHeight}px) scale(${zoom.scale})`;
   }
 }
-function zoomTo(scale, x = 0.5, y = 0.5) { // keeps the point (x, y) of the pane where it is
+function zoomTo(scale, x = 0.5, y = 0.5) { // the point (x, y) of the pane stays where it is
   scale = Math.min(Math.max(scale, 1), MOST_ZOOM);
   zoom.x = x - (x - zoom.x) * scale / zoom.scale;
   zoom.y = y - (y - zoom.y) * scale / zoom.scale;
@@ -188,7 +188,7 @@ function watchPane(pane, onTap) {
   pane.addEventListener("pointercancel", end);
 }
 
-// How many columns make the pictures largest, for panes of the present window and pictures of this shape.
+// Return the number of columns at which pictures of this shape are largest in the present window.
 function columnsFor(count, width, height, aspect) {
   let best = 1, largest = 0;
   for (let columns = 1; columns <= count; columns++) {
@@ -202,7 +202,7 @@ function columnsFor(count, width, height, aspect) {
 // ---------------------------------------------------------------- stages
 
 let study = null;
-let keys = () => false; // what a key does at present
+let keys = () => false; // the handler of key presses in the present stage
 let layOut = () => {};
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
@@ -210,7 +210,7 @@ document.addEventListener("keydown", (event) => {
 });
 window.addEventListener("resize", () => { layOut(); applyZoom(); });
 
-async function step(action) { // runs an action of the backend, and shows what follows
+async function step(action) { // runs an action of the backend, and shows the stage that follows
   try {
     go(await action());
   } catch (error) {

@@ -49,7 +49,7 @@ const Indices& indices() {
 
 struct Block {
     alignas(64) int32_t offset[kBlock];         // from the start of the table to the cell of the pixel, in bytes
-    alignas(64) int32_t weight[4][4][16];       // (b, g) pairs of (r, r + 1) weights, in the order of `slot`
+    alignas(64) int32_t weight[4][4][16];       // (b, g) pairs of (r, r + 1) weights, in the order below
     alignas(64) uint8_t rgbx[kBlock * 4];       // the result; before, the input if it is blended in
 };
 

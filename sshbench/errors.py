@@ -1,4 +1,4 @@
-"""Errors a user can act on. The command line prints them as one sentence and exits 2."""
+"""Errors that a user can act on. The command line prints such an error as one sentence and exits with code 2."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 LONGEST = 2000
-"""The largest number of characters in a sentence; a longer text comes from a file that is not what it claims to be."""
+"""The largest number of characters in a sentence. A longer text comes from a file with unexpected content."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""The system's error numbers that mean that there is no space for a file."""
+"""The error numbers of the operating system for a full disk, an exceeded quota, and a file that is too large."""
 
 
 class SshbenchError(Exception):
-    """Base of every error that bad input causes; its text is one sentence that says the way out.
+    """The base class of every error that bad input causes. Its text is one sentence that also says what to do.
 
-    The text is printable whatever the file or name is that it quotes.
+    The text is printable, even if it quotes a file or a name with other characters.
 
     Examples
     --------
@@ -34,21 +34,21 @@ class SshbenchError(Exception):
 
 
 class LutError(SshbenchError, ValueError):
-    """A table is not a LUT, or a LUT does not fit: shape, size, numbers, domain or name."""
+    """A table is not a LUT, or the shape, the size, the numbers, the domain or the name of a LUT is not valid."""
 
 
 def counted(count: int, noun: str) -> str:
-    """Return a number of things in words: `1 image`, `1,000 images`."""
+    """Return a number with its noun in the singular or plural: `1 image`, `1,000 images`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def listed(names: Sequence[str], limit: int = 3) -> str:
-    """Return the first names as text, and how many more there are."""
+    """Return a text with the first names and the number of further names."""
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(names[:limit]) + more
 
 
-_NEAR = 0.65  # of difflib's ratio: "shh" is as near to "ssh", and "nonexist" is not to "dovenet" (0.53)
+_NEAR = 0.65  # smallest ratio of difflib: "shh" and "ssh" reach it, "nonexist" and "dovenet" (0.53) do not
 _LISTED = 30
 
 
@@ -74,9 +74,9 @@ def suggestion(name: str, known: Iterable[str], *, most: int = 1, otherwise: str
 
 
 def sentence(error: BaseException) -> str:
-    """Return what to tell the user about an error.
+    """Return the sentence that tells the user about an error.
 
-    For an error of the system, the file and the reason without its number.
+    For an error of the operating system, the sentence has the file and the reason, without the error's number.
     """
     text = str(error)
     if isinstance(error, OSError) and error.strerror:
@@ -92,16 +92,16 @@ def sentence(error: BaseException) -> str:
 
 
 def storable(value: Any) -> Any:
-    """Return a value that Parquet can store: in text that is not UTF-8, escapes stand for the bytes of a file name."""
+    """Return a value that Parquet can store. In a text that is not UTF-8, escapes replace the bytes of a file name."""
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def printable(text: str) -> str:
     r"""Return the text as one line that is safe to print, to log and to store as UTF-8.
 
-    Line ends become spaces. Characters that do not print, such as those that steer a terminal or stand for the bytes of
-    a file name that is not UTF-8, become escapes like `\x1b`. Of a text of more than `LONGEST` characters, the middle
-    is left out.
+    Line ends become spaces. Characters that cannot be printed become escapes like `\x1b`; these are the control
+    characters of a terminal, and the surrogates for bytes of a file name that is not UTF-8. The middle of a text with
+    more than `LONGEST` characters is left out.
     """
     if len(text) > LONGEST:
         text = f"{text[: LONGEST // 2]} [...] {text[-LONGEST // 4 :]}"

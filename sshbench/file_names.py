@@ -1,4 +1,4 @@
-"""File names as people mean them: the form in which they compare equal, and the names that stay within a folder."""
+"""Comparison of file names regardless of their Unicode form, and names that do not lead out of a folder."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ _SPLITS = {
 
 
 def same_name(name: str) -> str:
-    """Return the form of a name by which two names are compared: Unicode's composed form, NFC.
+    """Return the Unicode normal form NFC of a name, by which names are compared.
 
-    A letter with an accent is one character in names made on Linux and Windows, and two in names made on macOS, which
-    look the same.
+    A letter with an accent is one character in names from Linux and Windows, but two characters in names from macOS.
+    Both forms look the same.
     """
     return unicodedata.normalize("NFC", name)
 
 
 def same_names(names: Sequence[str]) -> list[str]:
-    """Return the forms of names as `same_name` gives them."""
+    """Return the normal form of each name, as `same_name` does."""
     return [same_name(name) for name in names]
 
 
 def relative_parts(name: str) -> tuple[str, ...] | None:
-    """Return the parts of a relative path; None where it is empty, absolute, an URL, or leads out of where it starts.
+    """Return the components of a relative path; None if the path is empty, absolute or a URL, or leads upwards.
 
-    `./` and `//` are passed over, and `\\` counts as `/`.
+    `./` and `//` have no effect, and `\\` counts as `/`.
     """
     name = name.replace("\\", "/")
     if "\0" in name or "://" in name or name.startswith("/") or _DRIVE.match(name):
@@ -43,39 +43,39 @@ def relative_parts(name: str) -> tuple[str, ...] | None:
 
 
 def inside(folder: str | os.PathLike[str], name: str | os.PathLike[str]) -> Path | None:
-    """Return the path that a name has in a folder; None where the name leads out of the folder.
+    """Return the path of a name in a folder; None if the name leads out of the folder.
 
-    The name is relative to the folder, or absolute. Links are followed before it is decided.
+    The name is relative to the folder, or absolute. Links are resolved before the check.
     """
     text = os.fspath(name)
     try:
         root = os.path.realpath(folder)
         path = os.path.realpath(os.path.join(root, text))
-    except (OSError, ValueError):  # a loop of links, or a NUL
+    except (OSError, ValueError):  # a loop of links, or a null character
         return None
     return Path(path) if path.startswith(os.path.join(root, "")) else None
 
 
 def as_on_disk(path: str) -> str:
-    """Return a path as it is on the disk where one with the same name is there.
+    """Return a path as the disk spells it, if the disk has a file of the same name; otherwise, return it unchanged.
 
-    The name may be in either of Unicode's forms, and have the separators of Windows.
+    The given name may be in any Unicode normal form, and may have the separators of Windows.
     """
     plain = path.replace("\\", "/")
     for form in (path, plain, unicodedata.normalize("NFC", plain), unicodedata.normalize("NFD", plain)):
         try:
             if os.path.lexists(form):
                 return form
-        except ValueError:  # a NUL, or a character that no file name has
+        except ValueError:  # a null character, or another character that no file name can have
             break
     return path
 
 
 def split_of(name: str) -> str | None:
-    """Return the split that a file's path names: `"train"`, `"test"` or `"validation"`; None where it names none.
+    """Return the split that a file's path names: `"train"`, `"test"` or `"validation"`; None if it names no split.
 
-    The words are those by which the Hugging Face hub tells files apart, as in `data/train-00000-of-00002.parquet`. The
-    last part of the path counts before the folders.
+    The words are those by which the Hugging Face hub recognises splits, as in `data/train-00000-of-00002.parquet`. The
+    file name takes precedence over the folders.
     """
     for part in reversed(PurePosixPath(name).parts):
         for word in re.split(r"[^A-Za-z]+", part):

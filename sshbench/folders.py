@@ -1,4 +1,4 @@
-"""Where folders are: the data that ship, in a checkout or in an installed wheel, and what sshbench keeps for a user."""
+"""The places of folders: the data that ship, in a checkout or an installed wheel, and the files kept for the user."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ FOLDERS = ("luts", "realhm", "baselines", "sample", "selfie_segmentation")
 def data_folder(name: str) -> Path:
     """Return the folder `name` that ships with sshbench.
 
-    A checkout (also when installed in editable mode) holds it beside the package, a wheel inside it; `sample` and
-    `selfie_segmentation` are always inside.
+    In a checkout, also if it is installed in editable mode, the folder lies beside the package; in a wheel, it lies
+    inside the package. `sample` and `selfie_segmentation` always lie inside.
 
     Raises
     ------
@@ -33,8 +33,8 @@ def data_folder(name: str) -> Path:
 def user_folder(variable: str) -> Path:
     """Return the folder in which sshbench keeps files of the user, which may not exist yet.
 
-    It is the one that the environment variable `variable` names, else `sshbench` in the user's folder of caches
-    (`$XDG_CACHE_HOME`, else `~/.cache`).
+    The environment variable `variable` names the folder. Without the variable, it is `sshbench` in the user's folder of
+    caches, which is `$XDG_CACHE_HOME`, or else `~/.cache`.
     """
     if given := os.environ.get(variable):
         return Path(given).expanduser()

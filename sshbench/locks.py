@@ -1,4 +1,4 @@
-"""Locks on folders, which end with the process that holds them, however it ends."""
+"""Locks on folders. The system releases a lock when the process that holds it ends, even if the process is killed."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _held: set[int] = set()
 
 @contextmanager
 def locked(folder: Path, *, refusal: str | None = None) -> Iterator[None]:
-    """Hold the lock of a folder, which has to exist; nothing is written to it.
+    """Hold the lock of an existing folder for the time of a block; nothing is written to the folder.
 
-    A file system that has no locks goes without. Processes that are forked meanwhile do not hold it, so that it ends
-    with this one though they live on.
+    On a file system without locks, the block runs without a lock. Processes that are forked within the block do not
+    hold the lock, so the lock ends with this process even if they continue to run.
 
     Parameters
     ----------
     refusal
-        What to say where another process holds it; without a text, wait for that process.
+        The text of the error if another process holds the lock. Without a text, the call waits for that process.
 
     Raises
     ------
     SshbenchError
-        Another process holds it, and `refusal` was given.
+        Another process holds the lock, and `refusal` was given.
     """
     descriptor = os.open(folder, os.O_RDONLY)
     _held.add(descriptor)
@@ -41,9 +41,9 @@ def locked(folder: Path, *, refusal: str | None = None) -> Iterator[None]:
                 raise SshbenchError(refusal) from error
         yield
     finally:
-        if descriptor in _held:  # else this is a process that was forked meanwhile
+        if descriptor in _held:  # otherwise, this process was forked within the block
             _held.discard(descriptor)
-            os.close(descriptor)  # which lets go of the lock
+            os.close(descriptor)  # closing the file releases the lock
 
 
 def _let_go() -> None:

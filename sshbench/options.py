@@ -1,7 +1,7 @@
-"""`Options`: immutable values that are checked as a whole and whose errors are one sentence.
+"""`Options`: immutable settings that are checked as a whole, and whose errors are one sentence.
 
-Each field has a description. The command line takes its help from there (`sshbench.cli.options`), and a recipe of a
-training takes the same fields from TOML.
+Each field has a description, from which `sshbench.cli.options` makes the help of the command line. The recipe of a
+training reads the same fields from TOML.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ CONFIG = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 class SettingsError(SshbenchError):
-    """Settings that contradict each other, or a number outside its bounds."""
+    """Settings contradict each other, or a number lies outside its bounds."""
 
 
 def _as_tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value  # JSON and TOML have lists alone
+    return tuple(value) if isinstance(value, list) else value  # JSON and TOML have lists and no tuples
 
 
 Bounds = Annotated[tuple[float, float], BeforeValidator(_as_tuple)]
@@ -34,12 +34,12 @@ Sides = Annotated[tuple[int, int], BeforeValidator(_as_tuple)]
 """A smaller and a larger number of pixels."""
 ListAsTuple = BeforeValidator(_as_tuple)
 Share = Annotated[float, Field(ge=0, le=1)]
-"""A part of a whole, 0 to 1."""
+"""A fraction, 0 to 1."""
 
 
 @dataclass(frozen=True, config=CONFIG)
 class Options:
-    """Base of settings. A subclass is a frozen pydantic dataclass and says in `check` what has to hold of all fields.
+    """The base class of settings. A subclass is a frozen pydantic dataclass; its `check` tests the fields together.
 
     Raises
     ------
@@ -48,7 +48,7 @@ class Options:
     """
 
     in_recipe: ClassVar[bool] = False
-    """Whether a larger model holds these options and reports their errors with the place in a file."""
+    """Whether a larger model contains these options, and reports their errors with the position in a file."""
 
     @model_validator(mode="wrap")
     @classmethod
@@ -63,7 +63,7 @@ class Options:
         return made
 
     def check(self) -> None:
-        """Raise ValueError, with a sentence, where the values do not fit together."""
+        """Raise ValueError with a sentence if the values contradict each other."""
 
     def differences(self, other: Self) -> list[str]:
         """Return the differences to `other`, each as `name: this value, not that one`; empty if there are none."""
@@ -71,7 +71,7 @@ class Options:
 
 
 def check_bounds(options: Options, name: str, least: float, most: float) -> None:
-    """Refuse a pair of numbers that does not rise, or lies outside `least` to `most`, with ValueError."""
+    """Raise ValueError if a pair of numbers is not ascending, or lies outside `least` to `most`."""
     low, high = getattr(options, name)
     if not least <= low <= high <= most:
         raise ValueError(
@@ -90,7 +90,7 @@ def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested mappings as one, whose keys are joined by dots."""
+    """Return nested mappings as one mapping, whose keys are joined by dots."""
     found: dict[str, Any] = {}
     for key, value in values.items():
         found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
@@ -98,7 +98,7 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def shown(value: Any) -> str:
-    """Return a value as it appears in a sentence: a pair of numbers as `1 to 2`."""
+    """Return the text of a value for a sentence, such as `1 to 2` for a pair of numbers."""
     if isinstance(value, list | tuple) and len(value) == 2 and not any(isinstance(part, str) for part in value):
         return " to ".join(map(str, value))
     return str(value)
@@ -112,14 +112,14 @@ def choices(annotation: Any) -> tuple[Any, ...]:
 
 
 def reason_of(error: ValidationError, model: Any, whole: str = "the settings") -> str:
-    """Return the first error of a validation as `place: reason`, without what pydantic adds for programmers.
+    """Return the first error of a validation as `place: reason`, without pydantic's hints for programmers.
 
     Parameters
     ----------
     model
         The class that was validated.
     whole
-        What to call the place of an error that belongs to no field.
+        The place to state for an error that belongs to no single field.
     """
     first = error.errors()[0]
     place, kind = ".".join(map(str, first["loc"])), first["type"]

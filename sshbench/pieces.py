@@ -1,4 +1,4 @@
-"""Rows by their number where they lie in pieces, one behind the other: files of a table, row groups of a file."""
+"""Find rows by their number in a sequence of pieces, such as the files of a table or the row groups of a file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Pieces:
-    """Where each row lies among pieces.
+    """The positions of rows in a sequence of pieces.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ class Pieces:
 
     @classmethod
     def of_groups(cls, metadata: Any) -> Pieces:
-        """Return the row groups of a Parquet file as pieces, from the metadata that pyarrow read."""
+        """Return the row groups of a Parquet file as pieces, from the file's metadata as pyarrow read them."""
         return cls(metadata.row_group(group).num_rows for group in range(metadata.num_row_groups))
 
     def __len__(self) -> int:
@@ -33,7 +33,7 @@ class Pieces:
         return self.ends[piece - 1] if piece else 0
 
     def find(self, row: int) -> tuple[int, int]:
-        """Return the piece that a row lies in, and the number of the row in that piece.
+        """Return the index of the piece that contains a row, and the number of the row within the piece.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Open files that somebody else named: only regular files, and not more of them than a limit."""
+"""Open files whose names come from other people: only regular files, and only up to a size limit."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import BinaryIO
 
 
 class IrregularFile(OSError):
-    """A folder, pipe, device or socket stands where a file is asked for; `strerror` says which."""
+    """A path leads to a folder, pipe, device or socket instead of a file; `strerror` states the reason."""
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     """Open a regular file for reading bytes.
 
-    A pipe without a writer is not waited for, and a device such as `/dev/zero` is not read.
+    The function does not wait for the writer of a pipe, and does not read devices such as `/dev/zero`.
 
     Raises
     ------
     OSError
-        The file does not exist or cannot be read; `IrregularFile`: it is no regular file.
+        The file does not exist or cannot be read; the error is an `IrregularFile` if it is not a regular file.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -38,7 +38,7 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
 
 
 def size_of(file: BinaryIO) -> int:
-    """Return the size in bytes of a file that is open."""
+    """Return the size of an open file in bytes."""
     return os.fstat(file.fileno()).st_size
 
 
@@ -54,7 +54,7 @@ def read_regular(path: str | os.PathLike[str], limit: int) -> bytes:
     Raises
     ------
     OSError
-        As `open_regular`; also, with the sizes in `strerror`, where the file is larger.
+        As for `open_regular`; or the file exceeds the limit, with both sizes in `strerror`.
     """
     with open_regular(path) as file:
         data = file.read(limit + 1)
@@ -70,7 +70,7 @@ def read_regular_text(path: str | os.PathLike[str], limit: int) -> str:
     Raises
     ------
     OSError
-        As `read_regular`.
+        As for `read_regular`.
     UnicodeDecodeError
         The file is not UTF-8.
     """

@@ -1,4 +1,4 @@
-"""How many threads torch and the LUT kernels work with in this process."""
+"""The number of threads that torch and the LUT kernels use in this process."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 
 def keep_to_one_thread(worker: int = 0) -> None:
-    """Keep the LUT kernels, and torch if it is loaded, to one thread from now on.
+    """Limit the LUT kernels, and torch if it is loaded, to one thread from now on.
 
-    Worker processes share the processors out; threads of a library's own would slow them all. `worker` is not used: it
-    lets the function be a `worker_init_fn` of torch's `DataLoader`.
+    Worker processes already occupy all processors, so further threads of a library would slow all of them. The argument
+    `worker` is ignored; with it, the function can be the `worker_init_fn` of torch's `DataLoader`.
     """
     from sshbench.lut.kernels import cpu
 
@@ -22,7 +22,7 @@ def keep_to_one_thread(worker: int = 0) -> None:
 
 @contextmanager
 def kernels_in_one_thread() -> Iterator[None]:
-    """Have the LUT kernels use one thread within a block, so that a worker takes one processor."""
+    """Limit the LUT kernels to one thread within a block, so that a worker occupies one processor."""
     from sshbench.lut.kernels import cpu
 
     cpu.set_threads(1)
@@ -34,7 +34,7 @@ def kernels_in_one_thread() -> Iterator[None]:
 
 @contextmanager
 def torch_in_one_thread() -> Iterator[None]:
-    """Let torch compute only in the caller's thread within a block, so that it sums in one order."""
+    """Limit torch to the caller's thread within a block, so that the order of its sums is fixed."""
     import torch
 
     before = torch.get_num_threads()

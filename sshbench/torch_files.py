@@ -1,11 +1,11 @@
-"""Reads what `torch.save` wrote, as data: tensors, numbers, text, and dicts, lists and tuples of them.
+"""Read files that `torch.save` wrote as data: tensors, numbers, text, and dicts, lists and tuples of these.
 
-A file of weights comes from anybody. `torch.load(weights_only=True)` runs no code that a file names, but it allocates
-what a file claims: a file of 2 KB can ask for a terabyte. Here `sshbench.torch_pickle` reads the pickle inside as data,
-and a tensor is no larger than the file has values for.
+A file of weights is untrusted. `torch.load(weights_only=True)` runs no code that a file names, but it allocates the
+sizes that a file claims, so a file of 2 KB can request a terabyte. Here, `sshbench.torch_pickle` reads the pickle in
+the file as data, and no tensor is larger than the values in the file.
 
-The two forms that torch writes, since 1.6 a zip archive and before that a chain of pickles, are described by
-torch/serialization.py.
+torch has two formats: a zip archive since version 1.6, and before that a sequence of pickles. torch/serialization.py
+defines both.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of the older form
 
 
 class TorchFileError(SshbenchError):
-    """`torch.save` did not write the file, it is damaged, or it holds more than data."""
+    """The file was not written by `torch.save`, is damaged, or contains objects other than data."""
 
 
 def read_torch(path: Path) -> Any:
-    """Return what a file holds, tensors on the CPU; numpy's scalars become Python's numbers.
+    """Return the content of a file, with tensors on the CPU. Scalars of numpy become numbers of Python.
 
     Raises
     ------
     TorchFileError
-        The file is missing, damaged or something else, claims more values than it holds, or holds objects that only
-        code could make.
+        The file is missing, damaged or of another kind, claims more values than it contains, or contains objects that
+        cannot be made without running code.
     """
     damaged = f"{path} is damaged or not a file that torch.save wrote; download it again"
     try:
@@ -47,7 +47,7 @@ def read_torch(path: Path) -> Any:
                 return _read_zip(file) if is_zip else _read_chain(file)
             except NotData:
                 raise
-            except Exception as error:  # a damaged pickle or archive makes Python's readers raise anything
+            except Exception as error:  # with a damaged pickle or archive, Python's readers may raise any exception
                 raise TorchFileError(damaged) from error
     except NotData as error:
         raise TorchFileError(
@@ -73,7 +73,7 @@ def _refuse_stand_ins(path: Path, file: BinaryIO) -> None:
 
 
 def _read_zip(file: BinaryIO) -> Any:
-    """Read an archive with `NAME/data.pkl` and the values of storage K in `NAME/data/K`, which are not compressed."""
+    """Read an archive with the pickle `NAME/data.pkl` and the uncompressed values of storage K in `NAME/data/K`."""
     with zipfile.ZipFile(file) as archive:
         names = [name for name in archive.namelist() if re.fullmatch(r"[^/]*/data\.pkl", name)]
         if len(names) != 1:
@@ -89,7 +89,7 @@ def _read_zip(file: BinaryIO) -> Any:
 
 @dataclass
 class _Entries:
-    """The entries of an archive, which together are no larger than the archive, so that no two overlap."""
+    """The entries of an archive. Together they must not be larger than the archive, so no two entries can overlap."""
 
     archive: zipfile.ZipFile
     left: int
@@ -107,9 +107,9 @@ class _Entries:
 
 
 def _read_chain(file: BinaryIO) -> Any:
-    """Read a magic number, a version, what is known of the machine, the object, the keys of storages and their values.
+    """Read the older format: magic number, version, facts about the machine, object, keys of the storages, and values.
 
-    The values stand behind the object that needs them, so that the object is read twice.
+    The values follow the object that needs them, so the object is read twice.
     """
     limit = size_of(file)
     if _unpickled(file, limit) != _MAGIC:

@@ -1,6 +1,6 @@
-"""The pickle inside a file of `torch.save`, read as data: with a table of fourteen functions and few opcodes.
+"""Read the pickle in a file of `torch.save` as data, with a table of fourteen functions and only a few opcodes.
 
-The functions are all of this module. The opcodes that data needs are described by CPython's Lib/pickletools.py.
+All of these functions are in this module. CPython's Lib/pickletools.py documents the opcodes.
 """
 
 from __future__ import annotations
@@ -15,22 +15,23 @@ if TYPE_CHECKING:
     from torch import Tensor, dtype
 
 MOST_PICKLED = 4 * 2**20
-"""The largest number of bytes beside the values of tensors: names, shapes and numbers. The largest network here, its
-averages and its optimizer take 0.8 MB; as many bytes of brackets take 0.4 GB and 4 s.
+"""The largest number of bytes of a pickle without the values of tensors: names, shapes and numbers. The largest network
+of sshbench takes 0.8 MB with its averages and its optimizer. A pickle of this size that consists only of brackets takes
+0.4 GB of memory and 4 s.
 """
 MOST_TIMES = 8
-"""A file's tensors may take this many times its size (and 1 MB), since two tensors can be views of the same values."""
+"""The tensors may take this multiple of the file's size (plus 1 MB), since tensors can be views of the same values."""
 
 _SIZED = (str, bytes, tuple, list, dict)
-_LARGEST_KEY = 2**60  # beyond it, different integers have equal hashes, and a dict of them takes quadratic time
+_LARGEST_KEY = 2**60  # larger integers can have equal hashes, with which a dict takes quadratic time
 
 
 class NotData(Exception):
-    """An object that only code could make; its text names the class or function."""
+    """An object cannot be made without running code; the text names the class or function."""
 
 
 class _Limited:
-    """The part of a file that one pickle may take."""
+    """The part of a file that a pickle may be read from."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
@@ -56,14 +57,14 @@ class _Limited:
 
 @dataclass(frozen=True)
 class _Function:
-    """The meaning of a name in a pickle that is called."""
+    """A function that a name in a pickle stands for, and that the pickle may call."""
 
     call: Callable[..., Any]
 
 
 @dataclass(frozen=True)
 class _Storage:
-    """The values that tensors are views of; None before they are known."""
+    """The values of which tensors are views; None while the values are not known."""
 
     values: Tensor | None
 
@@ -87,17 +88,18 @@ _TYPE_NAMES = (*_TYPES.values(), "uint16", "uint32", "uint64", "float8_e4m3fn", 
 
 
 class Unpickler(pickle._Unpickler):
-    """Python's own unpickler with few opcodes, no classes, and calls of this module's functions alone.
+    """Python's own unpickler, limited to a few opcodes and to calls of this module's functions, without classes.
 
     Parameters
     ----------
     limit
-        The size of the file, which bounds what its tensors may take.
+        The size of the file, which bounds the memory of its tensors.
     values
-        From the key of a storage to its bytes; None where they are not known yet, and then tensors are None.
+        A function from the key of a storage to its bytes. It returns None while the bytes are not known; the tensors of
+        the storage are then None, too.
     """
 
-    stack: list[Any]  # these two are Python's own, which its type stubs do not know
+    stack: list[Any]  # Python defines these two attributes, but its type stubs lack them
     pop_mark: Callable[[], list[Any]]
     dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
         getattr(pickle, name)[0]: pickle._Unpickler.dispatch[getattr(pickle, name)[0]] for name in _OPCODES.split()
@@ -118,7 +120,7 @@ class Unpickler(pickle._Unpickler):
         return found
 
     def _meaning(self, name: str) -> Any:
-        """Return the meaning of a name; None if only code could make it."""
+        """Return the object or function that a name stands for; None if it cannot be made without running code."""
         import torch
 
         kind = re.fullmatch(r"torch\.(?:cuda\.|storage\.)?(\w+)Storage", name)
@@ -144,7 +146,7 @@ class Unpickler(pickle._Unpickler):
             "numpy.core.multiarray.scalar": _number,
             "numpy._core.multiarray.scalar": _number,
         }
-        kinds = ("torch.Tensor", "torch.nn.parameter.Parameter")  # as arguments, and never called
+        kinds = ("torch.Tensor", "torch.nn.parameter.Parameter")  # these names are used as arguments and never called
         return _Function(functions[name]) if name in functions else name if name in kinds else None
 
     def persistent_load(self, pid: Any) -> _Storage:
@@ -183,7 +185,7 @@ class Unpickler(pickle._Unpickler):
         self, storage: _Storage, offset: int, size: Any, stride: Any, requires_grad: Any = False, hooks: Any = None,
         metadata: Any = None,
     ) -> Tensor | None:  # fmt: skip
-        """Return a view of a storage, all of which must lie within it."""
+        """Return a tensor that is a view of a storage, and lies completely within the storage."""
         values = storage.values
         if values is None:
             return None
@@ -208,14 +210,14 @@ class Unpickler(pickle._Unpickler):
         function = self.stack[-1]
         if not isinstance(function, _Function):
             raise NotData(str(function) if isinstance(function, str) else type(function).__name__)
-        # An argument can be the same large list each time, and functions look at all of it, or copy it.
+        # Functions read or copy their arguments, and each call can have the same large list as its argument.
         self._copied -= sum(len(one) for one in (arguments, *arguments) if isinstance(one, _SIZED))
         if self._copied < 0:
             raise ValueError("calls with more arguments than the pickle has bytes")
         self.stack[-1] = function.call(*arguments)
 
     def _load_build(self) -> None:
-        """Take the byte order of a numpy type; what else an object is told of itself, such as hooks, is left out."""
+        """Set the byte order of a numpy type. Other states of objects, such as hooks, are left out."""
         state = self.stack.pop()
         made = self.stack[-1]
         if isinstance(made, _NumpyType):
@@ -255,9 +257,9 @@ def _checked(value: Any, kind: type) -> Any:
 
 
 def _key(value: Any) -> Any:
-    """Return a key of a dict: text, or an integer whose hash is its own."""
+    """Return a key of a dict, which must be text or an integer that equals its own hash."""
     if type(value) is str:
-        value.encode()  # fails for halves of characters, which no other file can hold
+        value.encode()  # fails for unpaired surrogates, which other files cannot hold
     elif type(value) is not int or abs(value) >= _LARGEST_KEY:
         raise ValueError("a key that is neither text nor a number")
     return value
@@ -272,14 +274,14 @@ def _text(value: Any) -> str:
 
 
 def _encoded(text: str, coding: str = "latin1") -> bytes:
-    """Return bytes, which older pickles write as text."""
+    """Return the bytes of a text, because older pickles write bytes as text."""
     if coding not in ("latin1", "latin-1"):
         raise ValueError("another coding than Latin-1")
     return text.encode("latin-1")
 
 
 def _number(kind: _NumpyType, data: bytes | str) -> Any:
-    """Return a scalar of numpy as a number of Python."""
+    """Return a numpy scalar as a Python number."""
     import numpy as np
 
     if not re.fullmatch(r"[fiu][1248]|b1|bool", kind.name):

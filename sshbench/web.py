@@ -118,10 +118,10 @@ async def read_json(request: Request, most: int) -> dict[str, Any]:
 
 
 def serve_until_stopped(config: uvicorn.Config, sockets: list[socket.socket] | None = None) -> None:
-    """Run a server until a signal asks the process to end, answer what has been asked, and let the signal act.
+    """Run a server until a signal asks the process to end, answer the pending requests, and let the signal take effect.
 
-    uvicorn does so for Ctrl-C and SIGTERM once it listens; this does it from the start, and for SIGHUP too, which a
-    terminal sends when it closes. Where a signal is ignored, as SIGHUP is under nohup, it stays so.
+    uvicorn handles Ctrl-C and SIGTERM in this way once it listens. This function does so from the start, and also for
+    SIGHUP, which a terminal sends when it closes. An ignored signal, such as SIGHUP under nohup, stays ignored.
     """
     import uvicorn
 

@@ -166,7 +166,8 @@ def _examined(item: tuple[str, Mapping[str, Path]]) -> tuple[str, list[str], str
     sizes: dict[str, tuple[int, int]] = {}
     digest = hashlib.sha256()
     beside = None
-    for role, path in sorted(files.items(), key=lambda item: item[0] == "mask"):  # which may be turned as another is
+    # The mask comes last, because reading it needs a photograph of the tuple (`beside`).
+    for role, path in sorted(files.items(), key=lambda item: item[0] == "mask"):
         try:
             if role == "mask":
                 mask = as_share(read_mask(path, role, beside))

@@ -46,7 +46,7 @@ class Within(click.FloatRange):
 
 
 class OutFile(click.Path):
-    """A file to write in a folder that exists; checked first, as a command may work for long before it writes."""
+    """A file to write, whose folder must exist. The check is made first, as a command may run long before it writes."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path; fail if no file can be written there."""
@@ -54,18 +54,18 @@ class OutFile(click.Path):
 
 
 class OutFolder(click.Path):
-    """A folder to write into, which is made where it does not exist; an URL is not checked."""
+    """A folder to write into, which is created if it does not exist. A URL is not checked."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path; fail if no folder can be there."""
+        """Return the path; fail if it cannot be a folder."""
         return _writable(self, None if "://" in str(value) else why_no_folder(value), value, param, ctx)
 
 
 class OutPlace(click.Path):
-    """A file or a folder to write, whose folder is made where it does not exist."""
+    """A file or a folder to write. Missing parent folders are created."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path; fail if nothing can be written there."""
+        """Return the path; fail if no file or folder can be written there."""
         above = None if is_stream(value) else why_no_folder(os.path.dirname(os.path.realpath(value)))
         return _writable(self, above, value, param, ctx)
 
@@ -85,7 +85,7 @@ def _finite(kind: Any, number: float, param: click.Parameter | None, ctx: click.
 
 
 def megapixels(default: str) -> Callable[[Command], Command]:
-    """Return the option, whose help names the default of the command."""
+    """Return the option `--max-megapixels`, whose help states the default limit of the command."""
     return click.option(
         "--max-megapixels",
         "max_pixels",

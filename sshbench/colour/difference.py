@@ -23,7 +23,7 @@ _RGB_TO_XYZ = (  # IEC 61966-2-1
 _WHITE = (0.3127 / 0.3290, 1.0, (1 - 0.3127 - 0.3290) / 0.3290)
 """D65 from its chromaticity. The matrix has four decimals and differs by 5e-5, which tints greys by less than 0.01."""
 RGB_TO_RATIOS = tuple(tuple(weight / white for weight in row) for row, white in zip(_RGB_TO_XYZ, _WHITE, strict=True))
-"""Matrix from linear light to X, Y and Z, each divided by that of the white."""
+"""Matrix from linear light to X, Y and Z, each divided by the value of white."""
 
 
 def _namespace(values: Any) -> Any:
@@ -64,9 +64,9 @@ def ciede2000(one: Values, other: Values) -> Values:
 
 
 def lab_planes(ratios: Sequence[Values]) -> Planes[Values]:
-    """Return L*, a* and b* as three arrays, from X, Y and Z, divided by those of white, as three arrays.
+    """Return L*, a* and b* as three arrays, from three arrays of X, Y and Z that were divided by the values of white.
 
-    Separate planes are several times as fast as `[..., 3]`.
+    Separate arrays are several times as fast as one array `[..., 3]`.
     """
     xp = _namespace(ratios[0])
     x, y, z = (_response(xp, ratio) for ratio in ratios)
@@ -78,7 +78,7 @@ def _planes(values: Any) -> Any:
 
 
 def _response(xp: Any, part: Any) -> Any:
-    """Return the cube root, or its tangent below a bound."""
+    """Return the cube root of values; below a bound, return the tangent of the cube root."""
     bound = (6 / 29) ** 3
     return xp.clip(part, bound, None) ** (1 / 3) + (xp.clip(part, None, bound) - bound) * ((29 / 6) ** 2 / 3)
 

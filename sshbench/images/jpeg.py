@@ -1,4 +1,4 @@
-"""JPEG: the round trip that authors' scripts give their images before they score them, and how a file is laid out."""
+"""JPEG: the round trip of images in the authors' scoring scripts, and the arrangement of scans in a file."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from PIL import Image
 
 
 def through_jpeg(image: NDArray[np.uint8], quality: int = 75) -> NDArray[np.uint8]:
-    """Return a uint8 image `[H, W, 3]` after it was saved as JPEG and read again; 75 is Pillow's default quality."""
+    """Save a uint8 image `[H, W, 3]` as JPEG and return it as it is read again; 75 is Pillow's default quality."""
     file = io.BytesIO()
     Image.fromarray(image).save(file, "JPEG", quality=quality)
     return np.asarray(Image.open(file))
 
 
 def is_one_scan(jpeg: bytes) -> bool:
-    """Whether a JPEG holds all its channels in one sequential scan (ITU-T T.81, B.2).
+    """Return whether a JPEG has all its channels in one sequential scan (ITU-T T.81, B.2).
 
-    Such a JPEG is decoded row by row. Of all other JPEGs, such as progressive ones, libjpeg keeps all coefficients in
+    Such a JPEG is decoded row by row. For all other JPEGs, such as progressive ones, libjpeg keeps all coefficients in
     memory.
     """
     at, channels = 2, 0

@@ -34,7 +34,7 @@ _REFUSED_MODES = {
     "F": "holds floating-point values",
     "I": "holds signed or 32-bit values",
 }
-_FEW = 64  # values of the noise of a black frame
+_FEW = 64  # the number of different values in the noise of a black frame
 _LOSSLESS = ("PNG", "TIFF", "BMP", "GIF", "PPM", "QOI")
 
 
@@ -138,7 +138,7 @@ def check_filled(array: NDArray[Any], name: str) -> None:
 def check_depth(samples: NDArray[Any], name: str) -> None:
     """Refuse values of 8 bits that were stored in 16, which would be an image that is nearly black.
 
-    A black frame of a film, whose noise has few values, is none.
+    A black frame of a film, whose noise has few different values, is not refused.
     """
     if samples.dtype != np.uint16 or not samples.size or (peak := int(samples.max())) > 255:
         return

@@ -39,7 +39,7 @@ def resized(image: Samples, kind: Resize, size: tuple[int, int]) -> Samples:
 def sampled(image: Samples, size: tuple[int, int]) -> NDArray[np.float32]:
     """Resize an image of any type to `size` (width, height) as PyTorch's bilinear resize without a filter does.
 
-    The result is float32, in the units of the image. Only the pixels that count are read, even of a large image.
+    The result is float32, in the units of the image. Even in a large image, only the pixels that contribute are read.
     """
     return _linear_floats(image, *(_linear_steps(n, m) for n, m in zip(image.shape[1::-1], size, strict=True)))
 
@@ -113,7 +113,7 @@ def _linear_steps(source: int, target: int) -> Steps:
 
 
 def _enlarging_steps(source: int, target: int) -> Steps:
-    """Return the same for an enlarging area resize: only samples across an edge of source pixels mix two pixels."""
+    """Return neighbours and weights for an enlarging area resize: only samples across an edge mix two pixels."""
     index = np.arange(target)
     left = np.floor(index * (source / target)).astype(np.intp)
     weight = ((index + 1) - (left + 1) * (target / source)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""A bundle: a zip of a visitor's files, of what the studio made of them, and of the command line for the same."""
+"""A bundle: a zip with a visitor's files, the studio's results, and a command line that makes the same results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LUT, COMMAND, MASK = "look.cube", "command.sh", "mask.png"
 
 
 def layer_suffix(suffix: str) -> str:
-    """Return the suffix of a layer beside a picture: JPEG holds no transparency."""
+    """Return the suffix of a layer beside a picture. It differs for JPEG, which has no transparency."""
     return ".png" if suffix == ".jpg" else suffix
 
 
@@ -52,11 +52,11 @@ def write_bundle(path: Path, result: Harmonized, files: Mapping[str, Path], suff
     Parameters
     ----------
     files
-        The name of each of the visitor's files in the bundle, and where it lies.
+        The path of each of the visitor's files, by its name in the bundle.
     suffix
         The suffix of the picture.
     command
-        The command line that makes the picture again from these files, over those that the bundle has.
+        The command line that makes the picture again from these files, and replaces the picture of the bundle.
     """
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".bundle-") as folder:
         made = {name: Path(folder) / name for name in made_names(suffix)}

@@ -49,7 +49,7 @@ _PROOF = 1280  # pixels of the longest side, at least, of a composite that the s
 _MAPS = 16  # maps that a session keeps
 _STATE = "session.json"
 _TAKEN = re.compile(r"(upload|foreground|background)-")  # names of what visitors send
-_OLD = 3600.0  # seconds after which an upload that did not grow has been left
+_OLD = 3600.0  # an upload that has not grown for this number of seconds counts as abandoned
 
 
 @dataclass(frozen=True)
@@ -362,8 +362,8 @@ class Session:
     def _object_box(self) -> list[float] | None:
         """Return left, top, right and bottom of the object, which it turns about, in pixels; None for an empty mask.
 
-        It is the box of the mask times the transparency, as `harmonize` finds it; of cut-outs that are larger than what
-        the page shows, as near as the shown copy has it.
+        The box is that of the mask times the transparency, as `harmonize` finds it. For a cut-out that the page shows
+        smaller than it is, the box has the precision of the shown copy.
         """
         picture, key = self._picture("foreground"), (self._picture("foreground").version, self.mask)
         if self._box is None or self._box[0] != key:
@@ -452,11 +452,11 @@ class Session:
         }  # fmt: skip
         with whole_file(self.folder / _STATE) as temporary:
             temporary.write_text(json.dumps(state), encoding="utf-8")
-        if self.mask is None:  # not before: the state that a killed server leaves has all its files
+        if self.mask is None:  # after the state was written, so that a killed server leaves no state without its files
             self._mask_path.unlink(missing_ok=True)
 
     def _clear(self, kept: set[str]) -> None:
-        """Remove uploads and photographs that a killed server left, but none that another server may just be taking."""
+        """Remove the uploads and photographs of a killed server, but not those that another server may be receiving."""
         for path in self.folder.iterdir():
             if _TAKEN.match(path.name) and path.name not in kept:
                 with suppress(OSError):

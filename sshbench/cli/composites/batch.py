@@ -125,7 +125,7 @@ def make_table(
             done.there += 1
         else:
             if not stays:
-                origins.forget(job)  # else a kill could leave files of two rows that the record calls those of one
+                origins.forget(job)  # a killed process may leave files of the old and of the new row
             made = make(job, stays, method, max_pixels, side)
             origins.note(job, origin)
             done.made += 1

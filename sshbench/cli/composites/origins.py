@@ -1,7 +1,8 @@
-"""What the pictures of a table were made from, so that `--skip-existing` keeps only those that a row still asks for.
+"""The origins of the pictures of a table: the rows and files that they were made from.
 
-The file `.sshbench-made.jsonl` in the folder of the pictures gets a line for each picture that is finished: its name,
-and a hash of the row's options, of the files that were read and of the method. Of several lines the last one counts.
+`--skip-existing` keeps a picture only if its row, its files and its method are unchanged. The folder of the pictures
+has a file `.sshbench-made.jsonl` with a line for each finished picture: the name of the picture, and a hash of the
+options of the row, of the files that were read and of the method. The last line of a picture counts.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ class Origins:
         self._hashes: dict[Path, str] = {}
 
     def of(self, job: Job, method: Method) -> str:
-        """Return a hash of all that a picture is made from.
+        """Return a hash of the options, files and method from which a picture is made.
 
         Raises
         ------
         OSError
-            A file that is read is not there.
+            An input file does not exist.
         """
         sources = [None if one is None else self._content(one) for one in (job.foreground, job.background, job.mask)]
         code = f"{(job.look.method or '').partition('.py')[0]}.py"  # of a method of the user's own
@@ -45,7 +46,7 @@ class Origins:
         return hashlib.sha256(said.encode(errors="surrogatepass")).hexdigest()
 
     def changed(self, job: Job, origin: str) -> str | None:
-        """Return why a picture that is there has to be made again; None if it was made from the same."""
+        """Return why an existing picture must be made again; None if its options, files and method are unchanged."""
         known = self._known.get(self._name(job))
         if not known:
             return f"{job.output}: is made again, since nothing says from which row and files it was made"
@@ -54,12 +55,12 @@ class Origins:
         return None
 
     def note(self, job: Job, origin: str) -> None:
-        """Record what a picture was made from, once all of its files are written."""
+        """Record the hash of a picture after all of its files were written."""
         line = json.dumps({"picture": self._name(job), "made_from": origin})
-        append_whole(self._folder / NAME, f"\n{line}".encode())  # the line before may have been cut short by a kill
+        append_whole(self._folder / NAME, f"\n{line}".encode())  # a killed process may have left an incomplete line
 
     def forget(self, job: Job) -> None:
-        """Record that nothing is known of a picture, before its files are replaced."""
+        """Record that the origin of a picture is unknown, before its files are replaced."""
         if self._known.get(self._name(job)):
             self.note(job, "")
 
@@ -67,7 +68,7 @@ class Origins:
         return os.path.relpath(job.output, self._folder)
 
     def _content(self, path: Path) -> str:
-        """Return the hash of a file; of what is no file, such as a mask that is to be found, the text itself."""
+        """Return the hash of a file; return any other text, such as the request of an automatic mask, unchanged."""
         if path not in self._hashes:
             try:
                 self._hashes[path] = file_hash(path)
@@ -86,6 +87,6 @@ class Origins:
             try:
                 one = json.loads(line)
                 found[str(one["picture"])] = str(one["made_from"])
-            except (ValueError, KeyError, TypeError, RecursionError):  # a damaged line: its picture is made again
+            except (ValueError, KeyError, TypeError, RecursionError):  # a damaged line counts as missing
                 continue
         return found

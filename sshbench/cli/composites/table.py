@@ -151,7 +151,7 @@ def _job(
     given = dict(values)
     for name, cell in cells.items():
         option = options[name]
-        if isinstance(option.type, OutPlace):  # below the folder of the table's outputs, not below this one
+        if isinstance(option.type, OutPlace):  # relative to the folder of the outputs, and not to the current folder
             if relative_parts(cell) is None:
                 raise SshbenchError(f"{name}: {cell!r} leads out of {folder}; give a path below it")
             given[str(option.name)] = cell

@@ -1,1 +1,1 @@
-"""Compiled kernels: the CPU module `_cpu` and the CUDA source, and what loads them."""
+"""Compiled kernels: the CPU module `_cpu`, the CUDA source, and the modules that load them."""

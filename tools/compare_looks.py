@@ -1,7 +1,7 @@
 """Compare the hundred looks with real film looks on photographs, and write `docs/looks.md` with its figures.
 
-`python -m tools.compare_looks --photos DIR --film FILE` (needs matplotlib). DIR holds photographs (JPEG or PNG);
-FILE is an `.npz` of `luts` `[K, N, N, N, 3]` (uint16, indexed B, G, R) and `names`, folders of which are makers.
+`python -m tools.compare_looks --photos DIR --film FILE` needs matplotlib. DIR holds photographs (JPEG or PNG). FILE is
+an `.npz` file with `luts` `[K, N, N, N, 3]` (uint16, indexed B, G, R) and `names`, whose folders name the makers.
 """
 
 from __future__ import annotations
@@ -26,42 +26,43 @@ COLOURS = {OURS: "#c2562d", FILM: "#2d6f8e", "film looks of other makers": "#8a8
 
 @dataclass(frozen=True)
 class Collection:
-    """Looks as what they do to the sampled pixels: Lab `[K, P, 3]`, and `moved`, the difference to the original."""
+    """The effect of looks on the sampled pixels: their Lab values `[K, P, 3]` under each look, and the originals."""
 
     seen: Array
     original: Array
 
     @property
     def moved(self) -> Array:
-        """Displacements `[K, P * 3]`."""
+        """The displacements of the pixels in Lab, `[K, P * 3]`."""
         return (self.seen - self.original).reshape(len(self.seen), -1)
 
     def strength(self) -> dict[str, Array]:
-        """Mean CIEDE2000 and mean CIE76 displacement a look."""
+        """Return the mean CIEDE2000 and the mean CIE76 displacement of each look."""
         de00 = ciede2000(np.broadcast_to(self.original, self.seen.shape), self.seen).mean(axis=1)
         return {"CIEDE2000": de00, "CIE76": np.linalg.norm(self.seen - self.original, axis=-1).mean(axis=1)}
 
     def nearest(self) -> Array:
-        """Mean CIEDE2000 from each look to the nearest other one, over every tenth pixel."""
+        """Return the mean CIEDE2000 from each look to the nearest other look, over every tenth pixel."""
         return distances(self.seen[:, ::10]).min(axis=1)
 
     def variance(self) -> Array:
-        """Cumulative share of the displacements' sum of squares in their first principal directions."""
+        """Return the cumulative share of the displacements' sum of squares in their first principal directions."""
         squares = np.linalg.svd(self.moved, compute_uv=False) ** 2
         return np.asarray(np.cumsum(squares) / squares.sum())
 
 
 def explained(target: Array, basis: Array, fit: NDArray[np.bool_], *, convex: bool) -> Array:
-    """Share of each of `target` `[K, D]` that the closest mixture of `basis` `[M, D]` explains where not `fit`.
+    """Return the share of each row of `target` `[K, D]` that the closest mixture of rows of `basis` `[M, D]` explains.
 
-    The weights are fitted where `fit`: any real numbers (with a ridge of 1e-5 of the mean square), or, where `convex`,
-    at least 0 and at most 1 together, the rest being the untouched picture. The share is 1 - residual / displacement,
-    both as sums of squares.
+    The weights of the mixture are fitted on the columns where `fit` is True, and the share is measured on the others.
+    The weights are real numbers (with a ridge of 1e-5 of the mean square). With `convex`, they are at least 0 and sum
+    to at most 1; the untouched picture has the remaining weight. The share is 1 - residual / displacement, where both
+    are sums of squares.
     """
     known, held = basis[:, fit], basis[:, ~fit]
     gram = known @ known.T
     if convex:
-        # The same least squares with as many rows as looks, and a heavy row that makes the weights sum to 1.
+        # These are the same least squares, with as many rows as looks and a heavy row that makes the weights sum to 1.
         root = np.linalg.cholesky(gram + 1e-9 * np.trace(gram) * np.eye(len(basis))).T
         right = np.linalg.solve(root.T, known @ target[:, fit].T)
         heavy = 100 * np.abs(root).max()
@@ -75,7 +76,7 @@ def explained(target: Array, basis: Array, fit: NDArray[np.bool_], *, convex: bo
 
 
 def bends(tables: Array) -> dict[str, Array]:
-    """Largest second difference of each of `tables` `[K, N, N, N, 3]` along its greys and along any axis."""
+    """Return the largest second difference of each table in `[K, N, N, N, 3]`, along the greys and along any axis."""
     grid = np.arange(tables.shape[1])
     along = [np.abs(np.diff(tables, 2, axis=a)).max(axis=(1, 2, 3, 4)) for a in (1, 2, 3)]
     return {
@@ -85,7 +86,7 @@ def bends(tables: Array) -> dict[str, Array]:
 
 
 def read_pixels(folder: Path) -> Array:
-    """`EACH` pixels of each of `PHOTOS` photographs drawn at random from `folder`."""
+    """Return `EACH` random pixels of each of `PHOTOS` photographs that are drawn at random from `folder`."""
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in {".jpg", ".jpeg", ".png"})
     chosen = np.random.default_rng(0).choice(len(paths), min(PHOTOS, len(paths)), replace=False)
     return sample([np.asarray(Image.open(paths[i]).convert("RGB")) for i in chosen], EACH)
@@ -104,7 +105,7 @@ def main() -> None:
     our_tables = np.stack([look.lut().values for look in LOOKS])
     ours = Collection(np.stack([to_lab(transformed(table, pixels)) for table in our_tables]), original)
 
-    # Weights are fitted on every other photograph and judged on the rest.
+    # Weights are fitted on every second photograph and measured on the others.
     fit = np.repeat(np.arange(len(pixels)) // EACH % 2 == 0, 3)
     makers = np.array([Path(name).parent.name for name in names])
     free, convex = (explained(film.moved, ours.moved, fit, convex=c) for c in (False, True))
@@ -133,7 +134,7 @@ def main() -> None:
 
 
 def report(count, names, strengths, near, variance, shares, smooth) -> str:
-    """`docs/looks.md`."""
+    """Return the text of `docs/looks.md`."""
 
     def row(label, values, quantiles, digits):
         return f"| {label} | " + " | ".join(f"{v:.{digits}f}" for v in np.percentile(values, quantiles)) + " |"
@@ -260,7 +261,7 @@ sshbench lut bake -o baked && diff -r --exclude=README.md baked luts
 
 
 def draw(path, strengths, near, variance, shares) -> None:
-    """The comparison as one figure of four panels."""
+    """Draw the comparison as one figure of four panels."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,10 +1,10 @@
-"""Compare the colour maps that bring a network's result to full size, on looks whose truth is known.
+"""Compare the colour maps that bring a network's result to full size, with looks as known results.
 
-`python -m tools.compare_maps [--photos DIR] [--luts PLACE ...] [--pairs 200]`. Looks, and the photographs of
-DIR, are of the tenth that is held out by name. For each pair of them, the photograph at 256 x 256 through the look,
-blurred (sigma 0.8 pixel), with noise of 2 codes, slow colour casts of 3 codes and a square of 48 x 48 pixels that has
-gone wrong by 38 codes, stands in for a network's output. Each map is fitted to the pair of small pictures and judged on
-the photograph at its own size against the look itself.
+`python -m tools.compare_maps [--photos DIR] [--luts PLACE ...] [--pairs 200]`. The looks and the photographs of DIR are
+those of the held-out tenth. For each pair of a photograph and a look, the output of a network is simulated: the
+photograph at 256 x 256 under the look, blurred (sigma 0.8 pixel), with noise of 2 codes, slow colour casts of 3 codes,
+and a square of 48 x 48 pixels with an error of 38 codes. Each map is fitted to the pair of small pictures. It is then
+compared with the look itself, on the photograph at full size.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ KINDS = ("lut", "polynomial", "plain lut, 17 points")
 
 
 def like_a_network(image: Floats, random: np.random.Generator) -> Floats:
-    """A network's output where the truth is `image`, `[256, 256, 3]`."""
+    """Return a simulated output of a network whose correct result is `image`, `[256, 256, 3]`."""
     slow = gaussian_filter(random.normal(size=image.shape), (24, 24, 0))
     out = gaussian_filter(image, (0.8, 0.8, 0)) + random.normal(0, 2 / 255, image.shape) + slow / slow.std() * 3 / 255
     y, x = random.integers(0, 208, 2)
@@ -45,7 +45,7 @@ def like_a_network(image: Floats, random: np.random.Generator) -> Floats:
 
 
 def pairs(photos: list[Path], luts: LutBank, count: int) -> Iterator[tuple[Pixels, Pixels, Floats, Floats]]:
-    """A photograph, it through a look, and what went into and came out of the network."""
+    """Yield a photograph, the photograph under a look, and the input and the simulated output of the network."""
     random = np.random.default_rng(0)
     for _ in range(count):
         with Image.open(photos[random.integers(len(photos))]) as opened:

@@ -2,9 +2,9 @@
 
     python -m tools.compare_protocols [--iharmony4 DIR] [--weights METHOD=FILE ...]
 
-The embedded sample is always scored; DIR is a root of iHarmony4, of which any part will do. Each `--weights` adds a
-method to the four that need none. The text of the document stays; what stands between its marks `<!-- NAME -->` and
-`<!-- end -->` is written anew.
+The embedded sample is always scored. DIR is the root of iHarmony4, or of any part of it. Each `--weights` adds a method
+to the four methods that need no weights. In the document, only the parts between the marks `<!-- NAME -->` and
+`<!-- end -->` are replaced.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ V1 = PROTOCOLS["sshbench-v1"]
 PAGE = Path(__file__).resolve().parents[1] / "docs/protocols.md"
 
 Scores = dict[str, list[dict[str, float]]]
-"""By method, the scores of each sample."""
+"""The scores of each sample, by method."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ MISTAKES: dict[str, Protocol] = {
     "peak prediction-range": replace(V1, peak="prediction-range"),
     "background target": replace(V1, background="target"),
 }
-"""Changes to ours that are measured of all methods."""
+"""The changes to our protocol that are measured for all methods."""
 
 VARIANTS: dict[str, Protocol] = {
     "resize pil-bilinear": replace(V1, resize="pil-bilinear"),
@@ -62,7 +62,7 @@ VARIANTS: dict[str, Protocol] = {
     "quantise tensor2im": replace(V1, quantise="tensor2im"),
     "quantise jpeg-75": replace(V1, quantise="jpeg-75"),
 }
-"""Changes to ours that are measured of `dc` alone."""
+"""The changes to our protocol that are measured only for `dc`."""
 
 
 def measure(title: str, benchmark: Benchmark, methods: Mapping[str, Method]) -> Measured:
@@ -77,14 +77,14 @@ def measure(title: str, benchmark: Benchmark, methods: Mapping[str, Method]) -> 
                 wanted = [metric for metric in METRICS_SHOWN if metric in protocol.metrics]
                 try:
                     found = score(prediction, composite, protocol, wanted)
-                except PredictionError:  # an image of a network's size, and a protocol of the composite's own
+                except PredictionError:  # a network's small image cannot be scored at the composite's own size
                     found = {}
                 scores[key][name].append(found)
     return Measured(title, len(benchmark), tuple(methods), scores)
 
 
 def predictions(methods: Mapping[str, Method], composite: Composite) -> list[tuple[str, np.ndarray]]:
-    """One image a method, as `sshbench evaluate` keeps it: rounded to bytes."""
+    """Return one image for each method, rounded to bytes as `sshbench evaluate` stores it."""
     images = {name: method.harmonize([composite])[0] for name, method in methods.items()}
     return [
         (name, image if image.dtype == np.uint8 else np.clip(np.rint(image * 255), 0, 255).astype(np.uint8))

@@ -1,7 +1,7 @@
-"""How near `harmonize` comes to the truth on the embedded sample: `python -m tools.compare_sample [--reference full]`.
+"""Compare the results of `harmonize` with the ground truth of the embedded sample.
 
-The table of docs/harmonize.md: the PSNR over the foreground (mask at least 0.5) of the 33 composites, at their own
-size, for each method; as found, and at half the strength.
+`python -m tools.compare_sample [--reference full]` prints the table of docs/harmonize.md: the PSNR over the foreground
+(mask at least 0.5) of the 33 composites, at their own size, for each method at full and at half strength.
 """
 
 from __future__ import annotations

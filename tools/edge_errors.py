@@ -1,7 +1,8 @@
-"""The errors of colours at soft edges, on synthetic mattes whose foreground is known: `python -m tools.edge_errors`.
+"""Measure the errors of colours at soft edges, on synthetic mattes whose foreground is known.
 
-The table of docs/finishing.md: the mean error of the band, times the mask, in codes of 255, as it is, after
-`--edges decontaminate`, and after the same on a cut-out, which does not contain its old background.
+`python -m tools.edge_errors` prints the table of docs/finishing.md: the mean error of the soft band, times the mask, in
+codes of 255. The errors are those of the unchanged colours, of the colours after `--edges decontaminate`, and of the
+colours after the same step on a cut-out, which does not contain its old background.
 """
 
 from __future__ import annotations

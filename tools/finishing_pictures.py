@@ -1,6 +1,6 @@
-"""The pictures of docs/finishing.md, from embedded photographs: `python -m tools.finishing_pictures [FOLDER]`.
+"""Make the pictures of docs/finishing.md from embedded photographs: `python -m tools.finishing_pictures [FOLDER]`.
 
-Needs the extras `edges` and `masks`.
+The tool needs the extras `edges` and `masks`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def photo(name: str) -> Picture:
 
 
 def sheet(pictures: dict[str, Picture], path: Path, across: int, crop: tuple[int, int, int, int] | None = None) -> None:
-    """Write pictures of one size in rows, each under its title."""
+    """Write pictures of the same size in rows, each under its title."""
     shown = [Image.fromarray(one).crop(crop) if crop else Image.fromarray(one) for one in pictures.values()]
     width, height = shown[0].size
     out = Image.new("RGB", (across * (width + 6) - 6, -(-len(shown) // across) * (height + BAND)), "white")
@@ -46,7 +46,7 @@ def sheet(pictures: dict[str, Picture], path: Path, across: int, crop: tuple[int
 
 
 def sliders(path: Path) -> None:
-    """One portrait before mountains, with a slider each."""
+    """Make pictures of a portrait in front of mountains, with one slider moved in each."""
     asked = [{}, {"exposure": 0.7}, {"contrast": -60}, {"saturation": 60}, {"temperature": 60}, {"tint": 60}]
     front, behind = photo("astronaut"), photo("picos-de-europa")
     shown = {}
@@ -62,7 +62,7 @@ def sliders(path: Path) -> None:
 
 
 def edges(path: Path) -> None:
-    """Synthetic mattes on a new background."""
+    """Make pictures of synthetic mattes on a new background."""
     shown: dict[str, Picture] = {}
     for kind, old in (("hair", "green"), ("defocus", "sky")):
         one = matte(kind, old)
@@ -76,7 +76,7 @@ def edges(path: Path) -> None:
 
 
 def mask(path: Path) -> None:
-    """A person found in a photograph."""
+    """Make pictures of a person whose mask was found automatically."""
     front = photo("astronaut")
     found = find_mask("auto:person", front)
     grey = np.repeat(np.rint(found * 255).astype(np.uint8)[..., None], 3, axis=2)
@@ -84,7 +84,7 @@ def mask(path: Path) -> None:
 
 
 def shadow(path: Path) -> None:
-    """A drum on a plain floor."""
+    """Make pictures of a drum on a plain floor, with and without shadows."""
     front, cut = drum()
     behind = np.full((480, 720, 3), (206, 204, 200), np.uint8)
     behind[:330] = (176, 182, 190)
@@ -103,7 +103,7 @@ def shadow(path: Path) -> None:
 
 
 def texture(path: Path) -> None:
-    """A clean portrait before a background that was made soft and noisy."""
+    """Make pictures of a clean portrait in front of a blurred and noisy background."""
     front, clean = photo("astronaut"), photo("picos-de-europa")
     height, width = clean.shape[:2]
     noise = grain_rows(slice(0, height), width, 0.8, seed=5) * 7

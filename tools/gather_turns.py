@@ -1,10 +1,11 @@
-"""How many turns a warp's table reads take on a photograph, counted: why the CUDA kernels are laid out as they are.
+"""Count the turns that the table reads of a warp take on a photograph; the counts justify the layouts in cuda.cu.
 
 python tools/gather_turns.py
 
-No GPU is needed, and no time is measured. A turn is one cycle of a multiprocessor's load unit: a group of lanes (8 for
-16-byte reads, 32 for 4 and 2-byte ones) takes as many as its busiest shared-memory bank has different words, or through
-L1, at worst, as many as it touches cache lines. `stride` is how far apart the pixels of neighbouring lanes are.
+The tool needs no GPU and measures no time. A turn is one cycle of the load unit of a multiprocessor. A group of lanes
+(8 lanes for reads of 16 bytes, 32 lanes for reads of 4 and 2 bytes) takes as many turns as its busiest bank of shared
+memory has different words. Through L1, it takes at most as many turns as it touches cache lines. `stride` is the
+distance between the pixels of neighbouring lanes.
 """
 
 from __future__ import annotations
@@ -16,14 +17,18 @@ WARPS = 4000
 
 
 def warps(pixels: NDArray[np.uint8], stride: int) -> NDArray[np.int64]:
-    """`[warps, 32, 3]`: what the 32 lanes of a warp read at one time, from warps all over the image."""
+    """Return the pixels `[warps, 32, 3]` that the 32 lanes of a warp read at one time, for warps all over the image."""
     count = len(pixels) // (32 * stride)
     lanes = pixels[: count * 32 * stride].reshape(count, 32, stride, 3).transpose(0, 2, 1, 3).reshape(-1, 32, 3)
     return lanes[np.random.default_rng(0).permutation(len(lanes))[:WARPS]].astype(np.int64)
 
 
 def turns(words: NDArray[np.int64], group: int, banks: int) -> float:
-    """Mean over warps of the most different words in one of `banks`, summed over groups of lanes. One bank: all."""
+    """Return the turns of a warp, as the mean over warps.
+
+    For each group of lanes, the largest number of different words in one of the `banks` counts. With one bank, all
+    different words of the group count.
+    """
     ordered = np.sort(words.reshape(-1, group), axis=1)
     first = np.ones(ordered.shape, bool)
     first[:, 1:] = np.diff(ordered, axis=1) != 0
@@ -33,7 +38,7 @@ def turns(words: NDArray[np.int64], group: int, banks: int) -> float:
 
 
 def count(pixels: NDArray[np.uint8], size: int, stride: int) -> dict[str, float]:
-    """Turns a pixel of each lane, all eight corners together."""
+    """Return the turns for one pixel in each lane, summed over the eight corners."""
     cell = np.minimum(warps(pixels, stride) * (size - 1) // 255, size - 2)
     total = {"texels through L1": 0.0, "texels in shared memory": 0.0, "codes in shared memory": 0.0}
     for b, g, r in np.ndindex(2, 2, 2):

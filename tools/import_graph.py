@@ -1,9 +1,9 @@
-"""Draw which rooms of the package import which, for docs/design.md.
+"""Draw the imports between the rooms of the package, for docs/design.md.
 
     python tools/import_graph.py docs/design/imports.svg
 
-A room is a folder of `sshbench/`, or a module that lies in no folder. Imports inside functions count; imports for type
-checkers alone do not. All arrows point downwards, for `tests/test_imports.py` keeps circles out.
+A room is a folder of `sshbench/`, or a module outside these folders. Imports inside functions count; imports that only
+type checkers see do not. All arrows point downwards, since `tests/test_imports.py` forbids circles.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def modules() -> Graph:
 
 
 def circle(graph: Graph) -> list[str]:
-    """Return modules of which each imports the next and the last is the first; empty where there are none."""
+    """Return a circle of modules, each of which imports the next; the last is the first. Return [] without a circle."""
     try:
         list(TopologicalSorter(graph).static_order())
     except CycleError as error:
@@ -53,12 +53,12 @@ def rooms(graph: Graph) -> Graph:
 
 
 def room_of(module: str) -> str:
-    """Return the room that a module lies in; empty for the package itself."""
+    """Return the room of a module; empty for the package itself."""
     return module.partition(".")[2].partition(".")[0]
 
 
 def levels(graph: Graph) -> list[list[str]]:
-    """Return the rooms from the top down, each below all that import it."""
+    """Return the levels of rooms from the top down. Each room is below all rooms that import it."""
     height: dict[str, int] = {}
     for room in TopologicalSorter(graph).static_order():
         height[room] = 1 + max((height[other] for other in graph.get(room, ())), default=-1)
@@ -66,7 +66,7 @@ def levels(graph: Graph) -> list[list[str]]:
 
 
 def drawn(graph: Graph) -> str:
-    """Return the picture: one row a level, arrows from what imports to what is imported."""
+    """Return the picture as SVG, with a row for each level and an arrow from each room to the rooms that it imports."""
     rows = levels(graph)
     places = {
         room: (WIDTH * (i + 0.5 + (y % 2) * 0.18) / (len(row) + (0.18 if len(row) > 1 else 0.36)), 24 + ROW * y)

@@ -1,7 +1,7 @@
-"""The page of twelve composites in docs/harmonize.md: `python -m tools.jobs_page -o docs/harmonize/jobs.jpg`.
+"""Make the picture of a page of twelve composites: `python -m tools.jobs_page -o docs/harmonize/jobs.jpg`.
 
-The tool makes the composites of docs/harmonize/jobs.csv, whose photographs come along with sshbench, and keeps a
-picture of the page in Chromium. It needs Playwright and a Chromium on the PATH.
+The tool makes the composites of docs/harmonize/jobs.csv from photographs that ship with sshbench, opens their page in
+Chromium, and saves a screenshot for docs/harmonize.md. It needs Playwright and a Chromium on the PATH.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from PIL import Image
 from tools.study_pages import browser
 
 TABLE = Path("docs/harmonize/jobs.csv")
-SHOWN = 900  # pixels of the width of the picture
+SHOWN = 900  # width of the picture in pixels
 
 
 def main() -> None:

@@ -1,12 +1,13 @@
-"""How much of a known error of exposure or white balance methods take away from a foreground.
+"""Measure the share of a known error of exposure or white balance that methods remove from a foreground.
 
     python tools/known_edits.py --photos PHOTOS --masks MASKS -m ssh-lut -m gain [--limit 128]
 
-Each held-out photograph that has a mask is its own truth: inside the mask it goes through every step of
-`sshbench.triplets.families.ladder_bank`, and the rest stays as photographed. The table has, for each step, the share of
-the error that is gone, by two measures. `light` is the error of the foreground's mean linear light, in stops, along the
-direction of the edit: 1 minus the slope of what is left over what was there. `RMSE` is 1 minus the root mean squared
-error after over that before, in sRGB codes. Intervals are bootstraps over photographs, 95%.
+Each held-out photograph with a mask is its own ground truth: the pixels inside the mask get each step of
+`sshbench.triplets.families.ladder_bank`, and the other pixels stay as photographed. For each step, the table has the
+share of the error that a method removes, by two measures. `light` measures the error of the foreground's mean linear
+light in stops, along the direction of the edit: 1 minus the slope of the remaining error over the original error.
+`RMSE` is 1 minus the ratio of the root mean squared errors after and before, in sRGB codes. Intervals are 95%
+bootstraps over photographs.
 """
 
 from __future__ import annotations
@@ -54,14 +55,14 @@ def main() -> None:
 
 
 def opened(photo: Path, mask: Path) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """A photograph and its mask at 256 x 256."""
+    """Return a photograph and its mask at 256 x 256."""
     picture = Image.open(photo).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
     shape = Image.open(mask).convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
     return np.asarray(picture), np.asarray(shape, np.float32) / 255
 
 
 def edited(photo: NDArray[np.uint8], mask: NDArray[np.float32], lut: object) -> Composite:
-    """The photograph with an edit inside its mask."""
+    """Return the photograph with an edit inside its mask."""
     composite = paste(apply_lut(photo, lut, layout="HWC"), photo, mask)
     return Composite("edit", composite, composite, composite, mask)
 
@@ -69,7 +70,7 @@ def edited(photo: NDArray[np.uint8], mask: NDArray[np.float32], lut: object) -> 
 def measured(
     truth: NDArray[np.uint8], before: NDArray[np.uint8], after: NDArray[np.uint8], inside: NDArray[np.bool_], cast: bool
 ) -> tuple[float, float, float, float]:
-    """Products of errors of light (after with before, before with itself), and root mean squared errors."""
+    """Return the products of the errors of light (after times before, before times before) and the two RMSEs."""
     light = [np.log2(np.maximum(decode(image[inside] / 255).mean(0), 1e-4)) for image in (truth, before, after)]
     was, left = light[1] - light[0], light[2] - light[0]
     if cast:
@@ -79,7 +80,7 @@ def measured(
 
 
 def interval(rows: NDArray[np.float64]) -> str:
-    """Both shares, with intervals."""
+    """Return the text of both shares with their intervals."""
     draws = np.random.default_rng(0).integers(len(rows), size=(2000, len(rows)))
     words = []
     for over, under in ((0, 1), (3, 2)):

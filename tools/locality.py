@@ -1,9 +1,8 @@
 """The effect of Jiang et al. 2021, Figure 7: one foreground at two places of a photograph with two lights.
 
-`python -m tools.locality -o FILE [--method NAME] [--weights FILE] [--strength S]`. The photograph is
-synthetic: an embedded one whose left half is lit warmly and whose right half coldly, by two of the looks, with a smooth
-passage between them. With `--reference full` the foreground gets the same colours at both places; with `auto` those of
-where it stands.
+`python -m tools.locality -o FILE [--method NAME] [--weights FILE] [--strength S]`. The photograph is an embedded one;
+two looks light its left half warmly and its right half coldly, with a smooth transition. With `--reference full`, the
+foreground gets the same colours at both places; with `auto`, it gets the colours of its surroundings.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ SCALE = 0.52
 
 
 def drum() -> tuple[Image.Image, Image.Image]:
-    """A foreground's photograph and its mask."""
+    """Return the photograph of the foreground and its mask."""
     folder = data_folder("realhm") / "sample" / "vendor_testing_2"
     return Image.open(folder / "bag-and-drum_gt.jpg"), Image.open(folder / "bag-and-drum_mask.jpg")
 
@@ -49,7 +48,7 @@ def main() -> None:
     for i, (title, (reference, strength)) in enumerate(rows.items()):
         picture = background
         for at in PLACES.values():
-            # The background stays the one without a foreground, so that one copy is no reference for the other.
+            # Both copies use the background without a foreground, so that one copy does not influence the other.
             one = harmonize(foreground, background, mask, method=method, at=at, scale=SCALE, reference=reference,
                             strength=strength).pixels  # fmt: skip
             picture = np.where((one != background).any(axis=2, keepdims=True), one, picture)

@@ -72,7 +72,7 @@ def main() -> None:
     (folder / "README.md").write_text(text, encoding="utf-8")
     portrait = photos["astronaut"][:300, 90:330]
     sheet = contact_sheet(luts, [portrait, photos["aitzgorri"], photos["rocket"]], tile=(174, 92))
-    # In steps of 4 codes, which are not seen, the file stays under 2 MB.
+    # Steps of 4 codes are invisible, and keep the file below 2 MB.
     coarse = np.minimum((np.asarray(sheet, np.int16) + 2) // 4 * 4, 255).astype(np.uint8)
     Image.fromarray(coarse).save(folder.parent / "docs" / "looks" / "contact_sheet.png", optimize=True)
 

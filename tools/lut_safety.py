@@ -1,4 +1,4 @@
-"""What SSH-LUT's maps do to colours that ramps and patches show: numbers over a split, and a sheet of some of them.
+"""Measure the effect of SSH-LUT's maps on ramps and patches of colours over a split, and draw a sheet of examples.
 
 python -m tools.lut_safety docs/ssh-lut-safety.png [SPLIT ROOT]
 """
@@ -16,13 +16,13 @@ from sshbench.lut.apply import apply_lut
 from sshbench.lut.table import Lut
 from sshbench.methods.ssh_lut import SshLutMethod, placed_view
 
-# sRGB of the ColorChecker's dark and light skin, and four skin tones between and beyond.
+# sRGB values of the dark and light skin of the ColorChecker, and of four more skin tones.
 SKIN = [(115, 82, 68), (194, 150, 130), (241, 194, 167), (224, 172, 105), (141, 85, 36), (60, 46, 40)]
 SHOWN = 8
 
 
 def ramps() -> NDArray[np.uint8]:
-    """Grey, red, green, blue and hue from left to right, and skin, `[6 * 16, 256, 3]`."""
+    """Return ramps of grey, red, green, blue and hue from left to right, and skin tones, `[6 * 16, 256, 3]`."""
     steps = np.arange(256)
     rows = [np.stack([steps * on for on in part], -1) for part in ((1, 1, 1), (1, 0, 0), (0, 1, 0), (0, 0, 1))]
     hue = np.clip(np.abs((steps[:, None] / 256 * 6 + np.array([0, 4, 2])) % 6 - 3) - 1, 0, 1) * 200 + 25
@@ -31,7 +31,7 @@ def ramps() -> NDArray[np.uint8]:
 
 
 def measured(lut: Lut) -> dict[str, float]:
-    """In levels of 8 bits, the largest fall of greys and of own channels, and the largest step between greys."""
+    """Return the largest fall of greys, the largest fall of own channels, and the largest step of greys, in codes."""
     greys = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
     found = np.diff(apply_lut(greys.astype(np.float32) / 255, lut, layout="HWC")[0], axis=0) * 255
     values = lut.values

@@ -1,9 +1,9 @@
-"""Make `realhm/sample/` of its recipe and photographs: `python -m tools.make_sample PHOTOS`.
+"""Make `realhm/sample/` from its recipe and photographs: `python -m tools.make_sample PHOTOS`.
 
-The photographs are named in `realhm/sample/README.md` with where each is found. Needs, besides sshbench itself,
-`pip install --group sample`: the edge of each hand-drawn outline is found by closed-form matting
-(Levin, Lischinski and Weiss, PAMI 2008), and the colours on both sides of it by Germer et al., "Fast Multi-Level
-Foreground Estimation", ICPR 2020.
+`realhm/sample/README.md` lists the photographs and their sources. The tool needs the packages of
+`pip install --group sample`: closed-form matting (Levin, Lischinski and Weiss, PAMI 2008) finds the edge of each
+hand-drawn outline, and the method of Germer et al., "Fast Multi-Level Foreground Estimation", ICPR 2020, estimates the
+colours on both sides of the edge.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from sshbench.lut.looks.look import Look
 
 Pixels = NDArray[np.float64]
 
-SIDE = 640  # long side that outlines are drawn at
-CANVAS = 576  # long side of a canvas
+SIDE = 640  # long side, in pixels, of the copies on which outlines are drawn
+CANVAS = 576  # long side of a canvas in pixels
 QUALITY = 90
 MASK_QUALITY = 95
 
 
 @dataclass(frozen=True)
 class Cutout:
-    """An object and what is behind it, 0..1: photo = foreground * alpha + background * (1 - alpha)."""
+    """An object and its background, 0..1: photo = foreground * alpha + background * (1 - alpha)."""
 
     photo: Pixels
     foreground: Pixels
@@ -44,7 +44,7 @@ class Cutout:
 
 
 def make(photos: Path, folder: Path) -> None:
-    """Write all composites of `folder/recipe.toml` to `folder`, and `composites.csv`, which says what each is."""
+    """Write all composites of `folder/recipe.toml` to `folder`, and `composites.csv`, which describes each of them."""
     recipe = tomllib.loads((folder / "recipe.toml").read_text())
     rows = []
     for entry in recipe["composite"]:
@@ -78,7 +78,7 @@ def make(photos: Path, folder: Path) -> None:
 
 
 def look_of(name: str, steps: Sequence[Mapping[str, Any]]) -> Look:
-    """Return the steps of a recipe, each a table of its name and its parameters, as a look."""
+    """Return the steps of a recipe as a look. Each step is a table with its name and its parameters."""
     return Look(
         name,
         "sample",
@@ -87,7 +87,7 @@ def look_of(name: str, steps: Sequence[Mapping[str, Any]]) -> Look:
 
 
 def within_photo(cut: Cutout, look: Look) -> dict[str, Pixels]:
-    """Compose an object in its own photograph: its colours by `look`, the photograph the target."""
+    """Compose an object under `look` in its own photograph; the unchanged photograph is the target."""
     height, width = cut.alpha.shape
     scale = min(1.0, CANVAS / max(height, width))
     size = round(width * scale), round(height * scale)
@@ -104,7 +104,7 @@ def within_photo(cut: Cutout, look: Look) -> dict[str, Pixels]:
 
 
 def across_photos(cut: Cutout, behind: Image.Image, edit: Look, entry: Mapping[str, Any]) -> dict[str, Pixels]:
-    """Compose an object into another photograph: its colours as they are, those after `edit` the target."""
+    """Compose an object with its own colours in another photograph; with the colours after `edit`, it is the target."""
     x, y, w, h = entry.get("crop", (0, 0, *reduced(behind).size))
     k = max(behind.size) / SIDE
     crop = behind.crop(tuple(round(v * k) for v in (x, y, x + w, y + h)))
@@ -114,7 +114,7 @@ def across_photos(cut: Cutout, behind: Image.Image, edit: Look, entry: Mapping[s
 
     left, top, right, bottom = bounds(cut.alpha)
     zoom = entry["height"] * size[1] / (bottom - top)
-    # Inverse map of canvas to cut-out coordinates, for Pillow.
+    # Pillow needs the inverse map, from coordinates of the canvas to those of the cut-out.
     dx = entry["at"][0] * size[0] / zoom - (left + right) / 2
     dy = entry["at"][1] * size[1] / zoom - bottom
     foreground, alpha = (place(image, size, zoom, dx, dy) for image in (cut.foreground, cut.alpha))
@@ -135,7 +135,7 @@ def cut_out(photo: Image.Image, thing: Mapping[str, Any]) -> Cutout:
     rgb = pixels(reduced(photo))
     size = rgb.shape[1], rgb.shape[0]
     outline = polygons(thing["outline"], size)
-    room = 48  # an outline that leaves the picture has no edge there
+    room = 48  # where an outline leaves the picture, there is no edge
     padded = np.pad(outline, room, mode="edge").astype(np.uint8)
     inside, outside = (
         cv2.distanceTransform(side, cv2.DIST_L2, 5)[room:-room, room:-room] for side in (padded, 1 - padded)
@@ -164,25 +164,25 @@ def polygons(text: str, size: tuple[int, int]) -> NDArray[np.bool_]:
 
 
 def bounds(alpha: Pixels) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of what is more than half an object's."""
+    """Return left, top, right and bottom of the pixels whose alpha is above one half."""
     rows, columns = box_around(alpha > 0.5)
     return columns.start, rows.start, columns.stop, rows.stop
 
 
 def crop_around(cut: Cutout, margin: float = 0.15) -> Pixels:
-    """The photograph around the object, with a margin of that part of its longer side."""
+    """Return the photograph around the object, with a margin that is a fraction of the object's longer side."""
     left, top, right, bottom = bounds(cut.alpha)
     m = round(margin * max(right - left, bottom - top))
     return cut.photo[max(top - m, 0) : bottom + m, max(left - m, 0) : right + m]
 
 
 def blend(foreground: Pixels, background: Pixels, alpha: Pixels) -> Pixels:
-    """Foreground * alpha + background * (1 - alpha)."""
+    """Return foreground * alpha + background * (1 - alpha)."""
     return background + alpha[..., None] * (foreground - background)
 
 
 def place(image: Pixels, size: tuple[int, int], zoom: float, dx: float, dy: float) -> Pixels:
-    """Scale by `zoom` and move by (dx, dy), in pixels before scaling, onto a canvas; zero outside."""
+    """Scale by `zoom` and move by (dx, dy), in pixels before scaling, onto a canvas that is zero elsewhere."""
     scaled = resize(image, (round(image.shape[1] * zoom), round(image.shape[0] * zoom)))
     canvas = np.zeros((size[1], size[0], *image.shape[2:]))
     left, top = round(dx * zoom), round(dy * zoom)
@@ -193,7 +193,7 @@ def place(image: Pixels, size: tuple[int, int], zoom: float, dx: float, dy: floa
 
 
 def resize(image: Pixels, size: tuple[int, int] | None) -> Pixels:
-    """Resize to (width, height) with antialiasing; None: to a long side of at most 320."""
+    """Resize to (width, height) with antialiasing; by default to a long side of at most 320 pixels."""
     height, width = image.shape[:2]
     if size is None:
         scale = min(1.0, 320 / max(height, width))
@@ -209,7 +209,7 @@ def resize(image: Pixels, size: tuple[int, int] | None) -> Pixels:
 
 
 def read(path: Path) -> Image.Image:
-    """Open a photograph, converted to sRGB where it says that it is something else."""
+    """Open a photograph; if its profile is not sRGB, convert the photograph to sRGB."""
     photo: Image.Image = Image.open(path)
     profile = photo.info.get("icc_profile")
     photo = photo.convert("RGB")
@@ -220,19 +220,19 @@ def read(path: Path) -> Image.Image:
 
 
 def reduced(photo: Image.Image) -> Image.Image:
-    """The photograph at a long side of at most 640."""
+    """Return the photograph with a long side of at most 640 pixels."""
     scale = min(1.0, SIDE / max(photo.size))
     size = round(photo.width * scale), round(photo.height * scale)
     return photo if scale == 1 else photo.resize(size, Image.Resampling.LANCZOS)
 
 
 def pixels(image: Image.Image) -> Pixels:
-    """Values 0..1, `[H, W, 3]`."""
+    """Return the values of an image, `[H, W, 3]`, 0..1."""
     return np.asarray(image, np.float64) / 255
 
 
 def save(path: Path, image: Pixels) -> None:
-    """Write 0..1 as JPEG, as all of RealHM is."""
+    """Write an image over 0..1 as JPEG, the format of all files of RealHM."""
     encoded = Image.fromarray(np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8))
     encoded.save(path, quality=MASK_QUALITY if image.ndim == 2 else QUALITY, optimize=True)
 

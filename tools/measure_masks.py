@@ -1,7 +1,7 @@
-"""How good found masks are, against masks that people drew: `python -m tools.measure_masks PHOTOS MASKS [PREFIX ...]`.
+"""Compare automatic masks with masks that people drew: `python -m tools.measure_masks PHOTOS MASKS [PREFIX ...]`.
 
-Photographs and masks have the same names. Each prefix of names is a row. GrabCut gets the box of the drawn mask, larger
-by 4 % on each side.
+Photographs and masks have the same names. Each prefix of names has a row in the table. GrabCut gets the box of the
+drawn mask, enlarged by 4 % on each side.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def around(drawn: np.ndarray) -> str:
-    """The request for the box of a mask with a margin."""
+    """Return the request for GrabCut with the box of a mask and a margin."""
     (top, bottom), (left, right) = ((w.min(), w.max() + 1) for w in np.nonzero(drawn))
     x, y = round(0.04 * (right - left)), round(0.04 * (bottom - top))
     left, top = max(left - x, 1), max(top - y, 1)

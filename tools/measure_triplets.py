@@ -1,4 +1,4 @@
-"""The numbers and the figure of docs/triplets.md.
+"""Measure the numbers and draw the figure of docs/triplets.md.
 
 python -m tools.measure_triplets recipes docs/triplets/recipes.png
 python -m tools.measure_triplets quality FOLDER
@@ -33,7 +33,7 @@ COUNT = 10_000
 
 
 def recipes(path: str) -> None:
-    """Draw what 10,000 recipes are made of, beside what is specified."""
+    """Draw the distributions of the values of 10,000 recipes beside the specified distributions."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -107,7 +107,7 @@ def psnr(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
 
 
 def quality(folder: str) -> None:
-    """Print the PSNR of crops against a Lanczos resize of the whole photograph, by its short side."""
+    """Print the PSNR of crops against a Lanczos resize of the whole photograph, by the short side of the photograph."""
     names = sorted(p for p in Path(folder).rglob("*.jpg"))
     print("| short side | photographs | decoded at | PSNR, mean | PSNR, least | without the smaller decode, mean |")
     print("|---|---|---|---|---|---|")
@@ -137,7 +137,7 @@ def quality(folder: str) -> None:
 
 
 def speed() -> None:
-    """Print how many recipes, and how many photographs of 640 x 480 pixels, a core does in a second."""
+    """Print the number of recipes, and of photographs of 640 x 480 pixels, that a core processes in a second."""
     from sshbench.lut.kernels import cpu
 
     cpu.default_threads = lambda: 1

@@ -1,10 +1,10 @@
-r"""Measure means of two weights of SSH-LUT on the panel, and write one of them.
+r"""Measure weighted means of two weights of SSH-LUT on the panel, and write one of the means.
 
     python -m tools.mix_weights OLD NEW --shares 1 0.8 0.7 0.6 --source PHOTOS --masks MASKS --luts LUTS \
         --write 0.7 OUT
 
-A share is that of NEW; OLD are the weights that the training of NEW began with. If OLD has no things, its things are
-those of NEW with a last layer of 0, with which that training began.
+A share is the weight of NEW in the mean. OLD are the weights that the training of NEW began with. If OLD lacks the part
+`things` of the network, this part of OLD is taken from NEW, with a last layer of 0, as the training of NEW began.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from sshbench.training.panel import Panel, open_panel, said, validate_panel
 from sshbench.training.recipe import read_recipe
 from sshbench.training.validation import evaluating
 
-LAST = "things.understand.2."  # the layer that is 0 at first
+LAST = "things.understand.2."  # the layer of `things` that is 0 before training
 
 
 def main() -> None:
-    """Measure each share, and write one."""
+    """Measure the mean of each share, and write one mean."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("old")
     parser.add_argument("new")
@@ -56,14 +56,14 @@ def main() -> None:
 
 
 def mixed(old: Weights, new: Weights, share: float) -> dict[str, Tensor]:
-    """Return `share` of the new weights plus the rest of the old ones."""
+    """Return `share * new + (1 - share) * old` for each tensor of `new`, as float32."""
     before = {name: torch.zeros_like(value) if name.startswith(LAST) else value for name, value in new.state.items()}
     before |= old.state
     return {name: share * value.float() + (1 - share) * before[name].float() for name, value in new.state.items()}
 
 
 def measured(objective: SshLutObjective, panel: Panel, state: Mapping[str, Tensor]) -> dict[str, float]:
-    """Measure weights on the panel."""
+    """Return the measurement of a network state on the panel, as `validate_panel` does."""
     objective.network.load_state_dict(dict(state))
     with evaluating(objective.modules):
         return validate_panel(objective, panel, batch_size=64, device="cpu")

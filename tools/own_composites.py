@@ -1,9 +1,9 @@
-"""Draw docs/own-composites.png: foregrounds of some photographs pasted into others, as they are and harmonized.
+"""Draw docs/own-composites.png: foregrounds that are pasted into other photographs, unchanged and harmonized.
 
     python tools/own_composites.py --photos PHOTOS --masks MASKS -o docs/own-composites.png
 
-docs/own-composites.csv lists the composites: where the middle of the foreground's lower edge lies, as parts of the
-background's width and height, and the foreground's height as a part of the background's.
+docs/own-composites.csv lists the composites: the position of the middle of the foreground's lower edge, as fractions of
+the background's width and height, and the foreground's height as a fraction of the background's height.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def pictures(row: dict[str, str], photos: Path, masks: Path, methods: dict) -> list[tuple[str, Image.Image]]:
-    """The composite untouched and by each method, with a title each."""
+    """Return the untouched composite and the result of each method, each with its title."""
     foreground = Image.open(photos / f"{row['foreground']}.jpg").convert("RGB")
     mask = Image.open(masks / f"{row['foreground']}.png").convert("L")
     mask = mask if mask.size == foreground.size else mask.resize(foreground.size)
@@ -60,7 +60,7 @@ def pictures(row: dict[str, str], photos: Path, masks: Path, methods: dict) -> l
 
 
 def sheet(rows: list[list[tuple[str, Image.Image]]], columns: int) -> Image.Image:
-    """All pictures, a composite a line, so many composites side by side."""
+    """Return a sheet of all pictures: a composite and its results in a line, and several composites side by side."""
     wide, high = CELL[0] + 4, CELL[1] + TITLE + 4
     each = len(rows[0]) * wide + 12
     lines = -(-len(rows) // columns)

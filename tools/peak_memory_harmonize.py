@@ -1,4 +1,4 @@
-"""Peak memory of `sshbench harmonize`: `python -m tools.peak_memory_harmonize [MEGAPIXELS [OPTIONS OF IT ...]]`."""
+"""Print the peak memory of `sshbench harmonize`: `python -m tools.peak_memory_harmonize [MEGAPIXELS [OPTIONS ...]]`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Print the time and the peak of memory that decoding a large photograph for training takes.
+"""Print the time and the peak memory of decoding a large photograph for training.
 
 python -m tools.peak_memory_reading jpeg 12000 9000 --short-side 320
 python -m tools.peak_memory_reading png16 11000 9000
@@ -22,7 +22,7 @@ from sshbench.images.files import ImageFile, write_image
 
 
 def make(path: Path, kind: str, width: int, height: int) -> None:
-    """Write a photograph-like picture of this size."""
+    """Write a picture of this size that resembles a photograph."""
     coarse = np.random.default_rng(0).integers(0, 256, (height // 100, width // 100, 3), np.uint8)
     picture = np.asarray(Image.fromarray(coarse).resize((width, height)))
     if kind == "jpeg":
@@ -32,7 +32,7 @@ def make(path: Path, kind: str, width: int, height: int) -> None:
 
 
 def _peak() -> int:
-    """MiB that this process had at most; on Linux ru_maxrss of a new program starts with what its parent took."""
+    """Return the peak memory of this process in MiB. Linux's `ru_maxrss` would include the peak of the parent."""
     if sys.platform == "linux":
         status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
         return int(status["VmHWM"].split()[0]) >> 10

@@ -1,4 +1,4 @@
-"""Make `docs/cube-rules.md`: every rule of `.cube`, our answer, and what other readers do with the same file.
+"""Make `docs/cube-rules.md`: every rule of `.cube`, our answer, and the behaviour of other readers on the same file.
 
 python -m tools.rules_table > docs/cube-rules.md
 """
@@ -64,7 +64,7 @@ reading it; a line of more than {MAX_LINE} bytes; and more than {MAX_KEYWORDS} k
 
 
 def rows(*, peers: bool = True) -> Iterator[tuple[str, str]]:
-    """Each rule's line of the table: our part, and the other readers' part (empty without `peers`)."""
+    """Return the table's line for each rule: our part, and the part of the other readers (empty without `peers`)."""
     for rule in load_rules():
         ours = f"| `{rule.path.stem}` | {rule.text} | {rule.source} | {_our_answer(rule)} |"
         others = [_peer_answer(rule, reader) for reader in (with_colour, with_opencolorio)] if peers else []

@@ -1,9 +1,10 @@
-"""What a photograph costs, in processor time and bytes, and what that makes for many: the numbers of docs/scale.md.
+"""Measure the processor time and the bytes that a photograph costs, and extrapolate them, for docs/scale.md.
 
 python -m tools.scale
 
-Times are processor time (user and system) of one process in one thread, the best of several rounds on 250 photographs
-of 640 x 480 pixels and 61 KB (photos.py), after a round to warm up. So they hold for a core that is not shared.
+Times are the processor time (user and system) of one process with one thread. Each time is the best of several rounds
+on 250 photographs of 640 x 480 pixels and 61 KB (photos.py), after one round to warm up. The times are therefore valid
+for a core that no other process uses.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ MANY = {"81,917": 81_917, "100 million": 100_000_000}
 
 
 def processor_time(work: Callable[[], object], rounds: int = ROUNDS) -> float:
-    """The best processor time of `work` in seconds."""
+    """Return the best processor time of `work` in seconds."""
     times = []
     for _ in range(rounds + 1):
         start = time.process_time()
@@ -48,7 +49,7 @@ def processor_time(work: Callable[[], object], rounds: int = ROUNDS) -> float:
 
 
 def pixels(source: Source, bank: LutBank, codec: Codec, out: Path) -> tuple[float, float]:
-    """Seconds and bytes of a triplet in a store of pixels."""
+    """Return the seconds and bytes of a triplet in a store of pixels."""
     run = plan(Settings(), source, bank, codec=codec, rows_per_shard=PHOTOS)
     job = ShardJob(run, source, bank, Storage(str(out)))
     records: list[ShardRecord] = []
@@ -58,7 +59,7 @@ def pixels(source: Source, bank: LutBank, codec: Codec, out: Path) -> tuple[floa
 
 
 def recipes(bank: LutBank, out: Path) -> tuple[float, float]:
-    """Seconds and bytes of a triplet in a store of recipes; names are as long as COCO's."""
+    """Return the seconds and bytes of a triplet in a store of recipes; file names are as long as those of COCO."""
     source = of_names(RECIPES)
     run = plan(Settings(), source, bank, store="recipes", rows_per_shard=RECIPES)
     job = ShardJob(run, source, bank, Storage(str(out)))
@@ -68,7 +69,7 @@ def recipes(bank: LutBank, out: Path) -> tuple[float, float]:
 
 
 def rendered(source: Source, bank: LutBank) -> float:
-    """Seconds to render a triplet from its recipe, photograph read and decoded, nothing encoded."""
+    """Return the seconds to render a triplet from its recipe, with reading and decoding, but without encoding."""
     run = plan(Settings(), source, bank, store="recipes")
     stored = StoredTriplets("", run, [], source, bank)
     drawn = make_recipes(run.settings, [source.row_id(i) for i in range(PHOTOS)], [0] * PHOTOS, len(bank))
@@ -81,13 +82,13 @@ def rendered(source: Source, bank: LutBank) -> float:
 
 
 def of_names(count: int) -> ImageSource:
-    """A folder with `count` photographs, as far as its list goes."""
+    """Return a source whose list has `count` photographs, without the files themselves."""
     names = {f"train2017/{i:012d}.jpg": 61_000 for i in range(count)}
     return ImageSource("photos", Found("photos", names, "images"), masks=None, min_side=224, max_pixels=10**8)
 
 
 def listing(folder: Path) -> tuple[float, float, float]:
-    """A photograph of a folder: seconds to list it, bytes of memory, bytes sent to each worker that is started."""
+    """Return the cost of a listed photograph: seconds, bytes of memory, and bytes that each new worker receives."""
     seconds = processor_time(lambda: open_source(str(folder))) / PHOTOS
     tracemalloc.start()
     source = of_names(RECIPES)
@@ -97,7 +98,7 @@ def listing(folder: Path) -> tuple[float, float, float]:
 
 
 def manifest_bytes(source: Source, bank: LutBank) -> float:
-    """Bytes of `manifest.json` a shard."""
+    """Return the bytes that each shard adds to `manifest.json`."""
     run = plan(Settings(), source, bank)
 
     def size(shards: int) -> int:
@@ -116,7 +117,7 @@ def amount(count: float, units: tuple[str, ...] = ("B", "kB", "MB", "GB", "TB", 
 
 
 def duration(seconds: float) -> str:
-    """Time on one core."""
+    """Return a duration on one core as text."""
     for unit, length in (("core-hours", 3600.0), ("core-minutes", 60.0), ("core-seconds", 1.0)):
         if seconds >= length:
             return f"{seconds / length:,.0f} {unit}" if seconds >= 100 * length else f"{seconds / length:.1f} {unit}"

@@ -1,8 +1,8 @@
-"""Screenshots of the studio, step by step, in Chromium, and a film strip of one session.
+"""Take screenshots of the studio in Chromium, step by step, and make a film strip of one session.
 
-`python -m tools.studio_pictures -o docs/studio` starts the studio, walks through a session with the photographs that
-come along with sshbench, on a desktop and by touch at the width of a phone, and keeps a picture of each step. The tool
-needs Playwright and a Chromium on the PATH.
+`python -m tools.studio_pictures -o docs/studio` starts the studio and walks through a session with photographs that
+ship with sshbench, on a desktop, and by touch at the width of a phone. It saves a picture of each step. The tool needs
+Playwright and a Chromium on the PATH.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 from tools.study_pages import browser, open_page
 
-SHOWN = {"desktop": 840, "phone": 330}  # pixels of the width of a picture that is kept
-STRIP = 400  # pixels of the width of a picture in the film strip
+SHOWN = {"desktop": 840, "phone": 330}  # width of a saved picture in pixels
+STRIP = 400  # width of a picture in the film strip, in pixels
 
 
 @contextmanager
 def served(folder: Path, **options: Any) -> Iterator[tuple[str, Any]]:
-    """Run the studio in a thread; give its address and its application."""
+    """Run the studio in a thread; yield its address and its application."""
     import uvicorn
 
     from sshbench.studio.server import make_app
@@ -59,13 +59,13 @@ def begin(page: Any, address: str, example: str | None = "An astronaut before a 
 
 
 def settled(page: Any) -> None:
-    """Wait until the page shows the maps of all that was changed."""
+    """Wait until the page shows the maps after all changes."""
     page.wait_for_function("() => window.studio.settled()", timeout=120_000)
     page.wait_for_timeout(80)
 
 
 def set_slider(page: Any, name: str, value: float) -> None:
-    """Move a slider to a value, as a person's drag does."""
+    """Move a slider to a value, as a person does by dragging."""
     page.evaluate(
         """([name, value]) => {
             const range = document.querySelector(`[data-range=${name}]`);
@@ -78,7 +78,7 @@ def set_slider(page: Any, name: str, value: float) -> None:
 
 
 def drag(page: Any, start: tuple[float, float], end: tuple[float, float]) -> None:
-    """Drag with the mouse, from and to shares of the picture's width and height."""
+    """Drag with the mouse between two positions, given as fractions of the picture's width and height."""
     box = page.locator("#view").bounding_box()
     points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end)]
     page.mouse.move(*points[0])
@@ -181,7 +181,7 @@ def keep(picture: Image.Image, path: Path, width: int) -> None:
 
 
 def strip(film: list[tuple[Image.Image, str]], across: int = 3) -> Image.Image:
-    """Lay the pictures of a session beside each other, each with its caption."""
+    """Put the pictures of a session side by side, each with its caption."""
     font, band, gap = ImageFont.load_default(15), 26, 8
     high = round(STRIP * film[0][0].height / film[0][0].width)
     down = -(-len(film) // across)

@@ -1,7 +1,8 @@
-"""Screenshots of a study's page, step by step, in Chromium: on a desktop, and by touch at the width of a phone.
+"""Take screenshots of a study's page in Chromium, step by step, on a desktop and by touch at the width of a phone.
 
-`python -m tools.study_pages STUDY -o docs/study` serves STUDY (of `sshbench study new`; the answers stay in it), walks
-two subjects through it and keeps a picture of each step. It needs Playwright and a Chromium on the PATH.
+`python -m tools.study_pages STUDY -o docs/study` serves STUDY, a folder of `sshbench study new`, and stores the answers
+there. It answers as two subjects, and saves a picture of each step. The tool needs Playwright and a Chromium on the
+PATH.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
 
 
 def installed_browser() -> str | None:
-    """Return the path of a Chromium or Chrome; None where none is installed."""
+    """Return the path of an installed Chromium or Chrome; None if neither is installed."""
     names = ("chromium", "chromium-browser", "google-chrome", "chrome")
     return next((found for name in names if (found := shutil.which(name))), None)
 
 
 @contextmanager
 def browser() -> Iterator[Any]:
-    """Give a Chromium."""
+    """Yield a Chromium browser."""
     from playwright.sync_api import sync_playwright
 
     path = installed_browser()
@@ -45,7 +46,7 @@ def browser() -> Iterator[Any]:
 
 
 def open_page(one: Any, device: str) -> tuple[Any, list[str]]:
-    """Open an empty page of a device; errors of its scripts come to the list."""
+    """Open an empty page of a device; errors of its scripts are added to the list."""
     width, height = SIZES[device]
     phone = {"has_touch": True, "is_mobile": True, "device_scale_factor": 2} if device == "phone" else {}
     page = one.new_context(viewport={"width": width, "height": height}, accept_downloads=True, **phone).new_page()
@@ -56,14 +57,14 @@ def open_page(one: Any, device: str) -> tuple[Any, list[str]]:
 
 
 def press(page: Any, name: str, device: str) -> None:
-    """Press the button of a name, by touch on a phone."""
+    """Press the button with a name; on a phone, press it by touch."""
     button = page.get_by_role("button", name=name).first
     button.wait_for(timeout=60_000)
     button.tap() if device == "phone" else button.click()
 
 
 def answer(page: Any, device: str, shoot: Shoot | None = None) -> None:
-    """Answer the question that is shown, whatever the design, when its buttons open."""
+    """Answer the question of any design that is shown, as soon as its buttons are enabled."""
     page.wait_for_selector(".panes.ready", timeout=60_000)
     choices = page.locator(".controls button")
     for picture in page.locator(".pane.pick").all():
@@ -78,7 +79,7 @@ def answer(page: Any, device: str, shoot: Shoot | None = None) -> None:
 
 
 def walk(page: Any, device: str, shoot: Shoot = lambda name: None, *, most: int = 10_000) -> int:
-    """Go from consent to thanks, or answer so many questions; returns how many were answered."""
+    """Go from consent to thanks, or answer a given number of questions; return the number of answers."""
     press_and_shoot = [("consent", "I agree"), ("screen", "I see all"), ("instructions", "Start in this window")]
     for name, button in press_and_shoot:
         page.get_by_role("button", name=button).first.wait_for(timeout=60_000)
@@ -150,7 +151,7 @@ def main() -> None:
 
 
 def walk_on(page: Any, device: str) -> None:
-    """Answer what is left."""
+    """Answer the remaining questions."""
     while not page.get_by_role("heading", name="Thank you").count():
         answer(page, device)
 

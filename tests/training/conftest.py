@@ -10,6 +10,8 @@ from PIL import Image
 
 from sshbench.triplets.held_out import is_held_out
 
+BACKGROUND = (90, 120, 150)
+
 
 @pytest.fixture(scope="session")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -20,6 +22,24 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pixels = random.integers(0, 256, (4, 5, 3), np.uint8)
         Image.fromarray(pixels).resize((60, 48), Image.Resampling.BICUBIC).save(folder / f"{name}.png")
     assert 2 <= sum(is_held_out(path.stem) for path in folder.iterdir()) <= 12
+    return folder
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty photographs of a textured disc before one colour, and their masks."""
+    folder = tmp_path_factory.mktemp("place")
+    (folder / "photos").mkdir()
+    (folder / "masks").mkdir()
+    y, x = np.mgrid[:72, :96]
+    for i in range(60):
+        rng = np.random.default_rng(i)
+        inside = np.hypot(y - 36, x - 30 - i / 2) < 14
+        noise = np.asarray(Image.fromarray(rng.integers(30, 230, (6, 8, 3), np.uint8)).resize((96, 72)))
+        Image.fromarray(np.where(inside[..., None], noise, BACKGROUND).astype(np.uint8)).save(
+            folder / "photos" / f"{i:02}.png"
+        )
+        Image.fromarray(np.where(inside, 255, 0).astype(np.uint8)).save(folder / "masks" / f"{i:02}.png")
     return folder
 
 

@@ -24,33 +24,15 @@ from sshbench.triplets.families import grade_bank, ladder_bank
 from sshbench.triplets.held_out import is_held_out
 from sshbench.triplets.luts import open_bank
 from sshbench.triplets.settings import Settings
+from tests.training.conftest import BACKGROUND
 
 SMALL = Settings(crop=32, scale=(36, 44))
-BACKGROUND = (90, 120, 150)
 IMAGES = 5
 
 
 class Predicts:
     def __init__(self, function: Any) -> None:
         self.predict = function
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sixty photographs of a textured disc before one colour, and their masks."""
-    folder = tmp_path_factory.mktemp("place")
-    (folder / "photos").mkdir()
-    (folder / "masks").mkdir()
-    y, x = np.mgrid[:72, :96]
-    for i in range(60):
-        rng = np.random.default_rng(i)
-        inside = np.hypot(y - 36, x - 30 - i / 2) < 14
-        noise = np.asarray(Image.fromarray(rng.integers(30, 230, (6, 8, 3), np.uint8)).resize((96, 72)))
-        Image.fromarray(np.where(inside[..., None], noise, BACKGROUND).astype(np.uint8)).save(
-            folder / "photos" / f"{i:02}.png"
-        )
-        Image.fromarray(np.where(inside, 255, 0).astype(np.uint8)).save(folder / "masks" / f"{i:02}.png")
-    return folder
 
 
 def opened(place: Path, settings: Settings = SMALL, images: int = IMAGES) -> Panel:

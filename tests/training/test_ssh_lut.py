@@ -7,7 +7,7 @@ import torch
 
 from sshbench.lut.apply import apply_lut
 from sshbench.networks.ssh_lut_numpy import SIDE
-from sshbench.training.objectives import make_objective
+from sshbench.training.objectives import ExtendsNetwork, make_objective
 from sshbench.training.objectives.ssh_lut import error, falls, roughness
 from sshbench.training.recipe import Recipe, RecipeError
 
@@ -137,7 +137,8 @@ def larger(images: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 def test_knowing_things_changes_nothing_at_first_and_is_learned_without_changing_the_features() -> None:
     knowing = make_objective("ssh-lut", recipe({"harm": 1.0}, crop=2 * SIDE, things=8))
     plain = make_objective("ssh-lut", recipe({"harm": 1.0}))
-    new, state = tuple(knowing.begins_without), plain.weights()[0]  # type: ignore[attr-defined]
+    assert isinstance(knowing, ExtendsNetwork)
+    new, state = knowing.begins_without, plain.weights()[0]
     left_out = knowing.network.load_state_dict(state, strict=False)  # type: ignore[attr-defined]
     assert all(name.startswith(new) for name in left_out.missing_keys)
     assert not left_out.unexpected_keys

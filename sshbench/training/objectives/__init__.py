@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -112,6 +112,17 @@ class Objective(Protocol):
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return the weights to save: the network's state (its own tensors, not copies) and its arguments."""
         ...
+
+
+@runtime_checkable
+class ExtendsNetwork(Protocol):
+    """An objective whose network has optional parts, so that its training may begin with weights without them.
+
+    Only an objective with such parts needs this attribute.
+    """
+
+    begins_without: tuple[str, ...]
+    """The prefixes of the parts' names in the network's state. An untrained part must not change the output."""
 
 
 def make_objective(name: str, recipe: Recipe, make: Callable[[Recipe], Objective] | None = None) -> Objective:

@@ -37,7 +37,7 @@ class SshLutObjective:
     image-adaptive 3D lookup tables", section 3.4).
     """
 
-    begins_without = ("things.",)  # these parts change nothing at first, so weights to begin with may lack them
+    begins_without = ("things.",)
 
     def __init__(self, recipe: Recipe) -> None:
         side = input_side(recipe.network)

@@ -23,7 +23,8 @@ COPIED = (
 )  # fmt: skip
 TESTS = (
     "tests/lut/test_apply.py", "tests/lut/test_arrays.py", "tests/lut/test_operator.py", "tests/lut/test_cube.py",
-    "tests/lut/test_cube_write.py", "tests/triplets/test_resize_box.py", "tests/hostile/test_cube.py",
+    "tests/lut/test_cube_write.py", "tests/triplets/test_resize_box.py", "tests/networks/test_layers.py",
+    "tests/hostile/test_cube.py",
 )  # fmt: skip
 # Left out: what starts a compiler of its own, and what measures time or memory, which say nothing under a sanitizer.
 LEFT_OUT = "not compile and not without_fused and not refused_soon and not takes_no_memory"

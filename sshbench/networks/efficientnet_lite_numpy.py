@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from sshbench.networks.layers import Array, add_and_end, depthwise, patches
 
 
 class Stage(NamedTuple):
@@ -88,62 +88,72 @@ def shapes() -> dict[str, tuple[int, ...]]:
     return found | {f"{name.removesuffix('weight')}bias": shape[:1] for name, shape in found.items()}
 
 
+class Layers(NamedTuple):
+    """The weights of a block: matrices `[in, out]` or kernels `[side, side, channels]`, and biases."""
+
+    block: Block
+    widen: tuple[Array, Array] | None
+    apart: tuple[Array, Array]
+    project: tuple[Array, Array]
+
+
 class EfficientNetLiteArrays:
     """The network with the weights of `EfficientNetLite`, which have the same names."""
 
     def __init__(self, state: Mapping[str, NDArray[Any]]) -> None:
-        self.first = np.ascontiguousarray(state["first.convolution.weight"].transpose(2, 3, 1, 0).reshape(27, FIRST))
-        self.biases = {name: value for name, value in state.items() if name.endswith("bias")}
-        self.matrices: dict[str, Array] = {}
-        for name, value in state.items():
-            if ".apart." in name and value.ndim == 4:
-                self.matrices[name] = np.ascontiguousarray(value[:, 0].transpose(1, 2, 0))  # rows, columns, channels
-            elif value.ndim == 4 and value.shape[2:] == (1, 1):
-                self.matrices[name] = np.ascontiguousarray(value[:, :, 0, 0].T)
+        # glibc hands freed memory back to the system, and fetching it again for each call takes longer than the layers
+        # that use it. It keeps up to twice as much as the largest array that was ever freed, so we free one.
+        np.empty(2**21, np.float32)
+        # One array for all weights: numpy asks Linux for huge pages for large arrays, which products then read faster.
+        storage = np.empty(sum(value.size for value in state.values()), np.float32)
+
+        def both(name: str) -> tuple[Array, Array]:
+            nonlocal storage
+            weight = state[f"{name}.convolution.weight"].transpose(2, 3, 1, 0)  # rows, columns, in, out
+            weight = weight[:, :, 0] if name.endswith("apart") else weight.reshape(-1, weight.shape[3])
+            stored, storage = storage[: weight.size].reshape(weight.shape), storage[weight.size :]
+            stored[...] = weight
+            return stored, state[f"{name}.convolution.bias"]
+
+        self.first = both("first")
+        self.layers = [
+            Layers(
+                block,
+                both(f"blocks.{k}.widen") if block.widens else None,
+                both(f"blocks.{k}.apart"),
+                both(f"blocks.{k}.project"),
+            )
+            for k, block in enumerate(blocks())
+        ]
 
     def features(self, images: Array) -> list[Array]:
         """Return the features of images `[B, H, W, 3]`, 0..1, sRGB-encoded, after the stages `FEATURES`.
 
         They are `[B, H / 8, W / 8, 40]`, `[B, H / 16, W / 16, 112]` and `[B, H / 32, W / 32, 320]`.
         """
-        seen = _patches(images * np.float32(255 / 128) - np.float32(127 / 128), 3, 2)
-        rows = seen.transpose(0, 1, 2, 4, 5, 3).reshape(*seen.shape[:3], 27)
-        x = _ended(rows @ self.first + self.biases["first.convolution.bias"])
+        x = images * np.float32(255 / 128)
+        x -= np.float32(127 / 128)
+        x = add_and_end(_product(patches(x, 3, 2), self.first[0]), self.first[1])
         found = []
-        for k, block in enumerate(blocks()):
-            y = _ended(self._matrix(x, f"blocks.{k}.widen.convolution")) if block.widens else x
-            y = _ended(self._apart(y, f"blocks.{k}.apart.convolution", block))
-            y = self._matrix(y, f"blocks.{k}.project.convolution")
-            x = x + y if block.adds else y
-            if block.is_last and block.stage in FEATURES:
+        for layers in self.layers:
+            x = _convolved(x, layers)
+            if layers.block.is_last and layers.block.stage in FEATURES:
                 found.append(x)
         return found
 
-    def _matrix(self, x: Array, name: str) -> Array:
-        y: Array = x.reshape(-1, x.shape[-1]) @ self.matrices[f"{name}.weight"]
-        y += self.biases[f"{name}.bias"]
-        return y.reshape(*x.shape[:-1], -1)
 
-    def _apart(self, x: Array, name: str, block: Block) -> Array:
-        """Return `x` `[B, H, W, C]` with each channel convolved separately."""
-        seen = _patches(x, block.side, block.stride)
-        y: Array = np.einsum("bhwcij,ijc->bhwc", seen, self.matrices[f"{name}.weight"])
-        y += self.biases[f"{name}.bias"]
-        return y
-
-
-def _patches(x: Array, side: int, stride: int) -> Array:
-    """Return the patches under the kernels for images `[B, H, W, C]`, padded with zeros as by TensorFlow's SAME.
-
-    The result is a view, `[B, H / stride, W / stride, C, side, side]`.
-    """
-    count, height, width, channels = x.shape
-    down, across = (max((-(-extent // stride) - 1) * stride + side - extent, 0) for extent in (height, width))
-    padded = np.zeros((count, height + down, width + across, channels), np.float32)
-    padded[:, down // 2 : down // 2 + height, across // 2 : across // 2 + width] = x
-    return np.lib.stride_tricks.sliding_window_view(padded, (side, side), (1, 2))[:, ::stride, ::stride]
+def _convolved(x: Array, layers: Layers) -> Array:
+    """Return the result of a block, `[B, H / stride, W / stride, out]`, for `[B, H, W, channels]`."""
+    y = x if layers.widen is None else add_and_end(_product(x, layers.widen[0]), layers.widen[1])
+    y = depthwise(y, *layers.apart, layers.block.stride)
+    y = _product(y, layers.project[0])
+    y += layers.project[1]
+    if layers.block.adds:
+        y += x
+    return y
 
 
-def _ended(x: Array) -> Array:
-    """Apply ReLU6 in place and return the array."""
-    return np.clip(x, 0, 6, out=x)
+def _product(x: Array, matrix: Array) -> Array:
+    """Return the product of pixels `[B, H, W, C]` and a matrix `[C, out]`."""
+    y: Array = x.reshape(-1, len(matrix)) @ matrix
+    return y.reshape(*x.shape[:-1], -1)

@@ -19,7 +19,8 @@ from sshbench.lut.table import Lut, identity_table, rising
 from sshbench.methods.full_resolution import ColourMap, MapKind, View
 from sshbench.methods.views import NEAR, masked_view
 from sshbench.methods.weights import Weights, load_weights, network_of
-from sshbench.networks.ssh_lut_numpy import SIDE, Array, fitting_arrays, input_side
+from sshbench.networks.layers import Array
+from sshbench.networks.ssh_lut_numpy import SIDE, fitting_arrays, input_side
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.float32]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sshbench.networks.ssh_lut_numpy import DARK, LEVELS, LUMA, NOISE
+from sshbench.networks.closed_form_numpy import DARK, LEVELS, LUMA, NOISE
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 OMP_NUM_THREADS=1 pytest tests/speed/test_ssh_lut.py --benchmark-only
 
-The weights are those that ship. `colour_maps` starts from views of the photograph's size and ends with a LUT, so its
+The weights are those that ship. The method starts from views of the photograph's size and ends with a LUT, so its
 time includes the scaling of the views.
 """
 
@@ -62,9 +62,9 @@ def test_prediction(
     benchmark.pedantic(made(view), rounds=20, warmup_rounds=3)
 
 
-@pytest.mark.benchmark(group="SSH-LUT, views to LUT")
-@pytest.mark.parametrize("who", ["colour_maps", "scaling of the views"])
+@pytest.mark.benchmark(group="SSH-LUT, the method")
+@pytest.mark.parametrize("who", ["sshbench: views to LUT", "Pillow: views alone"])
 def test_method(benchmark: BenchmarkFixture, view: View, who: str) -> None:
     method = SshLutMethod()
-    run = (lambda: method.colour_maps([view])) if who == "colour_maps" else (lambda: network_input([view], 128))
+    run = (lambda: method.colour_maps([view])) if who.startswith("sshbench") else (lambda: network_input([view], 128))
     benchmark.pedantic(run, rounds=20, warmup_rounds=3)

@@ -4,24 +4,45 @@ from __future__ import annotations
 
 import dis
 import hashlib
+import importlib.util
 import inspect
 import os
 import pickle
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, is_dataclass
 from enum import Enum
+from importlib import import_module
 from pathlib import Path
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
+from stat import S_ISREG
+from types import (
+    BuiltinFunctionType,
+    CodeType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+)
 from typing import Any
 
 import numpy as np
 
 from sshbench.methods.base import Method, MethodError, valid_name
+from sshbench.methods.calling import by_user, undisturbed
 from sshbench.methods.source_code import digest_of, file_of, is_users, sources_of
 from sshbench.methods.user_file import PREFIX
 from sshbench.regular_file import file_hash
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
+_DATA = (
+    *(".bin", ".cfg", ".ckpt", ".csv", ".cube", ".dat", ".engine", ".h5", ".ini", ".joblib", ".jpg", ".json", ".mat"),
+    *(".npy", ".npz", ".onnx", ".pickle", ".pkl", ".png", ".pt", ".pth", ".safetensors", ".tflite", ".tif", ".tiff"),
+    *(".toml", ".tsv", ".yaml", ".yml"),
+)
+"""The endings of files that a user's method may read; logs, which change in every run, have others."""
+_READ = 256 << 20  # of a larger data file, the size and the time of its last change count
 
 
 @dataclass(frozen=True)
@@ -51,8 +72,9 @@ def identity(method: Method, options: Mapping[str, str] | None = None, sources: 
 
     The code is all source that `sources_of` finds for the method's class and for the functions and objects that the
     method holds. The state is everything that pickle would store, weights included; for a user's code, the state also
-    includes the global values that the code uses. If a method states the hash of its weights, or has a function `key`,
-    the hash covers only the numbers and texts of its state and of its networks.
+    includes the global values, the values of other modules of the user, and the environment variables that the code
+    uses. If the state or a user's code names a data file, the file's content counts. If a method states the hash of its
+    weights, or has a function `key`, the hash covers only the numbers and texts of its state and of its networks.
 
     Parameters
     ----------
@@ -63,7 +85,7 @@ def identity(method: Method, options: Mapping[str, str] | None = None, sources: 
     """
     own = [f"{name}={_option(value)}" for name, value in sorted((options or {}).items())]
     vouched = method.weights_hash is not None or hasattr(method, "key")
-    digest = _Digest()
+    digest = _Digest(files=not vouched)
     digest.feed(type(method))
     try:
         digest.feed(list(_plain_parts(method)) if vouched else _state(method))
@@ -80,18 +102,52 @@ def identity(method: Method, options: Mapping[str, str] | None = None, sources: 
     )
 
 
-def sources_hash(method: Any) -> str | None:
-    """Return the hash of the source files of a class, function or object; None if the files cannot be found.
+@dataclass(frozen=True)
+class Origin:
+    """The facts about an object that only the process of the user's script knows for sure.
 
-    Call this in the process that defines the code: an object that cloudpickle brought from another process does not
-    know its file.
+    Parameters
+    ----------
+    sources
+        The hash of the source files; None if they cannot be found. An object that cloudpickle brought from another
+        process does not know its file.
+    values
+        The hash of the object's state and code, and of the values that a user's code uses.
+    modules
+        The names of the user's modules whose values the code uses.
     """
-    digest = _Digest()
+
+    sources: str | None
+    values: str
+    modules: tuple[str, ...]
+
+
+def origin_of(value: Any) -> Origin | None:
+    """Return the origin of a class, function or object; None if it cannot be hashed."""
+    digest, sources = _Digest(), None
     try:
-        digest.feed(method)
-        return sources_of(*digest.code).digest()
+        digest.feed(value)
+        with suppress(Exception):
+            sources = sources_of(*digest.code).digest()
+        return Origin(sources, digest.hexdigest(), tuple(digest.modules))
     except Exception:  # an object's own `__reduce__` may raise any error
         return None
+
+
+def has_arrived(value: Any, origin: Origin) -> bool:
+    """Return whether an object from another process would do the same here.
+
+    It would not if the other process changed a value of a module, which this process imports from its file.
+    """
+    for name in origin.modules:
+        _users_module(name)
+    here = origin_of(value)
+    return here is not None and here.values == origin.values
+
+
+def is_of_user(value: Any) -> bool:
+    """Return whether a user wrote the class of an object."""
+    return _is_users(type(value))
 
 
 def _option(value: str) -> str:
@@ -130,13 +186,19 @@ def _plain_parts(value: Any) -> Iterator[Any]:
             yield name, part
 
 
+def _empty() -> hashlib.blake2b:
+    return hashlib.blake2b(digest_size=16)
+
+
 class _Digest:
     """A hash of values of any kind that is the same in every process; it collects the code among the values."""
 
-    def __init__(self) -> None:
-        self._hash = hashlib.blake2b(digest_size=16)
-        self._seen: dict[int, Any] = {}  # holds the objects, so that no other object gets the same id
+    def __init__(self, *, files: bool = False) -> None:
+        self._hash = _empty()
+        self._seen: dict[int, tuple[Any, str]] = {}  # holds the objects, so that no other object gets the same id
+        self._folders = dict.fromkeys([Path()]) if files else {}
         self.code: list[Any] = []
+        self.modules: dict[str, None] = {}
 
     def hexdigest(self) -> str:
         return self._hash.hexdigest()
@@ -145,11 +207,22 @@ class _Digest:
         """Add a value, and all values that it holds."""
         if isinstance(value, _PLAIN):
             self._say(type(value).__name__, repr(value))
+            if isinstance(value, str):
+                self._data_file(value)
             return
-        if id(value) in self._seen:
-            self._say("again")
+        if value is os.environ:  # the variables that code uses are added with the code
             return
-        self._seen[id(value)] = value
+        if id(value) not in self._seen:
+            self._seen[id(value)] = (value, "again")  # until it is known: a value may hold itself
+            outer, self._hash = self._hash, _empty()
+            try:
+                self._add(value)
+            finally:
+                inner, self._hash = self._hash, outer
+            self._seen[id(value)] = (value, inner.hexdigest())
+        self._say(self._seen[id(value)][1])  # not "again": in another process, equal values may be one object or two
+
+    def _add(self, value: Any) -> None:
         for kind, add in self._KINDS:
             if isinstance(value, kind):
                 add(self, value)
@@ -219,19 +292,56 @@ class _Digest:
         functions of a file can have the same name, as all its lambdas have.
         """
         self._say("code", code.co_code.hex(), repr(code.co_names))
+        self._folders |= dict.fromkeys([Path(code.co_filename).parent]) if self._folders else {}
+        texts = {constant for constant in code.co_consts if isinstance(constant, str)}
         for constant in code.co_consts:
             if isinstance(constant, CodeType):
                 self._code(constant, known)
             else:
                 self.feed(constant)
-        loaded = {one.argval for one in dis.get_instructions(code) if one.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+        instructions = [(one.opname, one.argval) for one in dis.get_instructions(code)]
+        loaded = {name for kind, name in instructions if kind in ("LOAD_GLOBAL", "LOAD_NAME")}
+        if "globals" in loaded:
+            loaded |= texts
+        used = texts.union(code.co_names)
         for name in sorted(loaded & known.keys()):
             self.feed(known[name])
-            if isinstance(known[name], ModuleType) and _is_users(known[name]):
-                module = vars(known[name])
-                for attribute in sorted(set(code.co_names) & module.keys()):
-                    self._say(attribute)
-                    self.feed(module[attribute])
+            if isinstance(known[name], ModuleType):
+                self._values_of(known[name], used)
+        packages = _with_parents(str(known.get("__package__") or ""))
+        for name in sorted({str(name) for kind, name in instructions if kind == "IMPORT_NAME"}):
+            for full in (name, *(f"{folder}.{name}".rstrip(".") for folder in packages)):
+                if (module := _users_module(full)) is not None:
+                    self._values_of(module, used)
+        if used & {"environ", "environb", "getenv"}:
+            for name in sorted(texts & os.environ.keys()):
+                self._say("environment", name, os.environ[name])
+
+    def _values_of(self, module: ModuleType, names: set[str], above: tuple[ModuleType, ...] = ()) -> None:
+        """Add the values of a user's module, and of the modules in it, that have one of these names."""
+        if module in above or not _is_users(module):
+            return
+        if module.__name__ != "__main__" and not module.__name__.startswith(PREFIX):
+            self.modules[module.__name__] = None
+        for name in sorted(names & vars(module).keys()):
+            self._say(name)
+            value = vars(module)[name]
+            self.feed(value)
+            if isinstance(value, ModuleType):
+                self._values_of(value, names, (*above, module))
+
+    def _data_file(self, text: str) -> None:
+        """Add the content of the data file that a text names, in the working directory or beside a user's code."""
+        if not text.lower().endswith(_DATA):
+            return
+        for folder in self._folders:
+            with suppress(OSError, ValueError):
+                path = folder / text
+                about = path.stat()
+                if S_ISREG(about.st_mode):
+                    small = about.st_size <= _READ
+                    self._say("file", file_hash(path) if small else f"{about.st_size} {about.st_mtime_ns}")
+                    return
 
     def _named(self, value: Any) -> None:
         self._say(type(value).__name__, _module(value), getattr(value, "__name__", ""))
@@ -240,6 +350,8 @@ class _Digest:
             for base in (type(value), *value.__bases__):
                 self.feed(base)
             for name, part in sorted(vars(value).items()):
+                if isinstance(part, MemberDescriptorType | GetSetDescriptorType):
+                    continue  # a class with slots that cloudpickle brought has none
                 if isinstance(part, FunctionType) or not (name.startswith("__") and name.endswith("__")):
                     self._say(name)
                     self.feed(part)
@@ -251,6 +363,7 @@ class _Digest:
 
     def _path(self, path: os.PathLike[str]) -> None:
         self._say("path", os.fspath(path))
+        self._data_file(os.fsdecode(path))
 
     def _object(self, value: Any) -> None:
         """Add the state that pickle would store, or only the class if the object cannot be pickled."""
@@ -289,7 +402,35 @@ class _Digest:
 def _is_users(part: Any) -> bool:
     """Return whether a function, class or module is a user's, and neither sshbench's nor an installed package's."""
     module = part.__name__ if isinstance(part, ModuleType) else str(getattr(part, "__module__", None))
-    return module == "__main__" or module.startswith(PREFIX) or is_users(file_of(part))
+    if module == "__main__" or module.startswith(PREFIX) or is_users(file_of(part)):
+        return True
+    folders = getattr(part, "__path__", ()) if isinstance(part, ModuleType) and file_of(part) is None else ()
+    return any(is_users(Path(folder).resolve()) for folder in folders)  # of a package without `__init__.py`
+
+
+def _users_module(name: str) -> ModuleType | None:
+    """Return a module of the user, which is imported if it is not yet; None for other modules and broken ones."""
+    if name not in sys.modules:
+        top = name.partition(".")[0]
+        try:
+            spec = importlib.util.find_spec(top) if top else None
+            folders = (spec and spec.submodule_search_locations) or [spec.origin if spec and spec.origin else ""]
+            if not any(place and is_users(Path(place).resolve()) for place in folders):
+                return None
+            with undisturbed():
+                import_module(name)
+        except BaseException as error:  # SystemExit too: scripts raise it
+            if by_user(error):
+                raise
+            return None
+    module = sys.modules.get(name)
+    return module if isinstance(module, ModuleType) and _is_users(module) else None
+
+
+def _with_parents(package: str) -> list[str]:
+    """Return the dotted name of a package and those of its parents."""
+    parts = package.split(".") if package else []
+    return [".".join(parts[:count]) for count in range(len(parts), 0, -1)]
 
 
 def _module(value: Any) -> str:

@@ -15,13 +15,14 @@ from sshbench.benchmarks.protocol import Protocol
 from sshbench.errors import SshbenchError
 from sshbench.methods.base import Broken, Method, MethodBroken, MethodFailed, MissingWeights, WithoutWeights, as_name
 from sshbench.methods.calling import by_user, reason, traceback_of
-from sshbench.methods.identity import Identity, identity
+from sshbench.methods.identity import Identity, Origin, has_arrived, identity, is_of_user, origin_of
 from sshbench.methods.named_options import split_options
 from sshbench.methods.registry import AnyMethod, get_method, listed_name
 from sshbench.metrics import suite
 from sshbench.results.folder import prediction_file
 from sshbench.results.predict import Stored, input_hash, pixels_hash, predict, prediction_key, store, stored
 from sshbench.results.records import Record
+from sshbench.results.workers import Unsendable
 from sshbench.threads import torch_in_one_thread
 
 LPIPS = ("lpips", "lpips_squeeze", "lpips_vgg")
@@ -36,6 +37,10 @@ class Step(NamedTuple):
 
 
 Report = Callable[[Step], None]
+
+
+class Unlike(Unsendable):
+    """An object would do something else in a worker process than in the process of the user's script."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +61,9 @@ class EvaluationJob:
         The weights for `get_method`, by the name of the method in `methods`.
     broken
         The reason why a method cannot be made, by the index in `methods`: the process that made the method ended.
-    sources
-        The `sources_hash` of methods that are not given by name, by the index in `methods`.
+    origins
+        The origins of methods that are not given by name, by the index in `methods`, and, at `len(methods)`, of a
+        benchmark whose class a user wrote.
     """
 
     benchmark: Benchmark
@@ -69,7 +75,32 @@ class EvaluationJob:
     keep: bool = True
     weights: Mapping[str, str | Path] = field(default_factory=dict)
     broken: Mapping[int, str] = field(default_factory=dict)
-    sources: Mapping[int, str | None] = field(default_factory=dict)
+    origins: Mapping[int, Origin] = field(default_factory=dict)
+
+    def with_origins(self) -> EvaluationJob:
+        """Return the job with the origins of its objects, in the process that defines them."""
+        objects: dict[int, Any] = {place: one for place, one in enumerate(self.methods) if not isinstance(one, str)}
+        if is_of_user(self.benchmark):
+            objects[len(self.methods)] = self.benchmark
+        found = {place: origin_of(one) for place, one in objects.items()}
+        return replace(self, origins={place: one for place, one in found.items() if one is not None})
+
+    def check_arrival(self) -> None:
+        """Check that the objects do the same in this process as in the process that defines them.
+
+        Raises
+        ------
+        Unlike
+            An object would do something else here.
+        """
+        for place, origin in self.origins.items():
+            asked = self.methods[place] if place < len(self.methods) else self.benchmark
+            if not has_arrived(asked, origin):
+                called = getattr(asked, "__name__", type(asked).__name__)
+                raise Unlike(
+                    f"{called} would not give the same in a worker process: its state, or a value that this script has "
+                    "set in a module that it imports, does not reach the process"
+                )
 
     def make_entries(self, report: Report = lambda step: None) -> list[MethodOfRun]:
         """Return the methods, ready to run.
@@ -87,7 +118,8 @@ class EvaluationJob:
             try:
                 if place in self.broken:
                     raise MethodBroken(self.broken[place])
-                entries.append(self._make(asked, self.sources.get(place)))
+                origin = self.origins.get(place)
+                entries.append(self._make(asked, origin.sources if origin else None))
             except MissingWeights as error:
                 if len(self.methods) == 1:
                     raise

@@ -29,13 +29,13 @@ from sshbench.benchmarks.ids import check_files, check_ids
 from sshbench.benchmarks.protocol import Protocol
 from sshbench.errors import SshbenchError
 from sshbench.lut.kernels import cpu
-from sshbench.methods.identity import Identity, sources_hash
+from sshbench.methods.identity import Identity
 from sshbench.methods.registry import AnyMethod, check_name, is_foreign
 from sshbench.methods.source_code import digest_of, sources_of
 from sshbench.metrics import perceptual, suite
 from sshbench.results import machine
 from sshbench.results.journal import Journal
-from sshbench.results.judge import EvaluationJob, MethodOfRun, Report, Step, Task, judge
+from sshbench.results.judge import EvaluationJob, MethodOfRun, Report, Step, Task, Unlike, judge
 from sshbench.results.records import Record, RecordsError
 from sshbench.results.weighting import Shares
 from sshbench.results.workers import Unsendable, Workers, default_count
@@ -84,7 +84,8 @@ def evaluate(
     workers
         The number of processes that take images from one queue; by default one with a GPU, or else the number of
         processors, up to 4. With 1, this process does the work, unless a named method is not part of sshbench, since
-        such a method could end this process.
+        such a method could end this process. This process also does the work, with a warning, if a method would do
+        something else in another process, since the script has changed a value of a module.
     batch_size
         The number of images that a method receives at a time.
     limit
@@ -128,9 +129,8 @@ def evaluate(
     check_files(benchmark.name, all_ids, out)
     asked = list(dict.fromkeys(name for protocol in protocols for name in suite.chosen(protocol, chosen)))
     job = EvaluationJob(
-        benchmark, tuple(methods), tuple(protocols), chosen, out.resolve(), device, not overwrite, weights or {},
-        sources={place: sources_hash(one) for place, one in enumerate(methods) if not isinstance(one, str)},
-    )  # fmt: skip
+        benchmark, tuple(methods), tuple(protocols), chosen, out.resolve(), device, not overwrite, weights or {}
+    ).with_origins()
     plan = _Plan(job, limit=time_limit, one_thread=workers != 1)
     with _team(plan, workers, device) as team:
         nets = _nets(asked)
@@ -275,6 +275,12 @@ def _team(plan: _Plan, workers: int | None, device: str) -> Workers | _Here:
     plan.one_thread = count > 1
     try:
         return Workers(plan, _judge, min(count, max(1, len(plan.job.benchmark))), one_thread=count > 1)
+    except Unlike as error:
+        if plan.limit is not None:
+            raise SshbenchError(f"{error}; run without a time limit, which needs such a process") from error
+        if workers is not None and workers > 1:
+            warnings.warn(f"{error}; this process does all the work", MethodWarning, stacklevel=4)
+        return _Here(plan)
     except Unsendable:
         if workers is not None or plan.limit is not None:
             raise
@@ -310,6 +316,7 @@ State = tuple[EvaluationJob, list[MethodOfRun]]
 def _start(job: EvaluationJob, one_thread: bool, report: Report) -> tuple[State, list[Identity]]:
     if one_thread:
         cpu.set_threads(1)
+    job.check_arrival()
     entries = job.make_entries(report)
     return (job, entries), [entry.own for entry in entries]
 

@@ -176,11 +176,14 @@ def test_what_was_typed_in_counts_by_its_code() -> None:
 
 
 SCRIPT = """
-import enum, functools, sys
+import enum, functools, os, sys
+from pathlib import Path
 from tests.methods.test_identity import adder, identity, get_method, network, np
-import settings
+import package.settings, settings
 FACTOR = int(sys.argv[1])
-settings.FACTOR = FACTOR
+settings.FACTOR = package.settings.FACTOR = FACTOR
+os.environ["FACTOR_OF_TEST"] = sys.argv[1]
+Path("factor.npy").write_text(sys.argv[1])
 NET, TABLE = network(FACTOR), {"gain": np.array([FACTOR])}
 def helper(x): return x * FACTOR
 @functools.lru_cache
@@ -212,12 +215,27 @@ def uses_array(c): return TABLE["gain"] * c.composite
 def uses_class(c): return Options.gain * c.composite
 def uses_enum(c): return Mode.A.value * c.composite
 def uses_module(c): return settings.FACTOR * c.composite
+def uses_package(c): return package.settings.FACTOR * c.composite
+def uses_getattr(c): return getattr(settings, "FACTOR") * c.composite
+def uses_globals(c): return globals()["FACTOR"] * c.composite
+def uses_environment(c): return int(os.environ["FACTOR_OF_TEST"]) * c.composite
+def uses_file(c): return int(open("factor.npy").read()) * c.composite
+def imports(c):
+    import settings as mine
+    return mine.FACTOR * c.composite
+def imports_from(c):
+    from package.settings import FACTOR as mine
+    return mine * c.composite
+class Names:
+    def __init__(self): self.path = "factor.npy"
+    def harmonize(self, batch): return [int(open(self.path).read()) * c.composite for c in batch]
 def uses_inner(c): return [FACTOR for _ in range(1)]
 @around
 def is_wrapped(c): return c.composite * FACTOR
 one_of_two = (lambda c: c.composite * 1) if FACTOR == 1 else (lambda c: c.composite * 2)
 methods = [Inherits, Uses(), Static, Property(), WithMeta, uses_value, uses_helper, uses_cached, uses_network,
-           uses_array, uses_class, uses_enum, uses_module, uses_inner, is_wrapped, one_of_two]
+           uses_array, uses_class, uses_enum, uses_module, uses_package, uses_getattr, uses_globals, uses_environment,
+           uses_file, imports, imports_from, Names(), uses_inner, is_wrapped, one_of_two]
 for method in methods: print(getattr(method, "__name__", method.__class__), identity(get_method(method)).code)
 """
 
@@ -225,19 +243,27 @@ for method in methods: print(getattr(method, "__name__", method.__class__), iden
 @pytest.mark.parametrize("typed_in", [False, True])
 def test_what_a_script_sets_and_a_method_uses_counts(tmp_path: Path, typed_in: bool) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
-    (tmp_path / "settings.py").write_text("FACTOR = 0\n")
+    (tmp_path / "package").mkdir()
+    for name in ("settings.py", "package/settings.py"):
+        (tmp_path / name).write_text("FACTOR = 0\n")
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(tmp_path), *sys.path]))}
 
     def codes(factor: str) -> list[str]:
         command = [sys.executable, "-" if typed_in else str(tmp_path / "script.py"), factor]
         ran = subprocess.run(
-            command, input=SCRIPT if typed_in else None, capture_output=True, text=True, check=True, env=environment
+            command,
+            input=SCRIPT if typed_in else None,
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment,
+            cwd=tmp_path,
         )
         return ran.stdout.splitlines()
 
     one, again, other = codes("1"), codes("1"), codes("2")
     assert one == again
-    assert len(one) == 16
+    assert len(one) == 24
     assert not set(one) & set(other)
 
 

@@ -72,9 +72,26 @@ print(*[run(method, workers=n)["method_hash"].unique().item() for method in (hal
 """
 
 
+CHANGED = """
+import warnings
+import conf, mine, sshbench
+
+conf.FACTOR = 2
+for one in (mine.half, mine.Mine, mine.Mine()):
+    for workers in (1, 2, None):
+        with warnings.catch_warnings(record=True) as caught:
+            found = sshbench.evaluate("sample", one, metrics=["psnr"], limit=1, workers=workers)
+        print(found.records()["psnr"].item(), *{str(one.message) for one in caught}, sep="|")
+try:
+    sshbench.evaluate("sample", mine.half, metrics=["psnr"], limit=1, time_limit=60)
+except sshbench.SshbenchError as error:
+    print(error)
+"""
+
+
 def script(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
     (folder / "script.py").write_text(text)
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), *filter(None, sys.path)])}
     words = [sys.executable, "script.py"]
     return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
@@ -106,6 +123,23 @@ def test_processes_know_methods_by_the_same_hash_or_say_what_they_cannot_read(tm
     each = hashes.split()
     assert each[::2] == each[1::2]
     assert len(set(each)) == 3
+
+
+def test_a_value_that_a_script_sets_in_a_module_counts_with_every_number_of_processes(tmp_path: Path) -> None:
+    (tmp_path / "conf.py").write_text("FACTOR = 1\n")
+    (tmp_path / "mine.py").write_text(
+        "import conf\n"
+        "def half(composite): return composite.composite // conf.FACTOR\n"
+        "class Mine:\n    def harmonize(self, batch): return [half(c) for c in batch]\n"
+    )
+    result = script(CHANGED, tmp_path)
+    assert result.returncode == 0, result.stderr
+    *lines, refused = result.stdout.splitlines()
+    assert len({line.partition("|")[0] for line in lines}) == 1
+    assert [line.endswith("does not reach the process; this process does all the work") for line in lines] == [
+        *(False, True, False) * 3
+    ]
+    assert refused.endswith("does not reach the process; run without a time limit, which needs such a process")
 
 
 def test_tables_and_records_are_frames() -> None:

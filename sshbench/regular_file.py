@@ -48,6 +48,15 @@ def file_hash(path: str | os.PathLike[str]) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def git_blob(path: str | os.PathLike[str]) -> str:
+    """Return the hexadecimal id that Git gives a file: the SHA-1 of its size and its bytes."""
+    digest = hashlib.sha1(f"blob {os.stat(path).st_size}\0".encode(), usedforsecurity=False)
+    with open(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
 def read_regular(path: str | os.PathLike[str], limit: int) -> bytes:
     """Read a regular file of at most `limit` bytes.
 

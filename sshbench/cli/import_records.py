@@ -48,7 +48,7 @@ def import_records(files: tuple[Path, ...], method: str | None, protocol: str, o
     from sshbench.results.folder import records_file
     from sshbench.results.imported import BENCHMARK, method_of, read_foreign
     from sshbench.results.records import write_records
-    from sshbench.results.run import refuse_another
+    from sshbench.results.run_file import refuse_another
 
     if method is not None and len(files) > 1:
         raise SshbenchError("--method names one method, but several files are given; import them one by one")

@@ -85,7 +85,7 @@ def list_(places: tuple[str, ...]) -> None:
 def _row(method: str, folders: tuple[Path, ...]) -> tuple[str, str, str, str]:
     from sshbench.methods.cards import CardError, read_card
     from sshbench.methods.tensor_files import is_tensor_file
-    from sshbench.methods.weights import cache_folder, shipped_folder
+    from sshbench.methods.weights_folders import cache_folder, shipped_folder
 
     imported, shipped = is_tensor_file(cache_folder(method)), is_tensor_file(shipped_folder(method))
     here = "imported" if imported else "shipped with sshbench" if shipped else "none"
@@ -110,7 +110,8 @@ def _row(method: str, folders: tuple[Path, ...]) -> tuple[str, str, str, str]:
 def _say_all(method: str, folders: tuple[Path, ...]) -> None:
     from sshbench.methods.cards import CardError, read_card
     from sshbench.methods.tensor_files import is_tensor_file
-    from sshbench.methods.weights import cache_folder, read_weights, shipped_folder
+    from sshbench.methods.weights import read_weights
+    from sshbench.methods.weights_folders import cache_folder, shipped_folder
 
     try:
         card: Card | None = read_card(method)
@@ -199,7 +200,8 @@ def _keep(file: Path, method: str | None, trained_by: str) -> None:
     """Check a file of the authors and keep it, so that its method uses it."""
     from sshbench.methods.cards import terms_of
     from sshbench.methods.check import check_weights
-    from sshbench.methods.weights import cache_folder, save_weights
+    from sshbench.methods.weights import save_weights
+    from sshbench.methods.weights_folders import cache_folder
 
     checked = check_weights(file, method)
     for what, text in checked.findings.items():

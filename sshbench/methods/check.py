@@ -13,8 +13,8 @@ from sshbench.methods.cards import CardError, read_card
 from sshbench.methods.checkpoints import CONTAINERS, read_checkpoint
 from sshbench.methods.registry import check_listed, get_method
 from sshbench.methods.run_folder import weights_in
-from sshbench.methods.weights import Weights, git_blob, load_weights, read_weights
-from sshbench.regular_file import file_hash
+from sshbench.methods.weights import Weights, load_weights, read_weights
+from sshbench.regular_file import file_hash, git_blob
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,7 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from sshbench.methods.base import WeightsError
-from sshbench.methods.weights import git_blob
-from sshbench.regular_file import file_hash
+from sshbench.regular_file import file_hash, git_blob
 from sshbench.whole_file import flush, naming
 
 Progress = Callable[[int, int | None], None]

@@ -7,7 +7,7 @@ from pathlib import Path
 from sshbench.methods.base import WeightsError
 from sshbench.methods.cards import Card, Checkpoint, read_card
 from sshbench.methods.fetch import Expected, FetchError, Progress, fetch
-from sshbench.methods.weights import by_hand, downloads_folder
+from sshbench.methods.weights_folders import by_hand, downloads_folder
 
 _BYTES_A_VALUE = 16  # a checkpoint may hold an optimizer's moments beside the weights
 _MORE = 1 << 24

@@ -1,8 +1,10 @@
-"""Weights of networks, with a card that states their origin: sshbench, a user, or the files of a method's authors."""
+"""Read and write the weights of networks: files of sshbench with a card, and files of a method's authors.
+
+`weights_card` defines the card, and `weights_folders` the folders in which weights are looked for.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,96 +13,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from sshbench.errors import printable
-from sshbench.folders import data_folder, user_folder
 from sshbench.methods import tensor_files
 from sshbench.methods.base import MissingWeights, WeightsError
-from sshbench.methods.cards import CardError, Checkpoint, Range, networks, read_card
 from sshbench.methods.hub_download import HUB, download
 from sshbench.methods.run_folder import weights_in
+from sshbench.methods.weights_card import LARGEST_INPUT as LARGEST_INPUT
+from sshbench.methods.weights_card import Preprocessing as Preprocessing
+from sshbench.methods.weights_card import TrainedBy as TrainedBy
+from sshbench.methods.weights_card import WeightsCard as WeightsCard
+from sshbench.methods.weights_card import published_licence, published_preprocessing
+from sshbench.methods.weights_folders import AUTHORS as AUTHORS
+from sshbench.methods.weights_folders import SSHBENCH as SSHBENCH
+from sshbench.methods.weights_folders import cache_folder as cache_folder
+from sshbench.methods.weights_folders import own_folder, way_to_weights
+from sshbench.methods.weights_folders import shipped_folder as shipped_folder
 from sshbench.regular_file import file_hash
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 SHARD_BYTES = 16 * 2**20
-LARGEST_INPUT = 2048
-"""The largest input size, in pixels, that weights may ask for; published weights work at up to 512."""
-AUTHORS, SSHBENCH = "authors", "sshbench"
-
-TrainedBy = Literal["authors", "sshbench", "user"]
 Dtype = Literal["float16", "bfloat16", "float32"]
 
 Network = TypeVar("Network", bound="nn.Module")
 
 _CARD = "sshbench.card"
 _LARGEST_CARD = 2**22  # characters
-
-
-class Preprocessing(BaseModel):
-    """The input that a network was trained for.
-
-    Parameters
-    ----------
-    input_size
-        The side of its square input, in pixels; None for any size.
-    range, channel_order, resize
-        As in `sshbench.methods.cards.Input`.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    input_size: int | None = Field(default=None, ge=1, le=LARGEST_INPUT)
-    range: Range = "-1..1"
-    channel_order: Literal["RGB", "BGR"] = "RGB"
-    resize: str = "bilinear, antialiased"
-
-
-class WeightsCard(BaseModel):
-    """The card of weights, which describes their network and their origin.
-
-    Parameters
-    ----------
-    architecture
-        The arguments of the network's class.
-    trained_by
-        The origin of the weights: the method's authors, sshbench, or a user.
-    recipe, data, metrics, machine
-        The recipe, the training data, the held-out scores, and the machine of the training.
-    git_revision
-        The revision of sshbench.
-    samples_seen, seconds
-        The number of samples and the seconds of the training.
-    begun_with
-        The weights that the training began with, if any: their `hash`, and the facts of their own training.
-    licence
-        The licence of the weights.
-    file
-        The name of the authors' file from which the weights were read, and its SHA-256.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    method: str
-    architecture: dict[str, Any] = Field(default_factory=dict)
-    trained_by: TrainedBy = "user"
-    preprocessing: Preprocessing = Preprocessing()
-    recipe: dict[str, Any] = Field(default_factory=dict)
-    data: dict[str, Any] = Field(default_factory=dict)
-    git_revision: str = ""
-    samples_seen: int = 0
-    seconds: float = 0.0
-    begun_with: dict[str, Any] = Field(default_factory=dict)
-    machine: str = ""
-    metrics: dict[str, float] = Field(default_factory=dict)
-    licence: str = ""
-    file: str = ""
-
-    @property
-    def trained_on_composites(self) -> bool:
-        """Whether training hid the pixels outside the masks, so that a method must hide them too."""
-        data = self.recipe.get("data", {})
-        return isinstance(data, dict) and any(isinstance(data.get(n), float) and data[n] > 0 for n in ("own", "cross"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,74 +204,16 @@ def read_authors(method: str, path: Path, trained_by: TrainedBy = "authors") -> 
         method=method,
         architecture=architecture,
         trained_by=trained_by,
-        preprocessing=_published_preprocessing(method),
-        licence=_published_licence(method, architecture),
+        preprocessing=published_preprocessing(method),
+        licence=published_licence(method, architecture),
         file=printable(f"{path.name}, SHA-256 {file_hash(path)}" if path.is_file() else path.name),
     )
     arrays = {name: value.numpy() for name, value in state.items()}
     return Weights(arrays, card, tensor_files.arrays_hash(arrays), str(path))
 
 
-def cache_folder(method: str) -> Path:
-    """Return the folder of a method's imported weights: `weights/<method>` in `$SSHBENCH_HOME` or the user's caches."""
-    return user_folder("SSHBENCH_HOME") / "weights" / method
-
-
-def downloads_folder(method: str) -> Path:
-    """Return the folder into which the authors' files are downloaded: `downloads/<method>` beside `weights`."""
-    return user_folder("SSHBENCH_HOME") / "downloads" / method
-
-
-def shipped_folder(method: str) -> Path:
-    """Return the folder of the weights for a method that ship with sshbench; the folder may have none."""
-    return data_folder("baselines") / method
-
-
-def way_to_weights(method: str, which: str | None = None) -> str:
-    """Return instructions to get missing weights, as the rest of a sentence."""
-    train = f"train weights with sshbench train {method} and give them with --weights"
-    try:
-        card = read_card(method)
-    except CardError:
-        return train
-    release = card.checkpoint[0]
-    if which == SSHBENCH or not release.released:
-        return train if release.released else f"its authors' are {release.where}; {train}"
-    fetch = by_hand(method, release)
-    if release.has_addresses:
-        fetch = f"run sshbench weights get {method}, or {fetch}"
-    if card.terms:
-        fetch = f"{fetch} ({card.terms})"
-    return fetch if which == AUTHORS else f"{fetch}, or {train}"
-
-
-def by_hand(method: str, release: Checkpoint) -> str:
-    """Return instructions to get a release's weights without `sshbench weights get`, as a part of a sentence."""
-    return (
-        f"get {' and '.join(release.files)} of the authors from {release.where} and run sshbench weights import "
-        f"{release.files[0]} --method {method}"
-    )
-
-
-def why_missing(method: str) -> str | None:
-    """Return a sentence that says how to get the missing weights of a method; None if no weights are missing.
-
-    The function reads no file of weights.
-    """
-    if method not in networks() or _own_folder(method, None):
-        return None
-    return f"{method} has no weights here; {way_to_weights(method, AUTHORS)}"
-
-
-def _own_folder(method: str, which: str | os.PathLike[str] | None) -> Path | None:
-    for name, folder in ((AUTHORS, cache_folder(method)), (SSHBENCH, shipped_folder(method))):
-        if which in (None, name) and tensor_files.is_tensor_file(folder):
-            return folder
-    return None
-
-
 def _own(method: str, which: str | os.PathLike[str] | None) -> Weights:
-    folder = _own_folder(method, which)
+    folder = own_folder(method, which)
     if folder is not None:
         return _ours(method, folder, str(folder))
     raise MissingWeights(
@@ -372,32 +255,3 @@ def _check_finite(state: Mapping[str, Tensor], where: str) -> None:
     bad = next((n for n, v in state.items() if v.is_floating_point() and not bool(v.isfinite().all())), None)
     if bad:
         raise WeightsError(f"{bad} contains NaN or infinity {where}, so the network would return no valid image")
-
-
-def git_blob(path: Path) -> str:
-    """Return the hexadecimal id that Git gives a file: the SHA-1 of its size and its bytes."""
-    digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
-    with open(path, "rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _published_licence(method: str, architecture: Mapping[str, Any]) -> str:
-    """Return the licence of the release that has this architecture, or else of the first release."""
-    try:
-        releases = read_card(method).checkpoint
-    except CardError:
-        return "as their authors say"
-    alike = [one for one in releases if one.architecture.items() <= architecture.items()]
-    return (alike or list(releases))[0].licence
-
-
-def _published_preprocessing(method: str) -> Preprocessing:
-    try:
-        given = read_card(method).input
-    except CardError:
-        return Preprocessing()
-    return Preprocessing(
-        input_size=given.size, range=given.range, channel_order=given.channel_order, resize=given.resize
-    )

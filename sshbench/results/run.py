@@ -8,16 +8,11 @@ time.
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import platform
-import time
 import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -36,10 +31,12 @@ from sshbench.metrics import perceptual, suite
 from sshbench.results import machine
 from sshbench.results.journal import Journal
 from sshbench.results.judge import EvaluationJob, MethodOfRun, Report, Step, Task, Unlike, judge
-from sshbench.results.records import Record, RecordsError
+from sshbench.results.records import Record
+from sshbench.results.run_file import RunFile
+from sshbench.results.run_file import refuse_another as refuse_another
+from sshbench.results.run_file import run_of as run_of
 from sshbench.results.weighting import Shares
 from sshbench.results.workers import Unsendable, Workers, default_count
-from sshbench.whole_file import whole_file
 
 Progress = Callable[[int, int], None]
 
@@ -145,7 +142,7 @@ def evaluate(
             raise SshbenchError(f"two methods are called {twice!r}; give one of them another name")
         check_files("the methods", names, out)
         journal = Journal(out)
-        run = _Run(
+        run = RunFile(
             journal, benchmark.name, owns, protocols, metrics, weight_to, team.count, batch_size, device, time_limit
         )
         pairs = [(name, protocol.name) for name in names for protocol in protocols]
@@ -323,99 +320,3 @@ def _start(job: EvaluationJob, one_thread: bool, report: Report) -> tuple[State,
 
 def _judge(state: State, task: Task, report: Report) -> list[Record]:
     return judge(*state, task, report)
-
-
-class _Run:
-    """`run.json`: the arguments, versions, machine and times of a run."""
-
-    def __init__(
-        self,
-        journal: Journal,
-        benchmark: str,
-        methods: Sequence[Identity],
-        protocols: Sequence[Protocol],
-        metrics: Sequence[str] | None,
-        weight_to: Shares | None,
-        workers: int,
-        batch_size: int,
-        device: str,
-        time_limit: float | None,
-    ) -> None:
-        self.journal = journal
-        self.path = journal.folder.parent / "run.json"
-        self.said: dict[str, Any] = {
-            "benchmark": benchmark,
-            "methods": [
-                {
-                    "name": own.name,
-                    "sees_target": own.sees_target,
-                    "method_hash": own.code,
-                    "weights_hash": own.weights_hash or None,
-                    "trained_by": own.trained_by or None,
-                }
-                for own in methods
-            ],
-            "protocols": [{"name": p.name, "version": p.version} for p in protocols],
-            "metrics": list(metrics) if metrics else None,
-            "weight_to": asdict(weight_to) if weight_to else None,
-            "device": device,
-            "workers": workers,
-            "batch_size": batch_size,
-            "time_limit": time_limit,
-            "versions": machine.versions(),
-            "machine": machine.hardware(),
-            "started": _now(),
-            "finished": None,
-            "process": f"{platform.node()} {os.getpid()} {time.time_ns()}",
-        }
-        with journal.locked():  # if two runs start at the same time, the second one finds the first
-            refuse_another(self.path.parent, benchmark)
-            self._write()
-
-    def finish(self) -> None:
-        """Record that the run has ended, unless another run has started in the folder since."""
-        self.said["finished"] = _now()
-        with self.journal.locked():
-            if run_of(self.path.parent).get("process") == self.said["process"]:
-                self._write()
-
-    def _write(self) -> None:
-        with whole_file(self.path) as temporary:
-            temporary.write_text(json.dumps(self.said, indent=2) + "\n")
-
-
-def run_of(out: Path) -> dict[str, Any]:
-    """Return the content of `run.json` in a folder of results; empty if the file does not exist.
-
-    Raises
-    ------
-    RecordsError
-        The file is damaged.
-    """
-    path = out / "run.json"
-    if not path.is_file():
-        return {}
-    try:
-        found = json.loads(path.read_bytes())
-        if isinstance(found, dict) and isinstance(found["benchmark"], str):
-            return found
-    except (OSError, ValueError, KeyError, RecursionError):
-        pass
-    raise RecordsError(f"{path} is damaged; delete it; the files beside it stay usable")
-
-
-def refuse_another(out: Path, benchmark: str) -> None:
-    """Check that a folder of results holds no results of another benchmark.
-
-    Raises
-    ------
-    RecordsError
-        The folder holds results of another benchmark, or its `run.json` is damaged.
-    """
-    other = run_of(out).get("benchmark", benchmark)
-    if other != benchmark:
-        raise RecordsError(f"{out} holds results on {other}; give results on {benchmark} another --out")
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

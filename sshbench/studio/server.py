@@ -26,7 +26,7 @@ import numpy as np
 from sshbench.compositing.harmonize import open_method
 from sshbench.errors import FULL, SshbenchError, printable, sentence
 from sshbench.methods.base import Method
-from sshbench.methods.weights import why_missing
+from sshbench.methods.weights_folders import why_missing
 from sshbench.options import fields_of
 from sshbench.studio.examples import EXAMPLES
 from sshbench.studio.session import ROLES, Session

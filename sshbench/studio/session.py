@@ -1,21 +1,17 @@
 """One visitor's session: photographs and a mask in a folder, maps from small copies, and saved files.
 
-No part of a request names a file. `session.json` describes the session, so that a restarted server on the same folder
+No part of a request names a file. `session_file` stores the session, so that a restarted server on the same folder
 continues it.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import secrets
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +32,8 @@ from sshbench.methods.base import Method
 from sshbench.methods.full_resolution import ColourMap
 from sshbench.studio.bundle import SUFFIXES, bundle_names, layer_suffix, made_names, write_bundle
 from sshbench.studio.copies import Copies, copies_of, encoded, painted, painted_size, repainted, steps_of
+from sshbench.studio.session_file import Picture as Picture
+from sshbench.studio.session_file import StoredSession, read_session, write_session
 from sshbench.studio.small_scene import small_scene
 from sshbench.studio.visitor_names import printable_name, safe_name, suffix_of
 from sshbench.studio.wish import StudioError, Wish, command
@@ -47,40 +45,6 @@ MOST_SAVED = 100
 """The largest number of files that a session saves."""
 _PROOF = 1280  # pixels of the longest side, at least, of a composite that the server makes for the screen
 _MAPS = 16  # maps that a session keeps
-_STATE = "session.json"
-_TAKEN = re.compile(r"(upload|foreground|background)-")  # names of what visitors send
-_OLD = 3600.0  # an upload that has not grown for this number of seconds counts as abandoned
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A photograph of a session.
-
-    Parameters
-    ----------
-    name
-        The visitor's name of the file, in characters that are safe in a shell and a folder.
-    file
-        The name of the file in the session's folder.
-    width, height
-        The size of the upright photograph in pixels.
-    version
-        A number that is unique among the photographs and masks of the session.
-    cutout
-        Whether the photograph has transparency.
-    """
-
-    name: str
-    file: str
-    width: int
-    height: int
-    version: int
-    cutout: bool
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Return the height and the width in pixels."""
-        return self.height, self.width
 
 
 class Session:
@@ -101,8 +65,10 @@ class Session:
         self._small_mask: tuple[NDArray[np.uint8], ...] | None = None
         self._box: tuple[tuple[int, int | None], list[float] | None] | None = None
         self._maps: OrderedDict[tuple[Any, ...], ColourMap] = OrderedDict()
-        if (folder / _STATE).is_file():
-            self._restore()
+        stored = read_session(folder)
+        if stored is not None:
+            self.pictures, self.mask, self.wish = stored.pictures, stored.mask, stored.wish
+            self.saved, self._count = stored.saved, stored.count
 
     def told(self) -> dict[str, Any]:
         """Return the state of the session that the page needs."""
@@ -446,34 +412,9 @@ class Session:
         return self._count
 
     def _store(self) -> None:
-        state = {
-            "pictures": {role: asdict(one) for role, one in self.pictures.items()}, "mask": self.mask,
-            "wish": self.wish, "saved": self.saved, "count": self._count,
-        }  # fmt: skip
-        with whole_file(self.folder / _STATE) as temporary:
-            temporary.write_text(json.dumps(state), encoding="utf-8")
+        write_session(self.folder, StoredSession(self.pictures, self.mask, self.wish, self.saved, self._count))
         if self.mask is None:  # after the state was written, so that a killed server leaves no state without its files
             self._mask_path.unlink(missing_ok=True)
-
-    def _clear(self, kept: set[str]) -> None:
-        """Remove the uploads and photographs of a killed server, but not those that another server may be receiving."""
-        for path in self.folder.iterdir():
-            if _TAKEN.match(path.name) and path.name not in kept:
-                with suppress(OSError):
-                    if path.stat().st_mtime < time.time() - _OLD:
-                        path.unlink()
-
-    def _restore(self) -> None:
-        try:
-            state = json.loads((self.folder / _STATE).read_text(encoding="utf-8"))
-            names = [field.name for field in fields(Picture)]
-            stored = state["pictures"].items()
-            self.pictures = {role: Picture(**{name: one[name] for name in names}) for role, one in stored}
-            self.mask, self.wish, self.saved = state["mask"], state["wish"], state["saved"]
-            self._count = state["count"]
-            self._clear({one.file for one in self.pictures.values()})
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StudioError(f"{self.folder / _STATE} is damaged; remove its folder") from error
 
 
 def _box_in(mask: NDArray[Any], size: tuple[int, int]) -> list[float] | None:

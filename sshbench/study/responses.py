@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sshbench.study.answering import Answer
 from sshbench.study.plan import TARGET, Plan, Trial
-from sshbench.study.storage import Answer, Row
+from sshbench.study.storage import Row
 
 Floats = NDArray[np.float64]
 

@@ -17,20 +17,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from sshbench.errors import printable
+from sshbench.study.answering import State, agree, set_screen, state_of, take_answer, withdraw
 from sshbench.study.designs import StudyError
 from sshbench.study.making import PICTURES, read_tokens
 from sshbench.study.plan import CODE, read_plan
 from sshbench.study.session import about, told
-from sshbench.study.storage import (
-    State,
-    Writer,
-    agree,
-    open_answers,
-    set_screen,
-    state_of,
-    take_answer,
-    withdraw,
-)
+from sshbench.study.storage import open_answers
+from sshbench.study.writer import Writer
 from sshbench.web import Limits, Refused, check_extra, read_json, serve_until_stopped
 
 if TYPE_CHECKING:

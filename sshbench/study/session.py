@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from sshbench.study.answering import State
 from sshbench.study.plan import Plan
-from sshbench.study.storage import State
 
 AHEAD = 3  # trials whose pictures the page may load in advance
 

@@ -17,10 +17,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sshbench.study.answering import Answer
 from sshbench.study.designs import StudyError
 from sshbench.study.plan import COMPOSITE, TARGET, Plan
 from sshbench.study.preference import fit
-from sshbench.study.storage import Answer, Row, simulated_answers
+from sshbench.study.storage import Row, simulated_answers
 
 Floats = NDArray[np.float64]
 

@@ -16,21 +16,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sshbench.regular_file import read_regular_text
+from sshbench.study.answering import agree, set_screen, state_of, take_answer, withdraw
 from sshbench.study.designs import StudyError
 from sshbench.study.making import PICTURES, read_tokens
 from sshbench.study.plan import Plan, read_plan
 from sshbench.study.session import about, trial_of
-from sshbench.study.storage import (
-    FILE,
-    agree,
-    empty_journal,
-    naming,
-    open_answers,
-    set_screen,
-    state_of,
-    take_answer,
-    withdraw,
-)
+from sshbench.study.storage import FILE, empty_journal, naming, open_answers
 from sshbench.web import Refused
 from sshbench.whole_file import whole_folder
 

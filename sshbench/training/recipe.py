@@ -15,7 +15,7 @@ from pydantic.dataclasses import dataclass
 
 from sshbench.errors import SshbenchError
 from sshbench.folders import data_folder
-from sshbench.methods.weights import LARGEST_INPUT
+from sshbench.methods.weights_card import LARGEST_INPUT
 from sshbench.options import CONFIG, Options, Share, differences, reason_of
 from sshbench.regular_file import read_regular_text
 from sshbench.training.options import PairOptions, Shares

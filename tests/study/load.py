@@ -18,9 +18,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sshbench.study.answering import Answer
 from sshbench.study.making import read_tokens
 from sshbench.study.plan import Plan, read_plan
-from sshbench.study.storage import Answer, read_answers
+from sshbench.study.storage import read_answers
 from tests.study.serving import SCREEN, Client, free_port, start
 from tests.study.studies import make_study, some_answer
 

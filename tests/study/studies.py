@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image
 
 from sshbench.results.records import Record, write_records
+from sshbench.study.answering import Answer
 from sshbench.study.making import Choices, new_study, read_tokens
 from sshbench.study.plan import Plan, Trial
-from sshbench.study.storage import Answer
 from tests.results.standin import Standin
 
 METHODS = ("dc", "soft", "strong")

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sshbench.study.answering import State
 from sshbench.study.designs import StudyError
 from sshbench.study.making import Choices, new_study, read_metrics, read_tokens
 from sshbench.study.plan import TARGET, Consent, Plan, read_plan, write_plan
 from sshbench.study.session import about, told
-from sshbench.study.storage import State
 from tests.results.standin import Standin
 from tests.study.studies import METHODS, make_study, write_results
 

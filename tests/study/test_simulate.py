@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from sshbench.errors import sentence
+from sshbench.study.answering import check_answer
 from sshbench.study.designs import StudyError
 from sshbench.study.opinion import opinion
 from sshbench.study.plan import Item, Plan, make_items, make_subjects
@@ -15,7 +16,7 @@ from sshbench.study.preference import preference
 from sshbench.study.reliability import screen
 from sshbench.study.responses import responses
 from sshbench.study.simulate import Model, default_truth, simulate, store, true_opinions, true_preferences
-from sshbench.study.storage import check_answer, read_answers, read_model, simulated_answers
+from sshbench.study.storage import read_answers, read_model, simulated_answers
 from tests.study.studies import make_study
 
 RUNS = 200

@@ -13,22 +13,12 @@ from typing import Any
 import pytest
 
 from sshbench.errors import sentence
+from sshbench.study.answering import State, agree, check_answer, set_screen, state_of, take_answer, withdraw
 from sshbench.study.designs import StudyError
 from sshbench.study.plan import Consent, Plan, read_plan, write_plan
 from sshbench.study.static_pages import import_answers
-from sshbench.study.storage import (
-    State,
-    Writer,
-    agree,
-    check_answer,
-    delete_subject,
-    open_answers,
-    read_answers,
-    set_screen,
-    state_of,
-    take_answer,
-    withdraw,
-)
+from sshbench.study.storage import delete_subject, open_answers, read_answers
+from sshbench.study.writer import Writer
 from sshbench.web import Refused
 from tests.study.serving import SCREEN
 from tests.study.studies import make_study, some_answer, token_of

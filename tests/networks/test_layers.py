@@ -56,9 +56,9 @@ def convolved(x: Array, kernel: Array, bias: Array, stride: int) -> Array:
 
 
 @pytest.mark.usefixtures("kernel")
-@pytest.mark.parametrize("stride", [1, 2, 3])
-@pytest.mark.parametrize("side", [1, 2, 3, 5])
-@pytest.mark.parametrize("shape", [(2, 7, 9, 37), (3, 1, 1, 3), (1, 2, 5, 32), (2, 12, 6, 48), (1, 1, 40, 8)])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("side", [2, 3, 5])
+@pytest.mark.parametrize("shape", [(2, 7, 9, 37), (3, 1, 1, 3), (1, 2, 5, 32), (2, 12, 6, 48)])
 def test_a_depthwise_convolution_is_that_of_torch(shape: tuple[int, ...], side: int, stride: int) -> None:
     x, weights, bias = drawn(*shape), drawn(side, side, shape[3], seed=1), drawn(shape[3], seed=2)
     found = layers.depthwise(x, weights, bias, stride)
@@ -67,7 +67,7 @@ def test_a_depthwise_convolution_is_that_of_torch(shape: tuple[int, ...], side: 
 
 
 @needs_kernels
-@settings(max_examples=200)
+@settings(max_examples=60, deadline=None)
 @given(
     *(st.integers(1, 3), st.integers(1, 20), st.integers(1, 20), st.integers(1, 70)),
     *(st.integers(1, 9), st.integers(1, 12)),

@@ -11,6 +11,7 @@ from typing import Any
 
 from sshbench.benchmarks.realhm import RealHM
 from sshbench.devices import processors
+from sshbench.outputs import check_file
 from sshbench.whole_file import whole_file
 
 
@@ -31,6 +32,7 @@ def pack(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    check_file(path)
     roles = list(benchmark.files[benchmark.ids()[0]])
     kinds: dict[str, type] = {"id": str}
     for id in benchmark.ids():

@@ -12,6 +12,7 @@ from typing import Any
 
 from sshbench.methods.base import MethodError, WeightsError
 from sshbench.methods.weights import Weights, network_of
+from sshbench.outputs import check_file
 from sshbench.whole_file import whole_file
 
 OPSET = 18
@@ -40,6 +41,7 @@ def export_onnx(weights: Weights, path: str | os.PathLike[str]) -> float:
 
     from sshbench.networks.ssh import SSH
 
+    check_file(path)
     if weights.card.method != "ssh":
         raise MethodError(f"only ssh is exported as ONNX, not {weights.card.method}")
     try:

@@ -15,6 +15,7 @@ from sshbench.benchmarks.protocol import DEFAULT, Protocol, get_protocol
 from sshbench.devices import device_name
 from sshbench.errors import SshbenchError, counted
 from sshbench.methods.registry import AnyMethod
+from sshbench.outputs import check_folder
 from sshbench.results import run as stages
 from sshbench.results.records import Record
 from sshbench.whole_file import folder_for_a_while
@@ -179,7 +180,7 @@ def evaluate(
     Raises
     ------
     SshbenchError
-        A benchmark, method, protocol or metric does not exist or cannot be used.
+        A benchmark, method, protocol or metric does not exist or cannot be used, or `out` cannot be written.
 
     Examples
     --------
@@ -192,6 +193,8 @@ def evaluate(
     >>> found.records().shape[0]
     4
     """
+    if out is not None:
+        check_folder(out)
     chosen = [protocol] if isinstance(protocol, str | Protocol) else list(protocol)
     rules = [get_protocol(one) if isinstance(one, str) else one for one in chosen]
     given = _listed(methods)

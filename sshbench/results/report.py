@@ -24,6 +24,7 @@ from sshbench.benchmarks.composite import Benchmark
 from sshbench.benchmarks.protocol import PROTOCOLS
 from sshbench.errors import printable
 from sshbench.metrics.suite import METRICS
+from sshbench.outputs import check_file
 from sshbench.results.pictures import ERROR_SPAN, Pictures, Pixels, error_colours, load_pictures, spread
 from sshbench.results.records import Record
 from sshbench.results.statistics import capped
@@ -72,7 +73,10 @@ def write_report(
     ------
     RecordsError
         The records are of several benchmarks or protocols, or of images that the benchmark lacks.
+    OutputError
+        The page cannot be written.
     """
+    check_file(path)
     summary = summarise(records, sort=sort, weight_to=weight_to)
     chosen = list(spread(records, summary.metrics[0]))[:pictures] if summary.metrics else []
     shown = {}

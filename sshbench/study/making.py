@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from sshbench.benchmarks.composite import Benchmark
+from sshbench.outputs import check_folder
 from sshbench.results.pictures import Pictures, Pixels, load_pictures
 from sshbench.results.records import Record
 from sshbench.study.designs import DESIGNS, StudyError, choose_by_strata, default_rounds, shown_sets
@@ -88,6 +89,7 @@ def new_study(
     StudyError
         The folder exists, or there are too few images, methods or predictions.
     """
+    check_folder(folder)
     if folder.exists():
         raise StudyError(f"{folder} exists; choose another folder for the new study, or remove it")
     names = _methods(records, methods, choices.design)

@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from sshbench.outputs import check_folder
 from sshbench.regular_file import read_regular_text
 from sshbench.study.answering import agree, set_screen, state_of, take_answer, withdraw
 from sshbench.study.designs import StudyError
@@ -41,6 +42,7 @@ def export_pages(
     StudyError
         The folder exists, or the study is incomplete.
     """
+    check_folder(out)
     if out.exists():
         raise StudyError(f"{out} exists; choose another folder, or remove it")
     plan, tokens = read_plan(folder), read_tokens(folder)

@@ -20,6 +20,7 @@ import torch
 from sshbench.errors import SshbenchError
 from sshbench.locks import locked
 from sshbench.methods.weights import load_weights
+from sshbench.outputs import check_folder
 from sshbench.training import checkpoint as checkpoints
 from sshbench.training.data import Training, described, make_loader, open_training
 from sshbench.training.distributed import World, world
@@ -123,6 +124,7 @@ def run(
         Input cannot be used, the run has diverged (`Diverged`), or data workers died (`WorkersError`), in which case
         the state was saved.
     """
+    check_folder(out)
     started, folder = time.monotonic(), Path(out)
     with world(device) as here, interrupts() as interrupted, ExitStack() as held:
         if here.first:

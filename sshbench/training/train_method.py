@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sshbench.errors import SshbenchError
+from sshbench.outputs import check_folder
 from sshbench.training.objectives import Objective, find_objective
 from sshbench.training.recipe import Recipe, as_toml, read_recipe, seconds
 from sshbench.training.run import Outcome, run
@@ -104,6 +105,8 @@ def train(
     >>> sshbench.get_method("ssh-lut", weights=outcome.weights).trained_by
     'user'
     """
+    if out is not None:
+        check_folder(out)
     name = method if isinstance(method, str) else method.__name__
     if isinstance(method, str):
         find_objective(method)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from sshbench.errors import SshbenchError
 from sshbench.lut.bank import LutBank
+from sshbench.outputs import check_folder
 from sshbench.triplets.codecs import Codec
 from sshbench.triplets.engine import Engine, Summary, generate, plan
 from sshbench.triplets.held_out import Part
@@ -106,6 +107,7 @@ def generate_triplets(
     >>> sshbench.load_triplets("triplets")[0]["foreground"].shape
     (64, 64, 3)
     """
+    check_folder(output)
     asked = {"masks": None if masks is None else os.fspath(masks), "part": part, "limit": limit, **opening}
     run, photos, bank = open_run(
         os.fspath(source), settings or Settings(), asked, luts=luts, lut_part=part, store=store,

@@ -182,12 +182,20 @@ def frozen(array: Any, what: str) -> NDArray[np.float32]:
         The array does not hold numbers, has a NaN or an infinity, or has integers above 1, whose white is unknown.
     """
     if hasattr(array, "detach"):
-        array = array.detach().cpu().resolve_neg().numpy()
+        if str(array.layout) != "torch.strided" or array.device.type == "meta":
+            raise LutError(f"the {what} is a tensor without dense values; give a dense one")
+        exact = array.detach().cpu().resolve_neg()
+        array = (exact.float() if exact.is_floating_point() and exact.element_size() < 4 else exact).numpy()
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        raise LutError(f"the {what} has masked values; fill them first")
     if isinstance(array, np.ndarray) and array.dtype.kind in "iu" and array.size and array.max() > 1:
         raise LutError(f"the {what} is {array.dtype.name} up to {array.max()}; give floats in which 1 is white")
     try:
+        numbers = np.asarray(array)
+        if numbers.dtype.kind not in "fiubO":
+            raise TypeError(f"of real numbers, not of {numbers.dtype}")
         with np.errstate(over="ignore"):  # values beyond float32 become infinite, and are refused below
-            out = np.asarray(array, dtype=np.float32, order="C")
+            out = np.asarray(numbers, dtype=np.float32, order="C")
     except (TypeError, ValueError) as error:
         raise LutError(f"the {what} is an array of numbers ({error})") from error
     if _can_be_written(out):

@@ -46,6 +46,7 @@ def test_tables_of_bytes_say_nothing_of_white(dtype: str) -> None:
 def test_a_tensor_makes_a_lut() -> None:
     table = torch.rand(3, 3, 3, 3, dtype=torch.float64, requires_grad=True)
     torch.testing.assert_close(Lut(table).table, table.detach().float())
+    torch.testing.assert_close(Lut(table.bfloat16()).table, table.detach().bfloat16().float())
 
 
 @pytest.mark.parametrize(
@@ -59,6 +60,12 @@ def test_a_tensor_makes_a_lut() -> None:
         ({"shaper_values": np.zeros((65537, 3))}, "2 to 65536"),
         ({"values": np.full((2, 2, 2, 3), np.nan)}, "NaN"),
         ({"values": np.full((2, 2, 2, 3), 1e39)}, "infinities"),
+        ({"values": np.zeros((2, 2, 2, 3)) + 1j}, "not of complex128"),
+        ({"values": np.zeros((2, 2, 2, 3)).astype("m8[s]")}, "not of timedelta64"),
+        ({"values": np.full((2, 2, 2, 3), "0.5")}, "not of <U3"),
+        ({"values": np.ma.masked_equal(np.zeros((2, 2, 2, 3)), 0)}, "masked values"),
+        ({"values": torch.zeros(2, 2, 2, 3).to_sparse()}, "give a dense one"),
+        ({"values": torch.zeros(2, 2, 2, 3, device="meta")}, "give a dense one"),
     ],
 )
 def test_what_is_no_lut_is_refused(arguments: dict, says: str) -> None:

@@ -74,9 +74,7 @@ def check_bounds(options: Options, name: str, least: float, most: float) -> None
     """Raise ValueError if a pair of numbers is not ascending, or lies outside `least` to `most`."""
     low, high = getattr(options, name)
     if not least <= low <= high <= most:
-        raise ValueError(
-            f"{name} goes from one number to a larger one within {least:g} to {most:g}, not {low:g} to {high:g}"
-        )
+        raise ValueError(f"{name} must be an ascending pair within {least:g} to {most:g}, not {low:g} to {high:g}")
 
 
 def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:

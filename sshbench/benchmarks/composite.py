@@ -87,14 +87,14 @@ class Composite:
             if role != "foreground_photo" and image.shape[:2] != size:
                 raise BenchmarkError(
                     f"{self.id}: the {role} is {_size(image)} and the composite {_size(self.composite)}; "
-                    "all of one sample have the same size"
+                    "all images of a sample must have the same size"
                 )
         if self.mask.dtype != np.float32 or self.mask.ndim != 2:
             raise ValueError(f"mask is float32 [H, W], not {self.mask.dtype} {self.mask.shape}")
         if self.mask.shape != size:
             raise BenchmarkError(
                 f"{self.id}: the mask is {_size(self.mask)} and the composite {_size(self.composite)}; "
-                "all of one sample have the same size"
+                "all images of a sample must have the same size"
             )
 
     def __reduce__(self) -> tuple[object, ...]:  # a mappingproxy cannot be pickled

@@ -90,7 +90,9 @@ def compose(id: str, images: Images, mask: Mask | None, attributes: Mapping[str,
         if role != "foreground_photo" and shape != first.shape[:2]:
             sizes = [f"{width} x {height}" for height, width in (shape, first.shape[:2])]
             other = "composite" if "composite" in images else "background"
-            raise BenchmarkError(f"{id}: the {role} is {sizes[0]} and the {other} {sizes[1]}; they need one size")
+            raise BenchmarkError(
+                f"{id}: the {role} is {sizes[0]} and the {other} {sizes[1]}; they must have the same size"
+            )
     check_mask(id, mask)
     composite = images.get("composite")
     if composite is None:
@@ -199,7 +201,7 @@ def read_attributes(path: Path) -> dict[str, dict[str, str | float]]:
     table: dict[str, dict[str, str | float]] = {}
     for id, (line, row) in zip(ids, rows, strict=True):
         if id in table:
-            raise BenchmarkError(f"{path}: line {line}: the id {id!r} stands twice")
+            raise BenchmarkError(f"{path}: line {line}: the id {id!r} occurs twice")
         table[id] = {name: _value(text) for name, text in row.items() if isinstance(text, str) and text}
     return table
 

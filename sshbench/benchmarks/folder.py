@@ -52,10 +52,10 @@ class Folder(FileBenchmark):
         ids = sorted(set().union(*by_role.values()))
         missing = [f"{role} of {id}" for id in ids for role in by_role if id not in by_role[role]]
         if missing and not allow_incomplete:
-            raise BenchmarkError(f"{root}: files are missing: {listed(missing)}; or go on with --allow-incomplete")
+            raise BenchmarkError(f"{root}: files are missing: {listed(missing)}; or continue with --allow-incomplete")
         files = {id: {role: found[id] for role, found in by_role.items()} for id in ids if _whole(id, by_role)}
         if not files:
-            raise BenchmarkError(f"{root}: no file fits the patterns {', '.join(columns.values())}")
+            raise BenchmarkError(f"{root}: no file matches the patterns {', '.join(columns.values())}")
         attributes = read_attributes(root / ATTRIBUTES) if (root / ATTRIBUTES).is_file() else {}
         super().__init__(name, files, attributes)
 
@@ -85,7 +85,7 @@ def check_roles(where: str, columns: Mapping[str, str]) -> None:
 def _matches(root: Path, role: str, pattern: str) -> dict[str, Path]:
     """Return the files that match a pattern, by the text in place of its `*`."""
     if pattern.count("*") != 1:
-        raise BenchmarkError(f"the pattern of {role}, {pattern!r}, has not one '*' for the id")
+        raise BenchmarkError(f"the pattern of {role}, {pattern!r}, must have exactly one '*' for the id")
     if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
         raise BenchmarkError(f"the pattern of {role}, {pattern!r}, leads out of the folder")
     start, end = same_name(pattern).split("*")

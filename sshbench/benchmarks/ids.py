@@ -73,7 +73,7 @@ def usable_ids(where: str, given: Sequence[str]) -> tuple[list[str], dict[str, s
         above = next((files[up] for n in range(1, len(steps)) if (up := "/".join(steps[:n])) in files), None)
         fault = fault_of(id)
         if fault is None and path in taken:
-            fault = "is the path of another one too"
+            fault = "is also the path of another one"
         if fault is None and above is not None:
             fault = f"is in a folder that has the name of a file of {above!r}"
         if fault is not None:

@@ -71,7 +71,7 @@ class IHarmony4(FileBenchmark):
         if missing and not allow_incomplete:
             raise BenchmarkError(
                 f"{root}: {len(missing)} listed files are missing, such as {missing[0][1].relative_to(root)}; "
-                "add them, or go on with --allow-incomplete"
+                "add them, or continue with --allow-incomplete"
             )
         for id, _ in missing:
             files.pop(id, None)
@@ -98,7 +98,7 @@ def _lines(root: Path, subset: str | None, part: ListName) -> list[str]:
                 continue
             id = _id(root, path, number, line)
             if id in ids:
-                raise BenchmarkError(f"{path}: line {number}: {id} stands twice")
+                raise BenchmarkError(f"{path}: line {number}: {id} occurs twice")
             ids[id] = None
     return list(ids)
 

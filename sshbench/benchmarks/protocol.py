@@ -129,7 +129,7 @@ class Protocol:
 
     def __post_init__(self) -> None:
         if (self.resize is None) != (self.size is None):
-            raise ValueError("resize and size go together")
+            raise ValueError("resize and size must be given together")
         if ("ssim" in self.metrics or "fssim" in self.metrics) and self.ssim is None:
             raise ValueError(f"{self.name} lists SSIM without saying how it is computed")
 

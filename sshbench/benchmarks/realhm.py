@@ -96,13 +96,13 @@ def list_tuples(root: str | os.PathLike[str], expected: int | None = EXPECTED) -
         missing = [f"{id.rpartition('/')[2]}{end}.jpg" for role, end in SUFFIXES.items() if role not in roles]
         for role, files in roles.items():
             if len(files) > 1:
-                problems.append(Problem(id, f"the {role} is there twice: {listed([path.name for path in files])}"))
+                problems.append(Problem(id, f"the {role} exists twice: {listed([path.name for path in files])}"))
         if missing:
             problems.append(Problem(id, f"lacks {listed(missing, 5)}"))
         else:
             tuples[id] = {role: roles[role][0] for role in SUFFIXES}
     if expected is not None and len(tuples) != expected:
-        problems.insert(0, Problem("", f"there are {len(tuples)} whole tuples of {expected}"))
+        problems.insert(0, Problem("", f"there are {len(tuples)} complete tuples of {expected}"))
     return Listing(root, tuples, problems)
 
 
@@ -218,13 +218,13 @@ class RealHM(FileBenchmark):
     ) -> None:
         listing = list_tuples(root, expected)
         if not listing.tuples:
-            raise BenchmarkError(f"{root}: holds no whole tuple; run 'sshbench realhm check {root}'")
+            raise BenchmarkError(f"{root}: holds no complete tuple; run 'sshbench realhm check {root}'")
         if listing.problems and not allow_incomplete:
             first = listing.problems[0]
             more = f" (and {len(listing.problems) - 1} more)" if len(listing.problems) > 1 else ""
             raise BenchmarkError(
                 f"{root}: {first.id}{': ' if first.id else ''}{first.text}{more}; see 'sshbench realhm check', "
-                "or go on with --allow-incomplete"
+                "or continue with --allow-incomplete"
             )
         attributes: dict[str, dict[str, str | float]] = {id: {"subset": id.partition("/")[0]} for id in listing.tuples}
         if (listing.root / ATTRIBUTES).is_file():

@@ -55,7 +55,7 @@ class Store:
         rows = zip(self._rows.plain("row"), self._rows.plain("draw"), strict=True)
         ids = list(dict.fromkeys(f"{row}/{draw}" for row, draw in rows))
         if len(ids) != len(self._rows):
-            raise BenchmarkError(f"{root}: a row and draw stand twice; make the store again")
+            raise BenchmarkError(f"{root}: a row and draw occur twice; make the store again")
         ids, self._faults = usable_ids(str(root), ids)
         self._index = {id: i for i, id in enumerate(ids)}
 

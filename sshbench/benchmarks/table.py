@@ -79,7 +79,7 @@ class Table:
             for id in (rows.plain(id_column) if id_column else range(len(rows)))
         ]
         if len(set(ids)) != len(rows):
-            raise BenchmarkError(f"{where}: the column {id_column!r} has ids that stand twice")
+            raise BenchmarkError(f"{where}: the column {id_column!r} repeats ids")
         ids, self._faults = usable_ids(where, ids)
         self._index = {id: i for i, id in enumerate(ids)}
         self._id_column = id_column

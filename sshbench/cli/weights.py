@@ -231,7 +231,7 @@ def get(method: str, release: str | None, address: str | None, quiet: bool) -> N
     with those on the card of the method. An interrupted
     download continues when the command is run again.
     """
-    from sshbench.methods.get import get_release, release_of
+    from sshbench.methods.releases import get_release, release_of
 
     card, chosen = release_of(method, release)
     click.echo(f"{card.title}: {' and '.join(chosen.files)}, {chosen.name}. Licence: {chosen.licence}.")

@@ -196,11 +196,11 @@ def _for_jpeg(path: Path, image: ImageFile) -> tuple[ImageFile, bytes]:
     notes, segments = [], b""
     exif, left_out = exif_that_fits(image.exif) if image.exif else (None, [])
     if left_out:
-        notes.append(f"of EXIF it lacks what does not fit into 64 KB ({', '.join(left_out[:4])})")
+        notes.append(f"its EXIF lacks the entries that do not fit into 64 KB ({', '.join(left_out[:4])})")
     if image.xmp:
         segments, divided = xmp_segments(image.xmp, image.orientation)
         if divided:
-            notes.append(f"its XMP of {len(image.xmp) // 1000} KB is extended XMP, which some programs pass over")
+            notes.append(f"its XMP of {len(image.xmp) // 1000} KB is extended XMP, which some programs ignore")
     if notes:
         warnings.warn(f"{path}: {', and '.join(notes)}", ImageFileWarning, stacklevel=4)
     return replace(image, exif=exif), segments

@@ -159,7 +159,7 @@ class LutBank:
         if weights is not None:
             chances = np.asarray(weights, np.float64)
             if chances.shape != (len(self),) or not np.isfinite(chances).all() or (chances < 0).any():
-                raise LutError(f"weights need one number >= 0 a LUT ({len(self)})")
+                raise LutError(f"weights must have one number of at least 0 for each LUT ({len(self)})")
             if np.count_nonzero(chances) < distinct:
                 raise LutError(f"{distinct} different LUTs need as many weights above 0")
             chances = chances / chances.sum()

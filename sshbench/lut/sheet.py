@@ -71,7 +71,7 @@ def contact_sheet(
     pictures = [_in_8_bits(photo) for photo in ([photos] if one else photos)]
     width, height = tile
     if not pictures or columns < 1 or width < 16 * len(pictures) or height < 16:
-        raise SshbenchError("a contact sheet needs a photograph, a column and 16 pixels of tile a photograph")
+        raise SshbenchError("a contact sheet needs a photograph, a column, and a tile of 16 pixels for each photograph")
     widths = np.diff(np.linspace(0, width, len(pictures) + 1).round().astype(int))
     strips = [_fitted(photo, int(strip), height) for photo, strip in zip(pictures, widths, strict=True)]
     original = np.concatenate(strips, axis=1)

@@ -62,7 +62,7 @@ def fetch(url: str, path: Path, expected: Expected, progress: Progress | None = 
         The address cannot be reached, returns a web page or an unexpected file, or the connection broke.
     """
     if urlsplit(url).scheme not in ("http", "https"):
-        raise FetchError(f"{url} is no address of the web")
+        raise FetchError(f"{url} is not a web address")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     try:
@@ -74,14 +74,12 @@ def fetch(url: str, path: Path, expected: Expected, progress: Progress | None = 
         here = part.stat().st_size if part.exists() else 0
         if here:
             raise FetchError(
-                f"{url} broke off after {here:,} bytes ({_said(why)}); run the same again, which goes on from there"
+                f"{url} broke off after {here:,} bytes ({_said(why)}); run the same command again to continue"
             ) from error
         raise FetchError(f"{url} cannot be reached ({_said(why)})") from error
     here = part.stat().st_size
     if whole is not None and here < whole:
-        raise FetchError(
-            f"{url} broke off after {here:,} of {whole:,} bytes; run the same again, which goes on from there"
-        )
+        raise FetchError(f"{url} broke off after {here:,} of {whole:,} bytes; run the same command again to continue")
     try:
         check_file(part, expected, url)
     except FetchError:
@@ -103,7 +101,7 @@ def check_file(path: Path, expected: Expected, called: str) -> None:
     """
     with open(path, "rb") as file:
         if _WEB_PAGE.match(file.read(256)):
-            raise FetchError(f"{called} gives a web page and not the file; it may ask to log in")
+            raise FetchError(f"{called} gives a web page instead of the file; it may require a login")
     size = path.stat().st_size
     if expected.size is not None and size != expected.size:
         raise FetchError(f"{called} gives {size:,} bytes, and the file has {expected.size:,}; it has been changed")
@@ -128,7 +126,7 @@ def _receive(url: str, part: Path, expected: Expected, progress: Progress | None
         if response.headers.get_content_type() == "text/html":
             _forget(part)
             where = "" if response.geturl() == url else f" from {urlsplit(response.geturl()).netloc}"
-            raise FetchError(f"{url} gives a web page{where} and not the file; it may ask to log in")
+            raise FetchError(f"{url} gives a web page{where} instead of the file; it may require a login")
         goes_on = response.status == 206 and _first(response.headers) == start
         here = start if goes_on else 0
         length = response.headers.get("Content-Length")

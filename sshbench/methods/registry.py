@@ -315,7 +315,7 @@ def _complete(method: Any, asked: str, listed_as: str | None = None) -> Method:
     try:
         harmonize = getattr(method, "harmonize", None)
     except Exception as error:
-        raise MethodBroken(f"{asked}: its harmonize cannot be had ({reason(error)})") from error
+        raise MethodBroken(f"{asked}: its harmonize cannot be read ({reason(error)})") from error
     if not callable(harmonize) or inspect.isclass(method):
         raise MethodBroken(
             f"{asked}: {type(method).__name__} has no harmonize(batch), which takes composites and returns images"
@@ -325,7 +325,7 @@ def _complete(method: Any, asked: str, listed_as: str | None = None) -> Method:
         try:
             has = hasattr(method, attribute)
         except Exception as error:
-            raise MethodBroken(f"{asked}: its {attribute} cannot be had ({reason(error)})") from error
+            raise MethodBroken(f"{asked}: its {attribute} cannot be read ({reason(error)})") from error
         if not has:
             _set(method, attribute, value, asked)
     for attribute, (kind, said) in _KINDS.items():

@@ -55,7 +55,7 @@ def read_foreign(path: str | os.PathLike[str], method: str, protocol: Protocol) 
         where = f"{path}: line {number}"
         id = _id(row["Name"], where)
         if id in found:
-            raise RecordsError(f"{where}: {id} stands twice")
+            raise RecordsError(f"{where}: {id} occurs twice")
         metrics = {name: _number(row, column, where) for column, name in METRICS.items() if column in row}
         if any(value < 0 for name, value in metrics.items() if name != "ssim"):
             raise RecordsError(f"{where}: an error or a PSNR is below 0")

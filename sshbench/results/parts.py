@@ -64,7 +64,7 @@ def summarise_parts(
     records = chosen(records, methods, ceilings=ceilings)
     parts = strata_of(records).get(division)
     if parts is None:
-        raise RecordsError(f"these records have at most one part by {named(division)}, so there is nothing to compare")
+        raise RecordsError(f"these records form at most one part by {named(division)}, so there is nothing to compare")
     there = {name for record in records for name in record.metrics}
     shown = list(metrics) if metrics else [name for name in METRICS if name in there] or None
     whole = summarise(records, metrics=shown, sort=sort, methods=methods)

@@ -135,7 +135,7 @@ def evaluate(
         owns: list[Identity] = team.ready()
         for own in owns:
             if own.broken:
-                warnings.warn(f"{own.broken}; the others go on", MethodWarning, stacklevel=2)
+                warnings.warn(f"{own.broken}; the others continue", MethodWarning, stacklevel=2)
         names = [own.name for own in owns]
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
@@ -253,7 +253,7 @@ class _Plan:
                 self.losses[step.method] += 1
                 if self.losses[step.method] >= GIVE_UP:
                     self.given_up[step.method] = (
-                        f"not tried, as it ended or held up its process {GIVE_UP} times in a row"
+                        f"not tried, because it ended or blocked its process {GIVE_UP} times in a row"
                     )
             self.tasks.appendleft(replace(task, lost={**task.lost, step: why}))
 

@@ -133,8 +133,8 @@ def one_of(records: Sequence[Record], *, benchmark: str | None = None, protocol:
     versions = sorted({record.protocol_version for record in chosen})
     if len(versions) > 1:
         raise RecordsError(
-            f"these records are of versions {' and '.join(versions)} of {chosen[0].protocol}, which do not compare; "
-            "run evaluate again on the older ones"
+            f"these records are of versions {' and '.join(versions)} of {chosen[0].protocol}, which cannot be "
+            "compared; run evaluate again on the older ones"
         )
     return chosen
 
@@ -221,7 +221,7 @@ def _check_comparable(records: Sequence[Record], metrics: Sequence[str]) -> None
         if first.input_hash != record.input_hash:
             raise RecordsError(
                 f"{record.id} has other pixels in the records of {record.method} than in those of {first.method}, so "
-                "that they do not compare; run evaluate again on one copy of the benchmark, or leave one of them out"
+                "they cannot be compared; run evaluate again on one copy of the benchmark, or leave one of them out"
             )
         for name, _, weights in (part.partition("=") for part in record.lpips_hash.split()):
             known, method = nets.setdefault(name, (weights, record.method))

@@ -275,11 +275,11 @@ def _agreements(a: Analysis) -> Table:
         within = (_with_interval(one.kendall_within, 2), _with_interval(one.spearman_within, 2))
         rows.append((title, one.protocol, *overall, *within))
     note = (
-        "1: the metric orders pictures as people do; 0: it says nothing; the sign of metrics of which less is better "
-        "is turned. Within images: correlation over the methods of an image, mean over images. Intervals as for the "
+        "1: the metric orders pictures as people do; 0: it says nothing. For metrics of which less is better, the sign "
+        "is reversed. Within images: correlation over the methods of an image, mean over images. Intervals as for the "
         "scores."
     )
-    return Table("How metrics go with what people said, after screening", head, tuple(rows), notes=(note,))
+    return Table("Agreement of the metrics with people, after screening", head, tuple(rows), notes=(note,))
 
 
 def _power(a: Analysis) -> Table:

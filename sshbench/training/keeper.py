@@ -51,7 +51,7 @@ class Keeper:
         self._logs = Logs(self.folder, self.trainer.step, quiet=self.quiet, config=config)
         if kept is not None:
             changed = _changed(self.trainer.recipe, kept["recipe"])
-            self._logs.say(f"goes on from step {self.trainer.step:,}{changed}")
+            self._logs.say(f"continues from step {self.trainer.step:,}{changed}")
             self._verify_best(kept)
 
     def _verify_best(self, kept: dict[str, Any]) -> None:

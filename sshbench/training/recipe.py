@@ -166,7 +166,9 @@ class Loop(_Section):
     precision: Literal["float32", "bfloat16"] = "float32"
     channels_last: bool = True
     accumulate: Count = Field(default=1, description="parts in which a step's samples are computed one after the other")
-    ema: float = Field(default=0.0, ge=0, lt=1, description="decay of the averaged weights a step; 0 keeps none")
+    ema: float = Field(
+        default=0.0, ge=0, lt=1, description="decay of the averaged weights at each step; 0 keeps no average"
+    )
     compile: bool = False
     log: Count = Field(default=20, description="steps between lines of the log")
     checkpoint: Interval = "2m"
@@ -174,7 +176,7 @@ class Loop(_Section):
         default=100.0,
         gt=1,
         allow_inf_nan=True,
-        description="a loss so many times the first one logged ends the run; inf lets it go on",
+        description="the run ends if a loss exceeds the first logged loss by this factor; inf never ends it",
     )
 
 

@@ -167,11 +167,11 @@ def run(
             reason = train(trainer, stop=stop, log=keeper.log, validate=keeper.validate, checkpoint=keeper.checkpoint)
         except Diverged as error:
             found = checkpoints.checkpoints(folder / "checkpoints")
-            kept = f"the last good checkpoint is {found[-1]}" if found else "no checkpoint had been written"
+            kept = f"the last good checkpoint is {found[-1]}" if found else "no checkpoint was written"
             raise Diverged(f"{error}; {kept}; a smaller optimizer.lr or optimizer.clip=1 may help") from error
         except WorkersError as error:
             found = checkpoints.checkpoints(folder / "checkpoints")
-            kept = f"all steps are in {found[-1]}; go on with --resume" if found else "no checkpoint had been written"
+            kept = f"all steps are in {found[-1]}; continue with --resume" if found else "no checkpoint was written"
             raise WorkersError(f"{error}; {kept}") from error
         except (MemoryError, RuntimeError) as error:
             if not (isinstance(error, MemoryError | torch.OutOfMemoryError) or "not enough memory" in str(error)):
@@ -203,10 +203,10 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _check(folder: Path, resume: bool, overwrite: bool) -> None:
     if resume and overwrite:
-        raise SshbenchError("--resume goes on with a run and --overwrite removes it; give one of them")
+        raise SshbenchError("--resume continues a run and --overwrite removes it; give only one of them")
     begun = (folder / "recipe.toml").exists() or (folder / "checkpoints").exists()
     if begun and not resume and not overwrite:
-        raise SshbenchError(f"{folder} holds a run already; go on with --resume, or start over with --overwrite")
+        raise SshbenchError(f"{folder} already holds a run; continue it with --resume, or start over with --overwrite")
 
 
 def _remove_run(folder: Path) -> None:

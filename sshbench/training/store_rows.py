@@ -97,7 +97,7 @@ def rows_of(stored: StoredTriplets, part: Part) -> list[int]:
     rows = [i for i, values in enumerate(zip(*columns, strict=True)) if all(in_part(v, part) for v in values)]
     if not rows:
         raise SourceError(
-            f"{stored.url}: none of its {len(stored)} rows is in the part {part!r}, which goes by the names of "
+            f"{stored.url}: none of its {len(stored)} rows is in the part {part!r}, which depends on the names of "
             f"photographs and looks; make it with --part {part}"
         )
     return rows

@@ -172,7 +172,7 @@ class _PatientIterator(_MultiProcessingDataLoaderIter):
             name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
             fewer = "take fewer workers or a smaller batch"
             if code == -signal.SIGBUS:
-                return f"a data worker was killed ({name}), most often for want of {_SHARED}; {_MORE}, or {fewer}"
+                return f"a data worker was killed ({name}), most often because {_SHARED} is short; {_MORE}, or {fewer}"
             if code == -signal.SIGKILL:
                 return f"a data worker was killed ({name}), most often because memory is short; {fewer}"
             return f"a data worker ended ({name}); {fewer}"
@@ -181,7 +181,7 @@ class _PatientIterator(_MultiProcessingDataLoaderIter):
             return (
                 "data workers need more open files than this process may have; raise ulimit -n, or take fewer workers"
             )
-        return f"data workers cannot be heard any more ({type(error).__name__}: {text[:200]}); take fewer workers"
+        return f"data workers cannot be reached any more ({type(error).__name__}: {text[:200]}); take fewer workers"
 
 
 def _nothing() -> None:

@@ -51,7 +51,7 @@ class Selection:
             with_masks = " with masks" if masked else ""
             raise SourceError(
                 f"{source.description.get('spec', 'the source')}: none of its {len(source)} photographs{with_masks} is "
-                f"in the part {part!r}, which goes by their names; give more photographs, or take --part all"
+                f"in the part {part!r}, which depends on their names; give more photographs, or take --part all"
             )
         if limit is not None:
             order = Partners([source.row_id(i) for i in rows]).order

@@ -109,7 +109,7 @@ def _why(name: str, error: Exception) -> str:
     text = " ".join(str(error).split())
     kinds = {kind.__name__ for cause in _causes(error) for kind in type(cause).__mro__}
     if isinstance(error, datasets.exceptions.DatasetNotFoundError) and not kinds & _UNREACHED:
-        return f"{name} is no folder or file here, and the hub knows no dataset of that name that is open to you"
+        return f"{name} is no folder or file here, and the hub has no dataset of that name that you may read"
     if kinds & _UNREACHED:
         return (
             f"{name} is no folder or file here, and the hub cannot be reached to look for a dataset of that name; "

@@ -303,7 +303,7 @@ def _bank(url: str, run: Run, luts: Places | LutBank | None) -> LutBank | None:
         what = "lacks" if wrong[0] not in found else "has another table for"
         more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         raise SshbenchError(
-            f"the recipes in {url} were made with other LUTs: the bank now {what} {wrong[0]!r}{more}; give the LUTs of "
-            "then with luts= (or --luts)"
+            f"the recipes in {url} were made with other LUTs: the bank now {what} {wrong[0]!r}{more}; give the "
+            "original LUTs with luts= (or --luts)"
         )
     return bank if lut_hashes(bank) == run.luts else bank.select([name for name, _ in run.luts])

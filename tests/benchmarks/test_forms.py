@@ -222,7 +222,7 @@ def test_lists_as_find_windows_and_editors_write_them(tmp_path: Path, line: str)
         ("\\\\server\\HAdobe5k\\a_1_2.jpg", "leads out of the root"),
         (".//", "is not of the form|leads out"),
         ("a//b", "is not of the form"),
-        ("HAdobe5k/composite_images/a1_1_2.jpg\nHAdobe5k//composite_images/a1_1_2.jpg", "line 2: .* stands twice"),
+        ("HAdobe5k/composite_images/a1_1_2.jpg\nHAdobe5k//composite_images/a1_1_2.jpg", "line 2: .* occurs twice"),
     ],
 )
 def test_lists_that_lead_elsewhere_or_repeat_themselves_are_refused(tmp_path: Path, line: str, said: str) -> None:

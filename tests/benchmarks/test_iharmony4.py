@@ -46,7 +46,7 @@ def test_subsets_and_lists(tmp_path: Path) -> None:
         ("C:/composite_images/a1_1_2.jpg", "leads out of the root"),
         ("Other/composite_images/a1_1_2.jpg", "is not of the form"),
         ("HAdobe5k/composite_images/a1.jpg", "is not of the form"),
-        ("HAdobe5k/composite_images/a1_1_2.jpg", "stands twice"),
+        ("HAdobe5k/composite_images/a1_1_2.jpg", "occurs twice"),
     ],
 )
 def test_lines_that_cannot_be_are_refused_with_their_number(tmp_path: Path, line: str, message: str) -> None:

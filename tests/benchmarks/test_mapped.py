@@ -57,7 +57,7 @@ def test_folders_named_as_roles_need_no_patterns(tmp_path: Path) -> None:
     [
         ({"composite": "images/*"}, "say which files or columns are the mask"),
         ({**COLUMNS, "picture": "x/*"}, "there is no role 'picture'"),
-        ({**COLUMNS, "mask": "masks/all.png"}, "has not one"),
+        ({**COLUMNS, "mask": "masks/all.png"}, "must have exactly one"),
         ({**COLUMNS, "mask": "../masks/*"}, "leads out of the folder"),
         ({**COLUMNS, "mask": "nothing/*"}, "files are missing: mask of a, mask of b/c"),
     ],
@@ -108,7 +108,7 @@ def test_several_files_are_one_table(tmp_path: Path) -> None:
     ("columns", "message"),
     [
         ({**MAPPING, "target": "truth"}, "there is no column 'truth'; there are comp, m, gt, key, light"),
-        ({**MAPPING, "id": "same"}, "ids that stand twice"),
+        ({**MAPPING, "id": "same"}, "repeats ids"),
         ({**MAPPING, "mask": "light"}, "x.parquet: k0: light: holds a value of the kind float"),
     ],
 )

@@ -74,10 +74,10 @@ def test_check_names_all_that_is_wrong(tmp_path: Path) -> None:
     (root / "vendor_testing_1/.hidden_gt.jpg").write_bytes(b"")
     (root / "vendor_testing_1/notes.txt").write_text("no image")
     found = problems(root, expected=10)
-    assert found[0] == ": there are 9 whole tuples of 10"
+    assert found[0] == ": there are 9 complete tuples of 10"
     for text in (
         "vendor_testing_1/photo0: lacks photo0_gt.jpg",
-        "vendor_testing_1/photo2: the foreground is there twice: photo2.jpeg, photo2.jpg",
+        "vendor_testing_1/photo2: the foreground exists twice: photo2.jpeg, photo2.jpg",
         "vendor_testing_2/photo1: sizes differ: foreground 48 x 32, mask 48 x 32, background 50 x 32, target 48 x 32",
         "vendor_testing_3/photo2: photo2_mask.jpg: the mask is empty",
         "vendor_testing_3/photo0: photo0_mask.jpg: the mask is full",
@@ -91,7 +91,7 @@ def test_check_names_all_that_is_wrong(tmp_path: Path) -> None:
 def test_an_incomplete_root_opens_only_when_asked(tmp_path: Path) -> None:
     root = realhm(tmp_path)
     (root / "vendor_testing_1/photo0_gt.jpg").unlink()
-    with pytest.raises(BenchmarkError, match=r"5 whole tuples of 216 \(and 1 more\).*--allow-incomplete"):
+    with pytest.raises(BenchmarkError, match=r"5 complete tuples of 216 \(and 1 more\).*--allow-incomplete"):
         open_benchmark("realhm", root)
     benchmark = open_benchmark("realhm", root, allow_incomplete=True)
     assert len(benchmark) == 5

@@ -53,7 +53,7 @@ def test_pack(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = realhm(tmp_path / "RealHM")
     code, _, err = run("realhm", "pack", root, "-o", tmp_path / "x.parquet", "--quiet", capsys=capsys)
     assert code == 2
-    assert "6 whole tuples of 216" in err
+    assert "6 complete tuples of 216" in err
     code, out, _ = run("realhm", "pack", root, "-o", tmp_path / "x.parquet", "--expect", 6, "--quiet", capsys=capsys)
     assert code == 0
     assert out.startswith(f"{tmp_path / 'x.parquet'}: 6 tuples, ")

@@ -270,7 +270,7 @@ def test_a_picture_is_kept_only_if_its_row_its_files_and_its_options_are_the_sam
     assert kept(table)[1].count(changed) == 3
     Path("known.py").write_text(STANDIN.replace("golden-hour", "moonlight"))
     assert kept(table)[1].count(changed) == 3
-    # A picture of which nothing is known; what is damaged in the record counts as nothing.
+    # The record has no line for the picture, or only a damaged line.
     Path("out", NAME).write_text(Path("out", NAME).read_text().splitlines()[-1] + "\n[1\n3\n")
     names, said = kept(table)
     assert names == {"8.png"}

@@ -50,7 +50,7 @@ def test_killed_at_random_it_goes_on_to_what_a_whole_run_makes(tmp_path: Path, n
     if "--psd" in COMMANDS[name]:
         pytest.importorskip("psd_tools")
     words = COMMANDS[name].split()
-    make_photographs(tmp_path / "whole", times=4 if name == "lut apply" else 1)  # which else ends before it is killed
+    make_photographs(tmp_path / "whole", times=4 if name == "lut apply" else 1)  # it must not end before the kill
     shutil.copytree(tmp_path / "whole", tmp_path / "killed")
     finish(words, tmp_path / "whole")
     whole, out = made(tmp_path / "whole" / "out"), tmp_path / "killed" / "out"

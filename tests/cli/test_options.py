@@ -67,7 +67,7 @@ def test_a_recipe_has_the_same_fields_with_the_same_defaults():
     [
         (lambda: Shares(own=2), "own: input should be less than or equal to 1, not 2"),
         (lambda: Shares(own=0.6, cross=0.6), "own and cross together no more than 1"),
-        (lambda: PairSettings(window=(0.5, 0.2)), "window goes from one number to a larger one within 0.1 to 1"),
+        (lambda: PairSettings(window=(0.5, 0.2)), "window must be an ascending pair within 0.1 to 1"),
         (lambda: Settings(colour=1), "there is no 'colour'; there are kind, draws, crop"),  # type: ignore[call-arg]
         (lambda: Settings(crop="wide"), "crop: input should be a valid integer"),  # type: ignore[arg-type]
     ],

@@ -18,7 +18,7 @@ from sshbench.errors import SshbenchError
 from sshbench.methods.base import WeightsError
 from sshbench.methods.cards import carded, read_card
 from sshbench.methods.fetch import Expected, fetch
-from sshbench.methods.get import release_of
+from sshbench.methods.releases import release_of
 from sshbench.methods.weights import WeightsCard, load_weights, save_weights
 from sshbench.networks.ssh import SSH
 from tests.methods.checkpoints import SYNTHETIC
@@ -97,7 +97,7 @@ class TestGet:
 
     def test_what_broke_off_goes_on_when_it_is_run_again(self, served: Served) -> None:
         served.cut = 3000
-        with pytest.raises(WeightsError, match=r"broke off after 3,000 of .*; run the same again, which goes on"):
+        with pytest.raises(WeightsError, match=r"broke off after 3,000 of .*; run the same command again"):
             run("get", "issam", "--from", served.url)
         served.cut = None
         assert "Kept in" in run("get", "issam", "--from", served.url).output
@@ -105,7 +105,9 @@ class TestGet:
 
     def test_a_page_that_asks_to_log_in_says_what_to_do_by_hand(self, served: Served, home: Path) -> None:
         served.page = "login"
-        with pytest.raises(WeightsError, match=r"it may ask to log in; get issam256\.pth of the authors from https://"):
+        with pytest.raises(
+            WeightsError, match=r"it may require a login; get issam256\.pth of the authors from https://"
+        ):
             run("get", "issam", "--from", served.url)
         assert not (home / "weights").exists()
 
@@ -122,7 +124,7 @@ class TestGet:
             asked.append((url, expected))
             return fetch(served.url, path, replace(expected, git_blob=None))
 
-        monkeypatch.setattr("sshbench.methods.get.fetch", fetched)
+        monkeypatch.setattr("sshbench.methods.releases.fetch", fetched)
         run("get", "issam")
         ((url, expected),) = asked
         assert url == "https://github.com/saic-vul/image_harmonization/releases/download/v1.0/issam256.pth"

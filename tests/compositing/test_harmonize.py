@@ -193,7 +193,7 @@ def test_a_scaled_foreground_is_where_it_should_be(scale: float) -> None:
     def rounded(values: NDArray[Any]) -> NDArray[np.uint8]:
         return np.rint(np.clip(values, 0, 255)).astype(np.uint8)
 
-    part = M / 255  # pixels count as much as they are inside of the mask
+    part = M / 255  # the mask weights the pixels
     shown = np.maximum(resized(part), 1e-6)
     front = rounded(np.stack([resized(F[..., channel] * part) / shown for channel in range(3)], axis=2))
     soft = rounded(resized(M))

@@ -189,7 +189,7 @@ class Case:
     pixels: Callable[[], NDArray[Any]] | None = None
     within: float = 0.0
     reason: str = ""
-    end: str = "as it is"
+    end: str = "unchanged"
 
 
 def grey_rgb() -> NDArray[Any]:

@@ -134,7 +134,7 @@ def test_a_jpeg_that_is_decoded_smaller_may_claim_more_pixels() -> None:
         (large(), None, 1280 * 960 - 1),  # nothing says that it may be smaller
         (large(), 240, 1280 * 960 // 4 - 1),  # at 1/2 more than the limit is left
         (large(), 60, 1280 * 960 // 4 - 1),  # more than four times the limit, though little is left
-        (large(progressive=True), 120, 1280 * 960 // 4),  # of which libjpeg keeps all in memory
+        (large(progressive=True), 120, 1280 * 960 // 4),  # libjpeg keeps all coefficients
         (large("PNG"), 120, 1280 * 960 // 4),
     ],
 )

@@ -118,7 +118,7 @@ def test_points_that_a_colour_touches_faintly_stay_near_the_identity(scale: floa
     values = fit_lut(source, target, size=9, weights=np.full(501, scale)).values
     assert values is not None
     assert values[4, 4, 4] == pytest.approx([0.2502] * 3, abs=5e-3)  # what the last colour says
-    assert values[5, 5, 5] == pytest.approx([0.625] * 3, abs=2e-3)  # of which it has a share of 3e-8
+    assert values[5, 5, 5] == pytest.approx([0.625] * 3, abs=2e-3)  # its weight is 3e-8
     assert values[8, 8, 8] == pytest.approx([1.0] * 3)
 
 

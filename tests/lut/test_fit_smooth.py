@@ -90,7 +90,7 @@ def test_noise_and_outliers_lose_their_weight() -> None:
     rng = np.random.default_rng(8)
     target = warm(CLOUD) + rng.normal(0, 0.01, CLOUD.shape)
     spoiled = target.copy()
-    spoiled[::10] = rng.random((400, 3))  # of a tenth of the colours the network made something else
+    spoiled[::10] = rng.random((400, 3))  # a tenth of the colours are wrong
     others = 0.1 + 0.8 * rng.random((500, 3))
     for given in (target, spoiled):
         error = np.abs(mapped(fit_smooth_lut(CLOUD, given, size=17), others) - warm(others))

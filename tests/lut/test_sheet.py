@@ -37,7 +37,7 @@ def test_photographs_share_a_tile_side_by_side():
 
 def test_photographs_keep_their_proportions_and_their_middle():
     photo = np.zeros((40, 300, 3), np.uint8)
-    photo[:, 140:160] = 200  # what is 20 of 40 high stays half as wide as the tile is high
+    photo[:, 140:160] = 200  # a bar half as wide as the photograph is high
     line = np.asarray(contact_sheet([], [photo], tile=TILE))[25, 4:68, 0] > 100
     assert line.sum() == pytest.approx(TILE[1] / 2, abs=1)
     assert line.nonzero()[0].mean() == pytest.approx(TILE[0] / 2 - 0.5, abs=1)

@@ -109,7 +109,7 @@ class TestTellingApart:
 
     def test_enhancer_is_not_harmonizer(self, tmp_path: Path) -> None:
         torch.save({f"regressor.headers.{i}.0.weight": torch.zeros(2, 2) for i in range(5)}, tmp_path / "f.pth")
-        with pytest.raises(WeightsError, match="finds 5 arguments and sees no mask, as Enhancer"):
+        with pytest.raises(WeightsError, match="predicts 5 arguments and sees no mask, like Enhancer"):
             read_checkpoint("harmonizer", tmp_path / "f.pth")
 
     def test_pct_net_is_not_issam(self, tmp_path: Path) -> None:
@@ -279,7 +279,9 @@ class TestStrangeFiles:
 
     def test_of_another_network(self, tmp_path: Path) -> None:
         torch.save({"model_state_dict": {"layer.weight": torch.zeros(2)}}, tmp_path / "c")
-        with pytest.raises(WeightsError, match=r"c lacks conv1_1\.weight; it has layer\.weight, so it is of another"):
+        with pytest.raises(
+            WeightsError, match=r"c lacks conv1_1\.weight; it has layer\.weight, so it belongs to another"
+        ):
             read_authors("ssh", tmp_path / "c")
 
     def test_a_method_without_a_container(self, tmp_path: Path) -> None:

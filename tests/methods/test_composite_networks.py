@@ -106,7 +106,7 @@ def test_training_mode_is_stochastic_but_for_the_seed(dovenet_file: Path) -> Non
     one, two = composite_of(0), composite_of(3)
     method = DoveNet(weights=dovenet_file, mode="train", seed=1)
     together = method.harmonize([one, two])
-    np.testing.assert_array_equal(method.harmonize([two])[0], together[1])  # neither batch nor what was before it
+    np.testing.assert_array_equal(method.harmonize([two])[0], together[1])  # neither the batch nor earlier calls matter
     np.testing.assert_array_equal(method.harmonize([one])[0], together[0])
     other = DoveNet(weights=dovenet_file, mode="train", seed=2).harmonize([one])[0]
     evaluated = DoveNet(weights=dovenet_file).harmonize([one])[0]

@@ -54,7 +54,7 @@ def test_a_whole_file_is_kept(served: Served, path: Path, expected: Expected) ->
 
 def test_what_broke_off_goes_on_where_it_was(served: Served, path: Path) -> None:
     served.cut = 60_000
-    with pytest.raises(FetchError, match=r"broke off after 60,000 of 102,400 bytes; run the same again, which goes on"):
+    with pytest.raises(FetchError, match=r"broke off after 60,000 of 102,400 bytes; run the same command again"):
         fetch(served.url, path, Expected(sha256=SHA256))
     assert not path.exists()
     served.cut = None
@@ -117,10 +117,10 @@ def test_another_file_is_refused_and_not_kept(served: Served, path: Path, expect
     assert left(path) == []
 
 
-@pytest.mark.parametrize(("page", "what"), [("login", "a web page from 127"), ("page", "a web page and not")])
+@pytest.mark.parametrize(("page", "what"), [("login", "a web page from 127"), ("page", "a web page instead")])
 def test_a_page_in_place_of_the_file_is_refused(served: Served, path: Path, page: str, what: str) -> None:
     served.page = page
-    with pytest.raises(FetchError, match=f"gives {what}.*it may ask to log in"):
+    with pytest.raises(FetchError, match=f"gives {what}.*it may require a login"):
         fetch(served.url, path, Expected())
     assert left(path) == []
 
@@ -150,5 +150,5 @@ def test_nobody_there(path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/f", "f.pth"])
 def test_addresses_of_the_web_alone(url: str, path: Path) -> None:
-    with pytest.raises(FetchError, match="is no address of the web"):
+    with pytest.raises(FetchError, match="is not a web address"):
         fetch(url, path, Expected())

@@ -146,7 +146,7 @@ class TestFiles:
             ("class A:\n  name = 3\n  def harmonize(self, b): ...", ":A", "its name is 3, not a text"),
             ("class A:\n  sees_target = 'no'\n  def harmonize(self, b): ...", ":A", "its sees_target is 'no'"),
             ("class A:\n  weights_hash = 3\n  def harmonize(self, b): ...", ":A", "its weights_hash is 3"),
-            ("class A:\n  @property\n  def name(self): 1 / 0\n  def harmonize(self, b): ...", ":A", "cannot be had"),
+            ("class A:\n  @property\n  def name(self): 1 / 0\n  def harmonize(self, b): ...", ":A", "cannot be read"),
             ("class A:\n  __slots__ = ()\n  def harmonize(self, b): ...", ":A", "cannot be given the attribute name"),
             ("class A:\n  def __init__(self): raise SystemExit(3)\n  def harmonize(self, b): ...", ":A",
              "cannot be made .it asks to end the process: SystemExit.3."),

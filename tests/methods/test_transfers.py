@@ -119,7 +119,7 @@ def test_lightness_and_colour_are_apart(name: str) -> None:
     colour = decode(harmonized(f"{name}:lightness=0", given)[inside] / 255) @ WEIGHTS
     lightness = decode(harmonized(f"{name}:colour=0", given)[inside] / 255) @ WEIGHTS
     whole = decode(harmonized(name, given)[inside] / 255) @ WEIGHTS
-    assert np.median(np.abs(colour - before)) < 0.01  # but for what leaves 0..1 and is cut off
+    assert np.median(np.abs(colour - before)) < 0.01  # except values that are clipped
     assert np.median(np.abs(lightness - whole)) < 0.01
     assert np.median(np.abs(whole - before)) > 0.02
 

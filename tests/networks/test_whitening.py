@@ -85,7 +85,7 @@ def test_labels_need_more_than_ten_pixels_and_a_ratio_under_a_hundred(content, s
 def test_a_label_that_shrinks_to_nothing_is_left_alone():
     content, style = features(0, 4, 4, 4), features(1, 4, 4, 4)
     maps = torch.zeros(2, 64, 64, dtype=torch.long)
-    maps[:, :4, :4] = 1  # 16 pixels of which none is in a middle
+    maps[:, :4, :4] = 1  # 16 pixels, none at a sampled centre
     moved = transfer_statistics(content, style, labels=LabelMaps(maps[:1], maps[1:]))
     torch.testing.assert_close(moved, transfer_statistics(content, style))
 

@@ -497,7 +497,7 @@ class TestIsolation:
         }
         whole = ["good", "moves", "dc"]
         names = [f"{tmp_path}/bad.py:{name.title()}" for name in (*expected, *unusable, "good", "moves")]
-        with pytest.warns(UserWarning, match="the others go on"):
+        with pytest.warns(UserWarning, match="the others continue"):
             records = run(tmp_path / "out", *names, "dc", benchmark=Standin(3), workers=workers, time_limit=8)
         failed = {(record.method, record.id): record.failed for record in records if record.failed}
         assert len(records) == 3 * len({*expected, *unusable, *whole})
@@ -526,7 +526,7 @@ class TestIsolation:
         said = Counter(record.failed for record in records if record.method == "always")
         assert said == {
             "it ended its process (exit code 1)": GIVE_UP,
-            f"not tried, as it ended or held up its process {GIVE_UP} times in a row": 2,
+            f"not tried, because it ended or blocked its process {GIVE_UP} times in a row": 2,
         }
         assert sum(record.failed is None for record in records) == count
 

@@ -69,8 +69,8 @@ def test_a_method_is_called_by_its_file(name: str, method: str) -> None:
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [
-        ((ROWS[0], ROWS[0]), r"line 3: HCOCO/composite_images/c100_200_1\.jpg stands twice"),
-        ((ROWS[0], ROWS[0].replace("_1,", "_1.jpg,")), "line 3: .* stands twice"),
+        ((ROWS[0], ROWS[0]), r"line 3: HCOCO/composite_images/c100_200_1\.jpg occurs twice"),
+        ((ROWS[0], ROWS[0].replace("_1,", "_1.jpg,")), "line 3: .* occurs twice"),
         ((ROWS[0].replace("c100", "x100"),), "line 2: 'x100_200_1' is no image of iHarmony4, such as a0041_1_3"),
         ((ROWS[0].replace("c100_200_1", "../../c_1_1"),), "is no image of iHarmony4"),
         ((ROWS[0].replace("4.0", "nan"),), "line 2: MSE is 'nan' and no number"),

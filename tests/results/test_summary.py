@@ -142,7 +142,7 @@ class TestOtherImages:
     def test_other_pixels_under_one_id_are_not_compared(self) -> None:
         mixed = [*self.of("old", input_hash="1"), *self.of("new", input_hash="2")]
         with pytest.raises(
-            RecordsError, match=r"a/0 has other pixels in the records of new than in those of old, so that"
+            RecordsError, match=r"a/0 has other pixels in the records of new than in those of old, so they"
         ):
             summarise(mixed)
         assert summarise(mixed, methods={"new": ""}).images == len(GOOD)
@@ -510,7 +510,7 @@ class TestFormats:
         ]
         text = FORMATS["latex"](summarise(renamed))
         assert f"{{}}{start}x]" in text
-        assert "[1] " in text  # the sources of what is published, which follow a line break
+        assert "[1] " in text  # the sources of published numbers follow a line break
         assert not re.search(r"(\\\\|rule)\s*[\[*]", text)
 
     @pytest.mark.parametrize("width", [80, 120, 300])

@@ -44,7 +44,7 @@ def colour_science(path: Path) -> np.ndarray:
 def opencolorio(path: Path) -> np.ndarray:
     import PyOpenColorIO as ocio
 
-    ocio.ClearAllCaches()  # else the file is not read a second time
+    ocio.ClearAllCaches()  # otherwise, the file is read only once
     config = ocio.Config.CreateRaw()
     config.setProcessorCacheFlags(ocio.PROCESSOR_CACHE_OFF)
     group = config.getProcessor(ocio.FileTransform(src=str(path))).createGroupTransform()

@@ -329,7 +329,7 @@ def test_a_server_that_is_killed_while_it_takes_a_photograph_leaves_the_session_
     assert page.get("state").json()["mask"]["version"] is not None
     assert page.post("map", json=wish).content == table
     assert page.post("save", json={**wish, "kind": "picture"}).status_code == 200
-    assert len(left - {path.name for path in session.iterdir()}) == 2  # the half upload, and what was being taken
+    assert len(left - {path.name for path in session.iterdir()}) == 2  # a partial upload, and a file being taken
 
 
 def test_a_full_disk_is_told_in_a_sentence(page: Page, caplog: pytest.LogCaptureFixture) -> None:

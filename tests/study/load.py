@@ -109,7 +109,7 @@ def load(folder: Path, subjects: int, seconds: float, think: float, kills: int) 
     try:
         asyncio.run(run())
     finally:
-        process[0].kill()  # not stopped: what is confirmed has to be on the disk
+        process[0].kill()  # a kill, because confirmed answers must be on the disk
         process[0].wait()
     stored: dict[int, list[tuple[Answer, int]]] = {n: [] for n in range(subjects)}
     for row in read_answers(folder, plan):

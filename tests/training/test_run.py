@@ -158,7 +158,7 @@ def test_a_run_is_never_overwritten_by_mistake(recipe, photographs, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(SshbenchError, match="--resume, or start over with --overwrite"):
         go(recipe, photographs, tmp_path)
-    with pytest.raises(SshbenchError, match="give one of them"):
+    with pytest.raises(SshbenchError, match="give only one of them"):
         go(recipe, photographs, tmp_path, resume=True, overwrite=True)
     with pytest.raises(SshbenchError):
         go(recipe, tmp_path / "nowhere", tmp_path, overwrite=True)
@@ -171,7 +171,7 @@ def test_a_run_is_never_overwritten_by_mistake(recipe, photographs, tmp_path):
 def test_another_recipe_is_told_and_another_network_refused(recipe, photographs, tmp_path, capsys):
     go(recipe, photographs, tmp_path)
     go(changed(recipe, "schedule", steps=7), photographs, tmp_path, resume=True, quiet=False)
-    assert "goes on from step 6 with another recipe: schedule.steps: 7, not 6" in capsys.readouterr().err
+    assert "continues from step 6 with another recipe: schedule.steps: 7, not 6" in capsys.readouterr().err
     for section, values, message in (
         ("network", {"width": 4}, "another network"),
         ("data", {"strength": (0.5, 1.0)}, "other settings"),

@@ -40,7 +40,7 @@ def test_without_shares_nothing_is_a_scene() -> None:
 
 def test_a_sample_is_a_function_of_its_key() -> None:
     one, other = scenes(**MIXED), pickle.loads(pickle.dumps(scenes(**MIXED)))
-    other[1, 0]  # what was rendered before does not matter
+    other[1, 0]  # earlier samples do not matter
     for key in ((0, 3), (2, 5), (0, 7), (4, 1)):
         first, second = one[key], other[key]
         assert set(ALL) < set(first)
@@ -141,7 +141,7 @@ def test_a_part_of_a_photograph_is_the_same_of_its_mask_and_may_cut_it() -> None
 def test_near_the_foreground_less_of_the_background_is_seen() -> None:
     whole, near = discs(objects=1.0), discs(objects=1.0, near=1.0)
     hidden = [np.mean([(sample["reference_mask"] == 0).mean() for sample in samples]) for samples in (whole, near)]
-    assert 0.3 < hidden[0] + 0.03 < hidden[1] < 0.9  # the disc's part of what is shown
+    assert 0.3 < hidden[0] + 0.03 < hidden[1] < 0.9  # the disc's share of the shown part
 
 
 def test_where_hardly_anything_is_outside_of_the_mask_it_is_a_triplet() -> None:

@@ -72,7 +72,7 @@ class TestWorkers:
 
         with monkeypatch.context() as patch:
             after(3, kill, patch)
-            with pytest.raises(WorkersError, match=r"killed \(SIGKILL\).*all steps are in .*\.pt; go on with --resume"):
+            with pytest.raises(WorkersError, match=r"killed \(SIGKILL\).*steps are in .*\.pt; continue with --resume"):
                 go(recipe, photographs, tmp_path / "killed", workers=2)
         kept = checkpoint.load_last(tmp_path / "killed" / "checkpoints")
         assert kept is not None

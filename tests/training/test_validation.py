@@ -46,7 +46,7 @@ def test_the_set_is_fixed_and_of_held_out_photographs_and_looks(photos: Path) ->
     assert len(one) == 20
     assert f"20 images of {count} held-out photographs" in one.description
     assert "held-out looks" in one.description
-    assert all(torch.equal(one.images[name], other.images[name]) for name in one.images)  # whatever the run's seed
+    assert all(torch.equal(one.images[name], other.images[name]) for name in one.images)  # for any seed of the run
     contents = {one.images["content_alpha"][i].numpy().tobytes() for i in range(20)}
     assert len(contents) == 20
 

@@ -76,7 +76,7 @@ def test_other_text_is_refused(text: str) -> None:
         ({"scale": (200, 320)}, "scale .* 224 to 65535"),
         ({"scale": (320, 256)}, "scale"),
         ({"crop": 512}, "not 256 to 320; 585 to 731 would keep the paper's proportions"),
-        ({"overlap": (0.8, 0.2)}, "overlap goes from one number to a larger one within 0 to 1, not 0.8 to 0.2"),
+        ({"overlap": (0.8, 0.2)}, "overlap must be an ascending pair within 0 to 1, not 0.8 to 0.2"),
         ({"overlap": (0.0, 1.1)}, "overlap"),
         ({"overlap": (float("nan"), 1.0)}, "overlap"),
         ({"strength": (-0.1, 1.0)}, "strength"),

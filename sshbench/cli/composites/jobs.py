@@ -216,5 +216,5 @@ def check_inputs_survive(jobs: Sequence[Job]) -> None:
             targets[place] = job
     if both := one_file_of_two(os.path.commonpath(targets) if targets else ".", targets):
         raise SshbenchError(
-            f"{both[0]} and {both[1]} would be one file, as their disk does not tell capital letters apart; rename one"
+            f"{both[0]} and {both[1]} would be one file, as their disk does not distinguish capital letters; rename one"
         )

@@ -183,7 +183,7 @@ def _check(plan: Sequence[ImageJob], others: Sequence[Path]) -> None:
         taken[target] = job
     if pair := one_file_of_two(os.path.commonpath(taken) if taken else ".", taken):
         raise SshbenchError(
-            f"{pair[0]} and {pair[1]} would be one file, as their disk does not tell capital letters apart; rename one"
+            f"{pair[0]} and {pair[1]} would be one file, as their disk does not distinguish capital letters; rename one"
         )
 
 

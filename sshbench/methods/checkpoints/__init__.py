@@ -181,7 +181,8 @@ def shape_of(state: Mapping[str, Tensor], name: str, path: Path) -> tuple[int, i
         prefix = next((one.removesuffix(name) for one in state if one.endswith(f".{name}")), None)
         if prefix:
             raise WeightsError(f"{path} has {name} as {prefix}{name}; save it again without {prefix!r} in its names")
-        raise WeightsError(f"{path} lacks {name}; it has {listed(list(state), _LOST)}, so it is of another network")
+        there = listed(list(state), _LOST)
+        raise WeightsError(f"{path} lacks {name}; it has {there}, so it belongs to another network")
     shape = tuple(state[name].shape)
     if len(shape) != 4 or 0 in shape:
         raise WeightsError(f"{path} has of another shape {name} ({_shape(state[name])}, not that of a convolution)")

@@ -30,7 +30,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     arguments = count_of(state, "regressor.headers.")
     if arguments and (arguments != _ARGUMENTS or "backbone._conv_fg.weight" not in state):
         raise WeightsError(
-            f"{path} is of another network: it finds {arguments} arguments and sees no mask, as Enhancer of the same "
-            "authors, which does not harmonize"
+            f"{path} belongs to another network: it predicts {arguments} arguments and sees no mask, like Enhancer of "
+            "the same authors, which does not harmonize"
         )
     return state, {"width": 2 * shape_of(state, "backbone._conv_fg.weight", path)[0] / _STEM}

@@ -30,7 +30,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     width = shape_of(state, f"{core}encoder.block0.block.0.weight", path)[0]
     depth = count_of(state, f"{core}decoder.deconv_blocks.")
     if not depth:
-        raise WeightsError(f"{path} is of another network: it has no {core}decoder.deconv_blocks")
+        raise WeightsError(f"{path} belongs to another network: it has no {core}decoder.deconv_blocks")
     return state, {"backbone": backbone, "width": width, "depth": depth}
 
 

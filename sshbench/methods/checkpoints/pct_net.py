@@ -32,6 +32,6 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     width = shape_of(state, "encoder.dec.0.weight", path)[0]
     bias = state.get(f"{_LAYERS}0.linear1.bias")
     if bias is None or bias.ndim != 1:
-        raise WeightsError(f"{path} is of another network: it has no {_LAYERS}0.linear1.bias of one axis")
+        raise WeightsError(f"{path} belongs to another network: it has no {_LAYERS}0.linear1.bias of one axis")
     layers, hidden = count_of(state, _LAYERS), len(bias)
     return state, {"variant": "vit", "width": width, "layers": layers, "heads": 2, "hidden": hidden}

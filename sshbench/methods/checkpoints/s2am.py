@@ -32,7 +32,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     width = shape_of(state, "model.model.down.0.weight", path)[0]
     attended = shape_of(state, _ATTENTION, path)[1]
     if attended not in (width, 2 * width):
-        raise WeightsError(f"{path} is of another network: {_ATTENTION} has {attended} channels, not {2 * width}")
+        raise WeightsError(f"{path} belongs to another network: {_ATTENTION} has {attended} channels, not {2 * width}")
     nested = (match.group(1).count(".sub") for match in map(_NESTED.match, state) if match)
     return state, {
         "variant": "rascv1" if attended == width else "rascv2",

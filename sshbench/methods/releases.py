@@ -1,4 +1,4 @@
-"""Download the authors' weights of a method from the addresses on its card."""
+"""Releases of the authors: find one on the card of a method, and download its files from the addresses on the card."""
 
 from __future__ import annotations
 
@@ -79,4 +79,4 @@ def get_release(
 
 
 def _with_way(sentence: str, hand: str) -> str:
-    return sentence if "run the same again" in sentence else f"{sentence}; {hand}"
+    return sentence if "run the same command again" in sentence else f"{sentence}; {hand}"

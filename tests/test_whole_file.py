@@ -536,3 +536,7 @@ class TestCapitalLetters:
         assert not list(tmp_path.iterdir())
         with pytest.raises(BenchmarkError, match=r"'a' and 'A' would be one file in .*capital letters"):
             check_files("mine", ["a", "./A"], tmp_path)
+        for ids in (["x/a", "X/A.png/b"], ["x/a", "x/a.PNG/b/c"], ["caf\u00e9", "cafe\u0301.npy/b"]):
+            with pytest.raises(BenchmarkError, match=f"{ids[0]!r} and {ids[1]!r} would be one file"):
+                check_files("mine", ids, tmp_path)
+        check_files("mine", ["A.png/b", "a.png/c", "a.jpg", "b"], tmp_path)

@@ -12,9 +12,11 @@ import os
 import re
 import unicodedata
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 
 from sshbench.benchmarks.composite import BenchmarkError
 from sshbench.errors import printable
+from sshbench.file_names import same_name
 from sshbench.whole_file import one_file_of_two
 
 ENDINGS = (".png", ".npy")
@@ -102,11 +104,25 @@ def check_files(where: str, names: Sequence[str], folder: str | os.PathLike[str]
     Raises
     ------
     BenchmarkError
-        Two names differ only in capital letters, and the disk does not tell them apart.
+        Two names differ only in capital letters, or one lies in a folder of another one's file name in other capital
+        letters (`A.png/b` beside `a`), and the disk does not tell them apart.
     """
-    if both := one_file_of_two(folder, ["/".join(_parts(name)) for name in names]):
+    paths = ["/".join(_parts(name)) for name in names]
+    owners = {path: path for path in paths}
+    above = {
+        str(parent): path
+        for path in paths
+        if any(f"{ending}/" in path.casefold() for ending in ENDINGS)
+        for parent in PurePosixPath(path).parents
+    }
+    if above:
+        files = {f"{path}{ending}": path for path in paths for ending in ENDINGS}
+        folded = {same_name(file).casefold() for file in files}
+        owners = files | {parent: path for parent, path in above.items() if same_name(parent).casefold() in folded}
+    if both := one_file_of_two(folder, owners):
+        first, second = (owners[file] for file in both)
         raise BenchmarkError(
-            f"{where}: {both[0]!r} and {both[1]!r} would be one file in {os.fspath(folder)}, as its disk does not tell "
+            f"{where}: {first!r} and {second!r} would be one file in {os.fspath(folder)}, as its disk does not tell "
             "capital letters apart; choose a folder on another disk, or rename one"
         )
 

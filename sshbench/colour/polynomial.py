@@ -83,8 +83,8 @@ def fit_polynomial(
     Raises
     ------
     LutError
-        The shapes do not match, there are no colours, a value is not a finite number, or the number of terms is none of
-        these.
+        The shapes do not match, there are no colours, a value is not a finite number, or no polynomial has this number
+        of terms.
 
     References
     ----------

@@ -68,7 +68,7 @@ def find_painting(
     amount: Amount = WHOLE,
     grade: Grade | None = None,
 ) -> Painting:
-    """Ask a method for the foreground's new colours; the method sees sRGB whatever the photographs' colour space is.
+    """Ask a method for the foreground's new colours; the method always sees sRGB colours.
 
     Parameters
     ----------

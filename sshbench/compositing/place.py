@@ -86,7 +86,7 @@ Point = Annotated[tuple[Length, Length] | None, _optional(_point)]
 
 @dataclass(frozen=True, config=CONFIG)
 class Place(Options):
-    """Where the foreground goes on the background.
+    """The placement of the foreground on the background.
 
     The object is the part of the foreground's photograph that the mask selects; its box is the bounding box of the
     mask. The fields are documented where they are declared, in this module; `sshbench harmonize --help` shows the same

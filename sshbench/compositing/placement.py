@@ -188,7 +188,7 @@ def reference_box(reference: str | tuple[int, int, int, int], landing: Box, canv
     Raises
     ------
     CompositingError
-        The reference is none of these, or reaches outside the background.
+        The reference has another form, or reaches outside the background.
     """
     if reference == "full":
         return canvas

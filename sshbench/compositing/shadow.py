@@ -130,7 +130,7 @@ class _Ground:
     Parameters
     ----------
     lowest
-        float32 `[w]`, the row of the lowest part of the object; minus infinity where there is none.
+        float32 `[w]`, the row of the lowest part of the object; minus infinity in a column without an object.
     weight
         float32 `[w]`, 0..1: how much the column counts as touching the ground, less the higher it ends.
     """

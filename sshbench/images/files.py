@@ -183,7 +183,7 @@ def format_of(path: str | os.PathLike[str]) -> str:
     Raises
     ------
     ImageFileError
-        The suffix is none of these.
+        The suffix belongs to another format.
     """
     suffix = Path(path).suffix
     if suffix.lower() not in SUFFIXES:

@@ -37,7 +37,7 @@ FORMATS = {
     "AVIF": "AvifImagePlugin",
     "QOI": "QoiImagePlugin",
 }
-"""The formats that are read, whatever the suffix, and Pillow's modules for them. JPEG includes MPO."""
+"""The formats that are read, regardless of the suffix, and Pillow's modules for them. JPEG includes MPO."""
 
 _SMALL = 1 << 22  # pixels, which take 16 MB
 _HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
@@ -128,7 +128,7 @@ def opened(encoded: Encoded, max_pixels: int | None) -> Iterator[Any]:
 
 
 def _formats_for(file: BinaryIO, name: str) -> tuple[str, ...]:
-    """Return the formats to try: HEIF, whose library is an extra, if the file starts as HEIF; else all others."""
+    """Return the formats to try: HEIF, whose library is an extra, if the file starts as HEIF; otherwise all others."""
     start = file.read(64)
     file.seek(0)
     if not is_heif(start):

@@ -1,4 +1,4 @@
-"""The number rows of a `.cube` file: convert bytes from and to float32, in `_cube` if it was built, else in Python.
+"""The number rows of a `.cube` file: convert bytes from and to float32, in `_cube` if it was built, or in Python.
 
 A row is three decimal numbers separated by blanks (space, tab), optionally followed by blanks and a `#` comment. A
 number is what the C language calls a decimal constant with a sign: no NaN, no infinity, no hexadecimal. It becomes the

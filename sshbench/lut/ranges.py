@@ -44,7 +44,7 @@ def unit_colours(colours: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
     Raises
     ------
     LutError
-        The floats are most likely over 0..255 (see `check_floats`), or the type is none of these.
+        The floats are most likely over 0..255 (see `check_floats`), or the colours have another type.
     """
     array = as_numbers(colours, "colours")
     kind, width = array.dtype.kind, array.dtype.itemsize
@@ -59,7 +59,7 @@ def unit_colours(colours: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 
 def _far_above(images: Any, lower: float, upper: float) -> float | None:
-    """Return the largest finite value if more values lie far above the range and 0..1 than inside; else None."""
+    """Return the largest finite value if more values lie far above the range and 0..1 than inside, or None."""
     upper = max(upper, 1.0)
     limit = upper + max(upper - lower, 1.0)
     if _largest(images) <= limit:

@@ -1,4 +1,4 @@
-"""`apply_lut` of torch tensors: kernels if there are any, also under autograd and `torch.compile`, else plain torch."""
+"""`apply_lut` for torch tensors, also under autograd and `torch.compile`, by the kernels or by plain torch."""
 
 from __future__ import annotations
 

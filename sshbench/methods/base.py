@@ -82,7 +82,7 @@ class Method(Protocol):
 
     A class of your own needs only `harmonize`. `get_method` adds the attributes that the class does not have: the
     class's name, and the values of `sshbench.methods.base.ATTRIBUTES`. A method may also have a function
-    `key(composite)` that returns a text; the text says what else a prediction depends on, such as the contents of a
+    `key(composite)` that returns a text about further dependencies of a prediction, such as the contents of a
     file.
 
     Attributes

@@ -42,7 +42,7 @@ def harmonize(method: Method, batch: Sequence[Composite]) -> list[Pixels]:
     try:
         with undisturbed():
             images = list(method.harmonize(batch))
-    except BaseException as error:  # SystemExit too: a method may call code that ends a script; a run must go on
+    except BaseException as error:  # SystemExit too: a method may call code that ends a script; a run must continue
         if by_user(error):
             raise
         raise _failed(error) from error

@@ -129,7 +129,7 @@ class Checkpoint(_Strict):
     published_as
         The name under which this release was published, if it differs from that of the card.
     confirmed
-        Whether a real file was read with this code; otherwise its form is what the authors' loader expects.
+        Whether a real file was read with this code. Otherwise, the form of the file is taken from the authors' loader.
     """
 
     name: Text
@@ -171,7 +171,7 @@ class Card(_Strict):
     terms
         The start of a sentence that must be shown at every use of the authors' weights; None if there is none.
     verified, unverified
-        Sentences about what was shown to equal the published network, and what could not be.
+        Sentences about the parts that were shown to equal the published network, and the parts that could not be shown.
     traps
         Sentences about unexpected behaviour of the published code.
     """

@@ -23,7 +23,7 @@ class MappedTransfer(StatisticsTransfer):
     """A transfer whose map is defined for all colours, so that it can be applied at any size and written as a LUT."""
 
     def colour_maps(self, views: Sequence[View], kind: MapKind = "lut") -> list[ColourMap]:
-        """Return the exact maps of the foregrounds, whatever `kind` is."""
+        """Return the exact maps of the foregrounds; `kind` has no effect."""
         return [self._map_of(view) for view in views]
 
     def _map_of(self, view: View) -> ColourMap:

@@ -54,7 +54,7 @@ def plain_array(value: NDArray[Any]) -> NDArray[Any]:
 
 
 def tensors_hash(state: Mapping[str, Tensor]) -> str:
-    """Return the first 32 hexadecimal digits of the SHA-256 of names, shapes and values, whatever their order."""
+    """Return the first 32 hexadecimal digits of the SHA-256 of names, shapes and values, in any order."""
     return arrays_hash({name: plain(value).numpy() for name, value in state.items()})
 
 

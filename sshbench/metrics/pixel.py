@@ -1,7 +1,6 @@
 """Errors of single pixels over the whole image.
 
-Errors are those of values of 0 to 255, whatever the type and range of the images: `metrics.arrays.for_arrays` converts
-them.
+Errors are those of values of 0 to 255: `metrics.arrays.for_arrays` converts images of any type and range.
 """
 
 from __future__ import annotations

@@ -101,9 +101,9 @@ class HDNet(nn.Module):
 def start_at_identity(network: HDNet) -> None:
     """Let the first skip carry the image to the last layer, so that training starts near a copy.
 
-    Three channels of the first convolution hold the colours and three their negatives, the convolutions of each image's
-    own begin with passing on what they are given, and the last layer puts the colours together again. Only the tanh
-    bends the copy. Short training runs gain most; the authors start at random.
+    Three channels of the first convolution hold the colours, and three hold their negatives. The convolutions that are
+    predicted for each image begin as the identity, and the last layer recombines the colours. Only the tanh bends the
+    copy. Short training runs gain most; the authors start at random.
 
     Raises
     ------

@@ -26,7 +26,7 @@ def check_size(name: str, value: int, least: int = 1, most: int = WIDEST) -> Non
 
 
 def check_widths(widths: Iterable[int]) -> None:
-    """Refuse numbers of channels if a network cannot have so many levels, or cannot have one of the numbers.
+    """Refuse a list of numbers of channels that has too many levels, or a number that a network cannot have.
 
     Raises
     ------

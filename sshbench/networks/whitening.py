@@ -48,7 +48,7 @@ def transfer_statistics(content: Tensor, style: Tensor, alpha: float = 1.0, labe
     content, style
         `[N, C, H, W]` and `[N, C, h, w]`, float32.
     alpha
-        The share of the transferred features in the result; 0 keeps the content as it is.
+        The share of the transferred features in the result; 0 keeps the content unchanged.
     labels
         None transfers over all pixels at once. Otherwise each label with enough pixels in both maps is transferred by
         itself, and all other pixels stay unchanged.

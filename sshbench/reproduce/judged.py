@@ -1,4 +1,4 @@
-"""The benchmarks of trained variants: RealHM if it is available, else held-out composites and the sample."""
+"""The benchmarks of trained variants: RealHM if it is available, or otherwise held-out composites and the sample."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def small_scene(
     mask_steps
         The foreground's mask at the sizes of its copies; None if the transparency of a cut-out is all.
     least
-        The number of pixels that the background's longest side has at least, if the background has so many.
+        The smallest allowed length of the background's longest side in pixels, unless the background itself is smaller.
 
     Raises
     ------

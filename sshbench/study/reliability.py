@@ -40,7 +40,7 @@ def screen(found: Responses, catch_share: float = CATCH_SHARE, speed: float = SP
     Parameters
     ----------
     catch_share
-        The fraction of catch trials that a subject has to pass.
+        The fraction of catch trials that a subject must pass.
     speed
         Subjects whose median time is below this fraction of the median over all subjects are excluded.
     """

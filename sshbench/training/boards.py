@@ -1,6 +1,6 @@
 """Boards that show a run: TensorBoard if it is installed, Weights & Biases if it is asked for.
 
-A board that fails never ends a run: the failure is reported once, and the run goes on without the board.
+A board that fails never ends a run: the failure is reported once, and the run continues without the board.
 """
 
 from __future__ import annotations

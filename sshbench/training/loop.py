@@ -226,7 +226,7 @@ def train(
     log
         Receives a row with the means of the last steps.
     validate
-        Returns a measurement, of which higher values are better; None if nothing is measured.
+        Returns a measurement that is better if it is higher; None if nothing is measured.
     checkpoint
         Saves the state of `trainer`; with True, as the best so far. It is never called after the loss has diverged.
 

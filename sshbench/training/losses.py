@@ -12,7 +12,7 @@ from sshbench.training.recipe import Distance
 
 
 def distance(a: Tensor, b: Tensor, kind: Distance = "squared", mask: Tensor | None = None) -> Tensor:
-    """Return the mean squared or mean absolute difference, a scalar computed in float32 whatever the precision.
+    """Return the mean squared or mean absolute difference, a scalar that is computed in float32 for any precision.
 
     Parameters
     ----------

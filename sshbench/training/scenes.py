@@ -80,7 +80,7 @@ class Scenes:
     Raises
     ------
     SshbenchError
-        The settings are for something else.
+        The settings are not those of triplets with LUTs.
     """
 
     def __init__(self, triplets: TripletDataset, shares: Shares) -> None:

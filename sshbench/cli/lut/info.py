@@ -70,7 +70,7 @@ def info(ctx: click.Context, files: tuple[str, ...], as_json: bool, table: bool)
 
 
 def describe(path: Path, lut: Lut, *, table: bool = False) -> dict[str, Any]:
-    """Return what `info` reports about a LUT, as values for JSON; channels are in the order R, G, B."""
+    """Return the report of `info` about a LUT as values for JSON; channels are in the order R, G, B."""
     import numpy as np
 
     from sshbench.lut.measure import is_monotone, keeps_grey_order, strength

@@ -43,7 +43,7 @@ def preview(
     tile: tuple[int, int],
     max_pixels: int | None,
 ) -> None:
-    """Show what LUTs do to photographs on one contact sheet.
+    """Show the effect of LUTs on photographs on one contact sheet.
 
     LUT is a .cube file, a Hald image, the name of a look, a folder, or a pattern in quotes; `looks` stands for all
     looks that ship. Without --photo, the sheet shows two photographs that ship. If all photographs have the same ICC

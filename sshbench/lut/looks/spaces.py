@@ -43,7 +43,7 @@ def luminance(linear: Array) -> Array:
 def to_oklab(encoded: Array) -> Array:
     """Convert encoded sRGB to Oklab (L 0..1, a, b about -0.3..0.3)."""
     xyz = decode(encoded) @ TO_XYZ.T
-    # A matrix product may turn black into 1e-17, of which the cube root would be 2e-6.
+    # A matrix product may turn black into 1e-17, whose cube root would be 2e-6.
     return np.asarray(colour.XYZ_to_Oklab(np.where(np.abs(xyz) < 1e-12, 0, xyz)), np.float64)
 
 

@@ -1,4 +1,4 @@
-"""The objectives: what each method is trained for, found by name, in other packages, or in a file."""
+"""The objectives of trainings, one for each method: found by name, in other packages, or in a file."""
 
 from __future__ import annotations
 

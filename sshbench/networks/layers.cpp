@@ -273,7 +273,7 @@ const Kernels& chosen(size_t kernel) {
     return kernels[kernel];
 }
 
-// A new array for `fill` to fill.
+// Return a new array whose values `fill` writes.
 template <class Fill>
 Result made(size_t count, size_t rows, size_t columns, size_t channels, const Fill& fill) {
     std::unique_ptr<float[]> out(new float[count * rows * columns * channels]);

@@ -69,7 +69,7 @@ def patches(x: Array, side: int, stride: int, before: int | None = None) -> Arra
     x
         The images, `[B, H, W, C]`.
     side, stride
-        Those of the kernel, at least 1.
+        The side and the stride of the kernel, both at least 1.
     before
         The rows and columns of zeros before the images. By default they are those of TensorFlow's SAME.
 
@@ -85,7 +85,7 @@ def patches(x: Array, side: int, stride: int, before: int | None = None) -> Arra
     _check_places(x, side, stride)
     count, height, width, channels = x.shape
     rows, columns = -(-height // stride), -(-width // stride)
-    down, across = (rows - 1) * stride + side, (columns - 1) * stride + side  # what the places cover
+    down, across = (rows - 1) * stride + side, (columns - 1) * stride + side  # the pixels that the places cover
     top, left = (max(down - height, 0) // 2, max(across - width, 0) // 2) if before is None else (before, before)
     padded = np.zeros((count, max(down, top + height), max(across, left + width), channels), np.float32)
     padded[:, top : top + height, left : left + width] = x
@@ -140,7 +140,7 @@ def norm_and_gelu(x: Array, groups: int, weight: Array, bias: Array) -> Array:
     groups
         The number of groups, which divides the channels.
     weight, bias
-        `[C]`: what the normalised channels are multiplied with, and what is then added to them.
+        `[C]`: the factors of the normalised channels, and the offsets that are added afterwards.
     """
     _check_own(x, weight, bias)
     if x.ndim != 3 or not x.size or groups < 1 or x.shape[2] % groups:

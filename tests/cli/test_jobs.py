@@ -277,6 +277,18 @@ def test_a_picture_is_kept_only_if_its_row_its_files_and_its_options_are_the_sam
     assert said.count("is made again, since nothing says from which row and files it was made") == 2
 
 
+def test_all_source_that_makes_a_picture_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("beside_known.py").write_text("LOOK = 'golden-hour'\n")
+    Path("known.py").write_text(f"import beside_known\n{STANDIN}")
+    table = centred({2: ""})
+    assert run(table, "-o", "out") == 0
+    assert run(table, "-o", "out", "--skip-existing") == 0
+    assert "is made again" not in capsys.readouterr().out
+    Path("beside_known.py").write_text("LOOK = 'moonlight'\n")
+    assert run(table, "-o", "out", "--skip-existing") == 0
+    assert "is made again" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("existing", ["--skip-existing", "--overwrite"])
 def test_files_of_a_killed_run_do_not_count_as_made_from_the_row_before(
     existing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

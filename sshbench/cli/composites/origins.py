@@ -2,7 +2,8 @@
 
 `--skip-existing` keeps a picture only if its row, its files and its method are unchanged. The folder of the pictures
 has a file `.sshbench-made.jsonl` with a line for each finished picture: the name of the picture, and a hash of the
-options of the row, of the files that were read and of the method. The last line of a picture counts.
+options of the row, of the files that were read, and of the method with all source that it can run. The last line of a
+picture counts.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from pathlib import Path
 
 from sshbench.cli.composites.jobs import Job
 from sshbench.methods.base import Method
+from sshbench.methods.identity import identity
+from sshbench.methods.named_options import split_options
+from sshbench.methods.source_code import sources_of
 from sshbench.regular_file import file_hash, read_regular
 from sshbench.whole_file import append_whole
 
@@ -30,6 +34,7 @@ class Origins:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._hashes: dict[Path, str] = {}
+        self._methods: dict[int, tuple[Method, list[str]]] = {}
 
     def of(self, job: Job, method: Method) -> str:
         """Return a hash of the options, files and method from which a picture is made.
@@ -40,10 +45,17 @@ class Origins:
             An input file does not exist.
         """
         sources = [None if one is None else self._content(one) for one in (job.foreground, job.background, job.mask)]
-        code = f"{(job.look.method or '').partition('.py')[0]}.py"  # of a method of the user's own
-        made_by = [method.name, method.weights_hash, self._content(Path(code))]
-        said = json.dumps([asdict(job.look), sources, made_by], sort_keys=True, default=str)
+        said = json.dumps([asdict(job.look), sources, self._made_by(job, method)], sort_keys=True, default=str)
         return hashlib.sha256(said.encode(errors="surrogatepass")).hexdigest()
+
+    def _made_by(self, job: Job, method: Method) -> list[str]:
+        """Return the method's name, the hashes of its code and weights, and the hash of the code that composites."""
+        import sshbench.compositing.harmonize as compositing
+
+        if id(method) not in self._methods:
+            own = identity(method, split_options(job.look.method or "")[1])
+            self._methods[id(method)] = method, [own.name, own.code, own.weights_hash, sources_of(compositing).digest()]
+        return self._methods[id(method)][1]
 
     def changed(self, job: Job, origin: str) -> str | None:
         """Return why an existing picture must be made again; None if its options, files and method are unchanged."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sshbench.methods.cards import CardError, Range, read_card
 
@@ -71,6 +72,18 @@ class WeightsCard(BaseModel):
     metrics: dict[str, float] = Field(default_factory=dict)
     licence: str = ""
     file: str = ""
+
+    @field_validator("metrics", mode="before")
+    @classmethod
+    def _finite(cls, metrics: Any) -> Any:
+        """Leave out NaN and infinity, such as the interval of one image, since JSON would hold null in their place."""
+        if not isinstance(metrics, Mapping):
+            return metrics
+        return {
+            name: value
+            for name, value in metrics.items()
+            if not (value is None or (isinstance(value, float) and not math.isfinite(value)))
+        }
 
     @property
     def trained_on_composites(self) -> bool:

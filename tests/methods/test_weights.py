@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,22 @@ class TestRoundTrip:
         assert list(found.state) == sorted(a_state(), key=list(found.state).index)
         assert all(torch.equal(found.state[name], value) for name, value in a_state().items())
         assert found.state["norm.num_batches_tracked"].dtype == torch.int64
+
+    def test_scores_without_an_interval(self, tmp_path: Path) -> None:
+        """One held-out image has no interval, and equal images have infinite PSNR; older files hold null for both."""
+        card = WeightsCard(method="ssh", metrics={"psnr": 20.5, "psnr_low": math.nan, "dc_psnr": math.inf})
+        path = save_weights(tmp_path, a_state(), card)[0]
+        assert load_weights("ssh", tmp_path).card.metrics == {"psnr": 20.5}
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata()
+        metadata["sshbench.card"] = metadata["sshbench.card"].replace('"psnr":20.5', '"psnr":20.5,"psnr_low":null')
+        save_file(load_file(path), path, metadata)
+        assert load_weights("ssh", tmp_path).card.metrics == {"psnr": 20.5}
+        for wrong in ('"20x"', "[1]", "{}", str(10**400)):
+            changed = metadata | {"sshbench.card": metadata["sshbench.card"].replace('low":null', f'low":{wrong}')}
+            save_file(load_file(path), path, changed)
+            with pytest.raises(WeightsError, match=r"metrics\.psnr_low: "):
+                load_weights("ssh", tmp_path)
 
     @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
     def test_half_precision_is_the_nearest(self, tmp_path: Path, dtype: Any) -> None:

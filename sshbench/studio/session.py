@@ -22,7 +22,7 @@ from PIL import Image
 from sshbench.colour.strength import Amount
 from sshbench.compositing.harmonize import Harmonized, harmonize, harmonize_scene
 from sshbench.compositing.painting import find_painting
-from sshbench.compositing.photo import CompositingError, in_srgb, multiplied, open_mask, open_photo
+from sshbench.compositing.photo import in_srgb, multiplied, open_mask, open_photo
 from sshbench.compositing.placement import Box, extent
 from sshbench.compositing.scene import Scene
 from sshbench.errors import SshbenchError
@@ -31,13 +31,13 @@ from sshbench.lut.table import Lut
 from sshbench.methods.base import Method
 from sshbench.methods.full_resolution import ColourMap
 from sshbench.studio.bundle import SUFFIXES, bundle_names, layer_suffix, made_names, write_bundle
-from sshbench.studio.copies import Copies, copies_of, encoded, painted, painted_size, repainted, steps_of
+from sshbench.studio.copies import Copies, copies_of, encoded, painted, painted_size, repainted
 from sshbench.studio.session_file import Picture as Picture
 from sshbench.studio.session_file import StoredSession, read_session, write_session
+from sshbench.studio.session_mask import SessionMask, box_in
 from sshbench.studio.small_scene import small_scene
 from sshbench.studio.visitor_names import printable_name, safe_name, suffix_of
 from sshbench.studio.wish import StudioError, Wish, command
-from sshbench.whole_file import whole_file
 
 ROLES = ("foreground", "background")
 KINDS = ("picture", "layer", "psd", "lut", "bundle")
@@ -62,7 +62,7 @@ class Session:
         self.saved: list[dict[str, Any]] = []
         self._count = 0
         self._copies: dict[str, Copies] = {}
-        self._small_mask: tuple[NDArray[np.uint8], ...] | None = None
+        self._mask = SessionMask(folder)
         self._box: tuple[tuple[int, int | None], list[float] | None] | None = None
         self._maps: OrderedDict[tuple[Any, ...], ColourMap] = OrderedDict()
         stored = read_session(folder)
@@ -288,7 +288,8 @@ class Session:
         """Free the memory of the small copies; they are made again when needed."""
         if self._copies and self.lock.acquire(blocking=False):  # a busy session keeps them
             try:
-                self._copies, self._small_mask = {}, None
+                self._copies = {}
+                self._mask.forget()
             finally:
                 self.lock.release()
 
@@ -340,32 +341,24 @@ class Session:
                 shape = shape if shape.shape == alpha.shape else np.asarray(Image.fromarray(shape).resize(wide))
                 shape = multiplied(shape, alpha)
             shape = alpha if shape is None else shape
-            self._box = key, None if shape is None else _box_in(shape, picture.size)
+            self._box = key, None if shape is None else box_in(shape, picture.size)
         return self._box[1]
 
-    @property
-    def _mask_path(self) -> Path:
-        return self.folder / "mask.png"
-
     def _large_mask(self) -> NDArray[np.uint8] | None:
-        return None if self.mask is None else np.asarray(Image.open(self._mask_path))
+        return None if self.mask is None else self._mask.read()
 
     def _set_mask(self, mask: NDArray[Any] | None) -> None:
-        self._small_mask = None
         if mask is None:
             self.mask = None
             return
-        from sshbench.images.masks import as_8_bit
-
-        with whole_file(self._mask_path) as temporary:
-            Image.fromarray(as_8_bit(mask)).save(temporary, "PNG", compress_level=1)
+        self._mask.write(mask)
         self.mask = self._next()
 
     def _mask_for(self) -> Path | None:
         """Return the path of the mask, or None for a cut-out without a mask; refuse a photograph without a mask."""
         if self.mask is None and not self._picture("foreground").cutout:
             raise StudioError("the foreground has no mask yet; paint a mask, or give a mask file")
-        return None if self.mask is None else self._mask_path
+        return None if self.mask is None else self._mask.path
 
     def _map(self, wish: Wish) -> ColourMap:
         versions = (self._picture("foreground").version, self._picture("background").version, self.mask)
@@ -385,11 +378,8 @@ class Session:
         self._mask_for()
         copies = self._copied("foreground"), self._copied("background")
         sizes = self.pictures["foreground"].size, self.pictures["background"].size
-        if self.mask is not None and self._small_mask is None:
-            large = self._large_mask()
-            assert large is not None
-            self._small_mask = steps_of(painted(large))
-        return small_scene(copies, sizes, self._small_mask, wish, least)
+        steps = None if self.mask is None else self._mask.steps()
+        return small_scene(copies, sizes, steps, wish, least)
 
     def _harmonized(self, wish: Wish) -> Harmonized:
         paths = [self.folder / self._picture(role).file for role in ROLES]
@@ -404,7 +394,7 @@ class Session:
         names = self._names()
         files = {names[role]: self.folder / self.pictures[role].file for role in ROLES}
         if "mask" in names:
-            files[names["mask"]] = self._mask_path
+            files[names["mask"]] = self._mask.path
         write_bundle(path, result, files, suffix, self.command(wish, suffix))
 
     def _next(self) -> int:
@@ -414,14 +404,4 @@ class Session:
     def _store(self) -> None:
         write_session(self.folder, StoredSession(self.pictures, self.mask, self.wish, self.saved, self._count))
         if self.mask is None:  # after the state was written, so that a killed server leaves no state without its files
-            self._mask_path.unlink(missing_ok=True)
-
-
-def _box_in(mask: NDArray[Any], size: tuple[int, int]) -> list[float] | None:
-    """Return the box of a mask, scaled to a photograph's height and width; None for an empty mask."""
-    try:
-        box = extent(mask, "the mask")
-    except CompositingError:
-        return None
-    down, across = size[0] / mask.shape[0], size[1] / mask.shape[1]
-    return [box.left * across, box.top * down, box.right * across, box.bottom * down]
+            self._mask.remove()

@@ -163,4 +163,10 @@ def described(dataset: Training) -> dict[str, Any]:
     return said | {"samples": len(dataset)}
 
 
+def fingerprint_of(dataset: Training) -> str:
+    """Return a hash of the list of photographs of a dataset; empty if its description alone identifies the data."""
+    triplets = dataset.triplets if isinstance(dataset, Scenes) else dataset
+    return triplets.source.fingerprint if isinstance(triplets, TripletDataset) else ""
+
+
 _SAID: dict[Form, str] = {"photographs": "photographs", "store": "a store", "iharmony4": "iHarmony4"}

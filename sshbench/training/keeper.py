@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ class Keeper:
         trainer: Trainer,
         folder: Path,
         data: dict[str, Any],
+        fingerprint: str,
         held_out: HeldOut | Panel | None,
         begun_with: dict[str, Any],
         quiet: bool,
@@ -35,6 +37,7 @@ class Keeper:
         self.trainer, self.folder, self.held_out, self.quiet = trainer, folder, held_out, quiet
         self.begun_with = begun_with
         self.data = data | ({"validation": held_out.description} if held_out else {})
+        self._fingerprint = fingerprint
         self.first = trainer.world.first
         self.scores: dict[str, float] = {}
         self._measured = -1
@@ -51,8 +54,26 @@ class Keeper:
         self._logs = Logs(self.folder, self.trainer.step, quiet=self.quiet, config=config)
         if kept is not None:
             changed = _changed(self.trainer.recipe, kept["recipe"])
+            self._compare_data(kept.get("data"))
             self._logs.say(f"continues from step {self.trainer.step:,}{changed}")
             self._verify_best(kept)
+
+    def _compare_data(self, kept: dict[str, Any] | None) -> None:
+        """Warn if the run continues on other data, and keep the description of the former data for the card."""
+        if kept is None:  # a checkpoint of an older version
+            return
+        before = dict(kept["said"])
+        earlier = before.pop("earlier", [])
+        if kept["fingerprint"] != self._fingerprint or _trained_on(before) != _trained_on(self.data):
+            warnings.warn(
+                f"{self.folder}: the data have changed since the checkpoint, so the run does not end as it would have "
+                "ended on the former data; the card of the weights names both",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+            earlier = [*earlier, before]
+        if earlier:
+            self.data["earlier"] = earlier
 
     def _verify_best(self, kept: dict[str, Any]) -> None:
         """Ensure that `best/` holds the best weights that a checkpoint counts, even after a kill or a user's change.
@@ -138,7 +159,8 @@ class Keeper:
             return
         if best:  # before the checkpoint, which counts these weights as the best
             self.save_weights("best")
-        state = self.trainer.state_dict() | {"begun_with": self.begun_with}
+        data = {"said": self.data, "fingerprint": self._fingerprint}
+        state = self.trainer.state_dict() | {"begun_with": self.begun_with, "data": data}
         if best:
             state["scores"] = self.scores
         checkpoints.save(self.folder / "checkpoints", self.trainer.step, state, best=best)
@@ -202,6 +224,14 @@ def restore(trainer: Trainer, state: dict[str, Any], where: Path) -> None:
         raise checkpoints.CheckpointError(
             f"{where}: the checkpoint is damaged or of another training ({reason}); start over with --overwrite"
         ) from error
+
+
+def _trained_on(data: dict[str, Any]) -> dict[str, Any]:
+    """Return a description without the data of measurements, and without the names of folders, which may have moved."""
+    source = data.get("source")
+    if isinstance(source, dict):
+        source = {name: value for name, value in source.items() if name not in ("spec", "masks")}
+    return data | {"source": source, "validation": None}
 
 
 def _changed(recipe: Recipe, kept: str) -> str:

@@ -22,7 +22,7 @@ from sshbench.locks import locked
 from sshbench.methods.weights import load_weights
 from sshbench.outputs import check_folder
 from sshbench.training import checkpoint as checkpoints
-from sshbench.training.data import Training, described, make_loader, open_training
+from sshbench.training.data import Training, described, fingerprint_of, make_loader, open_training
 from sshbench.training.distributed import World, world
 from sshbench.training.interrupts import interrupts
 from sshbench.training.keeper import Keeper, restore
@@ -151,7 +151,7 @@ def run(
                 held_out = open_panel(place, luts, settings, images=images, **asked)
             else:
                 held_out = open_held_out(place, luts, settings, images=images, crop=recipe.validation.crop, **asked)
-        keeper = Keeper(trainer, folder, described(dataset), held_out, begun_with, quiet)
+        keeper = Keeper(trainer, folder, described(dataset), fingerprint_of(dataset), held_out, begun_with, quiet)
         if state is not None:
             restore(trainer, state, folder)
         if here.first and overwrite:  # only now, after all arguments have proved usable

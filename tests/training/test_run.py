@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from sshbench.errors import SshbenchError
 from sshbench.locks import locked
-from sshbench.methods.weights import load_weights
+from sshbench.methods.weights import load_weights, read_weights
 from sshbench.training import checkpoint
 from sshbench.training.logs import read_rows
 from sshbench.training.loop import train
 from sshbench.training.recipe import Recipe, RecipeError, read_recipe
 from sshbench.training.run import Outcome, run
+from sshbench.triplets.held_out import is_held_out
 
 TOY = f"{Path(__file__).parent / 'toy.py'}:make"
 
@@ -179,6 +183,28 @@ def test_another_recipe_is_told_and_another_network_refused(recipe, photographs,
     ):
         with pytest.raises(SshbenchError, match=message):
             go(changed(recipe, section, **values), photographs, tmp_path, resume=True)
+
+
+def test_other_photographs_are_told_and_named_on_the_card(recipe, photographs, tmp_path):
+    own, out = tmp_path / "own", tmp_path / "out"
+    shutil.copytree(photographs, own)
+    go(changed(recipe, "schedule", steps=2), own, out)
+    own = own.rename(tmp_path / "moved")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        go(changed(changed(recipe, "validation", images=0), "schedule", steps=4), own, out, resume=True)
+    assert "earlier" not in read_weights(out / "last", "").card.data
+    trained_on = next(path for path in sorted(own.iterdir()) if not is_held_out(path.stem))
+    Image.new("RGB", (60, 48), "red").save(trained_on)
+    for again in (False, True):  # the second time, the run is complete
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            go(changed(recipe, "schedule", steps=6), own, out, resume=True)
+        assert [str(one.message).split(", so")[0] for one in caught if "the data have changed" in str(one.message)] == [
+            f"{out}: the data have changed since the checkpoint"
+        ] * (not again)
+    card = read_weights(out / "last", "").card
+    assert [one["source"]["spec"] for one in [*card.data["earlier"], card.data]] == ["moved", "moved"]
 
 
 def test_a_run_begins_with_the_weights_it_is_given(recipe, photographs, tmp_path):

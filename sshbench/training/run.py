@@ -189,10 +189,7 @@ def run(
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Keep other trainings out of a folder. The folder is created, and removed again if it stays empty."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise SshbenchError(f"{folder} is a file; give a folder for the run with --out") from error
+    folder.mkdir(parents=True, exist_ok=True)
     try:
         with locked(folder, refusal=f"{folder} is in use by another training; wait for it, or give another --out"):
             yield

@@ -329,7 +329,7 @@ def test_a_folder_in_use_is_refused_and_a_new_one_goes_where_nothing_came_of_it(
         go(recipe, tmp_path / "nowhere", tmp_path / "deep/er")
     assert not (tmp_path / "deep/er").exists()
     (tmp_path / "file").write_text("")
-    with pytest.raises(SshbenchError, match="cannot be written, as .* is no folder"):
+    with pytest.raises(SshbenchError, match=r"cannot be written, as .* is no folder"):
         go(recipe, photographs, tmp_path / "file")
 
 

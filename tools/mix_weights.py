@@ -1,72 +1,81 @@
-r"""Measure weighted means of two weights of SSH-LUT on the panel, and write one of the means.
+r"""Measure weights of one method and their weighted mean on the panel, and write the mean.
 
-    python -m tools.mix_weights OLD NEW --shares 1 0.8 0.7 0.6 --source PHOTOS --masks MASKS --luts LUTS \
-        --write 0.7 OUT
+    python -m tools.mix_weights METHOD WEIGHTS WEIGHTS ... --shares 1 1 ... --source PHOTOS --masks MASKS --luts LUTS \
+        --recipe RECIPE --write OUT
 
-A share is the weight of NEW in the mean. OLD are the weights that the training of NEW began with. If OLD lacks the part
-`things` of the network, this part of OLD is taken from NEW, with a last layer of 0, as the training of NEW began.
+Weights that begin with the same ones and are trained with other samples can have a mean that is better than each of
+them (Wortsman et al., "Model soups", ICML 2022). The card of the mean is that of the last weights, which says what the
+others were.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from sshbench.methods.weights import Weights, load_weights, save_weights
-from sshbench.training.objectives.ssh_lut import SshLutObjective
+from sshbench.methods.weights import load_weights, save_weights
+from sshbench.training.objectives import Objective, make_objective
 from sshbench.training.panel import Panel, open_panel, said, validate_panel
 from sshbench.training.recipe import read_recipe
 from sshbench.training.validation import evaluating
 
-LAST = "things.understand.2."  # the layer of `things` that is 0 before training
-
 
 def main() -> None:
-    """Measure the mean of each share, and write one mean."""
+    """Measure each of the weights and the mean, and write the mean."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("old")
-    parser.add_argument("new")
-    parser.add_argument("--shares", type=float, nargs="+", default=[1.0, 0.9, 0.8, 0.7, 0.6])
+    parser.add_argument("method")
+    parser.add_argument("weights", nargs="+")
+    parser.add_argument("--shares", type=float, nargs="+", help="one for each of the weights; equal if left out")
     parser.add_argument("--source", required=True)
     parser.add_argument("--masks", required=True)
     parser.add_argument("--luts", action="append", required=True)
     parser.add_argument("--recipe", default="paper")
-    parser.add_argument("--write", nargs=2, metavar=("SHARE", "OUT"))
+    parser.add_argument("--write", metavar="OUT")
     given = parser.parse_args()
-    recipe = read_recipe(given.recipe, method="ssh-lut")
-    objective = SshLutObjective(recipe)
+    shares = given.shares or [1.0] * len(given.weights)
+    if len(shares) != len(given.weights) or min(shares) < 0 or not sum(shares):
+        parser.error("give one share of 0 or more for each of the weights")
+    recipe = read_recipe(given.recipe, method=given.method)
+    objective = make_objective(given.method, recipe)
     images = recipe.validation.images
     panel = open_panel(given.source, given.luts, recipe.data.settings(0), images=images, masks=given.masks)
-    old, new = (load_weights("ssh-lut", where) for where in (given.old, given.new))
-    for share in given.shares:
-        print(f"{share:.2f} of the new weights: {said(measured(objective, panel, mixed(old, new, share)))}", flush=True)
+    all_weights = [load_weights(given.method, where) for where in given.weights]
+    for where, weights in zip(given.weights, all_weights, strict=True):
+        print(f"{where}: {said(measured(objective, panel, weights.state))}", flush=True)
+    state = mean([weights.state for weights in all_weights], shares)
+    scores = measured(objective, panel, state)
+    print(f"mean: {said(scores)}", flush=True)
     if given.write:
-        share, out = float(given.write[0]), Path(given.write[1])
-        state = mixed(old, new, share)
-        begun = new.card.begun_with | {"share_in_the_mean": round(1 - share, 6)}
-        card = new.card.model_copy(
-            update={"begun_with": begun, "metrics": measured(objective, panel, state), "licence": old.card.licence}
-        )
-        save_weights(out, state, card)
-        print(f"wrote {out}")
+        parts = [
+            {"hash": weights.hash, "share": round(share / sum(shares), 6), "samples_seen": weights.card.samples_seen}
+            for weights, share in zip(all_weights, shares, strict=True)
+        ]
+        last = all_weights[-1].card
+        card = last.model_copy(update={"begun_with": last.begun_with | {"mean_of": parts}, "metrics": scores})
+        save_weights(given.write, state, card)
+        print(f"wrote {given.write}")
 
 
-def mixed(old: Weights, new: Weights, share: float) -> dict[str, Tensor]:
-    """Return `share * new + (1 - share) * old` for each tensor of `new`, as float32."""
-    before = {name: torch.zeros_like(value) if name.startswith(LAST) else value for name, value in new.state.items()}
-    before |= old.state
-    return {name: share * value.float() + (1 - share) * before[name].float() for name, value in new.state.items()}
+def mean(states: Sequence[Mapping[str, Tensor]], shares: Sequence[float]) -> dict[str, Tensor]:
+    """Return the weighted mean of each tensor, as float32; tensors of integers (counts) are those of the last state."""
+    whole = sum(shares)
+    found = dict(states[-1])
+    for name, value in found.items():
+        if torch.is_floating_point(value):
+            parts = (share / whole * state[name].float() for state, share in zip(states, shares, strict=True))
+            found[name] = torch.stack(list(parts)).sum(0)
+    return found
 
 
-def measured(objective: SshLutObjective, panel: Panel, state: Mapping[str, Tensor]) -> dict[str, float]:
-    """Return the measurement of a network state on the panel, as `validate_panel` does."""
-    objective.network.load_state_dict(dict(state))
+def measured(objective: Objective, panel: Panel, state: Mapping[str, Tensor]) -> dict[str, float]:
+    """Return the measurement of a network's state on the panel, as `validate_panel` does."""
+    network = objective.modules["network"]
+    network.load_state_dict(dict(state))
     with evaluating(objective.modules):
-        return validate_panel(objective, panel, batch_size=64, device="cpu")
+        return validate_panel(objective, panel, batch_size=16, device="cpu")
 
 
 if __name__ == "__main__":

@@ -76,7 +76,9 @@ def opened(path: Path) -> NDArray[np.uint8]:
     """Return a photograph whose short side is at most `SHORT`."""
     photo = Image.open(path).convert("RGB")
     scale = min(SHORT / min(photo.size), 1)
-    return np.asarray(photo.resize((round(photo.width * scale), round(photo.height * scale)), Image.Resampling.BILINEAR))
+    return np.asarray(
+        photo.resize((round(photo.width * scale), round(photo.height * scale)), Image.Resampling.BILINEAR)
+    )
 
 
 def features(sees: EfficientNetLite, photo: NDArray[np.uint8]) -> Tensor:

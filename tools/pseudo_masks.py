@@ -5,7 +5,8 @@ r"""Find the objects of photographs without masks, for training: composites need
 A small head on the features of EfficientNet-Lite0 learns from the photographs that have masks. OpenCV's GrabCut moves
 the edges of its predictions to those of the photographs. FOLDER then holds the given masks and one mask for each other
 photograph in which the head is sure of an object. Held-out photographs get no new masks, so that the panel stays the
-same, and the head does not see their masks; the program prints the head's intersection over union on them.
+same, and the head does not see their masks; the program prints the intersection over union on them. It needs the
+packages of `pip install '.[train,masks]'`.
 """
 
 from __future__ import annotations
@@ -49,14 +50,18 @@ def main() -> None:
     photos = sorted(given.photos.glob("*.jpg"))
     drawn = {path.stem: path for path in sorted(given.masks.glob("*.png"))}
     known = [path for path in photos if path.stem in drawn]
-    head = learned(sees, [path for path in known if not is_held_out(path.stem)], drawn)
+    taught = [path for path in known if not is_held_out(path.stem)]
+    if not taught:
+        parser.error(f"{given.photos} and {given.masks} have no photograph and mask of the same name")
+    head = learned(sees, taught, drawn)
     scores = []
     for path in (path for path in known if is_held_out(path.stem)):
         photo = opened(path)
         mask = np.asarray(Image.open(drawn[path.stem]).convert("L").resize(photo.shape[1::-1])) > 127
         found = refined(photo, predicted(sees, head, photo))
         scores.append((mask & found).sum() / max((mask | found).sum(), 1))
-    print(f"{len(scores)} held-out photographs: intersection over union {np.mean(scores):.3f}")
+    if scores:
+        print(f"{len(scores)} held-out photographs: intersection over union {np.mean(scores):.3f}")
     given.out.mkdir(parents=True, exist_ok=True)
     for path in drawn.values():
         shutil.copy(path, given.out / path.name)
@@ -97,7 +102,7 @@ def learned(sees: EfficientNetLite, photos: list[Path], drawn: dict[str, Path]) 
         nn.GroupNorm(1, KNOWN), nn.Dropout2d(0.3), nn.Conv2d(KNOWN, 96, 1), nn.GELU(),
         nn.Conv2d(96, 48, 5, padding=2), nn.GELU(), nn.Conv2d(48, 1, 5, padding=2),
     )  # fmt: skip
-    steps = EPOCHS * (len(photos) // BATCH)
+    steps = EPOCHS * max(len(photos) // BATCH, 1)
     optimizer = torch.optim.AdamW(head.parameters(), weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
     for _ in tqdm(range(steps), unit="step"):

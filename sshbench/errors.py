@@ -65,7 +65,8 @@ def suggestion(name: str, known: Iterable[str], *, most: int = 1, otherwise: str
     there = list(known)
     text = name.lower()
     near = [one for one in there if len(text) > 2 and text in one.lower()]
-    near = (near or difflib.get_close_matches(text, there, n=most, cutoff=_NEAR))[:most]
+    lower = {one.lower(): one for one in reversed(there)}
+    near = (near or [lower[one] for one in difflib.get_close_matches(text, lower, n=most, cutoff=_NEAR)])[:most]
     if near:
         return f"; did you mean {' or '.join(repr(one) for one in near)}?"
     if otherwise is not None:

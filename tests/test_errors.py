@@ -56,6 +56,11 @@ def test_a_near_name_is_suggested(name: str, said: str) -> None:
     assert suggestion(name, METHODS) == said
 
 
+def test_capitals_do_not_hide_a_near_name() -> None:
+    assert suggestion("HalfGian", ["HalfGain", "Other"]) == "; did you mean 'HalfGain'?"
+    assert suggestion("DOVNET", ["DoveNet", "ssh"]) == "; did you mean 'DoveNet'?"
+
+
 @pytest.mark.parametrize(
     "known",
     [METHODS, PROTOCOLS, SPLITS, METRICS, OBJECTIVES],

@@ -59,7 +59,8 @@ from sshbench.errors import SshbenchError
 )  # fmt: skip
 @click.option(
     "--strength", type=Within(0, 2), default=1.0, show_default=True,
-    help="How far the colours move: 0 only pastes, 1 applies the map, and above 1 the map is applied again.",
+    help="How far the colours move: 0 only pastes, 1 applies the map, and above 1 the map is applied again, which can "
+    "discolour skin.",
 )  # fmt: skip
 @click.option(
     "--lightness", type=Within(0, 2), default=1.0, show_default=True,

@@ -169,7 +169,8 @@ class Harmonized:
         found = self.colour_map if space == "working" else self.srgb_map
         if found is None:
             raise CompositingError("with map none a picture is pasted, so there is no LUT; choose lut or polynomial")
-        return replace(found.to_lut(size), title=f"{self.method} {found.kind}, {self._space_name(space)}")
+        kind = "" if found.kind == self.method else f" {found.kind}"
+        return replace(found.to_lut(size), title=f"{self.method}{kind}, {self._space_name(space)}")
 
     def _space_name(self, space: LutSpace) -> str:
         return "sRGB" if space == "srgb" or self.photo.space.is_srgb else self.photo.space.name

@@ -187,7 +187,8 @@ def format_of(path: str | os.PathLike[str]) -> str:
     """
     suffix = Path(path).suffix
     if suffix.lower() not in SUFFIXES:
-        raise ImageFileError(path, f"has the suffix {suffix!r}; name it {', '.join(SUFFIXES)}")
+        fault = f"has the suffix {suffix!r}" if suffix else "has no suffix that names a format"
+        raise ImageFileError(path, f"{fault}; name it {', '.join(SUFFIXES)}")
     return SUFFIXES[suffix.lower()]
 
 

@@ -272,7 +272,7 @@ def _from_file(path: Path, attribute: str) -> Any:
         raise MethodBroken(str(error)) from (error.__cause__ or error)
     if attribute:
         if not hasattr(module, attribute):
-            close = _suggestion(attribute, _classes(module)) if _classes(module) else ""
+            close = suggestion(attribute, _classes(module))
             raise MethodError(f"{path} has no {attribute!r}{close}")
         return getattr(module, attribute)
     classes = _classes(module)

@@ -70,7 +70,8 @@ def test_a_foreground_onto_a_background(capsys: pytest.CaptureFixture[str]) -> N
     assert np.allclose(read_lut("new/look.cube").values, look().values, atol=1e-5)
     assert Image.open("new/both.png").size[0] == 2 * 300 + 8
     # The mask reaches over 158 x 104 pixels from 71,48 on; the reference is 1.5 times as wide and high.
-    assert capsys.readouterr().out == "new/out.png: known, lut map, reference 31,22,237,156\n"
+    said = "new/out.png: known, lut map, reference of 237 x 156 pixels at 31,22"
+    assert capsys.readouterr().out == f"{said}; also new/look.cube, new/both.png\n"
 
 
 def test_a_preview_and_a_lut_of_a_photograph_of_another_space() -> None:

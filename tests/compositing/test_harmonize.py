@@ -145,6 +145,11 @@ def test_the_exported_lut_has_the_strength_in_it(amount: dict[str, float], tmp_p
     assert np.abs(other.astype(int) - mapped(F))[M == 255].max() > 3
 
 
+def test_the_title_of_the_lut_names_the_method_once() -> None:
+    assert sshbench.harmonize(F, B, M).lut().title == "ssh-lut, sRGB"
+    assert sshbench.harmonize(F, B, M, method=Known()).lut().title == "known lut, sRGB"
+
+
 def test_a_picture_has_lightness_and_colour_too() -> None:
     whole, plain, grey = (
         sshbench.harmonize(F, B, M, method=Painter(), map="none", **amount).pixels[M == 255].astype(float)

@@ -513,3 +513,13 @@ def test_png_in_memory_is_what_pillow_calls_16_bit(tmp_path: Path) -> None:
         assert image.info["exif"] == b"Exif\0\0" + EXIF
         assert image.info["xmp"] == XMP
         assert image.info["dpi"] == pytest.approx((300, 300), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("a", "has no suffix that names a format; name it .png"), ("a.gif", "has the suffix '.gif'; name it")],
+)
+def test_a_name_of_no_format_that_is_written_is_refused(tmp_path: Path, name: str, said: str) -> None:
+    with pytest.raises(ImageFileError, match=said):
+        write_image(tmp_path / name, ImageFile(np.zeros((4, 4, 3), np.uint8)))
+    assert not any(tmp_path.iterdir())

@@ -107,15 +107,18 @@ def make(job: Job, kept: Container[Path], method: Method, max_pixels: int | None
             result.save(path, quality=look.quality)
     box, image = result.reference, result.photo.image
     how = "the method's output, enlarged" if result.colour_map is None else f"{result.colour_map.kind} map"
+    if result.colour_map is not None and result.colour_map.kind == result.method:
+        how = "its own map"
     format = format_of(job.output)
     rounded = "" if image.bits in BITS[format] else f", rounded to the 8 bits per channel of {format}"
-    around = f"{box.left},{box.top},{box.width},{box.height}"
+    around = f"{box.width} x {box.height} pixels at {box.left},{box.top}"
+    also = f"; also {', '.join(str(path) for path in missing[:-1])}" if missing[1:] else ""
     pair = None
     if side:
         (old, _), (new, size) = (thumbnail(one, side, image.icc) for one in (before["before"], result.pixels))
         pair = Pair(old, new, size, _middle(scene))
     matched = f"; {result.matched}" if str(result.matched) else ""
-    return Made(f"{missing[-1]}: {result.method}, {how}, reference {around}{rounded}{matched}", pair)
+    return Made(f"{missing[-1]}: {result.method}, {how}, reference of {around}{rounded}{matched}{also}", pair)
 
 
 def small_copies(job: Job, max_pixels: int | None, side: int) -> Pair:

@@ -238,7 +238,7 @@ def test_an_exported_lut_names_its_space(scenes: Path, tmp_path: Path) -> None:
     result.export_lut(tmp_path / "srgb.cube", space="srgb")
     first = {name: (tmp_path / f"{name}.cube").read_text().splitlines()[:2] for name in ("working", "srgb")}
     assert first["working"] == [
-        'TITLE "gain gain, Display P3"',
+        'TITLE "gain, Display P3"',
         "# Colour space of input and output: Display P3, encoded as in its ICC profile.",
     ]
     assert "sRGB" in first["srgb"][0]

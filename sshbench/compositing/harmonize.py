@@ -169,8 +169,13 @@ class Harmonized:
         found = self.colour_map if space == "working" else self.srgb_map
         if found is None:
             raise CompositingError("with map none a picture is pasted, so there is no LUT; choose lut or polynomial")
-        kind = "" if found.kind == self.method else f" {found.kind}"
+        kind = "" if self.has_own_map else f" {found.kind}"
         return replace(found.to_lut(size), title=f"{self.method}{kind}, {self._space_name(space)}")
+
+    @property
+    def has_own_map(self) -> bool:
+        """Whether the map is the one that the method predicted, and no map that was fitted to the method's picture."""
+        return self.colour_map is not None and self.colour_map.kind == self.method
 
     def _space_name(self, space: LutSpace) -> str:
         return "sRGB" if space == "srgb" or self.photo.space.is_srgb else self.photo.space.name

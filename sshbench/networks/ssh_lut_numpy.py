@@ -190,7 +190,7 @@ class SshLutArrays:
         for k in range(4):
             features = self._convolved(features, k)
         tokens = features.reshape(VIEWS, count, TOKENS**2, -1)
-        shares = _cells(seen, TOKENS).mean((2, 4)).reshape(VIEWS, count, -1)
+        shares = _adapted(seen, TOKENS).reshape(VIEWS, count, -1)
         views = [_pooled(one, share) for one, share in zip(tokens, shares, strict=True)]
         if self.layers:
             here = tokens + self.state["places"][:, None]
@@ -266,12 +266,6 @@ class SshLutArrays:
         centred /= np.sqrt(np.square(centred).mean(-1, keepdims=True) + np.float32(1e-5))
         found: Array = centred * self.state[f"{name}.weight"] + self.state[f"{name}.bias"]
         return found
-
-
-def _cells(images: Array, count: int) -> Array:
-    """Return images `[B, S, S, C]` as `count` x `count` square cells, `[B, count, side, count, side, C]`."""
-    side = images.shape[1] // count
-    return images.reshape(len(images), count, side, count, side, -1)
 
 
 def _views(images: Array) -> list[Array]:

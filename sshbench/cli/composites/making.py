@@ -106,9 +106,10 @@ def make(job: Job, kept: Container[Path], method: Method, max_pixels: int | None
         else:
             result.save(path, quality=look.quality)
     box, image = result.reference, result.photo.image
-    how = "the method's output, enlarged" if result.colour_map is None else f"{result.colour_map.kind} map"
-    if result.colour_map is not None and result.colour_map.kind == result.method:
-        how = "its own map"
+    if result.colour_map is None:
+        how = "the method's output, enlarged"
+    else:
+        how = "its own map" if result.has_own_map else f"{result.colour_map.kind} map"
     format = format_of(job.output)
     rounded = "" if image.bits in BITS[format] else f", rounded to the 8 bits per channel of {format}"
     around = f"{box.width} x {box.height} pixels at {box.left},{box.top}"

@@ -65,13 +65,25 @@ def suggestion(name: str, known: Iterable[str], *, most: int = 1, otherwise: str
     there = list(known)
     text = name.lower()
     near = [one for one in there if len(text) > 2 and text in one.lower()]
-    lower = {one.lower(): one for one in reversed(there)}
-    near = (near or [lower[one] for one in difflib.get_close_matches(text, lower, n=most, cutoff=_NEAR)])[:most]
+    near = (near or _nearest(text, there, most))[:most]
     if near:
         return f"; did you mean {' or '.join(repr(one) for one in near)}?"
     if otherwise is not None:
         return f"; {otherwise}" if otherwise else ""
     return f"; there are {listed(there, _LISTED)}" if there else ""
+
+
+def _nearest(text: str, known: Sequence[str], most: int) -> list[str]:
+    """Return up to `most` names that resemble `text`; none if further names resemble it as much as the last of them."""
+    lower = {one.lower(): one for one in reversed(known)}
+    found = difflib.get_close_matches(text, lower, n=most + 1, cutoff=_NEAR)
+    if len(found) > most and _likeness(text, found[most]) == _likeness(text, found[most - 1]):
+        return []
+    return [lower[one] for one in found[:most]]
+
+
+def _likeness(text: str, name: str) -> float:
+    return difflib.SequenceMatcher(None, name, text).ratio()  # in the order of `get_close_matches`
 
 
 def sentence(error: BaseException) -> str:

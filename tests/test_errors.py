@@ -61,6 +61,13 @@ def test_capitals_do_not_hide_a_near_name() -> None:
     assert suggestion("DOVNET", ["DoveNet", "ssh"]) == "; did you mean 'DoveNet'?"
 
 
+def test_where_several_names_are_equally_near_none_is_chosen() -> None:
+    stops = ["-2 EV", "-1 EV", "+1 EV", "+2 EV", "2800 K"]
+    assert suggestion("3 EV", stops) == f"; there are {', '.join(stops)}"
+    assert suggestion("3 EV", stops, most=4).startswith("; did you mean '")
+    assert suggestion("-2 EB", stops) == "; did you mean '-2 EV'?"
+
+
 @pytest.mark.parametrize(
     "known",
     [METHODS, PROTOCOLS, SPLITS, METRICS, OBJECTIVES],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from sshbench.methods.base import WeightsError
@@ -19,14 +20,19 @@ def weights_in(path: Path) -> Path:
     Raises
     ------
     WeightsError
-        The path is a checkpoint, which continues a training and is not weights, or a training has no weights yet.
+        The path is a checkpoint, which continues a training and is not weights; or a training has no weights yet; or
+        the path is an empty folder.
     """
     run = _run_of_checkpoint(path)
     if run is not None:
         found = _found(run)
         instead = f"give {found}" if found else f"sshbench train --resume -o {run} makes some"
         raise WeightsError(f"{path} is a checkpoint of a training and not weights; {instead}")
-    if not path.is_dir() or is_tensor_file(path) or not (path / "checkpoints").is_dir():
+    if not path.is_dir() or is_tensor_file(path):
+        return path
+    if all(name.startswith(".") for name in os.listdir(path)):  # a killed process may leave its temporary files
+        raise WeightsError(f"{path} is a folder without weights; whatever writes them there may not be done")
+    if not (path / "checkpoints").is_dir():
         return path
     found = _found(path)
     if found is None:

@@ -78,6 +78,8 @@ class Shares(Options):
     """Among composites, the share whose foreground is also shown in its place."""
     jitter: Share = 0.0
     """Among looks, the share that is applied in part."""
+    exposed: Share = 0.0
+    """Among looks, the share before which the exposure also changes, by a normal deviate of 1.3 stops."""
     blended: Share = 0.0
     """Among looks of the bank, the share that is a random mean of two of them."""
     graded: Share = 0.0

@@ -20,7 +20,7 @@ from sshbench.lut.apply import apply_lut
 from sshbench.lut.table import identity_table
 from sshbench.training.options import Shares
 from sshbench.triplets.dataset import RECIPE, VIEWS, Sample, TripletDataset, first_usable
-from sshbench.triplets.families import SIZE, Table, grade, ladder, transfer_table
+from sshbench.triplets.families import SIZE, Table, exposure, grade, ladder, transfer_table
 from sshbench.triplets.masks import generate_mask
 from sshbench.triplets.recipe import Box, Recipe
 from sshbench.triplets.render import render_crops
@@ -144,7 +144,11 @@ class Scenes:
             if shares.blended and rng.random() < shares.blended:
                 part = rng.random(dtype=np.float32)
                 table = part * table + (1 - part) * self._of_bank(int(rng.integers(len(self.bank.values))))
-        return table if strength == 1 else np.asarray(_IDENTITY + strength * (table - _IDENTITY), np.float32)
+        if strength != 1:
+            table = np.asarray(_IDENTITY + strength * (table - _IDENTITY), np.float32)
+        if shares.exposed and rng.random() < shares.exposed:
+            table = _after(exposure(rng), table)
+        return table
 
     def _of_bank(self, index: int) -> Table:
         table = self.bank.values[index]
@@ -244,6 +248,13 @@ class Scenes:
 
 
 _IDENTITY = identity_table(SIZE).astype(np.float32)
+
+
+def _after(first: Table, second: Table) -> Table:
+    """Return one table for `second` after `first`."""
+    import torch
+
+    return np.asarray(apply_lut(first, torch.tensor(second), layout="HWC"))
 
 
 def _under(scene: Scene, tables: NDArray[np.float32]) -> tuple[dict[str, Pixels], dict[str, Pixels]]:

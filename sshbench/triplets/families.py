@@ -103,6 +103,14 @@ def ladder(rng: np.random.Generator) -> Table:
     return _table(encode(np.clip(light, 0, 1)))
 
 
+def exposure(rng: np.random.Generator) -> Table:
+    """Return a table `[17, 17, 17, 3]` with a random exposure (a standard deviation of 1.3 stops), for training.
+
+    A shoulder compresses values close to white in 70% of the tables, and the rest clips them.
+    """
+    return _table(relit(_grid(), 1.3 * rng.normal(), shoulder=bool(rng.random() < 0.7)))
+
+
 def relit(colours: Floats, stops: float, *, shoulder: bool) -> Floats:
     """Return colours `[N, 3]`, sRGB-encoded over 0..1, with their exposure changed by `stops`.
 

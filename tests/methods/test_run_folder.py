@@ -55,8 +55,17 @@ def test_a_training_without_weights_yet_is_told(run: Path) -> None:
 def test_other_paths_stand_for_themselves(tmp_path: Path) -> None:
     for name in ("best.pt", "latest_net_G.pth", "folder"):
         assert weights_in(tmp_path / name) == tmp_path / name
-    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "checkpoint").mkdir(parents=True)
     assert weights_in(tmp_path / "folder") == tmp_path / "folder"
+
+
+@pytest.mark.parametrize("left", [None, ".sshbench-0123456789abcdef.safetensors"])
+def test_an_empty_folder_is_told(tmp_path: Path, left: str | None) -> None:
+    if left:
+        (tmp_path / left).touch()
+    for method in ("ssh", "ssh-lut", "wct2"):
+        with pytest.raises(WeightsError, match=f"^{tmp_path} is a folder without weights"):
+            load_weights(method, tmp_path)
 
 
 @pytest.mark.parametrize("words", ["weights check", "weights export ssh-lut -o out --weights"])

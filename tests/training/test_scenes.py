@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from sshbench.colour.srgb import decode
 from sshbench.errors import SshbenchError
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.bank import LutBank
@@ -17,6 +19,7 @@ from sshbench.training.data import make_loader, open_training
 from sshbench.training.options import Shares
 from sshbench.training.scenes import Scene, Scenes, _under
 from sshbench.triplets.dataset import VIEWS, TripletDataset
+from sshbench.triplets.families import exposure, exposure_step
 from sshbench.triplets.settings import Settings
 from tests.triplets.memory_source import MemorySource
 
@@ -25,7 +28,7 @@ MASKS = ("content_mask", "reference_mask", "placed_mask", "near_mask")
 ALL = (*VIEWS, "placed_alpha", "placed_beta", *MASKS)
 MIXED = {
     "own": 0.4, "cross": 0.4, "objects": 0.5, "cropped": 0.3, "near": 0.5, "natural": 0.3, "placed": 0.8,
-    "jitter": 0.5, "blended": 0.5, "graded": 0.3, "transferred": 0.3, "stepped": 0.2, "same": 0.1,
+    "jitter": 0.5, "exposed": 0.5, "blended": 0.5, "graded": 0.3, "transferred": 0.3, "stepped": 0.2, "same": 0.1,
 }  # fmt: skip
 
 
@@ -101,6 +104,13 @@ def test_masks_of_the_photographs_are_used(shared) -> None:
     assert sorted(jagged[:8])[-2] > 1.2 * max(jagged[8:])
 
 
+class Grey(MemorySource):
+    """Photographs that are all grey 102."""
+
+    def read(self, i: int, short_side: int | None = None) -> np.ndarray:
+        return np.full((60, 80, 3), 102, np.uint8)
+
+
 class Discs(MemorySource):
     """A red disc in each photograph; every third one has its mask."""
 
@@ -174,6 +184,25 @@ def test_a_loader_gives_masks_beside_the_views() -> None:
 def test_shares_that_cannot_be(shares: dict[str, float], why: str) -> None:
     with pytest.raises(SshbenchError, match=why):
         Shares(**shares)
+
+
+def test_an_exposure_comes_before_the_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source of grey 102 (13.3% of light) half a stop brighter (18.8%, grey 120) under a look that inverts it."""
+    monkeypatch.setattr(module, "exposure", lambda rng: exposure_step(0.5))
+    monkeypatch.setattr(module, "grade", lambda rng: 1 - module._IDENTITY)
+    dataset = TripletDataset(Grey(4), settings=SETTINGS)
+    plain, lit = (Scenes(dataset, Shares(graded=1.0, exposed=share))[0, 0] for share in (0.0, 1.0))
+    assert set(np.unique(plain["content_alpha"])) == {255 - 102}
+    assert abs(int(np.unique(lit["content_alpha"]).item()) - (255 - 120)) <= 1
+
+
+def test_exposures_are_drawn_over_several_stops() -> None:
+    """Of a dark grey in linear light, which neither shoulder nor clipping reaches."""
+    rng, dark = np.random.default_rng(0), np.full((1, 1, 3), 1 / 16, np.float32)
+    found = [apply_lut(dark, torch.tensor(exposure(rng)), layout="HWC").mean() for _ in range(400)]
+    stops = np.log2(decode(np.array(found)) / decode(np.array(1 / 16)))
+    assert 1.1 < stops.std() < 1.5
+    assert abs(stops.mean()) < 0.2
 
 
 def test_looks_are_of_one_family_each() -> None:

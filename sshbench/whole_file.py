@@ -19,13 +19,12 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
-from sshbench.errors import FULL, SshbenchError, printable
-from sshbench.file_names import same_names
+from sshbench.errors import FULL, SshbenchError
 
 _PREFIX = ".sshbench-"
 _NAME = re.compile(re.escape(_PREFIX) + r"[0-9a-f]{16}(\.[^/]*)?")
@@ -58,7 +57,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         return
     target = Path(os.path.realpath(path))
     _clear(target.parent)
-    temporary = target.with_name(_hidden(path))
+    temporary = target.with_name(hidden_name(path))
     with (
         _removed(temporary),
         _held(lambda: hold(temporary), path, temporary) as lock,
@@ -162,68 +161,6 @@ def is_stream(path: str | os.PathLike[str]) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) or _descriptor(path) is not None
 
 
-def would_replace(path: str | os.PathLike[str]) -> bool:
-    """Return whether a new file at `path` would replace something."""
-    return os.path.lexists(path) and not is_stream(path)
-
-
-def why_no_file(path: str | os.PathLike[str]) -> str | None:
-    """Return why no file can be written at `path`, as the rest of a sentence; None where nothing speaks against it."""
-    if is_stream(path):
-        return None
-    if os.path.isdir(path):
-        return "is a folder; give the name of a file"
-    parent = os.path.dirname(os.path.realpath(path))
-    if not os.path.isdir(parent):
-        return "is in a folder that does not exist; make the folder, or give another place"
-    return _why_closed(parent)
-
-
-def why_no_folder(path: str | os.PathLike[str]) -> str | None:
-    """Return why no folder can be made or filled at `path`, as the rest of a sentence; None where it seems possible."""
-    place = os.path.realpath(path)
-    while not os.path.lexists(place) and place != os.path.dirname(place):
-        place = os.path.dirname(place)
-    if not os.path.isdir(place):
-        return f"cannot be written, as {printable(place)} is no folder"
-    return _why_closed(place)
-
-
-def _why_closed(folder: str) -> str | None:
-    if os.access(folder, os.W_OK | os.X_OK):
-        return None
-    return f"cannot be written, as {printable(folder)} is closed to this user"
-
-
-def one_file_of_two(folder: str | os.PathLike[str], names: Iterable[str]) -> tuple[str, str] | None:
-    """Return two of the names that would be one file in a folder, whose disk takes `A` and `a` for one name.
-
-    None if there are no such names, or the disk tells them apart. The disk is asked only if there are such names, by a
-    file that is made in the folder, or in the nearest one above it that exists, and removed.
-    """
-    names = list(names)
-    seen: dict[str, str] = {}
-    for name, form in zip(names, same_names(names), strict=True):
-        other = seen.setdefault(form.casefold(), name)
-        if other != name:
-            return (other, name) if _ignores_case(folder) else None
-    return None
-
-
-def _ignores_case(folder: str | os.PathLike[str]) -> bool:
-    place = os.path.realpath(folder)
-    while not os.path.isdir(place) and place != os.path.dirname(place):
-        place = os.path.dirname(place)
-    probe = Path(place, _hidden(""))
-    try:
-        with probe.open("x"):
-            return os.path.lexists(probe.with_name(probe.name.upper()))
-    except OSError:
-        return False
-    finally:
-        probe.unlink(missing_ok=True)
-
-
 def hold(path: Path, mode: int = 0o666) -> int:
     """Create a file and lock it; the descriptor that is returned holds the lock until it is closed."""
     while True:
@@ -263,7 +200,7 @@ def flush(path: Path) -> None:
 def _hidden_folder(parent: Path, mode: int, known: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a new folder, which is removed if it still has its name at the end; an error of making it names `known`."""
     _clear(parent)
-    temporary = parent / _hidden("")
+    temporary = parent / hidden_name()
     with _removed(temporary), _held(lambda: _hold_folder(temporary, mode), known, temporary):
         yield temporary
 
@@ -313,7 +250,8 @@ def _remove(path: Path) -> None:
         pass
 
 
-def _hidden(path: str | os.PathLike[str]) -> str:
+def hidden_name(path: str | os.PathLike[str] = "") -> str:
+    """Return a new name of a temporary file, which ends as `path` does."""
     return f"{_PREFIX}{secrets.token_hex(8)}{Path(path).suffix}"
 
 
@@ -375,7 +313,7 @@ def _sent(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a temporary file to write to, whose bytes are then sent to a device or a pipe."""
     folder = Path(tempfile.gettempdir())
     _clear(folder)
-    temporary = folder / _hidden(path)
+    temporary = folder / hidden_name(path)
     private = _held(lambda: hold(temporary, 0o600), temporary, temporary)  # in a folder of all users
     with _removed(temporary), private as lock:
         with _named(temporary, temporary, lock):

@@ -26,6 +26,7 @@ from sshbench import whole_file as module
 from sshbench.benchmarks.composite import BenchmarkError
 from sshbench.benchmarks.ids import check_files
 from sshbench.errors import SshbenchError, sentence
+from sshbench.outputs import one_file_of_two, would_replace
 from sshbench.whole_file import (
     append_whole,
     folder_for_a_while,
@@ -34,7 +35,6 @@ from sshbench.whole_file import (
     remove_unfinished,
     whole_file,
     whole_folder,
-    would_replace,
 )
 
 
@@ -521,7 +521,7 @@ class TestCapitalLetters:
         (tmp_path / "a").touch()
         if (tmp_path / "A").exists():
             pytest.skip("the disk of these tests does not")
-        assert module.one_file_of_two(tmp_path / "new" / "below", ["x/a", "x/A", "b"]) is None
+        assert one_file_of_two(tmp_path / "new" / "below", ["x/a", "x/A", "b"]) is None
         assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
     def test_a_disk_that_does_not_is_found_out(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -530,9 +530,9 @@ class TestCapitalLetters:
             return place.name.lower() in [name.lower() for name in os.listdir(place.parent)]
 
         monkeypatch.setattr("os.path.lexists", lexists)
-        assert module.one_file_of_two(tmp_path / "new", ["b", "x/a", "X/A"]) == ("x/a", "X/A")
-        assert module.one_file_of_two(tmp_path, ["caf\u00e9", "CAFE\u0301"]) == ("caf\u00e9", "CAFE\u0301")
-        assert module.one_file_of_two(tmp_path, ["a", "b", "a"]) is None
+        assert one_file_of_two(tmp_path / "new", ["b", "x/a", "X/A"]) == ("x/a", "X/A")
+        assert one_file_of_two(tmp_path, ["caf\u00e9", "CAFE\u0301"]) == ("caf\u00e9", "CAFE\u0301")
+        assert one_file_of_two(tmp_path, ["a", "b", "a"]) is None
         assert not list(tmp_path.iterdir())
         with pytest.raises(BenchmarkError, match=r"'a' and 'A' would be one file in .*capital letters"):
             check_files("mine", ["a", "./A"], tmp_path)

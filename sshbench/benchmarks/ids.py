@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 from sshbench.benchmarks.composite import BenchmarkError
 from sshbench.errors import printable
 from sshbench.file_names import same_name
-from sshbench.whole_file import one_file_of_two
+from sshbench.outputs import one_file_of_two
 
 ENDINGS = (".png", ".npy")
 """The suffixes that follow the id in the file names of a prediction."""

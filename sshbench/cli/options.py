@@ -16,7 +16,8 @@ from pydantic.fields import FieldInfo
 
 from sshbench.errors import printable
 from sshbench.options import Options, choices, described, fields_of
-from sshbench.whole_file import is_stream, why_no_file, why_no_folder
+from sshbench.outputs import why_no_file, why_no_folder
+from sshbench.whole_file import is_stream
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Made = TypeVar("Made", bound=Options)

@@ -81,7 +81,7 @@ def fetch(url: str, path: Path, expected: Expected, progress: Progress | None = 
     if whole is not None and here < whole:
         raise FetchError(f"{url} broke off after {here:,} of {whole:,} bytes; run the same command again to continue")
     try:
-        check_file(part, expected, url)
+        check_download(part, expected, url)
     except FetchError:
         _forget(part)
         raise
@@ -91,7 +91,7 @@ def fetch(url: str, path: Path, expected: Expected, progress: Progress | None = 
     return path
 
 
-def check_file(path: Path, expected: Expected, called: str) -> None:
+def check_download(path: Path, expected: Expected, called: str) -> None:
     """Refuse an unexpected file; `called` is the file's name in the error.
 
     Raises
@@ -119,7 +119,7 @@ def _receive(url: str, part: Path, expected: Expected, progress: Progress | None
     try:
         response = urlopen(Request(url, headers=headers), timeout=_PATIENCE)
     except HTTPError as error:
-        if error.code == 416 and start:  # the server's file has no further bytes; `check_file` compares the hashes
+        if error.code == 416 and start:  # the server's file has no further bytes; `check_download` compares the hashes
             return None
         raise
     with response:

@@ -17,12 +17,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from sshbench.colour.strength import Amount
 from sshbench.compositing.harmonize import Harmonized, harmonize, harmonize_scene
 from sshbench.compositing.painting import find_painting
-from sshbench.compositing.photo import in_srgb, multiplied, open_mask, open_photo
+from sshbench.compositing.photo import in_srgb, open_mask, open_photo
 from sshbench.compositing.placement import Box, extent
 from sshbench.compositing.scene import Scene
 from sshbench.errors import SshbenchError
@@ -34,7 +33,7 @@ from sshbench.studio.bundle import SUFFIXES, bundle_names, layer_suffix, made_na
 from sshbench.studio.copies import Copies, copies_of, encoded, painted, painted_size, repainted
 from sshbench.studio.session_file import Picture as Picture
 from sshbench.studio.session_file import StoredSession, read_session, write_session
-from sshbench.studio.session_mask import SessionMask, box_in
+from sshbench.studio.session_mask import SessionMask, box_in, shape_of
 from sshbench.studio.small_scene import small_scene
 from sshbench.studio.visitor_names import printable_name, safe_name, suffix_of
 from sshbench.studio.wish import StudioError, Wish, command
@@ -242,10 +241,8 @@ class Session:
             if kind not in KINDS or suffix not in SUFFIXES:
                 raise StudioError("the studio saves pictures as PNG, TIFF, JPEG or WebP, LUTs and bundles")
             if len(self.saved) >= MOST_SAVED:
-                raise StudioError(
-                    f"this session has {MOST_SAVED} saved files, the most it can have; open the studio again for a "
-                    f"new session"
-                )
+                full = f"this session has {MOST_SAVED} saved files, the most it can have"
+                raise StudioError(f"{full}; open the studio again for a new session")
             self.wish = asdict(wish)
             result = self._harmonized(wish)
             number = self._next()
@@ -334,13 +331,8 @@ class Session:
         """
         picture, key = self._picture("foreground"), (self._picture("foreground").version, self.mask)
         if self._box is None or self._box[0] != key:
-            shape: NDArray[Any] | None = self._large_mask()
             alpha = self._copied("foreground").alpha if picture.cutout else None
-            if shape is not None and alpha is not None:
-                wide = alpha.shape[::-1]
-                shape = shape if shape.shape == alpha.shape else np.asarray(Image.fromarray(shape).resize(wide))
-                shape = multiplied(shape, alpha)
-            shape = alpha if shape is None else shape
+            shape = shape_of(self._large_mask(), alpha)
             self._box = key, None if shape is None else box_in(shape, picture.size)
         return self._box[1]
 

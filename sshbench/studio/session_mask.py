@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sshbench.compositing.photo import CompositingError
+from sshbench.compositing.photo import CompositingError, multiplied
 from sshbench.compositing.placement import extent
 from sshbench.studio.copies import painted, steps_of
 from sshbench.whole_file import whole_file
@@ -48,6 +48,15 @@ class SessionMask:
     def forget(self) -> None:
         """Free the memory of the small copies; they are made again when needed."""
         self._steps = None
+
+
+def shape_of(mask: NDArray[np.uint8] | None, alpha: NDArray[np.uint8] | None) -> NDArray[Any] | None:
+    """Return a mask times a cut-out's transparency, at the size of the transparency; None without either."""
+    if mask is None or alpha is None:
+        return alpha if mask is None else mask
+    if mask.shape != alpha.shape:
+        mask = np.asarray(Image.fromarray(mask).resize(alpha.shape[::-1]))
+    return multiplied(mask, alpha)
 
 
 def box_in(mask: NDArray[Any], size: tuple[int, int]) -> list[float] | None:

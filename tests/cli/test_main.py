@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from sshbench.cli.lut import COMMANDS as LUT_COMMANDS
 from sshbench.cli.main import COMMANDS, cli
 from sshbench.cli.options import OutFolder, OutPlace
-from sshbench.whole_file import why_no_file, why_no_folder
+from sshbench.outputs import why_no_file, why_no_folder
 
 COMMAND = [sys.executable, "-m", "sshbench"]
 NO_LUT = "no LUT file or look of this name"

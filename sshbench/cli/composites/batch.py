@@ -17,7 +17,7 @@ from sshbench.cli.composites.table import Row
 from sshbench.cli.progress import Progress
 from sshbench.cli.stopping import go_on
 from sshbench.errors import SshbenchError, counted, sentence
-from sshbench.whole_file import would_replace
+from sshbench.outputs import would_replace
 
 if TYPE_CHECKING:
     from sshbench.compositing.summary import Pair

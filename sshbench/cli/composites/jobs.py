@@ -13,7 +13,7 @@ from sshbench.cli.options import settings_from
 from sshbench.compositing.finishing import Finish
 from sshbench.compositing.place import Place
 from sshbench.errors import SshbenchError
-from sshbench.whole_file import one_file_of_two
+from sshbench.outputs import one_file_of_two
 
 if TYPE_CHECKING:
     from sshbench.colour.strength import Amount

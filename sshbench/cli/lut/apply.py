@@ -17,7 +17,7 @@ from sshbench.cli.progress import Progress
 from sshbench.cli.stopping import go_on
 from sshbench.devices import processors
 from sshbench.errors import SshbenchError, sentence
-from sshbench.whole_file import one_file_of_two, would_replace
+from sshbench.outputs import one_file_of_two, would_replace
 
 if TYPE_CHECKING:
     from sshbench.lut.arguments import Interpolation

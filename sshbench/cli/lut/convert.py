@@ -9,7 +9,8 @@ import click
 from sshbench.cli.lut.arguments import LutName
 from sshbench.cli.options import OutFile
 from sshbench.errors import SshbenchError
-from sshbench.whole_file import is_stream, would_replace
+from sshbench.outputs import would_replace
+from sshbench.whole_file import is_stream
 
 HALD_SUFFIXES = (".png", ".tif", ".tiff")
 

@@ -4,8 +4,8 @@ r"""Measure weights of one method and their weighted mean on the panel, and writ
         --recipe RECIPE --write OUT
 
 Weights that begin with the same ones and are trained with other samples can have a mean that is better than each of
-them (Wortsman et al., "Model soups", ICML 2022). The card of the mean is that of the last weights, which says what the
-others were.
+them (Wortsman et al., "Model soups", ICML 2022). The network is that of the first weights; the recipe says what the
+panel is. The card of the mean is that of the last weights, which says what the others were.
 """
 
 from __future__ import annotations
@@ -38,11 +38,12 @@ def main() -> None:
     shares = given.shares or [1.0] * len(given.weights)
     if len(shares) != len(given.weights) or min(shares) < 0 or not sum(shares):
         parser.error("give one share of 0 or more for each of the weights")
-    recipe = read_recipe(given.recipe, method=given.method)
+    all_weights = [load_weights(given.method, where) for where in given.weights]
+    network = dict(all_weights[0].card.architecture)
+    recipe = read_recipe(given.recipe, method=given.method).model_copy(update={"network": network})
     objective = make_objective(given.method, recipe)
     images = recipe.validation.images
     panel = open_panel(given.source, given.luts, recipe.data.settings(0), images=images, masks=given.masks)
-    all_weights = [load_weights(given.method, where) for where in given.weights]
     for where, weights in zip(given.weights, all_weights, strict=True):
         print(f"{where}: {said(measured(objective, panel, weights.state))}", flush=True)
     state = mean([weights.state for weights in all_weights], shares)

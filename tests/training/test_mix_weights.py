@@ -31,7 +31,7 @@ def test_the_command_measures_each_share_and_writes_one(
         "method": "ssh-lut", "network": network, "loss": {"harm": 1.0}, "schedule": {"steps": 1},
         "data": {"crop": SIDE, "scale": (SIDE, SIDE + 8)}, "validation": {"on": "panel", "images": 2},
     })  # fmt: skip
-    (tmp_path / "recipe.toml").write_text(recipe.to_toml())
+    (tmp_path / "recipe.toml").write_text(recipe.model_copy(update={"network": {"width": 3}}).to_toml())
     for seed, name in enumerate(("old", "new")):
         torch.manual_seed(seed)
         state, arguments = make_objective("ssh-lut", recipe).weights()

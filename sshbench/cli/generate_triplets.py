@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from sshbench.cli.options import OutFolder, Within, limits, max_megapixels, options_of, within_dataset
+from sshbench.cli.options import OutFolder, Within, limits, max_megapixels_to_train, options_of, within_dataset
 from sshbench.cli.stopping import go_on
 from sshbench.errors import SshbenchError, counted
 from sshbench.triplets.settings import TRANSFERS, Settings
@@ -70,7 +70,7 @@ PARTS = ("train", "held-out", "all")
 )
 @click.option("--masked", is_flag=True, help="Leave out photographs that have no mask in --masks.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take N photographs, spread over the source.")
-@max_megapixels
+@max_megapixels_to_train
 @click.option(
     "--lut-part", type=click.Choice(PARTS), help="The part of the LUTs and grades to take.  [default: as --part]"
 )

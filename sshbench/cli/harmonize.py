@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from sshbench.cli.composites.batch import make_all, make_table
 from sshbench.cli.composites.jobs import BESIDE, SOURCES, Look, plan
@@ -142,6 +143,8 @@ def harmonize(
         done = make_table(jobs, rows, output, methods, existing, max_pixels, quiet=quiet)
     elif output is None:
         raise SshbenchError("-o is missing; give the file of the picture, or a folder for folders")
+    elif beside["export_lut"] is None and ctx.get_parameter_source("lut_space") is ParameterSource.COMMANDLINE:
+        raise SshbenchError("--lut-space needs --export-lut, the .cube file to write; or leave --lut-space out")
     else:
         look = Look.taken(values)
         planned = plan(look, sources, output, beside)

@@ -97,8 +97,10 @@ def megapixels(default: str) -> Callable[[Command], Command]:
     )
 
 
-max_megapixels = megapixels("178; photographs to train on: 100")
+max_megapixels = megapixels("178")
 """Adds the argument `max_pixels`: a number of pixels, or None."""
+max_megapixels_to_train = megapixels("100")
+"""The same for commands that read photographs to train on."""
 
 
 def limits(max_pixels: int | None) -> dict[str, Any]:

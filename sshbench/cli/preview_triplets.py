@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sshbench.cli.options import OutFile, limits, max_megapixels, options_of, within_dataset
+from sshbench.cli.options import OutFile, limits, max_megapixels_to_train, options_of, within_dataset
 from sshbench.triplets.settings import Settings
 
 PREVIEWED = ("kind", "crops", "appearance", "background", "seed")
@@ -49,7 +49,7 @@ PREVIEWED = ("kind", "crops", "appearance", "background", "seed")
 @click.option(
     "--masks", metavar="WHAT", help="For composites: a folder of masks with the names of the photographs, or a column."
 )
-@max_megapixels
+@max_megapixels_to_train
 @options_of(Settings, only=PREVIEWED)
 @click.option(
     "--luts",

@@ -154,10 +154,11 @@ def figure(
     records = _records(results, split, protocol)
     summary = summarise(records, sort=sort)
     there = [row.method for row in summary.rows]
-    titles = {name: title for name, _, title in (text.partition("=") for text in methods) if title}
+    titles = {_column(name): title for name, _, title in (text.partition("=") for text in methods) if title}
     columns = [text.partition("=")[0] for text in methods]
     columns = columns or [row.method for row in reversed(summary.rows) if not row.sees_target and row.method != "dc"]
     _known("method", columns, there)
+    columns = [name for name in columns if name != "dc"]  # the composite is always the first column
     _known("image", ids, [record.id for record in records])
     chosen = list(ids) or (list(spread(records, summary.metrics[0]))[:rows] if summary.metrics else [])
     if not chosen:
@@ -197,6 +198,11 @@ def _known(what: str, names: tuple[str, ...] | list[str], there: list[str]) -> N
             raise SshbenchError(f"these records have no {what} {name!r}{suggestion(name, there)}")
 
 
+def _column(method: str) -> str:
+    """Return the column of a method in a grid; that of `dc` is the composite."""
+    return "composite" if method == "dc" else method
+
+
 def _captions(records: list[Record], metric: str) -> dict[str, dict[str, str]]:
     from sshbench.metrics.suite import METRICS
 
@@ -205,6 +211,5 @@ def _captions(records: list[Record], metric: str) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for record in records:
         if metric in record.metrics:
-            column = "composite" if record.method == "dc" else record.method
-            found.setdefault(record.id, {})[column] = f"{record.metrics[metric]:.{digits}f}{unit}"
+            found.setdefault(record.id, {})[_column(record.method)] = f"{record.metrics[metric]:.{digits}f}{unit}"
     return found

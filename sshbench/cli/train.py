@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sshbench.cli.names import NETWORK
-from sshbench.cli.options import OutFolder, max_megapixels
+from sshbench.cli.options import OutFolder, max_megapixels_to_train
 from sshbench.cli.stopping import go_on
 from sshbench.errors import SshbenchError
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     "[default: luts]",
 )
 @click.option("--masks", metavar="WHAT", help="For composites: a folder of masks with the names of the photographs.")
-@max_megapixels
+@max_megapixels_to_train
 @click.option(
     "--measure-on",
     metavar="WHAT",

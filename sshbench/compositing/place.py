@@ -179,9 +179,10 @@ class Place(Options):
         """Return the error message for an object that lies entirely outside the background."""
         place = "--center" if self.center else f"--at {','.join(map(str, self.at or (0, 0)))}"
         point = "its top left corner" if self.anchor == "corner" else f"its anchor, {self.anchor}"
+        or_less = "" if self.fit or self.scale <= 1 else f", or a scale below {self.scale:g}"
         return (
             f"the foreground lands outside the background of {canvas.width} x {canvas.height} pixels with {place}; "
-            f"give the position of {point}{'' if self.fit or self.scale <= 1 else f', or a scale below {self.scale:g}'}"
+            f"give a position on the background for {point}{or_less}"
         )
 
 

@@ -119,7 +119,7 @@ def open_scene(
     if mask is None and (alpha is None or background is None):
         if background is None:
             raise CompositingError(f"{front.name}: a composite needs a mask that is white where the foreground is")
-        raise CompositingError(f"{front.name} has no transparency to use as a mask; give a mask")
+        raise CompositingError(f"{front.name} has no transparency to use as a mask; give a mask (--mask)")
     shape = alpha if mask is None else mask_of_photo(mask, front, max_pixels=max_pixels)
     hidden = alpha is not None and background is not None
     if hidden and mask is not None:

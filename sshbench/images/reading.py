@@ -123,7 +123,10 @@ def image_of_array(array: NDArray[Any], name: str) -> ImageFile:
     if array.ndim == 2:
         array = np.repeat(array[..., None], 3, axis=2)
     if array.ndim != 3 or array.shape[2] not in (3, 4) or array.dtype not in (np.uint8, np.uint16) or not array.size:
-        raise ImageFileError(name, f"is [H, W, 3 or 4] of uint8 or uint16, not {array.dtype} {list(array.shape)}")
+        way = "; multiply floats over 0..1 by 255, round and convert to uint8" if array.dtype.kind == "f" else ""
+        raise ImageFileError(
+            name, f"an image is [H, W, 3 or 4] of uint8 or uint16, not {array.dtype} {list(array.shape)}{way}"
+        )
     check_depth(array[..., :3], name)
     alpha = np.ascontiguousarray(array[..., 3]) if array.shape[2] == 4 else None
     return ImageFile(pixels=np.ascontiguousarray(array[..., :3]), alpha=alpha)

@@ -43,29 +43,49 @@ def parameters(factory: Any) -> Mapping[str, inspect.Parameter]:
 
 
 def arguments_of(factory: Any, name: str, options: Mapping[str, str]) -> dict[str, Any]:
-    """Return the options as keyword arguments of the types that the factory declares.
+    """Return the options as keyword arguments of the types that the factory declares, or else of its defaults' types.
 
     Raises
     ------
     MethodError
-        The factory has no such option, or the text is not a value of the option's type.
+        The factory has no such option, the text is not a value of the option's type, or the type is unknown.
     """
     if not options:
         return {}
-    known = [
-        key for key, one in parameters(factory).items() if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
-    ]
+    known = {
+        key: one
+        for key, one in parameters(factory).items()
+        if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
+    }
     hints = _hints(factory.__init__ if inspect.isclass(factory) else factory)
     found = {}
     for key, text in options.items():
         if key not in known:
-            there = f"there are {', '.join(sorted(known))}" if known else "it has none"
+            there = f"there are {', '.join(sorted(known))}" if known else "it takes no options"
             raise MethodError(f"{name} has no option {key!r}; {there}")
         try:
-            found[key] = _value(text, hints.get(key, str))
+            found[key] = _value(text, hints[key] if key in hints else _type_of_default(known[key], name, text))
         except ValueError as error:
             raise MethodError(f"{name}: {key} is {error}, not {text!r}") from error
     return found
+
+
+def _type_of_default(parameter: inspect.Parameter, name: str, text: str) -> type:
+    """Return the type of a parameter without an annotation. Text in place of a number could give wrong results.
+
+    The default 1 may stand for any number, so `text` decides between `int` and `float`.
+    """
+    kind = type(parameter.default)
+    if kind is int and not re.fullmatch(r"[+-]?\d+", text):
+        return float
+    if kind in (bool, int, float, str):
+        return kind
+    if parameter.name in GIVEN:
+        return str
+    raise MethodError(
+        f"{name}: the option {parameter.name} could be a number or a text; annotate it in the code, as in "
+        f"{parameter.name}: float"
+    )
 
 
 def _hints(function: Any) -> dict[str, Any]:

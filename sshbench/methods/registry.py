@@ -3,7 +3,7 @@
 In Python, objects that are methods, and functions from one composite to its image, are accepted, too.
 
 A name may have options, `"ssh:map=polynomial,weights=mine.safetensors"`. They are keyword arguments of the method's
-class or function, and are converted from text to the annotated types.
+class or function, and are converted from text to the annotated types or the types of the defaults.
 """
 
 from __future__ import annotations
@@ -275,11 +275,11 @@ def _from_file(path: Path, attribute: str) -> Any:
             close = suggestion(attribute, _classes(module))
             raise MethodError(f"{path} has no {attribute!r}{close}")
         return getattr(module, attribute)
-    classes = _classes(module)
-    if len(classes) != 1:
-        found = f"has {', '.join(classes)}" if classes else "has no class with harmonize(batch)"
-        raise MethodError(f"{path} {found}; name one as {path}:Class")
-    return getattr(module, classes[0])
+    found = _classes(module) or _functions(module)
+    if len(found) != 1:
+        said = f"has {', '.join(found)}" if found else "has no class with harmonize(batch) and no function"
+        raise MethodError(f"{path} {said}; name one as {path}:NAME")
+    return getattr(module, found[0])
 
 
 def _classes(module: ModuleType) -> list[str]:
@@ -287,6 +287,14 @@ def _classes(module: ModuleType) -> list[str]:
         name
         for name, value in vars(module).items()
         if inspect.isclass(value) and value.__module__ == module.__name__ and hasattr(value, "harmonize")
+    ]
+
+
+def _functions(module: ModuleType) -> list[str]:
+    return [
+        name
+        for name, value in vars(module).items()
+        if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_")
     ]
 
 

@@ -126,7 +126,9 @@ def _without_mask(protocol: Protocol, names: Sequence[str], *, asked: bool) -> t
 def _image(value: Images, name: str, layout: Layout, data_range: float | None) -> Tensor:
     """Return one image as `[1, 3, H, W]` over 0..255 on the CPU."""
     if getattr(value, "ndim", 3) != 3:
-        raise MetricError(f"the {name} has the shape {list(value.shape)}; score takes one image, not a batch")
+        raise MetricError(
+            f"the {name} has the shape {list(value.shape)}; score takes one image, [H, W, 3] or [3, H, W]"
+        )
     image = arrays.images(value, name, layout, data_range).detach().cpu()
     return image.expand(-1, 3, -1, -1)
 

@@ -222,6 +222,8 @@ def chosen(protocol: Protocol, metrics: Sequence[str] | None = None) -> tuple[st
     """
     if metrics is None:
         return tuple(name for name in protocol.metrics if name not in EXTRA)
+    if isinstance(metrics, str):
+        raise MetricError(f"metrics is a list of names, such as [{metrics!r}], not a text")
     for name in metrics:
         if name not in METRICS:
             raise MetricError(f"there is no metric {name!r}{suggestion(name, METRICS)}")

@@ -139,7 +139,7 @@ def evaluate(
         names = [own.name for own in owns]
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
-            raise SshbenchError(f"two methods are called {twice!r}; give one of them another name")
+            raise SshbenchError(f"two methods are called {twice!r}; give one of them another attribute `name`")
         check_files("the methods", names, out)
         journal = Journal(out)
         run = RunFile(

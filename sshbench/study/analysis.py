@@ -155,7 +155,8 @@ def _overview(a: Analysis) -> Table:
     title = f"{p.title} {len(p.images)} images of {p.benchmark}, {len(p.methods)} methods, design {p.design}"
     measurement = {"acr": "interval", "pairs": "ordinal", "rank": "ordinal"}[p.design]
     votes = a.everyone.found.votes.sum((0, 1, 3))
-    notes = [f"Alpha takes the answers as an {measurement} scale; its interval is a bootstrap over images."]
+    notes = ["The answers are those to the main questions, without practice and repeated questions."]
+    notes += [f"Alpha takes the answers as an {measurement} scale; its interval is a bootstrap over images."]
     if p.design == "pairs":
         notes.append(f"Each pair of methods has {votes.min():.0f} to {votes.max():.0f} votes.")
     return Table(title, head, tuple(rows), notes=tuple(notes))

@@ -197,7 +197,7 @@ def _decoded(value: Any, name: str) -> NDArray[np.uint8]:
     """Return the decoded image, uint8 `[H, W, 3]`, or mask, uint8 `[H, W]`, of a cell of a shard."""
     data = cell_bytes(value, name, None) or b""
     with opened(Encoded(name, data), MAX_PIXELS) as image:
-        return np.asarray(image)
+        return np.array(image)  # a copy, since torch warns of arrays that cannot be written
 
 
 def load_triplets(

@@ -279,7 +279,11 @@ def test_the_default_is_said_in_one_sentence(capsys: pytest.CaptureFixture[str])
         ("--background f.png -o o.png", "--foreground is missing"),
         ("--composite f.png -o o.png", "--composite needs --mask"),
         ("--composite f.png --background b.png --mask m.png -o o.png", "not both"),
-        ("--foreground f.png --background b.png -o o.png", "f.png has no transparency to use as a mask; give a mask"),
+        (
+            "--foreground f.png --background b.png -o o.png",
+            "f.png has no transparency to use as a mask; give a mask (--mask)",
+        ),
+        ("--composite f.png --mask m.png -o o.png --lut-space srgb", "--lut-space needs --export-lut"),
         ("--foreground f.png --background rooms -o o.png", "--background rooms is a folder, but f.png is one file"),
         ("--foreground cut --background masks --mask rooms -o cut", "would overwrite the input"),
         ("--foreground cut.png --background b.png -o cut.png", "would overwrite the input cut.png"),

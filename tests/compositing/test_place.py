@@ -215,7 +215,10 @@ def test_nothing_is_changed_that_was_given() -> None:
         ({"center": True, "fit": "width=9", "scale": 2.0}, "by --fit or by --scale, not by both"),
         ({"center": True, "rotate": float("inf")}, "rotate must be a number of degrees, not inf"),
         ({"fit": "height=40%"}, "give the position with --at x,y or --center"),
-        ({"anchor": "bottom", "at": "50%,-1%"}, "--at 50%,-1%; give the position of its anchor, bottom"),
+        (
+            {"anchor": "bottom", "at": "50%,-1%"},
+            "--at 50%,-1%; give a position on the background for its anchor, bottom",
+        ),
         ({"anchor": "right", "at": "-40,0", "rotate": 30.0}, "lands outside the background of 320 x 240"),
         ({"center": True, "fit": "height=0.1"}, "leaves no pixel of a foreground"),
     ],

@@ -105,7 +105,10 @@ REFUSED = {
     "inks": (Image.new("CMYK", (8, 8)), "holds CMYK ink values"),
     "floats": (Image.new("F", (8, 8)), "holds floating-point values"),
     "32 bits": (Image.fromarray(np.full((8, 8), 70000, np.int32)), "holds signed or 32-bit values"),
-    "an array of floats": (np.zeros((8, 8, 3)), r"is \[H, W, 3 or 4\] of uint8 or uint16, not float64 \[8, 8, 3\]"),
+    "an array of floats": (
+        np.zeros((8, 8, 3)),
+        r"uint8 or uint16, not float64 \[8, 8, 3\]; multiply floats over 0..1 by 255",
+    ),
     "an array of two channels": (np.zeros((8, 8, 2), np.uint8), "not uint8"),
     "8 bits in 16": (np.arange(256, dtype=">u2").reshape(16, 16), "holds values of 8 bits, 0 to 255, in 16 bits"),
     "dark 8 bits in 16": (np.arange(256, dtype="u2").reshape(16, 16) * 2 // 3, "holds values of 8 bits, 0 to 170, in"),

@@ -134,7 +134,8 @@ class TestFiles:
         ("text", "end", "sentence"),
         [
             (TEN_LINES, ":Brightr", "has no 'Brightr'; did you mean 'Brighter'"),
-            ("x = 1", "", "has no class with harmonize"),
+            ("x = 1", "", r"has no class with harmonize\(batch\) and no function; name one as"),
+            ("def a(c): ...\ndef b(c): ...", "", r"has a, b; name one as .*mine.py:NAME"),
             (TEN_LINES + TEN_LINES.replace("Brighter", "Other"), "", "has Brighter, Other; name one as"),
             ("import nothing_of_this_name", ":A", "cannot be imported .ModuleNotFoundError"),
             ("class A:\n  pass", ":A", "A has no harmonize"),
@@ -220,6 +221,14 @@ class TestPython:
         assert np.array_equal(method.harmonize([composite(0)])[0], composite(0).composite // 2)
         assert get_method(f"{tmp_path}/mine.py:make:factor=3").factor == 3  # type: ignore[attr-defined]
 
+    def test_the_only_function_of_a_file_needs_no_name(self, tmp_path: Path) -> None:
+        (tmp_path / "mine.py").write_text(
+            "from os.path import join\n_HALF = 2\n\n\ndef darker(c):\n    return _part(c.composite)\n\n\n"
+            "def _part(pixels):\n    return pixels // _HALF\n"
+        )
+        method = get_method(f"{tmp_path}/mine.py")
+        assert np.array_equal(method.harmonize([composite(0)])[0], composite(0).composite // 2)
+
     @pytest.mark.parametrize("odd", [3, None, object(), [1], np.zeros(3), int])
     def test_what_is_none_of_these_is_refused(self, odd: object) -> None:
         with pytest.raises(MethodError, match=r"has no harmonize\(batch\)|cannot be made"):
@@ -287,6 +296,16 @@ class Tuned:
 """
 
 
+PLAIN = """
+class Plain:
+    def __init__(self, fast=True, many=1, part=0.5, word="a", weights=None, none=None):
+        self.given = dict(locals())
+
+    def harmonize(self, batch):
+        return [c.composite for c in batch]
+"""
+
+
 class TestOptions:
     @pytest.fixture
     def name(self, tmp_path: Path) -> str:
@@ -317,8 +336,30 @@ class TestOptions:
         with pytest.raises(MethodError, match=sentence):
             get_method(f"{name}:{options}")
 
+    @pytest.mark.parametrize(
+        ("text", "value"), [("fast=false", False), ("fast=true", True), ("many=3", 3), ("many=2.5", 2.5),
+                            ("part=1", 1.0), ("word=7", "7"), ("weights=7", "7")],
+    )  # fmt: skip
+    def test_without_annotations_the_defaults_tell_the_type(self, tmp_path: Path, text: str, value: object) -> None:
+        (tmp_path / "plain.py").write_text(PLAIN)
+        given = get_method(f"{tmp_path}/plain.py:Plain:{text}").given[text.partition("=")[0]]  # type: ignore[attr-defined]
+        assert (given, type(given)) == (value, type(value))
+
+    @pytest.mark.parametrize(
+        ("text", "sentence"),
+        [
+            ("none=3", "the option none could be a number or a text; annotate it in the code, as in none: float"),
+            ("fast=1", "fast is true or false, not '1'"),
+            ("many=few", "many is a number, not 'few'"),
+        ],
+    )
+    def test_text_is_no_number_without_annotations_either(self, tmp_path: Path, text: str, sentence: str) -> None:
+        (tmp_path / "plain.py").write_text(PLAIN)
+        with pytest.raises(MethodError, match=sentence):
+            get_method(f"{tmp_path}/plain.py:Plain:{text}")
+
     def test_a_method_that_takes_none(self) -> None:
-        with pytest.raises(MethodError, match="dc has no option 'mode'; it has none"):
+        with pytest.raises(MethodError, match="dc has no option 'mode'; it takes no options"):
             get_method("dc:mode=b")
         with pytest.raises(MethodError, match="dc takes no weights"):
             get_method("dc", weights="w.pth")

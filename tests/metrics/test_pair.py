@@ -95,7 +95,8 @@ def test_a_prediction_may_have_the_protocols_size() -> None:
     [
         ({"protocol": "sshbench-v9"}, "sshbench-v9"),
         ({"metrics": ["pnsr"]}, "did you mean 'psnr'"),
-        ({"prediction": np.zeros((2, 30, 30, 3), np.uint8)}, "one image, not a batch"),
+        ({"prediction": np.zeros((2, 30, 30, 3), np.uint8)}, r"one image, \[H, W, 3\] or \[3, H, W\]"),
+        ({"metrics": "psnr"}, r"metrics is a list of names, such as \['psnr'\]"),
         ({"prediction": np.full((30, 30, 3), 200.0)}, "far outside"),
         ({"target": np.zeros((30, 30, 4), np.uint8)}, "4 channels"),
         ({"mask": np.full((30, 30), 255.0)}, "not 0 to 1"),

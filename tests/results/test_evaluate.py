@@ -406,7 +406,9 @@ class TestFailures:
 
 class TestRefusals:
     def test_two_methods_of_one_name(self, tmp_path: Path) -> None:
-        with pytest.raises(SshbenchError, match="two methods are called 'dc'"):
+        with pytest.raises(
+            SshbenchError, match="two methods are called 'dc'; give one of them another attribute `name`"
+        ):
             run(tmp_path, "dc", "dc")
 
     def test_results_of_another_benchmark(self, tmp_path: Path) -> None:

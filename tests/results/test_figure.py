@@ -175,6 +175,20 @@ def test_the_command_draws_what_is_asked_for(results: tuple[Path, list[Record]],
         assert image.width == round((4 + 3 * 0.02) * 64)
 
 
+def test_the_composite_is_one_column_that_may_have_a_title(
+    results: tuple[Path, list[Record]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[tuple[object, ...]] = []
+    monkeypatch.setattr("sshbench.results.figure.grid", lambda rows, *rest: drawn.append(rest) or grid(rows, *rest))
+    words = [str(results[0]), "-m", "dc=Pasted", "-m", "dark=Ours", "--rows", "1", "-o", str(tmp_path / "f.png")]
+    done = CliRunner().invoke(figure, words)
+    assert done.exit_code == 0, done.output
+    ((columns, captions, titles),) = drawn
+    assert columns == ["dark"]
+    assert titles == {"composite": "Pasted", "dark": "Ours"}
+    assert all({"composite", "dark"} <= set(below) for below in captions.values())  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -72,6 +72,7 @@ def test_recipes_render_to_the_pixels_of_the_same_run(place: Path, views: int) -
         assert list(pixels[i]) != []
         for name in images:
             assert pixels[i][name].shape == (48, 48, 3)
+            assert pixels[i][name].flags.writeable  # else torch warns
         assert ("reference_alpha" in pixels[i]) == (views == 4)
         mine, its = pixels[i], recipes[i]
         for box in ("content_box", "reference_box"):

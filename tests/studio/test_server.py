@@ -32,7 +32,9 @@ from starlette.testclient import TestClient
 import sshbench
 from sshbench.colour.grade import Grade
 from sshbench.compositing.masking import find_mask
+from sshbench.compositing.painting import Painting, find_painting
 from sshbench.compositing.photo import in_srgb
+from sshbench.compositing.scene import Scene
 from sshbench.images.files import ImageFile
 from sshbench.methods.registry import UNSHIPPED
 from sshbench.options import fields_of
@@ -117,19 +119,33 @@ def test_the_map_of_small_copies_is_near_that_of_large_photographs(page: Page, t
     assert 255 * np.abs(table - own.values).mean() < 1.6
 
 
-def test_a_slider_and_a_new_place_take_little_of_the_processor(page: Page) -> None:
-    wish = page.example()
+def test_a_slider_asks_no_method_and_a_new_place_asks_it_about_small_copies(
+    page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of photographs of 2,560 pixels, which no change opens again."""
+    for role, path in zip(("foreground", "mask", "background"), EXAMPLES["astronaut"].files(), strict=True):
+        image = Image.open(path)
+        image.resize((image.width * 5, image.height * 5)).save(tmp_path / f"{role}.png", compress_level=1)
+        assert page.upload(role, (tmp_path / f"{role}.png").read_bytes()).status_code == 200
+    wish = {"method": "ssh-lut", "at": [480, 340], "scale": 0.62}
     session = page.client.app.state.sessions.get(page.base.rstrip("/").rpartition("/")[2])  # type: ignore[attr-defined]
+    session.lut(Wish(**wish))
+    asked: list[int] = []
 
-    def seconds(changes: list[dict[str, Any]]) -> float:
-        session.lut(Wish(**wish))
-        began = time.process_time()
-        for change in changes:
-            session.lut(Wish(**{**wish, **change}))
-        return (time.process_time() - began) / len(changes)
+    def counted(scene: Scene, *rest: Any) -> Painting:
+        asked.append(scene.canvas.width * scene.canvas.height)
+        return find_painting(scene, *rest)
 
-    assert seconds([{"lightness": 1 + i / 10, "contrast": 10.0 * i} for i in range(8)]) < 0.05
-    assert seconds([{"at": [wish["at"][0] + i, 60]} for i in range(8)]) < 0.2
+    monkeypatch.setattr("sshbench.studio.session.find_painting", counted)
+    monkeypatch.setattr("sshbench.studio.session.open_photo", None)
+    for i in range(3):
+        session.lut(Wish(**{**wish, "lightness": 1 + i / 10, "contrast": 10.0 * i}))
+    assert not asked
+    for i in range(1, 4):
+        session.lut(Wish(**{**wish, "at": [480 + 10 * i, 340]}))
+    picture = session.pictures["background"]
+    assert len(asked) == 3
+    assert max(asked) < picture.width * picture.height / 4
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])

@@ -136,11 +136,11 @@ def _fitted(mask: MaskArray, name: str, beside: Beside, *, turned: bool) -> Mask
     if not fits and beside.orientation > 4 and not turned and _same_shape(mask.shape, (width, height), beside.scaled):
         return np.ascontiguousarray(turned_upright(mask, beside.orientation))
     if not fits:
-        wanted = "the shape" if beside.scaled else "the size"
+        wanted, way = ("the shape", "crop") if beside.scaled else ("the size", "scale")
         raise ImageFileError(
             name,
             f"is {mask.shape[1]} x {mask.shape[0]} and {beside.name} {width} x {height}; a mask has {wanted} of its "
-            "photograph",
+            f"photograph, so {way} the mask",
         )
     return mask
 

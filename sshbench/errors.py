@@ -74,12 +74,11 @@ def suggestion(name: str, known: Iterable[str], *, most: int = 1, otherwise: str
 
 
 def _nearest(text: str, known: Sequence[str], most: int) -> list[str]:
-    """Return up to `most` names that resemble `text`; none if further names resemble it as much as the last of them."""
+    """Return up to `most` names that resemble `text`, without the last ones if further names resemble it as much."""
     lower = {one.lower(): one for one in reversed(known)}
     found = difflib.get_close_matches(text, lower, n=most + 1, cutoff=_NEAR)
-    if len(found) > most and _likeness(text, found[most]) == _likeness(text, found[most - 1]):
-        return []
-    return [lower[one] for one in found[:most]]
+    left_out = _likeness(text, found[most]) if len(found) > most else 0.0
+    return [lower[one] for one in found[:most] if _likeness(text, one) > left_out]
 
 
 def _likeness(text: str, name: str) -> float:

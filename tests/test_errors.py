@@ -65,6 +65,8 @@ def test_where_several_names_are_equally_near_none_is_chosen() -> None:
     stops = ["-2 EV", "-1 EV", "+1 EV", "+2 EV", "2800 K"]
     assert suggestion("3 EV", stops) == f"; there are {', '.join(stops)}"
     assert suggestion("3 EV", stops, most=4).startswith("; did you mean '")
+    grades = ["grade-01", "grade-02", "grade-03", "grade-04", "grade-05"]
+    assert suggestion("grade_01", grades, most=3) == "; did you mean 'grade-01'?"
     assert suggestion("-2 EB", stops) == "; did you mean '-2 EV'?"
 
 

@@ -140,14 +140,20 @@ def harmonize(
     methods = Methods(device, quiet=quiet)
     if jobs is not None:
         rows = read_rows(jobs, ctx.command, {**values, **sources, **beside}, Path(output or jobs.parent))
+        _check_lut_space(ctx, any("export_lut" in row.job.beside for row in rows if row.job))
         done = make_table(jobs, rows, output, methods, existing, max_pixels, quiet=quiet)
     elif output is None:
         raise SshbenchError("-o is missing; give the file of the picture, or a folder for folders")
-    elif beside["export_lut"] is None and ctx.get_parameter_source("lut_space") is ParameterSource.COMMANDLINE:
-        raise SshbenchError("--lut-space needs --export-lut, the .cube file to write; or leave --lut-space out")
     else:
+        _check_lut_space(ctx, beside["export_lut"] is not None)
         look = Look.taken(values)
         planned = plan(look, sources, output, beside)
         done = make_all(planned, output, methods, existing, max_pixels, quiet=quiet)
     if done.failures:
         ctx.exit(2)
+
+
+def _check_lut_space(ctx: click.Context, exports: bool) -> None:
+    """Refuse `--lut-space` where nothing writes a LUT."""
+    if not exports and ctx.get_parameter_source("lut_space") is ParameterSource.COMMANDLINE:
+        raise SshbenchError("--lut-space needs --export-lut, the .cube file to write; or leave --lut-space out")

@@ -55,12 +55,14 @@ def valid_name(name: Any, where: str) -> str:
     Raises
     ------
     MethodBroken
-        The name is not text, is too long, or has a character that a name may not have.
+        The name is not text, is too long, has a character that a name may not have, or is `composite`.
     """
     if not isinstance(name, str):
         raise MethodBroken(f"{where}: its name is {name!r}, not a text")
     if not NAME.fullmatch(name):
         raise MethodBroken(f"{where}: the name {name!r} is not of up to {_LONGEST} letters, digits and . _ + -")
+    if name == "composite":
+        raise MethodBroken(f"{where}: the name 'composite' stands for the untouched picture; choose another name")
     return str(name)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sshbench.methods.base import Method, WeightsError
 from sshbench.methods.hub_download import HUB, download, reason_of
+from sshbench.methods.run_folder import weights_in
 from sshbench.methods.weights import Dtype, Weights, WeightsCard, read_weights, save_weights
 from sshbench.whole_file import folder_for_a_while
 
@@ -58,7 +59,7 @@ def from_pretrained(where: str | os.PathLike[str], *, device: str | None = None)
     """
     from sshbench.methods.registry import check_listed, get_method
 
-    folder = Path(where) if os.path.isdir(where) else download(str(where).removeprefix(HUB))
+    folder = weights_in(Path(where)) if os.path.isdir(where) else download(str(where).removeprefix(HUB))
     name = check_listed(read_weights(folder, str(where)).card.method, str(where))
     return get_method(name, weights=folder, device=device)
 

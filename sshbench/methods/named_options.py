@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from types import NoneType, UnionType
+from types import SimpleNamespace, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from sshbench.methods.base import MethodError
@@ -64,14 +65,22 @@ def arguments_of(factory: Any, name: str, options: Mapping[str, str]) -> dict[st
             there = f"there are {', '.join(sorted(known))}" if known else "it takes no options"
             raise MethodError(f"{name} has no option {key!r}; {there}")
         try:
-            found[key] = _value(text, hints[key] if key in hints else _type_of_default(known[key], name, text))
+            hint = hints.get(key)
+            found[key] = _value(text, hint if _is_known(hint) else _type_of_default(known[key], name, text))
         except ValueError as error:
             raise MethodError(f"{name}: {key} is {error}, not {text!r}") from error
     return found
 
 
+def _is_known(hint: Any) -> bool:
+    """Return whether `_value` turns text into values of this type."""
+    if get_origin(hint) in (Union, UnionType):
+        return any(map(_is_known, get_args(hint)))
+    return get_origin(hint) is Literal or hint in (bool, int, float, str, Path)
+
+
 def _type_of_default(parameter: inspect.Parameter, name: str, text: str) -> type:
-    """Return the type of a parameter without an annotation. Text in place of a number could give wrong results.
+    """Return the type of a parameter whose annotation does not tell it. Text for a number could give wrong results.
 
     The default 1 may stand for any number, so `text` decides between `int` and `float`.
     """
@@ -90,12 +99,12 @@ def _type_of_default(parameter: inspect.Parameter, name: str, text: str) -> type
 
 def _hints(function: Any) -> dict[str, Any]:
     """Return the types of a function's arguments, without types whose names do not exist at run time."""
-    try:
-        return get_type_hints(function)
-    except Exception:  # evaluation fails, for example on a name that is imported only for type checkers
-        known = {"int": int, "float": float, "bool": bool, "str": str}
-        given = getattr(function, "__annotations__", {})
-        return {name: known.get(one, str) if isinstance(one, str) else one for name, one in given.items()}
+    found: dict[str, Any] = {}
+    function = inspect.unwrap(function)
+    for name, one in getattr(function, "__annotations__", {}).items():
+        with suppress(Exception):  # evaluation fails, for example on a name that is imported only for type checkers
+            found |= get_type_hints(SimpleNamespace(__annotations__={name: one}), getattr(function, "__globals__", {}))
+    return found
 
 
 def _value(text: str, hint: Any) -> Any:
@@ -106,8 +115,7 @@ def _value(text: str, hint: Any) -> Any:
             raise ValueError(" or ".join(values))
         return get_args(hint)[values.index(text)]
     if get_origin(hint) in (Union, UnionType):
-        kinds = [kind for kind in get_args(hint) if kind is not NoneType]
-        return _value(text, kinds[0])
+        return _first_value(text, [kind for kind in get_args(hint) if _is_known(kind)])
     if hint is bool:
         if text.lower() not in ("true", "false"):
             raise ValueError("true or false")
@@ -117,7 +125,18 @@ def _value(text: str, hint: Any) -> Any:
             return hint(text)
         except ValueError as error:
             raise ValueError("a whole number" if hint is int else "a number") from error
-    return text
+    return Path(text) if hint is Path else text
+
+
+def _first_value(text: str, hints: Sequence[Any]) -> Any:
+    """Return text as a value of the first of some types that it fits; a ValueError says what it should be."""
+    wanted = []
+    for hint in hints:
+        try:
+            return _value(text, hint)
+        except ValueError as error:
+            wanted.append(str(error))
+    raise ValueError(" or ".join(wanted))
 
 
 def suffix(options: Mapping[str, str]) -> str:

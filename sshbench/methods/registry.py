@@ -95,8 +95,9 @@ def get_method(
     ----------
     name
         One of `sshbench.methods.METHODS`, the name of an entry point in the group `sshbench.methods`, `path.py:Class`
-        for a file of your own, or `path.py` if the file has one class with `harmonize`. Options follow after a colon,
-        `name:key=value,key=value`; the method is then called `name+key-value`, so that both stand in one table.
+        for a file of your own, or `path.py` if the file has one class with `harmonize`, or else one function of a
+        composite. Options follow after a colon, `name:key=value,key=value`; the method is then called `name+key-value`,
+        so that both stand in one table.
 
         In Python also an object with `harmonize(batch)`, its class, or a function `f(composite)` that returns an image.
         `path.py:function` may be such a function, too.
@@ -139,7 +140,8 @@ def get_method(
     if inspect.isroutine(factory) and _harmonizes_one(factory, options):
         if weights is not None:
             raise MethodError(f"{plain} takes no weights")
-        return _complete(OfFunction(factory, listed_as), plain, listed_as)
+        of_function = OfFunction(factory, listed_as, arguments_of(factory, plain, options))
+        return _with_options(_complete(of_function, plain, listed_as), options, plain)
     arguments = arguments_of(factory, plain, options)
     if weights is not None:
         if "weights" not in parameters(factory):
@@ -147,22 +149,28 @@ def get_method(
         arguments.setdefault("weights", str(weights))
     if device and "device" in parameters(factory):
         arguments.setdefault("device", device)
-    method = _complete(_make(factory, plain, arguments), plain, listed_as)
+    return _with_options(_complete(_make(factory, plain, arguments), plain, listed_as), options, plain)
+
+
+def _with_options(method: Method, options: Mapping[str, str], asked: str) -> Method:
     if options:
-        _set(method, "name", as_name(method.name + suffix(options)), plain)
+        _set(method, "name", as_name(method.name + suffix(options)), asked)
     return method
 
 
 class OfFunction:
-    """A method that calls a function for each composite; it has the function's name."""
+    """A method that calls a function for each composite, with options; it has the function's name."""
 
-    def __init__(self, function: Callable[[Composite], Any], name: str | None = None) -> None:
-        self.function = function
-        self.name = name or as_name(getattr(function, "__name__", "function"))
+    def __init__(
+        self, function: Callable[..., Any], name: str | None = None, options: Mapping[str, Any] | None = None
+    ) -> None:
+        self.function, self.options = function, dict(options or {})
+        own = getattr(function, "name", None) or getattr(function, "__name__", "function")
+        self.name = name or as_name(str(own))
 
     def harmonize(self, batch: Sequence[Composite]) -> list[Any]:
         """Return the function's results, one for each composite."""
-        return [self.function(composite) for composite in batch]
+        return [self.function(composite, **self.options) for composite in batch]
 
 
 def check_listed(name: str, where: str | Path) -> str:
@@ -272,13 +280,14 @@ def _from_file(path: Path, attribute: str) -> Any:
         raise MethodBroken(str(error)) from (error.__cause__ or error)
     if attribute:
         if not hasattr(module, attribute):
-            close = suggestion(attribute, _classes(module))
+            close = suggestion(attribute, [*_classes(module), *_functions(module)])
             raise MethodError(f"{path} has no {attribute!r}{close}")
         return getattr(module, attribute)
-    found = _classes(module) or _functions(module)
-    if len(found) != 1:
-        said = f"has {', '.join(found)}" if found else "has no class with harmonize(batch) and no function"
-        raise MethodError(f"{path} {said}; name one as {path}:NAME")
+    found = _classes(module) or [name for name in _functions(module) if _harmonizes_one(getattr(module, name), {})]
+    if not found:
+        raise MethodError(f"{path} has no class with harmonize(batch) and no function of one composite")
+    if len(found) > 1:
+        raise MethodError(f"{path} has {', '.join(found)}; name one as {path}:{found[0]}")
     return getattr(module, found[0])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -134,8 +135,9 @@ class TestFiles:
         ("text", "end", "sentence"),
         [
             (TEN_LINES, ":Brightr", "has no 'Brightr'; did you mean 'Brighter'"),
-            ("x = 1", "", r"has no class with harmonize\(batch\) and no function; name one as"),
-            ("def a(c): ...\ndef b(c): ...", "", r"has a, b; name one as .*mine.py:NAME"),
+            ("x = 1", "", r"has no class with harmonize\(batch\) and no function of one composite"),
+            ("def a(c): ...\ndef b(c): ...", "", "has a, b; name one as .*mine.py:a"),
+            ("def main(): raise SystemExit", "", "no function of one composite"),
             (TEN_LINES + TEN_LINES.replace("Brighter", "Other"), "", "has Brighter, Other; name one as"),
             ("import nothing_of_this_name", ":A", "cannot be imported .ModuleNotFoundError"),
             ("class A:\n  pass", ":A", "A has no harmonize"),
@@ -221,6 +223,26 @@ class TestPython:
         assert np.array_equal(method.harmonize([composite(0)])[0], composite(0).composite // 2)
         assert get_method(f"{tmp_path}/mine.py:make:factor=3").factor == 3  # type: ignore[attr-defined]
 
+    def test_a_function_of_one_composite_has_options(self, tmp_path: Path) -> None:
+        (tmp_path / "mine.py").write_text("def darker(c, by=2, fast: bool = True):\n    return c.composite // by\n")
+        method = get_method(f"{tmp_path}/mine.py:by=4")
+        assert method.name == "darker+by-4"
+        assert np.array_equal(method.harmonize([composite(0)])[0], composite(0).composite // 4)
+        with pytest.raises(MethodError, match="has no option 'nonsense'"):
+            get_method(f"{tmp_path}/mine.py:darker:nonsense=3")
+        with pytest.raises(MethodError, match="did you mean 'darker'"):
+            get_method(f"{tmp_path}/mine.py:darkr")
+
+    def test_a_function_gives_its_method_a_name(self) -> None:
+        def halved(c: Composite) -> Any:
+            return c.composite // 2
+
+        halved.name = "half"  # type: ignore[attr-defined]
+        assert get_method(halved).name == "half"
+        halved.name = "composite"  # type: ignore[attr-defined]
+        with pytest.raises(MethodError, match="'composite' stands for the untouched picture"):
+            get_method(halved)
+
     def test_the_only_function_of_a_file_needs_no_name(self, tmp_path: Path) -> None:
         (tmp_path / "mine.py").write_text(
             "from os.path import join\n_HALF = 2\n\n\ndef darker(c):\n    return _part(c.composite)\n\n\n"
@@ -297,8 +319,17 @@ class Tuned:
 
 
 PLAIN = """
+from __future__ import annotations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+import numpy as np
+if TYPE_CHECKING:
+    from nowhere import Thing
+
 class Plain:
-    def __init__(self, fast=True, many=1, part=0.5, word="a", weights=None, none=None):
+    def __init__(self, fast=True, many=1, part=0.5, word="a", weights=None, none=None, thing: Thing | None = None,
+                 part32: np.float32 = 0.5, lost: float | None = None, mixed: float | bool = 1, bare: Any = None,
+                 at: Path | None = None):
         self.given = dict(locals())
 
     def harmonize(self, batch):
@@ -338,7 +369,9 @@ class TestOptions:
 
     @pytest.mark.parametrize(
         ("text", "value"), [("fast=false", False), ("fast=true", True), ("many=3", 3), ("many=2.5", 2.5),
-                            ("part=1", 1.0), ("word=7", "7"), ("weights=7", "7")],
+                            ("part=1", 1.0), ("word=7", "7"), ("weights=7", "7"),
+                            ("part32=0.25", 0.25), ("lost=0.5", 0.5), ("mixed=2.5", 2.5), ("mixed=true", True),
+                            ("at=a/b", Path("a/b"))],
     )  # fmt: skip
     def test_without_annotations_the_defaults_tell_the_type(self, tmp_path: Path, text: str, value: object) -> None:
         (tmp_path / "plain.py").write_text(PLAIN)
@@ -348,6 +381,8 @@ class TestOptions:
     @pytest.mark.parametrize(
         ("text", "sentence"),
         [
+            ("mixed=x", "mixed is a number or true or false, not 'x'"),
+            ("bare=3", "the option bare could be a number or a text"),
             ("none=3", "the option none could be a number or a text; annotate it in the code, as in none: float"),
             ("fast=1", "fast is true or false, not '1'"),
             ("many=few", "many is a number, not 'few'"),

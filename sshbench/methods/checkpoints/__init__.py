@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sshbench.errors import listed
 from sshbench.methods.base import WeightsError
-from sshbench.methods.tensor_files import TYPES
+from sshbench.methods.tensor_files import FILE, TYPES
 from sshbench.torch_files import TorchFileError, read_torch
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def read_checkpoint(method: str, path: Path) -> tuple[dict[str, Tensor], dict[st
         The file is not in this method's container, or the method has none.
     """
     if method not in CONTAINERS:
-        raise WeightsError(f"{path}: {method} reads no files of its authors, only weights that sshbench wrote")
+        there = f", and this folder has no {FILE}" if path.is_dir() else ""
+        raise WeightsError(f"{path}: {method} reads no files of its authors, only weights that sshbench wrote{there}")
     found: tuple[dict[str, Tensor], dict[str, Any]] = import_module(CONTAINERS[method]).read(path)
     return found
 

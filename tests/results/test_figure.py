@@ -180,8 +180,8 @@ def test_the_composite_is_one_column_that_may_have_a_title(
 ) -> None:
     drawn: list[tuple[object, ...]] = []
     monkeypatch.setattr("sshbench.results.figure.grid", lambda rows, *rest: drawn.append(rest) or grid(rows, *rest))
-    words = [str(results[0]), *"-m dc=Pasted -m dark=Ours -m dark --rows 1 -o".split(), str(tmp_path / "f.png")]
-    done = CliRunner().invoke(figure, words)
+    words = ["-m", "dc=Pasted", "-m", "dark=Ours", "-m", "dark", "--rows", "1", "-o", str(tmp_path / "f.png")]
+    done = CliRunner().invoke(figure, [str(results[0]), *words])
     assert done.exit_code == 0, done.output
     ((columns, captions, titles),) = drawn
     assert columns == ["dark"]

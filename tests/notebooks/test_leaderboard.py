@@ -76,3 +76,12 @@ def test_what_is_committed_shows_our_methods_and_no_number_of_another_benchmark(
         assert p.source not in text
         assert p.method in ("dc", "ssh") or p.method not in text
     assert sum("image/png" in o.get("data", {}) for o in outputs(notebook)) == 2
+
+
+@pytest.mark.parametrize("method", ["ssh-lut", "ssh", "gain", "shift", "monge-kantorovich", "reinhard"])
+def test_what_is_committed_agrees_with_the_readme(method: str) -> None:
+    """Both are made again when new weights ship."""
+    readme = NOTEBOOK.parents[1].joinpath("README.md").read_text(encoding="utf-8")
+    row = re.search(rf"^\| `{method}` \|.*\| (\d+\.\d+ \[[^]]+\]) \|$", readme, re.MULTILINE)
+    assert row is not None
+    assert row[1] in text_of(nbformat.read(NOTEBOOK, as_version=4))

@@ -71,7 +71,7 @@ def test_what_is_committed_shows_our_methods_and_no_number_of_another_benchmark(
     text = text_of(notebook)
     for method in ("ssh", "ssh-lut", "ceiling-polynomial ‡"):
         assert f"<th>{method}</th>" in text
-    assert "Nothing is published of sample." in str(outputs(notebook))
+    assert "No numbers are published for sample." in str(outputs(notebook))
     for p in published_on("realhm"):
         assert p.source not in text
         assert p.method in ("dc", "ssh") or p.method not in text

@@ -156,7 +156,7 @@ def figure(
     there = [row.method for row in summary.rows]
     titles = {_column(name): title for name, _, title in (text.partition("=") for text in methods) if title}
     columns = list(dict.fromkeys(text.partition("=")[0] for text in methods))
-    columns = columns or [row.method for row in reversed(summary.rows) if not row.sees_target and row.method != "dc"]
+    columns = columns or [row.method for row in reversed(summary.rows) if not row.sees_target]
     columns = [name for name in columns if name != "dc"]  # the composite is always the first column
     _known("method", columns, there)
     _known("image", ids, [record.id for record in records])

@@ -216,7 +216,7 @@ def chosen(protocol: Protocol, metrics: Sequence[str] | None = None) -> tuple[st
     Raises
     ------
     MetricError
-        There is no metric of a given name.
+        There is no metric of a given name, or the names are one text.
     ProtocolError
         The protocol defines none of the given metrics.
     """

@@ -115,8 +115,7 @@ def evaluate(
     _check_counts(limit=limit, workers=workers, batch_size=batch_size)
     if time_limit is not None and not 0 < time_limit < math.inf:
         raise SshbenchError(f"time_limit is a number of seconds above 0, not {time_limit!r}")
-    if isinstance(metrics, str):
-        raise SshbenchError(f"metrics is a list of names, such as [{metrics!r}], not a text")
+    asked = list(dict.fromkeys(name for protocol in protocols for name in suite.chosen(protocol, metrics or None)))
     chosen = tuple(metrics) if metrics else None
     for name in methods:
         if isinstance(name, str):
@@ -124,7 +123,6 @@ def evaluate(
     all_ids = benchmark.ids()
     check_ids(benchmark.name, all_ids)
     check_files(benchmark.name, all_ids, out)
-    asked = list(dict.fromkeys(name for protocol in protocols for name in suite.chosen(protocol, chosen)))
     job = EvaluationJob(
         benchmark, tuple(methods), tuple(protocols), chosen, out.resolve(), device, not overwrite, weights or {}
     ).with_origins()

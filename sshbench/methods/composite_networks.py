@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from sshbench.benchmarks.composite import Composite, Image, paste
 from sshbench.images.resize import Resize, resized
+from sshbench.methods.batches import batches
 from sshbench.methods.full_resolution import MapKind, fit_map
 from sshbench.methods.weights import load_network
 
@@ -162,7 +163,7 @@ def run(
     device: torch.device,
     around: Around = "repeat",
 ) -> list[Tensor]:
-    """Return the network's outputs `[C', H, W]` for inputs `[C, H, W]`; consecutive inputs of one size form a batch.
+    """Return the network's outputs `[C', H, W]` for inputs `[C, H, W]`; consecutive inputs of one size are stacked.
 
     The sides are padded to multiples of `multiple`. `"repeat"` repeats the last row and column as often as needed;
     `"black"` adds zeros on all sides, one more on the right and at the bottom if the number is odd. The output is
@@ -176,7 +177,8 @@ def run(
             top, left = (down // 2, across // 2) if around == "black" else (0, 0)
             sides = (left, across - left, top, down - top)
             batch = F.pad(batch, sides, mode="constant" if around == "black" else "replicate")
-            made += network(batch)[..., top : top + height, left : left + width]
+            for (part,) in batches(batch):
+                made += network(part)[..., top : top + height, left : left + width]
     return made
 
 

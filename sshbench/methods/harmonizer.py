@@ -16,6 +16,7 @@ from sshbench.benchmarks.composite import Composite, Image
 from sshbench.images.resize import black_and_white, resized, sampled
 from sshbench.lut.table import Lut, identity_table
 from sshbench.methods import composite_networks as common
+from sshbench.methods.batches import batches
 from sshbench.methods.full_resolution import ColourMap
 from sshbench.networks import harmonizer_filters as filters
 from sshbench.networks.harmonizer import Harmonizer as Network
@@ -76,8 +77,8 @@ class Harmonizer(common.LoadedNetwork):
         side = (self.input_size or common.SIZE,) * 2
         small = [common.planes(sampled(one.composite, side), sampled(self._mask(one.mask), side)) for one in batch]
         with torch.inference_mode():
-            found: Tensor = self.network(torch.stack(small).to(self.device))
-        return found.cpu()
+            given = torch.stack(small).to(self.device)
+            return torch.cat([self.network(part) for (part,) in batches(given)]).cpu()
 
     def _filtered(self, composite: Composite, arguments: Tensor) -> common.Floats:
         side = common.side_of(self.size)

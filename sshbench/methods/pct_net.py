@@ -13,6 +13,7 @@ from torch import Tensor
 from sshbench.benchmarks.composite import Composite
 from sshbench.images.resize import resized
 from sshbench.methods import composite_networks as common
+from sshbench.methods.batches import batches
 from sshbench.networks.colour_field import each_tile
 from sshbench.networks.pct_net import PARAMETERS, PCTNetCNN, PCTNetViT, mapped
 
@@ -50,15 +51,19 @@ class PctNet(common.LoadedNetwork):
     def harmonize(self, batch: Sequence[Composite]) -> list[common.Floats]:
         """Return images, float32 over 0..1, of the composites' sizes or `[256, 256, 3]`."""
         given = torch.stack([self._small(composite) for composite in batch]).to(self.device)
-        colours, masks = given[:, :3], given[:, 3:]
+        made: list[common.Floats] = []
         with torch.inference_mode():
-            found = self.network(torch.cat([self.network.encode(colours), masks], 1))
-            maps = self.network.of_plain_colours(found.parameters)
-            if self.size == "256":
-                weights = masks if found.attention is None else found.attention
-                return [common.pixels(image) for image in mapped(colours, maps, weights).clamp(0, 1)]
-            fields = maps if found.attention is None else torch.cat([maps, found.attention], 1)
-            return [applied(composite, field) for composite, field in zip(batch, fields, strict=True)]
+            for (part,) in batches(given):
+                colours, masks = part[:, :3], part[:, 3:]
+                found = self.network(torch.cat([self.network.encode(colours), masks], 1))
+                maps = self.network.of_plain_colours(found.parameters)
+                if self.size == "256":
+                    weights = masks if found.attention is None else found.attention
+                    made += [common.pixels(image) for image in mapped(colours, maps, weights).clamp(0, 1)]
+                    continue
+                fields = maps if found.attention is None else torch.cat([maps, found.attention], 1)
+                made += [applied(batch[k], field) for k, field in enumerate(fields, len(made))]
+        return made
 
     def _small(self, composite: Composite) -> Tensor:
         side = (self.input_size or common.SIZE,) * 2

@@ -15,6 +15,7 @@ from sshbench.benchmarks.composite import Composite, paste
 from sshbench.colour.strength import Amount
 from sshbench.images.jpeg import through_jpeg
 from sshbench.methods.base import MethodError
+from sshbench.methods.batches import batches
 from sshbench.methods.full_resolution import ColourMap, MapKind, View, fit_map, fit_published, through_linear
 from sshbench.methods.views import SIDE, at_side, canvas_view, filled, masked_canvas, masked_view, view_of
 from sshbench.methods.weights import load_network
@@ -145,12 +146,16 @@ class SshMethod:
         device = next(self.network.parameters()).device
         content, reference = (_tensor([at_side(pair[i], self._side) for pair in pairs]).to(device) for i in (0, 1))
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, self.precision == "bfloat16"):
-            # Unlike the network's `forward`, this leaves out the result's appearance, which is a fifth of the work.
-            features, skips = self.network.encode_content(content)
-            images = self.network.fuse(features, skips, self.network.encode_style(reference))
+            images = torch.cat([self._image(*part) for part in batches(content, reference)])
         if not bool(images.isfinite().all()):
             raise MethodError("ssh: the network gives NaN or infinity; its weights are damaged, or were trained badly")
         return list(((images.float() + 1) / 2).permute(0, 2, 3, 1).cpu().numpy())
+
+    def _image(self, content: Tensor, reference: Tensor) -> Tensor:
+        """Return the network's images without the result's appearance, which is a fifth of the work of `forward`."""
+        features, skips = self.network.encode_content(content)
+        image: Tensor = self.network.fuse(features, skips, self.network.encode_style(reference))
+        return image
 
     def _each(self, batch: Sequence[Composite], see: Any, finish: Any) -> list[Any]:
         """Return the results of a batch, computed in one pass; composites without a foreground stay unchanged."""

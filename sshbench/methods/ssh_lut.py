@@ -16,6 +16,7 @@ from sshbench.images.resize import resized
 from sshbench.lut.apply import apply_lut
 from sshbench.lut.fit_smooth import limited
 from sshbench.lut.table import Lut, identity_table, rising
+from sshbench.methods.batches import batches
 from sshbench.methods.full_resolution import ColourMap, MapKind, View
 from sshbench.methods.views import NEAR, masked_view
 from sshbench.methods.weights import Weights, load_weights, network_of
@@ -103,7 +104,7 @@ def _network_of(found: Weights, device: str) -> Callable[..., Array]:
     if device == "cpu":
         arrays = fitting_arrays(found.arrays, found.card.architecture)
         if arrays is not None:
-            return arrays.tables
+            return lambda *given: np.concatenate([arrays.tables(*one) for one in batches(*given)])
     import torch
 
     from sshbench.networks.ssh_lut import SshLut
@@ -113,7 +114,7 @@ def _network_of(found: Weights, device: str) -> Callable[..., Array]:
     def tables(*given: Array) -> Array:
         with torch.inference_mode():
             tensors = [torch.from_numpy(one).to(device).permute(0, 3, 1, 2).contiguous() for one in given]
-            found: Array = network(*tensors).table.cpu().numpy()
+            found: Array = torch.cat([network(*one).table for one in batches(*tensors)]).cpu().numpy()
             return found
 
     return tables

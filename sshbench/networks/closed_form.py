@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sshbench.networks.closed_form_numpy import DARK, LEVELS, LUMA, NOISE
+from sshbench.networks.closed_form_numpy import BLACK, DARK, LEVELS, LUMA, NOISE, WHITE
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +71,23 @@ def statistics(images: Tensor, masks: Tensor, count: int = 17) -> Statistics:
     light = (decoded(pixels) * weights).sum(2) / total.squeeze(2)
     light = torch.cat([light, light @ light.new_tensor(LUMA)[:, None]], 1)
     return Statistics(mean.squeeze(2), covariance, quantiles, light)
+
+
+def extremes(images: Tensor, masks: Tensor) -> Tensor:
+    """Return `[B, 7]` numbers of images `[B, 3, H, W]`, 0..1, under masks `[B, 1, H, W]` that are not empty.
+
+    They are the roots of the shares of clipped pixels of R, G and B, those of black pixels, and the mean step of grey
+    from one pixel to the next. Overexposure clips and a faded look has no black, which quantiles hardly show. All are
+    scaled to about 0..2.
+    """
+    total = masks.sum((1, 2, 3))[:, None]
+    shares = [
+        ((where.to(images.dtype) * masks).sum((2, 3)) / total).sqrt() for where in (images >= WHITE, images <= BLACK)
+    ]
+    grey = images.mean(1, keepdim=True)
+    both = masks[..., 1:] * masks[..., :-1]
+    steps = ((grey[..., 1:] - grey[..., :-1]).abs() * both).sum((1, 2, 3)) / both.sum((1, 2, 3)).clamp(min=1)
+    return torch.cat([4 * shares[0], 4 * shares[1], 40 * steps[:, None]], 1)
 
 
 def decoded(values: Tensor) -> Tensor:

@@ -18,6 +18,9 @@ LUMA = (0.2126, 0.7152, 0.0722)
 DARK = 1e-3  # replaces darker light, which would give extreme gains
 NOISE = 4e-4  # added to each variance: 2% of the range, so that plain areas are not stretched to texture
 
+WHITE, BLACK = 252 / 255, 3 / 255  # values from which pixels count as clipped, and up to which they count as black
+EXTREMES = 7
+
 _LUMA = np.array(LUMA, np.float32)
 _UPPER = np.triu_indices(3)
 
@@ -68,6 +71,20 @@ def _quantiles(pixels: Array, weights: Array, total: Array, count: int) -> Array
     within = (shares - before) / np.maximum(after - before, 1e-6)
     quantiles = ((level - 0.5 + within) / (LEVELS - 1)).clip(0, 1).astype(np.float32)
     return quantiles.reshape(-1, 4, count)
+
+
+def extremes(images: Array, masks: Array) -> Array:
+    """Return `[B, 7]` for images `[B, H, W, 3]` under masks `[B, H, W, 1]`; an empty mask counts as full."""
+    mask = masks[..., 0]
+    mask = mask + (mask.sum((1, 2), keepdims=True) < 0.5).astype(np.float32)
+    weights = mask.reshape(len(mask), 1, -1)
+    pixels = images.reshape(len(images), -1, 3)
+    at_ends = np.concatenate([pixels >= np.float32(WHITE), pixels <= np.float32(BLACK)], 2).astype(np.float32)
+    shares = (weights @ at_ends)[:, 0] / weights.sum(2)
+    grey = images @ np.full(3, 1 / 3, np.float32)
+    both = mask[:, :, 1:] * mask[:, :, :-1]
+    steps = (np.abs(grey[:, :, 1:] - grey[:, :, :-1]) * both).sum((1, 2)) / np.maximum(both.sum((1, 2)), 1)
+    return np.concatenate([4 * np.sqrt(shares), 40 * steps[:, None]], 1)
 
 
 def light_ratio(source: Statistics, target: Statistics) -> Array:

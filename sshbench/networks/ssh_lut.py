@@ -21,11 +21,13 @@ from sshbench.networks.closed_form import (
     closed_form_maps,
     decoded,
     encoded,
+    extremes,
     light_ratio,
     of_own_channels,
     on_grid,
     statistics,
 )
+from sshbench.networks.closed_form_numpy import EXTREMES
 from sshbench.networks.efficientnet_lite import EfficientNetLite
 from sshbench.networks.limits import check_size
 from sshbench.networks.ssh_lut_numpy import CLOSED_FORMS, FAINT, GAINS, HEADS, KNOWN, SIDE, STOPS, TOKENS, VIEWS
@@ -80,6 +82,9 @@ class SshLut(nn.Module):
         `attention` above 0.
     things_dropout
         The share of these features that training drops.
+    extremes
+        1 for a network that knows which share of foreground, background and surroundings is clipped or black
+        (`closed_form.extremes`), and 0 for one that does not.
     """
 
     points: Tensor
@@ -98,6 +103,7 @@ class SshLut(nn.Module):
         dropout: float = 0.0,
         things: int = 0,
         things_dropout: float = 0.2,
+        extremes: int = 0,
     ) -> None:
         super().__init__()
         for name, value in (("width", width), ("channels", channels), ("mixtures", mixtures), ("hidden", hidden)):
@@ -106,6 +112,7 @@ class SshLut(nn.Module):
             check_size(name, value, 2, 65)
         check_size("attention", attention, 0, 16)
         check_size("things", things, 0)
+        check_size("extremes", extremes, 0, 1)
         if things and not attention:
             raise ValueError("things need attention")
         self.size, self.mixture_size, self.quantiles = size, mixture_size, quantiles
@@ -120,6 +127,10 @@ class SshLut(nn.Module):
         self.weigh = nn.Sequential(
             nn.Linear(VIEWS * channels + numbers, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU()
         )
+        self.extremes = nn.Linear(VIEWS * EXTREMES, hidden) if extremes else None
+        if self.extremes is not None:  # the training of a network without them can continue with them
+            nn.init.zeros_(self.extremes.weight)
+            nn.init.zeros_(self.extremes.bias)
         self.gains = nn.Linear(hidden, GAINS + 3)
         self.closed = nn.Linear(hidden, CLOSED_FORMS)
         for layer, start in ((self.gains, 0.0), (self.closed, 0.0)):
@@ -171,6 +182,11 @@ class SshLut(nn.Module):
         if placed is None or placed_mask is None or near_mask is None:
             placed, placed_mask, near_mask = torch.zeros_like(content), torch.zeros_like(full), torch.zeros_like(full)
         things = None if self.things is None else self.things(content, reference, content_mask, reference_mask)
+        ends = (
+            None
+            if self.extremes is None
+            else _extremes(content, reference, placed, content_mask, reference_mask, near_mask)
+        )
         if content.shape[-1] == 2 * SIDE:
             content, reference, placed, content_mask, placed_mask = (
                 functional.avg_pool2d(one, 2) for one in (content, reference, placed, content_mask, placed_mask)
@@ -212,7 +228,10 @@ class SshLut(nn.Module):
             parts = zip(sequence[:, 1:].chunk(VIEWS, 1), shares.chunk(VIEWS), strict=True)
             views = [_pooled(one, share) for one, share in parts]
             views[1] = views[1] + sequence[:, 0]
-        hidden = self.dropout(self.weigh(torch.cat([*views, numbers], 1)))
+        hidden = self.weigh[0](torch.cat([*views, numbers], 1))
+        if self.extremes is not None:
+            hidden = hidden + self.extremes(ends)
+        hidden = self.dropout(self.weigh[1:](hidden))
         weights = self.gains(hidden).float()
         gain = (torch.einsum("bk,bkc->bc", weights[:, :GAINS], ratios) + weights[:, GAINS:]).clamp(-STOPS, STOPS)
         curves = encoded(torch.exp2(gain)[:, None] * self.light[:, None])
@@ -222,6 +241,13 @@ class SshLut(nn.Module):
             learned = functional.interpolate(learned, size=(self.size,) * 3, mode="trilinear", align_corners=True)
         table = on_grid(moved) + learned.permute(0, 2, 3, 4, 1)
         return SshLutOutput(table, gain, style[:count], style[count : 2 * count])
+
+
+def _extremes(*views: Tensor) -> Tensor:
+    """Return `[B, 21]`: the extremes of foreground, background and surroundings, from three images and their masks."""
+    with torch.no_grad(), torch.autocast(views[0].device.type, enabled=False):
+        pairs = zip(views[:VIEWS], views[VIEWS:], strict=True)
+        return torch.cat([extremes(image.float(), _counting(mask.float())) for image, mask in pairs], 1)
 
 
 def _ratios(content: Statistics, reference: Statistics, near: Statistics) -> tuple[Tensor, Tensor]:

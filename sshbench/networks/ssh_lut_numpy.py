@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from sshbench.networks import efficientnet_lite_numpy as lite
 from sshbench.networks.closed_form_numpy import (
+    EXTREMES,
     Statistics,
     closed_form_maps,
     decoded,
     encoded,
+    extremes,
     light_ratio,
     of_own_channels,
     on_grid,
@@ -79,6 +81,7 @@ def _shapes(
     hidden: int = 256,
     quantiles: int = 17,
     things: int = 0,
+    extremes: int = 0,
 ) -> dict[str, tuple[int, ...]]:
     """Return the shapes of all weights, by name."""
     linear: dict[str, tuple[int, int]] = {}
@@ -100,6 +103,8 @@ def _shapes(
         linear[f"{name}.think.0"], linear[f"{name}.think.2"] = (3 * channels, channels), (channels, 3 * channels)
     linear["weigh.0"], linear["weigh.2"] = (hidden, VIEWS * channels + numbers), (hidden, hidden)
     linear["gains"], linear["closed"], linear["mixed"] = (GAINS + 3, hidden), (CLOSED_FORMS, hidden), (mixtures, hidden)
+    if extremes:
+        linear["extremes"] = hidden, VIEWS * EXTREMES
     if things:
         shapes |= {f"things.seen.{name}": shape for name, shape in lite.shapes().items()}
         shapes |= dict.fromkeys(("things.norm.weight", "things.norm.bias"), (KNOWN,))
@@ -158,6 +163,7 @@ class SshLutArrays:
         """
         count = len(content)
         things = self._things(content, reference, content_mask, reference_mask)
+        ends = self._extremes((content, reference, placed), (content_mask, reference_mask, near_mask))
         if content.shape[1] == 2 * SIDE:
             content, reference, placed, content_mask, placed_mask = (
                 _halved(one, np.add) * np.float32(0.25)
@@ -204,7 +210,7 @@ class SshLutArrays:
             parts = np.split(sequence[:, 1:], VIEWS, 1)
             views = [_pooled(one, share) for one, share in zip(parts, shares, strict=True)]
             views[1] = views[1] + sequence[:, 0]
-        hidden = gelu(self._linear("weigh.0", np.concatenate([*views, numbers], 1)))
+        hidden = gelu(self._linear("weigh.0", np.concatenate([*views, numbers], 1)) + ends)
         hidden = gelu(self._linear("weigh.2", hidden))
 
         weights = self._linear("gains", hidden)
@@ -233,6 +239,13 @@ class SshLutArrays:
         known = self._normed(pooled.reshape(len(shown), TOKENS**2, -1), "things.norm")
         added = self._linear("things.understand.2", gelu(self._linear("things.understand.0", known)))
         return added.reshape(2, len(content), TOKENS**2, -1)
+
+    def _extremes(self, images: Sequence[Array], masks: Sequence[Array]) -> Array | float:
+        """Return what the extremes of three views add to the hidden features, `[B, hidden]`."""
+        if "extremes" not in self.matrices:
+            return 0.0
+        views = [extremes(*pair) for pair in zip(images, masks, strict=True)]
+        return self._linear("extremes", np.concatenate(views, 1))
 
     def _linear(self, name: str, x: Array) -> Array:
         found: Array = x.reshape(-1, x.shape[-1]) @ self.matrices[name]

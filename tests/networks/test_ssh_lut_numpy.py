@@ -22,6 +22,8 @@ ARCHITECTURES = [
     SMALL | {"size": 9, "mixture_size": 9, "quantiles": 5},
     SMALL | {"size": 33, "mixture_size": 5, "attention": 3},
     SMALL | {"things": 8},
+    SMALL | {"things": 8, "extremes": 1},
+    SMALL | {"extremes": 1},
 ]
 
 

@@ -37,7 +37,7 @@ class SshLutObjective:
     image-adaptive 3D lookup tables", section 3.4).
     """
 
-    begins_without = ("things.",)
+    begins_without = ("things.", "extremes.")
 
     def __init__(self, recipe: Recipe) -> None:
         side = input_side(recipe.network)

@@ -244,8 +244,8 @@ class SshLutArrays:
         """Return what the extremes of three views add to the hidden features, `[B, hidden]`."""
         if "extremes" not in self.matrices:
             return 0.0
-        views = [extremes(*pair) for pair in zip(images, masks, strict=True)]
-        return self._linear("extremes", np.concatenate(views, 1))
+        found = extremes(np.concatenate(images), np.concatenate(masks))
+        return self._linear("extremes", np.concatenate(_views(found), 1))
 
     def _linear(self, name: str, x: Array) -> Array:
         found: Array = x.reshape(-1, x.shape[-1]) @ self.matrices[name]

@@ -11,6 +11,7 @@ from sshbench.colour.srgb import decode, encode
 from sshbench.networks.closed_form import (
     Statistics,
     closed_form_maps,
+    extremes,
     light_ratio,
     on_grid,
     optimal_matrix,
@@ -98,6 +99,27 @@ def test_the_ratio_of_light_is_bounded_and_black_stays_black() -> None:
     assert light_ratio(black, white).tolist() == [[6.0] * 4]
     assert light_ratio(white, black).tolist() == [[-6.0] * 4]
     assert light_ratio(white, white).abs().max() == 0
+
+
+def test_extremes_are_counted_under_the_mask_in_every_second_row() -> None:
+    """Against a plain loop over pixels of 8 bits, of which 252 and more are clipped and 3 and less black."""
+    rng = np.random.default_rng(0)
+    codes = rng.choice([0, 3, 4, 100, 251, 252, 255], (8, 6, 3))
+    mask = rng.random((8, 6))
+    clipped, black, total, step, pairs = np.zeros(3), np.zeros(3), 0.0, 0.0, 0.0
+    for row in range(0, 8, 2):
+        for column in range(6):
+            clipped += mask[row, column] * (codes[row, column] >= 252)
+            black += mask[row, column] * (codes[row, column] <= 3)
+            total += mask[row, column]
+        for column in range(0, 6, 2):
+            both = mask[row, column] * mask[row, column + 1]
+            step += both * abs(codes[row, column].mean() - codes[row, column + 1].mean()) / 255
+            pairs += both
+    expected = [*(4 * np.sqrt(clipped / total)), *(4 * np.sqrt(black / total)), 40 * step / pairs]
+    image = torch.from_numpy(codes.transpose(2, 0, 1)[None] / np.float32(255)).float()
+    found = extremes(image, torch.from_numpy(mask[None, None]).float())
+    np.testing.assert_allclose(found[0].numpy(), expected, rtol=1e-5)
 
 
 def test_the_optimal_matrix_is_the_classical_one() -> None:

@@ -224,10 +224,10 @@ def test_a_run_begins_with_the_weights_it_is_given(recipe, photographs, tmp_path
            init_from=str(tmp_path / "first" / "last"))  # fmt: skip
 
 
-def test_a_network_that_knows_things_begins_with_the_weights_of_one_that_does_not(tmp_path):
+def test_a_network_that_knows_more_begins_with_the_weights_of_one_that_does_not(tmp_path):
     small = {"width": 4, "channels": 16, "mixtures": 8, "hidden": 32, "attention": 1}
     sections = {"loss": {"harm": 1.0}, "schedule": {"steps": 1, "warmup": 0.9, "decay": 0}, "validation": {"images": 0}}
-    for name, network, crop in (("plain", small, 64), ("knowing", small | {"things": 8}, 128)):
+    for name, network, crop in (("plain", small, 64), ("knowing", small | {"things": 8, "extremes": 1}, 128)):
         data = {"batch": 2, "crop": crop, "scale": (crop, crop)}
         recipe = Recipe.model_validate({"method": "ssh-lut", "network": network, "data": data} | sections)
         begun = str(tmp_path / "plain" / "last") if name == "knowing" else None

@@ -134,8 +134,8 @@ def larger(images: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name: one.repeat_interleave(2, 2).repeat_interleave(2, 3) for name, one in images.items()}
 
 
-def test_knowing_things_changes_nothing_at_first_and_is_learned_without_changing_the_features() -> None:
-    knowing = make_objective("ssh-lut", recipe({"harm": 1.0}, crop=2 * SIDE, things=8))
+def test_knowing_more_changes_nothing_at_first_and_is_learned_without_changing_the_features() -> None:
+    knowing = make_objective("ssh-lut", recipe({"harm": 1.0}, crop=2 * SIDE, things=8, extremes=1))
     plain = make_objective("ssh-lut", recipe({"harm": 1.0}))
     assert isinstance(knowing, ExtendsNetwork)
     new, state = knowing.begins_without, plain.weights()[0]
@@ -161,7 +161,7 @@ def test_knowing_things_changes_nothing_at_first_and_is_learned_without_changing
     after = knowing.weights()[0]
     moved = {name for name in before if not torch.equal(before[name], after[name])}
     assert not any(name.startswith("things.seen.") for name in moved)
-    assert {"things.understand.0.weight", "things.understand.2.weight", "gains.weight"} <= moved
+    assert {"things.understand.0.weight", "things.understand.2.weight", "extremes.weight", "gains.weight"} <= moved
     knowing.modules.eval()
     with torch.no_grad():
         grey = larger(images) | {"content_mask": torch.zeros(4, 1, 2 * SIDE, 2 * SIDE)}

@@ -5,7 +5,8 @@ r"""Measure weights of one method and their weighted mean on the panel, and writ
 
 Weights that begin with the same ones and are trained with other samples can have a mean that is better than each of
 them (Wortsman et al., "Model soups", ICML 2022). The network is that of the first weights; the recipe says what the
-panel is. The card of the mean is that of the last weights, which says what the others were.
+panel is. Other weights may lack parts of the network that change nothing before they are trained. The card of the mean
+is that of the last weights, which says what the others were.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor
 
 from sshbench.methods.weights import load_weights, save_weights
-from sshbench.training.objectives import Objective, make_objective
+from sshbench.training.objectives import ExtendsNetwork, Objective, make_objective
 from sshbench.training.panel import Panel, open_panel, said, validate_panel
 from sshbench.training.recipe import read_recipe
 from sshbench.training.validation import evaluating
@@ -42,11 +43,12 @@ def main() -> None:
     network = dict(all_weights[0].card.architecture)
     recipe = read_recipe(given.recipe, method=given.method).model_copy(update={"network": network})
     objective = make_objective(given.method, recipe)
+    states = [completed(objective, weights.state) for weights in all_weights]
     images = recipe.validation.images
     panel = open_panel(given.source, given.luts, recipe.data.settings(0), images=images, masks=given.masks)
-    for where, weights in zip(given.weights, all_weights, strict=True):
-        print(f"{where}: {said(measured(objective, panel, weights.state))}", flush=True)
-    state = mean([weights.state for weights in all_weights], shares)
+    for where, one in zip(given.weights, states, strict=True):
+        print(f"{where}: {said(measured(objective, panel, one))}", flush=True)
+    state = mean(states, shares)
     scores = measured(objective, panel, state)
     print(f"mean: {said(scores)}", flush=True)
     if given.write:
@@ -55,9 +57,17 @@ def main() -> None:
             for weights, share in zip(all_weights, shares, strict=True)
         ]
         last = all_weights[-1].card
-        card = last.model_copy(update={"begun_with": last.begun_with | {"mean_of": parts}, "metrics": scores})
+        changes = {"architecture": network, "begun_with": last.begun_with | {"mean_of": parts}, "metrics": scores}
+        card = last.model_copy(update=changes)
         save_weights(given.write, state, card)
         print(f"wrote {given.write}")
+
+
+def completed(objective: Objective, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a network's state with the parts that it lacks, as they are before they are trained."""
+    new = objective.begins_without if isinstance(objective, ExtendsNetwork) else ()
+    begun = objective.weights()[0]
+    return {name: value.clone() for name, value in begun.items() if name.startswith(new)} | dict(state)
 
 
 def mean(states: Sequence[Mapping[str, Tensor]], shares: Sequence[float]) -> dict[str, Tensor]:

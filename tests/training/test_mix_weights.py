@@ -12,7 +12,7 @@ from sshbench.networks.ssh_lut_numpy import SIDE
 from sshbench.training.objectives import make_objective
 from sshbench.training.recipe import Recipe
 from tools import mix_weights
-from tools.mix_weights import mean
+from tools.mix_weights import completed, mean
 
 
 @pytest.mark.parametrize(("shares", "expected"), [((1, 0, 0), 1.0), ((1, 1, 2), 4.5), ((3, 1, 0), 2.0)])
@@ -56,3 +56,18 @@ def test_the_command_measures_each_share_and_writes_one(
         {"hash": old.hash, "share": 0.75, "samples_seen": 0}, {"hash": new.hash, "share": 0.25, "samples_seen": 1},
     ]  # fmt: skip
     assert mixed.card.metrics["images"] == 8
+
+
+def test_what_weights_lack_counts_as_it_was_before_training() -> None:
+    network = {"width": 4, "channels": 16, "mixtures": 4, "hidden": 8, "attention": 0}
+    parts = {"method": "ssh-lut", "loss": {"harm": 1.0}, "schedule": {"steps": 1}, "data": {"crop": SIDE}}
+    plain, knowing = (
+        make_objective("ssh-lut", Recipe.model_validate(parts | {"network": network | more}))
+        for more in ({}, {"extremes": 1})
+    )
+    state = plain.weights()[0]
+    found = completed(knowing, state)
+    assert found.keys() == knowing.weights()[0].keys()
+    assert found.keys() - state.keys() == {"extremes.weight", "extremes.bias"}
+    assert not any(found[name].any() for name in found.keys() - state.keys())
+    assert all(found[name] is value for name, value in state.items())

@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sshbench.lut.apply import apply_lut
+from sshbench.networks.closed_form import decoded
+from sshbench.networks.closed_form_numpy import DARK, LUMA
 from sshbench.networks.efficientnet_lite import folded
 from sshbench.networks.ssh_lut import SshLut
 from sshbench.networks.ssh_lut_numpy import SIDE, input_side
@@ -32,7 +34,8 @@ class SshLutObjective:
     """Train `SshLut`; a term of weight 0 is off.
 
     `harm` is the harmonization loss in both directions, and `recon` is that of a content by the reference of its own
-    look. Both are the fourth root of each image's mean squared error under its mask (`error`). `dis` is the second term
+    look. Both are the fourth root of each image's mean squared error under its mask (`error`). `light` is the error of
+    the mean light of the same results (`light_error`). `dis` is the second term
     of the paper's disentanglement loss. `smooth` and `monotone` are the terms of Zeng et al. 2020 ("Learning
     image-adaptive 3D lookup tables", section 3.4).
     """
@@ -47,7 +50,7 @@ class SshLutObjective:
         if self.network.things is not None:
             self.network.things.seen.load_state_dict(known_things())
         self.architecture = dict(recipe.network)
-        self.on = {term for term in ("harm", "recon", "dis", "smooth", "monotone") if recipe.weight(term)}
+        self.on = {term for term in ("harm", "light", "recon", "dis", "smooth", "monotone") if recipe.weight(term)}
         self.modules = nn.ModuleDict({"network": self.network})
         trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         self.phases = (Phase("ssh-lut", trained, self.terms),)
@@ -74,7 +77,10 @@ class SshLutObjective:
         step = content.shape[-1] // SIDE
         one, other = (images[:, :, ::step, ::step].contiguous() for images in (content, torch.cat([beta, alpha])))
         counted = None if both[0] is None else both[0][:, :, ::step, ::step]
-        found = {"harm": error(apply_lut(one, out.table), other, counted)}
+        made = apply_lut(one, out.table)
+        found = {"harm": error(made, other, counted)}
+        if "light" in self.on:
+            found["light"] = light_error(made, other, counted)
         if "recon" in self.on:
             table = self.network(alpha, by_alpha, mask, batch.get("reference_mask")).table
             found["recon"] = error(apply_lut(alpha, table), alpha, mask)
@@ -137,6 +143,23 @@ def error(result: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:
     else:
         means = (squares * mask).sum((1, 2, 3)) / (3 * mask.sum((1, 2, 3))).clamp(min=1)
     return (means + _FLOOR).pow(0.25).mean()
+
+
+def light_error(result: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:
+    """Return the mean over images of the squared error of the mean luminance under the mask, in stops; a scalar.
+
+    The error of colours rewards the most likely result. This error rewards the mean of all that are likely, so that
+    large errors of exposure are not left half corrected. Luminances below 0.001 hardly count.
+
+    `result` and `target` are `[B, 3, H, W]`, 0..1, sRGB-encoded, and `mask` is `[B, 1, H, W]` or None.
+    """
+    mask = torch.ones_like(target[:, :1]) if mask is None else mask
+    lights = []
+    for image in (result.float(), target.float()):
+        luminance = (decoded(image.clamp(0, 1)) * image.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+        lights.append((luminance * mask).sum((1, 2, 3)) / mask.sum((1, 2, 3)).clamp(min=1))
+    one, other = (torch.log2(light + DARK) for light in lights)
+    return (one - other).square().mean()
 
 
 def roughness(table: Tensor) -> Tensor:

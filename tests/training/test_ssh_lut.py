@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import colour
+import numpy as np
 import pytest
 import torch
 
 from sshbench.lut.apply import apply_lut
 from sshbench.networks.ssh_lut_numpy import SIDE
 from sshbench.training.objectives import ExtendsNetwork, make_objective
-from sshbench.training.objectives.ssh_lut import error, falls, roughness
+from sshbench.training.objectives.ssh_lut import error, falls, light_error, roughness
 from sshbench.training.recipe import Recipe, RecipeError
 
 NETWORK = {"width": 4, "channels": 16, "mixtures": 8, "hidden": 32, "attention": 1}
@@ -58,6 +60,26 @@ def test_the_error_of_what_is_right_has_a_gradient_that_is_finite() -> None:
     assert wrong.grad.abs().max() < 1  # near the truth the root does not pull ever harder
 
 
+def test_the_error_of_light_is_in_stops_of_linear_light_under_the_mask() -> None:
+    """Against colour-science's sRGB: one image is 0.5 stops too bright on average, one too dark by 2, one is right."""
+    light = np.random.default_rng(0).uniform(0.05, 0.2, (3, 3, 8, 8))
+    gains = np.array([np.sqrt(2.0), 0.25, 1.0])[:, None, None, None]
+    one, other = (torch.from_numpy(colour.cctf_encoding(a)).float() for a in (light * gains, light))
+    mask = torch.zeros(3, 1, 8, 8)
+    mask[:, :, 2:5] = 0.5
+    one[:, :, 5:] = 1  # outside the mask
+    expected = (0.5**2 + 2**2) / 3
+    assert light_error(one, other, mask).item() == pytest.approx(expected, rel=0.05)  # 0.001 of light is added
+    assert light_error(other, other, None).item() == 0
+
+
+def test_the_error_of_light_has_a_finite_gradient_in_black_and_beyond_white() -> None:
+    image = torch.tensor([0.0, 1.3, -0.2]).view(1, 3, 1, 1).expand(1, 3, 4, 4).clone().requires_grad_()
+    light_error(image, torch.full((1, 3, 4, 4), 0.5), None).backward()
+    assert image.grad is not None
+    assert image.grad.isfinite().all()
+
+
 def test_only_bends_are_rough() -> None:
     axis = torch.linspace(0, 1, 5)
     blue, green, red = torch.meshgrid(axis, axis, axis, indexing="ij")
@@ -77,7 +99,7 @@ def test_falls_are_counted_along_the_own_axis_of_each_channel() -> None:
 
 
 def test_terms_are_those_with_a_weight() -> None:
-    names = ["harm", "recon", "dis", "smooth", "monotone"]
+    names = ["harm", "light", "recon", "dis", "smooth", "monotone"]
     for on in (names, ["harm"], ["recon", "dis"]):
         objective = make_objective("ssh-lut", recipe({name: float(name in on) for name in names}))
         assert list(objective.phases[0].terms(batch() | placed())) == on

@@ -77,7 +77,7 @@ def extremes(images: Tensor, masks: Tensor) -> Tensor:
     """Return `[B, 7]` numbers of images `[B, 3, H, W]`, 0..1, under masks `[B, 1, H, W]` that are not empty.
 
     They are the roots of the shares of clipped pixels of R, G and B, those of black pixels, and the mean step of grey
-    from one pixel to the next, all scaled to about 0..2. Overexposure clips and a faded look has no black, which
+    from one pixel to the next, scaled to about 0..20 so that their weights, which begin at 0, need not grow far. Overexposure clips and a faded look has no black, which
     quantiles hardly show. Every second row is enough.
     """
     images, masks = images[..., ::2, :], masks[..., ::2, :]
@@ -85,7 +85,7 @@ def extremes(images: Tensor, masks: Tensor) -> Tensor:
     shares = (at_ends * masks).sum((2, 3)) / masks.sum((1, 2, 3)).clamp(min=1e-6)[:, None]
     both = masks[..., ::2] * masks[..., 1::2]
     steps = ((images[..., 1::2] - images[..., ::2]).mean(1, keepdim=True).abs() * both).sum((1, 2, 3))
-    return torch.cat([4 * shares.sqrt(), 40 * (steps / both.sum((1, 2, 3)).clamp(min=1))[:, None]], 1)
+    return torch.cat([40 * shares.sqrt(), 400 * (steps / both.sum((1, 2, 3)).clamp(min=1))[:, None]], 1)
 
 
 def decoded(values: Tensor) -> Tensor:

@@ -89,7 +89,7 @@ def extremes(images: Array, masks: Array) -> Array:
     shares = [(at[:, 0, :3] + at[:, 1, 3:]) / total for at in ends]
     both = weights[..., 0] * weights[..., 1]
     steps = (np.abs(pairs @ _STEP) * both).sum(1) / np.maximum(both.sum(1), 1)
-    return np.concatenate([*(4 * np.sqrt(share) for share in shares), 40 * steps[:, None]], 1)
+    return np.concatenate([*(40 * np.sqrt(share) for share in shares), 400 * steps[:, None]], 1)
 
 
 def light_ratio(source: Statistics, target: Statistics) -> Array:

@@ -116,7 +116,7 @@ def test_extremes_are_counted_under_the_mask_in_every_second_row() -> None:
             both = mask[row, column] * mask[row, column + 1]
             step += both * abs(codes[row, column].mean() - codes[row, column + 1].mean()) / 255
             pairs += both
-    expected = [*(4 * np.sqrt(clipped / total)), *(4 * np.sqrt(black / total)), 40 * step / pairs]
+    expected = [*(40 * np.sqrt(clipped / total)), *(40 * np.sqrt(black / total)), 400 * step / pairs]
     image = torch.from_numpy(codes.transpose(2, 0, 1)[None] / np.float32(255)).float()
     found = extremes(image, torch.from_numpy(mask[None, None]).float())
     np.testing.assert_allclose(found[0].numpy(), expected, rtol=1e-5)

@@ -74,7 +74,7 @@ def statistics(images: Tensor, masks: Tensor, count: int = 17) -> Statistics:
 
 
 def extremes(images: Tensor, masks: Tensor) -> Tensor:
-    """Return `[B, 7]` numbers of images `[B, 3, H, W]`, 0..1, under masks `[B, 1, H, W]` that are not empty.
+    """Return `[B, 7]` numbers of images `[B, 3, H, W]`, 0..1, under masks `[B, 1, H, W]`; 0 for an empty mask.
 
     They are the roots of the shares of clipped pixels of R, G and B, those of black pixels, and the mean step of grey
     from one pixel to the next, scaled to about 0..20 so that their weights, which begin at 0, need not grow far. Overexposure clips and a faded look has no black, which

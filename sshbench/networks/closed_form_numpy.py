@@ -76,11 +76,10 @@ def _quantiles(pixels: Array, weights: Array, total: Array, count: int) -> Array
 
 
 def extremes(images: Array, masks: Array) -> Array:
-    """Return `[B, 7]` for images `[B, H, W, 3]` under masks `[B, H, W, 1]`; an empty mask counts as full."""
+    """Return `[B, 7]` for images `[B, H, W, 3]` under masks `[B, H, W, 1]`."""
     # numpy is slow along an axis of three, so that two neighbours share one
     pairs = images[:, ::2].reshape(len(images), -1, 6)
     weights = masks[:, ::2].reshape(len(images), -1, 2)
-    weights = weights + (masks.sum((1, 2)) < 0.5)[:, None].astype(np.float32)
     total = np.maximum(weights.sum((1, 2)), 1e-6)[:, None]
     ends = [
         weights.transpose(0, 2, 1) @ at

@@ -247,7 +247,7 @@ def _extremes(*views: Tensor) -> Tensor:
     """Return `[B, 21]`: the extremes of foreground, background and surroundings, from three images and their masks."""
     with torch.no_grad(), torch.autocast(views[0].device.type, enabled=False):
         pairs = zip(views[:VIEWS], views[VIEWS:], strict=True)
-        return torch.cat([extremes(image.float(), _counting(mask.float())) for image, mask in pairs], 1)
+        return torch.cat([extremes(image.float(), mask.float()) for image, mask in pairs], 1)
 
 
 def _ratios(content: Statistics, reference: Statistics, near: Statistics) -> tuple[Tensor, Tensor]:

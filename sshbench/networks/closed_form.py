@@ -76,9 +76,9 @@ def statistics(images: Tensor, masks: Tensor, count: int = 17) -> Statistics:
 def extremes(images: Tensor, masks: Tensor) -> Tensor:
     """Return `[B, 7]` numbers of images `[B, 3, H, W]`, 0..1, under masks `[B, 1, H, W]`; 0 for an empty mask.
 
-    They are the roots of the shares of clipped pixels of R, G and B, those of black pixels, and the mean step of grey
-    from one pixel to the next, scaled to about 0..20 so that their weights, which begin at 0, need not grow far. Overexposure clips and a faded look has no black, which
-    quantiles hardly show. Every second row is enough.
+    They are the square roots of the shares of clipped pixels of R, G and B, those of black pixels, and the mean step of
+    grey from one pixel to the next. Overexposure clips, and a faded look has no black, which quantiles hardly show. The
+    numbers are about 0 to 20: their weights begin at 0 and then need not grow far. Every second row is enough.
     """
     images, masks = images[..., ::2, :], masks[..., ::2, :]
     at_ends = torch.cat([images >= WHITE, images <= BLACK], 1).to(images.dtype)

@@ -81,10 +81,7 @@ def extremes(images: Array, masks: Array) -> Array:
     pairs = images[:, ::2].reshape(len(images), -1, 6)
     weights = masks[:, ::2].reshape(len(images), -1, 2)
     total = np.maximum(weights.sum((1, 2)), 1e-6)[:, None]
-    ends = [
-        weights.transpose(0, 2, 1) @ at
-        for at in ((pairs >= _WHITE).astype(np.float32), (pairs <= _BLACK).astype(np.float32))
-    ]
+    ends = (weights.transpose(0, 2, 1) @ at.astype(np.float32) for at in (pairs >= _WHITE, pairs <= _BLACK))
     shares = [(at[:, 0, :3] + at[:, 1, 3:]) / total for at in ends]
     both = weights[..., 0] * weights[..., 1]
     steps = (np.abs(pairs @ _STEP) * both).sum(1) / np.maximum(both.sum(1), 1)

@@ -22,11 +22,14 @@ def split_options(name: str) -> tuple[str, dict[str, str]]:
     Raises
     ------
     MethodError
-        The text after the colon is not `key=value`.
+        The text after the colon is not `key=value`, or a colon separates two options.
     """
     plain, colon, text = name.rpartition(":")
     if not colon or "=" not in text:
         return name, {}
+    before, _, first = plain.rpartition(":")
+    if re.fullmatch(r"\w+=[^/\\]*", first):
+        raise MethodError(f"{name}: commas separate options; write {before}:{first},{text}")
     options = {}
     for part in text.split(","):
         key, sign, value = part.partition("=")

@@ -361,6 +361,7 @@ class TestOptions:
             ("fast=1", "fast is true or false, not '1'"),
             ("mode=b,fast", "an option is key=value, not 'fast'"),
             ("mode=", "an option is key=value, not 'mode='"),
+            ("mode=b:factor=2", "commas separate options; write .*:mode=b,factor=2"),
         ],
     )
     def test_what_is_wrong_with_one_is_said(self, name: str, options: str, sentence: str) -> None:

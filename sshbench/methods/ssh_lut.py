@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sshbench.benchmarks.composite import FOREGROUND, Composite, paste
+from sshbench.colour.difference import luminance
+from sshbench.colour.srgb import decode, encode
 from sshbench.colour.strength import Amount
 from sshbench.images.boxes import box_around, surroundings
 from sshbench.images.resize import resized
@@ -20,6 +22,7 @@ from sshbench.methods.batches import batches
 from sshbench.methods.full_resolution import ColourMap, MapKind, View
 from sshbench.methods.views import NEAR, masked_view
 from sshbench.methods.weights import Weights, load_weights, network_of
+from sshbench.networks.closed_form_numpy import WHITE
 from sshbench.networks.layers import Array
 from sshbench.networks.ssh_lut_numpy import SIDE, fitting_arrays, input_side
 
@@ -27,6 +30,8 @@ Pixels = NDArray[np.uint8]
 Mask = NDArray[np.float32]
 
 _FAINT = 5.5 / 255  # largest share of foreground in a pixel of the small background that still counts
+_CLIPPED = (0.02, 0.1)  # shares of clipped pixels from which a foreground is somewhat and fully overexposed
+_FURTHER = 0.4  # part of a darkening, in stops, that is added for an overexposed foreground
 _LEAST_NEAR = 0.02  # smallest share of known background for a place to count
 
 
@@ -91,7 +96,7 @@ class SshLutMethod:
         given = network_input(views, self._side)
         inside = given[2][..., 0] >= FOREGROUND
         return [
-            ColourMap("ssh-lut", Lut(values=_safe(table, image[seen]), title="ssh-lut")).followed(self.amount)
+            ColourMap("ssh-lut", Lut(values=finished(table, image[seen]), title="ssh-lut")).followed(self.amount)
             for table, image, seen in zip(self._tables(*given), given[0], inside, strict=True)
         ]
 
@@ -144,6 +149,37 @@ def network_input(views: Sequence[View], side: int = SIDE) -> list[Array]:
         content, reference, content_mask, (reference_mask >= 1 - _FAINT).astype(np.float32),
         placed * seen * has_place, placed_mask * has_place, near_mask * has_place,
     ]  # fmt: skip
+
+
+def finished(table: NDArray[np.float32], colours: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the table that the method applies for a table of the network.
+
+    Parameters
+    ----------
+    table
+        `[B, G, R, 3]` over 0..1.
+    colours
+        The colours of the foreground, `[N, 3]` over 0..1.
+    """
+    return _safe(_darkened(table, colours), colours)
+
+
+def _darkened(table: NDArray[np.float32], colours: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a table that darkens an overexposed foreground further than `table` does, in linear light.
+
+    Pixels at white hide how overexposed a foreground is. The network, which is trained for the smallest error of
+    colours, takes away half of an overexposure; to go further costs nothing on the panel (docs/ssh-lut.md).
+    """
+    clipped = float((colours.max(1) >= WHITE).mean()) if len(colours) else 0.0
+    overexposed = float(np.clip((clipped - _CLIPPED[0]) / (_CLIPPED[1] - _CLIPPED[0]), 0, 1))
+    if not overexposed:
+        return table
+    after = apply_lut(colours[None], Lut(values=table), layout="HWC")[0]
+    one, other = (float(luminance(decode(np.clip(c, 0, 1).astype(np.float64))).mean()) + 1e-3 for c in (colours, after))
+    if other >= one:
+        return table
+    gain = (other / one) ** (_FURTHER * overexposed)
+    return np.asarray(encode(decode(np.clip(table, 0, 1).astype(np.float64)) * gain), np.float32)
 
 
 def _safe(table: NDArray[np.float32], colours: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import colour
 import numpy as np
 import pytest
 import torch
@@ -12,10 +13,11 @@ from PIL import Image, ImageFilter
 
 from sshbench.benchmarks.composite import Composite, paste
 from sshbench.colour.strength import Amount
-from sshbench.lut.table import identity_table
+from sshbench.lut.apply import apply_lut
+from sshbench.lut.table import Lut, identity_table
 from sshbench.methods import Method, get_method
 from sshbench.methods.full_resolution import PredictsMap, View
-from sshbench.methods.ssh_lut import SshLutMethod, _safe, network_input, placed_view
+from sshbench.methods.ssh_lut import SshLutMethod, _darkened, _safe, network_input, placed_view
 from sshbench.methods.weights import WeightsCard, save_weights
 from sshbench.networks.ssh_lut import SshLut
 from tests.results.standin import composite
@@ -195,6 +197,25 @@ def test_the_lut_gives_the_same_pixels_in_pillow(method: SshLutMethod) -> None:
     table = ImageFilter.Color3DLUT(lut.size, lut.values.reshape(-1).tolist())
     theirs = np.asarray(Image.fromarray(sample.foreground).filter(table))
     assert np.abs(theirs.astype(int) - found(sample.foreground)).max() <= 1
+
+
+@pytest.mark.parametrize(("clipped", "stops"), [(0.0, -1.0), (0.02, -1.0), (0.06, -1.2), (0.1, -1.4), (0.5, -1.4)])
+def test_an_overexposed_foreground_is_darkened_further(clipped: float, stops: float) -> None:
+    """By the share of pixels at white, against colour-science: a LUT of -1 stop becomes one of -1.4 stops at most."""
+    grid = identity_table(33)
+    table = colour.cctf_encoding(colour.cctf_decoding(grid) / 2).astype(np.float32)
+    colours = np.random.default_rng(0).uniform(0.2, 0.9, (1000, 3)).astype(np.float32)
+    colours[: round(1000 * clipped), 0] = 1  # one channel at white is enough
+    after = apply_lut(colours[None], Lut(values=_darkened(table, colours)), layout="HWC")[0]
+    light = [colour.sRGB_to_XYZ(c.astype(float))[..., 1].mean() for c in (colours, after)]
+    assert np.log2(light[1] / light[0]) == pytest.approx(stops, abs=0.02)
+
+
+def test_only_what_is_darkened_is_darkened_further() -> None:
+    colours = np.ones((10, 3), np.float32)
+    brighter = np.clip(1.2 * identity_table(17), 0, 1).astype(np.float32)
+    assert np.array_equal(_darkened(brighter, colours), brighter)
+    assert np.array_equal(_darkened(brighter, colours[:0]), brighter)  # no pixel is foreground
 
 
 def test_a_safe_table_rises_and_moves_no_colour_far() -> None:

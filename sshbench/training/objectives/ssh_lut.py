@@ -11,11 +11,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sshbench.benchmarks.composite import FOREGROUND
 from sshbench.lut.apply import apply_lut
+from sshbench.methods.ssh_lut import finished
 from sshbench.networks.closed_form import decoded
 from sshbench.networks.closed_form_numpy import DARK, LUMA
 from sshbench.networks.efficientnet_lite import folded
@@ -93,14 +96,17 @@ class SshLutObjective:
         return {name: value for name, value in found.items() if name in self.on}
 
     def predict(self, batch: Batch) -> Tensor:
-        """Return the content under alpha, translated to beta, `[B, 3, c, c]` over 0..1, for the batch of `terms`."""
+        """Return the content under alpha, translated to beta, `[B, 3, c, c]` over 0..1, for the batch of `terms`.
+
+        The LUTs are finished as those of the method are (`sshbench.methods.ssh_lut.finished`).
+        """
         content = batch["content_alpha"].contiguous() / 2 + 0.5
         masks = [batch.get(name) for name in ("content_mask", "reference_mask")]
         places: list[Tensor | None] = [batch.get(name) for name in ("placed_alpha", "placed_mask", "near_mask")]
         if places[0] is not None:
             places[0] = places[0] / 2 + 0.5
         table: Tensor = self.network(content, batch["reference_beta"] / 2 + 0.5, *masks, *places).table
-        picture: Tensor = apply_lut(content, table.float())
+        picture: Tensor = apply_lut(content, _finished(table.float(), content, masks[0]))
         return picture.clamp(0, 1)
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -175,6 +181,14 @@ def falls(table: Tensor) -> Tensor:
     """Return the mean fall of each channel of tables `[B, N, N, N, 3]` along its own axis, summed over the channels."""
     steps = ((1, 2), (2, 1), (3, 0))  # axis (blue, green, red) and its channel
     return torch.stack([functional.relu(-table[..., c].diff(dim=axis)).mean() for axis, c in steps]).sum()
+
+
+def _finished(tables: Tensor, content: Tensor, mask: Tensor | None) -> Tensor:
+    images = content.permute(0, 2, 3, 1).cpu().numpy()
+    inside = [slice(None)] * len(images) if mask is None else mask[:, 0].cpu().numpy() >= FOREGROUND
+    both = zip(tables.detach().cpu().numpy(), images, inside, strict=True)
+    found = [finished(table, image[seen].reshape(-1, 3)) for table, image, seen in both]
+    return torch.from_numpy(np.stack(found)).to(tables.device)
 
 
 def _twice(mask: Tensor | None) -> Tensor | None:

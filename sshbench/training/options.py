@@ -80,8 +80,6 @@ class Shares(Options):
     """Among looks, the share that is applied in part."""
     exposed: Share = 0.0
     """Among looks, the share before which the exposure also changes, by a normal deviate of 1.3 stops."""
-    varied: Share = 0.0
-    """Among looks of the bank, the share whose channels change places; half of these also get the tones of another."""
     blended: Share = 0.0
     """Among looks of the bank, the share that is a random mean of two of them."""
     graded: Share = 0.0

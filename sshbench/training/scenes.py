@@ -20,7 +20,7 @@ from sshbench.lut.apply import apply_lut
 from sshbench.lut.table import identity_table
 from sshbench.training.options import Shares
 from sshbench.triplets.dataset import RECIPE, VIEWS, Sample, TripletDataset, first_usable
-from sshbench.triplets.families import SIZE, Table, exposure, grade, ladder, transfer_table, varied
+from sshbench.triplets.families import SIZE, Table, exposure, grade, ladder, transfer_table
 from sshbench.triplets.masks import generate_mask
 from sshbench.triplets.recipe import Box, Recipe
 from sshbench.triplets.render import render_crops
@@ -139,28 +139,18 @@ class Scenes:
         elif family < shares.graded + shares.transferred + shares.stepped:
             table = ladder(rng)
         else:
-            table = self._of_bank(rng, (recipe.alpha, recipe.beta)[which])
+            table = self._of_bank((recipe.alpha, recipe.beta)[which])
             strength *= (recipe.alpha_strength, recipe.beta_strength)[which]
             if shares.blended and rng.random() < shares.blended:
                 part = rng.random(dtype=np.float32)
-                table = part * table + (1 - part) * self._of_bank(rng, self._any(rng))
+                table = part * table + (1 - part) * self._of_bank(int(rng.integers(len(self.bank.values))))
         if strength != 1:
             table = np.asarray(_IDENTITY + strength * (table - _IDENTITY), np.float32)
         if shares.exposed and rng.random() < shares.exposed:
             table = _after(exposure(rng), table)
         return table
 
-    def _any(self, rng: np.random.Generator) -> int:
-        return int(rng.integers(len(self.bank.values)))
-
-    def _of_bank(self, rng: np.random.Generator, index: int) -> Table:
-        """Return a LUT of the bank or a variation of the LUT."""
-        table = self._table(index)
-        if self.shares.varied and rng.random() < self.shares.varied:
-            return varied(rng, table, self._table(self._any(rng)))
-        return table
-
-    def _table(self, index: int) -> Table:
+    def _of_bank(self, index: int) -> Table:
         table = self.bank.values[index]
         return table if len(table) == SIZE else np.asarray(apply_lut(_IDENTITY, self.bank, index, layout="HWC"))
 

@@ -29,37 +29,9 @@ NEUTRAL = 6500.0
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722])
 _LEVELS = 65535
-_FLARE = 0.003  # light added to luminances before their ratio is taken, so that the ratio of black is finite
 _TURNS = 6  # iterations of Pitie's method; iHarmony4's authors used more, but later iterations hardly change colours
 _XYZ_TO_RGB = np.array([[3.2404542, -1.5371385, -0.4985314], [-0.969266, 1.8760108, 0.041556],
                         [0.0556434, -0.2040259, 1.0572252]])  # fmt: skip
-
-
-# --- variations of collected looks ------------------------------------------------------------------------------------
-
-
-def varied(rng: np.random.Generator, table: Table, other: Table) -> Table:
-    """Return a variation `[N, N, N, 3]` of a collected look, so that a network cannot learn collections by heart.
-
-    The channels of `table` change places, and half of the variations have the tones of `other`, a second look.
-    """
-    table = with_channels(table, rng.permutation(3))
-    return with_tones(table, other) if rng.random() < 0.5 else table
-
-
-def with_channels(table: Table, order: NDArray[np.int64]) -> Table:
-    """Return a table `[B, G, R, 3]` that does to the channels `order` what `table` does to R, G and B."""
-    axes = [2 - int(order[2 - axis]) for axis in range(3)]
-    back = np.argsort(order)
-    return np.ascontiguousarray(table.transpose(*np.argsort(axes), 3)[..., back])
-
-
-def with_tones(table: Table, other: Table) -> Table:
-    """Return a table with the chromaticities of `table` and the luminances of `other`, `[N, N, N, 3]` each."""
-    light, tones = decode(table.astype(np.float64)), decode(other.astype(np.float64)) @ _LUMA
-    scaled = light * ((tones + _FLARE) / (light @ _LUMA + _FLARE))[..., None]
-    grey = tones - scaled @ _LUMA  # black has no chromaticity
-    return np.asarray(encode(np.clip(scaled + grey[..., None], 0, 1)), np.float32)
 
 
 # --- grades -----------------------------------------------------------------------------------------------------------

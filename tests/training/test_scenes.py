@@ -28,8 +28,7 @@ MASKS = ("content_mask", "reference_mask", "placed_mask", "near_mask")
 ALL = (*VIEWS, "placed_alpha", "placed_beta", *MASKS)
 MIXED = {
     "own": 0.4, "cross": 0.4, "objects": 0.5, "cropped": 0.3, "near": 0.5, "natural": 0.3, "placed": 0.8,
-    "jitter": 0.5, "exposed": 0.5, "varied": 0.5, "blended": 0.5, "graded": 0.3, "transferred": 0.3, "stepped": 0.2,
-    "same": 0.1,
+    "jitter": 0.5, "exposed": 0.5, "blended": 0.5, "graded": 0.3, "transferred": 0.3, "stepped": 0.2, "same": 0.1,
 }  # fmt: skip
 
 
@@ -185,16 +184,6 @@ def test_a_loader_gives_masks_beside_the_views() -> None:
 def test_shares_that_cannot_be(shares: dict[str, float], why: str) -> None:
     with pytest.raises(SshbenchError, match=why):
         Shares(**shares)
-
-
-def test_looks_of_the_bank_are_varied(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each look of the bank passes through `varied`, and those of the families do not."""
-    monkeypatch.setattr(module, "varied", lambda rng, table, other: 1 - module._IDENTITY)
-    dataset = TripletDataset(Grey(4), settings=SETTINGS)
-    inverted = Scenes(dataset, Shares(own=0.01, varied=1.0))[0, 0]
-    assert set(np.unique(inverted["content_alpha"])) == {255 - 102}
-    graded = Scenes(dataset, Shares(graded=1.0, varied=1.0))[0, 0]
-    assert np.array_equal(graded["content_alpha"], Scenes(dataset, Shares(graded=1.0))[0, 0]["content_alpha"])
 
 
 def test_an_exposure_comes_before_the_look(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from sshbench.cli.main import cli
 from sshbench.colour.transfer import TRANSFER_FUNCTIONS
 from sshbench.errors import SshbenchError
 from sshbench.lut.apply import apply_lut
-from sshbench.lut.bank import LutBank
 from sshbench.lut.table import Lut, LutError, identity_table
 from sshbench.training.store_rows import rows_of
 from sshbench.triplets import families
@@ -34,11 +32,8 @@ from sshbench.triplets.families import (
     ladder_bank,
     shouldered,
     transfer_table,
-    varied,
     white_balance_step,
     white_gains,
-    with_channels,
-    with_tones,
 )
 from sshbench.triplets.held_out import is_held_out
 from sshbench.triplets.luts import bank_of, open_bank
@@ -204,43 +199,6 @@ class TestLadders:
         assert (exposed & cast).any()
         warmest = np.log2(white_gains(2700)[0] / white_gains(2700)[2])
         assert casts.max() <= warmest + 0.01
-        assert min(table.min() for table in tables) >= 0
-        assert max(table.max() for table in tables) <= 1
-
-
-def under(table: NDArray[np.float32], colours: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(apply_lut(colours[None], Lut(values=table), layout="HWC"))[0]
-
-
-class TestVaried:
-    """Variations of collected looks."""
-
-    @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-    def test_channels_change_places(self, order: tuple[int, ...]) -> None:
-        table = LutBank.of_looks()["blockbuster-night"].values
-        colours = np.random.default_rng(0).random((200, 3)).astype(np.float32)
-        found = under(with_channels(table, np.array(order)), colours)[:, order]
-        np.testing.assert_allclose(found, under(table, colours[:, order]), atol=1e-6)
-
-    def test_tones_come_from_the_other_look_and_chromaticities_stay(self) -> None:
-        bank = LutBank.of_looks()
-        one, other = bank["golden-hour"].values, bank["bleach-bypass"].values
-        light, of_one, of_other = (colour.sRGB_to_XYZ(table) for table in (with_tones(one, other), one, other))
-        inside = with_tones(one, other).max(-1) < 1  # other colours are clipped at white
-        assert inside.mean() > 0.7
-        np.testing.assert_allclose(light[inside, 1], of_other[inside, 1], atol=2e-3)
-        bright = inside & (of_one[..., 1] > 0.05) & (of_other[..., 1] > 0.05)
-        here, there = (colour.XYZ_to_xy(one[bright]) for one in (light, of_one))
-        np.testing.assert_allclose(here, there, atol=0.02)
-
-    def test_a_look_has_its_own_tones(self) -> None:
-        table = LutBank.of_looks()["autochrome"].values
-        np.testing.assert_allclose(with_tones(table, table), table, atol=1e-5)
-
-    def test_variations_differ_and_stay_within_the_range(self) -> None:
-        bank, rng = LutBank.of_looks().values, np.random.default_rng(1)
-        tables = [varied(rng, bank[3], bank[4]) for _ in range(100)]
-        assert len({table.tobytes() for table in tables}) == 12  # six orders, with and without the tones of the other
         assert min(table.min() for table in tables) >= 0
         assert max(table.max() for table in tables) <= 1
 

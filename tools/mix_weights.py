@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from sshbench.methods.weights import load_weights, save_weights
-from sshbench.training.objectives import ExtendsNetwork, Objective, make_objective
+from sshbench.training.objectives import Objective, make_objective, untrained_parts
 from sshbench.training.panel import Panel, open_panel, said, validate_panel
 from sshbench.training.recipe import read_recipe
 from sshbench.training.validation import evaluating
@@ -65,8 +65,7 @@ def main() -> None:
 
 def completed(objective: Objective, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return a network's state with the parts that it lacks, as they are before they are trained."""
-    new = objective.begins_without if isinstance(objective, ExtendsNetwork) else ()
-    begun = objective.weights()[0]
+    new, begun = untrained_parts(objective), objective.weights()[0]
     return {name: value.clone() for name, value in begun.items() if name.startswith(new)} | dict(state)
 
 

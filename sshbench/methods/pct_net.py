@@ -60,9 +60,9 @@ class PctNet(common.LoadedNetwork):
                 if self.size == "256":
                     weights = masks if found.attention is None else found.attention
                     made += [common.pixels(image) for image in mapped(colours, maps, weights).clamp(0, 1)]
-                    continue
-                fields = maps if found.attention is None else torch.cat([maps, found.attention], 1)
-                made += [applied(batch[k], field) for k, field in enumerate(fields, len(made))]
+                else:
+                    fields = maps if found.attention is None else torch.cat([maps, found.attention], 1)
+                    made += [applied(batch[k], field) for k, field in enumerate(fields, len(made))]
         return made
 
     def _small(self, composite: Composite) -> Tensor:

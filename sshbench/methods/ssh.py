@@ -158,7 +158,7 @@ class SshMethod:
         return image
 
     def _each(self, batch: Sequence[Composite], see: Any, finish: Any) -> list[Any]:
-        """Return the results of a batch, computed in one pass; composites without a foreground stay unchanged."""
+        """Return the results of a batch; composites without a foreground stay unchanged."""
         views = [see(composite) for composite in batch]
         results = iter(self.results([self.shown(view) for view in views if view]))
         return [

@@ -22,7 +22,7 @@ from sshbench.methods.batches import batches
 from sshbench.methods.full_resolution import ColourMap, MapKind, View
 from sshbench.methods.views import NEAR, masked_view
 from sshbench.methods.weights import Weights, load_weights, network_of
-from sshbench.networks.closed_form_numpy import WHITE
+from sshbench.networks.closed_form_numpy import DARK, WHITE
 from sshbench.networks.layers import Array
 from sshbench.networks.ssh_lut_numpy import SIDE, fitting_arrays, input_side
 
@@ -170,12 +170,12 @@ def _darkened(table: NDArray[np.float32], colours: NDArray[np.float32]) -> NDArr
     Pixels at white hide how overexposed a foreground is. The network, which is trained for the smallest error of
     colours, takes away half of an overexposure; to go further costs nothing on the panel (docs/ssh-lut.md).
     """
-    clipped = float((colours.max(1) >= WHITE).mean()) if len(colours) else 0.0
+    clipped = float((colours >= WHITE).any(1).mean()) if len(colours) else 0.0
     overexposed = float(np.clip((clipped - _CLIPPED[0]) / (_CLIPPED[1] - _CLIPPED[0]), 0, 1))
     if not overexposed:
         return table
     after = apply_lut(colours[None], Lut(values=table), layout="HWC")[0]
-    one, other = (float(luminance(decode(np.clip(c, 0, 1).astype(np.float64))).mean()) + 1e-3 for c in (colours, after))
+    one, other = (float(luminance(decode(np.clip(c, 0, 1).astype(np.float64))).mean()) + DARK for c in (colours, after))
     if other >= one:
         return table
     gain = (other / one) ** (_FURTHER * overexposed)

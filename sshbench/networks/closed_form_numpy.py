@@ -23,7 +23,6 @@ EXTREMES = 7
 
 _LUMA = np.array(LUMA, np.float32)
 _UPPER = np.triu_indices(3)
-_WHITE, _BLACK = np.float32(WHITE), np.float32(BLACK)
 _STEP = np.repeat(np.array([-1 / 3, 1 / 3], np.float32), 3)  # from one pixel's grey to the next
 
 
@@ -81,7 +80,7 @@ def extremes(images: Array, masks: Array) -> Array:
     pairs = images[:, ::2].reshape(len(images), -1, 6)
     weights = masks[:, ::2].reshape(len(images), -1, 2)
     total = np.maximum(weights.sum((1, 2)), 1e-6)[:, None]
-    ends = (weights.transpose(0, 2, 1) @ at.astype(np.float32) for at in (pairs >= _WHITE, pairs <= _BLACK))
+    ends = (weights.transpose(0, 2, 1) @ at.astype(np.float32) for at in (pairs >= WHITE, pairs <= BLACK))
     shares = [(at[:, 0, :3] + at[:, 1, 3:]) / total for at in ends]
     both = weights[..., 0] * weights[..., 1]
     steps = (np.abs(pairs @ _STEP) * both).sum(1) / np.maximum(both.sum(1), 1)

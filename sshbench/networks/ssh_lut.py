@@ -182,11 +182,9 @@ class SshLut(nn.Module):
         if placed is None or placed_mask is None or near_mask is None:
             placed, placed_mask, near_mask = torch.zeros_like(content), torch.zeros_like(full), torch.zeros_like(full)
         things = None if self.things is None else self.things(content, reference, content_mask, reference_mask)
-        ends = (
-            None
-            if self.extremes is None
-            else _extremes(content, reference, placed, content_mask, reference_mask, near_mask)
-        )
+        ends: Tensor | float = 0.0
+        if self.extremes is not None:
+            ends = self.extremes(_extremes(content, reference, placed, content_mask, reference_mask, near_mask))
         if content.shape[-1] == 2 * SIDE:
             content, reference, placed, content_mask, placed_mask = (
                 functional.avg_pool2d(one, 2) for one in (content, reference, placed, content_mask, placed_mask)
@@ -228,9 +226,7 @@ class SshLut(nn.Module):
             parts = zip(sequence[:, 1:].chunk(VIEWS, 1), shares.chunk(VIEWS), strict=True)
             views = [_pooled(one, share) for one, share in parts]
             views[1] = views[1] + sequence[:, 0]
-        hidden = self.weigh[0](torch.cat([*views, numbers], 1))
-        if self.extremes is not None:
-            hidden = hidden + self.extremes(ends)
+        hidden = self.weigh[0](torch.cat([*views, numbers], 1)) + ends
         hidden = self.dropout(self.weigh[1:](hidden))
         weights = self.gains(hidden).float()
         gain = (torch.einsum("bk,bkc->bc", weights[:, :GAINS], ratios) + weights[:, GAINS:]).clamp(-STOPS, STOPS)

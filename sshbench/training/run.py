@@ -27,7 +27,7 @@ from sshbench.training.distributed import World, world
 from sshbench.training.interrupts import interrupts
 from sshbench.training.keeper import Keeper, restore
 from sshbench.training.loop import Diverged, Reason, Trainer, train
-from sshbench.training.objectives import ExtendsNetwork, Objective, make_objective
+from sshbench.training.objectives import Objective, make_objective, untrained_parts
 from sshbench.training.panel import Panel, open_panel
 from sshbench.training.recipe import Recipe, RecipeError
 from sshbench.training.validation import HeldOut, open_held_out
@@ -230,7 +230,7 @@ def _begin_with(objective: Objective, method: str, where: str) -> dict[str, Any]
     """Load given weights into the network, and return the facts about them for the card of the new weights."""
     found = load_weights(method, where)
     given, (state, _) = found.state, objective.weights()
-    new = objective.begins_without if isinstance(objective, ExtendsNetwork) else ()
+    new = untrained_parts(objective)
     missing = {name for name in state.keys() - given.keys() if not name.startswith(new)}
     wrong = missing | given.keys() - state.keys()
     wrong |= {name for name in given.keys() & state.keys() if given[name].shape != state[name].shape}

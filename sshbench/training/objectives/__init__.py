@@ -125,6 +125,11 @@ class ExtendsNetwork(Protocol):
     """The prefixes of the parts' names in the network's state. An untrained part must not change the output."""
 
 
+def untrained_parts(objective: Objective) -> tuple[str, ...]:
+    """Return the prefixes of the names of the parts that the weights to begin with may lack; often none."""
+    return objective.begins_without if isinstance(objective, ExtendsNetwork) else ()
+
+
 def make_objective(name: str, recipe: Recipe, make: Callable[[Recipe], Objective] | None = None) -> Objective:
     """Make the objective of the method `name` by `make`, or by the function that `find_objective` finds.
 

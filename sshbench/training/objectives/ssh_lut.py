@@ -38,9 +38,9 @@ class SshLutObjective:
 
     `harm` is the harmonization loss in both directions, and `recon` is that of a content by the reference of its own
     look. Both are the fourth root of each image's mean squared error under its mask (`error`). `light` is the error of
-    the mean light of the same results (`light_error`). `dis` is the second term
-    of the paper's disentanglement loss. `smooth` and `monotone` are the terms of Zeng et al. 2020 ("Learning
-    image-adaptive 3D lookup tables", section 3.4).
+    the mean light of the results of `harm` (`light_error`). `dis` is the second term of the paper's disentanglement
+    loss. `smooth` and `monotone` are the terms of Zeng et al. 2020 ("Learning image-adaptive 3D lookup tables", section
+    3.4).
     """
 
     begins_without = ("things.", "extremes.")
@@ -160,11 +160,9 @@ def light_error(result: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:
     `result` and `target` are `[B, 3, H, W]`, 0..1, sRGB-encoded, and `mask` is `[B, 1, H, W]` or None.
     """
     mask = torch.ones_like(target[:, :1]) if mask is None else mask
-    lights = []
-    for image in (result.float(), target.float()):
-        luminance = (decoded(image.clamp(0, 1)) * image.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
-        lights.append((luminance * mask).sum((1, 2, 3)) / mask.sum((1, 2, 3)).clamp(min=1))
-    one, other = (torch.log2(light + DARK) for light in lights)
+    total = mask.sum((2, 3)).clamp(min=1)
+    lights = ((decoded(image.float().clamp(0, 1)) * mask).sum((2, 3)) / total for image in (result, target))
+    one, other = (torch.log2(light @ light.new_tensor(LUMA) + DARK) for light in lights)
     return (one - other).square().mean()
 
 
